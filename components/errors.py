@@ -1,0 +1,53 @@
+"""The exception tree.
+
+LianziError                what a person can put right: shown as one or two lines, exit code 1
+├── ParameterError         params.yaml, or a --set: unknown, mistyped, out of range
+├── DataError              a file of data/: missing, empty, malformed, undecodable, inconsistent
+├── ValidationFailed       a Great Expectations suite found what it must not find
+├── ArtifactError          an artifact is missing, damaged, or was made for something else
+├── EngineError            an inference engine cannot be built or run on this machine
+└── ServiceError           Prefect, MLflow or DVC cannot be reached, started or locked
+
+Anything else that escapes is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class LianziError(Exception):
+    """A mistake or circumstance a person can put right.
+
+    The message says what is wrong and where; `hint` says what to do next.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message}\n{self.hint}" if self.hint else message
+
+
+class ParameterError(LianziError):
+    """params.yaml or a --set override is wrong."""
+
+
+class DataError(LianziError):
+    """A data file is missing, empty, malformed or inconsistent."""
+
+
+class ValidationFailed(LianziError):
+    """The data broke an expectation of its suite."""
+
+
+class ArtifactError(LianziError):
+    """An artifact is missing, damaged or does not fit."""
+
+
+class EngineError(LianziError):
+    """An engine cannot be built or run here."""
+
+
+class ServiceError(LianziError):
+    """Prefect, MLflow or DVC is out of reach."""

@@ -1,0 +1,260 @@
+"""params.yaml as frozen, strict models: one section a stage, every field with its bounds.
+
+A default stands in params.yaml and nowhere else, so no field here has one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.errors import ParameterError
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+class Section(BaseModel):
+    """A section of params.yaml: frozen, strict, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class CurateConfig(Section):
+    """Which documents are kept; lengths in characters."""
+
+    min_characters: Count
+    max_characters: Count
+    min_letter_share: Share
+    max_repeated_line_share: Share
+    validation_fraction: Fraction
+
+    @model_validator(mode="after")
+    def _ordered(self) -> CurateConfig:
+        if self.min_characters > self.max_characters:
+            raise ValueError("min_characters is larger than max_characters")
+        return self
+
+
+class ValidateConfig(Section):
+    """The thresholds of the Great Expectations suites."""
+
+    min_documents: Count
+    min_language_share: Share
+    min_class_share: Share
+    max_null_share: Share
+
+
+class TrainTokenizerConfig(Section):
+    """Byte-level BPE; vocab_size counts the 256 bytes and the special tokens too."""
+
+    vocab_size: Annotated[int, Field(ge=300, le=1_000_000)]
+    min_frequency: Count
+
+
+class TokenizeConfig(Section):
+    """shard_tokens: the most tokens one memmap shard holds."""
+
+    shard_tokens: Annotated[int, Field(ge=1024)]
+
+
+class ModelConfig(Section):
+    """One dial: `depth` layers, 64 x depth wide, one attention head per 64."""
+
+    architecture: Literal["modernbert", "bert", "gpt2", "llama"]
+    depth: Annotated[int, Field(ge=1, le=96)]
+    max_length: Annotated[int, Field(ge=8)]
+
+
+class OptimizerConfig(Section):
+    """AdamW with linear warm-up and cosine decay to zero (Loshchilov & Hutter 2017, 2019)."""
+
+    learning_rate: Rate
+    warmup_fraction: Share
+    weight_decay: Annotated[float, Field(ge=0)]
+    gradient_clip: Rate
+
+
+class PretrainConfig(OptimizerConfig):
+    """steps x batch_size sequences x sequence_length tokens are seen."""
+
+    objective: Literal["mlm", "clm"]
+    init_from: str | None
+    steps: Count
+    batch_size: Count
+    sequence_length: Annotated[int, Field(ge=8)]
+    mask_probability: Fraction
+    validate_every: Count
+    validation_sequences: Count
+    precision: Precision
+    threads: Count
+
+
+class FinetuneConfig(OptimizerConfig):
+    """Early stopping: `patience` epochs without a better validation macro-F1."""
+
+    epochs: Count
+    patience: Count
+    batch_size: Count
+    dropout: Share
+    label_smoothing: Share
+    precision: Precision
+    threads: Count
+
+
+class DistillConfig(OptimizerConfig):
+    """Soft labels at `temperature` (Hinton 2015) and hidden states (Jiao 2020, TinyBERT)."""
+
+    depth_fraction: Annotated[float, Field(gt=0, le=1)]
+    epochs: Count
+    patience: Count
+    batch_size: Count
+    dropout: Share
+    temperature: Rate
+    soft_weight: Share
+    hidden_weight: Annotated[float, Field(ge=0)]
+    precision: Precision
+    threads: Count
+
+
+class ExportConfig(Section):
+    """opset: of the ONNX graph; max_difference: of logits against PyTorch."""
+
+    opset: Annotated[int, Field(ge=18, le=26)]
+    max_difference: Rate
+
+
+class QuantizeConfig(Section):
+    """int8 weights; activations quantized at run time (dynamic)."""
+
+    per_channel: bool
+    max_accuracy_loss: Share
+
+
+class BuildConfig(Section):
+    """engines, in order of preference; batch sizes and lengths of the optimization profile."""
+
+    engines: Annotated[list[Literal["onnxruntime", "tensorrt-rtx", "tensorrt"]], Field(min_length=1)]
+    max_batch: Count
+
+
+class EvaluateConfig(Section):
+    """Bootstrap intervals (Efron 1979) at `confidence`; latency in milliseconds."""
+
+    bootstrap_samples: Annotated[int, Field(ge=100)]
+    confidence: Fraction
+    latency_batches: Annotated[list[Count], Field(min_length=1)]
+    latency_repeats: Annotated[int, Field(ge=10)]
+
+
+class ReleaseConfig(Section):
+    """max_loss: macro-F1 the shipped model may lose to its teacher; min_gain: over the champion."""
+
+    max_loss: Share
+    min_gain: Annotated[float, Field(ge=-1, le=1)]
+
+
+class TaskConfig(Section):
+    """A labelled task under data/tasks/NAME; max_length in tokens."""
+
+    kind: Literal["classification"]
+    language: Literal["en", "zh"]
+    max_length: Annotated[int, Field(ge=8)]
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: Annotated[int, Field(ge=0)]
+    tasks: Annotated[dict[str, TaskConfig], Field(min_length=1)]
+    curate: CurateConfig
+    validate: ValidateConfig  # type: ignore[assignment]
+    train_tokenizer: TrainTokenizerConfig
+    tokenize: TokenizeConfig
+    model: ModelConfig
+    pretrain: PretrainConfig
+    finetune: FinetuneConfig
+    distill: DistillConfig
+    export: ExportConfig
+    quantize: QuantizeConfig
+    build: BuildConfig
+    evaluate: EvaluateConfig
+    release: ReleaseConfig
+
+
+def load_params(path: Path) -> Params:
+    """Read and check params.yaml. Raises ParameterError naming the key and the nearest known one."""
+    return check_params(read_yaml(path), path.name)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, unchecked. Raises ParameterError naming the line."""
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParameterError(f"{path}: no such file", "run this inside a Lianzi project") from None
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"{path}: not UTF-8 (byte {error.start})") from None
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}" if mark else ""
+        raise ParameterError(f"{path}{where}: not YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(content, dict):
+        raise ParameterError(f"{path}: expected sections such as 'pretrain:', found {type(content).__name__}")
+    return content
+
+
+def check_params(content: Mapping[str, Any], origin: str) -> Params:
+    """Check a mapping against the schema. Raises ParameterError for the first thing wrong."""
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        keys = [str(key) for key in first["loc"]]
+        hint = ""
+        if first["type"] == "extra_forbidden":
+            hint = _nearest(keys)
+            reason = "unknown parameter"
+        elif first["type"] == "missing":
+            reason = "missing"
+        else:
+            reason = f"{first['msg'].removeprefix('Value error, ')[:1].lower()}{first['msg'].removeprefix('Value error, ')[1:]}, not {first['input']!r}"
+            if first["type"] == "value_error":
+                reason = first["msg"].removeprefix("Value error, ")
+        raise ParameterError(f"{origin}: {'.'.join(keys)}: {reason}", hint) from None
+
+
+def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one level with dotted keys; lists stay values."""
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _nearest(keys: list[str]) -> str:
+    """A 'did you mean' for an unknown key, from the section it stands in."""
+    section: type[BaseModel] = Params
+    for key in keys[:-1]:
+        field = section.model_fields.get(key)
+        if field is None:
+            section = TaskConfig
+            continue
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            section = field.annotation
+    close = difflib.get_close_matches(keys[-1], section.model_fields, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"known here: {', '.join(section.model_fields)}"

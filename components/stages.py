@@ -1,0 +1,31 @@
+"""The table of stages: name -> the function that does the work.
+
+A stage's signature is its contract: each `Path` is a path that dvc.yaml gives on the command line, each
+params section it needs is an argument (`config` is the section of the stage's own name), `task` and `seed`
+come from params.yaml, and `run` receives what it reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+STAGES: dict[str, str] = {
+    "curate": "components.corpus.curate:curate",
+    "validate": "components.validation.validate:validate",
+    "train_tokenizer": "components.tokenization.train:train_tokenizer",
+    "tokenize": "components.tokenization.pack:tokenize",
+    "pretrain": "components.training.pretrain:pretrain",
+    "finetune": "components.training.finetune:finetune",
+    "distill": "components.training.distill:distill",
+    "export": "components.deployment.export:export",
+    "quantize": "components.deployment.quantize:quantize",
+    "build": "components.deployment.bundle:build",
+    "evaluate": "components.evaluation.evaluate:evaluate",
+}
+
+
+def stage_function(name: str) -> Callable[..., dict[str, object]]:
+    """Import a stage's function, and with it only the libraries that stage needs."""
+    module, function = STAGES[name].split(":")
+    return getattr(import_module(module), function)  # type: ignore[no-any-return]
