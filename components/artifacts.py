@@ -57,12 +57,14 @@ def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
     except ValueError:
         raise ArtifactError(f"{path}: damaged", "run `dvc checkout` to restore it") from None
     if manifest.get("kind") != kind or manifest.get("schema") != SCHEMA:
-        raise ArtifactError(f"{folder}: a {manifest.get('kind')} of schema {manifest.get('schema')}, not a {kind} of schema {SCHEMA}")
+        raise ArtifactError(
+            f"{folder}: a {manifest.get('kind')} of schema {manifest.get('schema')}, not a {kind} of schema {SCHEMA}"
+        )
     return manifest
 
 
 def verify(folder: Path, kind: str) -> dict[str, Any]:
-    """The manifest of an artifact whose every file is present and unchanged. Raises ArtifactError naming the first that is not."""
+    """The manifest of an artifact whose files are all present and unchanged; ArtifactError names the first that is not."""
     manifest = read_manifest(folder, kind)
     for name, expected in manifest["files"].items():
         path = folder / name

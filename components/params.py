@@ -175,7 +175,7 @@ class Params(Section):
     seed: Annotated[int, Field(ge=0)]
     tasks: Annotated[dict[str, TaskConfig], Field(min_length=1)]
     curate: CurateConfig
-    validate: ValidateConfig  # type: ignore[assignment]
+    validation: ValidateConfig = Field(alias="validate")  # pydantic keeps the name `validate` for itself
     train_tokenizer: TrainTokenizerConfig
     tokenize: TokenizeConfig
     model: ModelConfig
@@ -187,6 +187,12 @@ class Params(Section):
     build: BuildConfig
     evaluate: EvaluateConfig
     release: ReleaseConfig
+
+    def section(self, name: str) -> Any:
+        """A section by the name it has in params.yaml, or None."""
+        return next(
+            (getattr(self, key) for key, field in Params.model_fields.items() if name == (field.alias or key)), None
+        )
 
 
 def load_params(path: Path) -> Params:
@@ -227,9 +233,9 @@ def check_params(content: Mapping[str, Any], origin: str) -> Params:
         elif first["type"] == "missing":
             reason = "missing"
         else:
-            reason = f"{first['msg'].removeprefix('Value error, ')[:1].lower()}{first['msg'].removeprefix('Value error, ')[1:]}, not {first['input']!r}"
-            if first["type"] == "value_error":
-                reason = first["msg"].removeprefix("Value error, ")
+            message = first["msg"].removeprefix("Value error, ")
+            own = first["type"] == "value_error"
+            reason = message if own else f"{message[:1].lower()}{message[1:]}, not {first['input']!r}"
         raise ParameterError(f"{origin}: {'.'.join(keys)}: {reason}", hint) from None
 
 
@@ -254,7 +260,8 @@ def _nearest(keys: list[str]) -> str:
             continue
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             section = field.annotation
-    close = difflib.get_close_matches(keys[-1], section.model_fields, n=1, cutoff=0.5)
+    known = [field.alias or name for name, field in section.model_fields.items()]
+    close = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0.5)
     if close:
         return f"did you mean '{close[0]}'?"
-    return f"known here: {', '.join(section.model_fields)}"
+    return f"known here: {', '.join(known)}"

@@ -1,0 +1,141 @@
+"""Run one stage: `python -m components STAGE --name path … --metrics FILE [--curves FILE] [--task NAME]`.
+
+dvc.yaml calls this. The options a stage takes are the `Path` arguments of its function.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import errno
+import inspect
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from components.artifacts import write_json
+from components.errors import LianziError, ParameterError
+from components.params import Params, Section, load_params
+from components.run import SYSTEM, Metrics
+from components.stages import STAGES, stage_function
+
+PARAMS_FILE = Path("params.yaml")
+
+
+class Interrupted(BaseException):
+    """SIGTERM, raised where the stage stands, so that partial outputs are removed."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a stage and return the exit code: 0 done, 1 a mistake told in a line or two, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        run_stage(words)
+    except LianziError as error:
+        return _tell(words, str(error))
+    except OSError as error:
+        if error.errno not in _CIRCUMSTANCES:
+            raise
+        return _tell(words, f"{error.filename or 'output'}: {_CIRCUMSTANCES[error.errno]}")
+    except (KeyboardInterrupt, Interrupted):
+        _tell(words, "interrupted; nothing half-written was kept")
+        return 130
+    return 0
+
+
+def run_stage(words: list[str]) -> None:
+    """Parse a stage's command line, run it inside a tracked run and write its metrics."""
+    from components import tracking
+
+    options, function, paths = _parse(words)
+    params = load_params(PARAMS_FILE)
+    given = _arguments(function, params, options.task) | paths
+    sections = {name: value for name, value in given.items() if isinstance(value, Section)}
+    with tracking.stage_run(options.stage, options.task, sections, paths) as run:
+        metrics = function(**given, run=run)
+        run.log_result(metrics)
+        if options.curves:
+            write_curves(options.curves, run.steps)
+        write_json(options.metrics, metrics)
+
+
+def write_curves(path: Path, steps: list[tuple[int, dict[str, float]]]) -> None:
+    """Step metrics as CSV, one row a step; what depends on the machine (`system/…`) stays out."""
+    rows: dict[int, dict[str, str]] = {}
+    for step, metrics in steps:
+        kept = {name: f"{value:.6g}" for name, value in metrics.items() if not name.startswith(SYSTEM)}
+        if kept:
+            rows.setdefault(step, {}).update(kept)
+    columns = sorted({name for row in rows.values() for name in row})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, ["step", *columns], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"step": step, **row} for step, row in sorted(rows.items()))
+
+
+def path_names(function: Callable[..., Metrics]) -> list[str]:
+    """The names of a stage function's path arguments: its command-line options."""
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.annotation in ("Path", Path)]
+
+
+def _parse(words: list[str]) -> tuple[argparse.Namespace, Callable[..., Metrics], dict[str, Path]]:
+    if not words or words[0] not in STAGES:
+        raise ParameterError(f"no stage {words[0] if words else ''!r}", f"stages: {', '.join(STAGES)}")
+    function = stage_function(words[0])
+    parser = argparse.ArgumentParser(prog=f"python -m components {words[0]}", description=function.__doc__)
+    names = path_names(function)
+    for name in names:
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--metrics", type=Path, required=True, help="JSON file for the stage's metrics")
+    parser.add_argument("--curves", type=Path, help="CSV file for its step metrics")
+    parser.add_argument("--task", help="the task of a matrix stage")
+    options = parser.parse_args(words[1:])
+    options.stage = words[0]
+    return options, function, {name: getattr(options, name) for name in names}
+
+
+def _arguments(function: Callable[..., Metrics], params: Params, task: str | None) -> dict[str, Any]:
+    """The arguments of a stage function that come from params.yaml."""
+    available: dict[str, Any] = {"seed": params.seed, "tasks": params.tasks}
+    if task is not None:
+        if task not in params.tasks:
+            raise ParameterError(f"params.yaml: tasks: no task '{task}'", f"known: {', '.join(params.tasks)}")
+        available |= {"task": params.tasks[task], "task_name": task}
+    available["config"] = params.section(function.__name__)
+    for name in inspect.signature(function).parameters:
+        if isinstance(params.section(name), Section):
+            available[name] = params.section(name)
+    return {name: value for name, value in available.items() if name in inspect.signature(function).parameters}
+
+
+_CIRCUMSTANCES = {
+    errno.ENOSPC: "no space left on the disk; free some and run again",
+    errno.EDQUOT: "disk quota exceeded; free some space and run again",
+    errno.EFBIG: "file size limit reached; raise it and run again",
+    errno.EACCES: "permission denied; check the owner and mode",
+    errno.EROFS: "read-only file system; write elsewhere",
+}
+
+
+def _tell(words: list[str], message: str) -> int:
+    print(f"error: {words[0] if words else 'components'}: {message}", file=sys.stderr)
+    return 1
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Interrupted
+
+
+if __name__ == "__main__":
+    # Finished work must not wait for libraries' background threads to wind down.
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
