@@ -1,0 +1,46 @@
+"""Which documents are turned away: one predicate and one row of the table for each reason.
+
+The rules are those of Gopher (Rae et al. 2021, appendix A) that hold for English and Chinese alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from components.params import CurateConfig
+
+
+def is_empty(text: str, config: CurateConfig) -> bool:
+    return not text
+
+
+def is_too_short(text: str, config: CurateConfig) -> bool:
+    return len(text) < config.min_characters
+
+
+def is_too_long(text: str, config: CurateConfig) -> bool:
+    return len(text) > config.max_characters
+
+
+def has_few_letters(text: str, config: CurateConfig) -> bool:
+    letters = sum(map(str.isalpha, text)) + sum(map(str.isspace, text))
+    return letters < config.min_letter_share * len(text)
+
+
+def repeats_lines(text: str, config: CurateConfig) -> bool:
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    return len(lines) - len(set(lines)) > config.max_repeated_line_share * len(lines)
+
+
+FILTERS: dict[str, Callable[[str, CurateConfig], bool]] = {
+    "empty": is_empty,
+    "too_short": is_too_short,
+    "too_long": is_too_long,
+    "few_letters": has_few_letters,
+    "repeated_lines": repeats_lines,
+}
+
+
+def reason_to_reject(text: str, config: CurateConfig) -> str | None:
+    """The first reason in the table's order, or None for a document to keep."""
+    return next((name for name, rejects in FILTERS.items() if rejects(text, config)), None)

@@ -1,0 +1,114 @@
+"""A task's labelled rows: data/tasks/NAME/{train,validation,test}.* -> artifacts/tasks/NAME.
+
+The held-out splits come first: a row that stands in the test split may stand in neither of the others.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.artifacts import write_manifest
+from components.corpus.duplicates import Duplicates, held_out
+from components.corpus.normalise import normalise
+from components.corpus.quarantine import Quarantine, write_row
+from components.corpus.read import READERS, Record, read_records, split_name
+from components.errors import DataError
+
+SPLITS = ("test", "validation", "train")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What was found of a task: rows kept of each split, rows rejected by reason, and the held-out fingerprints."""
+
+    kept: dict[str, int]
+    quarantined: dict[str, int]
+    labels: list[str]
+    held_out: dict[bytes, str]
+
+
+@dataclass(frozen=True)
+class _Row:
+    place: str
+    id: str
+    text: str
+    label: str
+
+
+def curate_task(folder: Path, root: Path, target: Path) -> Labelled:
+    """Write the rows of a task. Raises DataError for a missing split and for labels the train split does not have."""
+    files = {split: _split_file(folder, split) for split in SPLITS}
+    target.mkdir(parents=True)
+    seen: dict[bytes, str] = {}
+    splits: dict[str, list[_Row]] = {}
+    with (target / "quarantine.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
+        quarantine = Quarantine(stream, root)
+        for split, path in files.items():
+            splits[split] = _clean_rows(path, split, quarantine, Duplicates(seen))
+            if split != "train":
+                seen = held_out((row.text for row in splits[split]), split) | seen
+    labels = _checked_labels(splits)
+    for split, rows in splits.items():
+        with (target / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
+            for row in rows:
+                write_row(stream, {"id": row.id, "text": row.text, "label": row.label})
+    kept = {split: len(rows) for split, rows in splits.items()}
+    counts = {"read": sum(kept.values()) + quarantine.counts.total(), "kept": kept, **dict(quarantine.counts)}
+    classes = dict(sorted(Counter(row.label for row in splits["train"]).items()))
+    write_manifest(target, "task", {"rows": folder}, labels=labels, counts=counts, train_classes=classes)
+    return Labelled(kept, dict(quarantine.counts), labels, seen)
+
+
+def _split_file(folder: Path, split: str) -> Path:
+    """The one data file of a split."""
+    if not folder.is_dir():
+        hint = f"put its rows there, or take '{folder.name}' out of `tasks:` in params.yaml"
+        raise DataError(f"{folder}: missing, and params.yaml names the task '{folder.name}'", hint)
+    found = sorted(path for path in folder.iterdir() if path.name.split(".")[0] == split)
+    if not found:
+        known = ", ".join(f"{split}{extension}" for extension in READERS)
+        raise DataError(f"{folder}: no {split} rows", f"expected one of {known}, each also with .gz or .zst")
+    if len(found) > 1:
+        names = " and ".join(path.name for path in found)
+        raise DataError(f"{folder}: {names} both claim to be the {split} split", "keep one of them")
+    split_name(found[0])
+    return found[0]
+
+
+def _clean_rows(path: Path, split: str, quarantine: Quarantine, duplicates: Duplicates) -> list[_Row]:
+    rows: list[_Row] = []
+    for record in read_records(path):
+        text = normalise(record.text())
+        row = _Row(record.place, str(record.fields.get("id") or f"{split}-{record.line}"), text, _label(record))
+        reason = duplicates.reason_to_reject(text) if text else "empty"
+        if reason:
+            quarantine.put(record, row.id, text, reason)
+        else:
+            rows.append(row)
+    if not rows:
+        raise DataError(f"{path}: no {split} row is left", "all are empty or stand in a held-out split")
+    return rows
+
+
+def _label(record: Record) -> str:
+    """The label as text; whole numbers will do."""
+    value = record.fields.get("label")
+    label = str(value) if isinstance(value, int) and not isinstance(value, bool) else record.text("label")
+    if not (label := normalise(label)):
+        raise DataError(f"{record.place}: the label is empty", "every labelled row needs one")
+    return label
+
+
+def _checked_labels(splits: dict[str, list[_Row]]) -> list[str]:
+    labels = sorted({row.label for row in splits["train"]})
+    for split in ("validation", "test"):
+        for row in splits[split]:
+            if row.label not in labels:
+                known = ", ".join(labels[:12])
+                raise DataError(f"{row.place}: label '{row.label}' stands in no train row", f"known labels: {known}")
+    if len(labels) < 2:
+        place = splits["train"][0].place
+        raise DataError(f"{place}: every train row has the label '{labels[0]}'", "a classifier needs two or more")
+    return labels

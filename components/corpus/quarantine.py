@@ -1,0 +1,32 @@
+"""Where rejected rows go, each with its reason, so that nothing is lost and the counts add up."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from components.corpus.read import Record
+
+EXCERPT = 200
+
+
+class Quarantine:
+    """Writes rejected records as JSON lines and counts them by reason; files are named relative to `root`."""
+
+    def __init__(self, stream: TextIO, root: Path) -> None:
+        self._stream, self._root = stream, root
+        self.counts: Counter[str] = Counter()
+
+    def put(self, record: Record, name: str, text: str, reason: str) -> None:
+        self.counts[reason] += 1
+        file = record.file.relative_to(self._root).as_posix()
+        row = {"file": file, "line": record.line, "id": name, "reason": reason, "text": text[:EXCERPT]}
+        write_row(self._stream, row)
+
+
+def write_row(stream: TextIO, row: Mapping[str, Any]) -> None:
+    """One JSON line."""
+    stream.write(json.dumps(row, ensure_ascii=False) + "\n")
