@@ -64,7 +64,7 @@ def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
 
 
 def verify(folder: Path, kind: str) -> dict[str, Any]:
-    """The manifest of an artifact whose files are all present and unchanged; ArtifactError names the first that is not."""
+    """The manifest of an artifact, every file checked against its hash. ArtifactError names the first that differs."""
     manifest = read_manifest(folder, kind)
     for name, expected in manifest["files"].items():
         path = folder / name

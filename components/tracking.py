@@ -156,7 +156,7 @@ def connect() -> MlflowClient:
             _create_experiment(client, uri)
     except MlflowException as error:
         raise ServiceError(
-            f"MLflow at {_without_password(uri)} does not answer: {str(error).splitlines()[0][:200]}",
+            f"MLflow at {without_password(uri)} does not answer: {str(error).splitlines()[0][:200]}",
             "start it, or unset MLFLOW_TRACKING_URI to use the project's own store",
         ) from None
     return client
@@ -305,5 +305,83 @@ def _metrics(metrics: Mapping[str, Any], step: int) -> list[Metric]:
     ]
 
 
-def _without_password(uri: str) -> str:
+def without_password(uri: str) -> str:
+    """An address fit to be shown."""
     return re.sub(r"://[^@/]*@", "://***@", uri)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model version."""
+
+    version: int
+    tags: dict[str, str]
+
+
+class Registry:
+    """MLflow's model registry: one registered model a task, its bundle as a pyfunc model, the alias `champion`."""
+
+    def __init__(self) -> None:
+        self.client = connect()
+
+    def champion(self, task: str) -> Version | None:
+        """The version the alias `champion` points at, or None."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self.client.get_model_version_by_alias(task, "champion")
+        except MlflowException:
+            return None
+        return Version(int(found.version), dict(found.tags))
+
+    def version_of(self, task: str, bundle: str) -> int | None:
+        """The version registered from the bundle with this digest, or None."""
+        found = self.client.search_model_versions(f"name = '{task}' and tags.bundle = '{bundle}'")
+        return max((int(version.version) for version in found), default=None)
+
+    def register(self, task: str, bundle: Path, tags: Mapping[str, str], run_id: str) -> int:
+        """Log the bundle as a pyfunc model of a run, with signature and input example, and register it."""
+        import mlflow
+        import pandas
+
+        from components.deployment.serving import _load_pyfunc
+
+        example = pandas.DataFrame({"text": ["The whale is the largest animal that has ever lived."]})
+        signature = mlflow.models.infer_signature(example, _load_pyfunc(str(bundle)).predict(example))
+        with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+            logged = mlflow.pyfunc.log_model(
+                name=task,
+                loader_module="components.deployment.serving",
+                data_path=str(bundle),
+                signature=signature,
+                input_example=example,
+                code_paths=[str(Path(__file__).parent)],
+                pip_requirements=_serving_requirements(),
+            )
+        version = mlflow.register_model(logged.model_uri, task, tags=dict(tags))
+        return int(version.version)
+
+    def set_champion(self, task: str, version: int) -> None:
+        """Point the alias `champion` at a version."""
+        self.client.set_registered_model_alias(task, "champion", str(version))
+
+    def bundle(self, task: str, version: int) -> Path:
+        """The folder with a registered version's bundle, fetched if it lies elsewhere."""
+        import mlflow
+
+        uri = f"models:/{task}/{version}"
+        folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
+        return folder / "data" / "bundle"
+
+
+def _serving_requirements() -> list[str]:
+    """What a bundle needs to answer, at the versions it was made with."""
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in ("mlflow", "numpy", "onnxruntime", "pandas", "tokenizers")]
+
+
+def store_exists() -> bool:
+    """Whether the tracking store is there; a server's is taken to be."""
+    uri = tracking_uri()
+    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).is_file()

@@ -1,0 +1,31 @@
+"""Environment variables that must stand before Prefect, MLflow or DVC is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+DEFAULTS = {
+    # Nothing phones home.
+    "DO_NOT_TRACK": "1",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    # Prefect's page keeps the whole log; the terminal shows our own lines.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    # The temporary server makes its database on the very first run: 17 s were seen.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_CLI_PROMPT": "false",
+}
+
+
+def prepare() -> None:
+    """Set what is not set yet, and put this Python first on PATH, since dvc.yaml says `python`."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    own = str(Path(sys.executable).parent)
+    if os.environ.get("PATH", "").split(os.pathsep)[0] != own:
+        os.environ["PATH"] = os.pathsep.join([own, os.environ.get("PATH", "")])

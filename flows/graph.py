@@ -1,0 +1,152 @@
+"""The graph as DVC has it, and DVC's word on which stages are fresh."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.errors import ParameterError, ServiceError
+
+LOCKED = "Unable to acquire lock"
+"""What DVC says when another of its processes holds the repository for longer than it waits."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A node of the graph: a stage of dvc.yaml or a tracked file such as data.dvc."""
+
+    name: str
+    needs: tuple[str, ...]
+    changes: tuple[str, ...]
+    """Why DVC calls it stale; empty when fresh."""
+
+    @property
+    def fresh(self) -> bool:
+        return not self.changes
+
+
+def read_graph(root: Path) -> list[Stage]:
+    """Every stage, each after those it needs. Raises ServiceError when DVC cannot read the project."""
+    import networkx
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root)) as repo:
+            graph = repo.index.graph
+            changed = _while_locked(repo.status, seconds=60)
+            names = {stage: str(stage.addressing) for stage in graph.nodes}
+            # Edges run from a stage to what it needs; ties are broken by name, so that the order repeats.
+            order = networkx.lexicographical_topological_sort(graph.reverse(copy=True), key=names.__getitem__)
+            return [
+                Stage(
+                    names[stage],
+                    tuple(sorted(names[need] for need in graph.successors(stage))),
+                    _reasons(changed.get(names[stage], [])),
+                )
+                for stage in order
+            ]
+    except DvcException as error:
+        raise _explained(error) from None
+
+
+def reproduce(stage: str, root: Path, heard: Callable[[str], None]) -> tuple[int, str]:
+    """Bring one stage up to date through DVC, line by line of its output to `heard`.
+
+    Returns the exit code and what happened: "ran", "cached" (nothing to do) or "restored" (outputs fetched
+    from DVC's cache of earlier runs). DVC waits only 3 s for its repository lock, so a lock refusal is tried again.
+    """
+    for attempt in range(40):
+        code, lines = _run_dvc(["repro", "--single-item", stage], root, heard)
+        if code == 0 or not any(LOCKED in line for line in lines):
+            break
+        time.sleep(min(0.25 * 2**attempt, 5))
+    return code, _outcome(lines)
+
+
+def _run_dvc(words: list[str], root: Path, heard: Callable[[str], None]) -> tuple[int, list[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dvc", *words],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        bufsize=1,
+    )
+    assert process.stdout is not None
+    lines = []
+    try:
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            if line.strip() and not _CHATTER.match(line):
+                heard(line.rstrip())
+        return process.wait(), lines
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+
+
+_CHATTER = re.compile(
+    r"(Running stage|> python -m|> |Updating lock file|Generating lock file|Use `dvc push`|To track the changes|"
+    r"Stage '.*' didn't change|Stage '.*' is cached|Data and pipelines are up to date|\s*git add|To enable auto staging|"
+    r"\s*dvc config core.autostage|'.*' didn't change, skipping|ERROR: failed to reproduce|WARNING: .*is frozen)"
+)
+
+
+def _outcome(lines: list[str]) -> str:
+    text = "\n".join(lines)
+    if "is cached - skipping run" in text:
+        return "restored"
+    if "didn't change, skipping" in text or ("up to date" in text and "Running stage" not in text):
+        return "cached"
+    return "ran"
+
+
+def _reasons(changes: list[Any]) -> tuple[str, ...]:
+    """DVC's account of a stage's changes, as short phrases."""
+    reasons: list[str] = []
+    for change in changes:
+        if isinstance(change, str):
+            reasons.append(change)
+            continue
+        for kind, paths in change.items():
+            reasons += [f"{kind.removeprefix('changed ')} {path} {_state(state)}" for path, state in paths.items()]
+    return tuple(reasons)
+
+
+def _state(state: Any) -> str:
+    if isinstance(state, dict):
+        return ", ".join(f"{key} {value}" for key, value in state.items())
+    return str(state)
+
+
+def _while_locked(call: Callable[[], Any], seconds: float) -> Any:
+    from dvc.lock import LockError
+
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except LockError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def _explained(error: Exception) -> ParameterError | ServiceError:
+    message = " ".join(str(error).split())
+    if LOCKED in message:
+        return ServiceError(
+            "another DVC process works on this project", "wait for it, or remove .dvc/tmp/lock if none runs"
+        )
+    if "not inside of a DVC repository" in message:
+        return ServiceError("this is not a Lianzi project: no .dvc folder here or above", "cd into the project")
+    return ServiceError(f"DVC cannot read the graph: {message[:300]}", "`dvc stage list` says more")

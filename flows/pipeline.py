@@ -1,0 +1,144 @@
+"""The pipeline as a Prefect flow: a task a stage of dvc.yaml, each brought up to date through DVC."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows import environment
+
+environment.prepare()
+
+from prefect import flow, get_run_logger, task  # noqa: E402
+from prefect.futures import PrefectFuture  # noqa: E402
+from prefect.states import Completed, Failed, State  # noqa: E402
+from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
+
+from components import tracking  # noqa: E402
+from components.errors import LianziError  # noqa: E402
+from flows import release as releasing  # noqa: E402
+from flows.graph import Stage, read_graph, reproduce  # noqa: E402
+from flows.summary import StageResult, key_metric  # noqa: E402
+
+
+@dataclass(frozen=True)
+class StageFailed(Exception):
+    """What a failed stage printed last."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@flow(name="pipeline", flow_run_name="pipeline", validate_parameters=False)
+def pipeline(root: str = ".", parallel: int = 2) -> list[StageResult]:
+    """Bring every stage up to date, `parallel` at a time, then release each task's bundle.
+
+    A failed stage stops those that need it; the others finish. Raises LianziError naming the failed ones.
+    """
+    folder = Path(root).absolute()
+    with tracking.pipeline_run("pipeline", {"lianzi.driver": "lianzi run"}) as run:
+        results = _submit(read_graph(folder), folder, parallel, run.id)
+        for result in results:
+            if result.metric is not None:
+                run.log_metrics({f"{result.name}/{result.metric[0]}": result.metric[1]}, 0)
+            run.log_metrics({f"seconds/{result.name}": result.seconds}, 0)
+        failed = [result.name for result in results if result.state == "failed"]
+        if failed:
+            raise PipelineFailed(results)
+    return results
+
+
+class PipelineFailed(LianziError):
+    """Some stage failed; `results` tells how far every other came."""
+
+    def __init__(self, results: list[StageResult]) -> None:
+        self.results = results
+        failed = ", ".join(result.name for result in results if result.state == "failed")
+        super().__init__(f"failed: {failed}", "mend what its lines above say, then run again: finished stages are kept")
+
+
+@task(persist_result=False, log_prints=False)
+def bring_up_to_date(stage: Stage, root: Path) -> State[StageResult]:
+    """One node: skip when fresh, else let DVC run it."""
+    logger = get_run_logger()
+    began = time.monotonic()
+    last: list[str] = []
+
+    def heard(line: str) -> None:
+        logger.info(line)
+        print(f"[{stage.name}] {line}", flush=True)
+        last.append(line)
+
+    print(f"[{stage.name}] …", flush=True)
+    code, outcome = reproduce(stage.name, root, heard)
+    seconds = time.monotonic() - began
+    if code != 0:
+        return Failed(message=_reason(last), data=StageFailed(_reason(last)))
+    result = StageResult(stage.name, outcome, seconds, key_metric(stage.name, root))
+    name = "Completed" if outcome == "ran" else "Cached"
+    return Completed(name=name, data=result, message=f"{outcome} in {seconds:.1f} s")
+
+
+@task(persist_result=False)
+def note_cached(stage: Stage, root: Path) -> State[StageResult]:
+    """A node that DVC calls fresh."""
+    return Completed(name="Cached", data=StageResult(stage.name, "cached", 0.0, key_metric(stage.name, root)))
+
+
+@task(persist_result=False)
+def release(name: str, root: Path, run_id: str) -> State[StageResult]:
+    """Register the task's bundle and decide whether it becomes the champion."""
+    began = time.monotonic()
+    try:
+        verdict = releasing.release(name, root, run_id)
+    except LianziError as error:
+        print(f"[release@{name}] error: {error}", flush=True)
+        return Failed(message=str(error), data=StageFailed(str(error)))
+    get_run_logger().info(verdict.line)
+    print(f"[release@{name}] {verdict.line}", flush=True)
+    result = StageResult(f"release@{name}", "ran", time.monotonic() - began, ("version", float(verdict.version)))
+    return Completed(data=result, message=verdict.line)
+
+
+def _submit(stages: list[Stage], root: Path, parallel: int, run_id: str) -> list[StageResult]:
+    """Submit every stage behind those it needs and wait for all of them."""
+    runner = ThreadPoolTaskRunner(max_workers=parallel)
+    futures: dict[str, PrefectFuture[Any]] = {}
+    stale: set[str] = set()
+    with runner:
+        for stage in stages:
+            needs = [futures[name] for name in stage.needs]
+            if stage.fresh and not stale.intersection(stage.needs):
+                work = note_cached
+            else:
+                stale.add(stage.name)
+                work = bring_up_to_date
+            named = work.with_options(name=stage.name, task_run_name=stage.name)
+            futures[stage.name] = runner.submit(named, {"stage": stage, "root": root}, wait_for=needs)
+        for name in releasing.task_names(root):
+            named_release = release.with_options(name=f"release@{name}", task_run_name=f"release@{name}")
+            parameters = {"name": name, "root": root, "run_id": run_id}
+            futures[f"release@{name}"] = runner.submit(
+                named_release, parameters, wait_for=[futures[f"evaluate@{name}"]]
+            )
+        for future in futures.values():
+            future.wait()
+    return [_result(name, future) for name, future in futures.items()]
+
+
+def _result(name: str, future: PrefectFuture[Any]) -> StageResult:
+    state = future.state
+    if state.is_completed():
+        return future.result()  # type: ignore[no-any-return]
+    if state.is_failed() or state.is_crashed():
+        return StageResult(name, "failed", 0.0, None, str(state.message or ""))
+    return StageResult(name, "not run", 0.0, None)
+
+
+def _reason(lines: list[str]) -> str:
+    errors = [line for line in lines if line.startswith("error:")]
+    return (errors or lines or ["no output"])[-1]

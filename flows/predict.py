@@ -1,0 +1,29 @@
+"""The champion of a task, ready to answer."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.errors import ArtifactError, ParameterError
+from components.params import load_params
+
+if TYPE_CHECKING:
+    from components.deployment.serving import Classifier
+
+
+def champion_classifier(root: Path, task: str) -> Classifier:
+    """Load the champion from MLflow's registry. Raises ParameterError for an unknown task, ArtifactError for none yet."""
+    known = list(load_params(root / "params.yaml").tasks)
+    if task not in known:
+        close = difflib.get_close_matches(task, known, n=1, cutoff=0.4)
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+        raise ParameterError(f"no task '{task}' in params.yaml", hint)
+    from components import tracking
+    from components.deployment.serving import load_bundle
+
+    champion = tracking.Registry().champion(task) if tracking.store_exists() else None
+    if champion is None:
+        raise ArtifactError(f"{task}: no champion yet", "`lianzi run` trains and releases one")
+    return load_bundle(tracking.Registry().bundle(task, champion.version))

@@ -1,0 +1,126 @@
+"""Release: register a task's bundle in MLflow and decide whether it becomes the champion.
+
+The alias `champion` moves only to a model that stays within release.max_loss of its teacher and wins more than
+release.min_gain over the present champion, both answering the same test rows.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components import tracking
+from components.artifacts import digest, read_manifest, write_json
+from components.errors import ArtifactError
+from components.params import ReleaseConfig, load_params
+
+RECORD = Path(".lianzi/released.json")
+"""Which bundle was last considered in which store, so that a run with nothing to do need not ask MLflow."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a bundle."""
+
+    task: str
+    version: int
+    champion: bool
+    line: str
+
+
+def task_names(root: Path) -> list[str]:
+    """The tasks of params.yaml."""
+    return list(load_params(root / "params.yaml").tasks)
+
+
+def is_current(root: Path) -> bool:
+    """Whether the bundles now in artifacts/ have all been considered in the present MLflow store."""
+    try:
+        record = json.loads((root / RECORD).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    if record.get("store") != tracking.tracking_uri() or not tracking.store_exists():
+        return False
+    bundles = {name: root / "artifacts" / name / "bundle" for name in task_names(root)}
+    return all(path.is_dir() and record["bundles"].get(name) == digest(path) for name, path in bundles.items())
+
+
+def release(name: str, root: Path, run_id: str) -> Verdict:
+    """Register and judge one bundle. Raises ArtifactError when it is missing or was not evaluated."""
+    bundle = root / "artifacts" / name / "bundle"
+    read_manifest(bundle, "bundle")
+    scores = _scores(root / "metrics" / "evaluate" / f"{name}.json")
+    verdict = _judge(name, bundle, scores, load_params(root / "params.yaml").release, root, run_id)
+    _remember(root, name, digest(bundle))
+    return verdict
+
+
+def _judge(
+    name: str, bundle: Path, scores: dict[str, float], config: ReleaseConfig, root: Path, run_id: str
+) -> Verdict:
+    registry = tracking.Registry()
+    champion = registry.champion(name)
+    own = digest(bundle)
+    if champion is not None and champion.tags.get("bundle") == own:
+        return Verdict(name, champion.version, True, f"{name} v{champion.version} is the champion already")
+    version = registry.version_of(name, own)
+    if version is None:
+        tags = {"bundle": own, "macro_f1": f"{scores['shipped']:.6f}", "teacher_macro_f1": f"{scores['teacher']:.6f}"}
+        version = registry.register(name, bundle, tags, run_id)
+    refusal = refused(scores, champion and champion_score(registry, name, champion.version, root), config)
+    if refusal:
+        return Verdict(name, version, False, f"{name} v{version} registered, not champion: {refusal}")
+    registry.set_champion(name, version)
+    before = f", before it v{champion.version}" if champion else ""
+    return Verdict(
+        name, version, True, f"{name} v{version} is the champion now: macro-F1 {scores['shipped']:.4f}{before}"
+    )
+
+
+def refused(scores: dict[str, float], champion: float | None, config: ReleaseConfig) -> str:
+    """Why a model may not become champion; empty when it may. Scores are macro-F1 on the test rows."""
+    loss = scores["teacher"] - scores["shipped"]
+    if loss > config.max_loss:
+        return f"loses {loss:.4f} macro-F1 to its teacher, release.max_loss allows {config.max_loss}"
+    if champion is not None and scores["shipped"] - champion <= config.min_gain:
+        gain = scores["shipped"] - champion
+        return (
+            f"macro-F1 {scores['shipped']:.4f} against the champion's {champion:.4f} ({gain:+.4f}), "
+            f"release.min_gain asks for more than {config.min_gain}"
+        )
+    return ""
+
+
+def champion_score(registry: tracking.Registry, name: str, version: int, root: Path) -> float:
+    """The present champion's macro-F1 on today's test rows: what it had on other rows would prove nothing."""
+    from components.deployment.serving import load_bundle
+    from components.evaluation.metrics import macro_f1
+
+    rows = [
+        json.loads(line)
+        for line in (root / f"artifacts/tasks/{name}/test.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    answers = load_bundle(registry.bundle(name, version)).predict([row["text"] for row in rows])
+    actual, predicted = [row["label"] for row in rows], [answer.label for answer in answers]
+    return float(macro_f1(actual, predicted, sorted({*actual, *predicted})))
+
+
+def _scores(path: Path) -> dict[str, float]:
+    try:
+        metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: missing, so this bundle was not evaluated", "run `lianzi run`") from None
+    return {rung: float(metrics[rung]["macro_f1"]) for rung in ("teacher", "shipped")}
+
+
+def _remember(root: Path, name: str, bundle: str) -> None:
+    path = root / RECORD
+    record: dict[str, Any] = {"store": tracking.tracking_uri(), "bundles": {}}
+    if path.is_file():
+        former = json.loads(path.read_text(encoding="utf-8"))
+        if former.get("store") == record["store"]:
+            record = former
+    record["bundles"][name] = bundle
+    write_json(path, record)

@@ -1,0 +1,82 @@
+"""`lianzi run`: the pipeline from a terminal."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from components.errors import DataError, LianziError, ServiceError
+from components.params import load_params
+from flows import release
+from flows.graph import Stage, read_graph
+from flows.summary import StageResult, key_metric, table
+
+
+def run_pipeline(root: Path, parallel: int | None) -> None:
+    """Bring the pipeline up to date and print what came of it. Raises LianziError when a stage failed."""
+    console = Console(highlight=False)
+    began = time.monotonic()
+    load_params(root / "params.yaml")
+    stages = read_graph(root)
+    _require_data(root, stages)
+    if all(stage.fresh for stage in stages) and release.is_current(root):
+        results = [StageResult(stage.name, "cached", 0.0, key_metric(stage.name, root)) for stage in stages]
+        console.print(table(results))
+        console.print(
+            f"\nNothing to do: every stage is fresh and every model considered ({time.monotonic() - began:.1f} s)."
+        )
+        return
+    workers = parallel or int(os.environ.get("LIANZI_PARALLEL", min(os.cpu_count() or 1, 2)))
+    stale = sum(not stage.fresh for stage in stages)
+    console.print(f"{len(stages)} stages, {stale} stale; {workers} side by side. Starting Prefect …")
+    try:
+        results = _run_flow(root, workers)
+    except LianziError as failure:
+        if hasattr(failure, "results"):
+            console.print("\n", table(failure.results))
+        raise
+    console.print("\n", table(results))
+    console.print(f"\nDone in {time.monotonic() - began:.0f} s. Next:")
+    for line in next_steps(root):
+        console.print(f"  {line}", markup=False)
+
+
+def next_steps(root: Path) -> list[str]:
+    """What to look at after a run."""
+    first = next(iter(load_params(root / "params.yaml").tasks))
+    return [
+        f'lianzi predict {first} "The whale is the largest animal that has ever lived."',
+        "lianzi ui                  runs in Prefect, figures and models in MLflow",
+        f"reports/evaluate/{first}/index.html   what each step bought, as a page",
+        "reports/validation/index.html         what the data was checked for",
+        "dvc metrics show           every number of this commit",
+    ]
+
+
+def _require_data(root: Path, stages: list[Stage]) -> None:
+    """A data/ that was never pulled is said before anything starts."""
+    tracked = [stage for stage in stages if stage.name.endswith(".dvc")]
+    for stage in tracked:
+        path = root / stage.name.removesuffix(".dvc")
+        if not path.exists():
+            raise DataError(f"{path.name}/: missing", "`dvc pull` fetches the sample data; or put your own there")
+
+
+def _run_flow(root: Path, workers: int) -> list[StageResult]:
+    from flows.pipeline import pipeline
+
+    try:
+        return pipeline(str(root), workers)
+    except LianziError:
+        raise
+    except Exception as error:
+        if type(error).__module__.startswith(("httpx", "httpcore")) or "connect" in str(error).lower():
+            where = os.environ.get("PREFECT_API_URL", "the temporary server")
+            raise ServiceError(
+                f"Prefect ({where}) does not answer: {str(error).splitlines()[0][:200]}",
+                "start it with `prefect server start`, or unset PREFECT_API_URL",
+            ) from error
+        raise

@@ -1,0 +1,41 @@
+"""`lianzi status`: fresh, stale, and who is champion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from components.params import load_params
+from flows.graph import read_graph
+from flows.summary import key_metric
+
+
+def show_status(root: Path) -> None:
+    """Print each stage with DVC's verdict and each task's champion."""
+    console = Console(highlight=False)
+    params = load_params(root / "params.yaml")
+    shown = Table(box=None, pad_edge=False)
+    for heading in ("stage", "state", "key metric", "why"):
+        shown.add_column(heading, overflow="fold")
+    for stage in read_graph(root):
+        metric = key_metric(stage.name, root)
+        state = "[green]fresh[/]" if stage.fresh else "[yellow]stale[/]"
+        told = f"{metric[0]} {metric[1]:.6g}" if metric else ""
+        shown.add_row(stage.name, state, told, "; ".join(stage.changes[:3]))
+    console.print(shown)
+    console.print()
+    for name in params.tasks:
+        console.print(f"{name}: {_champion(name)}", markup=False)
+
+
+def _champion(task: str) -> str:
+    from components import tracking
+
+    if not tracking.store_exists():
+        return "no champion yet: nothing was released from here"
+    champion = tracking.Registry().champion(task)
+    if champion is None:
+        return "no champion yet"
+    return f"champion v{champion.version}, macro-F1 {champion.tags.get('macro_f1', '?')} on the test rows of its run"

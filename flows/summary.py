@@ -1,0 +1,72 @@
+"""What a pipeline run came to, as a table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.params import flatten
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+KEY_METRICS = {
+    "curate": "documents.kept",
+    "validate": "expectations",
+    "train_tokenizer": "vocab_size",
+    "tokenize": "tokens.train",
+    "pretrain": "validation_perplexity",
+    "finetune": "teacher.macro_f1",
+    "distill": "macro_f1",
+    "export": "parity.max_difference",
+    "quantize": "macro_f1",
+    "build": "engines_built",
+    "evaluate": "shipped.macro_f1",
+}
+"""Stage -> the metric its row of the table shows."""
+
+STYLES = {"ran": "green", "cached": "dim", "restored": "cyan", "failed": "bold red", "not run": "yellow"}
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """How one stage ended."""
+
+    name: str
+    state: str
+    seconds: float
+    metric: tuple[str, float] | None
+    reason: str = ""
+
+
+def key_metric(stage: str, root: Path) -> tuple[str, float] | None:
+    """The name and value of a stage's key metric, from its metrics file."""
+    base, _, name = stage.partition("@")
+    path = root / "metrics" / (f"{base}/{name}.json" if name else f"{base}.json")
+    if base not in KEY_METRICS or not path.is_file():
+        return None
+    value = flatten(json.loads(path.read_text(encoding="utf-8"))).get(KEY_METRICS[base])
+    return None if value is None else (KEY_METRICS[base], float(value))
+
+
+def table(results: list[StageResult]) -> Table:
+    """Stage, state, seconds, key metric."""
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False)
+    for heading, justify in (("stage", "left"), ("state", "left"), ("seconds", "right"), ("key metric", "left")):
+        shown.add_column(heading, justify=justify, no_wrap=heading != "key metric")  # type: ignore[arg-type]
+    for result in results:
+        style = STYLES.get(result.state, "")
+        seconds = f"{result.seconds:.1f}" if result.state in ("ran", "restored") else ""
+        shown.add_row(result.name, f"[{style}]{result.state}[/]", seconds, _metric(result))
+    return shown
+
+
+def _metric(result: StageResult) -> str:
+    if result.metric is None:
+        return result.reason
+    name, value = result.metric
+    return f"{name} {value:,.0f}" if value == int(value) else f"{name} {value:.4g}"

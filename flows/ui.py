@@ -1,0 +1,101 @@
+"""`lianzi ui`: Prefect's and MLflow's pages on localhost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from components import tracking
+from components.errors import ServiceError
+
+HOST = "127.0.0.1"
+
+
+def serve_pages(root: Path, prefect_port: int, mlflow_port: int) -> None:
+    """Start both servers, print their addresses once they answer, stop both on Ctrl-C. Raises ServiceError."""
+    console = Console(highlight=False)
+    for port, option in ((prefect_port, "--prefect-port"), (mlflow_port, "--mlflow-port")):
+        require_free(port, option)
+    tracking.connect()
+    console.print("Starting the pages …")
+    with _server(_prefect_words(prefect_port), root) as prefect, _server(_mlflow_words(mlflow_port), root) as mlflow:
+        pages = {
+            "Prefect (runs)": (prefect, f"http://{HOST}:{prefect_port}", "/api/health"),
+            "MLflow (experiments, models)": (mlflow, f"http://{HOST}:{mlflow_port}", "/health"),
+        }
+        for name, (process, address, health) in pages.items():
+            _await_answer(name, process, address + health)
+            console.print(f"{name:30} {address}")
+        console.print(f"\nRuns show up there live with PREFECT_API_URL=http://{HOST}:{prefect_port}/api lianzi run")
+        console.print("Ctrl-C stops both.")
+        _wait_for_any(prefect, mlflow)
+
+
+def require_free(port: int, option: str) -> None:
+    """Raise ServiceError when something listens on a port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise ServiceError(
+                f"port {port} is in use", f"stop what uses it, or choose another with {option}"
+            ) from None
+
+
+def _prefect_words(port: int) -> list[str]:
+    return [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+
+
+def _mlflow_words(port: int) -> list[str]:
+    artifacts = Path("mlflow/artifacts").absolute().as_uri()
+    words = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    return [*words, "--backend-store-uri", tracking.tracking_uri(), "--default-artifact-root", artifacts]
+
+
+@contextmanager
+def _server(words: list[str], root: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A server of its own session, whose whole family ends with the block."""
+    log = (root / ".lianzi").joinpath(f"{words[2]}.log")
+    log.parent.mkdir(exist_ok=True)
+    with log.open("wb") as stream:
+        process = subprocess.Popen(words, cwd=root, stdout=stream, stderr=stream, start_new_session=True)
+    process.log = log  # type: ignore[attr-defined]
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _await_answer(name: str, process: subprocess.Popen[bytes], address: str, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    raise ServiceError(f"{name} did not start", f"its log: {process.log}")  # type: ignore[attr-defined]
+
+
+def _wait_for_any(*processes: subprocess.Popen[bytes]) -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    while all(process.poll() is None for process in processes):
+        time.sleep(0.5)
+    raise ServiceError("a server stopped by itself", "see .lianzi/*.log")
