@@ -104,6 +104,7 @@ class FinetuneConfig(OptimizerConfig):
     patience: Count
     batch_size: Count
     dropout: Share
+    token_masking: Share
     label_smoothing: Share
     precision: Precision
     threads: Count
@@ -117,6 +118,7 @@ class DistillConfig(OptimizerConfig):
     patience: Count
     batch_size: Count
     dropout: Share
+    token_masking: Share
     temperature: Rate
     soft_weight: Share
     hidden_weight: Annotated[float, Field(ge=0)]
