@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,9 +17,9 @@ from flows import environment
 class OneLineErrors(click.Group):
     """Shows a person's mistake as one or two lines, and leaves a bug its traceback."""
 
-    def main(self, *args: object, **kwargs: object) -> None:  # type: ignore[override]
+    def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            super().main(*args, **kwargs)  # type: ignore[arg-type]
+            return super().main(*args, **kwargs)
         except LianziError as error:
             click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
             sys.exit(1)

@@ -64,7 +64,7 @@ def packages(_root: Path) -> Finding:
         except metadata.PackageNotFoundError:
             missing.append(name)
     meaning = (
-        f"missing: {', '.join(missing)}; `make .venv` installs them" if missing else "as pinned in requirements.lock"
+        f"missing: {', '.join(missing)}; `make setup` installs them" if missing else "as pinned in requirements.lock"
     )
     return Finding("packages", not missing, ", ".join(found), meaning)
 

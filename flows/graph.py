@@ -95,9 +95,9 @@ def _run_dvc(words: list[str], root: Path, heard: Callable[[str], None]) -> tupl
 
 
 _CHATTER = re.compile(
-    r"(Running stage|> python -m|> |Updating lock file|Generating lock file|Use `dvc push`|To track the changes|"
-    r"Stage '.*' didn't change|Stage '.*' is cached|Data and pipelines are up to date|\s*git add|To enable auto staging|"
-    r"\s*dvc config core.autostage|'.*' didn't change, skipping|ERROR: failed to reproduce|WARNING: .*is frozen)"
+    r"(Running stage|> |Updating lock file|Generating lock file|Use `dvc push`|To track the changes|\s*git add|"
+    r"Stage '.*' didn't change|Stage '.*' is cached|Data and pipelines are up to date|To enable auto staging|"
+    r"\s*dvc config core.autostage|'.*' didn't change, skipping|ERROR: failed to reproduce)"
 )
 
 

@@ -106,7 +106,7 @@ def release(name: str, root: Path, run_id: str) -> State[StageResult]:
 
 def _submit(stages: list[Stage], root: Path, parallel: int, run_id: str) -> list[StageResult]:
     """Submit every stage behind those it needs and wait for all of them."""
-    runner = ThreadPoolTaskRunner(max_workers=parallel)
+    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=parallel)
     futures: dict[str, PrefectFuture[Any]] = {}
     stale: set[str] = set()
     with runner:
@@ -133,7 +133,7 @@ def _submit(stages: list[Stage], root: Path, parallel: int, run_id: str) -> list
 def _result(name: str, future: PrefectFuture[Any]) -> StageResult:
     state = future.state
     if state.is_completed():
-        return future.result()  # type: ignore[no-any-return]
+        return future.result()
     if state.is_failed() or state.is_crashed():
         return StageResult(name, "failed", 0.0, None, str(state.message or ""))
     return StageResult(name, "not run", 0.0, None)

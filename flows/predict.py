@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def champion_classifier(root: Path, task: str) -> Classifier:
-    """Load the champion from MLflow's registry. Raises ParameterError for an unknown task, ArtifactError for none yet."""
+    """Load the champion from the registry. Raises ParameterError (unknown task), ArtifactError (none yet)."""
     known = list(load_params(root / "params.yaml").tasks)
     if task not in known:
         close = difflib.get_close_matches(task, known, n=1, cutoff=0.4)

@@ -69,7 +69,8 @@ def _judge(
     if version is None:
         tags = {"bundle": own, "macro_f1": f"{scores['shipped']:.6f}", "teacher_macro_f1": f"{scores['teacher']:.6f}"}
         version = registry.register(name, bundle, tags, run_id)
-    refusal = refused(scores, champion and champion_score(registry, name, champion.version, root), config)
+    rival = champion_score(registry, name, champion.version, root) if champion else None
+    refusal = refused(scores, rival, config)
     if refusal:
         return Verdict(name, version, False, f"{name} v{version} registered, not champion: {refusal}")
     registry.set_champion(name, version)
