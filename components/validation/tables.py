@@ -25,6 +25,7 @@ from components.corpus.language import script_language
 from components.params import TaskConfig
 
 EXCERPT = 80
+SCRIPT_SAMPLE = 500  # characters that settle what script a text is in
 CORPUS_COLUMNS = ("id", "text", "source", "language")
 TASK_COLUMNS = ("id", "text", "label")
 MEASURED = ("characters", "fingerprint", "script_fits", "held_out_in")
@@ -87,7 +88,7 @@ def _measure(row: Mapping[str, Any], language: str | None, held_out: HeldOut) ->
         "text": text[:EXCERPT],
         "characters": len(text),
         "fingerprint": fingerprint,
-        "script_fits": script_language(text) == language,
+        "script_fits": script_language(text[:SCRIPT_SAMPLE]) == language,
         "held_out_in": held_out.get(fingerprint),
     }
 
