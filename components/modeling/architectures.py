@@ -1,0 +1,179 @@
+"""Architectures from transformers, each with one dial: `depth` layers, 64 x depth wide, a head per 64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from torch import Tensor, nn
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    BertConfig,
+    GPT2Config,
+    LlamaConfig,
+    ModernBertConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from components.errors import ArtifactError, ParameterError
+from components.params import ModelConfig
+
+HEAD_WIDTH = 64
+
+Vocabulary = dict[str, Any]
+"""Vocabulary size and the ids of special tokens, under the names transformers configs give them."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What Lianzi must know of a transformers model type.
+
+    `layers`: path from the base model to its list of layers. `vocabulary_logits`: hidden states [..., width]
+    -> logits [..., vocabulary] through the model's own head. `dropouts`: its settings of a fine-tuning dropout.
+    """
+
+    objective: str
+    config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig]
+    layers: str
+    vocabulary_logits: Callable[[Any, Tensor], Tensor]
+    dropouts: tuple[str, ...]
+
+
+def modernbert(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
+    """Pre-LN, rotary, gated encoder (Warner 2024): all layers attend globally, the mean token is classified."""
+    width = HEAD_WIDTH * model.depth
+    return ModernBertConfig(
+        num_hidden_layers=model.depth,
+        hidden_size=width,
+        num_attention_heads=model.depth,
+        intermediate_size=_gated_width(width),
+        max_position_embeddings=model.max_length,
+        layer_types=["full_attention"] * model.depth,
+        classifier_pooling="mean",
+        **vocabulary,
+    )
+
+
+def bert(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
+    """Post-LN encoder (Devlin 2019)."""
+    width = HEAD_WIDTH * model.depth
+    return BertConfig(
+        num_hidden_layers=model.depth,
+        hidden_size=width,
+        num_attention_heads=model.depth,
+        intermediate_size=4 * width,
+        max_position_embeddings=model.max_length,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        **vocabulary,
+    )
+
+
+def gpt2(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
+    """Pre-LN decoder (Radford 2019)."""
+    return GPT2Config(
+        n_layer=model.depth,
+        n_embd=HEAD_WIDTH * model.depth,
+        n_head=model.depth,
+        n_positions=model.max_length,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        **vocabulary,
+    )
+
+
+def llama(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
+    """Pre-RMSNorm, rotary, gated decoder (Touvron 2023)."""
+    width = HEAD_WIDTH * model.depth
+    return LlamaConfig(
+        num_hidden_layers=model.depth,
+        hidden_size=width,
+        num_attention_heads=model.depth,
+        intermediate_size=_gated_width(width),
+        max_position_embeddings=model.max_length,
+        tie_word_embeddings=True,
+        **vocabulary,
+    )
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "modernbert": Architecture(
+        "mlm",
+        modernbert,
+        "layers",
+        lambda model, hidden: model.decoder(model.head(hidden)),
+        ("embedding_dropout", "mlp_dropout", "classifier_dropout"),
+    ),
+    "bert": Architecture(
+        "mlm",
+        bert,
+        "encoder.layer",
+        lambda model, hidden: model.cls(hidden),
+        ("hidden_dropout_prob", "classifier_dropout"),
+    ),
+    "gpt2": Architecture("clm", gpt2, "h", lambda model, hidden: model.lm_head(hidden), ("resid_pdrop", "embd_pdrop")),
+    "llama": Architecture("clm", llama, "layers", lambda model, hidden: model.lm_head(hidden), ()),
+}
+
+LANGUAGE_MODELS: dict[str, Any] = {"mlm": AutoModelForMaskedLM, "clm": AutoModelForCausalLM}
+
+
+def architecture_of(config: PreTrainedConfig) -> Architecture:
+    """The table's entry of a checkpoint's model type. Raises ArtifactError for one that is not in it."""
+    if config.model_type not in ARCHITECTURES:
+        raise ArtifactError(
+            f"a checkpoint of the architecture {config.model_type} cannot be trained here",
+            f"known: {', '.join(ARCHITECTURES)}",
+        )
+    return ARCHITECTURES[config.model_type]
+
+
+def check_objective(architecture: str, objective: str) -> None:
+    """Raise ParameterError where an architecture cannot learn by an objective."""
+    if ARCHITECTURES[architecture].objective != objective:
+        fitting = [name for name, entry in ARCHITECTURES.items() if entry.objective == objective]
+        raise ParameterError(
+            f"pretrain.objective {objective} does not fit model.architecture {architecture}",
+            f"set pretrain.objective to {ARCHITECTURES[architecture].objective}, "
+            f"or model.architecture to {' or '.join(fitting)}",
+        )
+
+
+def build_language_model(
+    model: ModelConfig, tokenizer: PreTrainedTokenizerBase, sequence_length: int
+) -> PreTrainedModel:
+    """A language model with random weights from torch's global generator."""
+    if sequence_length > model.max_length:
+        raise ParameterError(
+            f"pretrain.sequence_length {sequence_length} is longer than model.max_length {model.max_length}",
+            "raise model.max_length or lower pretrain.sequence_length",
+        )
+    entry = ARCHITECTURES[model.architecture]
+    return LANGUAGE_MODELS[entry.objective].from_config(entry.config(model, vocabulary_of(tokenizer)))
+
+
+def vocabulary_of(tokenizer: PreTrainedTokenizerBase) -> Vocabulary:
+    """What a config has to know of a tokenizer."""
+    return {
+        "vocab_size": len(tokenizer),
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "cls_token_id": tokenizer.cls_token_id,
+        "sep_token_id": tokenizer.sep_token_id,
+    }
+
+
+def layers_of(model: PreTrainedModel) -> nn.ModuleList:
+    """The list of transformer layers of a model, whatever head it carries."""
+    return cast(nn.ModuleList, model.base_model.get_submodule(architecture_of(model.config).layers))
+
+
+def _gated_width(width: int) -> int:
+    """Width of a gated feed-forward block that has the weights of a plain one four times wider."""
+    return round(width * 8 / 3 / 64) * 64

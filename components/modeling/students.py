@@ -1,0 +1,60 @@
+"""A shallower copy of a model: which layers it keeps, and whose output each of them has to learn."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from components.modeling.architectures import architecture_of, layers_of
+
+
+@dataclass(frozen=True)
+class LayerMap:
+    """Teacher layers cut into as many even blocks as the student has layers.
+
+    A student layer starts as a copy of its block's first layer (Sanh 2019, DistilBERT) and learns to give the
+    output of its block's last one (Jiao 2020, TinyBERT). Layers count from 0.
+    """
+
+    copied: tuple[int, ...]
+    imitated: tuple[int, ...]
+
+
+def map_layers(teacher_depth: int, depth_fraction: float) -> LayerMap:
+    """Blocks for a student of `depth_fraction` of the teacher's layers, rounded up."""
+    depth = max(1, math.ceil(teacher_depth * depth_fraction))
+    bounds = [index * teacher_depth // depth for index in range(depth + 1)]
+    return LayerMap(tuple(bounds[:-1]), tuple(bound - 1 for bound in bounds[1:]))
+
+
+def build_student(teacher: PreTrainedModel, layers: LayerMap, dropout: float) -> PreTrainedModel:
+    """A model as wide as the teacher, with copies of some of its layers and of all that is not a layer."""
+    config = copy.deepcopy(teacher.config)
+    config.num_hidden_layers = len(layers.copied)
+    if getattr(config, "layer_types", None):
+        config.layer_types = [config.layer_types[index] for index in layers.copied]
+    for name in architecture_of(config).dropouts:
+        setattr(config, name, dropout)
+    student: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)
+    kept = {id(layer) for layer in layers_of(teacher)}
+    with torch.no_grad():
+        _copy_outside(teacher, student, kept)
+        for target, index in zip(layers_of(student), layers.copied, strict=True):
+            target.load_state_dict(layers_of(teacher)[index].state_dict())
+    return student
+
+
+def _copy_outside(teacher: PreTrainedModel, student: PreTrainedModel, layers: set[int]) -> None:
+    """Copy every tensor that belongs to no layer."""
+    inside = {
+        f"{name}.{inner}"
+        for name, module in teacher.named_modules()
+        if id(module) in layers
+        for inner in module.state_dict()
+    }
+    outside = {name: tensor for name, tensor in teacher.state_dict().items() if name not in inside}
+    student.load_state_dict(outside, strict=False)
