@@ -28,4 +28,4 @@ STAGES: dict[str, str] = {
 def stage_function(name: str) -> Callable[..., dict[str, object]]:
     """Import a stage's function, and with it only the libraries that stage needs."""
     module, function = STAGES[name].split(":")
-    return getattr(import_module(module), function)  # type: ignore[no-any-return]
+    return getattr(import_module(module), function)

@@ -97,7 +97,7 @@ def tensorrt(_root: Path) -> Finding:
     """Which TensorRT flavours can be imported."""
     from components.deployment.engines import ENGINES
 
-    reasons = {name: engine.unavailable() for name, engine in ENGINES.items() if name != "onnxruntime"}
+    reasons = {name: engine.available() for name, engine in ENGINES.items() if name != "onnxruntime"}
     there = [name for name, reason in reasons.items() if not reason]
     missing = "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
     return Finding("TensorRT", True, ", ".join(there) or "none", missing or "engines of both flavours are built")

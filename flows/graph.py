@@ -70,6 +70,30 @@ def reproduce(stage: str, root: Path, heard: Callable[[str], None]) -> tuple[int
     return code, _outcome(lines)
 
 
+def order_lock(root: Path) -> None:
+    """Put the stages of dvc.lock in the order in which a first `dvc repro` writes them.
+
+    Stages that ran side by side stand in the order they ended in; ordered, both drivers give the same bytes.
+    """
+    from dvc.repo import Repo
+    from dvc.repo.reproduce import plan_repro
+    from dvc.utils.serialize import modify_yaml
+
+    if not (root / "dvc.lock").is_file():
+        return
+    with Repo(str(root)) as repo:
+        order = [str(stage.addressing) for stage in plan_repro(repo.index.graph)]
+
+        def rewrite() -> None:
+            with repo.lock, modify_yaml(str(root / "dvc.lock")) as content:
+                stages = content["stages"]
+                known = [name for name in order if name in stages]
+                for name in known:
+                    stages[name] = stages.pop(name)
+
+        _while_locked(rewrite, seconds=60)
+
+
 def _run_dvc(words: list[str], root: Path, heard: Callable[[str], None]) -> tuple[int, list[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", *words],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 from components import tracking  # noqa: E402
 from components.errors import LianziError  # noqa: E402
 from flows import release as releasing  # noqa: E402
-from flows.graph import Stage, read_graph, reproduce  # noqa: E402
+from flows.graph import Stage, order_lock, read_graph, reproduce  # noqa: E402
 from flows.summary import StageResult, key_metric  # noqa: E402
 
 
@@ -40,6 +41,7 @@ def pipeline(root: str = ".", parallel: int = 2) -> list[StageResult]:
     A failed stage stops those that need it; the others finish. Raises LianziError naming the failed ones.
     """
     folder = Path(root).absolute()
+    os.chdir(folder)
     with tracking.pipeline_run("pipeline", {"lianzi.driver": "lianzi run"}) as run:
         results = _submit(read_graph(folder), folder, parallel, run.id)
         for result in results:
@@ -119,7 +121,7 @@ def _submit(stages: list[Stage], root: Path, parallel: int, run_id: str) -> list
                 work = bring_up_to_date
             named = work.with_options(name=stage.name, task_run_name=stage.name)
             futures[stage.name] = runner.submit(named, {"stage": stage, "root": root}, wait_for=needs)
-        for name in releasing.task_names(root):
+        for name in _evaluated_tasks(root, futures):
             named_release = release.with_options(name=f"release@{name}", task_run_name=f"release@{name}")
             parameters = {"name": name, "root": root, "run_id": run_id}
             futures[f"release@{name}"] = runner.submit(
@@ -127,7 +129,12 @@ def _submit(stages: list[Stage], root: Path, parallel: int, run_id: str) -> list
             )
         for future in futures.values():
             future.wait()
+    order_lock(root)
     return [_result(name, future) for name, future in futures.items()]
+
+
+def _evaluated_tasks(root: Path, futures: dict[str, PrefectFuture[Any]]) -> list[str]:
+    return [name for name in releasing.task_names(root) if f"evaluate@{name}" in futures]
 
 
 def _result(name: str, future: PrefectFuture[Any]) -> StageResult:

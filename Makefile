@@ -1,0 +1,62 @@
+# make run    sets up .venv, pulls the sample data, runs the whole pipeline
+# make test   sets up .venv if need be, runs every test
+PYTHON ?= python3.11
+BIN    := .venv/bin
+MARK   := .venv/.ready
+UV     := uv==0.13.9
+JOBS   ?= 2
+LOCKS  := -r requirements.lock -r infra/locks/dev.lock
+INSTALL = UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv pip install --quiet --python $(BIN)/python
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DO_NOT_TRACK = 1
+export DVC_NO_ANALYTICS = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-slow test-all lint format bench ui lock readme clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(MARK)  ## the environment in .venv, exactly as pinned; nothing when it is up to date
+
+# uv takes seconds where pip takes minutes; pip's --find-links setting is handed on to it. pip itself is the way out.
+$(MARK): requirements.lock infra/locks/dev.lock pyproject.toml
+	@echo "Setting up .venv from requirements.lock …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "error: $(PYTHON) is not Python 3.11; set PYTHON=…"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet $(UV) 2>&1 | grep -v '^WARNING' || true
+	@$(INSTALL) $(LOCKS) && $(INSTALL) --no-deps --editable . \
+	  || { echo "uv could not; trying pip …"; $(BIN)/python -m pip install --quiet $(LOCKS) && $(BIN)/python -m pip install --quiet --no-deps --editable .; }
+	@$(BIN)/python -c 'import components, flows'
+	@touch $@
+
+run: setup  ## the whole pipeline, from the sample data to a released model
+	@test -e data || { echo "Pulling the sample data …"; dvc pull --quiet data.dvc; }
+	@lianzi run
+
+test: setup  ## every test but those marked slow's long half (see test-all)
+	@echo "Running the tests …"
+	@python -m pytest -n $(JOBS) --dist loadfile -m "not long"
+
+test-all: setup  ## every test, the long ones too
+	@python -m pytest -n $(JOBS) --dist loadfile
+
+lint: setup  ## style and types
+	@ruff check . && ruff format --check . && mypy
+
+format: setup  ## put the code in form
+	@ruff check --fix --quiet . ; ruff format .
+
+bench: setup  ## the benchmarks fit for a laptop; results in benchmarks/results
+	@for name in benchmarks/*.py; do python $$name || exit 1; done
+
+ui: setup  ## Prefect's and MLflow's pages on localhost
+	@lianzi ui
+
+lock: setup  ## pin anew what pyproject.toml asks for
+	@infra/locks/lock.sh
+
+clean:  ## remove the environment, artifacts and reports; data, params and tracked results stay
+	rm -rf .venv artifacts reports .lianzi .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	find components flows tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

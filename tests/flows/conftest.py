@@ -1,0 +1,88 @@
+"""A small project of shell stages: real DVC, real Prefect, real MLflow, no training."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows import environment
+
+DVC_YAML = """
+stages:
+  first:
+    cmd: cat source.txt > first.txt
+    deps: [source.txt]
+    outs: [first.txt]
+  fragile:
+    cmd: >-
+      cat first.txt > fragile.txt; test ! -e break || { echo "error: fragile: source.txt:1 is cracked"; exit 1; }
+    deps: [first.txt]
+    outs: [fragile.txt]
+  dependant:
+    cmd: cat fragile.txt > dependant.txt
+    deps: [fragile.txt]
+    outs: [dependant.txt]
+  bystander:
+    cmd: cat first.txt > bystander.txt
+    deps: [first.txt]
+    outs: [bystander.txt]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git and DVC project in a folder of its own, and the working directory moved there."""
+    environment.prepare()
+    (tmp_path / "dvc.yaml").write_text(DVC_YAML)
+    (tmp_path / "source.txt").write_text("words\n")
+    (tmp_path / "mlflow").mkdir()
+    shutil.copy(root / "params.yaml", tmp_path)
+    for words in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "config", "core.analytics", "false"]):
+        subprocess.run(words, cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[dict[str, str]]:
+    """A real Prefect server with a database of its own; yields the environment that points at it."""
+    environment.prepare()
+    address = f"http://127.0.0.1:{free_port}/api"
+    settings = {"PREFECT_API_URL": address, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
+    words = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(free_port)]
+    server = subprocess.Popen(words, env=os.environ | settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _await(f"{address}/health")
+        yield settings
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _await(address: str) -> None:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)

@@ -1,0 +1,71 @@
+"""flows.graph against a real DVC project."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from components.errors import ServiceError
+from flows.graph import read_graph, reproduce
+
+
+def test_every_stage_comes_after_those_it_needs(project: Path) -> None:
+    stages = read_graph(project)
+    seen: set[str] = set()
+    for stage in stages:
+        assert seen.issuperset(stage.needs)
+        seen.add(stage.name)
+    assert {stage.name: stage.needs for stage in stages}["dependant"] == ("fragile",)
+
+
+def test_the_projects_own_graph_is_the_one_promised(root: Path) -> None:
+    needs = {stage.name: stage.needs for stage in read_graph(root)}
+    assert needs["curate"] == ("data.dvc",)
+    assert needs["evaluate@topic"] == ("build@topic", "curate", "distill@topic", "finetune@topic")
+    assert "finetune@form" not in needs["distill@topic"]
+
+
+def test_a_new_project_is_stale_and_says_why(project: Path) -> None:
+    first = read_graph(project)[0]
+    assert not first.fresh
+    assert any("first.txt" in change for change in first.changes)
+
+
+def test_a_stage_runs_once_and_is_cached_then(project: Path) -> None:
+    heard: list[str] = []
+    assert reproduce("first", project, heard.append) == (0, "ran")
+    assert reproduce("first", project, heard.append) == (0, "cached")
+    assert heard == []
+
+
+def test_outputs_of_an_earlier_run_are_restored(project: Path) -> None:
+    reproduce("first", project, print)
+    (project / "source.txt").write_text("other\n")
+    reproduce("first", project, print)
+    (project / "source.txt").write_text("words\n")
+    assert reproduce("first", project, print) == (0, "restored")
+
+
+def test_a_failing_stage_tells_what_it_printed(project: Path) -> None:
+    (project / "break").touch()
+    reproduce("first", project, print)
+    heard: list[str] = []
+    code, _ = reproduce("fragile", project, heard.append)
+    assert code != 0
+    assert "error: fragile: source.txt:1 is cracked" in heard
+
+
+def test_parallel_stages_wait_for_each_others_lock(project: Path) -> None:
+    reproduce("first", project, print)
+    words = ["dvc", "repro", "--single-item", "bystander"]
+    with subprocess.Popen(words, cwd=project, stdout=subprocess.DEVNULL) as other:
+        assert reproduce("fragile", project, print)[0] == 0
+        assert other.wait() == 0
+    assert all(stage.fresh for stage in read_graph(project) if stage.name != "dependant")
+
+
+def test_a_folder_without_dvc_is_refused_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match="not a Lianzi project"):
+        read_graph(tmp_path)
