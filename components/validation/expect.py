@@ -1,15 +1,14 @@
 """Great Expectations at work: tables and suites in, verdicts and data docs out.
 
-The only module that knows its contexts, checkpoints and result formats. Nothing is sent anywhere: its analytics
-are off, and the picture its pages would fetch from a counting server is taken from their own folder.
+The only module that knows its contexts, checkpoints and result formats. Nothing is sent anywhere.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,12 @@ from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from components.params import ValidateConfig
+from components.validation.pages import finish_pages
 from components.validation.suites import expectations
 from components.validation.tables import Table
 
 EXAMPLES = 5
 NAMED_BY = ("id", "text")
-COUNTED_PICTURE = re.compile(r"https://great-expectations-web-assets\.[^\"')]*?/([\w-]+\.png)[^\"')]*")
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Finding:
 
     expectation: str
     column: str
+    rule: str
     success: bool
     observed: Any
     unexpected_count: int
@@ -61,47 +61,51 @@ def judge(tables: Iterable[Table], config: ValidateConfig, docs: Path) -> dict[s
         [outcome] = result.run_results.values()
         findings[table.name] = sorted(map(_finding, outcome.results), key=lambda one: (one.column, one.expectation))
     context.build_data_docs()
-    _keep_pictures_local(docs)
+    finish_pages(docs, findings)
     return findings
 
 
 def _context(docs: Path) -> Any:
     """A context that lives in memory; its pages go to `docs`."""
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    shutil.rmtree(docs, ignore_errors=True)
+    for folder in ("expectations", "validations", "static"):
+        shutil.rmtree(docs / folder, ignore_errors=True)
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    for site in context.get_site_names():
-        context.delete_data_docs_site(site)
+    for name in context.get_site_names():
+        context.delete_data_docs_site(name)
     store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs.absolute())}
-    context.add_data_docs_site(
-        site_name="lianzi",
-        site_config={
-            "class_name": "SiteBuilder",
-            "store_backend": store,
-            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        },
-    )
+    site: Any = {
+        "class_name": "SiteBuilder",
+        "store_backend": store,
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "show_how_to_buttons": False,
+    }
+    context.add_data_docs_site(site_name="lianzi", site_config=site)
     return context
 
 
 def _finding(result: Any) -> Finding:
+    """An expectation that could not be tried, for want of its column say, is one that does not hold."""
     details = result.result
-    if result.exception_info.get("raised_exception"):
-        raise RuntimeError(result.exception_info["exception_message"])
     return Finding(
         expectation=result.expectation_config.type,
         column=result.expectation_config.kwargs.get("column", ""),
+        rule=result.expectation_config.description,
         success=bool(result.success),
-        observed=details.get("observed_value"),
+        observed=_plain(details.get("observed_value", _exception(result.exception_info))),
         unexpected_count=details.get("unexpected_count", 0),
-        examples=details.get("partial_unexpected_index_list") or [],
+        examples=_plain(details.get("partial_unexpected_index_list") or []),
     )
 
 
-def _keep_pictures_local(docs: Path) -> None:
-    for page in docs.rglob("*.html"):
-        root = "../" * len(page.relative_to(docs).parents[:-1])
-        content = page.read_text(encoding="utf-8")
-        page.write_text(COUNTED_PICTURE.sub(rf"{root}static/images/\1", content), encoding="utf-8")
+def _exception(info: Mapping[str, Any]) -> str | None:
+    """What went wrong in trying an expectation: its own entry, or the first of those its metrics left."""
+    entries = [info] if "raised_exception" in info else list(info.values())
+    return next((str(entry["exception_message"]) for entry in entries if entry["raised_exception"]), None)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: pandas' NaN is a null, its own types are text."""
+    return json.loads(json.dumps(value, default=str), parse_constant=lambda _: None)

@@ -26,10 +26,10 @@ def corpus_suite(config: ValidateConfig) -> list[Expectation]:
     return [
         *_rows_suite(CORPUS_COLUMNS, config),
         gxe.ExpectTableRowCountToBeBetween(
-            min_value=config.min_documents, description="enough documents to learn a language from"
+            min_value=config.min_documents, description=f"at least {config.min_documents:,} documents"
         ),
         gxe.ExpectColumnValuesToBeInSet(
-            column="language", value_set=list(LANGUAGES), description="languages known here"
+            column="language", value_set=list(LANGUAGES), description=f"the language is one of {', '.join(LANGUAGES)}"
         ),
         gxe.ExpectColumnValuesToBeNull(
             column="held_out_in", description="no document is a validation or test row of a task"
@@ -53,7 +53,9 @@ def task_suite(table: Table, config: ValidateConfig) -> list[Expectation]:
                 column="label", value_set=labels, description="every label is met"
             ),
             gxe.ExpectColumnValuesToBeBetween(
-                column="label_share", min_value=config.min_class_share, description="no class is too rare to learn"
+                column="label_share",
+                min_value=config.min_class_share,
+                description=f"every class has {config.min_class_share:.1%} of the rows or more",
             ),
         ]
     return suite
@@ -68,13 +70,15 @@ def _rows_suite(columns: tuple[str, ...], config: ValidateConfig) -> list[Expect
         ),
         gxe.ExpectColumnValuesToNotBeNull(column="id", description="every row can be pointed at"),
         gxe.ExpectColumnValuesToBeUnique(column="id", description="and no two by the same name"),
-        gxe.ExpectColumnValuesToNotBeNull(column="text", mostly=filled, description="rows have text"),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="text", mostly=filled, description=f"at most {config.max_null_share:.1%} of the rows have no text"
+        ),
         gxe.ExpectColumnValuesToBeUnique(column="fingerprint", description="no text stands twice"),
         gxe.ExpectColumnValuesToBeBetween(column="characters", min_value=1, description="no text is empty"),
         gxe.ExpectColumnValuesToBeInSet(
             column="script_fits",
             value_set=[True],
             mostly=config.min_language_share,
-            description="texts are written in the script of their language",
+            description=f"{config.min_language_share:.1%} of the texts or more are in the script of their language",
         ),
     ]

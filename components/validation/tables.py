@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +63,8 @@ def task_tables(labelled: Path, tasks: Mapping[str, TaskConfig]) -> Iterator[Tab
         for split in (*HELD_OUT, "train"):
             path = labelled / name / f"{split}.jsonl"
             rows = [row | _measure(row, tasks[name].language, above) for row in _rows(path)]
-            frame = _frame(rows, TASK_COLUMNS)
-            frame["label_share"] = frame["label"].map(frame["label"].value_counts(normalize=True))
-            yield Table(f"{name}_{split}", frame, name, split, labels)
-            above = dict.fromkeys(frame["fingerprint"].dropna(), f"{name}/{split}") | above
+            yield Table(f"{name}_{split}", _frame(_with_shares(rows), TASK_COLUMNS), name, split, labels)
+            above = {row["fingerprint"]: f"{name}/{split}" for row in rows if row["fingerprint"]} | above
 
 
 def held_out_texts(labelled: Path, tasks: Mapping[str, TaskConfig]) -> HeldOut:
@@ -91,6 +90,11 @@ def _measure(row: Mapping[str, Any], language: str | None, held_out: HeldOut) ->
         "script_fits": script_language(text[:SCRIPT_SAMPLE]) == language,
         "held_out_in": held_out.get(fingerprint),
     }
+
+
+def _with_shares(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    counts = Counter(row.get("label") for row in rows)
+    return [row | {"label_share": counts[row.get("label")] / len(rows)} for row in rows]
 
 
 def _frame(rows: list[dict[str, Any]], expected: tuple[str, ...]) -> pd.DataFrame:

@@ -69,12 +69,13 @@ def _complaint(findings: Findings, tables: list[Table]) -> str:
 def _broken(finding: Finding, rows: int) -> str:
     subject = f"{finding.expectation} on `{finding.column}`" if finding.column else finding.expectation
     if not finding.unexpected_count:
-        return f"{subject}: found {finding.observed} in {rows:,} rows"
+        return f"expected: {finding.rule}; found {finding.observed} in {rows:,} rows ({subject})"
     examples = "; ".join(_shown(example, finding.column) for example in finding.examples[:SHOWN])
-    return f"{subject}: {finding.unexpected_count:,} of {rows:,} rows, such as {examples}"
+    return f"expected: {finding.rule}; broken by {finding.unexpected_count:,} of {rows:,} rows ({subject}): {examples}"
 
 
 def _shown(example: dict[str, Any], column: str) -> str:
-    text = " ".join(str(example.get("text")).split())[:40]
-    value = "" if column in ("id", "text") else f" {column}={example.get(column)!r}"
+    """A row's id, what is wrong with it, and how its text begins."""
+    text = " ".join(str(example.get("text") or "").split())[:40]
+    value = "" if column in ("id", "text", "fingerprint") else f" {column}={example.get(column)!r}"
     return f"{example.get('id')}{value} “{text}”"
