@@ -96,7 +96,8 @@ def curate(
 
 
 def _sort_files(files: list[Path], sorter: Sorter, run: Run) -> None:
-    with progress("curate", sum(path.stat().st_size for path in files), "bytes") as shown:
+    sizes = {path: path.lstat().st_size for path in files}
+    with progress("curate", sum(sizes.values()), "bytes") as shown:
         for path in files:
             kept_before, read = sorter.kept.documents.total(), 0
             for record in read_records(path):
@@ -104,7 +105,7 @@ def _sort_files(files: list[Path], sorter: Sorter, run: Run) -> None:
                 read += 1
             kept = sorter.kept.documents.total() - kept_before
             run.say(f"{path.name}: {read:,} rows read, {kept:,} documents kept")
-            shown.advance(path.stat().st_size)
+            shown.advance(sizes[path])
 
 
 def _corpus_files(folder: Path) -> list[Path]:

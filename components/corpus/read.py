@@ -61,8 +61,9 @@ def read_records(path: Path) -> Iterator[Record]:
                 line = record.line
                 yield record
     except (OSError, EOFError) as error:
-        where = f"{path}:{line}" if line else f"{path}"
-        raise DataError(f"{where}: cannot be read any further: {_reason(error)}", "is the file whole?") from None
+        if isinstance(error, PermissionError | FileNotFoundError | IsADirectoryError):
+            raise DataError(f"{path}: cannot be read: {_reason(error)}", "check its owner and mode") from None
+        raise DataError(f"{path}: damaged after line {line}: {_reason(error)}", "fetch the file again") from None
     if not line:
         raise DataError(f"{path}: holds no rows", "remove the file or fill it")
 

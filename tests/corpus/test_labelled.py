@@ -1,0 +1,117 @@
+"""A task's rows come out clean, apart from each other, and with the labels the train split knows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.artifacts import read_manifest
+from components.corpus.labelled import Labelled, curate_task
+from components.errors import DataError
+
+SPLITS: dict[str, list[dict[str, Any]]] = {
+    "train": [{"text": "red", "label": "a"}, {"text": "blue", "label": "b"}, {"text": "green", "label": "a"}],
+    "validation": [{"text": "pink", "label": "a"}],
+    "test": [{"text": "grey", "label": "b"}],
+}
+
+
+def task(folder: Path, **splits: list[dict[str, Any]]) -> Labelled:
+    rows = folder / "data" / "tasks" / "colour"
+    rows.mkdir(parents=True)
+    for split, content in (SPLITS | splits).items():
+        if content:
+            lines = "".join(json.dumps(row) + "\n" for row in content)
+            (rows / f"{split}.jsonl").write_text(lines, encoding="utf-8")
+    return curate_task(rows, folder / "data", folder / "out")
+
+
+def rows(folder: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "out" / f"{name}.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_rows_and_labels_are_written(tmp_path: Path) -> None:
+    found = task(tmp_path)
+    assert found.labels == ["a", "b"] == read_manifest(tmp_path / "out", "task")["labels"]
+    assert rows(tmp_path, "test") == [{"id": "test-1", "text": "grey", "label": "b"}]
+    assert found.kept == {"train": 3, "validation": 1, "test": 1}
+
+
+def test_rows_that_stand_in_a_held_out_split_go_to_quarantine(tmp_path: Path) -> None:
+    train = [*SPLITS["train"], {"text": "grey", "label": "b"}, {"text": " pink\r\n", "label": "a"}]
+    validation = [*SPLITS["validation"], {"text": "grey", "label": "b"}]
+    found = task(tmp_path, train=train, validation=validation)
+    assert found.quarantined == {"in_task_test": 2, "in_task_validation": 1}
+    places = {(row["file"], row["line"], row["reason"]) for row in rows(tmp_path, "quarantine")}
+    assert places == {
+        ("tasks/colour/train.jsonl", 4, "in_task_test"),
+        ("tasks/colour/train.jsonl", 5, "in_task_validation"),
+        ("tasks/colour/validation.jsonl", 2, "in_task_test"),
+    }
+
+
+def test_counts_add_up(tmp_path: Path) -> None:
+    task(tmp_path, train=[*SPLITS["train"], {"text": "red", "label": "b"}, {"text": " ", "label": "a"}])
+    counts = read_manifest(tmp_path / "out", "task")["counts"]
+    assert counts == {"read": 7, "kept": SPLIT_SIZES, "duplicate": 1, "empty": 1}
+
+
+SPLIT_SIZES = {"train": 3, "validation": 1, "test": 1}
+
+
+def test_whole_numbers_do_as_labels(tmp_path: Path) -> None:
+    splits = {name: [row | {"label": ord(row["label"])} for row in content] for name, content in SPLITS.items()}
+    assert task(tmp_path, **splits).labels == ["97", "98"]
+
+
+def test_label_that_only_the_test_split_has_is_named_with_file_and_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"test\.jsonl:2: label 'c' stands in no train row\nknown labels: a, b"):
+        task(tmp_path, test=[*SPLITS["test"], {"text": "white", "label": "c"}])
+
+
+def test_row_without_label_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"train\.jsonl:1: no 'label'"):
+        task(tmp_path, train=[{"text": "red"}])
+
+
+@pytest.mark.parametrize("label", ["", "  ", None])
+def test_empty_label_is_named(tmp_path: Path, label: str | None) -> None:
+    with pytest.raises(DataError, match=r"validation\.jsonl:1: the label is empty"):
+        task(tmp_path, validation=[{"text": "red", "label": label}])
+
+
+def test_label_that_is_no_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"validation\.jsonl:1: 'label' is a list"):
+        task(tmp_path, validation=[{"text": "red", "label": ["a"]}])
+
+
+def test_task_without_test_rows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"colour: no test rows\nexpected one of test\.jsonl"):
+        task(tmp_path, test=[])
+
+
+def test_task_whose_test_rows_are_all_empty_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"test\.jsonl: no test row is left"):
+        task(tmp_path, test=[{"text": "", "label": "a"}])
+
+
+def test_task_with_one_label_is_refused(tmp_path: Path) -> None:
+    one = [{"text": "red", "label": "a"}]
+    with pytest.raises(DataError, match="every train row has the label 'a'"):
+        task(tmp_path, train=one, test=[{"text": "grey", "label": "a"}])
+
+
+def test_two_files_for_one_split_are_refused(tmp_path: Path) -> None:
+    task(tmp_path)
+    folder = tmp_path / "data" / "tasks" / "colour"
+    (folder / "test.csv").write_text("text,label\nx,a\n")
+    with pytest.raises(DataError, match=r"test\.csv and test\.jsonl both claim to be the test split"):
+        curate_task(folder, tmp_path / "data", tmp_path / "again")
+
+
+def test_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nothing: missing, and params\.yaml names the task 'nothing'"):
+        curate_task(tmp_path / "nothing", tmp_path, tmp_path / "out")
