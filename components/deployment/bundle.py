@@ -1,0 +1,135 @@
+"""The bundle: one folder with everything that is needed to answer, and the papers that go with it.
+
+models/{fp32,int8}.onnx, engines/NAME/model.engine, tokenizer.json, README.md (the model card), manifest.json.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.artifacts import staged, verify, write_manifest
+from components.deployment.card import model_card
+from components.deployment.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
+from components.errors import EngineError
+
+if TYPE_CHECKING:
+    from components.params import BuildConfig, TaskConfig
+    from components.run import Metrics, Run
+
+BUILT_NOT_RUN = "built, not run"
+
+
+def build(
+    config: BuildConfig, task: TaskConfig, task_name: str, onnx: Path, quantized: Path, bundle: Path, run: Run
+) -> Metrics:
+    """Assemble the bundle and build the engines for it.
+
+    ONNX Runtime must work (EngineError otherwise). Another engine that is not there, or fails, is recorded
+    with the reason in the manifest, on the model card and on the console.
+    """
+    made, small = verify(onnx, "onnx"), verify(quantized, "quantized")
+    with staged(bundle) as folder:
+        _copy(onnx / "model.onnx", folder / "models/fp32.onnx")
+        _copy(quantized / "model.onnx", folder / "models/int8.onnx")
+        _copy(onnx / "tokenizer.json", folder / "tokenizer.json")
+        shipped, reason = ship(small)
+        engines = build_engines(config, made, folder, shipped)
+        details = _details(task_name, made, small, shipped, reason, engines)
+        (folder / "README.md").write_text(model_card(details, task), encoding="utf-8")
+        write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **details)
+        metrics = _metrics(folder, details)
+    for name, engine in engines.items():
+        run.say(f"engine {name}: {engine['status']}" + (f" ({engine['reason']})" if "reason" in engine else ""))
+    run.say(f"ships {shipped}: {reason}")
+    return metrics
+
+
+def ship(small: dict[str, Any]) -> tuple[str, str]:
+    """The rung to ship, and why."""
+    loss, allowed = small["loss"], small["max_accuracy_loss"]
+    if small["accepted"]:
+        return "int8", f"it loses {loss:.4f} macro-F1 on validation rows, {allowed:g} is allowed"
+    return "fp32", f"int8 loses {loss:.4f} macro-F1 on validation rows, only {allowed:g} is allowed"
+
+
+def build_engines(config: BuildConfig, made: dict[str, Any], folder: Path, shipped: str) -> dict[str, dict[str, Any]]:
+    """Build every engine that params.yaml names; what became of each, in that order."""
+    profile = Profile(config.max_batch, made["max_length"])
+    found: dict[str, dict[str, Any]] = {}
+    for name in config.engines:
+        # TensorRT quantizes by Q/DQ nodes, not by ONNX Runtime's integer operators, so it starts from fp32.
+        rung = shipped if name == "onnxruntime" else "fp32"
+        found[name] = {"rung": rung, **_build_engine(ENGINES[name], folder, rung, profile)}
+    return found
+
+
+def _build_engine(engine: Engine, folder: Path, rung: str, profile: Profile) -> dict[str, Any]:
+    reason = engine.available()
+    if reason:
+        return {"status": "not available", "reason": reason}
+    graph = folder / f"models/{rung}.onnx"
+    try:
+        path = engine.build(graph, folder / "engines" / engine.name, profile)
+    except EngineError as error:
+        if engine.name == "onnxruntime":
+            raise
+        return {"status": "failed", "reason": str(error)}
+    built = {"file": path.relative_to(folder).as_posix()}
+    try:
+        session = engine.load(path)
+    except EngineError as error:
+        return built | {"status": BUILT_NOT_RUN, "reason": str(error).splitlines()[0]}
+    return built | _try(session, OnnxRuntime().load(graph), profile)
+
+
+def _try(session: Session, reference: Session, profile: Profile) -> dict[str, Any]:
+    """Run an engine on random tokens in several shapes and compare its answers with the graph's."""
+    generator = np.random.default_rng(0)
+    same = []
+    for shape in ((1, profile.max_length), (profile.max_batch, 8), (profile.max_batch, profile.max_length)):
+        ids = generator.integers(4, 256, size=shape)
+        mask = np.ones_like(ids)
+        same.append(session.infer(ids, mask).argmax(axis=1) == reference.infer(ids, mask).argmax(axis=1))
+    agreement = round(float(np.concatenate(same).mean()), 6)
+    return {"status": "built and run", "agreement": agreement}
+
+
+def _details(
+    task_name: str, made: dict[str, Any], small: dict[str, Any], shipped: str, reason: str, engines: dict[str, Any]
+) -> dict[str, Any]:
+    kept = ("labels", "language", "max_length", "pad_id", "opset", "architecture", "parameters", "parity")
+    rungs = {"fp32": "models/fp32.onnx", "int8": "models/int8.onnx"}
+    numbers = {name: small[name] for name in ("macro_f1", "fp32_macro_f1", "loss", "agreement", "accepted")}
+    return {
+        "task": task_name,
+        **{name: made[name] for name in kept},
+        "rungs": rungs,
+        "shipped": shipped,
+        "shipped_because": reason,
+        "quantization": numbers,
+        "engines": engines,
+    }
+
+
+def _metrics(folder: Path, details: dict[str, Any]) -> Metrics:
+    statuses = [engine["status"] for engine in details["engines"].values()]
+    return {
+        "shipped_int8": int(details["shipped"] == "int8"),
+        "megabytes": {
+            name: round((folder / path).stat().st_size / 1e6, 3) for name, path in sorted(details["rungs"].items())
+        },
+        "engines": {
+            "asked_for": len(statuses),
+            "built": sum(status.startswith("built") for status in statuses),
+            "run": statuses.count("built and run"),
+        },
+    }
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)

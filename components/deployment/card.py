@@ -1,0 +1,92 @@
+"""The model card of a bundle (Mitchell et al. 2019): what it is, from what, how good as far as known, its limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from components.params import TaskConfig
+
+LANGUAGES = {"en": "English", "zh": "Chinese"}
+
+
+def model_card(details: dict[str, Any], task: TaskConfig) -> str:
+    """Markdown, with the metadata header that model hubs read."""
+    return "\n".join([*_header(task), *_summary(details, task), *_numbers(details), *_engines(details), *_use(details)])
+
+
+def _header(task: TaskConfig) -> list[str]:
+    return ["---", f"language: {task.language}", "pipeline_tag: text-classification", "library_name: onnx", "---", ""]
+
+
+def _summary(details: dict[str, Any], task: TaskConfig) -> list[str]:
+    labels = ", ".join(f"`{label}`" for label in details["labels"])
+    return [
+        f"# {details['task']}: text classification, {LANGUAGES[task.language]}",
+        "",
+        f"A {details['architecture']} classifier of {details['parameters']:,} parameters: pretrained, fine-tuned "
+        f"on the task `{details['task']}`, distilled from a larger one, exported to ONNX and quantized to int8. "
+        f"It answers with one of {len(details['labels'])} labels: {labels}.",
+        "",
+        f"Shipped: **{details['shipped']}**, because {details['shipped_because']}.",
+        "",
+        "## Data and licences",
+        "",
+        f"Trained on `data/corpus` (no labels) and `data/tasks/{details['task']}`; the sources and the licence of each "
+        "are in `data/SOURCES.md` of the project that made this bundle, and bind whoever passes it on. "
+        "`manifest.json` holds the hashes of what it was made from.",
+        "",
+    ]
+
+
+def _numbers(details: dict[str, Any]) -> list[str]:
+    parity, quantization = details["parity"], details["quantization"]
+    return [
+        "## What is known of its quality",
+        "",
+        "On validation rows, which also decided when training stopped; figures on test rows, with intervals and beside "
+        "baselines, are in the project's `metrics/evaluate`.",
+        "",
+        "| graph | macro-F1 | compared with | largest difference of a logit | same answer |",
+        "|---|---|---|---|---|",
+        f"| fp32 | {quantization['fp32_macro_f1']:.4f} | PyTorch | {parity['max_difference']:.1e} "
+        f"| {parity['agreement']:.2%} |",
+        f"| int8 | {quantization['macro_f1']:.4f} | fp32 | | {quantization['agreement']:.2%} |",
+        "",
+    ]
+
+
+def _engines(details: dict[str, Any]) -> list[str]:
+    rows = [
+        f"| {name} | {engine['status']} | {engine['rung']} | {engine.get('reason', '')} |"
+        for name, engine in details["engines"].items()
+    ]
+    return ["## Engines", "", "| engine | status | from | note |", "|---|---|---|---|", *rows, ""]
+
+
+def _use(details: dict[str, Any]) -> list[str]:
+    return [
+        "## How to use it",
+        "",
+        "```python",
+        "from pathlib import Path",
+        "from components.deployment.serving import load_bundle",
+        "",
+        'classifier = load_bundle(Path("path/to/this/folder"))',
+        'print(classifier.predict(["some text"])[0].label)',
+        "```",
+        "",
+        "Without that package: `tokenizer.json` (Hugging Face tokenizers) gives the ids; the graphs take `input_ids` "
+        f"and `attention_mask` (int64, batch x length, padded with {details['pad_id']}) and return `logits` "
+        "in the order of `labels` in `manifest.json`.",
+        "",
+        "## Limits",
+        "",
+        f"- It reads the first {details['max_length']} tokens of a text and nothing after them.",
+        "- It always picks one of its labels, also for a text that fits none; its probabilities are not calibrated.",
+        "- It knows the language and the kind of text of its training rows; elsewhere expect worse.",
+        "- int8 scales activations by the batch they stand in: a score may move a little with a text's neighbours.",
+        "- An engine runs on the GPU architecture and library version it was built for; one called "
+        '"built, not run" has answered nothing yet.',
+        "",
+    ]

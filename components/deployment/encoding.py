@@ -1,0 +1,57 @@
+"""Texts to padded token ids, by the Rust tokenizer alone: serving needs neither torch nor transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from components.errors import ArtifactError
+
+Batch = tuple[np.ndarray, np.ndarray]
+"""input_ids and attention_mask, int64, (rows, tokens of the longest row)."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A tokenizer that cuts at `max_length` tokens, special ones included, and pads with `pad_id`."""
+
+    tokenizer: Tokenizer
+    max_length: int
+    pad_id: int
+
+    @classmethod
+    def load(cls, path: Path, max_length: int, pad_id: int) -> Encoder:
+        """From a tokenizer.json. Raises ArtifactError when it cannot be read."""
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the Rust library raises plain Exception for everything
+            raise ArtifactError(f"{path}: not a tokenizer: {error}", "run `dvc checkout` to restore it") from None
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length)
+        return cls(tokenizer, max_length, pad_id)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, unpadded."""
+        return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
+
+    def pad(self, rows: Sequence[list[int]], length: int = 0) -> Batch:
+        """Rows of ids padded on the right to the longest of them, or to `length` if that is more."""
+        width = max(length, *(len(row) for row in rows))
+        ids = np.full((len(rows), width), self.pad_id, dtype=np.int64)
+        mask = np.zeros((len(rows), width), dtype=np.int64)
+        for number, row in enumerate(rows):
+            ids[number, : len(row)] = row
+            mask[number, : len(row)] = 1
+        return ids, mask
+
+    def batches(self, texts: Sequence[str], size: int) -> Iterator[tuple[np.ndarray, Batch]]:
+        """Batches of texts of like length, which saves padding, with the position of each row."""
+        encoded = self.encode(texts)
+        order = np.argsort([len(row) for row in encoded], kind="stable")
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
+            yield chosen, self.pad([encoded[number] for number in chosen])

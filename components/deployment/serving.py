@@ -1,0 +1,122 @@
+"""Answering with a bundle. Needs numpy, tokenizers and onnxruntime: no torch, no transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.artifacts import verify
+from components.deployment.encoding import Encoder
+from components.deployment.engines import OnnxRuntime, Session
+from components.errors import ArtifactError, DataError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The most likely label, its probability, and the probability of every label."""
+
+    label: str
+    score: float
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A loaded bundle."""
+
+    task: str
+    rung: str
+    labels: tuple[str, ...]
+    encoder: Encoder
+    session: Session
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """One prediction a text, in order. Raises DataError for what is not text."""
+        probabilities = softmax(self.logits(check_texts(texts)))
+        return [self._prediction(row) for row in probabilities]
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """Float32 (texts, labels)."""
+        found = np.empty((len(texts), len(self.labels)), dtype=np.float32)
+        if texts:
+            for places, (ids, mask) in self.encoder.batches(texts, BATCH):
+                found[places] = self.session.infer(ids, mask)
+        return found
+
+    def _prediction(self, row: np.ndarray) -> Prediction:
+        best = int(row.argmax())
+        scores = {label: float(score) for label, score in zip(self.labels, row, strict=True)}
+        return Prediction(self.labels[best], float(row[best]), scores)
+
+
+def load_bundle(path: Path, rung: str | None = None, threads: int = 1) -> Classifier:
+    """Load a bundle's shipped rung, or the one named, after checking every file's hash. Raises ArtifactError."""
+    manifest = verify(path, "bundle")
+    chosen = rung or manifest["shipped"]
+    if chosen not in manifest["rungs"]:
+        raise ArtifactError(f"{path}: no rung '{chosen}'", f"it has {', '.join(sorted(manifest['rungs']))}")
+    return Classifier(
+        task=manifest["task"],
+        rung=chosen,
+        labels=tuple(manifest["labels"]),
+        encoder=Encoder.load(path / "tokenizer.json", manifest["max_length"], manifest["pad_id"]),
+        session=OnnxRuntime(threads).load(path / manifest["rungs"][chosen]),
+    )
+
+
+def check_texts(texts: Any) -> list[str]:
+    """The texts as a list of strings. Raises DataError naming the first that is none."""
+    if isinstance(texts, str):
+        return [texts]
+    checked = list(texts)
+    for number, text in enumerate(checked):
+        if not isinstance(text, str):
+            raise DataError(f"text {number}: expected a string, found {type(text).__name__} {text!r:.60}")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise DataError(f"text {number}: not valid Unicode (a lone surrogate)") from None
+    return checked
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities along the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+class PyfuncModel:
+    """A bundle behind the interface of MLflow's python function models."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+
+    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> DataFrame:
+        """A frame with columns `label` and `score` for a frame with a column `text`, or for a list of texts."""
+        from pandas import DataFrame
+
+        predictions = self.classifier.predict(_column(model_input))
+        return DataFrame({"label": [one.label for one in predictions], "score": [one.score for one in predictions]})
+
+
+def _load_pyfunc(path: str) -> PyfuncModel:
+    """What MLflow calls on the module named as `loader_module`; `path` is the bundle's folder."""
+    return PyfuncModel(load_bundle(Path(path)))
+
+
+def _column(model_input: Any) -> Sequence[str]:
+    columns = getattr(model_input, "columns", None)
+    if columns is None:
+        return model_input
+    if "text" not in columns:
+        raise DataError(f"no column 'text' among {', '.join(map(str, columns)) or 'none'}")
+    return model_input["text"].tolist()
