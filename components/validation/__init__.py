@@ -1,4 +1,4 @@
-"""Great Expectations sends usage figures unless told not to before it is imported."""
+"""Releases of Great Expectations that send usage figures do so unless told not to before they are imported."""
 
 import os
 

@@ -107,5 +107,6 @@ def _exception(info: Mapping[str, Any]) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold: pandas' NaN is a null, its own types are text."""
-    return json.loads(json.dumps(value, default=str), parse_constant=lambda _: None)
+    """What JSON can hold: NaN is a null, numpy's numbers are plain ones."""
+    text = json.dumps(value, default=lambda one: one.item() if hasattr(one, "item") else str(one))
+    return json.loads(text, parse_constant=lambda _: None)

@@ -1,0 +1,98 @@
+"""The stage validate: good data gets a verdict, bad data stops here and says what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from components.artifacts import read_manifest
+from components.errors import ValidationFailed
+from components.params import ValidateConfig
+from components.run import Metrics, RecordedRun
+from components.validation.validate import validate
+
+if TYPE_CHECKING:
+    from conftest import Curated
+
+    from components.params import TaskConfig
+
+Tasks = dict[str, "TaskConfig"]
+
+
+def validated(curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun) -> Metrics:
+    curated.write()
+    folder = curated.folder
+    verdict, docs = folder / "verdict", folder / "docs"
+    return validate(config, tasks, folder / "corpus", folder / "tasks", verdict, docs, run)
+
+
+def complaint(curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun) -> str:
+    with pytest.raises(ValidationFailed) as caught:
+        validated(curated, config, tasks, run)
+    assert not (curated.folder / "verdict").exists()
+    return str(caught.value)
+
+
+def test_good_data_gets_the_same_verdict_each_time(
+    curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun
+) -> None:
+    metrics = validated(curated, config, tasks, run)
+    first = {path.name: path.read_bytes() for path in (curated.folder / "verdict").iterdir()}
+    validated(curated, config, tasks, run)
+    assert first == {path.name: path.read_bytes() for path in (curated.folder / "verdict").iterdir()}
+    assert json.loads(first["verdict.json"])["success"]
+    assert read_manifest(curated.folder / "verdict", "verdict")["made_from"].keys() == {"corpus", "task_colour"}
+    assert metrics["rows"] == {"corpus": 41, "colour_test": 20, "colour_validation": 20, "colour_train": 20}
+    assert run.files == [curated.folder / "docs"] * 2
+
+
+def test_everything_wrong_is_told_at_once_with_rows_and_the_docs_are_there(
+    curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun
+) -> None:
+    corpus, task = curated.corpus["train"], curated.task
+    corpus[0]["text"] = "test row 3"
+    corpus[2]["id"] = corpus[3]["id"]
+    corpus[4]["text"] = corpus[5]["text"]
+    corpus[6]["language"] = "fr"
+    task["train"][0]["text"] = "validation row 1"
+    task["test"][0]["label"] = "c"
+    message = complaint(curated, config, tasks, run)
+    for expected in (
+        "corpus: expected: no document is a validation or test row of a task; broken by 1 of 41 rows",
+        "doc/4 held_out_in='colour/test' “test row 3”",
+        "broken by 2 of 41 rows (expect_column_values_to_be_unique on `id`): doc/7",
+        "broken by 2 of 41 rows (expect_column_values_to_be_unique on `fingerprint`)",
+        "expected: the language is one of en, zh; broken by 1 of 41 rows",
+        "colour_train: expected: no row also stands in a split that is held out from this one",
+        "colour_test: expected: labels of the train split; broken by 1 of 20 rows",
+        "test-0 label='c' “test row 0”",
+        str(curated.folder / "docs" / "index.html"),
+    ):
+        assert expected in message
+    assert "Data validation: failed" in (curated.folder / "docs" / "index.html").read_text()
+    assert not json.loads((curated.folder / "docs" / "verdict.json").read_text())["success"]
+    assert run.files == [curated.folder / "docs"]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "told"),
+    [
+        ({"min_documents": 50}, "expected: at least 50 documents; found 41 in 41 rows"),
+        ({"min_class_share": 0.6}, "colour_train: expected: every class has 60.0% of the rows or more"),
+    ],
+)
+def test_thresholds_come_from_the_parameters(
+    curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun, threshold: dict[str, Any], told: str
+) -> None:
+    assert told in complaint(curated, config.model_copy(update=threshold), tasks, run)
+
+
+def test_text_in_the_wrong_script_is_told(
+    curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun
+) -> None:
+    for number, row in enumerate(curated.corpus["train"][:3]):
+        row["text"] = f"白日依山盡，黃河入海流。{number}"
+    message = complaint(curated, config, tasks, run)
+    assert "97.0% of the texts or more are in the script of their language; broken by 3 of 41 rows" in message
