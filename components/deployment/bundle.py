@@ -1,6 +1,7 @@
 """The bundle: one folder with everything that is needed to answer, and the papers that go with it.
 
-models/{fp32,int8}.onnx, engines/NAME/model.engine, tokenizer.json, README.md (the model card), manifest.json.
+models/{fp32,int8}.onnx, tokenizer.json, README.md (the model card), manifest.json. Engines are built and tried, but
+kept in the engine store: the manifest says what became of each.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from components.artifacts import staged, verify, write_manifest
 from components.deployment.card import model_card
+from components.deployment.engine_store import engine_file
 from components.deployment.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
 from components.errors import EngineError
 
@@ -38,7 +40,12 @@ def build(
         _copy(onnx / "tokenizer.json", folder / "tokenizer.json")
         shipped, reason = ship(small)
         engines = build_engines(config, made, folder, shipped)
-        details = _details(task_name, made, small, shipped, reason, engines)
+        details = _details(task_name, made, small) | {
+            "shipped": shipped,
+            "shipped_because": reason,
+            "engines": engines,
+            "max_batch": config.max_batch,
+        }
         (folder / "README.md").write_text(model_card(details, task), encoding="utf-8")
         write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **details)
         metrics = _metrics(folder, details)
@@ -73,16 +80,16 @@ def _build_engine(engine: Engine, folder: Path, rung: str, profile: Profile) -> 
         return {"status": "not available", "reason": reason}
     graph = folder / f"models/{rung}.onnx"
     try:
-        path = engine.build(graph, folder / "engines" / engine.name, profile)
+        path = engine_file(engine, graph, profile)
     except EngineError as error:
         if engine.name == "onnxruntime":
             raise
-        return {"status": "failed", "reason": str(error)}
-    built = {"file": path.relative_to(folder).as_posix()}
+        return {"status": "failed", "reason": _first_line(error)}
+    built = {"version": engine.version()}
     try:
         session = engine.load(path)
     except EngineError as error:
-        return built | {"status": BUILT_NOT_RUN, "reason": str(error).splitlines()[0]}
+        return built | {"status": BUILT_NOT_RUN, "reason": _first_line(error)}
     return built | _try(session, OnnxRuntime().load(graph), profile)
 
 
@@ -98,20 +105,14 @@ def _try(session: Session, reference: Session, profile: Profile) -> dict[str, An
     return {"status": "built and run", "agreement": agreement}
 
 
-def _details(
-    task_name: str, made: dict[str, Any], small: dict[str, Any], shipped: str, reason: str, engines: dict[str, Any]
-) -> dict[str, Any]:
+def _details(task_name: str, made: dict[str, Any], small: dict[str, Any]) -> dict[str, Any]:
     kept = ("labels", "language", "max_length", "pad_id", "opset", "architecture", "parameters", "parity")
-    rungs = {"fp32": "models/fp32.onnx", "int8": "models/int8.onnx"}
-    numbers = {name: small[name] for name in ("macro_f1", "fp32_macro_f1", "loss", "agreement", "accepted")}
+    numbers = ("macro_f1", "fp32_macro_f1", "loss", "agreement", "accepted")
     return {
         "task": task_name,
         **{name: made[name] for name in kept},
-        "rungs": rungs,
-        "shipped": shipped,
-        "shipped_because": reason,
-        "quantization": numbers,
-        "engines": engines,
+        "rungs": {"fp32": "models/fp32.onnx", "int8": "models/int8.onnx"},
+        "quantization": {name: small[name] for name in numbers},
     }
 
 
@@ -128,6 +129,10 @@ def _metrics(folder: Path, details: dict[str, Any]) -> Metrics:
             "run": statuses.count("built and run"),
         },
     }
+
+
+def _first_line(error: EngineError) -> str:
+    return str(error).splitlines()[0]
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -42,8 +42,15 @@ class Engine(Protocol):
     def name(self) -> str:
         """Its name in params.yaml."""
 
+    @property
+    def writes(self) -> str | None:
+        """The name of the file `build` writes, or None when it loads the ONNX file itself."""
+
     def available(self) -> str | None:
         """Why this engine cannot be built here, or None when it can."""
+
+    def version(self) -> str:
+        """The version of the library that builds and runs it."""
 
     def build(self, onnx: Path, folder: Path, profile: Profile) -> Path:
         """Build from an ONNX file; what is written goes into `folder`. Returns the file to load. Raises EngineError."""
@@ -61,9 +68,15 @@ class OnnxRuntime:
 
     threads: int = 1
     name: str = "onnxruntime"
+    writes: None = None
 
     def available(self) -> str | None:
         return None if find_spec("onnxruntime") else "not installed (pip install onnxruntime)"
+
+    def version(self) -> str:
+        import onnxruntime
+
+        return str(onnxruntime.__version__)
 
     def build(self, onnx: Path, folder: Path, profile: Profile) -> Path:
         """Nothing to write: the ONNX file is what it loads. Proves that it does, at both ends of the profile."""
@@ -106,6 +119,7 @@ class TensorRT:
     name: str
     module: str
     install: str
+    writes: str = "model.engine"
 
     @cached_property
     def api(self) -> Any:
@@ -120,6 +134,9 @@ class TensorRT:
             return f"{self.module} cannot be imported: {_first_line(error)}"
         return None
 
+    def version(self) -> str:
+        return str(self.api.__version__)
+
     def build(self, onnx: Path, folder: Path, profile: Profile) -> Path:
         logger = _logger(self.api)
         builder = self.api.Builder(logger)
@@ -129,8 +146,7 @@ class TensorRT:
         plan = builder.build_serialized_network(network, config)
         if plan is None:
             raise EngineError(f"{self.name} cannot build {onnx.name}: {logger.last}")
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "model.engine"
+        path = folder / self.writes
         path.write_bytes(bytes(plan))
         return path
 

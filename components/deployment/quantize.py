@@ -39,7 +39,12 @@ def quantize(
         metrics = compare_answers(encoder, validation, onnx / "model.onnx", folder / "model.onnx", len(made["labels"]))
         metrics["accepted"] = int(metrics["loss"] <= config.max_accuracy_loss)
         write_manifest(
-            folder, "quantized", {"onnx": onnx}, task=task_name, max_accuracy_loss=config.max_accuracy_loss, **metrics
+            folder,
+            "quantized",
+            {"onnx": onnx, "rows": rows},
+            task=task_name,
+            max_accuracy_loss=config.max_accuracy_loss,
+            **metrics,
         )
     run.say(
         f"int8: {metrics['megabytes']:.1f} of {metrics['fp32_megabytes']:.1f} MB, macro-F1 {metrics['macro_f1']:.4f} "

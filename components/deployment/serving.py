@@ -11,13 +11,12 @@ import numpy as np
 
 from components.artifacts import verify
 from components.deployment.encoding import Encoder
-from components.deployment.engines import OnnxRuntime, Session
-from components.errors import ArtifactError, DataError
+from components.deployment.engine_store import engine_file
+from components.deployment.engines import ENGINES, OnnxRuntime, Profile, Session
+from components.errors import ArtifactError, DataError, EngineError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -31,11 +30,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A loaded bundle."""
+    """A loaded bundle; `max_batch` texts at most go through the model at once."""
 
     task: str
     rung: str
     labels: tuple[str, ...]
+    max_batch: int
     encoder: Encoder
     session: Session
 
@@ -48,7 +48,7 @@ class Classifier:
         """Float32 (texts, labels)."""
         found = np.empty((len(texts), len(self.labels)), dtype=np.float32)
         if texts:
-            for places, (ids, mask) in self.encoder.batches(texts, BATCH):
+            for places, (ids, mask) in self.encoder.batches(texts, self.max_batch):
                 found[places] = self.session.infer(ids, mask)
         return found
 
@@ -59,18 +59,34 @@ class Classifier:
 
 
 def load_bundle(path: Path, rung: str | None = None, threads: int = 1) -> Classifier:
-    """Load a bundle's shipped rung, or the one named, after checking every file's hash. Raises ArtifactError."""
+    """Load a bundle's shipped graph, the rung named, or an engine for it, after checking every file's hash.
+
+    An engine is built first where this machine has none yet. Raises ArtifactError, EngineError.
+    """
     manifest = verify(path, "bundle")
     chosen = rung or manifest["shipped"]
-    if chosen not in manifest["rungs"]:
-        raise ArtifactError(f"{path}: no rung '{chosen}'", f"it has {', '.join(sorted(manifest['rungs']))}")
     return Classifier(
         task=manifest["task"],
         rung=chosen,
         labels=tuple(manifest["labels"]),
+        max_batch=manifest["max_batch"],
         encoder=Encoder.load(path / "tokenizer.json", manifest["max_length"], manifest["pad_id"]),
-        session=OnnxRuntime(threads).load(path / manifest["rungs"][chosen]),
+        session=_session(path, manifest, chosen, threads),
     )
+
+
+def _session(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> Session:
+    if rung in manifest["rungs"]:
+        return OnnxRuntime(threads).load(path / manifest["rungs"][rung])
+    if rung not in manifest["engines"]:
+        known = ", ".join([*manifest["rungs"], *manifest["engines"]])
+        raise ArtifactError(f"{path}: no rung '{rung}'", f"it has {known}")
+    engine = ENGINES[rung]
+    reason = engine.available()
+    if reason:
+        raise EngineError(f"{rung}: {reason}")
+    profile = Profile(manifest["max_batch"], manifest["max_length"])
+    return engine.load(engine_file(engine, path / manifest["rungs"][manifest["engines"][rung]["rung"]], profile))
 
 
 def check_texts(texts: Any) -> list[str]:

@@ -1,0 +1,34 @@
+"""Built engines, kept beside the project's artifacts and never among them.
+
+TensorRT-RTX gives other bytes from one build to the next, and an engine belongs to the machine it is for, so engines
+are a cache: found by what they are made from, made again where they are missing. See docs/decisions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from components.artifacts import file_hash, staged
+from components.deployment.engines import Engine, Profile
+
+
+def engine_file(engine: Engine, onnx: Path, profile: Profile) -> Path:
+    """The file to load for a graph, built if it is not there yet. Raises EngineError."""
+    if engine.writes is None:
+        return engine.build(onnx, onnx.parent, profile)
+    folder = _root() / engine.name / _key(engine, onnx, profile)
+    if not (folder / engine.writes).is_file():
+        with staged(folder) as partial:
+            engine.build(onnx, partial, profile)
+    return folder / engine.writes
+
+
+def _root() -> Path:
+    return Path(os.environ.get("LIANZI_CACHE", ".cache"), "engines")
+
+
+def _key(engine: Engine, onnx: Path, profile: Profile) -> str:
+    made_from = f"{file_hash(onnx)} {engine.version()} {profile.max_batch} {profile.max_length}"
+    return hashlib.sha256(made_from.encode()).hexdigest()[:16]
