@@ -56,7 +56,7 @@ class Sorter:
     def put(self, record: Record) -> None:
         source = split_name(record.file)[0]
         text = normalise(record.text())
-        name = f"{source}/{record.fields.get('id') or record.line}"
+        name = f"{source}/{record.name}"
         reason = reason_to_reject(text, self.config) or self.duplicates.reason_to_reject(text)
         if reason:
             self.quarantine.put(record, name, text, reason)

@@ -81,7 +81,7 @@ def _clean_rows(path: Path, split: str, quarantine: Quarantine, duplicates: Dupl
     rows: list[_Row] = []
     for record in read_records(path):
         text = normalise(record.text())
-        row = _Row(record.place, str(record.fields.get("id") or f"{split}-{record.line}"), text, _label(record))
+        row = _Row(record.place, f"{split}/{record.name}", text, _label(record))
         reason = duplicates.reason_to_reject(text) if text else "empty"
         if reason:
             quarantine.put(record, row.id, text, reason)

@@ -37,6 +37,12 @@ class Record:
     def place(self) -> str:
         return f"{self.file}:{self.line}"
 
+    @property
+    def name(self) -> str:
+        """The row's own id, or its line where it has none."""
+        given = self.fields.get("id")
+        return f"line-{self.line}" if given is None or given == "" else str(given)
+
     def text(self, column: str = "text") -> str:
         """A field that must be there and be text; a null is the empty text. Raises DataError."""
         if column not in self.fields:

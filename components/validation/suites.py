@@ -42,7 +42,9 @@ def task_suite(table: Table, config: ValidateConfig) -> list[Expectation]:
     suite = [
         *_rows_suite((*TASK_COLUMNS, "label_share"), config),
         gxe.ExpectColumnValuesToNotBeNull(column="label", description="every row is labelled"),
-        gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels, description="labels of the train split"),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="label", value_set=labels, description=f"the label is one of {', '.join(labels)}"
+        ),
         gxe.ExpectColumnValuesToBeNull(
             column="held_out_in", description="no row also stands in a split that is held out from this one"
         ),
@@ -50,7 +52,7 @@ def task_suite(table: Table, config: ValidateConfig) -> list[Expectation]:
     if table.split == "train":
         suite += [
             gxe.ExpectColumnDistinctValuesToEqualSet(
-                column="label", value_set=labels, description="every label is met"
+                column="label", value_set=labels, description="no label is missing"
             ),
             gxe.ExpectColumnValuesToBeBetween(
                 column="label_share",
@@ -63,13 +65,14 @@ def task_suite(table: Table, config: ValidateConfig) -> list[Expectation]:
 
 def _rows_suite(columns: tuple[str, ...], config: ValidateConfig) -> list[Expectation]:
     """What holds for rows of any kind."""
+    expected = [*columns, *MEASURED]
     filled = 1.0 - config.max_null_share
     return [
         gxe.ExpectTableColumnsToMatchSet(
-            column_set=[*columns, *MEASURED], exact_match=True, description="the columns agreed on, and no other"
+            column_set=expected, exact_match=True, description=f"the columns are {', '.join(expected)}"
         ),
-        gxe.ExpectColumnValuesToNotBeNull(column="id", description="every row can be pointed at"),
-        gxe.ExpectColumnValuesToBeUnique(column="id", description="and no two by the same name"),
+        gxe.ExpectColumnValuesToNotBeNull(column="id", description="every row has an id"),
+        gxe.ExpectColumnValuesToBeUnique(column="id", description="no two rows have the same id"),
         gxe.ExpectColumnValuesToNotBeNull(
             column="text", mostly=filled, description=f"at most {config.max_null_share:.1%} of the rows have no text"
         ),

@@ -108,7 +108,7 @@ def test_documents_know_their_source_and_language(data: Path) -> None:
     corpus = data.parent / "artifacts" / "corpus"
     found = [row for split in ("train", "validation") for row in rows(corpus / f"{split}.jsonl")]
     verse = {row["id"]: row["language"] for row in found if row["source"] == "verse"}
-    assert verse == {"verse/1": "zh", "verse/3": "en"}
+    assert verse == {"verse/line-1": "zh", "verse/line-3": "en"}
     assert {row["language"] for row in found if row["source"] == "numbers_en"} == {"en"}
 
 

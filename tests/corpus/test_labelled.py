@@ -36,7 +36,7 @@ def rows(folder: Path, name: str) -> list[dict[str, Any]]:
 def test_rows_and_labels_are_written(tmp_path: Path) -> None:
     found = task(tmp_path)
     assert found.labels == ["a", "b"] == read_manifest(tmp_path / "out", "task")["labels"]
-    assert rows(tmp_path, "test") == [{"id": "test-1", "text": "grey", "label": "b"}]
+    assert rows(tmp_path, "test") == [{"id": "test/line-1", "text": "grey", "label": "b"}]
     assert found.kept == {"train": 3, "validation": 1, "test": 1}
 
 

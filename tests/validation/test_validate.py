@@ -66,7 +66,7 @@ def test_everything_wrong_is_told_at_once_with_rows_and_the_docs_are_there(
         "broken by 2 of 41 rows (expect_column_values_to_be_unique on `fingerprint`)",
         "expected: the language is one of en, zh; broken by 1 of 41 rows",
         "colour_train: expected: no row also stands in a split that is held out from this one",
-        "colour_test: expected: labels of the train split; broken by 1 of 20 rows",
+        "colour_test: expected: the label is one of a, b; broken by 1 of 20 rows",
         "test-0 label='c' “test row 0”",
         str(curated.folder / "docs" / "index.html"),
     ):
