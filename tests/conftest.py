@@ -26,3 +26,27 @@ def params() -> Params:
 @pytest.fixture
 def run() -> RecordedRun:
     return RecordedRun()
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small artifact `tokenizer`."""
+    from small_artifacts import small_tokenizer
+
+    return small_tokenizer(tmp_path_factory.mktemp("small") / "tokenizer")
+
+
+@pytest.fixture(scope="session")
+def tokens_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
+    """A small artifact `tokens`."""
+    from small_artifacts import small_tokens
+
+    return small_tokens(tmp_path_factory.mktemp("small") / "tokens", tokenizer_folder)
+
+
+@pytest.fixture(scope="session")
+def task_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small artifact `task` of three classes."""
+    from small_artifacts import small_task
+
+    return small_task(tmp_path_factory.mktemp("small") / "places")

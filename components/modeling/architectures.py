@@ -107,7 +107,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         modernbert,
         "layers",
         lambda model, hidden: model.decoder(model.head(hidden)),
-        ("embedding_dropout", "mlp_dropout", "classifier_dropout"),
+        ("embedding_dropout", "classifier_dropout"),
     ),
     "bert": Architecture(
         "mlm",

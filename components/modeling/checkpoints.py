@@ -26,7 +26,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 def save_checkpoint(model: PreTrainedModel, tokenizer: Path, folder: Path) -> None:
     """Write weights and config, and copy the tokenizer's files unchanged."""
     model.config._name_or_path = ""
-    model.cpu()  # type: ignore[call-arg]
+    model.cpu()
     model.save_pretrained(folder)
     # safetensors leaves its file readable by its owner alone.
     (folder / "model.safetensors").chmod(0o644)

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from components.errors import ArtifactError, ParameterError
+from components.modeling.architectures import (
+    ARCHITECTURES,
+    architecture_of,
+    build_language_model,
+    check_objective,
+    layers_of,
+)
+from components.modeling.checkpoints import load_tokenizer
+from components.params import ModelConfig
+
+
+def model_section(architecture: str, depth: int = 2) -> ModelConfig:
+    return ModelConfig.model_validate({"architecture": architecture, "depth": depth, "max_length": 64})
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_depth_is_the_only_dial(name: str, tokenizer_folder: Path) -> None:
+    model = build_language_model(model_section(name, depth=3), load_tokenizer(tokenizer_folder), 32)
+    assert len(layers_of(model)) == 3
+    assert model.config.hidden_size == 192
+    assert model.config.num_attention_heads == 3
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_vocabulary_logits_are_those_of_the_whole_model(name: str, tokenizer_folder: Path) -> None:
+    model = build_language_model(model_section(name), load_tokenizer(tokenizer_folder), 32).eval()
+    ids = torch.arange(4, 36).reshape(2, 16)
+    with torch.no_grad():
+        hidden = model.base_model(input_ids=ids).last_hidden_state
+        torch.testing.assert_close(architecture_of(model.config).vocabulary_logits(model, hidden), model(ids).logits)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_input_and_output_embeddings_are_one_matrix(name: str, tokenizer_folder: Path) -> None:
+    model = build_language_model(model_section(name), load_tokenizer(tokenizer_folder), 32)
+    assert model.get_input_embeddings().weight is model.get_output_embeddings().weight
+
+
+@pytest.mark.parametrize(("architecture", "objective"), [("gpt2", "mlm"), ("llama", "mlm"), ("bert", "clm")])
+def test_an_objective_that_does_not_fit_says_which_does(architecture: str, objective: str) -> None:
+    with pytest.raises(ParameterError, match=f"set pretrain.objective to {ARCHITECTURES[architecture].objective}"):
+        check_objective(architecture, objective)
+
+
+def test_windows_longer_than_the_model_are_refused(tokenizer_folder: Path) -> None:
+    with pytest.raises(ParameterError, match="sequence_length 65 is longer"):
+        build_language_model(model_section("modernbert"), load_tokenizer(tokenizer_folder), 65)
+
+
+def test_an_unknown_checkpoint_type_is_refused() -> None:
+    from transformers import T5Config
+
+    with pytest.raises(ArtifactError, match="architecture t5"):
+        architecture_of(T5Config())

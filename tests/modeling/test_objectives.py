@@ -1,0 +1,87 @@
+import math
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, ModernBertConfig, ModernBertForMaskedLM
+
+from components.modeling.objectives import CausalLanguageModeling, MaskedLanguageModeling, perplexity
+
+MLM = MaskedLanguageModeling(vocab_size=1000, mask_id=3, special_ids=(0, 1, 2, 3), mask_probability=0.15)
+
+
+def prepare(ids: torch.Tensor, seed: int = 0) -> dict:
+    return MLM.prepare(ids, torch.Generator().manual_seed(seed))
+
+
+def test_fifteen_in_a_hundred_tokens_are_chosen_and_four_in_five_of_them_masked() -> None:
+    ids = torch.full((200, 500), 7)
+    batch = prepare(ids)
+    assert len(batch["positions"]) / ids.numel() == pytest.approx(0.15, abs=0.005)
+    seen = batch["input_ids"].flatten()[batch["positions"]]
+    assert (seen == 3).double().mean() == pytest.approx(0.8, abs=0.01)
+    assert ((seen != 3) & (seen != 7)).double().mean() == pytest.approx(0.1, abs=0.01)
+
+
+def test_special_tokens_are_never_chosen() -> None:
+    ids = torch.randint(0, 4, (50, 100))
+    batch = prepare(ids)
+    assert len(batch["positions"]) == 0
+    assert torch.equal(batch["input_ids"], ids)
+
+
+def test_tokens_that_were_not_chosen_stay() -> None:
+    ids = torch.arange(4, 904).reshape(9, 100)
+    batch = prepare(ids)
+    rest = torch.ones(900, dtype=torch.bool)
+    rest[batch["positions"]] = False
+    assert torch.equal(batch["input_ids"].flatten()[rest], ids.flatten()[rest])
+    assert torch.equal(batch["targets"], ids.flatten()[batch["positions"]])
+
+
+def test_the_generator_alone_decides() -> None:
+    ids = torch.arange(4, 904).reshape(9, 100)
+    assert torch.equal(prepare(ids, 1)["input_ids"], prepare(ids, 1)["input_ids"])
+    assert not torch.equal(prepare(ids, 1)["input_ids"], prepare(ids, 2)["input_ids"])
+
+
+def test_masked_loss_equals_that_of_transformers() -> None:
+    config = ModernBertConfig(
+        vocab_size=1000,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        pad_token_id=0,
+    )
+    model = ModernBertForMaskedLM(config).eval()
+    ids = torch.arange(4, 904).reshape(9, 100)
+    batch = prepare(ids)
+    labels = torch.full((900,), -100)
+    labels[batch["positions"]] = batch["targets"]
+    expected = model(input_ids=batch["input_ids"], labels=labels.reshape(9, 100)).loss
+    torch.testing.assert_close(MLM.loss(model, batch), expected)
+
+
+def test_a_batch_with_nothing_to_mask_has_no_loss_and_no_nan() -> None:
+    config = ModernBertConfig(
+        vocab_size=1000,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        pad_token_id=0,
+    )
+    loss = MLM.loss(ModernBertForMaskedLM(config), prepare(torch.ones(2, 8, dtype=torch.long)))
+    loss.backward()
+    assert loss.item() == 0
+
+
+def test_causal_loss_equals_that_of_transformers() -> None:
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=100, n_embd=32, n_layer=1, n_head=1, n_positions=16)).eval()
+    ids = torch.arange(32).reshape(2, 16)
+    batch = CausalLanguageModeling().prepare(ids, torch.Generator())
+    torch.testing.assert_close(CausalLanguageModeling().loss(model, batch), model(input_ids=ids, labels=ids).loss)
+
+
+def test_perplexity_is_the_exponential_of_the_mean_loss() -> None:
+    assert perplexity(torch.tensor([1.0, 3.0])) == {"validation_loss": 2.0, "validation_perplexity": math.exp(2)}

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from components.artifacts import digest, read_manifest, write_manifest
+from components.modeling.architectures import build_language_model
+from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
+from components.params import DistillConfig, ModelConfig, Params, TaskConfig
+from components.run import Metrics, RecordedRun
+from components.tasks.classification import Classification, ClassificationObjective
+from components.training.distill import agreement, distill, hidden_loss, soft_loss
+from components.training.finetune import learn_task
+
+TASK = TaskConfig(kind="classification", language="en", max_length=16)
+SMALL = {"epochs": 4, "patience": 4, "batch_size": 16, "learning_rate": 6e-3, "dropout": 0.0, "threads": 1}
+
+
+@pytest.fixture(scope="session")
+def teacher_folder(
+    params: Params, task_rows: Path, tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A teacher of two layers that has learned its task."""
+    folder = tmp_path_factory.mktemp("teacher")
+    tokenizer = load_tokenizer(tokenizer_folder)
+    torch.manual_seed(3)
+    section = ModelConfig.model_validate({"architecture": "modernbert", "depth": 2, "max_length": 32})
+    save_checkpoint(build_language_model(section, tokenizer, 16), tokenizer_folder, folder)
+    data = Classification.read(task_rows, TASK, tokenizer)
+    model = random_classifier(folder, data.labels, 0.0)
+    config = DistillConfig.model_validate({**params.distill.model_dump(), **SMALL})
+    learn_task(model, ClassificationObjective(3, 0.0), data, config, 0.0, 1, "teacher", "", RecordedRun())
+    save_checkpoint(model, tokenizer_folder, folder)
+    write_manifest(folder, "classifier", {}, task="places", labels=list(data.labels), max_length=16)
+    return folder
+
+
+def shrink(params: Params, rows: Path, teacher: Path, student: Path, run: RecordedRun) -> Metrics:
+    config = DistillConfig.model_validate({**params.distill.model_dump(), **SMALL, "depth_fraction": 0.5})
+    return distill(config, TASK, "places", 7, rows, teacher, student, run)
+
+
+def test_a_student_of_half_the_depth_answers_like_its_teacher(
+    params: Params, task_rows: Path, teacher_folder: Path, tmp_path: Path, run: RecordedRun
+) -> None:
+    metrics = shrink(params, task_rows, teacher_folder, tmp_path / "student", run)
+    assert metrics["layers"] == 1
+    assert metrics["agreement"] > 0.8
+    assert metrics["macro_f1"] > 0.7
+    manifest = read_manifest(tmp_path / "student", "classifier")
+    assert set(manifest["made_from"]) == {"rows", "teacher"}
+    again = shrink(params, task_rows, teacher_folder, tmp_path / "again", run)
+    assert again == metrics
+    assert digest(tmp_path / "student") == digest(tmp_path / "again")
+
+
+def test_a_model_agrees_with_itself(task_rows: Path, teacher_folder: Path) -> None:
+    from transformers import AutoModelForSequenceClassification
+
+    data = Classification.read(task_rows, TASK, load_tokenizer(teacher_folder))
+    model = AutoModelForSequenceClassification.from_pretrained(teacher_folder).eval()
+    assert agreement(model, model, data) == 1
+
+
+def test_equal_answers_cost_nothing() -> None:
+    logits = torch.randn(4, 5)
+    assert soft_loss(logits, logits, 2.0).item() == pytest.approx(0, abs=1e-6)
+    assert soft_loss(logits, -logits, 2.0).item() > 0
+
+
+def test_hidden_states_are_compared_on_real_tokens_and_without_scale() -> None:
+    state = torch.randn(2, 3, 8)
+    mask = torch.tensor([[1, 1, 0], [1, 1, 1]])
+    padded = state.clone()
+    padded[0, 2] += 5 * torch.randn(8)
+    assert hidden_loss([state * 3 + 1], [padded], mask).item() == pytest.approx(0, abs=1e-4)
+    assert hidden_loss([state], [padded], torch.ones(2, 3)).item() > 0.01

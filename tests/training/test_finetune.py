@@ -1,0 +1,87 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from components.artifacts import digest, read_manifest, write_manifest
+from components.errors import ArtifactError, ParameterError
+from components.modeling.architectures import build_language_model
+from components.modeling.checkpoints import load_tokenizer, save_checkpoint
+from components.params import FinetuneConfig, ModelConfig, Params, TaskConfig
+from components.run import Metrics, RecordedRun
+from components.training.finetune import finetune
+
+TASK = TaskConfig(kind="classification", language="en", max_length=16)
+SMALL = {"epochs": 3, "patience": 3, "batch_size": 8, "learning_rate": 3e-3, "dropout": 0.1, "threads": 1}
+
+
+def pretrained_folder(folder: Path, tokenizer: Path, architecture: str = "modernbert") -> Path:
+    folder.mkdir()
+    torch.manual_seed(3)
+    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "max_length": 32})
+    save_checkpoint(build_language_model(section, load_tokenizer(tokenizer), 16), tokenizer, folder)
+    write_manifest(folder, "pretrained", {})
+    return folder
+
+
+class Tuner:
+    def __init__(self, params: Params, rows: Path, pretrained: Path, folder: Path) -> None:
+        self.params, self.rows, self.pretrained, self.folder = params, rows, pretrained, folder
+
+    def __call__(self, name: str, run: RecordedRun, task: TaskConfig = TASK, **changes: Any) -> Metrics:
+        config = FinetuneConfig.model_validate({**self.params.finetune.model_dump(), **SMALL, **changes})
+        folder = self.folder / name
+        return finetune(
+            config, task, "places", 7, self.rows, self.pretrained, folder / "teacher", folder / "scratch", run
+        )
+
+
+@pytest.fixture
+def tune(params: Params, task_rows: Path, tokenizer_folder: Path, tmp_path: Path) -> Tuner:
+    return Tuner(params, task_rows, pretrained_folder(tmp_path / "pretrained", tokenizer_folder), tmp_path)
+
+
+def test_teacher_and_scratch_learn_the_task(tune: Tuner, run: RecordedRun, tmp_path: Path) -> None:
+    metrics = tune("first", run, epochs=8)
+    for name in ("teacher", "scratch"):
+        assert metrics[name]["macro_f1"] > 0.7
+        manifest = read_manifest(tmp_path / "first" / name, "classifier")
+        assert manifest["labels"] == ["city", "field", "sea"]
+        assert (manifest["task"], manifest["max_length"]) == ("places", 16)
+    assert any("loss" in values for _, values in run.steps)
+    assert any("scratch/loss" in values for _, values in run.steps)
+
+
+def test_a_second_run_writes_the_same_bytes(tune: Tuner, run: RecordedRun, tmp_path: Path) -> None:
+    assert tune("first", run, epochs=2) == tune("second", run, epochs=2)
+    for name in ("teacher", "scratch"):
+        assert digest(tmp_path / "first" / name) == digest(tmp_path / "second" / name)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "gpt2", "llama"])
+def test_other_architectures_classify_too(
+    params: Params, task_rows: Path, tokenizer_folder: Path, tmp_path: Path, run: RecordedRun, architecture: str
+) -> None:
+    pretrained = pretrained_folder(tmp_path / "pretrained", tokenizer_folder, architecture)
+    metrics = Tuner(params, task_rows, pretrained, tmp_path)("first", run, epochs=6)
+    assert metrics["teacher"]["macro_f1"] > 0.5
+
+
+def test_early_stopping_keeps_the_best_epoch(tune: Tuner, run: RecordedRun) -> None:
+    metrics = tune("first", run, epochs=12, patience=1, learning_rate=5e-3)
+    scores = [values["macro_f1"] for _, values in run.steps if "macro_f1" in values]
+    assert len(scores) < 12
+    assert metrics["teacher"]["macro_f1"] == max(scores)
+    assert scores.index(max(scores)) + 1 == metrics["teacher"]["best_epoch"]
+
+
+def test_texts_longer_than_the_model_reads_are_refused(tune: Tuner, run: RecordedRun) -> None:
+    with pytest.raises(ParameterError, match=r"tasks.places.max_length 33"):
+        tune("first", run, TaskConfig(kind="classification", language="en", max_length=33))
+
+
+def test_a_missing_checkpoint_is_named(tune: Tuner, run: RecordedRun, tmp_path: Path) -> None:
+    tune.pretrained = tmp_path / "nothing"
+    with pytest.raises(ArtifactError, match="no pretrained here"):
+        tune("first", run)

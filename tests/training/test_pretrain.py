@@ -1,0 +1,89 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.artifacts import digest, read_manifest
+from components.errors import LianziError, ParameterError
+from components.params import ModelConfig, Params, PretrainConfig
+from components.run import Metrics, RecordedRun
+from components.training.pretrain import pretrain
+
+SMALL = {
+    "steps": 12,
+    "batch_size": 4,
+    "sequence_length": 16,
+    "validate_every": 5,
+    "validation_sequences": 8,
+    "threads": 1,
+    "init_from": None,
+}
+
+
+class Learner:
+    """Runs the stage on small tokens with some parameters changed."""
+
+    def __init__(self, params: Params, tokens: Path, tokenizer: Path, folder: Path) -> None:
+        self.params, self.tokens, self.tokenizer, self.folder = params, tokens, tokenizer, folder
+
+    def __call__(self, name: str, run: RecordedRun, architecture: str = "modernbert", **changes: Any) -> Metrics:
+        section = {**self.params.pretrain.model_dump(), **SMALL, "objective": "mlm", **changes}
+        model = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "max_length": 32})
+        config = PretrainConfig.model_validate(section)
+        return pretrain(config, model, 7, self.tokens, self.tokenizer, self.folder / name, run)
+
+
+@pytest.fixture
+def learn(params: Params, tokens_folder: Path, tokenizer_folder: Path, tmp_path: Path) -> Learner:
+    return Learner(params, tokens_folder, tokenizer_folder, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "objective"), [("modernbert", "mlm"), ("bert", "mlm"), ("gpt2", "clm"), ("llama", "clm")]
+)
+def test_every_architecture_learns(learn: Learner, run: RecordedRun, architecture: str, objective: str) -> None:
+    metrics = learn("model", run, architecture, objective=objective, steps=40, learning_rate=5e-3)
+    losses = [values["validation_loss"] for _, values in run.steps if "validation_loss" in values]
+    assert losses[-1] < losses[0]
+    assert metrics["validation_loss"] == losses[-1]
+    assert metrics["tokens_seen"] == 40 * 4 * 16
+
+
+def test_the_last_step_is_always_validated(learn: Learner, run: RecordedRun) -> None:
+    learn("model", run)
+    assert [step for step, values in run.steps if "validation_loss" in values] == [5, 10, 12]
+    assert [step for step, values in run.steps if "loss" in values] == list(range(1, 13))
+    assert "loss.png" in run.figures
+
+
+def test_a_second_run_writes_the_same_bytes(learn: Learner, run: RecordedRun, tmp_path: Path) -> None:
+    first, second = learn("first", run), learn("second", run)
+    assert first == second
+    assert digest(tmp_path / "first") == digest(tmp_path / "second")
+    assert set(read_manifest(tmp_path / "first", "pretrained")["made_from"]) == {"tokens", "tokenizer"}
+
+
+def test_training_goes_on_from_a_checkpoint(learn: Learner, run: RecordedRun, tmp_path: Path) -> None:
+    before = learn("first", run, steps=60, learning_rate=5e-3)
+    after = learn("second", run, steps=1, learning_rate=1e-6, init_from=str(tmp_path / "first"))
+    assert after["validation_loss"] == pytest.approx(before["validation_loss"], abs=0.01)
+    assert "going on from" in run.lines[-1]
+
+
+def test_a_loss_that_explodes_stops_the_stage_and_leaves_nothing(
+    learn: Learner, run: RecordedRun, tmp_path: Path
+) -> None:
+    with pytest.raises(LianziError, match=r"at step \d+\n.*learning_rate"):
+        learn("model", run, learning_rate=1e30, warmup_fraction=0.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_windows_longer_than_the_corpus_are_refused(learn: Learner, run: RecordedRun) -> None:
+    with pytest.raises(ParameterError, match="64 is longer than"):
+        learn("model", run, sequence_length=64)
+
+
+def test_an_objective_that_does_not_fit_is_refused_before_training(learn: Learner, run: RecordedRun) -> None:
+    with pytest.raises(ParameterError, match="does not fit"):
+        learn("model", run, "gpt2")
+    assert run.steps == []
