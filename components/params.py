@@ -190,6 +190,14 @@ class Params(Section):
     evaluate: EvaluateConfig
     release: ReleaseConfig
 
+    @classmethod
+    def section_type(cls, name: str) -> type[Section] | None:
+        """The schema of a section by the name it has in params.yaml, or None."""
+        for key, field in cls.model_fields.items():
+            if name == (field.alias or key) and isinstance(field.annotation, type):
+                return field.annotation if issubclass(field.annotation, Section) else None
+        return None
+
     def section(self, name: str) -> Any:
         """A section by the name it has in params.yaml, or None."""
         return next(

@@ -156,7 +156,7 @@ def connect() -> MlflowClient:
             _create_experiment(client, uri)
     except MlflowException as error:
         raise ServiceError(
-            f"MLflow at {without_password(uri)} does not answer: {str(error).splitlines()[0][:200]}",
+            f"MLflow at {without_password(uri)} does not answer: {without_password(str(error).splitlines()[0])[:200]}",
             "start it, or unset MLFLOW_TRACKING_URI to use the project's own store",
         ) from None
     return client
@@ -307,7 +307,7 @@ def _metrics(metrics: Mapping[str, Any], step: int) -> list[Metric]:
 
 def without_password(uri: str) -> str:
     """An address fit to be shown."""
-    return re.sub(r"://[^@/]*@", "://***@", uri)
+    return re.sub(r"://[^@/\s]*@", "://***@", uri)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from components import tracking
 from components.params import Params, load_params
 from components.run import RecordedRun
 
@@ -21,6 +22,18 @@ def root() -> Path:
 def params() -> Params:
     """The parameters that ship."""
     return load_params(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty tracking database, made once to be copied: making one takes seconds."""
+    folder = tmp_path_factory.mktemp("store")
+    (folder / "mlflow").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        tracking.connect()
+    return folder / "mlflow"
 
 
 @pytest.fixture

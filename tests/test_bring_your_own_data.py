@@ -76,7 +76,7 @@ def tokens_of(folder: Path) -> dict[str, Metrics]:
     bounds |= {"min_class_share": 0.1, "max_null_share": 0.0}
     return {
         "curate": curate(CurateConfig(**curating), TASKS, 17, data, corpus, labelled, run),
-        "validate": validate(ValidateConfig(**bounds), TASKS, corpus, labelled, verdict, folder / "reports", run),
+        "validate": validate(ValidateConfig(**bounds), TASKS, corpus, labelled, verdict, run),
         "train_tokenizer": train_tokenizer(
             TrainTokenizerConfig(vocab_size=400, min_frequency=2), corpus, verdict, tokenizer, run
         ),
@@ -93,6 +93,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(folder / "data" / "corpus")
     mood_task(folder / "data" / "tasks" / "mood")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _inside_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
 
 
 def test_own_data_of_every_kind_becomes_packed_tokens(project: Path) -> None:

@@ -39,12 +39,12 @@ stages:
 
 
 @pytest.fixture
-def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, root: Path, mlflow_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A git and DVC project in a folder of its own, and the working directory moved there."""
     environment.prepare()
     (tmp_path / "dvc.yaml").write_text(DVC_YAML)
     (tmp_path / "source.txt").write_text("words\n")
-    (tmp_path / "mlflow").mkdir()
+    shutil.copytree(mlflow_store, tmp_path / "mlflow")
     shutil.copy(root / "params.yaml", tmp_path)
     for words in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "config", "core.analytics", "false"]):
         subprocess.run(words, cwd=tmp_path, check=True)

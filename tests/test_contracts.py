@@ -1,0 +1,165 @@
+"""The conventions, each made to fail loudly."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from components.__main__ import path_names
+from components.params import Params, load_params
+from components.stages import STAGES, stage_function
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted([*ROOT.glob("components/**/*.py"), *ROOT.glob("flows/*.py")])
+TESTS = {path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("tests/**/test_*.py")}
+
+
+def graph() -> dict[str, Any]:
+    content: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    return content
+
+
+def imports(path: Path) -> set[str]:
+    """The top-level packages a file imports, late imports too, those for type checking alone left out."""
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        if isinstance(node, ast.Import):
+            found.update(alias.name.partition(".")[0] for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")))
+    return found
+
+
+def test_dvc_yaml_and_the_stage_table_name_the_same_stages() -> None:
+    assert list(graph()) == list(STAGES)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_has_the_name_of_its_function_and_a_docstring(name: str) -> None:
+    function = stage_function(name)
+    assert function.__name__ == name
+    assert function.__doc__
+    assert "run" in inspect.signature(function).parameters
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stages_command_gives_the_paths_its_function_takes(name: str) -> None:
+    options = re.findall(r"--(\w+)", graph()[name]["cmd"])
+    beside = {"metrics", "curves", "task"}
+    assert [option for option in options if option not in beside] == path_names(stage_function(name))
+    assert "metrics" in options
+    assert ("task" in options) == ("matrix" in graph()[name])
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stages_params_in_dvc_yaml_are_the_sections_its_function_takes(name: str) -> None:
+    taken = set(inspect.signature(stage_function(name)).parameters)
+    sections = {section for section in taken if Params.section_type(section)}
+    expected = {name} | sections | taken.intersection({"seed", "tasks"})
+    expected |= {"tasks.${item.task}"} if "task" in taken else set()
+    assert set(graph()[name]["params"]) == expected
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_path_of_a_command_is_a_dep_or_an_out(name: str) -> None:
+    """But for reports/: pages for people, with clocks in them, which DVC does not hash."""
+    stage = graph()[name]
+    paths = re.findall(r"--(?!task)\w+ (\S+)", stage["cmd"])
+    declared = list(stage["deps"]) + list(stage.get("outs", []))
+    for kind in ("metrics", "plots"):
+        declared += [next(iter(out)) for out in stage.get(kind, [])]
+    assert {path for path in paths if not path.startswith("reports/")} <= set(declared)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stages_code_is_among_its_deps(name: str) -> None:
+    module = STAGES[name].split(":")[0].replace(".", "/")
+    deps = [dep for dep in graph()[name]["deps"] if dep.startswith("components")]
+    assert any(f"{module}.py" == dep or module.startswith(f"{dep}/") for dep in deps)
+    for path in deps:
+        assert (ROOT / path).exists()
+        assert path not in ("components", "components/params.py", "components/stages.py")
+
+
+def test_only_tracking_imports_mlflow() -> None:
+    assert [path.name for path in SOURCES if "mlflow" in imports(path)] == ["tracking.py"]
+
+
+def test_only_flows_import_prefect_and_dvc() -> None:
+    for library in ("prefect", "dvc"):
+        assert all(path.parent.name == "flows" for path in SOURCES if library in imports(path))
+    assert all("flows" not in imports(path) for path in SOURCES if path.parent.name != "flows")
+
+
+def test_no_python_stands_under_mlflow() -> None:
+    assert not list((ROOT / "mlflow").rglob("*.py"))
+
+
+def test_nothing_pickled_is_loaded() -> None:
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8")
+        assert not imports(path) & {"pickle", "cloudpickle", "joblib", "dill", "shelve"}, path
+        assert "torch.load(" not in text, path
+        assert "allow_pickle=True" not in text, path
+
+
+def test_every_module_has_a_test_module_in_the_same_place() -> None:
+    for path in SOURCES:
+        if path.name == "__init__.py":
+            continue
+        inside = path.relative_to(ROOT / ("flows" if path.parent.name == "flows" else "components"))
+        folder = "flows" if path.parent.name == "flows" else inside.parent.as_posix()
+        mirror = (Path(folder) / f"test_{path.stem.strip('_')}.py").as_posix()
+        assert mirror in TESTS, f"{path.relative_to(ROOT)} has no tests/{mirror}"
+
+
+def test_every_package_is_listed_for_installation() -> None:
+    listed = re.findall(r'^    "((?:components|flows)[\w.]*)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    there = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in SOURCES}
+    assert set(listed) == there
+
+
+def test_every_params_file_that_ships_parses() -> None:
+    shipped = sorted(path for path in ROOT.glob("**/params*.yaml") if ".venv" not in path.parts)
+    assert ROOT / "params.yaml" in shipped
+    for path in shipped:
+        load_params(path)
+
+
+def test_no_schema_field_has_a_default_of_its_own() -> None:
+    """A default stands in params.yaml and nowhere else."""
+    models = [Params, *(field.annotation for field in Params.model_fields.values())]
+    for model in models:
+        if inspect.isclass(model) and hasattr(model, "model_fields"):
+            assert all(field.is_required() for field in model.model_fields.values()), model
+
+
+def test_the_locks_pin_every_requirement_exactly() -> None:
+    for lock in [ROOT / "requirements.lock", *ROOT.glob("infra/locks/*.lock")]:
+        lines = [line for line in lock.read_text().splitlines() if line and not line.startswith("#")]
+        assert lines
+        assert all(re.fullmatch(r"[\w.\-\[\]]+==[\w.+!]+( ;.*)?", line) for line in lines), lock
+
+
+def test_no_tracked_file_is_an_artifact_or_names_a_folder_of_this_machine() -> None:
+    files = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines()
+    assert not [name for name in files if name.startswith(("artifacts/", "reports/", ".venv/"))]
+    here = str(ROOT)
+    for name in files:
+        path = ROOT / name
+        if path.suffix in (".py", ".md", ".yaml", ".json", ".toml", ".lock", ".dvc", ".csv") and path.is_file():
+            assert here not in path.read_text(encoding="utf-8"), name

@@ -1,0 +1,129 @@
+"""`python -m components`: what dvc.yaml calls, as it calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.__main__ import write_curves
+
+CURATE = ["curate", "--data", "data", "--corpus", "out/corpus", "--labelled", "out/tasks", "--metrics", "m.json"]
+
+
+def start(words: list[str], folder: Path, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "components", *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def stage(words: list[str], folder: Path, **options: Any) -> tuple[int, str]:
+    """Exit code and what went to standard error."""
+    process = start(words, folder, **options)
+    _, told = process.communicate(timeout=120)
+    return process.returncode, told
+
+
+@pytest.fixture
+def project(tmp_path: Path, root: Path, mlflow_store: Path) -> Path:
+    """A folder with the shipped params, an MLflow store's folder and a little data."""
+    shutil.copy(root / "params.yaml", tmp_path)
+    shutil.copytree(mlflow_store, tmp_path / "mlflow")
+    corpus = tmp_path / "data" / "corpus"
+    corpus.mkdir(parents=True)
+    rows = [{"text": f"Document number {n} tells of whales, ships and the sea, at some length."} for n in range(400)]
+    (corpus / "sea_en.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for task, labels in (("topic", ("Arts", "History")), ("form", ("tang", "song"))):
+        folder = tmp_path / "data" / "tasks" / task
+        folder.mkdir(parents=True)
+        for split in ("train", "validation", "test"):
+            texts = [{"text": f"{task} {split} row {n}: some words to read", "label": labels[n % 2]} for n in range(8)]
+            (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts))
+    return tmp_path
+
+
+def test_a_stage_writes_its_outputs_and_metrics(project: Path) -> None:
+    code, told = stage(CURATE, project)
+    assert code == 0, told
+    assert json.loads((project / "m.json").read_text())["documents"]["read"] == 400
+    assert (project / "out/corpus/manifest.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "no stage ''\nstages: curate"),
+        (["curat"], "no stage 'curat'\nstages: curate"),
+        (["finetune", "--task", "topik"], "required"),
+    ],
+)
+def test_a_wrong_command_line_is_told(project: Path, words: list[str], told: str) -> None:
+    code, said = stage(words, project)
+    assert code != 0
+    assert told in said
+    assert "Traceback" not in said
+
+
+def test_a_users_mistake_is_a_line_and_exit_code_1(project: Path) -> None:
+    (project / "data/corpus/sea_en.jsonl").write_text('{"text": "good enough to be read by all"}\n{"text": \n')
+    code, told = stage(CURATE, project)
+    assert code == 1
+    assert "sea_en.jsonl:2" in told
+    assert "Traceback" not in told
+    assert not (project / "out").exists() or not list((project / "out").iterdir())
+    assert not (project / "m.json").exists()
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(project: Path) -> None:
+    """A limit on file sizes stands in for the full disk: the same write fails, with EFBIG for ENOSPC."""
+    rows = [{"text": f"Document {n}: " + "words of the sea " * 20} for n in range(10_000)]
+    (project / "data/corpus/sea_en.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert stage(CURATE, project)[0] == 0
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_500_000, 2_500_000))
+
+    shutil.rmtree(project / "out")
+    (project / "m.json").unlink()
+    code, told = stage(CURATE, project, preexec_fn=limit)
+    assert code == 1
+    assert "file size limit" in told
+    assert "Traceback" not in told
+    assert not (project / "m.json").exists()
+    assert not [path for path in (project / "out").rglob("*") if path.is_file()]
+
+
+def test_sigterm_ends_the_stage_its_run_and_its_partial_output(project: Path) -> None:
+    rows = [{"text": f"Document {n}: " + "words of the sea " * 30} for n in range(60_000)]
+    (project / "data/corpus/sea_en.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    process = start(CURATE, project)
+    deadline = time.monotonic() + 60
+    while not list(project.glob("out/.*.partial")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.terminate()
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "interrupted" in told
+    assert not [path for path in (project / "out").rglob("*") if path.is_file()]
+
+
+def test_curves_hold_what_repeats_and_leave_out_what_does_not(tmp_path: Path) -> None:
+    steps = [(1, {"loss": 2.0, "system/rate": 9.0}), (2, {"system/rate": 9.5}), (3, {"loss": 1.5, "perplexity": 4.0})]
+    write_curves(tmp_path / "c.csv", steps)
+    assert (tmp_path / "c.csv").read_text() == "step,loss,perplexity\n1,2,\n3,1.5,4\n"

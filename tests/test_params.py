@@ -1,0 +1,83 @@
+"""components.params: strict, and clear about what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.errors import ParameterError
+from components.params import Params, check_params, flatten, load_params, read_yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+def shipped() -> dict[str, Any]:
+    return read_yaml(ROOT / "params.yaml")
+
+
+def test_the_shipped_file_is_read_into_frozen_sections(params: Params) -> None:
+    assert params.section("validate") is params.validation
+    assert params.section("seed") == params.seed
+    assert params.section("nothing") is None
+    with pytest.raises(ValueError, match="frozen"):
+        params.pretrain.steps = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "told"),
+    [
+        ("pretrain", "stepz", 3, r"pretrain\.stepz: unknown parameter\ndid you mean 'steps'\?"),
+        ("tasks", "topic", {"kind": "classification", "languag": "en"}, "tasks.topic.language: missing"),
+        ("pretrain", "steps", 0, "pretrain.steps: input should be greater than or equal to 1, not 0"),
+        ("pretrain", "steps", "many", "pretrain.steps: input should be a valid integer, not 'many'"),
+        ("pretrain", "objective", "mml", "pretrain.objective: input should be 'mlm' or 'clm', not 'mml'"),
+        ("finetune", "dropout", 1.5, "finetune.dropout: input should be less than or equal to 1, not 1.5"),
+        ("curate", "min_characters", 10**9, "curate: min_characters is larger than max_characters"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_would_be_right(section: str, key: str, value: Any, told: str) -> None:
+    content = shipped()
+    content[section][key] = value
+    with pytest.raises(ParameterError, match=told):
+        check_params(content, "params.yaml")
+
+
+def test_an_unknown_section_names_the_nearest() -> None:
+    with pytest.raises(ParameterError, match="did you mean 'finetune'"):
+        check_params(shipped() | {"fine_tune": {}}, "params.yaml")
+    with pytest.raises(ParameterError, match="did you mean 'validate'"):
+        check_params(shipped() | {"valdate": {}}, "params.yaml")
+
+
+def test_a_missing_section_is_named() -> None:
+    content = shipped()
+    del content["distill"]
+    with pytest.raises(ParameterError, match=r"params\.yaml: distill: missing"):
+        check_params(content, "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"seed: [1", r"p\.yaml:\d: not YAML"),
+        (b"seed: 1\nseed: 2\n", "not YAML"),
+        (b"- 1\n", "expected sections"),
+        (b"\xff\xfe", "not UTF-8"),
+    ],
+)
+def test_a_broken_file_is_told_with_its_place(tmp_path: Path, content: bytes, told: str) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ParameterError, match=told):
+        load_params(path)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="no such file"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_flatten_joins_keys_with_dots_and_leaves_lists() -> None:
+    assert flatten({"a": {"b": 1, "c": {"d": [1, 2]}}, "e": 2}) == {"a.b": 1, "a.c.d": [1, 2], "e": 2}

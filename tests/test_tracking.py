@@ -1,0 +1,105 @@
+"""components.tracking against a real SQLite store."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components import tracking
+from components.errors import ServiceError
+from components.params import Params
+
+
+@pytest.fixture
+def here(mlflow_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(mlflow_store, tmp_path / "mlflow")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+def runs() -> dict[str, Any]:
+    client = tracking.connect()
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    return {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+
+
+def test_a_stage_is_a_nested_run_with_params_metrics_and_curves(here: Path, params: Params) -> None:
+    with (
+        tracking.pipeline_run("pipeline", {}),
+        tracking.stage_run("finetune", "topic", {"config": params.finetune, "task": params.tasks["topic"]}, {}) as run,
+    ):
+        for step in range(2500):
+            run.log_metrics({"loss": 1 / (step + 1), "system/tokens_per_second": 9.0}, step)
+        run.log_result({"teacher": {"macro_f1": 0.9}})
+    found = runs()
+    stage = found["finetune@topic"]
+    assert stage.data.tags["mlflow.parentRunId"] == found["pipeline"].info.run_id
+    assert stage.data.params["finetune.epochs"] == str(params.finetune.epochs)
+    assert stage.data.params["task.language"] == "en"
+    assert stage.data.metrics["teacher/macro_f1"] == 0.9
+    assert {run.info.status for run in found.values()} == {"FINISHED"}
+    history = tracking.connect().get_metric_history(stage.info.run_id, "loss")
+    assert [metric.step for metric in history] == list(range(2500))
+
+
+def test_a_failed_stage_ends_failed_and_an_interrupted_one_killed(here: Path) -> None:
+    with pytest.raises(ValueError, match="bug"), tracking.stage_run("curate", None, {}, {}):
+        raise ValueError("bug")
+    with pytest.raises(KeyboardInterrupt), tracking.stage_run("validate", None, {}, {}):
+        raise KeyboardInterrupt
+    found = runs()
+    assert found["curate"].info.status == "FAILED"
+    assert found["validate"].info.status == "KILLED"
+
+
+def test_the_run_of_a_killed_process_does_not_stay_running(here: Path) -> None:
+    program = (
+        "import os, signal; from components import tracking\n"
+        "with tracking.stage_run('curate', None, {}, {}): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
+    assert runs()["curate"].info.status == "RUNNING"
+    tracking.sweep(tracking.connect())
+    assert runs()["curate"].info.status == "KILLED"
+
+
+def test_inputs_carry_dvcs_hashes(here: Path) -> None:
+    (here / "data.dvc").write_text("outs:\n- md5: 0123456789abcdef0123456789abcdef.dir\n  path: data\n")
+    (here / "dvc.lock").write_text(
+        "stages:\n  curate:\n    outs:\n    - path: artifacts/corpus\n      md5: fedcba9876543210fedcba9876543210.dir\n"
+    )
+    (here / "data").mkdir()
+    with tracking.stage_run("curate", None, {}, {"data": Path("data"), "corpus": Path("artifacts/corpus")}):
+        pass
+    inputs = runs()["curate"].inputs.dataset_inputs
+    assert [(item.dataset.name, item.dataset.digest) for item in inputs] == [
+        ("data", "0123456789abcdef0123456789abcdef.dir")
+    ]
+
+
+def test_the_commit_and_whether_it_is_dirty_are_tagged(here: Path) -> None:
+    for words in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", *words], check=True)
+    with tracking.stage_run("curate", None, {}, {}):
+        pass
+    tags = runs()["curate"].data.tags
+    assert len(tags["mlflow.source.git.commit"]) == 40
+    assert tags["git.dirty"] == "false"
+
+
+def test_a_server_that_does_not_answer_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:hunter2@127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(ServiceError, match="does not answer") as refusal:
+        tracking.connect()
+    assert "hunter2" not in str(refusal.value)
