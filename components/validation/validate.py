@@ -16,6 +16,7 @@ from components.run import Metrics, Run
 from components.validation.expect import Finding, judge
 from components.validation.tables import Table, corpus_table, held_out_texts, task_tables
 
+DOCS = Path("reports/validation")
 SHOWN = 3
 Findings = dict[str, list[Finding]]
 
@@ -26,27 +27,26 @@ def validate(
     corpus: Path,
     labelled: Path,
     verdict: Path,
-    docs: Path,
     run: Run,
 ) -> Metrics:
-    """`docs` receives the data docs, and the verdict beside them, for people.
+    """The data docs, and the verdict beside them, go to reports/validation whatever the verdict.
 
     Raises ValidationFailed naming each broken expectation, how many rows broke it and some of them.
     """
     tables = [corpus_table(corpus, held_out_texts(labelled, tasks)), *task_tables(labelled, tasks)]
-    findings = judge(tables, config, docs)
+    findings = judge(tables, config, DOCS)
     content = _verdict(findings)
-    write_json(docs / "verdict.json", content)
-    run.log_files(docs, "validation")
+    write_json(DOCS / "verdict.json", content)
+    run.log_files(DOCS, "validation")
     if not content["success"]:
         raise ValidationFailed(
-            _complaint(findings, tables), f"see {docs / 'index.html'}; thresholds: params.yaml, `validate:`"
+            _complaint(findings, tables), f"see {DOCS / 'index.html'}; thresholds: params.yaml, `validate:`"
         )
     with staged(verdict) as target:
         write_json(target / "verdict.json", content)
         write_manifest(target, "verdict", {"corpus": corpus} | {f"task_{name}": labelled / name for name in tasks})
     count = sum(map(len, findings.values()))
-    run.say(f"{count} expectations of {len(findings)} suites hold; data docs: {docs / 'index.html'}")
+    run.say(f"{count} expectations of {len(findings)} suites hold; data docs: {DOCS / 'index.html'}")
     return {"suites": len(findings), "expectations": count, "rows": {table.name: len(table.frame) for table in tables}}
 
 

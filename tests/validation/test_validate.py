@@ -11,7 +11,7 @@ from components.artifacts import read_manifest
 from components.errors import ValidationFailed
 from components.params import ValidateConfig
 from components.run import Metrics, RecordedRun
-from components.validation.validate import validate
+from components.validation.validate import DOCS, validate
 
 if TYPE_CHECKING:
     from conftest import Curated
@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 Tasks = dict[str, "TaskConfig"]
 
 
+@pytest.fixture(autouse=True)
+def _inside_the_project(curated: Curated, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(curated.folder)
+
+
 def validated(curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun) -> Metrics:
     curated.write()
     folder = curated.folder
-    verdict, docs = folder / "verdict", folder / "docs"
-    return validate(config, tasks, folder / "corpus", folder / "tasks", verdict, docs, run)
+    return validate(config, tasks, folder / "corpus", folder / "tasks", folder / "verdict", run)
 
 
 def complaint(curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun) -> str:
@@ -45,7 +49,7 @@ def test_good_data_gets_the_same_verdict_each_time(
     assert json.loads(first["verdict.json"])["success"]
     assert read_manifest(curated.folder / "verdict", "verdict")["made_from"].keys() == {"corpus", "task_colour"}
     assert metrics["rows"] == {"corpus": 41, "colour_test": 20, "colour_validation": 20, "colour_train": 20}
-    assert run.files == [curated.folder / "docs"] * 2
+    assert run.files == [DOCS] * 2
 
 
 def test_everything_wrong_is_told_at_once_with_rows_and_the_docs_are_there(
@@ -68,12 +72,12 @@ def test_everything_wrong_is_told_at_once_with_rows_and_the_docs_are_there(
         "colour_train: expected: no row also stands in a split that is held out from this one",
         "colour_test: expected: the label is one of a, b; broken by 1 of 20 rows",
         "test-0 label='c' “test row 0”",
-        str(curated.folder / "docs" / "index.html"),
+        str(DOCS / "index.html"),
     ):
         assert expected in message
-    assert "Data validation: failed" in (curated.folder / "docs" / "index.html").read_text()
-    assert not json.loads((curated.folder / "docs" / "verdict.json").read_text())["success"]
-    assert run.files == [curated.folder / "docs"]
+    assert "Data validation: failed" in (DOCS / "index.html").read_text()
+    assert not json.loads((DOCS / "verdict.json").read_text())["success"]
+    assert run.files == [DOCS]
 
 
 @pytest.mark.parametrize(
