@@ -69,7 +69,8 @@ def read_records(path: Path) -> Iterator[Record]:
     except (OSError, EOFError) as error:
         if isinstance(error, PermissionError | FileNotFoundError | IsADirectoryError):
             raise DataError(f"{path}: cannot be read: {_reason(error)}", "check its owner and mode") from None
-        raise DataError(f"{path}: damaged after line {line}: {_reason(error)}", "fetch the file again") from None
+        where = f" after line {line}" if line else ""
+        raise DataError(f"{path}: damaged{where}: {_reason(error)}", "fetch the file again") from None
     if not line:
         raise DataError(f"{path}: holds no rows", "remove the file or fill it")
 
@@ -93,7 +94,7 @@ def _opened(path: Path, compression: str) -> Iterator[BinaryIO]:
             yield raw
             return
         with pa.CompressedInputStream(pa.PythonFile(raw, "r"), COMPRESSIONS[compression]) as unpacked:
-            yield io.BufferedReader(unpacked, 1 << 20)
+            yield io.BufferedReader(unpacked, 1 << 16)
 
 
 def _lines(path: Path, stream: BinaryIO) -> Iterator[tuple[int, str]]:
