@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from onnx import ModelProto
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import PreTrainedModel
 
 from components.artifacts import staged, verify, write_manifest
 from components.deployment.canonical import canonical
 from components.deployment.encoding import Encoder
 from components.deployment.engines import OnnxRuntime
-from components.deployment.parity import Infer, Parity, compare, shapes
+from components.deployment.parity import Parity, compare, shapes
+from components.deployment.pytorch import load_model, torch_infer
 from components.deployment.rows import read_rows
 from components.errors import ArtifactError
 
@@ -68,26 +68,6 @@ def export(
         )
     run.say(f"largest difference from PyTorch {parity.max_difference:.1e}, answers agree on {parity.agreement:.1%}")
     return metrics
-
-
-def load_model(folder: Path) -> PreTrainedModel:
-    """A classifier checkpoint in float32, ready for inference."""
-    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    model.config.use_cache = False
-    return model.eval()
-
-
-def torch_infer(model: PreTrainedModel) -> Infer:
-    """A PyTorch classifier as a function of numpy arrays."""
-
-    def infer(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            logits = model(
-                input_ids=torch.from_numpy(input_ids), attention_mask=torch.from_numpy(attention_mask)
-            ).logits
-        return logits.numpy()
-
-    return infer
 
 
 def check(parity: Parity, max_difference: float) -> None:

@@ -96,6 +96,13 @@ class Bootstrap:
         """Accuracy of a system with its interval."""
         return self._interval(accuracy_of(self.matrices(predicted)))
 
+    def scores(self, predicted: np.ndarray) -> dict[str, float]:
+        """Accuracy and macro-F1 of a system, with the ends of their intervals."""
+        found: dict[str, float] = {}
+        for name, interval in (("accuracy", self.accuracy(predicted)), ("macro_f1", self.macro_f1(predicted))):
+            found |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        return {name: round(value, 6) for name, value in found.items()}
+
     def gain(self, before: np.ndarray, after: np.ndarray) -> Interval:
         """How much macro-F1 `after` has over `before`, on the same resamples."""
         return self._interval(macro_f1_of(self.matrices(after)) - macro_f1_of(self.matrices(before)))

@@ -1,0 +1,160 @@
+"""Evaluate: every rung on the test rows, beside a baseline and beside the same model without pretraining."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from components.artifacts import verify, write_json
+from components.deployment.latency import measure
+from components.deployment.rows import Rows, read_rows
+from components.errors import ArtifactError
+from components.evaluation.baseline import Baseline
+from components.evaluation.figures import confusion_figure, latency_figure, rungs_figure
+from components.evaluation.metrics import Bootstrap, confusion_matrix, per_class
+from components.evaluation.page import write_page
+from components.evaluation.rungs import RUNGS, bundle_rung, torch_rung
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from components.params import EvaluateConfig, TaskConfig
+    from components.run import Metrics, Run
+
+Answers = dict[str, np.ndarray]
+"""Rung -> the number of the label it gives each test row."""
+
+GAINS = {
+    "over_baseline": ("baseline", "shipped"),
+    "pretraining": ("without_pretraining", "teacher"),
+    "distillation": ("teacher", "student"),
+    "export": ("student", "onnx"),
+    "quantization": ("onnx", "shipped"),
+}
+"""What each step bought in macro-F1: name -> (before, after)."""
+
+AGREEMENTS = {
+    "student_teacher": ("student", "teacher"),
+    "onnx_student": ("onnx", "student"),
+    "shipped_student": ("shipped", "student"),
+}
+
+REPORTS = Path("reports/evaluate")
+
+
+def evaluate(
+    config: EvaluateConfig,
+    task: TaskConfig,
+    task_name: str,
+    seed: int,
+    rows: Path,
+    teacher: Path,
+    scratch: Path,
+    student: Path,
+    bundle: Path,
+    confusion: Path,
+    run: Run,
+) -> Metrics:
+    """Score every rung on the test rows. What depends on the machine (latency) goes to reports/ and the run alone.
+
+    Everything runs on one thread, so that the numbers repeat on any number of cores.
+    """
+    torch.set_num_threads(1)
+    made = verify(bundle, "bundle")
+    labels = made["labels"]
+    folders = {"without_pretraining": scratch, "teacher": teacher, "student": student}
+    for folder in folders.values():
+        _check_labels(folder, labels)
+    train, test = (read_rows(rows, split, labels) for split in ("train", "test"))
+    baseline = Baseline.fit(train.texts, train.targets, task.language)
+    contenders: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
+        "baseline": baseline.predict,
+        **{name: torch_rung(folder, made["max_length"]) for name, folder in folders.items()},
+        "onnx": bundle_rung(bundle, "fp32"),
+        "shipped": bundle_rung(bundle, None),
+    }
+    answers = {name: contenders[name](test.texts) for name in RUNGS}
+    metrics = score(config, seed, labels, test, answers)
+    metrics["size_megabytes"] = _sizes(baseline, folders, bundle, made)
+    _write_confusion(
+        confusion, [labels[number] for number in test.targets], [labels[number] for number in answers["shipped"]]
+    )
+    latency = measure(contenders, test.texts, config.latency_batches, config.latency_repeats)
+    _report(REPORTS / task_name, task_name, metrics, latency, _figures(labels, test, answers, metrics, latency), run)
+    return metrics
+
+
+def score(config: EvaluateConfig, seed: int, labels: list[str], test: Rows, answers: Answers) -> Metrics:
+    """Metrics with intervals of every rung, the shipped one's per class, gains and agreements."""
+    bootstrap = Bootstrap(test.targets, len(labels), config.bootstrap_samples, config.confidence, seed)
+    metrics: dict[str, Any] = {name: bootstrap.scores(found) for name, found in answers.items()}
+    metrics["shipped"]["per_class"] = per_class(test.targets, answers["shipped"], labels)
+    metrics["gain"] = {
+        name: bootstrap.gain(answers[before], answers[after]).metrics() for name, (before, after) in GAINS.items()
+    }
+    metrics["agreement"] = {
+        name: round(float((answers[one] == answers[other]).mean()), 6) for name, (one, other) in AGREEMENTS.items()
+    }
+    metrics["test_rows"] = len(test.texts)
+    return metrics
+
+
+def _check_labels(folder: Path, labels: list[str]) -> None:
+    found = verify(folder, "classifier")["labels"]
+    if found != labels:
+        raise ArtifactError(
+            f"{folder}: answers with {', '.join(found)}; the bundle with {', '.join(labels)}", "run `dvc repro`"
+        )
+
+
+def _sizes(baseline: Baseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]) -> dict[str, float]:
+    graphs = {"onnx": bundle / made["rungs"]["fp32"], "shipped": bundle / made["rungs"][made["shipped"]]}
+    weights = {name: folder / "model.safetensors" for name, folder in folders.items()}
+    sizes = {name: path.stat().st_size / 1e6 for name, path in (weights | graphs).items()}
+    return {name: round(size, 3) for name, size in {"baseline": baseline.megabytes(), **sizes}.items()}
+
+
+def _write_confusion(path: Path, actual: list[str], predicted: list[str]) -> None:
+    """One row a test row, the form that `dvc plots` wants for its confusion template."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["actual", "predicted"])
+        writer.writerows(zip(actual, predicted, strict=True))
+
+
+def _figures(
+    labels: list[str], test: Rows, answers: Answers, metrics: Metrics, latency: dict[str, Any]
+) -> dict[str, Figure]:
+    return {
+        "macro_f1.png": rungs_figure({name: metrics[name] for name in RUNGS}),
+        "confusion.png": confusion_figure(confusion_matrix(test.targets, answers["shipped"], len(labels)), labels),
+        "latency.png": latency_figure(latency),
+    }
+
+
+def _report(
+    folder: Path, task_name: str, metrics: Metrics, latency: dict[str, Any], figures: dict[str, Figure], run: Run
+) -> None:
+    """Pictures, latency and a page to read: reports/evaluate/TASK/index.html."""
+    write_json(folder / "latency.json", latency)
+    write_page(folder / "index.html", task_name, metrics, latency, figures)
+    for name, figure in figures.items():
+        run.log_figure(name, figure)
+    flat = {
+        f"system/latency/{rung}/{batch}/{name}": value
+        for rung, batches in latency.items()
+        for batch, times in batches.items()
+        for name, value in times.items()
+    }
+    run.log_metrics(flat, 0)
+    run.log_files(folder, "evaluate")
+    run.say(
+        f"macro-F1 on {metrics['test_rows']} test rows: "
+        + ", ".join(f"{name} {metrics[name]['macro_f1']:.4f}" for name in RUNGS)
+    )

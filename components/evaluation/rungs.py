@@ -1,0 +1,42 @@
+"""The systems that are compared on the test rows, each as a function from texts to the numbers of their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from components.deployment.encoding import Encoder
+from components.deployment.parity import Infer
+from components.deployment.pytorch import load_model, torch_infer
+from components.deployment.serving import load_bundle
+
+Answer = Callable[[Sequence[str]], np.ndarray]
+
+BATCH = 32
+RUNGS = ("baseline", "without_pretraining", "teacher", "student", "onnx", "shipped")
+"""From what has to be beaten to what is shipped."""
+
+
+def torch_rung(folder: Path, max_length: int) -> Answer:
+    """A classifier checkpoint run by PyTorch."""
+    model = load_model(folder)
+    encoder = Encoder.load(folder / "tokenizer.json", max_length, int(model.config.pad_token_id or 0))
+    return _answer(torch_infer(model), encoder)
+
+
+def bundle_rung(bundle: Path, rung: str | None) -> Answer:
+    """A graph of the bundle, by default the one it ships, run as it is served."""
+    classifier = load_bundle(bundle, rung)
+    return lambda texts: classifier.logits(texts).argmax(axis=1)
+
+
+def _answer(infer: Infer, encoder: Encoder) -> Answer:
+    def answer(texts: Sequence[str]) -> np.ndarray:
+        found = np.empty(len(texts), dtype=np.int64)
+        for places, (ids, mask) in encoder.batches(texts, BATCH):
+            found[places] = infer(ids, mask).argmax(axis=1)
+        return found
+
+    return answer
