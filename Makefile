@@ -11,6 +11,8 @@ INSTALL = UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv pip inst
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK = 1
 export DVC_NO_ANALYTICS = 1
+# Compiled modules are kept: without them every stage would compile its libraries anew.
+export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-slow test-all lint format bench ui lock readme clean
@@ -32,7 +34,7 @@ $(MARK): requirements.lock infra/locks/dev.lock pyproject.toml
 	@touch $@
 
 run: setup  ## the whole pipeline, from the sample data to a released model
-	@test -e data || { echo "Pulling the sample data …"; dvc pull --quiet data.dvc; }
+	@test -e data || { echo "Pulling the sample data …"; dvc pull --quiet data; }
 	@lianzi run
 
 test: setup  ## every test but those marked slow's long half (see test-all)

@@ -149,7 +149,6 @@ def connect() -> MlflowClient:
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     uri = tracking_uri()
-    mlflow.set_tracking_uri(uri)
     client = mlflow.MlflowClient(uri)
     try:
         if client.get_experiment_by_name(EXPERIMENT) is None:
@@ -323,6 +322,9 @@ class Registry:
 
     def __init__(self) -> None:
         self.client = connect()
+        import mlflow
+
+        mlflow.set_tracking_uri(tracking_uri())
 
     def champion(self, task: str) -> Version | None:
         """The version the alias `champion` points at, or None."""

@@ -62,7 +62,7 @@ def _require_data(root: Path, stages: list[Stage]) -> None:
     for stage in tracked:
         path = root / stage.name.removesuffix(".dvc")
         if not path.exists():
-            raise DataError(f"{path.name}/: missing", "`dvc pull` fetches the sample data; or put your own there")
+            raise DataError(f"{path.name}/: missing", "`dvc pull data` fetches the sample data; or put your own there")
 
 
 def _run_flow(root: Path, workers: int) -> list[StageResult]:
