@@ -17,15 +17,15 @@ from flows import environment
 class OneLineErrors(click.Group):
     """Shows a person's mistake as one or two lines, and leaves a bug its traceback."""
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().main(*args, **kwargs)
+            return super().invoke(ctx)
         except LianziError as error:
             click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
-            sys.exit(1)
+            ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("interrupted; finished stages are kept, run again to go on", err=True)
-            sys.exit(130)
+            ctx.exit(130)
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})

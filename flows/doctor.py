@@ -119,7 +119,9 @@ def disk(root: Path) -> Finding:
 
 def data(root: Path) -> Finding:
     there = (root / "data" / "corpus").is_dir()
-    return Finding("data", there, "data/corpus" if there else "no data/corpus", "`dvc pull data` fetches the sample data")
+    return Finding(
+        "data", there, "data/corpus" if there else "no data/corpus", "`dvc pull data` fetches the sample data"
+    )
 
 
 def services(_root: Path) -> Finding:

@@ -31,6 +31,9 @@ def change_params(path: Path, settings: tuple[str, ...]) -> list[str]:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 200
+    yaml.representer.add_representer(
+        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
     content = yaml.load(path.read_text(encoding="utf-8"))
     changes = [_apply(content, *_parse(setting)) for setting in settings]
     partial = path.with_suffix(".yaml.partial")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 KEY_METRICS = {
-    "curate": "documents.kept",
+    "curate": "documents.train",
     "validate": "expectations",
     "train_tokenizer": "vocab_size",
     "tokenize": "tokens.train",

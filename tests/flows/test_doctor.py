@@ -1,0 +1,26 @@
+"""flows.doctor on this very machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flows import doctor
+
+
+def test_it_says_what_is_there_and_what_that_means(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    doctor.show_report(root)
+    told = capsys.readouterr().out
+    assert all(word in told for word in ("Python", "processor", "GPU", "TensorRT", "disk", "data", "MLflow"))
+
+
+def test_missing_data_is_a_finding_that_is_not_well(tmp_path: Path) -> None:
+    finding = doctor.data(tmp_path)
+    assert not finding.well
+    assert "dvc pull" in finding.meaning
+
+
+def test_the_processors_flags_are_read_where_linux_lists_them() -> None:
+    flags = doctor.cpu_flags()
+    assert not Path("/proc/cpuinfo").exists() or flags

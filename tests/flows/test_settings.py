@@ -1,0 +1,65 @@
+"""flows.settings: the project's folder, and --set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.errors import ParameterError
+from components.params import load_params
+from flows.settings import change_params, project_root
+
+
+@pytest.fixture
+def params_file(tmp_path: Path, root: Path) -> Path:
+    path = tmp_path / "params.yaml"
+    path.write_bytes((root / "params.yaml").read_bytes())
+    return path
+
+
+def test_a_setting_changes_the_file_and_nothing_else_in_it(params_file: Path) -> None:
+    before = params_file.read_text(encoding="utf-8")
+    lines = change_params(params_file, ("finetune.epochs=9", "pretrain.objective=clm"))
+    after = params_file.read_text(encoding="utf-8")
+    changed = [(old, new) for old, new in zip(before.splitlines(), after.splitlines(), strict=True) if old != new]
+    assert len(changed) == 2
+    assert load_params(params_file).finetune.epochs == 9
+    assert lines[1].startswith("params.yaml: pretrain.objective: ")
+    assert "# " in after
+
+
+def test_setting_a_value_to_what_it_is_leaves_the_bytes(params_file: Path, root: Path) -> None:
+    change_params(params_file, (f"seed={load_params(params_file).seed}",))
+    assert params_file.read_bytes() == (root / "params.yaml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (("finetune.epoch=9",), "finetune.epoch: unknown parameter\ndid you mean 'finetune.epochs'"),
+        (("finetune.epochs=9", "pretrain.steps=-1"), "pretrain.steps: input should be greater"),
+        (("finetune.epochs",), "expected KEY=VALUE"),
+        (("finetune.epochs=[1",), "not a YAML value"),
+        (("finetune=3",), "finetune: input should be"),
+    ],
+)
+def test_a_wrong_setting_is_told_and_nothing_is_written(
+    params_file: Path, root: Path, settings: tuple[str, ...], told: str
+) -> None:
+    with pytest.raises(ParameterError) as refusal:
+        change_params(params_file, settings)
+    assert told in str(refusal.value)
+    assert params_file.read_bytes() == (root / "params.yaml").read_bytes()
+    assert [path.name for path in params_file.parent.iterdir()] == ["params.yaml"]
+
+
+def test_the_project_is_found_from_a_folder_inside_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root / "components" / "corpus")
+    assert project_root() == root
+
+
+def test_outside_a_project_a_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ParameterError, match="no Lianzi project"):
+        project_root()
