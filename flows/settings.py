@@ -26,14 +26,17 @@ def change_params(path: Path, settings: tuple[str, ...]) -> list[str]:
     Values are YAML. Returns a line a change. Raises ParameterError before anything is written.
     """
     from ruamel.yaml import YAML
+    from ruamel.yaml.representer import RoundTripRepresenter
 
+    class KeepNull(RoundTripRepresenter):
+        """Writes None as `null`, as it stands in params.yaml."""
+
+    KeepNull.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
     load_params(path)
     yaml = YAML()
+    yaml.Representer = KeepNull
     yaml.preserve_quotes = True
     yaml.width = 200
-    yaml.representer.add_representer(
-        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
-    )
     content = yaml.load(path.read_text(encoding="utf-8"))
     changes = [_apply(content, *_parse(setting)) for setting in settings]
     partial = path.with_suffix(".yaml.partial")

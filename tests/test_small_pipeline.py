@@ -1,0 +1,117 @@
+"""The whole pipeline, small: every stage real, from raw text to an answer of the champion."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components import tracking
+from tests.small_project import commit, make_small_project
+
+pytestmark = pytest.mark.slow
+
+
+def call(project: Path, *words: str) -> str:
+    """Run a command in the project; its output. `lianzi` is the project's own."""
+    command = [sys.executable, "-m", "flows.cli", *words[1:]] if words[0] == "lianzi" else list(words)
+    environment = os.environ | {"PYTHONPATH": str(project), "PREFECT_HOME": str(project.parent / "prefect")}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def states(summary: str) -> dict[str, str]:
+    """Stage -> state, from the table `lianzi run` ends with."""
+    rows = [line.split() for line in summary.splitlines()]
+    return {row[0]: row[1] for row in rows if len(row) > 1 and row[1] in ("ran", "cached", "restored", "failed")}
+
+
+@pytest.fixture(scope="module")
+def project(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small project after its first `lianzi run`."""
+    if not (root / "data").is_dir():
+        subprocess.run(["dvc", "pull", "--quiet", "data"], cwd=root, check=True)
+    folder = make_small_project(root, tmp_path_factory.mktemp("small") / "project")
+    first = states(call(folder, "lianzi", "run"))
+    assert set(first.values()) <= {"ran", "cached"}
+    assert first["evaluate@topic"] == first["evaluate@form"] == first["release@topic"] == "ran"
+    commit(folder, "first run")
+    return folder
+
+
+def test_after_lianzi_run_dvc_repro_has_nothing_to_do(project: Path) -> None:
+    assert "up to date" in call(project, "dvc", "repro")
+    assert call(project, "git", "status", "--porcelain") == ""
+
+
+def test_a_second_run_executes_no_stage(project: Path) -> None:
+    told = call(project, "lianzi", "run")
+    assert "Nothing to do" in told
+    assert set(states(told).values()) == {"cached"}
+
+
+def test_every_stage_is_a_run_nested_in_the_pipelines(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    client = tracking.connect()
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id], max_results=200)}
+    nested = {name for name, run in runs.items() if "mlflow.parentRunId" in run.data.tags}
+    assert {"curate", "pretrain", "finetune@topic", "evaluate@form"} <= nested
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert runs["pretrain"].data.params["pretrain.steps"] == "12"
+    assert {item.dataset.name for item in runs["pretrain"].inputs.dataset_inputs} >= {"artifacts/tokens"}
+    assert client.list_artifacts(runs["evaluate@topic"].info.run_id, "figures")
+
+
+def test_the_champion_answers_through_the_command_and_through_mlflow(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "The blue whale is a marine mammal."
+    answer = json.loads(call(project, "lianzi", "predict", "topic", text, "--json"))
+    labels = json.loads((project / "artifacts/topic/bundle/manifest.json").read_text())["labels"]
+    assert answer["label"] in labels
+    program = (
+        "import mlflow, pandas; from components import tracking; mlflow.set_tracking_uri(tracking.tracking_uri())\n"
+        "model = mlflow.pyfunc.load_model('models:/topic@champion')\n"
+        f"print(model.predict(pandas.DataFrame({{'text': [{text!r}]}}))['label'][0])"
+    )
+    assert call(project, sys.executable, "-c", program).strip().splitlines()[-1] == answer["label"]
+
+
+def test_a_changed_finetune_parameter_reruns_finetune_and_what_follows(project: Path) -> None:
+    told = call(project, "lianzi", "run", "--set", "finetune.learning_rate=0.001")
+    ran = states(told)
+    before = ("data.dvc", "curate", "validate", "train_tokenizer", "tokenize", "pretrain")
+    assert {name: ran[name] for name in before} == dict.fromkeys(before, "cached")
+    after = [
+        name for name in ran if name.partition("@")[0] in ("finetune", "distill", "export", "quantize", "evaluate")
+    ]
+    assert len(after) == 10
+    assert {ran[name] for name in after} == {"ran"}
+    assert "finetune.learning_rate" in call(project, "dvc", "params", "diff", "HEAD")
+    assert "metrics/finetune/topic.json" in call(project, "dvc", "metrics", "diff", "HEAD")
+    assert "plots" in call(project, "dvc", "plots", "diff", "HEAD")
+
+
+def test_forced_again_every_output_has_the_same_hash(project: Path) -> None:
+    before = (project / "dvc.lock").read_bytes()
+    call(
+        project,
+        "dvc",
+        "repro",
+        "--force",
+        "--quiet",
+        "finetune@form",
+        "train_tokenizer",
+        "export@form",
+        "--single-item",
+    )
+    assert (project / "dvc.lock").read_bytes() == before
