@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from components import tracking
 from components.params import Params, load_params
 from components.run import RecordedRun
+from flows import environment
+
+if TYPE_CHECKING:
+    from tests.small_ladder import Ladder
 
 ROOT = Path(__file__).parent.parent
+
+# Telemetry off, and this environment's commands first on PATH, for every process a test starts.
+environment.prepare()
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +53,7 @@ def run() -> RecordedRun:
 @pytest.fixture(scope="session")
 def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small artifact `tokenizer`."""
-    from small_artifacts import small_tokenizer
+    from tests.small_artifacts import small_tokenizer
 
     return small_tokenizer(tmp_path_factory.mktemp("small") / "tokenizer")
 
@@ -52,7 +61,7 @@ def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tokens_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
     """A small artifact `tokens`."""
-    from small_artifacts import small_tokens
+    from tests.small_artifacts import small_tokens
 
     return small_tokens(tmp_path_factory.mktemp("small") / "tokens", tokenizer_folder)
 
@@ -60,6 +69,19 @@ def tokens_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Pa
 @pytest.fixture(scope="session")
 def task_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small artifact `task` of three classes."""
-    from small_artifacts import small_task
+    from tests.small_artifacts import small_task
 
     return small_task(tmp_path_factory.mktemp("small") / "places")
+
+
+@pytest.fixture(scope="session")
+def ladder(
+    tmp_path_factory: pytest.TempPathFactory, params: Params, task_rows: Path, tokenizer_folder: Path
+) -> Iterator[Ladder]:
+    """Small artifacts from `teacher` to `bundle`, with an engine store of their own."""
+    from tests.small_ladder import small_ladder
+
+    root = tmp_path_factory.mktemp("ladder")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIANZI_CACHE", str(root / "cache"))
+        yield small_ladder(root, params, task_rows, tokenizer_folder)

@@ -6,6 +6,7 @@ the order of Python sets, which changes from process to process.
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import onnx
@@ -34,9 +35,11 @@ def _order(graph: GraphProto) -> None:
     # Weights keep the names that PyTorch gave them; constants have only a number.
     kept |= {weight.name for weight in graph.initializer if "." in weight.name}
     names: dict[str, str] = {"": ""}
+    constants = count()
     for number, node in enumerate(nodes):
         for name in node.input:
-            names.setdefault(name, name if name in kept else f"constant_{len(names)}")
+            if name not in names:
+                names[name] = name if name in kept else f"constant_{next(constants)}"
         for place, name in enumerate(node.output):
             names[name] = (
                 name if name in kept or not name else f"{node.op_type}_{number}" + (f"_{place}" if place else "")

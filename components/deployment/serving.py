@@ -93,7 +93,10 @@ def check_texts(texts: Any) -> list[str]:
     """The texts as a list of strings. Raises DataError naming the first that is none."""
     if isinstance(texts, str):
         return [texts]
-    checked = list(texts)
+    try:
+        checked = list(texts)
+    except TypeError:
+        raise DataError(f"expected texts, found {type(texts).__name__}") from None
     for number, text in enumerate(checked):
         if not isinstance(text, str):
             raise DataError(f"text {number}: expected a string, found {type(text).__name__} {text!r:.60}")

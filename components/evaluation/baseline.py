@@ -36,8 +36,7 @@ class Baseline:
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """The index of the most likely label of each text."""
-        with threadpool_limits(1):
-            return self.classifier.predict(self.vectorizer.transform(texts))
+        return self.classifier.predict(self.vectorizer.transform(texts))
 
     def megabytes(self) -> float:
         """Of its weights, without the vocabulary."""

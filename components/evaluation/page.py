@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.evaluation.figures import TITLES
+from components.evaluation.rungs import RUNGS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,11 +68,11 @@ def _systems(metrics: Metrics, latency: Mapping[str, Any]) -> str:
         *(f"ms, {batch.replace('_', ' ')}" for batch in batches),
     ]
     rows = []
-    for name, times in latency.items():
+    for name in RUNGS:
         score = metrics[name]
         interval = f"{score['macro_f1_low']:.3f} – {score['macro_f1_high']:.3f}"
         size = f"{metrics['size_megabytes'][name]:.1f}"
-        medians = [f"{times[batch]['p50']:.2f}" for batch in batches]
+        medians = [f"{latency[name][batch]['p50']:.2f}" if name in latency else "as teacher" for batch in batches]
         rows.append([TITLES[name], f"{score['accuracy']:.4f}", f"{score['macro_f1']:.4f}", interval, size, *medians])
     return _table(header, rows)
 
