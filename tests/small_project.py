@@ -12,6 +12,7 @@ from pathlib import Path
 from flows.settings import change_params
 
 SETTINGS = (
+    "validate.min_class_share=0.0",
     "train_tokenizer.vocab_size=1024",
     "model.depth=2",
     "pretrain.steps=12",
