@@ -51,7 +51,10 @@ format: setup  ## put the code in form
 	@ruff check --fix --quiet . ; ruff format .
 
 bench: setup  ## the benchmarks fit for a laptop; results in benchmarks/results
-	@for name in benchmarks/*.py; do python $$name || exit 1; done
+	@python -m benchmarks.latency && python -m benchmarks.orchestration
+
+readme: setup  ## write the README's table of results anew
+	@python docs/results_table.py
 
 ui: setup  ## Prefect's and MLflow's pages on localhost
 	@lianzi ui

@@ -1,0 +1,82 @@
+"""The one form of a benchmark's result: a table for people, a JSON file for the record.
+
+benchmarks/results/NAME.json: {"figures": {figure: {ours, peer, ratio, goal, unit}}, "machine": …, "versions": …}.
+Seconds of different runs compare only within one file: everything in it was measured in turn.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from components.artifacts import write_json
+from flows.doctor import INSTRUCTIONS, cpu_flags
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One comparison, of what is better small: `ratio` is peer/ours, above 1 we are ahead; `goal` is of the ratio."""
+
+    ours: float
+    peer: float
+    unit: str
+    goal: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        return self.peer / self.ours
+
+    def row(self) -> dict[str, float | str | None]:
+        return {name: _rounded(value) for name, value in (asdict(self) | {"ratio": self.ratio}).items()}
+
+
+def report(name: str, figures: dict[str, Figure], packages: tuple[str, ...], note: str) -> None:
+    """Print the table and write benchmarks/results/NAME.json."""
+    shown = Table(title=note, title_justify="left", box=None, pad_edge=False)
+    for heading in ("figure", "ours", "peer", "ratio", "goal"):
+        shown.add_column(heading, justify="left" if heading == "figure" else "right")
+    for label, figure in figures.items():
+        goal = "" if figure.goal is None else f"{figure.goal:g}"
+        shown.add_row(
+            label, f"{figure.ours:.4g} {figure.unit}", f"{figure.peer:.4g} {figure.unit}", f"{figure.ratio:.2f}", goal
+        )
+    Console(highlight=False).print(shown)
+    content = {
+        "note": note,
+        "figures": {label: figure.row() for label, figure in figures.items()},
+        "machine": machine(),
+        "versions": {package: metadata.version(package) for package in packages},
+    }
+    write_json(RESULTS / f"{name}.json", content)
+
+
+def machine() -> dict[str, object]:
+    """What the figures depend on, without naming the machine."""
+    flags = cpu_flags()
+    model = next(
+        (line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor()
+    )
+    return {
+        "cores": os.cpu_count(),
+        "processor": model,
+        "instructions": [flag for flag in INSTRUCTIONS if flag in flags],
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def _rounded(value: object) -> float | str | None:
+    return float(f"{value:.6g}") if isinstance(value, float | int) else value  # type: ignore[return-value]

@@ -1,0 +1,77 @@
+"""The README's table of results, from the committed metrics.
+
+python docs/results_table.py            write it into README.md
+python docs/results_table.py --check    exit 1 when README.md holds another
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+RUNGS = {
+    "baseline": "TF-IDF + logistic regression",
+    "without_pretraining": "same model, no pretraining",
+    "teacher": "teacher (PyTorch, fp32)",
+    "student": "student (PyTorch, fp32)",
+    "onnx": "student (ONNX, fp32)",
+    "shipped": "**shipped** (ONNX, int8)",
+}
+
+
+def main(words: list[str]) -> int:
+    """Write or check README.md."""
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    wanted = replaced(text, table(ROOT))
+    if "--check" in words:
+        if text != wanted:
+            print("error: README.md: its table of results is stale\nrun `make readme`", file=sys.stderr)
+        return int(text != wanted)
+    path.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+def table(root: Path) -> str:
+    """A Markdown table a task: macro-F1 with its interval, accuracy, size, latency."""
+    latency = json.loads((root / "benchmarks/results/latency.json").read_text(encoding="utf-8"))["figures"]
+    parts = []
+    for path in sorted((root / "metrics/evaluate").glob("*.json")):
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        lines = [
+            f"**{path.stem}**, {metrics['test_rows']:,} test rows",
+            "",
+            "| | macro-F1 (95 % interval) | accuracy | MB | ms, batch 1 (p50 / p95) | ms, batch 8 (p50 / p95) |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [_row(rung, metrics, latency, path.stem) for rung in RUNGS]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def replaced(text: str, table_text: str) -> str:
+    """README text with what stands between the marks replaced."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table_text}\n{END}{after}"
+
+
+def _row(rung: str, metrics: dict[str, Any], latency: dict[str, Any], task: str) -> str:
+    score = metrics[rung]
+    interval = f"{score['macro_f1']:.3f} ({score['macro_f1_low']:.3f}–{score['macro_f1_high']:.3f})"
+    size = metrics["size_megabytes"][rung]
+    # The model without pretraining is the teacher's shape: its latency is the teacher's.
+    timed = "teacher" if rung == "without_pretraining" else rung
+    times = [
+        " / ".join(f"{latency[f'{task}/{timed}/{batch}/{share}']['ours']:.2f}" for share in ("p50", "p95"))
+        for batch in ("batch_1", "batch_8")
+    ]
+    return f"| {RUNGS[rung]} | {interval} | {score['accuracy']:.3f} | {size:.1f} | {times[0]} | {times[1]} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,31 @@
+"""benchmarks.report: one form for every benchmark."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+from benchmarks.report import Figure
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_a_result_holds_ours_peer_ratio_goal_and_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    report.report("speed", {"a run": Figure(2.0, 5.0, "s", goal=2.0)}, ("rich",), "seconds")
+    content = json.loads((tmp_path / "speed.json").read_text())
+    assert content["figures"]["a run"] == {"ours": 2.0, "peer": 5.0, "ratio": 2.5, "goal": 2.0, "unit": "s"}
+    assert content["machine"]["cores"] >= 1
+    assert content["versions"]["rich"]
+
+
+def test_every_committed_result_has_that_form() -> None:
+    results = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+    assert results
+    for path in results:
+        for figure in json.loads(path.read_text())["figures"].values():
+            assert set(figure) == {"ours", "peer", "ratio", "goal", "unit"}
+            assert figure["ratio"] == pytest.approx(figure["peer"] / figure["ours"], rel=1e-3)
