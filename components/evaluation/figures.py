@@ -90,7 +90,9 @@ def latency_figure(latency: Mapping[str, Mapping[str, Mapping[str, float]]]) -> 
 
 @lru_cache
 def _fonts() -> list[tuple[str, str]]:
-    return sorted((entry.name, entry.fname) for entry in font_manager.fontManager.ttflist)
+    """(family, file) of the installed fonts, without the one that draws a box for every character."""
+    found = {(entry.name, entry.fname) for entry in font_manager.fontManager.ttflist}
+    return sorted(font for font in found if not font[0].startswith("Last Resort"))
 
 
 def family_for(texts: Iterable[str]) -> str:

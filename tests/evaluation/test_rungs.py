@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import numpy as np
+
+from components.deployment.rows import read_rows
+from components.evaluation.rungs import RUNGS, bundle_rung, torch_rung
+from tests.small_ladder import LABELS, TASK, Ladder
+
+
+def test_rungs_of_one_model_answer_alike_in_the_order_of_the_texts(ladder: Ladder) -> None:
+    test = read_rows(ladder.rows, "test", LABELS)
+    torch_answers = torch_rung(ladder.student, TASK.max_length)(test.texts)
+    assert np.array_equal(torch_answers, bundle_rung(ladder.bundle, "fp32")(test.texts))
+    assert (torch_answers == bundle_rung(ladder.bundle, None)(test.texts)).mean() > 0.9
+    assert (torch_answers == test.targets).mean() > 0.8
+
+
+def test_the_shipped_rung_stands_last() -> None:
+    assert RUNGS[0] == "baseline"
+    assert RUNGS[-1] == "shipped"
