@@ -123,11 +123,9 @@ def _metrics(folder: Path, details: dict[str, Any]) -> Metrics:
         "megabytes": {
             name: round((folder / path).stat().st_size / 1e6, 3) for name, path in sorted(details["rungs"].items())
         },
-        "engines": {
-            "asked_for": len(statuses),
-            "built": sum(status.startswith("built") for status in statuses),
-            "run": statuses.count("built and run"),
-        },
+        "engines_asked_for": len(statuses),
+        "engines_built": sum(status.startswith("built") for status in statuses),
+        "engines_run": statuses.count("built and run"),
     }
 
 

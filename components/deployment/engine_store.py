@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 from components.artifacts import file_hash, staged
 from components.deployment.engines import Engine, Profile
+
+KEPT = 16
+"""Engines of one kind the store holds."""
 
 
 def engine_file(engine: Engine, onnx: Path, profile: Profile) -> Path:
@@ -22,7 +26,15 @@ def engine_file(engine: Engine, onnx: Path, profile: Profile) -> Path:
     if not (folder / engine.writes).is_file():
         with staged(folder) as partial:
             engine.build(onnx, partial, profile)
+        _forget_old(folder.parent)
     return folder / engine.writes
+
+
+def _forget_old(store: Path) -> None:
+    """Keep the engines built last: every training leaves one behind."""
+    built = sorted(store.iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
+    for folder in built[:-KEPT]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _root() -> Path:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from components.deployment.engine_store import engine_file
+from components.deployment.engine_store import KEPT, engine_file
 from components.deployment.engines import ENGINES, OnnxRuntime, Profile
 from components.errors import EngineError
 from tests.small_ladder import Ladder
@@ -35,6 +36,23 @@ def test_an_engine_is_built_once_for_a_graph_and_a_profile(ladder: Ladder, store
     assert engine_file(RTX, graph, PROFILE) == path
     assert path.stat().st_mtime_ns == built
     assert engine_file(RTX, graph, Profile(8, 24)) != path
+
+
+@dataclass(frozen=True)
+class QuickEngine(OnnxRuntime):
+    """Builds in no time."""
+
+    name: str = "quick"
+    writes: str = "model.engine"  # type: ignore[assignment]
+
+    def build(self, onnx: Path, folder: Path, profile: Profile) -> Path:
+        (folder / self.writes).write_bytes(onnx.read_bytes())
+        return folder / self.writes
+
+
+def test_the_store_forgets_the_oldest_engines(ladder: Ladder, store: Path) -> None:
+    paths = [engine_file(QuickEngine(), ladder.onnx / "model.onnx", Profile(1, 1 + n)) for n in range(KEPT + 2)]
+    assert [path.exists() for path in paths] == [False, False] + [True] * KEPT
 
 
 @needs_rtx
