@@ -1,0 +1,120 @@
+"""flows.release: the alias moves only to what is better, and the reason is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from components import tracking
+from components.artifacts import digest, write_json
+from components.errors import ArtifactError
+from components.params import ReleaseConfig
+from flows import release
+
+CONFIG = ReleaseConfig(max_loss=0.03, min_gain=0.0)
+
+
+def released_project(folder: Path, ladder: Any) -> Path:
+    """Make the folder a project whose one task `places` has been built and evaluated."""
+    shutil.copytree(ladder.bundle, folder / "artifacts/places/bundle")
+    shutil.copytree(ladder.rows, folder / "artifacts/tasks/places")
+    write_scores(folder, teacher=0.95, shipped=0.94)
+    path = folder / "params.yaml"
+    content = YAML(typ="safe").load(path.read_text())
+    content["tasks"] = {"places": {"kind": "classification", "language": "en", "max_length": 24}}
+    YAML().dump(content, path)
+    return folder
+
+
+def write_scores(folder: Path, **scores: float) -> None:
+    write_json(folder / "metrics/evaluate/places.json", {rung: {"macro_f1": score} for rung, score in scores.items()})
+
+
+def other_bundle(folder: Path) -> None:
+    """The same model under another digest, as a rerun with other parameters gives."""
+    path = folder / "artifacts/places/bundle/manifest.json"
+    write_json(path, json.loads(path.read_text()) | {"note": "made differently"})
+
+
+@pytest.mark.parametrize(
+    ("scores", "champion", "told"),
+    [
+        ({"teacher": 0.9, "shipped": 0.88}, None, ""),
+        ({"teacher": 0.9, "shipped": 0.86}, None, "loses 0.0400 macro-F1 to its teacher, release.max_loss allows 0.03"),
+        ({"teacher": 0.9, "shipped": 0.89}, 0.88, ""),
+        ({"teacher": 0.9, "shipped": 0.88}, 0.88, r"against the champion's 0.8800 (+0.0000)"),
+        ({"teacher": 0.9, "shipped": 0.88}, 0.89, r"against the champion's 0.8900 (-0.0100)"),
+    ],
+)
+def test_a_model_is_refused_with_the_reason(scores: dict[str, float], champion: float | None, told: str) -> None:
+    refusal = release.refused(scores, champion, CONFIG)
+    assert told in refusal
+    assert bool(refusal) == bool(told)
+
+
+@pytest.mark.slow
+def test_the_first_is_champion_the_same_again_nothing_new_and_an_equal_one_refused(
+    project: Path, ladder: Any, root: Path
+) -> None:
+    released_project(project, ladder)
+    with tracking.pipeline_run("pipeline", {}) as run:
+        first = release.release("places", project, run.id)
+        again = release.release("places", project, run.id)
+        assert (first.version, first.champion) == (1, True)
+        assert (again.version, again.line) == (1, "places v1 is the champion already")
+        assert release.is_current(project)
+
+        other_bundle(project)
+        assert not release.is_current(project)
+        write_scores(project, teacher=0.95, shipped=0.5)
+        lossy = release.release("places", project, run.id)
+        assert not lossy.champion
+        assert "release.max_loss allows" in lossy.line
+
+    champion = tracking.Registry().champion("places")
+    assert champion is not None
+    assert champion.version == 1
+
+    # The registered folder is a bundle that answers, through MLflow's own scoring server too.
+    bundle = tracking.Registry().bundle("places", 1)
+    assert (bundle / "manifest.json").is_file()
+    serve = [sys.executable, "-m", "mlflow", "models", "predict", "-m", "models:/places@champion", "-t", "json"]
+    (project / "asked.json").write_text(
+        '{"dataframe_split": {"columns": ["text"], "data": [["ship wave harbour sail"]]}}'
+    )
+    environment = os.environ | {"MLFLOW_TRACKING_URI": tracking.tracking_uri(), "PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [*serve, "--env-manager", "local", "-i", "asked.json"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.strip().splitlines()[-1])["predictions"][0]["label"] == "sea"
+
+
+def test_a_bundle_that_was_not_evaluated_is_not_released(project: Path, ladder: Any) -> None:
+    released_project(project, ladder)
+    (project / "metrics/evaluate/places.json").unlink()
+    with pytest.raises(ArtifactError, match="not evaluated"):
+        release.release("places", project, "no-run")
+
+
+def test_a_record_of_another_store_counts_for_nothing(project: Path, ladder: Any) -> None:
+    released_project(project, ladder)
+    bundles = {"places": digest(project / "artifacts/places/bundle")}
+    write_json(project / release.RECORD, {"store": "sqlite:////elsewhere.db", "bundles": bundles})
+    assert not release.is_current(project)
+    write_json(project / release.RECORD, {"store": tracking.tracking_uri(), "bundles": bundles})
+    assert release.is_current(project)
+    (project / "mlflow/mlflow.db").unlink()
+    assert not release.is_current(project)

@@ -1,0 +1,38 @@
+"""flows.run: what stands between a person and the flow."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.errors import DataError
+from flows.run import next_steps, run_pipeline
+
+
+def test_missing_data_is_said_before_anything_starts(project: Path, root: Path) -> None:
+    shutil.copy(root / "data.dvc", project)
+    with pytest.raises(DataError, match="data/: missing\n`dvc pull data`"):
+        run_pipeline(project, None)
+
+
+def test_a_prefect_server_that_is_not_there_is_a_line(project: Path) -> None:
+    program = (
+        "from pathlib import Path; from components.errors import ServiceError; from flows.run import run_pipeline\n"
+        "try: run_pipeline(Path.cwd(), None)\nexcept ServiceError as error: print(error)"
+    )
+    environment = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    assert "Prefect (http://127.0.0.1:9/api) does not answer" in done.stdout, done.stderr
+
+
+def test_what_to_do_next_names_what_is_there(root: Path) -> None:
+    steps = next_steps(root)
+    assert any(step.startswith("lianzi predict topic") for step in steps)
+    assert any("reports/evaluate/topic/index.html" in step for step in steps)
