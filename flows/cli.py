@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ def main(directory: Path | None) -> None:
             raise ParameterError(f"{directory}: no such folder")
         os.chdir(directory)
     environment.prepare()
+    # A terminated run ends as an interrupted one does: its stages with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @main.command()

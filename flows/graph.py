@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -103,19 +106,29 @@ def _run_dvc(words: list[str], root: Path, heard: Callable[[str], None]) -> tupl
         text=True,
         errors="replace",
         bufsize=1,
+        start_new_session=True,
     )
     assert process.stdout is not None
     lines = []
+    _RUNNING.add(process)
     try:
         for line in process.stdout:
             lines.append(line.rstrip())
             if line.strip() and not _CHATTER.match(line):
                 heard(line.rstrip())
         return process.wait(), lines
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
+    finally:
+        _RUNNING.discard(process)
+
+
+_RUNNING: set[subprocess.Popen[str]] = set()
+
+
+def stop_running() -> None:
+    """End every stage now running, with all its processes. DVC alone would leave its stage behind."""
+    for process in list(_RUNNING):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 _CHATTER = re.compile(

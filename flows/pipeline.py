@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 from flows import environment
@@ -13,6 +14,7 @@ from flows import environment
 environment.prepare()
 
 from prefect import flow, get_run_logger, task  # noqa: E402
+from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.futures import PrefectFuture  # noqa: E402
 from prefect.states import Completed, Failed, State  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
@@ -20,7 +22,7 @@ from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 from components import tracking  # noqa: E402
 from components.errors import LianziError  # noqa: E402
 from flows import release as releasing  # noqa: E402
-from flows.graph import Stage, order_lock, read_graph, reproduce  # noqa: E402
+from flows.graph import Stage, order_lock, read_graph, reproduce, stop_running  # noqa: E402
 from flows.summary import StageResult, key_metric  # noqa: E402
 
 
@@ -32,6 +34,27 @@ class StageFailed(Exception):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class Slots:
+    """Bounds how many stages run at a time; stopped, it ends those and lets none begin."""
+
+    def __init__(self, count: int) -> None:
+        self._free = Semaphore(count)
+        self._stopped = False
+
+    def __enter__(self) -> None:
+        self._free.acquire()
+        if self._stopped:
+            self._free.release()
+            raise StageFailed("stopped before it began")
+
+    def __exit__(self, *_: object) -> None:
+        self._free.release()
+
+    def stop(self) -> None:
+        self._stopped = True
+        stop_running()
 
 
 @flow(name="pipeline", flow_run_name="pipeline", validate_parameters=False)
@@ -63,11 +86,10 @@ class PipelineFailed(LianziError):
         super().__init__(f"failed: {failed}", "mend what its lines above say, then run again: finished stages are kept")
 
 
-@task(persist_result=False, log_prints=False)
-def bring_up_to_date(stage: Stage, root: Path) -> State[StageResult]:
-    """One node: skip when fresh, else let DVC run it."""
+@task(persist_result=False, cache_policy=NO_CACHE)
+def bring_up_to_date(stage: Stage, root: Path, slots: Slots) -> State[StageResult]:
+    """One node: DVC runs the stage, once one of the slots is free."""
     logger = get_run_logger()
-    began = time.monotonic()
     last: list[str] = []
 
     def heard(line: str) -> None:
@@ -75,9 +97,11 @@ def bring_up_to_date(stage: Stage, root: Path) -> State[StageResult]:
         print(f"[{stage.name}] {line}", flush=True)
         last.append(line)
 
-    print(f"[{stage.name}] …", flush=True)
-    code, outcome = reproduce(stage.name, root, heard)
-    seconds = time.monotonic() - began
+    with slots:
+        print(f"[{stage.name}] …", flush=True)
+        began = time.monotonic()
+        code, outcome = reproduce(stage.name, root, heard)
+        seconds = time.monotonic() - began
     if code != 0:
         return Failed(message=_reason(last), data=StageFailed(_reason(last)))
     result = StageResult(stage.name, outcome, seconds, key_metric(stage.name, root))
@@ -85,13 +109,13 @@ def bring_up_to_date(stage: Stage, root: Path) -> State[StageResult]:
     return Completed(name=name, data=result, message=f"{outcome} in {seconds:.1f} s")
 
 
-@task(persist_result=False)
-def note_cached(stage: Stage, root: Path) -> State[StageResult]:
+@task(persist_result=False, cache_policy=NO_CACHE)
+def note_cached(stage: Stage, root: Path, slots: Slots) -> State[StageResult]:
     """A node that DVC calls fresh."""
     return Completed(name="Cached", data=StageResult(stage.name, "cached", 0.0, key_metric(stage.name, root)))
 
 
-@task(persist_result=False)
+@task(persist_result=False, cache_policy=NO_CACHE)
 def release(name: str, root: Path, run_id: str) -> State[StageResult]:
     """Register the task's bundle and decide whether it becomes the champion."""
     began = time.monotonic()
@@ -107,8 +131,12 @@ def release(name: str, root: Path, run_id: str) -> State[StageResult]:
 
 
 def _submit(stages: list[Stage], root: Path, parallel: int, run_id: str) -> list[StageResult]:
-    """Submit every stage behind those it needs and wait for all of them."""
-    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=parallel)
+    """Submit every stage behind those it needs and wait for all of them.
+
+    A task that waits for another holds its thread, so there is a thread for each; the slots bound the work.
+    """
+    slots = Slots(parallel)
+    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2 * len(stages))
     futures: dict[str, PrefectFuture[Any]] = {}
     stale: set[str] = set()
     with runner:
@@ -120,15 +148,19 @@ def _submit(stages: list[Stage], root: Path, parallel: int, run_id: str) -> list
                 stale.add(stage.name)
                 work = bring_up_to_date
             named = work.with_options(name=stage.name, task_run_name=stage.name)
-            futures[stage.name] = runner.submit(named, {"stage": stage, "root": root}, wait_for=needs)
+            futures[stage.name] = runner.submit(named, {"stage": stage, "root": root, "slots": slots}, wait_for=needs)
         for name in _evaluated_tasks(root, futures):
             named_release = release.with_options(name=f"release@{name}", task_run_name=f"release@{name}")
             parameters = {"name": name, "root": root, "run_id": run_id}
             futures[f"release@{name}"] = runner.submit(
                 named_release, parameters, wait_for=[futures[f"evaluate@{name}"]]
             )
-        for future in futures.values():
-            future.wait()
+        try:
+            for future in futures.values():
+                future.wait()
+        except BaseException:
+            slots.stop()
+            raise
     order_lock(root)
     return [_result(name, future) for name, future in futures.items()]
 

@@ -95,7 +95,6 @@ def _await_answer(name: str, process: subprocess.Popen[bytes], address: str, sec
 
 
 def _wait_for_any(*processes: subprocess.Popen[bytes]) -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     while all(process.poll() is None for process in processes):
         time.sleep(0.5)
     raise ServiceError("a server stopped by itself", "see .lianzi/*.log")
