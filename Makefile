@@ -15,7 +15,7 @@ export DVC_NO_ANALYTICS = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-all lint format bench ui lock readme clean
+.PHONY: help setup run test test-fast test-slow lint format bench ui lock readme clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,12 +37,16 @@ run: setup  ## the whole pipeline, from the sample data to a released model
 	@test -e data || { echo "Pulling the sample data …"; dvc pull --quiet data; }
 	@lianzi run
 
-test: setup  ## every test but those marked slow's long half (see test-all)
+test: setup  ## every test; the sample data are pulled if need be
+	@test -e data || dvc pull --quiet data
 	@echo "Running the tests …"
-	@python -m pytest -n $(JOBS) --dist loadfile -m "not long"
-
-test-all: setup  ## every test, the long ones too
 	@python -m pytest -n $(JOBS) --dist loadfile
+
+test-fast: setup  ## the tests that need no whole pipeline and no server
+	@python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+
+test-slow: setup  ## whole pipelines, real servers, kills
+	@python -m pytest -n $(JOBS) --dist loadfile -m slow
 
 lint: setup  ## style and types
 	@ruff check . && ruff format --check . && mypy

@@ -15,6 +15,9 @@ from rich.table import Table
 
 from components import tracking
 
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+"""The instruction sets that decide precision and speed."""
+
 PACKAGES = (
     "prefect",
     "dvc",
@@ -72,9 +75,7 @@ def packages(_root: Path) -> Finding:
 def processor(_root: Path) -> Finding:
     """Cores and the instructions training and int8 inference live on."""
     flags = cpu_flags()
-    known = [
-        flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8") if flag in flags
-    ]
+    known = [flag for flag in INSTRUCTIONS if flag in flags]
     bf16 = "trains in bf16" if {"avx512_bf16", "amx_bf16"} & flags else "trains in fp32 (no bf16 instructions)"
     int8 = (
         "int8 fast" if flags & {"avx512_vnni", "avx_vnni", "amx_int8"} else "int8 smaller but hardly faster (no VNNI)"
