@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,9 +12,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from components import tracking
+from tests.flows.conftest import DVC_YAML
 
 
 def lianzi(*words: str, project: Path, settings: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -69,6 +72,45 @@ def test_a_failed_stage_stops_its_dependants_and_lets_the_others_finish(
     assert experiment is not None
     ends = [run.info.status for run in client.search_runs([experiment.experiment_id])]
     assert sorted(ends) == ["FAILED", "FINISHED"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_its_stages_and_is_not_left_running(
+    project: Path, prefect_server: dict[str, str], number: signal.Signals
+) -> None:
+    dvc_yaml = project / "dvc.yaml"
+    dvc_yaml.write_text(dvc_yaml.read_text().replace("cat fragile.txt > dependant.txt", "touch begun && sleep 321"))
+    words = [sys.executable, "-m", "flows.cli", "run"]
+    settings = os.environ | prefect_server | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    run = subprocess.Popen(words, cwd=project, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (project / "begun").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    run.send_signal(number)
+    _, told = run.communicate(timeout=60)
+    assert run.returncode == 130, told
+    assert "interrupted; finished stages are kept" in told
+    assert "Traceback" not in told
+    working_there = [process for process in psutil.process_iter() if _works_in(process, project)]
+    assert not working_there
+    client = tracking.connect()
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["KILLED"]
+
+    # What had finished is kept, and DVC's locks do not stand in the way.
+    (project / "begun").unlink()
+    dvc_yaml.write_text(DVC_YAML)
+    again = lianzi("run", project=project, settings=prefect_server)
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return process.cwd() == str(folder) and "sleep" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
 
 
 @pytest.mark.slow
