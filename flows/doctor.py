@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from components import tracking
@@ -48,7 +49,12 @@ def show_report(root: Path) -> bool:
     for heading in ("", "what", "found", "what it means"):
         shown.add_column(heading, overflow="fold")
     for finding in findings:
-        shown.add_row("[green]ok[/]" if finding.well else "[red]no[/]", finding.name, finding.found, finding.meaning)
+        shown.add_row(
+            "[green]ok[/]" if finding.well else "[red]no[/]",
+            finding.name,
+            escape(finding.found),
+            escape(finding.meaning),
+        )
     Console(highlight=False).print(shown)
     return all(finding.well for finding in findings)
 

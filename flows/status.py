@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from components.params import load_params
@@ -23,7 +24,7 @@ def show_status(root: Path) -> None:
         metric = key_metric(stage.name, root)
         state = "[green]fresh[/]" if stage.fresh else "[yellow]stale[/]"
         told = f"{metric[0]} {metric[1]:.6g}" if metric else ""
-        shown.add_row(stage.name, state, told, "; ".join(stage.changes[:3]))
+        shown.add_row(stage.name, state, told, escape("; ".join(stage.changes[:3])))
     console.print(shown)
     console.print()
     for name in params.tasks:

@@ -66,7 +66,9 @@ def table(results: list[StageResult]) -> Table:
 
 
 def _metric(result: StageResult) -> str:
+    from rich.markup import escape
+
     if result.metric is None:
-        return result.reason if len(result.reason) < 60 else result.reason[:59] + "…"
+        return escape(result.reason if len(result.reason) < 60 else result.reason[:59] + "…")
     name, value = result.metric
     return f"{name} {value:,.0f}" if value == int(value) else f"{name} {value:.4g}"
