@@ -49,8 +49,9 @@ def main(directory: Path | None) -> None:
             raise ParameterError(f"{directory}: no such folder")
         os.chdir(directory)
     environment.prepare()
-    # A terminated run ends as an interrupted one does: its stages with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A terminated run ends as an interrupted one does, its stages with it; a shell's background job hears both too.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 @main.command()

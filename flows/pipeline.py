@@ -15,7 +15,7 @@ environment.prepare()
 
 from prefect import flow, get_run_logger, task  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
-from prefect.futures import PrefectFuture  # noqa: E402
+from prefect.futures import PrefectConcurrentFuture  # noqa: E402
 from prefect.states import Completed, Failed, State  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
@@ -137,7 +137,7 @@ def _submit(stages: list[Stage], root: Path, parallel: int, run_id: str) -> list
     """
     slots = Slots(parallel)
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2 * len(stages))
-    futures: dict[str, PrefectFuture[Any]] = {}
+    futures: dict[str, PrefectConcurrentFuture[Any]] = {}
     stale: set[str] = set()
     with runner:
         for stage in stages:
@@ -157,6 +157,9 @@ def _submit(stages: list[Stage], root: Path, parallel: int, run_id: str) -> list
             )
         try:
             for future in futures.values():
+                # In turns of a second: a wait without end would not hear Ctrl-C when another thread gets the signal.
+                while not future.wrapped_future.done():
+                    future.wait(timeout=1)
                 future.wait()
         except BaseException:
             slots.stop()
@@ -165,11 +168,11 @@ def _submit(stages: list[Stage], root: Path, parallel: int, run_id: str) -> list
     return [_result(name, future) for name, future in futures.items()]
 
 
-def _evaluated_tasks(root: Path, futures: dict[str, PrefectFuture[Any]]) -> list[str]:
+def _evaluated_tasks(root: Path, futures: dict[str, PrefectConcurrentFuture[Any]]) -> list[str]:
     return [name for name in releasing.task_names(root) if f"evaluate@{name}" in futures]
 
 
-def _result(name: str, future: PrefectFuture[Any]) -> StageResult:
+def _result(name: str, future: PrefectConcurrentFuture[Any]) -> StageResult:
     state = future.state
     if state.is_completed():
         return future.result()

@@ -73,7 +73,7 @@ def _run_flow(root: Path, workers: int) -> list[StageResult]:
     except LianziError:
         raise
     except Exception as error:
-        if type(error).__module__.startswith(("httpx", "httpcore")) or "connect" in str(error).lower():
+        if type(error).__module__.startswith(("httpx", "httpcore")) or "reach API" in str(error):
             where = os.environ.get("PREFECT_API_URL", "the temporary server")
             raise ServiceError(
                 f"Prefect ({where}) does not answer: {str(error).splitlines()[0][:200]}",

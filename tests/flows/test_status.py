@@ -14,7 +14,8 @@ def test_fresh_and_stale_stages_are_told_apart(project: Path, capsys: pytest.Cap
     reproduce("first", project, print)
     capsys.readouterr()
     show_status(project)
-    rows = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines() if line.strip()}
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    rows = {words[0]: words[1] for words in lines if len(words) > 1}
     assert rows["first"] == "fresh"
     assert rows["bystander"] == "stale"
     assert rows["topic:"] == "no"
