@@ -97,20 +97,8 @@ def stage_run(
     _log_params(client, run_id, {stage if name == "config" else name: section for name, section in sections.items()})
     _log_inputs(client, run_id, paths)
     run = TrackedRun(client, run_id)
-    status = "FAILED"
-    try:
+    with _ended(run, [parent] if shared and parent else []):
         yield run
-        status = "FINISHED"
-    except Exception:
-        raise
-    except BaseException:
-        status = "KILLED"
-        raise
-    finally:
-        run.flush()
-        client.set_terminated(run_id, status)
-        if shared and parent:
-            client.set_terminated(parent, status)
 
 
 @contextmanager
@@ -120,20 +108,28 @@ def pipeline_run(name: str, tags: Mapping[str, str]) -> Iterator[TrackedRun]:
     sweep(client)
     run = TrackedRun(client, _create(client, name, tags))
     os.environ[PARENT_VARIABLE] = run.id
-    status = "FAILED"
     try:
-        yield run
-        status = "FINISHED"
-    except Exception:
-        raise
-    except BaseException:
-        status = "KILLED"
-        raise
+        with _ended(run, []):
+            yield run
     finally:
         del os.environ[PARENT_VARIABLE]
-        run.flush()
-        client.set_terminated(run.id, status)
         sweep(client)
+
+
+@contextmanager
+def _ended(run: TrackedRun, parents: list[str]) -> Iterator[None]:
+    """When the block ends, end the run and these parents: FINISHED, FAILED, or KILLED by an interruption."""
+    status = "KILLED"
+    try:
+        yield
+        status = "FINISHED"
+    except Exception:
+        status = "FAILED"
+        raise
+    finally:
+        run.flush()
+        for run_id in (run.id, *parents):
+            run.client.set_terminated(run_id, status)
 
 
 def connect() -> MlflowClient:
