@@ -23,7 +23,8 @@ def champion_classifier(root: Path, task: str) -> Classifier:
     from components import tracking
     from components.deployment.serving import load_bundle
 
-    champion = tracking.Registry().champion(task) if tracking.store_exists() else None
-    if champion is None:
+    registry = tracking.Registry() if tracking.store_exists() else None
+    champion = registry.champion(task) if registry else None
+    if registry is None or champion is None:
         raise ArtifactError(f"{task}: no champion yet", "`lianzi run` trains and releases one")
-    return load_bundle(tracking.Registry().bundle(task, champion.version))
+    return load_bundle(registry.bundle(task, champion.version))
