@@ -15,19 +15,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from components.artifacts import write_json
-from components.errors import LianziError, ParameterError
+from components.errors import Interrupted, LianziError, ParameterError
 from components.params import Params, Section, load_params
-from components.run import SYSTEM, Metrics
+from components.run import SYSTEM, Metrics, RecordedRun
 from components.stages import STAGES, stage_function
 
+if TYPE_CHECKING:
+    from components.training.store import CheckpointStore
+
 PARAMS_FILE = Path("params.yaml")
-
-
-class Interrupted(BaseException):
-    """SIGTERM, raised where the stage stands, so that partial outputs are removed."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,21 +41,49 @@ def main(arguments: list[str] | None = None) -> int:
         if error.errno not in _CIRCUMSTANCES:
             raise
         return _tell(words, f"{error.filename or 'output'}: {_CIRCUMSTANCES[error.errno]}")
-    except (KeyboardInterrupt, Interrupted):
-        _tell(words, "interrupted; nothing half-written was kept")
+    except (KeyboardInterrupt, Interrupted) as interruption:
+        _tell(words, f"interrupted; {str(interruption) or 'nothing half-written was kept'}")
         return 130
     return 0
 
 
 def run_stage(words: list[str]) -> None:
     """Parse a stage's command line, run it inside a tracked run and write its metrics."""
-    from components import tracking
-
     options, function, paths = _parse(words)
     params = load_params(PARAMS_FILE)
     given = _arguments(function, params, options.task) | paths
+    if "checkpoints" in inspect.signature(function).parameters:
+        _train(options, function, given)
+    else:
+        _track(options, function, given, None)
+
+
+def _train(options: argparse.Namespace, function: Callable[..., Metrics], given: dict[str, Any]) -> None:
+    """Run a stage that goes on where it was interrupted; its checkpoints are freed once it has its result."""
+    from components.training import ranks
+    from components.training.store import open_store
+
+    name = f"{options.stage}@{options.task}" if options.task else options.stage
+    store = open_store(name, given)
+    if not ranks.leads():
+        # One of several processes of this training: the leading one reports and writes for all.
+        function(**given, checkpoints=store, run=RecordedRun())
+        return
+    _track(options, function, given | {"checkpoints": store}, store)
+    store.clear()
+
+
+def _track(
+    options: argparse.Namespace, function: Callable[..., Metrics], given: dict[str, Any], store: CheckpointStore | None
+) -> None:
+    from components import tracking
+
     sections = {name: value for name, value in given.items() if isinstance(value, Section)}
-    with tracking.stage_run(options.stage, options.task, sections, paths) as run:
+    paths = {name: value for name, value in given.items() if isinstance(value, Path)}
+    begun = None if store is None else store.run_id()
+    with tracking.stage_run(options.stage, options.task, sections, paths, begun) as run:
+        if store is not None:
+            store.remember_run(run.id)
         metrics = function(**given, run=run)
         run.log_result(metrics)
         if options.curves:

@@ -8,6 +8,8 @@ LianziError                what a person can put right: shown as one or two line
 ├── EngineError            an inference engine cannot be built or run on this machine
 └── ServiceError           Prefect, MLflow or DVC cannot be reached, started or locked
 
+Interrupted                someone asked to stop (Ctrl-C, SIGTERM): exit code 130
+
 Anything else that escapes is a bug and keeps its traceback.
 """
 
@@ -51,3 +53,7 @@ class EngineError(LianziError):
 
 class ServiceError(LianziError):
     """Prefect, MLflow or DVC is out of reach."""
+
+
+class Interrupted(BaseException):
+    """SIGINT or SIGTERM, raised where the work may stop; like KeyboardInterrupt, no error that could be handled."""

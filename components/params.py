@@ -73,9 +73,25 @@ class ModelConfig(Section):
     max_length: Annotated[int, Field(ge=8)]
 
 
-class OptimizerConfig(Section):
-    """AdamW with linear warm-up and cosine decay to zero (Loshchilov & Hutter 2017, 2019)."""
+class TrainerConfig(Section):
+    """How every training is computed: by how many devices, how divided among them.
 
+    accumulate: micro-batches a step; checkpoint_activations: recompute instead of keeping them; compile: torch.compile.
+    """
+
+    devices: Count
+    strategy: Literal["ddp", "fsdp"]
+    accumulate: Count
+    checkpoint_activations: bool
+    compile: bool
+
+
+class OptimizerConfig(Section):
+    """Optimizer and schedule by name; average_decay: of the moving average of the weights, 0 for none."""
+
+    optimizer: Literal["adamw", "muon"]
+    schedule: Literal["constant", "linear", "cosine", "warmup_stable_decay", "inverse_square_root"]
+    average_decay: Annotated[float, Field(ge=0, lt=1)]
     learning_rate: Rate
     warmup_fraction: Share
     weight_decay: Annotated[float, Field(ge=0)]
@@ -181,6 +197,7 @@ class Params(Section):
     train_tokenizer: TrainTokenizerConfig
     tokenize: TokenizeConfig
     model: ModelConfig
+    trainer: TrainerConfig
     pretrain: PretrainConfig
     finetune: FinetuneConfig
     distill: DistillConfig

@@ -67,7 +67,7 @@ class Progress:
 
     def __init__(self, label: str, total: int, unit: str, every_seconds: float) -> None:
         self.label, self.total, self.unit, self.every = label, total, unit, every_seconds
-        self.done = 0
+        self.done = self.before = 0
         self.began = self.shown = time.monotonic()
 
     def advance(self, amount: int = 1, note: str = "") -> None:
@@ -79,7 +79,7 @@ class Progress:
             self._show(now - self.began, note)
 
     def _show(self, elapsed: float, note: str) -> None:
-        rate = self.done / elapsed if elapsed > 0 else 0.0
+        rate = (self.done - self.before) / elapsed if elapsed > 0 else 0.0
         left = max(self.total - self.done, 0) / rate if rate else 0.0
         line = (
             f"{self.label}  {100 * self.done / max(self.total, 1):3.0f} %  "
@@ -90,6 +90,11 @@ class Progress:
         else:
             sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
+
+    def skip(self, amount: int) -> None:
+        """Count `amount` units as done earlier: they say nothing about the rate."""
+        self.done += amount
+        self.before += amount
 
     def close(self) -> None:
         if sys.stderr.isatty() and self.done:

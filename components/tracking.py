@@ -50,16 +50,18 @@ class TrackedRun:
     steps: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     _buffer: list[Metric] = field(default_factory=list)
     _flushed: float = field(default_factory=time.monotonic)
+    resumed: bool = False
+    _told: dict[str, set[int]] = field(default_factory=dict)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         self.steps.append((step, dict(metrics)))
-        self._buffer += _metrics(metrics, step)
+        self._note(metrics, step)
         if time.monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
 
     def log_result(self, metrics: Metrics) -> None:
         """Record the metrics a stage returned."""
-        self._buffer += _metrics({name.replace(".", "/"): value for name, value in flatten(metrics).items()}, 0)
+        self._note({name.replace(".", "/"): value for name, value in flatten(metrics).items()}, 0)
         self.flush()
 
     def log_figure(self, name: str, figure: Figure) -> None:
@@ -76,6 +78,18 @@ class TrackedRun:
     def say(self, line: str) -> None:
         print(line, flush=True)
 
+    def _note(self, metrics: Mapping[str, Any], step: int) -> None:
+        """Buffer what the store has not been told yet: a training carried on comes by the same steps again."""
+        fresh = _metrics(metrics, step)
+        if self.resumed:
+            fresh = [metric for metric in fresh if step not in self._steps_told(metric.key)]
+        self._buffer += fresh
+
+    def _steps_told(self, key: str) -> set[int]:
+        if key not in self._told:
+            self._told[key] = {metric.step for metric in self.client.get_metric_history(self.id, key)}
+        return self._told[key]
+
     def flush(self) -> None:
         """Send what is buffered."""
         for start in range(0, len(self._buffer), 1000):
@@ -86,17 +100,27 @@ class TrackedRun:
 
 @contextmanager
 def stage_run(
-    stage: str, task: str | None, sections: Mapping[str, Section], paths: Mapping[str, Path]
+    stage: str,
+    task: str | None,
+    sections: Mapping[str, Section],
+    paths: Mapping[str, Path],
+    begun: str | None = None,
 ) -> Iterator[TrackedRun]:
-    """A nested run for a stage; ends FINISHED, FAILED or KILLED, never RUNNING."""
+    """A nested run for a stage; ends FINISHED, FAILED or KILLED, never RUNNING.
+
+    `begun`: the run an interrupted try of the same stage was tracked under; it is carried on where it still exists.
+    """
     client = connect()
     sweep(client)
     name = f"{stage}@{task}" if task else stage
     parent, shared = _parent(client)
-    run_id = _create(client, name, {"mlflow.parentRunId": parent} if parent else {})
+    tags = {"mlflow.parentRunId": parent} if parent else {}
+    resumed = begun is not None and _carry_on(client, begun, tags)
+    run_id = begun if begun is not None and resumed else _create(client, name, tags)
     _log_params(client, run_id, {stage if name == "config" else name: section for name, section in sections.items()})
-    _log_inputs(client, run_id, paths)
-    run = TrackedRun(client, run_id)
+    if not resumed:
+        _log_inputs(client, run_id, paths)
+    run = TrackedRun(client, run_id, resumed=resumed)
     with _ended(run, [parent] if shared and parent else []):
         yield run
 
@@ -196,6 +220,19 @@ def _create(client: MlflowClient, name: str, tags: Mapping[str, str]) -> str:
     described = {**_git_tags(), _PROCESS_TAG: _process(os.getpid()), "mlflow.runName": name, **tags}
     run: Run = client.create_run(experiment.experiment_id, run_name=name, tags=described)
     return str(run.info.run_id)
+
+
+def _carry_on(client: MlflowClient, run_id: str, tags: Mapping[str, str]) -> bool:
+    """Take up a run that was left: it runs again, in this process. False where it is no more."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.update_run(run_id, status="RUNNING")
+    except MlflowException:
+        return False
+    for name, value in {**tags, _PROCESS_TAG: _process(os.getpid())}.items():
+        client.set_tag(run_id, name, value)
+    return True
 
 
 def _parent(client: MlflowClient) -> tuple[str | None, bool]:

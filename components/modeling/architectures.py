@@ -32,14 +32,15 @@ Vocabulary = dict[str, Any]
 class Architecture:
     """What Lianzi must know of a transformers model type.
 
-    `layers`: path from the base model to its list of layers. `vocabulary_logits`: hidden states [..., width]
-    -> logits [..., vocabulary] through the model's own head. `dropouts`: its settings of a fine-tuning dropout.
+    `layers`: path from the base model to its list of layers. `before_head`: hidden states [..., width] -> what the
+    model's own vocabulary head, the linear layer `head`, reads. `dropouts`: its settings of a fine-tuning dropout.
     """
 
     objective: str
     config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig]
     layers: str
-    vocabulary_logits: Callable[[Any, Tensor], Tensor]
+    before_head: Callable[[Any, Tensor], Tensor]
+    head: str
     dropouts: tuple[str, ...]
 
 
@@ -106,18 +107,20 @@ ARCHITECTURES: dict[str, Architecture] = {
         "mlm",
         modernbert,
         "layers",
-        lambda model, hidden: model.decoder(model.head(hidden)),
+        lambda model, hidden: model.head(hidden),
+        "decoder",
         ("embedding_dropout", "classifier_dropout"),
     ),
     "bert": Architecture(
         "mlm",
         bert,
         "encoder.layer",
-        lambda model, hidden: model.cls(hidden),
+        lambda model, hidden: model.cls.predictions.transform(hidden),
+        "cls.predictions.decoder",
         ("hidden_dropout_prob", "classifier_dropout"),
     ),
-    "gpt2": Architecture("clm", gpt2, "h", lambda model, hidden: model.lm_head(hidden), ("resid_pdrop", "embd_pdrop")),
-    "llama": Architecture("clm", llama, "layers", lambda model, hidden: model.lm_head(hidden), ()),
+    "gpt2": Architecture("clm", gpt2, "h", lambda model, hidden: hidden, "lm_head", ("resid_pdrop", "embd_pdrop")),
+    "llama": Architecture("clm", llama, "layers", lambda model, hidden: hidden, "lm_head", ()),
 }
 
 LANGUAGE_MODELS: dict[str, Any] = {"mlm": AutoModelForMaskedLM, "clm": AutoModelForCausalLM}
@@ -172,6 +175,11 @@ def vocabulary_of(tokenizer: PreTrainedTokenizerBase) -> Vocabulary:
 def layers_of(model: PreTrainedModel) -> nn.ModuleList:
     """The list of transformer layers of a model, whatever head it carries."""
     return cast(nn.ModuleList, model.base_model.get_submodule(architecture_of(model.config).layers))
+
+
+def head_of(model: PreTrainedModel) -> nn.Linear:
+    """The linear layer that gives a language model's logits over the vocabulary."""
+    return cast(nn.Linear, model.get_submodule(architecture_of(model.config).head))
 
 
 def _gated_width(width: int) -> int:

@@ -82,6 +82,7 @@ class Classification:
             "input_ids": ids,
             "attention_mask": mask,
             "targets": examples.targets[torch.tensor(samples)],
+            "count": len(lengths),
             "tokens": int(lengths.sum()),
         }
 
@@ -100,7 +101,13 @@ class ClassificationObjective:
     label_smoothing: float
 
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        return cross_entropy(logits_of(model, batch).float(), batch["targets"], label_smoothing=self.label_smoothing)
+        total = cross_entropy(
+            logits_of(model, batch).float(),
+            batch["targets"],
+            label_smoothing=self.label_smoothing,
+            reduction="sum",
+        )
+        return total / batch["count"]
 
     def score(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, ...]:
         return logits_of(model, batch).float(), batch["targets"]

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
 from components.artifacts import read_manifest, staged, write_manifest
 from components.modeling.checkpoints import load_classifier, load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.objectives import Batch, Objective
-from components.params import DistillConfig, FinetuneConfig, TaskConfig
+from components.params import DistillConfig, FinetuneConfig, TaskConfig, TrainerConfig
 from components.run import Metrics, Run
 from components.tasks.classification import Classification, ClassificationObjective
 from components.tasks.kinds import TASK_KINDS
-from components.training.batches import loader
+from components.training import ranks
+from components.training.batches import Batches, check_division
 from components.training.callbacks import BestWeights, Curves
 from components.training.figures import curves_figure
 from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
 from components.training.randomness import derived_seed, derived_torch
+from components.training.store import CheckpointStore
 from components.training.trainer import Schedule, fit, prepare_libraries
 
 VALIDATION_BATCH = 64
@@ -32,11 +32,13 @@ def finetune(
     config: FinetuneConfig,
     task: TaskConfig,
     task_name: str,
+    trainer: TrainerConfig,
     seed: int,
     rows: Path,
     pretrained: Path,
     teacher: Path,
     scratch: Path,
+    checkpoints: CheckpointStore,
     run: Run,
 ) -> Metrics:
     """Train both classifiers by one recipe. Returns the best epoch's validation metrics of each."""
@@ -52,12 +54,13 @@ def finetune(
         torch.manual_seed(derived_seed(seed, "classifier"))
         model = build(pretrained, data.labels, config.dropout)
         data.check_length(model, task_name)
-        prefix = "" if name == "teacher" else f"{name}/"
+        schedule = task_schedule(data, config, f"finetune {task_name} {name}", "" if name == "teacher" else f"{name}/")
         curves, metrics[name] = learn_task(
-            model, objective, data, config, config.token_masking, seed, f"finetune {task_name} {name}", prefix, run
+            model, objective, data, config, trainer, seed, schedule, checkpoints.part(name), run
         )
         histories[name] = curves.history
-        save_classifier(model, pretrained, target, task_name, data, made_from)
+        if ranks.leads():
+            save_classifier(model, pretrained, target, task_name, data, made_from)
     run.log_figure("loss.png", curves_figure(histories, ["loss", data.monitor]))
     return metrics
 
@@ -67,51 +70,54 @@ def learn_task(
     objective: Objective,
     data: Classification,
     config: FinetuneConfig | DistillConfig,
-    token_masking: float,
+    trainer: TrainerConfig,
     seed: int,
-    label: str,
-    prefix: str,
+    schedule: Schedule,
+    checkpoints: CheckpointStore,
     run: Run,
 ) -> tuple[Curves, dict[str, float]]:
     """Train over the task's rows with early stopping; the model ends with its best epoch's weights."""
+    check_division(config.batch_size, trainer.devices * trainer.accumulate)
     order = BucketedOrder(data.train.lengths, config.batch_size, seed)
-    steps = config.epochs * order.steps_per_epoch
-    module = LanguageModule(model, objective, config, steps, seed)
+    module = LanguageModule(model, objective, config, trainer, config.epochs * order.steps_per_epoch, seed)
     best = BestWeights(data.monitor, config.patience)
-    curves = fit(
-        module,
-        loader(steps, training_batch(data, order, token_masking, seed)),
-        validation_batches(data),
-        Schedule(label, order.steps_per_epoch, config.epochs * sum(data.train.lengths), prefix),
-        config.precision,
-        run,
-        best,
-    )
+    batches = task_batches(data, order, config.token_masking, seed)
+    curves = fit(module, batches, schedule, config.precision, run, checkpoints, best)
     return curves, {**best.best, "best_epoch": best.best_validation}
 
 
-def training_batch(
-    data: Classification, order: BucketedOrder, token_masking: float, seed: int
-) -> Callable[[int], Batch]:
-    """Step -> a bucketed batch with some of its tokens hidden, and all of them under `clean_ids`."""
+def task_schedule(data: Classification, config: FinetuneConfig | DistillConfig, label: str, prefix: str) -> Schedule:
+    """A validation an epoch."""
+    steps = -(-len(data.train.ids) // config.batch_size)
+    return Schedule(label, steps, config.epochs * sum(data.train.lengths), prefix)
 
-    def make(step: int) -> Batch:
+
+def task_batches(data: Classification, order: BucketedOrder, token_masking: float, seed: int) -> Batches:
+    """Bucketed batches with some of their tokens hidden, and all of them under `clean_ids`."""
+
+    def make(step: int, rows: slice) -> Batch:
         batch = data.batch(data.train, order.samples(step))
         noisy = data.hide_tokens(batch, token_masking, derived_torch(seed, "token masking", step))
-        return {**noisy, "clean_ids": batch["input_ids"]}
+        return part_of({**noisy, "clean_ids": batch["input_ids"]}, rows)
 
-    return make
-
-
-def validation_batches(data: Classification) -> DataLoader[Batch]:
-    """The validation rows in their own order."""
-    rows = len(data.validation.ids)
-    return loader(
-        -(-rows // VALIDATION_BATCH),
-        lambda step: data.batch(
-            data.validation, range(step * VALIDATION_BATCH, min((step + 1) * VALIDATION_BATCH, rows))
-        ),
+    return Batches(
+        make=make,
+        sizes=lambda step: len(order.samples(step)),
+        samples=order.samples,
+        validation=lambda step: validation_batch(data, step),
+        validation_count=-(-len(data.validation.ids) // VALIDATION_BATCH),
     )
+
+
+def part_of(batch: Batch, rows: slice) -> Batch:
+    """Some rows of a batch, with the counts of the whole."""
+    return {name: value[rows] if isinstance(value, torch.Tensor) else value for name, value in batch.items()}
+
+
+def validation_batch(data: Classification, number: int) -> Batch:
+    """The validation rows in their own order, VALIDATION_BATCH at a time."""
+    rows = len(data.validation.ids)
+    return data.batch(data.validation, range(number * VALIDATION_BATCH, min((number + 1) * VALIDATION_BATCH, rows)))
 
 
 def save_classifier(

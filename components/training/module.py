@@ -2,74 +2,157 @@
 
 from __future__ import annotations
 
-import math
+import copy
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
-from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
+from components.modeling.architectures import layers_of
 from components.modeling.objectives import Batch, Objective
-from components.params import OptimizerConfig
+from components.params import OptimizerConfig, TrainerConfig
+from components.training import ranks
+from components.training.averaging import MovingAverage
+from components.training.optimizers import OPTIMIZERS
 from components.training.randomness import derived_seed
+from components.training.schedules import learning_rate_factor
+
+
+class Learner(nn.Module):
+    """Model and objective as one module, so that whatever wraps a forward pass wraps all of it."""
+
+    def __init__(self, model: PreTrainedModel, objective: Objective) -> None:
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, batch: Batch, validating: bool) -> Any:
+        return self.objective.score(self.model, batch) if validating else self.objective.loss(self.model, batch)
 
 
 class LanguageModule(LightningModule):
-    """A transformers model that learns an objective by AdamW over a known number of steps.
+    """A transformers model that learns an objective over a known number of steps.
 
-    `validation` holds the metrics of the last validation.
+    `step`: optimizer steps done, from wherever the training began. `validation`: metrics of the last validation.
+    `losses` and `norms`: of the steps since they were last taken, on the device, so that no step waits for another.
     """
 
     def __init__(
-        self, model: PreTrainedModel, objective: Objective, optimizer: OptimizerConfig, steps: int, seed: int
+        self,
+        model: PreTrainedModel,
+        objective: Objective,
+        optimizer: OptimizerConfig,
+        trainer: TrainerConfig,
+        steps: int,
+        seed: int,
     ) -> None:
         super().__init__()
-        self.model = model
-        self.objective = objective
-        self.optimizer_config = optimizer
-        self.steps = steps
-        self.seed = seed
+        self.learner = Learner(model, objective)
+        self.optimizer_config, self.trainer_config = optimizer, trainer
+        self.steps, self.seed = steps, seed
+        self.step = 0
         self.validation: dict[str, float] = {}
+        self.losses: list[Tensor] = []
+        self.norms: list[Tensor] = []
+        self.average: MovingAverage | None = None
         self._scores: list[tuple[Tensor, ...]] = []
+        self._parts: list[Tensor] = []
 
-    def training_step(self, batch: Batch, step: int) -> Tensor:
+    @property
+    def model(self) -> PreTrainedModel:
+        return self.learner.model
+
+    @property
+    def objective(self) -> Objective:
+        return self.learner.objective
+
+    def configure_model(self) -> None:
+        """What changes how the model computes, not what: sharding, recomputed activations, compilation."""
+        config = self.trainer_config
+        if config.strategy == "fsdp" and config.devices > 1:
+            self._shard()
+        if config.checkpoint_activations:
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        if config.compile:
+            self.model.base_model.compile(dynamic=True)
+
+    def configure_optimizers(self) -> Optimizer:
+        if self.optimizer_config.average_decay:
+            self.average = MovingAverage(self.model, self.optimizer_config.average_decay)
+        return OPTIMIZERS[self.optimizer_config.optimizer](self.model, self.optimizer_config)
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        accumulate, world = self.trainer_config.accumulate, ranks.world_size()
+        micro = index % accumulate
+        part = (self.step * accumulate + micro) * world + ranks.rank()
         # Dropout draws from the global generators: seeded here, a step's masks depend on its number alone.
-        torch.manual_seed(derived_seed(self.seed, "dropout", step))
-        return self.objective.loss(self.model, batch)
+        torch.manual_seed(derived_seed(self.seed, "dropout", part))
+        loss: Tensor = self.learner(batch, validating=False)
+        self._parts.append(loss.detach())
+        # Lightning divides by the micro-batches, the ranks' gradients are averaged: the parts' losses are to add up.
+        return loss * (accumulate * world)
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        config = self.optimizer_config
+        rate = config.learning_rate * learning_rate_factor(
+            config.schedule, self.step, self.steps, config.warmup_fraction
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group.get("rate_factor", 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
+        self.norms.append(norm.detach())
+
+    def optimizer_step(self, *arguments: Any, **options: Any) -> None:
+        super().optimizer_step(*arguments, **options)
+        self._finish_step()
+
+    def _finish_step(self) -> None:
+        """Count the step and take its loss together from its micro-batches."""
+        self.step += 1
+        self.losses.append(torch.stack(self._parts).sum())
+        self._parts = []
+        if self.average is not None:
+            self.average.update(self.step)
 
     def on_validation_epoch_start(self) -> None:
         self._scores = []
+        if self.average is not None:
+            self.average.swap()
 
-    def validation_step(self, batch: Batch, step: int) -> None:
-        self._scores.append(self.objective.score(self.model, batch))
+    def validation_step(self, batch: Batch, index: int) -> None:
+        self._scores.append(self.learner(batch, validating=True))
 
     def on_validation_epoch_end(self) -> None:
-        self.validation = self.objective.summary(self._scores)
+        batches = self.trainer.datamodule.batches  # type: ignore[attr-defined]
+        self.validation = self.objective.summary(_in_order(self._scores, batches.validation_count))
         self._scores = []
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        config = self.optimizer_config
-        optimizer = AdamW(decay_groups(self.model, config.weight_decay), lr=config.learning_rate, fused=True)
-        schedule = LambdaLR(optimizer, lambda step: learning_rate_factor(step, self.steps, config.warmup_fraction))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+    def on_validation_end(self) -> None:
+        # After the callbacks, which keep the best weights: the averaged ones, where there is an average.
+        if self.average is not None:
+            self.average.swap()
+
+    def _shard(self) -> None:
+        """Divide parameters among the ranks (FSDP2), on a copy: the model that came in stays whole."""
+        from torch.distributed.fsdp import fully_shard
+
+        learner = copy.deepcopy(self.learner)
+        assert self.device_mesh is not None
+        mesh = self.device_mesh["data_parallel"]
+        for layer in layers_of(learner.model):
+            fully_shard(layer, mesh=mesh)
+        fully_shard(learner, mesh=mesh)
+        self.learner = learner
 
 
-def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters in two groups: matrices decay; norms and biases, which have one dimension, do not."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
+def _in_order(scores: list[tuple[Tensor, ...]], count: int) -> list[tuple[Tensor, ...]]:
+    """The scores of all ranks' batches, in the order of the batches."""
+    if ranks.world_size() == 1:
+        return scores
+    spread = [[ranks.gathered(tensor.contiguous()) for tensor in score] for score in scores]
+    in_order = [
+        tuple(tensors[rank].cpu() for tensors in score) for score in spread for rank in range(ranks.world_size())
     ]
-
-
-def learning_rate_factor(step: int, steps: int, warmup_fraction: float) -> float:
-    """Share of the peak learning rate at a step counted from 0: linear warm-up, then a cosine down to zero."""
-    warmup = round(steps * warmup_fraction)
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
+    return in_order[:count]

@@ -1,12 +1,16 @@
-"""Which samples stand in the batch of a step: pure functions of (seed, step), the same in any process."""
+"""Which samples stand in the batch of a step: pure functions of (seed, step), computed where they are asked for.
+
+There is no sampler whose state could be lost: any process, on any rank, can name the samples of any step. A batch
+here is the global one; how it is divided among ranks and micro-batches does not change what is in it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 
+from components.training.permutation import ROUNDS, Permutation
 from components.training.randomness import derived
 
 POOL_BATCHES = 16
@@ -19,36 +23,45 @@ class WindowOrder:
     def __init__(self, tokens: int, length: int, batch_size: int, seed: int) -> None:
         self.tokens, self.length, self.batch_size, self.seed = tokens, length, batch_size, seed
         self.windows = max(tokens // length - 1, 1)
-        self._epoch = lru_cache(maxsize=2)(self._starts_of_epoch)
 
-    def starts(self, step: int) -> np.ndarray:
+    def samples(self, step: int) -> np.ndarray:
         """First token of each window in the batch of a step, counted from 0."""
-        places = range(step * self.batch_size, (step + 1) * self.batch_size)
-        return np.array([self._epoch(place // self.windows)[place % self.windows] for place in places])
-
-    def _starts_of_epoch(self, epoch: int) -> np.ndarray:
-        generator = derived(self.seed, "windows", epoch)
-        offset = generator.integers(self.tokens - self.windows * self.length + 1)
-        return offset + self.length * generator.permutation(self.windows)
+        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        epochs = places // self.windows
+        starts = np.empty(len(places), dtype=np.int64)
+        for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
+            here = epochs == epoch
+            generator = derived(self.seed, "windows", epoch)
+            offset = generator.integers(self.tokens - self.windows * self.length + 1)
+            starts[here] = offset + self.length * _permutation(self.windows, generator)(places[here] % self.windows)
+        return starts
 
 
 class BucketedOrder:
-    """Every sample once an epoch, in batches of similar lengths (less padding) that come in random order."""
+    """Every sample once an epoch, in batches of similar lengths (less padding) that come in random order.
+
+    An epoch is cut into batches that differ by one sample at most: no rank ever gets the crumbs of a last one.
+    """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
         self.lengths, self.batch_size, self.seed = np.asarray(lengths), batch_size, seed
         self.steps_per_epoch = -(-len(lengths) // batch_size)
-        self._epoch = lru_cache(maxsize=2)(self._batches_of_epoch)
 
     def samples(self, step: int) -> np.ndarray:
         """Indices of the samples in the batch of a step, counted from 0."""
-        return self._epoch(step // self.steps_per_epoch)[step % self.steps_per_epoch]
-
-    def _batches_of_epoch(self, epoch: int) -> list[np.ndarray]:
+        epoch, place = divmod(step, self.steps_per_epoch)
         generator = derived(self.seed, "buckets", epoch)
-        order = generator.permutation(len(self.lengths))
-        pool = POOL_BATCHES * self.batch_size
-        pools = [order[start : start + pool] for start in range(0, len(order), pool)]
-        arranged = np.concatenate([part[np.argsort(self.lengths[part], kind="stable")] for part in pools])
-        batches = [arranged[start : start + self.batch_size] for start in range(0, len(arranged), self.batch_size)]
-        return [batches[index] for index in generator.permutation(len(batches))]
+        shuffled = _permutation(len(self.lengths), generator)
+        batch = int(_permutation(self.steps_per_epoch, generator)(np.array([place]))[0])
+        first = batch // POOL_BATCHES * POOL_BATCHES
+        begin, end = self._begin(first), self._begin(min(first + POOL_BATCHES, self.steps_per_epoch))
+        pool = shuffled(np.arange(begin, end))
+        pool = pool[np.argsort(self.lengths[pool], kind="stable")]
+        return pool[self._begin(batch) - begin : self._begin(batch + 1) - begin]
+
+    def _begin(self, batch: int) -> int:
+        return batch * len(self.lengths) // self.steps_per_epoch
+
+
+def _permutation(size: int, generator: np.random.Generator) -> Permutation:
+    return Permutation(size, generator.integers(2**63, size=ROUNDS, dtype=np.uint64))

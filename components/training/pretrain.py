@@ -12,38 +12,53 @@ from components.artifacts import read_manifest, staged, write_manifest
 from components.errors import ParameterError
 from components.modeling.architectures import build_language_model, check_objective
 from components.modeling.checkpoints import load_language_model, load_tokenizer, save_checkpoint
-from components.modeling.objectives import OBJECTIVES, LanguageObjective
-from components.params import ModelConfig, PretrainConfig
+from components.modeling.objectives import OBJECTIVES
+from components.params import ModelConfig, PretrainConfig, TrainerConfig
 from components.run import Metrics, Run
 from components.tokenization.reader import PackedTokens
-from components.training.batches import loader, window_batch
+from components.training import ranks
+from components.training.batches import check_division, window_batches
 from components.training.figures import curves_figure
 from components.training.module import LanguageModule
-from components.training.order import WindowOrder
 from components.training.randomness import derived_seed
+from components.training.store import CheckpointStore
 from components.training.trainer import Schedule, fit, prepare_libraries
 
 
 def pretrain(
-    config: PretrainConfig, model: ModelConfig, seed: int, tokens: Path, tokenizer: Path, pretrained: Path, run: Run
+    config: PretrainConfig,
+    model: ModelConfig,
+    trainer: TrainerConfig,
+    seed: int,
+    tokens: Path,
+    tokenizer: Path,
+    pretrained: Path,
+    checkpoints: CheckpointStore,
+    run: Run,
 ) -> Metrics:
     """Train a language model and write it with its tokenizer to `pretrained`. Returns losses in nats a token."""
     read_manifest(tokens, "tokens")
     read_manifest(tokenizer, "tokenizer")
+    check_division(config.batch_size, trainer.devices * trainer.accumulate)
     prepare_libraries(config.threads)
     vocabulary = load_tokenizer(tokenizer)
     learner = initial_model(config, model, vocabulary, seed, run)
     objective = OBJECTIVES[config.objective](vocabulary, config.mask_probability)
-    module = LanguageModule(learner, objective, config, config.steps, seed)
+    module = LanguageModule(learner, objective, config, trainer, config.steps, seed)
     seen = config.steps * config.batch_size * config.sequence_length
-    curves = fit(
-        module,
-        loader(config.steps, _batches(tokens, "train", config, objective, seed)),
-        loader(_validation_steps(config), _batches(tokens, "validation", config, objective, seed)),
-        Schedule("pretrain", config.validate_every, seen),
-        config.precision,
-        run,
+    batches = window_batches(
+        _tokens(tokens, "train", config),
+        _tokens(tokens, "validation", config),
+        objective,
+        config.sequence_length,
+        config.batch_size,
+        config.validation_sequences,
+        seed,
     )
+    schedule = Schedule("pretrain", config.validate_every, seen)
+    curves = fit(module, batches, schedule, config.precision, run, checkpoints)
+    if not ranks.leads():
+        return {}
     with staged(pretrained) as folder:
         save_checkpoint(learner, tokenizer, folder)
         write_manifest(folder, "pretrained", {"tokens": tokens, "tokenizer": tokenizer})
@@ -69,16 +84,11 @@ def initial_model(
     return learner
 
 
-def _batches(folder: Path, split: str, config: PretrainConfig, objective: LanguageObjective, seed: int):  # type: ignore[no-untyped-def]
+def _tokens(folder: Path, split: str, config: PretrainConfig) -> PackedTokens:
     tokens = PackedTokens(folder, split)
     if len(tokens) < config.sequence_length:
         raise ParameterError(
             f"pretrain.sequence_length {config.sequence_length}: the {split} split has only {len(tokens)} tokens",
             "lower pretrain.sequence_length or bring more text",
         )
-    order = WindowOrder(len(tokens), config.sequence_length, config.batch_size, seed)
-    return window_batch(tokens, order, objective, seed, split)
-
-
-def _validation_steps(config: PretrainConfig) -> int:
-    return -(-config.validation_sequences // config.batch_size)
+    return tokens

@@ -1,4 +1,4 @@
-"""One loop for every training: Lightning's Trainer, quiet, deterministic, with our own progress."""
+"""One loop for every training: Lightning's Trainer, quiet, deterministic, with our own progress and checkpoints."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from typing import Any
 import torch
 import transformers
 from pytorch_lightning import Trainer
-from torch.utils.data import DataLoader
+from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 
-from components.modeling.objectives import Batch
-from components.params import OptimizerConfig, Precision
+from components.errors import ParameterError
+from components.params import Precision, TrainerConfig
 from components.run import Run, progress
-from components.training.callbacks import BestWeights, Curves
+from components.training.batches import Batches, StepData
+from components.training.callbacks import BestWeights, Checkpoints, Curves
+from components.training.interruption import deferred
 from components.training.module import LanguageModule
+from components.training.snapshot import load_weights, weights_of
+from components.training.store import CheckpointStore
 
 QUIET = ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "lightning_fabric")
 
@@ -47,43 +51,92 @@ def prepare_libraries(threads: int) -> None:
 
 def fit(
     module: LanguageModule,
-    training: DataLoader[Batch],
-    validation: DataLoader[Batch],
+    batches: Batches,
     schedule: Schedule,
     precision: Precision,
     run: Run,
+    store: CheckpointStore,
     best: BestWeights | None = None,
 ) -> Curves:
-    """Train to the end of `training`, or until `best` says stop; leaves the model on the CPU in evaluation mode.
+    """Train to the last step, or until `best` says stop, going on from the newest checkpoint in `store`.
 
-    Raises LianziError when the loss is no longer finite.
+    Leaves the model on the CPU in evaluation mode, with the best weights where there are such. Raises LianziError when
+    the loss is no longer finite, Interrupted when asked to stop (after a checkpoint).
     """
-    optimizer: OptimizerConfig = module.optimizer_config
-    steps = len(training.dataset)  # type: ignore[arg-type]
-    with _quiet(), progress(schedule.label, schedule.tokens, "tokens") as shown:
-        curves = Curves(run, shown, steps, schedule.prefix)
-        trainer = Trainer(
-            max_epochs=1,
-            accelerator="gpu" if torch.cuda.is_available() else "cpu",
-            devices=1,
-            precision=lightning_precision(precision),
-            gradient_clip_val=optimizer.gradient_clip,
-            val_check_interval=min(schedule.validate_every, steps),
-            callbacks=[curves] if best is None else [curves, best],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-        )
-        trainer.fit(module, training, validation)
-        if steps % min(schedule.validate_every, steps) and not trainer.should_stop:
-            trainer.validate(module, validation, verbose=False)
-    if best is not None:
-        best.restore(module)
-    module.model.cpu().eval()
+    model = module.model
+    with _quiet(), deferred() as interruption, progress(schedule.label, schedule.tokens, "tokens") as shown:
+        curves = Curves(run, shown, module.steps, schedule.label, schedule.prefix, batches.samples)
+        checkpoints = Checkpoints(store, interruption, curves, best)
+        found = checkpoints.find()
+        if found is not None:
+            checkpoints.restore(module)
+            run.say(f"{schedule.label}: going on from step {found.step} of {module.steps}")
+        unvalidated = found is not None and not found.progress["validated"]
+        finished = module.step == module.steps or (best is not None and best.validations > 0 and best.done)
+        if unvalidated or not finished:
+            accumulate = module.trainer_config.accumulate
+            data = StepData(batches, lambda: _segment(module, schedule.validate_every), accumulate)
+            callbacks = [curves, *([] if best is None else [best]), checkpoints]
+            trainer = _trainer(module, callbacks, precision, unvalidated, schedule.validate_every)
+            trainer.fit(module, datamodule=data)
+    _leave_whole(module, model, best)
     return curves
+
+
+def _segment(module: LanguageModule, validate_every: int) -> tuple[int, int]:
+    """The steps from where the training stands to its next validation."""
+    return module.step, min(module.steps, (module.step // validate_every + 1) * validate_every)
+
+
+def _trainer(
+    module: LanguageModule, callbacks: list[Any], precision: Precision, unvalidated: bool, validate_every: int
+) -> Trainer:
+    """Lightning's Trainer. An epoch of its is the way from one validation to the next."""
+    config = module.trainer_config
+    validations = -(-module.steps // validate_every)
+    return Trainer(
+        max_epochs=validations - module.step // validate_every if module.step < module.steps else 0,
+        accelerator="gpu" if torch.cuda.is_available() else "cpu",
+        devices=config.devices,
+        strategy=lightning_strategy(config),
+        precision=lightning_precision(precision),
+        accumulate_grad_batches=config.accumulate,
+        reload_dataloaders_every_n_epochs=1,
+        # A checkpoint made before its step was validated: that validation comes first.
+        num_sanity_val_steps=-1 if unvalidated else 0,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def _leave_whole(module: LanguageModule, model: Any, best: BestWeights | None) -> None:
+    """Leave the model that came in whole, on the CPU, with the weights that are to be kept."""
+    if best is not None and best.weights:
+        weights = best.weights
+    else:
+        if module.average is not None:
+            module.average.swap()
+        weights = weights_of(module.model)
+    model.cpu().eval()
+    load_weights(model, weights)
+    module.learner.model = model
+
+
+def lightning_strategy(config: TrainerConfig) -> str | Strategy:
+    """How several processes share a training. Raises ParameterError where there are fewer devices than asked for."""
+    if config.devices == 1:
+        return "auto"
+    if torch.cuda.is_available() and torch.cuda.device_count() < config.devices:
+        raise ParameterError(
+            f"trainer.devices {config.devices}: this machine has {torch.cuda.device_count()}", "lower trainer.devices"
+        )
+    if config.strategy == "fsdp":
+        return ModelParallelStrategy(data_parallel_size=config.devices, tensor_parallel_size=1)
+    return DDPStrategy(gradient_as_bucket_view=True)
 
 
 def lightning_precision(precision: Precision) -> Any:

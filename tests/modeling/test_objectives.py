@@ -4,13 +4,13 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, ModernBertConfig, ModernBertForMaskedLM
 
-from components.modeling.objectives import CausalLanguageModeling, MaskedLanguageModeling, perplexity
+from components.modeling.objectives import WHOLE, CausalLanguageModeling, MaskedLanguageModeling, perplexity
 
 MLM = MaskedLanguageModeling(vocab_size=1000, mask_id=3, special_ids=(0, 1, 2, 3), mask_probability=0.15)
 
 
 def prepare(ids: torch.Tensor, seed: int = 0) -> dict:
-    return MLM.prepare(ids, torch.Generator().manual_seed(seed))
+    return MLM.prepare(ids, torch.Generator().manual_seed(seed), WHOLE)
 
 
 def test_fifteen_in_a_hundred_tokens_are_chosen_and_four_in_five_of_them_masked() -> None:
@@ -79,7 +79,7 @@ def test_a_batch_with_nothing_to_mask_has_no_loss_and_no_nan() -> None:
 def test_causal_loss_equals_that_of_transformers() -> None:
     model = GPT2LMHeadModel(GPT2Config(vocab_size=100, n_embd=32, n_layer=1, n_head=1, n_positions=16)).eval()
     ids = torch.arange(32).reshape(2, 16)
-    batch = CausalLanguageModeling().prepare(ids, torch.Generator())
+    batch = CausalLanguageModeling().prepare(ids, torch.Generator(), WHOLE)
     torch.testing.assert_close(CausalLanguageModeling().loss(model, batch), model(input_ids=ids, labels=ids).loss)
 
 

@@ -10,7 +10,8 @@ from components.params import DistillConfig, ModelConfig, Params, TaskConfig
 from components.run import Metrics, RecordedRun
 from components.tasks.classification import Classification, ClassificationObjective
 from components.training.distill import agreement, distill, hidden_loss, soft_loss
-from components.training.finetune import learn_task
+from components.training.finetune import learn_task, task_schedule
+from components.training.store import CheckpointStore
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
 SMALL = {"epochs": 4, "patience": 4, "batch_size": 16, "learning_rate": 6e-3, "dropout": 0.0, "threads": 1}
@@ -28,8 +29,10 @@ def teacher_folder(
     save_checkpoint(build_language_model(section, tokenizer, 16), tokenizer_folder, folder)
     data = Classification.read(task_rows, TASK, tokenizer)
     model = random_classifier(folder, data.labels, 0.0)
-    config = DistillConfig.model_validate({**params.distill.model_dump(), **SMALL})
-    learn_task(model, ClassificationObjective(3, 0.0), data, config, 0.0, 1, "teacher", "", RecordedRun())
+    config = DistillConfig.model_validate({**params.distill.model_dump(), **SMALL, "token_masking": 0.0})
+    schedule, store = task_schedule(data, config, "teacher", ""), CheckpointStore(folder.with_name("checkpoints"))
+    objective = ClassificationObjective(3, 0.0)
+    learn_task(model, objective, data, config, params.trainer, 1, schedule, store, RecordedRun())
     save_checkpoint(model, tokenizer_folder, folder)
     write_manifest(folder, "classifier", {}, task="places", labels=list(data.labels), max_length=16)
     return folder
@@ -37,7 +40,8 @@ def teacher_folder(
 
 def shrink(params: Params, rows: Path, teacher: Path, student: Path, run: RecordedRun) -> Metrics:
     config = DistillConfig.model_validate({**params.distill.model_dump(), **SMALL, "depth_fraction": 0.5})
-    return distill(config, TASK, "places", 7, rows, teacher, student, run)
+    store = CheckpointStore(student.with_name(f"{student.name}-checkpoints"))
+    return distill(config, TASK, "places", params.trainer, 7, rows, teacher, student, store, run)
 
 
 def test_a_student_of_half_the_depth_answers_like_its_teacher(

@@ -11,6 +11,7 @@ from components.modeling.checkpoints import load_tokenizer, save_checkpoint
 from components.params import FinetuneConfig, ModelConfig, Params, TaskConfig
 from components.run import Metrics, RecordedRun
 from components.training.finetune import finetune
+from components.training.store import CheckpointStore
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
 SMALL = {"epochs": 3, "patience": 3, "batch_size": 8, "learning_rate": 3e-3, "dropout": 0.1, "threads": 1}
@@ -32,9 +33,9 @@ class Tuner:
     def __call__(self, name: str, run: RecordedRun, task: TaskConfig = TASK, **changes: Any) -> Metrics:
         config = FinetuneConfig.model_validate({**self.params.finetune.model_dump(), **SMALL, **changes})
         folder = self.folder / name
-        return finetune(
-            config, task, "places", 7, self.rows, self.pretrained, folder / "teacher", folder / "scratch", run
-        )
+        trainer, store = self.params.trainer, CheckpointStore(self.folder / ".checkpoints" / name)
+        outputs = folder / "teacher", folder / "scratch"
+        return finetune(config, task, "places", trainer, 7, self.rows, self.pretrained, *outputs, store, run)
 
 
 @pytest.fixture

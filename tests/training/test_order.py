@@ -6,7 +6,7 @@ from components.training.order import BucketedOrder, WindowOrder
 
 def test_an_epoch_visits_every_window_once() -> None:
     order = WindowOrder(tokens=1000, length=10, batch_size=9, seed=1)
-    starts = np.concatenate([order.starts(step) for step in range(11)])
+    starts = np.concatenate([order.samples(step) for step in range(11)])
     assert len(set(starts)) == order.windows == 99
     assert set((starts - starts.min()) % 10) == {0}
     assert starts.min() >= 0
@@ -15,21 +15,21 @@ def test_an_epoch_visits_every_window_once() -> None:
 
 def test_epochs_differ_in_order_and_offset() -> None:
     order = WindowOrder(tokens=1000, length=10, batch_size=99, seed=1)
-    assert len({int(order.starts(epoch).min()) for epoch in range(8)}) > 1
-    assert not np.array_equal(order.starts(0), order.starts(1))
+    assert len({int(order.samples(epoch).min()) for epoch in range(8)}) > 1
+    assert not np.array_equal(order.samples(0), order.samples(1))
 
 
 def test_a_step_does_not_depend_on_the_steps_before_it() -> None:
     walked = WindowOrder(1000, 10, 8, seed=1)
     for step in range(40):
-        walked.starts(step)
-    assert np.array_equal(walked.starts(40), WindowOrder(1000, 10, 8, seed=1).starts(40))
-    assert not np.array_equal(walked.starts(40), WindowOrder(1000, 10, 8, seed=2).starts(40))
+        walked.samples(step)
+    assert np.array_equal(walked.samples(40), WindowOrder(1000, 10, 8, seed=1).samples(40))
+    assert not np.array_equal(walked.samples(40), WindowOrder(1000, 10, 8, seed=2).samples(40))
 
 
 @pytest.mark.parametrize("tokens", [10, 19, 20])
 def test_a_corpus_of_one_window_is_enough(tokens: int) -> None:
-    starts = WindowOrder(tokens, length=10, batch_size=4, seed=1).starts(3)
+    starts = WindowOrder(tokens, length=10, batch_size=4, seed=1).samples(3)
     assert len(starts) == 4
     assert starts.max() + 10 <= tokens
 

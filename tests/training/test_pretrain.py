@@ -8,6 +8,7 @@ from components.errors import LianziError, ParameterError
 from components.params import ModelConfig, Params, PretrainConfig
 from components.run import Metrics, RecordedRun
 from components.training.pretrain import pretrain
+from components.training.store import CheckpointStore
 
 SMALL = {
     "steps": 12,
@@ -25,12 +26,15 @@ class Learner:
 
     def __init__(self, params: Params, tokens: Path, tokenizer: Path, folder: Path) -> None:
         self.params, self.tokens, self.tokenizer, self.folder = params, tokens, tokenizer, folder
+        self.trainer: dict[str, Any] = {}
 
     def __call__(self, name: str, run: RecordedRun, architecture: str = "modernbert", **changes: Any) -> Metrics:
         section = {**self.params.pretrain.model_dump(), **SMALL, "objective": "mlm", **changes}
         model = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "max_length": 32})
         config = PretrainConfig.model_validate(section)
-        return pretrain(config, model, 7, self.tokens, self.tokenizer, self.folder / name, run)
+        trainer = self.params.trainer.model_copy(update=self.trainer)
+        store = CheckpointStore(self.folder / ".checkpoints" / name)
+        return pretrain(config, model, trainer, 7, self.tokens, self.tokenizer, self.folder / name, store, run)
 
 
 @pytest.fixture

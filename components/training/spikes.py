@@ -1,0 +1,46 @@
+"""Loss spikes: a step whose loss leaps far above what the steps before it had, told with the samples it came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+DEVIATIONS = 6.0
+"""How many standard deviations above the running mean make a spike."""
+MEMORY = 0.98
+"""Of the running mean and variance: about fifty steps."""
+SETTLING = 50
+"""Steps that only teach what is usual: early losses fall too fast to be judged."""
+NAMED_SAMPLES = 8
+
+
+class SpikeWatch:
+    """The running mean and variance of the losses, and the verdict on each new one."""
+
+    def __init__(self, mean: float = 0.0, variance: float = 0.0, seen: int = 0) -> None:
+        self.mean, self.variance, self.seen = mean, variance, seen
+
+    def spikes(self, losses: Sequence[float], first_step: int) -> list[tuple[int, float, float]]:
+        """(step, loss, what was usual) of each spike among the losses of steps from `first_step` on."""
+        found = []
+        for step, loss in enumerate(losses, first_step):
+            away = loss - self.mean
+            if self.seen >= SETTLING and away > DEVIATIONS * math.sqrt(self.variance):
+                found.append((step, loss, self.mean))
+                continue
+            share = max(1.0 - MEMORY, 1.0 / (self.seen + 1))
+            self.mean += share * away
+            self.variance = (1.0 - share) * (self.variance + share * away * away)
+            self.seen += 1
+        return found
+
+    @property
+    def state(self) -> list[float]:
+        return [self.mean, self.variance, float(self.seen)]
+
+
+def spike_line(label: str, step: int, loss: float, usual: float, samples: Sequence[int]) -> str:
+    """One line for the person watching."""
+    named = ", ".join(str(sample) for sample in samples[:NAMED_SAMPLES])
+    more = f" and {len(samples) - NAMED_SAMPLES} more" if len(samples) > NAMED_SAMPLES else ""
+    return f"{label}: loss spike at step {step}: {loss:.3f}, usually {usual:.3f}; samples {named}{more}"

@@ -1,0 +1,192 @@
+"""Checkpoints of trainings under way: each whole or not there, each proving its own bytes.
+
+.cache/checkpoints/STAGE/KEY/PART/step-00001200-DIGEST/{manifest.json, *.safetensors, progress.json}
+
+Outside DVC's outs, which DVC deletes before a stage starts. KEY is made from parameters, inputs and code, so a stale
+checkpoint is never found. DIGEST begins the SHA-256 of the manifest, the manifest names the SHA-256 of every file: no
+changed byte goes unseen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from components.artifacts import MANIFEST, digest, file_hash, write_json
+from components.errors import ArtifactError
+from components.params import Section
+from components.training import ranks
+
+KEPT_CHECKPOINTS = 2
+"""Of one training: the newest, and the one to fall back to."""
+KEPT_KEYS = 3
+"""Interrupted trainings of one stage whose checkpoints are held for a return to their parameters."""
+
+PROGRESS = "progress.json"
+_COMPONENTS = Path(__file__).parent.parent
+_CODE = ("modeling", "tasks", "training")
+_LIBRARIES = ("torch", "transformers", "pytorch-lightning")
+_NAME = re.compile(r"step-(\d+)-([0-9a-f]{16})")
+_RUN = "run.json"
+
+Tensors = dict[str, dict[str, Tensor]]
+"""Tensors by name, by the name of the file they stand in."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as read back: every byte of it is as it was written."""
+
+    step: int
+    tensors: Tensors
+    progress: dict[str, Any]
+
+
+class CheckpointStore:
+    """The checkpoints of one training, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def part(self, name: str) -> CheckpointStore:
+        """The store of one of several trainings of a stage."""
+        return CheckpointStore(self.folder / name)
+
+    def save(self, step: int, tensors: Tensors, progress: Mapping[str, Any]) -> Path:
+        """Write a checkpoint, then forget all but the last KEPT_CHECKPOINTS. Until it is whole the older ones stay."""
+        from safetensors.torch import save_file
+
+        partial = self.folder / f".step-{step:08d}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            for name, content in tensors.items():
+                save_file(content, partial / f"{name}.safetensors")
+            write_json(partial / PROGRESS, progress)
+            files = {path.name: file_hash(path) for path in sorted(partial.iterdir())}
+            write_json(partial / MANIFEST, {"step": step, "files": files})
+            for path in partial.iterdir():
+                _sync(path)
+            _sync(partial)
+            target = self.folder / f"step-{step:08d}-{file_hash(partial / MANIFEST)[:16]}"
+            if target.exists():
+                return target
+            partial.rename(target)
+            _sync(self.folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        for old in self._found()[KEPT_CHECKPOINTS:]:
+            shutil.rmtree(old, ignore_errors=True)
+        return target
+
+    def newest(self, say: Callable[[str], None]) -> Checkpoint | None:
+        """The last whole checkpoint, or None. A damaged one is named through `say`, removed and passed over."""
+        for folder in self._found():
+            try:
+                return _read(folder)
+            except ArtifactError as damage:
+                if ranks.leads():
+                    say(f"checkpoint refused: {damage}")
+                    shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+    def run_id(self) -> str | None:
+        """The tracked run that this training began under, or None."""
+        try:
+            content: dict[str, str] = json.loads((self.folder / _RUN).read_text(encoding="utf-8"))
+            return content["run"]
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+
+    def remember_run(self, run_id: str) -> None:
+        """Note the tracked run, for whoever goes on with this training."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / f".{_RUN}", {"run": run_id})
+        (self.folder / f".{_RUN}").rename(self.folder / _RUN)
+
+    def clear(self) -> None:
+        """Free the space: the stage has its result."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _found(self) -> list[Path]:
+        """The checkpoints, the newest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted((path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+
+
+def open_store(stage: str, arguments: Mapping[str, Any]) -> CheckpointStore:
+    """The store for a stage called with these arguments, under the code and libraries now in use."""
+    stages = Path(os.environ.get("LIANZI_CACHE", ".cache"), "checkpoints", stage)
+    store = CheckpointStore(stages / training_key(arguments))
+    if ranks.leads():
+        store.folder.mkdir(parents=True, exist_ok=True)
+        os.utime(store.folder)
+        by_age = sorted(stages.iterdir(), key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
+        for old in by_age[KEPT_KEYS:]:
+            shutil.rmtree(old, ignore_errors=True)
+    return store
+
+
+def training_key(arguments: Mapping[str, Any]) -> str:
+    """What a training is known by: parameters, digests of its inputs, code, versions of the libraries.
+
+    An input is a path that is there: what the stage is to write is not, for DVC has removed it.
+    """
+    content = {
+        "arguments": {name: _told(value) for name, value in arguments.items()},
+        "code": {path.relative_to(_COMPONENTS).as_posix(): file_hash(path) for path in _code()},
+        "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, Section):
+        return value.model_dump()
+    if isinstance(value, Path):
+        return digest(value) if value.exists() else None
+    return value
+
+
+def _code() -> list[Path]:
+    return sorted(path for package in _CODE for path in (_COMPONENTS / package).glob("*.py"))
+
+
+def _read(folder: Path) -> Checkpoint:
+    """Read a checkpoint. Raises ArtifactError naming the first file that is not as it was written."""
+    from safetensors.torch import load_file
+
+    named = _NAME.fullmatch(folder.name)
+    assert named is not None
+    manifest = folder / MANIFEST
+    if not manifest.is_file() or file_hash(manifest)[:16] != named[2]:
+        raise ArtifactError(f"{manifest}: damaged")
+    files: dict[str, str] = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise ArtifactError(f"{path}: missing")
+        if file_hash(path) != expected:
+            raise ArtifactError(f"{path}: damaged")
+    tensors = {Path(name).stem: load_file(folder / name) for name in files if name.endswith(".safetensors")}
+    return Checkpoint(int(named[1]), tensors, json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
+
+
+def _sync(path: Path) -> None:
+    """Have a file's or folder's content on the disk, not only in memory."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
