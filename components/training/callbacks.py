@@ -82,7 +82,11 @@ class Curves(Callback):
         self.records.append((step, metrics))
         for name, value in metrics.items():
             self.history.setdefault(name, []).append((step, value))
-        self.run.log_metrics({f"{self.prefix}{name}": value for name, value in metrics.items()}, step)
+        self.run.log_metrics({self._named(name): value for name, value in metrics.items()}, step)
+
+    def _named(self, name: str) -> str:
+        own = name.removeprefix(SYSTEM)
+        return f"{SYSTEM if own != name else ''}{self.prefix}{own}"
 
     def _report(self, module: LanguageModule) -> float:
         """The mean loss of the steps since the last report."""
@@ -93,11 +97,10 @@ class Curves(Callback):
         _check_finite(losses, first)
         for step, loss, usual in self.spikes.spikes(losses.tolist(), first):
             self.run.say(spike_line(self.label, step, loss, usual, self.samples(step - 1).tolist()))
-        now = time.monotonic()
-        mean = losses.mean().item()
-        self.record({"loss": mean, "gradient_norm": norms.mean().item()}, module.step)
+        now, mean = time.monotonic(), losses.mean().item()
         rate = self._tokens / max(now - self._since, 1e-9)
-        self.run.log_metrics({f"{SYSTEM}{self.prefix}tokens_per_second": rate}, module.step)
+        reported = {"loss": mean, "gradient_norm": norms.mean().item(), f"{SYSTEM}tokens_per_second": rate}
+        self.record(reported, module.step)
         self._tokens, self._since = 0, now
         return mean
 

@@ -102,7 +102,7 @@ def task_batches(data: Classification, order: BucketedOrder, token_masking: floa
 
     return Batches(
         make=make,
-        sizes=lambda step: len(order.samples(step)),
+        sizes=order.size,
         samples=order.samples,
         validation=lambda step: validation_batch(data, step),
         validation_count=-(-len(data.validation.ids) // VALIDATION_BATCH),

@@ -7,12 +7,15 @@ here is the global one; how it is divided among ranks and micro-batches does not
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from components.training.permutation import ROUNDS, Permutation
 from components.training.randomness import derived
 
+BLOCK = 4096
+"""Windows whose places are computed together: one numpy call for many steps."""
 POOL_BATCHES = 16
 """Batches sorted by length together: large enough to pad little, small enough to leave the order random."""
 
@@ -23,12 +26,22 @@ class WindowOrder:
     def __init__(self, tokens: int, length: int, batch_size: int, seed: int) -> None:
         self.tokens, self.length, self.batch_size, self.seed = tokens, length, batch_size, seed
         self.windows = max(tokens // length - 1, 1)
+        self._block = lru_cache(maxsize=2)(self._computed_block)
 
     def samples(self, step: int) -> np.ndarray:
         """First token of each window in the batch of a step, counted from 0."""
-        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        first, end = step * self.batch_size, (step + 1) * self.batch_size
+        block, place = divmod(first, BLOCK)
+        if place + self.batch_size <= BLOCK:
+            return self._block(block)[place : place + self.batch_size]
+        blocks = np.concatenate([self._block(number) for number in range(block, -(-end // BLOCK))])
+        return blocks[place : place + self.batch_size]
+
+    def _computed_block(self, number: int) -> np.ndarray:
+        """The starts at BLOCK places in a row, of one epoch or several."""
+        places = np.arange(number * BLOCK, (number + 1) * BLOCK)
         epochs = places // self.windows
-        starts = np.empty(len(places), dtype=np.int64)
+        starts = np.empty(BLOCK, dtype=np.int64)
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
             here = epochs == epoch
             generator = derived(self.seed, "windows", epoch)
@@ -46,18 +59,37 @@ class BucketedOrder:
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
         self.lengths, self.batch_size, self.seed = np.asarray(lengths), batch_size, seed
         self.steps_per_epoch = -(-len(lengths) // batch_size)
+        self._permutations = lru_cache(maxsize=2)(self._of_epoch)
+        self._batch = lru_cache(maxsize=2)(self._batch_of_step)
+        self._pool = lru_cache(maxsize=64)(self._sorted_pool)
 
     def samples(self, step: int) -> np.ndarray:
         """Indices of the samples in the batch of a step, counted from 0."""
+        epoch, batch = self._batch(step)
+        first = batch // POOL_BATCHES
+        begin = self._begin(first * POOL_BATCHES)
+        return self._pool(epoch, first)[self._begin(batch) - begin : self._begin(batch + 1) - begin]
+
+    def size(self, step: int) -> int:
+        """How many samples the batch of a step has."""
+        _, batch = self._batch(step)
+        return self._begin(batch + 1) - self._begin(batch)
+
+    def _batch_of_step(self, step: int) -> tuple[int, int]:
         epoch, place = divmod(step, self.steps_per_epoch)
+        _, batches = self._permutations(epoch)
+        return epoch, int(batches(np.array([place]))[0])
+
+    def _sorted_pool(self, epoch: int, number: int) -> np.ndarray:
+        shuffled, _ = self._permutations(epoch)
+        first, last = number * POOL_BATCHES, min((number + 1) * POOL_BATCHES, self.steps_per_epoch)
+        pool = shuffled(np.arange(self._begin(first), self._begin(last)))
+        return pool[np.argsort(self.lengths[pool], kind="stable")]
+
+    def _of_epoch(self, epoch: int) -> tuple[Permutation, Permutation]:
+        """The order of the samples, and that of the batches."""
         generator = derived(self.seed, "buckets", epoch)
-        shuffled = _permutation(len(self.lengths), generator)
-        batch = int(_permutation(self.steps_per_epoch, generator)(np.array([place]))[0])
-        first = batch // POOL_BATCHES * POOL_BATCHES
-        begin, end = self._begin(first), self._begin(min(first + POOL_BATCHES, self.steps_per_epoch))
-        pool = shuffled(np.arange(begin, end))
-        pool = pool[np.argsort(self.lengths[pool], kind="stable")]
-        return pool[self._begin(batch) - begin : self._begin(batch + 1) - begin]
+        return _permutation(len(self.lengths), generator), _permutation(self.steps_per_epoch, generator)
 
     def _begin(self, batch: int) -> int:
         return batch * len(self.lengths) // self.steps_per_epoch

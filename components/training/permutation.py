@@ -1,7 +1,7 @@
 """A permutation of 0 .. n-1 that is computed, not stored: any place of it in constant time and memory.
 
-A Feistel network over the smallest square power of two that holds n, walked on until the result lies below n: a
-bijection whatever its round function is (Luby & Rackoff 1988; cycle walking: Black & Rogaway 2002).
+A Feistel network over the smallest power of two that holds n, walked on until the result lies below n: a bijection
+whatever its round function is (Luby & Rackoff 1988; cycle walking: Black & Rogaway 2002).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 ROUNDS = 6
-_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+_FACTOR, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
 
 
 class Permutation:
@@ -19,30 +19,34 @@ class Permutation:
         if size < 1:
             raise ValueError(f"nothing to permute: size {size}")
         self.size = size
-        half = max(1, -(-(size - 1).bit_length() // 2))
-        self._half, self._mask = np.uint64(half), np.uint64((1 << half) - 1)
-        self._keys = keys.astype(np.uint64)
+        bits = max(2, (size - 1).bit_length())
+        low = bits // 2
+        self._low = np.uint64(low)
+        self._masks = np.uint64((1 << low) - 1), np.uint64((1 << (bits - low)) - 1)
+        self._keys = [np.uint64(key) for key in keys]
 
     def __call__(self, places: np.ndarray) -> np.ndarray:
         """int64: what stands at each of the places, all of which must lie in range(size)."""
         found = np.array(places, dtype=np.uint64)
         if found.size and int(found.max()) >= self.size:
             raise IndexError(f"places must lie in 0 .. {self.size - 1}")
-        outside = np.ones(found.shape, dtype=bool)
-        while outside.any():
+        found = self._network(found)
+        # The power of two is less than twice the size: about every second number has to walk on.
+        outside = np.flatnonzero(found >= self.size)
+        while outside.size:
             found[outside] = self._network(found[outside])
-            outside = found >= self.size
+            outside = outside[found[outside] >= self.size]
         return found.astype(np.int64)
 
     def _network(self, numbers: np.ndarray) -> np.ndarray:
-        left, right = numbers >> self._half, numbers & self._mask
-        for key in self._keys:
-            left, right = right, left ^ (_mixed(right + key) & self._mask)
-        return (left << self._half) | right
+        halves = [numbers & self._masks[0], numbers >> self._low]
+        for number, key in enumerate(self._keys):
+            changed, read = number % 2, 1 - number % 2
+            halves[changed] ^= _mixed(halves[read] + key) & self._masks[changed]
+        return (halves[1] << self._low) | halves[0]
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:
-    """The finaliser of SplitMix64 (Steele 2014): every input bit moves every output bit."""
-    numbers = (numbers ^ (numbers >> np.uint64(30))) * _MIX[0]
-    numbers = (numbers ^ (numbers >> np.uint64(27))) * _MIX[1]
-    return numbers ^ (numbers >> np.uint64(31))
+    """Multiplicative hashing (Knuth 1973): the product's upper bits depend on all bits below them."""
+    numbers = numbers * _FACTOR
+    return numbers ^ (numbers >> _SHIFT)

@@ -1,0 +1,298 @@
+"""Kill trainings with SIGKILL at random moments until each has ended once, and compare with one left in peace.
+
+python -m benchmarks.kills [--kills 100] [--seed 1] [--stages pretrain finetune distill]
+
+Every try is a process of its own that runs the stage's real command; it is forked from one that has the libraries
+loaded, so a try costs a second instead of ten. A third of the kills aim into the writing of a checkpoint, a third into
+a validation, the rest anywhere. Afterwards the outputs must be the same bytes, and MLflow must hold one run of the
+stage with every metric step exactly once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import mmap
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import machine
+from components.artifacts import MANIFEST, digest, file_hash, write_json
+from components.stages import STAGES
+from flows import environment
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results" / "kills.json"
+ELSEWHERE, SAVING, VALIDATING = range(3)
+MOMENTS = {"anywhere": ELSEWHERE, "save": SAVING, "validation": VALIDATING}
+LONGEST = 120.0
+"""Seconds after which a try counts as hung."""
+
+SETTINGS = (
+    "tasks.topic.max_length=16",
+    "model.depth=1",
+    "model.max_length=32",
+    "pretrain.steps=60",
+    "pretrain.batch_size=4",
+    "pretrain.sequence_length=16",
+    "pretrain.validate_every=7",
+    "pretrain.validation_sequences=16",
+    "finetune.epochs=3",
+    "finetune.batch_size=8",
+    "distill.epochs=3",
+    "distill.batch_size=8",
+    "distill.depth_fraction=1.0",
+    "pretrain.average_decay=0.9",
+    "finetune.optimizer=muon",
+)
+_HERE = {"PYTHONPATH": str(ROOT)}
+_EMPTY_STORE = "from components import tracking; tracking.connect()"
+PATHS = {
+    "pretrain": ("tokens tokenizer", "pretrained"),
+    "finetune": ("rows pretrained", "teacher scratch"),
+    "distill": ("rows teacher", "student"),
+}
+
+
+@dataclass
+class Outcome:
+    """What the kills of a stage did. `landed`: how many hit which moment; `resumed`: tries that found a checkpoint."""
+
+    landed: dict[str, int]
+    resumed: int
+    tries: int
+    faults: list[str]
+
+
+def main() -> int:
+    """Kill, compare, report; 1 when anything differs."""
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--kills", type=int, default=100)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--stages", nargs="+", choices=list(PATHS), default=list(PATHS))
+    options.add_argument("--record", action="store_true", help="write benchmarks/results/kills.json")
+    chosen = options.parse_args()
+    prepare()
+    outcomes = {}
+    with tempfile.TemporaryDirectory() as folder:
+        source = make_project(Path(folder) / "source")
+        for number, stage in enumerate(chosen.stages):
+            kills = chosen.kills * (number + 1) // len(chosen.stages) - chosen.kills * number // len(chosen.stages)
+            outcomes[stage] = torment(stage, source, Path(folder), kills, random.Random(chosen.seed + number))
+            told = outcomes[stage]
+            print(f"{stage}: killed {told.landed}, {told.resumed} of {told.tries} tries went on from a checkpoint")
+            for fault in told.faults:
+                print(f"  FAULT {fault}")
+    if chosen.record:
+        write_json(RESULTS, {"stages": {name: vars(told) for name, told in outcomes.items()}, "machine": machine()})
+    return int(any(told.faults for told in outcomes.values()))
+
+
+def prepare() -> None:
+    """Load what every try needs, and nothing that starts threads: the tries are forked from here."""
+    environment.prepare()
+    os.environ |= {"LIANZI_CHECKPOINT_SECONDS": "0", "OMP_NUM_THREADS": "1"}
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    for name in ("mlflow.store.tracking.sqlalchemy_store", "sklearn.metrics", "components.__main__", *STAGES.values()):
+        import_module(name.partition(":")[0])
+
+
+def make_project(folder: Path) -> Path:
+    """Small artifacts, an empty MLflow store, params; pretrained and fine-tuned in peace for the later stages."""
+    from flows.settings import change_params
+    from tests.small_artifacts import small_task, small_tokenizer, small_tokens
+
+    folder.mkdir()
+    shutil.copy(ROOT / "params.yaml", folder)
+    change_params(folder / "params.yaml", SETTINGS)
+    small_tokenizer(folder / "tokenizer")
+    small_tokens(folder / "tokens", folder / "tokenizer")
+    small_task(folder / "rows")
+    (folder / "mlflow").mkdir()
+    subprocess.run([sys.executable, "-c", _EMPTY_STORE], cwd=folder, env=os.environ | _HERE, check=True)
+    shutil.copytree(folder / "mlflow", folder / "empty")
+    for stage in ("pretrain", "finetune"):
+        if run(stage, folder) != 0:
+            raise SystemExit(f"error: {stage} fails in peace:\n{(folder / 'log').read_text()}")
+    return folder
+
+
+def torment(stage: str, source: Path, folder: Path, kills: int, chance: random.Random) -> Outcome:
+    """Run a stage once in peace, then under kills, and compare."""
+    peaceful, harried = (fresh(stage, source, folder / f"{stage}-{name}") for name in ("peaceful", "harried"))
+    began = time.monotonic()
+    if run(stage, peaceful) != 0:
+        raise SystemExit(f"error: {stage} fails in peace:\n{(peaceful / 'log').read_text()}")
+    whole = time.monotonic() - began
+    landed = dict.fromkeys(MOMENTS, 0)
+    tries = 0
+    while sum(landed.values()) < kills:
+        moment = min(landed, key=lambda name: (landed[name], chance.random()))
+        aim = Aim(MOMENTS[moment], chance.uniform(0.0, 0.9 * whole), chance.uniform(0.0, 0.005))
+        tries += 1
+        remove_outputs(stage, harried)
+        code = run(stage, harried, aim)
+        if code == -signal.SIGKILL:
+            landed[moment] += 1
+        elif code == 0:
+            # It ended before the blow: begin a new training, so that every kill meets one under way.
+            restart(stage, harried)
+    remove_outputs(stage, harried)
+    run(stage, harried)
+    log = (harried / "log").read_text()
+    return Outcome(landed, log.count("going on from step"), tries + 1, list(differences(stage, peaceful, harried)))
+
+
+def fresh(stage: str, source: Path, folder: Path) -> Path:
+    """A copy of the project without the stage's outputs."""
+    shutil.copytree(source, folder)
+    restart(stage, folder)
+    return folder
+
+
+def restart(stage: str, folder: Path) -> None:
+    """Forget the stage: its outputs, and what MLflow has of it."""
+    remove_outputs(stage, folder)
+    shutil.rmtree(folder / "mlflow", ignore_errors=True)
+    shutil.copytree(folder / "empty", folder / "mlflow")
+
+
+def remove_outputs(stage: str, folder: Path) -> None:
+    """As DVC does before it runs a stage."""
+    for name in PATHS[stage][1].split():
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Kill at the first `moment` after `seconds`, `delay` into it."""
+
+    moment: int
+    seconds: float
+    delay: float
+
+
+def run(stage: str, folder: Path, aim: Aim | None = None) -> int:
+    """One try: the exit code, or minus the signal it died of."""
+    shared = mmap.mmap(-1, 1)
+    child = os.fork()
+    if child == 0:
+        _be_the_stage(stage, folder, shared)
+    began = time.monotonic()
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        elapsed = time.monotonic() - began
+        if elapsed > LONGEST:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise SystemExit(f"error: {stage} hangs")
+        if aim and elapsed > aim.seconds and (aim.moment == ELSEWHERE or shared[0] == aim.moment):
+            time.sleep(aim.delay)
+            os.kill(child, signal.SIGKILL)
+            aim = None
+        time.sleep(0.0005)
+
+
+def _be_the_stage(stage: str, folder: Path, shared: mmap.mmap) -> None:
+    """Never returns: this process is `python -m components STAGE …` in the project folder."""
+    from components.__main__ import main as stage_main
+
+    os.chdir(folder)
+    with open("log", "ab", buffering=0) as log:  # noqa: PTH123
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    _mark_moments(shared)
+    words = [stage, *(word for kind in PATHS[stage] for name in kind.split() for word in (f"--{name}", name))]
+    words += [] if stage == "pretrain" else ["--task", "topic"]
+    code = 70
+    try:
+        code = stage_main([*words, "--metrics", f"{stage}.json", "--curves", f"{stage}.csv"])
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _mark_moments(shared: mmap.mmap) -> None:
+    """Have the process show when it writes a checkpoint and when it validates."""
+    from components.training.module import LanguageModule
+    from components.training.store import CheckpointStore
+
+    @contextmanager
+    def marked(moment: int) -> Iterator[None]:
+        before, shared[0] = shared[0], moment
+        try:
+            yield
+        finally:
+            shared[0] = before
+
+    def marking(function: Callable[..., Any], moment: int) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            with marked(moment):
+                return function(*arguments, **options)
+
+        return call
+
+    CheckpointStore.save = marking(CheckpointStore.save, SAVING)  # type: ignore[method-assign]
+    LanguageModule.validation_step = marking(LanguageModule.validation_step, VALIDATING)  # type: ignore[method-assign]
+
+
+def differences(stage: str, peaceful: Path, harried: Path) -> Iterator[str]:
+    """What a killed training left different from one in peace."""
+    for name in PATHS[stage][1].split():
+        if not (harried / name / MANIFEST).is_file():
+            yield f"{name} is missing"
+        elif digest(peaceful / name) != digest(harried / name):
+            yield f"{name} differs"
+    for name in (f"{stage}.json", f"{stage}.csv"):
+        if file_hash(peaceful / name) != file_hash(harried / name):
+            yield f"{name} differs"
+    left = [path for path in (harried / ".cache" / "checkpoints").glob("*/*") if path.is_dir()]
+    if left:
+        yield f"checkpoints left behind: {[path.name for path in left]}"
+    yield from tracked_differences(_tracked(peaceful), _tracked(harried))
+
+
+def tracked_differences(peaceful: list[dict[str, list[int]]], harried: list[dict[str, list[int]]]) -> Iterator[str]:
+    """What differs in the runs and their metric steps."""
+    if len(harried) != 1:
+        yield f"{len(harried)} MLflow runs instead of one"
+        return
+    for key in sorted({*peaceful[0], *harried[0]}):
+        expected, found = peaceful[0].get(key, []), harried[0].get(key, [])
+        if sorted(found) != sorted(expected):
+            twice = sorted({step for step in found if found.count(step) > 1})
+            yield f"metric {key}: missing {sorted(set(expected) - set(found))}, twice {twice}"
+
+
+def _tracked(folder: Path) -> list[dict[str, list[int]]]:
+    """Metric -> its steps, of every run in a project's store."""
+    import sqlite3
+
+    with sqlite3.connect(folder / "mlflow" / "mlflow.db") as store:
+        runs = [row[0] for row in store.execute("select run_uuid from runs")]
+        history = "select key, step from metrics where run_uuid = ?"
+        found: list[dict[str, list[int]]] = []
+        for run_id in runs:
+            steps: dict[str, list[int]] = {}
+            for key, step in store.execute(history, (run_id,)):
+                steps.setdefault(key, []).append(step)
+            found.append(steps)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
