@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,10 @@ class PackedTokens:
         dtype = np.dtype(manifest["dtype"]).newbyteorder("<")
         shards = manifest["splits"][split]["shards"]
         self.vocab_size: int = manifest["vocab_size"]
-        self._maps = [_mapped(folder / shard["file"], shard["tokens"], dtype) for shard in shards]
-        self._ends = np.cumsum([len(shard) for shard in self._maps])
+        self._dtype = dtype
+        self._shards = [_mapped(folder / shard["file"], shard["tokens"], dtype).data for shard in shards]
+        self._ends = np.cumsum([len(shard) for shard in self._shards])
+        self._begins = self._ends - [len(shard) for shard in self._shards]
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -32,18 +35,25 @@ class PackedTokens:
 
         Every start must lie in 0 .. len(self) - length.
         """
-        places = np.asarray(starts, dtype=np.int64)[:, None] + np.arange(length)
-        if places.size and (places.min() < 0 or places.max() >= len(self)):
+        starts = np.asarray(starts, dtype=np.int64)
+        if starts.size and (starts.min() < 0 or starts.max() > len(self) - length):
             raise IndexError(f"starts must lie in 0 .. {len(self) - length}")
-        if len(self._maps) == 1:
-            return self._maps[0][places].astype(np.int64)
-        shards = np.searchsorted(self._ends, places, side="right")
-        tokens = np.empty(places.shape, dtype=np.int64)
-        for number in np.unique(shards):
-            here = shards == number
-            begin = self._ends[number] - len(self._maps[number])
-            tokens[here] = self._maps[number][places[here] - begin]
-        return tokens
+        # Bytes are joined rather than tokens indexed: one copy a window instead of one look-up a token.
+        shards = self._ends.searchsorted(starts, side="right")
+        places = zip(shards.tolist(), (starts - self._begins[shards]).tolist(), strict=True)
+        windows = [self._shards[shard][begin : begin + length] for shard, begin in places]
+        joined = b"".join(windows)
+        if len(joined) < starts.size * length * self._dtype.itemsize:  # a slice ends with its shard
+            joined = b"".join(part for start in starts.tolist() for part in self._parts(start, start + length))
+        return np.frombuffer(joined, dtype=self._dtype).astype(np.int64).reshape(len(starts), length)
+
+    def _parts(self, start: int, stop: int) -> Iterator[memoryview]:
+        """The tokens start .. stop - 1, a part from each shard they lie in."""
+        while start < stop:
+            shard = int(self._ends.searchsorted(start, side="right"))
+            part = self._shards[shard][start - self._begins[shard] :][: stop - start]
+            yield part
+            start += len(part)
 
 
 def _mapped(path: Path, tokens: int, dtype: np.dtype) -> np.ndarray:
