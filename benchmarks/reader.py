@@ -114,11 +114,12 @@ def in_turn(folder: Path, python: Path, batch_size: int, length: int, rounds: in
         for name, ways in READERS.items():
             for way in ways:
                 if name == "ours":
-                    words = (Path(sys.executable), "-m", "benchmarks.reader", "--ours", folder / "ours")
+                    used, words = Path(sys.executable), ["-m", "benchmarks.reader", "--ours", str(folder / "ours")]
                 else:
                     script = SCRIPTS[name]
-                    words = (python, PEERS / script, "measure", folder / f"{script}-{length}", way)
-                measured = call_script(*words, length, batch_size, tokens, **_settings(folder))
+                    words = [str(PEERS / script), "measure", str(folder / f"{script}-{length}"), way]
+                    used = python
+                measured = call_script(used, *words, length, batch_size, tokens, **_settings(folder))
                 found[name][way].append(measured)
                 speed, first = 1e3 / measured["thousand"], measured["first"]
                 shown = f"{batch_size} x {length}, round {number + 1}: {name} ({way})"
