@@ -86,7 +86,7 @@ def batches(folder: Path, batch_size: int, length: int) -> Iterator[torch.Tensor
     order = WindowOrder(len(tokens), length, batch_size, SEED)
     step = 0
     while True:
-        yield torch.from_numpy(tokens.gather(order.starts(step), length))
+        yield torch.from_numpy(tokens.gather(order.samples(step), length))
         step += 1
 
 

@@ -117,8 +117,9 @@ def stage_run(
     tags = {"mlflow.parentRunId": parent} if parent else {}
     resumed = begun is not None and _carry_on(client, begun, tags)
     run_id = begun if begun is not None and resumed else _create(client, name, tags)
-    _log_params(client, run_id, {stage if name == "config" else name: section for name, section in sections.items()})
     if not resumed:
+        named = {stage if name == "config" else name: section for name, section in sections.items()}
+        _log_params(client, run_id, named)
         _log_inputs(client, run_id, paths)
     run = TrackedRun(client, run_id, resumed=resumed)
     with _ended(run, [parent] if shared and parent else []):

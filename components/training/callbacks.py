@@ -175,9 +175,12 @@ class Checkpoints(Callback):
             self.best.best, self.best.validations, self.best.best_validation = progress["best"]
 
     def on_sanity_check_start(self, trainer: Trainer, module: LightningModule) -> None:
+        # Lightning has handlers of its own for SIGTERM, which talk to the other ranks from within the signal.
+        self.interruption.listen()
         self._restore_optimizer(trainer, module)
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.interruption.listen()
         self._restore_optimizer(trainer, module)
         self._saved_at = time.monotonic()
 

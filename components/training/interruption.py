@@ -7,9 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 from components.errors import Interrupted
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
@@ -17,6 +18,12 @@ class Interruption:
 
     def __init__(self) -> None:
         self.asked = False
+
+    def listen(self) -> None:
+        """Be the one whom SIGINT and SIGTERM reach, whoever has put a handler of its own in the way."""
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                signal.signal(number, self.hear)
 
     def hear(self, number: int, _frame: FrameType | None) -> None:
         """A signal's handler: the first is noted, a second one stops at once."""
@@ -29,14 +36,11 @@ class Interruption:
 def deferred() -> Iterator[Interruption]:
     """Note SIGINT and SIGTERM instead of dying of them; outside the main thread nothing changes."""
     interruption = Interruption()
-    if threading.current_thread() is not threading.main_thread():
-        yield interruption
-        return
-    before: dict[signal.Signals, Any] = {}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    interruption.listen()
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, interruption.hear)
         yield interruption
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from components.artifacts import MANIFEST, digest, file_hash, write_json
 from components.errors import ArtifactError
-from components.params import Section
+from components.params import Section, TrainerConfig
 from components.training import ranks
 
 KEPT_CHECKPOINTS = 2
@@ -141,10 +141,12 @@ def open_store(stage: str, arguments: Mapping[str, Any]) -> CheckpointStore:
 def training_key(arguments: Mapping[str, Any]) -> str:
     """What a training is known by: parameters, digests of its inputs, code, versions of the libraries.
 
-    An input is a path that is there: what the stage is to write is not, for DVC has removed it.
+    An input is a path that is there: what the stage is to write is not, for DVC has removed it. How many devices work
+    on it (TrainerConfig) is left out: a training may go on with more of them, or fewer.
     """
+    told = {name: value for name, value in arguments.items() if not isinstance(value, TrainerConfig)}
     content = {
-        "arguments": {name: _told(value) for name, value in arguments.items()},
+        "arguments": {name: _told(value) for name, value in told.items()},
         "code": {path.relative_to(_COMPONENTS).as_posix(): file_hash(path) for path in _code()},
         "libraries": {name: metadata.version(name) for name in _LIBRARIES},
     }

@@ -65,7 +65,7 @@ def test_other_architectures_classify_too(
     params: Params, task_rows: Path, tokenizer_folder: Path, tmp_path: Path, run: RecordedRun, architecture: str
 ) -> None:
     pretrained = pretrained_folder(tmp_path / "pretrained", tokenizer_folder, architecture)
-    metrics = Tuner(params, task_rows, pretrained, tmp_path)("first", run, epochs=6)
+    metrics = Tuner(params, task_rows, pretrained, tmp_path)("first", run, epochs=10)
     assert metrics["teacher"]["macro_f1"] > 0.5
 
 
