@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -20,7 +21,7 @@ def test_every_schedule_climbs_in_even_strides_to_the_peak(schedule: str) -> Non
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_after_the_peak_no_schedule_climbs_again_or_leaves_its_bounds(schedule: str) -> None:
     found = factors(schedule)
-    assert all(after <= before for before, after in zip(found[9:], found[10:], strict=False))
+    assert all(after <= before for before, after in pairwise(found[9:]))
     assert all(0 <= factor <= 1 for factor in found)
     assert all(factor > 0 for factor in found[:100])
 
@@ -58,9 +59,7 @@ def test_linear_and_cosine_are_at_one_half_half_way() -> None:
 
 def test_linear_falls_in_even_strides() -> None:
     found = factors("linear")
-    assert [before - after for before, after in zip(found[10:], found[11:], strict=False)] == pytest.approx(
-        [1 / 90] * 90
-    )
+    assert [before - after for before, after in pairwise(found[10:])] == pytest.approx([1 / 90] * 90)
 
 
 def test_the_stable_part_is_flat_and_the_last_fifth_falls_as_one_minus_the_root() -> None:
