@@ -326,7 +326,7 @@ def test_where_an_output_is_to_go_does_not_change_the_key(arguments: dict[str, A
 def test_other_code_or_libraries_change_the_key(arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [training_key(arguments)]
     with monkeypatch.context() as patch:
-        patch.setattr("components.training.store._code", lambda: [])
+        patch.setattr("components.training.store._code", list)
         keys.append(training_key(arguments))
     monkeypatch.setattr("components.training.store.metadata.version", lambda name: "0")
     keys.append(training_key(arguments))
