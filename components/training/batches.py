@@ -125,7 +125,7 @@ def window_batches(
 
 
 def check_division(batch_size: int, parts: int) -> None:
-    """Raise ParameterError where a batch has too few rows for ranks x micro-batches: a bucketed one may be half full."""
+    """Raise ParameterError where a batch is too small for ranks x micro-batches; a bucketed one may be half full."""
     if 1 < parts > batch_size // 2:
         raise ParameterError(
             f"a batch of {batch_size} rows is too small for {parts} parts (trainer.devices x trainer.accumulate)",
