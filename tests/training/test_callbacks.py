@@ -248,9 +248,10 @@ def test_a_pretraining_may_be_interrupted_within_a_validation(
         validate(module, *arguments)
 
     store = CheckpointStore(pretraining.folder / "store")
-    with monkeypatch.context() as patch, pytest.raises(Interrupted, match="checkpoint at step"):
+    with monkeypatch.context() as patch:
         patch.setattr(LanguageModule, "validation_step", stop)
-        pretraining("parts", RecordedRun(), store)
+        with pytest.raises(Interrupted, match="checkpoint at step"):
+            pretraining("parts", RecordedRun(), store)
     run = RecordedRun()
     assert pretraining("parts", run, store) == metrics
     assert told(run) == told(whole)
