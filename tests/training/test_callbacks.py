@@ -203,9 +203,16 @@ def pretraining(
     return Pretraining(params, tmp_path, monkeypatch, tokens=tokens_folder, tokenizer=tokenizer_folder)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-@pytest.mark.parametrize("average_decay", [0.0, 0.9])
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize(
+    ("optimizer", "average_decay", "accumulate"),
+    [
+        ("muon", 0.9, 2),
+        pytest.param("adamw", 0.0, 1, marks=pytest.mark.slow),
+        pytest.param("adamw", 0.9, 1, marks=pytest.mark.slow),
+        pytest.param("adamw", 0.0, 2, marks=pytest.mark.slow),
+        pytest.param("muon", 0.0, 1, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_pretraining_ends_as_one_that_was_not(
     pretraining: Pretraining, optimizer: str, average_decay: float, accumulate: int
 ) -> None:
@@ -214,10 +221,18 @@ def test_an_interrupted_pretraining_ends_as_one_that_was_not(
     pretraining.check(at(3), at(8))
 
 
-@pytest.mark.parametrize("average_decay", [0.0, 0.9])
+@pytest.mark.parametrize("average_decay", [pytest.param(0.0, marks=pytest.mark.slow), 0.9])
 @pytest.mark.parametrize(
     "stop",
-    [at(1), at(5), at(10), at(12), at(12, "validation_loss"), at(5, "validation_loss"), at(10, "validation_loss")],
+    [
+        at(5),
+        at(12, "validation_loss"),
+        pytest.param(at(1), marks=pytest.mark.slow),
+        pytest.param(at(10), marks=pytest.mark.slow),
+        pytest.param(at(12), marks=pytest.mark.slow),
+        pytest.param(at(5, "validation_loss"), marks=pytest.mark.slow),
+        pytest.param(at(10, "validation_loss"), marks=pytest.mark.slow),
+    ],
 )
 def test_a_pretraining_may_be_interrupted_around_a_validation(
     pretraining: Pretraining, stop: Callable[[int, Mapping[str, float]], bool], average_decay: float
@@ -226,13 +241,14 @@ def test_a_pretraining_may_be_interrupted_around_a_validation(
     pretraining.check(stop)
 
 
+@pytest.mark.slow
 def test_a_pretraining_may_be_interrupted_again_and_again(pretraining: Pretraining) -> None:
     pretraining.changes = {"average_decay": 0.9, "optimizer": "muon"}
     pretraining.check(at(1), at(5), at(5, "validation_loss"), at(6), at(10), at(11), at(12))
 
 
-@pytest.mark.parametrize("average_decay", [0.0, 0.9])
-@pytest.mark.parametrize("batch", [2, 3])
+@pytest.mark.parametrize("average_decay", [pytest.param(0.0, marks=pytest.mark.slow), 0.9])
+@pytest.mark.parametrize("batch", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_pretraining_may_be_interrupted_within_a_validation(
     pretraining: Pretraining, monkeypatch: pytest.MonkeyPatch, average_decay: float, batch: int
 ) -> None:
@@ -258,7 +274,7 @@ def test_a_pretraining_may_be_interrupted_within_a_validation(
     assert digest(pretraining.folder / "parts") == digest(pretraining.folder / "whole")
 
 
-@pytest.mark.parametrize("average_decay", [0.0, 0.9])
+@pytest.mark.parametrize("average_decay", [pytest.param(0.0, marks=pytest.mark.slow), 0.9])
 def test_a_training_that_had_ended_gives_its_result_again(pretraining: Pretraining, average_decay: float) -> None:
     pretraining.changes = {"average_decay": average_decay}
     metrics, whole = pretraining.uninterrupted()
@@ -268,6 +284,7 @@ def test_a_training_that_had_ended_gives_its_result_again(pretraining: Pretraini
     assert digest(pretraining.folder / "again") == digest(pretraining.folder / "whole")
 
 
+@pytest.mark.slow
 def test_checkpoints_at_every_step_change_nothing(pretraining: Pretraining, monkeypatch: pytest.MonkeyPatch) -> None:
     metrics, whole = pretraining.uninterrupted()
     monkeypatch.setenv("LIANZI_CHECKPOINT_SECONDS", "0")
@@ -281,7 +298,7 @@ class Killed(BaseException):
     """What ends a process without asking."""
 
 
-@pytest.mark.parametrize("step", [4, 5, 9])
+@pytest.mark.parametrize("step", [5, pytest.param(4, marks=pytest.mark.slow), pytest.param(9, marks=pytest.mark.slow)])
 def test_a_killed_training_goes_on_from_its_last_checkpoint(
     pretraining: Pretraining, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -304,6 +321,7 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(
     assert digest(pretraining.folder / "parts") == digest(pretraining.folder / "whole")
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_costs_steps_but_no_bit(pretraining: Pretraining, monkeypatch: pytest.MonkeyPatch) -> None:
     metrics, whole = pretraining.uninterrupted()
     monkeypatch.setenv("LIANZI_CHECKPOINT_SECONDS", "0")
@@ -355,6 +373,7 @@ def tuning(
     return Tuning(params, tmp_path, monkeypatch, rows=task_rows, pretrained=folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "average_decay", "accumulate"), [("adamw", 0.0, 1), ("muon", 0.9, 2), ("adamw", 0.9, 1)]
 )
@@ -375,6 +394,7 @@ def test_an_interrupted_finetuning_ends_as_one_that_was_not(
         assert digest(tuning.folder / "parts" / artifact) == digest(tuning.folder / "whole" / artifact)
 
 
+@pytest.mark.slow
 def test_patience_is_remembered(tuning: Tuning) -> None:
     tuning.changes = {"epochs": 12, "patience": 1, "learning_rate": 2e-2}
     metrics, whole = tuning.uninterrupted()
@@ -389,6 +409,7 @@ def test_patience_is_remembered(tuning: Tuning) -> None:
     assert told(run) == told(whole)
 
 
+@pytest.mark.slow
 def test_an_interruption_in_the_last_validation_of_the_first_of_two_trainings_is_heard(tuning: Tuning) -> None:
     metrics, whole = tuning.uninterrupted()
     store = CheckpointStore(tuning.folder / "store")
@@ -429,6 +450,7 @@ def distillation(
     return Distillation(params, tmp_path, monkeypatch, rows=task_rows, teacher=teacher)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("optimizer", "average_decay", "accumulate"), [("adamw", 0.0, 1), ("muon", 0.9, 2)])
 def test_an_interrupted_distillation_ends_as_one_that_was_not(
     distillation: Distillation, optimizer: str, average_decay: float, accumulate: int
