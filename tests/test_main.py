@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -15,7 +16,10 @@ from typing import Any
 
 import pytest
 
+from components import tracking
 from components.__main__ import write_curves
+from components.artifacts import digest
+from flows.settings import change_params
 
 CURATE = ["curate", "--data", "data", "--corpus", "out/corpus", "--labelled", "out/tasks", "--metrics", "m.json"]
 
@@ -121,6 +125,59 @@ def test_sigterm_ends_the_stage_its_run_and_its_partial_output(project: Path) ->
     assert process.returncode == 130, told
     assert "interrupted" in told
     assert not [path for path in (project / "out").rglob("*") if path.is_file()]
+
+
+def pretrain(name: str, tokens: Path, tokenizer: Path) -> list[str]:
+    paths = ["--tokens", str(tokens), "--tokenizer", str(tokenizer), "--pretrained", f"out/{name}"]
+    return ["pretrain", *paths, "--metrics", f"{name}.json", "--curves", f"{name}.csv"]
+
+
+@pytest.mark.slow
+def test_a_training_stopped_by_sigterm_is_carried_on_by_the_next_call(
+    project: Path, tokens_folder: Path, tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("LIANZI_CACHE", raising=False)
+    small = ("steps=200", "batch_size=4", "sequence_length=16", "validate_every=80", "validation_sequences=8")
+    change_params(project / "params.yaml", ("model.depth=1", *(f"pretrain.{setting}" for setting in small)))
+    code, told = stage(pretrain("whole", tokens_folder, tokenizer_folder), project)
+    assert code == 0, told
+    checkpoints = project / ".cache" / "checkpoints" / "pretrain"
+    assert list(checkpoints.iterdir()) == []
+
+    monkeypatch.setenv("LIANZI_CHECKPOINT_SECONDS", "0")
+    process = start(pretrain("parts", tokens_folder, tokenizer_folder), project)
+    deadline = time.monotonic() + 60
+    while not list(checkpoints.glob("*/step-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.terminate()
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert re.search(r"interrupted; checkpoint at step \d+; run again to go on from there", told)
+    assert "Traceback" not in told
+    assert not (project / "out" / "parts").exists()
+    assert not (project / "parts.json").exists()
+
+    monkeypatch.delenv("LIANZI_CHECKPOINT_SECONDS")
+    code, told = stage(pretrain("parts", tokens_folder, tokenizer_folder), project)
+    assert code == 0, told
+    assert digest(project / "out" / "parts") == digest(project / "out" / "whole")
+    for kind in ("json", "csv"):
+        assert (project / f"parts.{kind}").read_bytes() == (project / f"whole.{kind}").read_bytes()
+    assert list(checkpoints.iterdir()) == []
+
+    monkeypatch.chdir(project)
+    client = tracking.connect()
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
+    histories = [
+        [(metric.step, metric.value) for metric in client.get_metric_history(run.info.run_id, "gradient_norm")]
+        for run in runs
+    ]
+    assert len(histories[0]) == 100
+    assert sorted(histories[0]) == sorted(histories[1])
 
 
 def test_curves_hold_what_repeats_and_leave_out_what_does_not(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from components import tracking
-from components.errors import ServiceError
+from components.errors import Interrupted, ServiceError
 from components.params import Params
 
 
@@ -68,6 +69,65 @@ def test_the_run_of_a_killed_process_does_not_stay_running(here: Path) -> None:
     assert runs()["curate"].info.status == "RUNNING"
     tracking.sweep(tracking.connect())
     assert runs()["curate"].info.status == "KILLED"
+
+
+def history(run_id: str, name: str) -> list[tuple[int, float]]:
+    return sorted((metric.step, metric.value) for metric in tracking.connect().get_metric_history(run_id, name))
+
+
+def test_a_run_carried_on_has_no_step_twice_and_none_missing(here: Path, params: Params) -> None:
+    """The first try told the store more than its checkpoint knows; the second comes by all of that again."""
+    sections = {"config": params.pretrain}
+    steps = [(step, {"loss": 1 / step, "gradient_norm": 0.5}) for step in range(1, 41)]
+    with contextlib.suppress(Interrupted), tracking.stage_run("pretrain", None, sections, {}) as run:
+        for step, metrics in steps[:25]:
+            run.log_metrics(metrics, step)
+        raise Interrupted
+    assert runs()["pretrain"].info.status == "KILLED"
+    for stop in (30, 40):
+        with tracking.stage_run("pretrain", None, sections, {}, begun=run.id) as again:
+            assert again.id == run.id
+            for step, metrics in steps[:stop]:
+                again.log_metrics(metrics, step)
+                again.log_metrics({"system/tokens_per_second": 9.0}, step)
+            if stop == 40:
+                again.log_metrics({"validation_loss": 0.5}, 40)
+                again.log_result({"loss": 0.025})
+    assert [step for step, _ in again.steps] == [*(step for step in range(1, 41) for _ in range(2)), 40]
+    assert history(run.id, "loss") == sorted([(0, 0.025), *((step, 1 / step) for step in range(1, 41))])
+    assert history(run.id, "gradient_norm") == [(step, 0.5) for step in range(1, 41)]
+    assert [step for step, _ in history(run.id, "system/tokens_per_second")] == list(range(1, 41))
+    assert history(run.id, "validation_loss") == [(40, 0.5)]
+    assert list(runs()) == ["pretrain"]
+    assert runs()["pretrain"].info.status == "FINISHED"
+
+
+def test_a_run_carried_on_belongs_to_the_pipeline_run_that_carries_it_on(here: Path) -> None:
+    with pytest.raises(Interrupted), tracking.stage_run("pretrain", None, {}, {}) as run:
+        raise Interrupted
+    with tracking.pipeline_run("second", {}), tracking.stage_run("pretrain", None, {}, {}, begun=run.id):
+        assert runs()["pretrain"].info.status == "RUNNING"
+    found = runs()
+    assert found["pretrain"].data.tags["mlflow.parentRunId"] == found["second"].info.run_id
+    assert {run.info.status for run in found.values()} == {"FINISHED"}
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_run_that_is_no_more_is_begun_anew(here: Path, params: Params, deleted: bool) -> None:
+    begun = "0" * 32
+    if deleted:
+        with tracking.stage_run("curate", None, {}, {}) as run:
+            pass
+        begun = run.id
+        tracking.connect().delete_run(begun)
+    with tracking.stage_run("pretrain", None, {"config": params.pretrain}, {}, begun=begun) as run:
+        run.log_metrics({"loss": 1.0}, 1)
+    assert run.id != begun
+    found = runs()["pretrain"]
+    assert found.info.run_id == run.id
+    assert found.info.status == "FINISHED"
+    assert found.data.params["pretrain.steps"] == str(params.pretrain.steps)
+    assert history(run.id, "loss") == [(1, 1.0)]
 
 
 def test_inputs_carry_dvcs_hashes(here: Path) -> None:

@@ -125,8 +125,8 @@ def window_batches(
 
 
 def check_division(batch_size: int, parts: int) -> None:
-    """Raise ParameterError where a batch has fewer rows than ranks x micro-batches."""
-    if batch_size < 2 * parts:
+    """Raise ParameterError where a batch is too small for ranks x micro-batches; a bucketed one may be half full."""
+    if 1 < parts > batch_size // 2:
         raise ParameterError(
             f"a batch of {batch_size} rows is too small for {parts} parts (trainer.devices x trainer.accumulate)",
             f"raise batch_size to {2 * parts} or more, or lower trainer.devices or trainer.accumulate",

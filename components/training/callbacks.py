@@ -94,7 +94,7 @@ class Curves(Callback):
         norms = torch.tensor(_floats(module.norms, module.device, add=False))
         module.losses, module.norms = [], []
         first = module.step - len(losses) + 1
-        _check_finite(losses, first)
+        _check_finite(torch.stack([losses, norms]), first)
         for step, loss, usual in self.spikes.spikes(losses.tolist(), first):
             self.run.say(spike_line(self.label, step, loss, usual, self.samples(step - 1).tolist()))
         now, mean = time.monotonic(), losses.mean().item()
@@ -105,11 +105,12 @@ class Curves(Callback):
         return mean
 
 
-def _check_finite(losses: Tensor, first_step: int) -> None:
-    broken = (~losses.isfinite()).nonzero()
+def _check_finite(values: Tensor, first_step: int) -> None:
+    """Raise LianziError where a step's loss or gradient norm [2, steps] is not finite."""
+    broken = (~values.isfinite()).any(dim=0).nonzero()
     if len(broken):
         raise LianziError(
-            f"the loss is not a number any more at step {first_step + int(broken[0])}",
+            f"the loss, or its gradient, is not a number any more at step {first_step + int(broken[0])}",
             "lower learning_rate (a third is a good next try) or lengthen warmup_fraction",
         )
 
@@ -226,6 +227,8 @@ class Checkpoints(Callback):
         state = optimizer_state_of(module.model, trainer.optimizers[0])
         losses = _floats(module.losses, module.device, add=True)
         norms = _floats(module.norms, module.device, add=False)
+        # Nothing that is broken is worth going on from.
+        _check_finite(torch.tensor([losses, norms]), module.step - len(losses) + 1)
         if ranks.leads():
             if state:
                 tensors["optimizer"] = state

@@ -49,7 +49,7 @@ def load_optimizer_state(model: nn.Module, optimizer: Optimizer, state: Mapping[
                 optimizer,
                 parameter,
                 {
-                    key: value.clone() if value.ndim == 0 else _like(value, parameter)
+                    key: value.to(parameter.device, copy=True) if value.ndim == 0 else _like(value, parameter)
                     for key, value in kept[name].items()
                 },
             )

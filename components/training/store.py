@@ -64,6 +64,7 @@ class CheckpointStore:
 
     def save(self, step: int, tensors: Tensors, progress: Mapping[str, Any]) -> Path:
         """Write a checkpoint, then forget all but the last KEPT_CHECKPOINTS. Until it is whole the older ones stay."""
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         partial = self.folder / f".step-{step:08d}.partial"
@@ -83,8 +84,15 @@ class CheckpointStore:
                 return target
             partial.rename(target)
             _sync(self.folder)
+        except SafetensorError as error:
+            # A full disk comes as an error of the library's own, its number in the text.
+            number = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(number[1]), str(error), str(self.folder)) if number else error from None
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+        for same in self.folder.glob(f"step-{step:08d}-*"):
+            if same != target:
+                shutil.rmtree(same, ignore_errors=True)
         for old in self._found()[KEPT_CHECKPOINTS:]:
             shutil.rmtree(old, ignore_errors=True)
         return target

@@ -15,7 +15,7 @@ import transformers
 from pytorch_lightning import Trainer
 from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 
-from components.errors import ParameterError
+from components.errors import Interrupted, ParameterError
 from components.params import Precision, TrainerConfig
 from components.run import Run, progress
 from components.training.batches import Batches, StepData
@@ -23,7 +23,7 @@ from components.training.callbacks import BestWeights, Checkpoints, Curves
 from components.training.interruption import deferred
 from components.training.module import LanguageModule
 from components.training.snapshot import load_weights, weights_of
-from components.training.store import CheckpointStore
+from components.training.store import Checkpoint, CheckpointStore
 
 QUIET = ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "lightning_fabric")
 
@@ -79,7 +79,10 @@ def fit(
             callbacks = [curves, *([] if best is None else [best]), checkpoints]
             trainer = _trainer(module, callbacks, precision, unvalidated, schedule.validate_every)
             trainer.fit(module, datamodule=data)
-    _leave_whole(module, model, best)
+            if interruption.asked and module.trainer_config.devices == 1:
+                # Heard too late to stop this training: nothing more is to begin after it.
+                raise Interrupted(f"checkpoint at step {module.step}; run again to go on from there")
+    _leave_whole(module, model, best, found)
     return curves
 
 
@@ -94,7 +97,7 @@ def _trainer(
     """Lightning's Trainer. An epoch of its is the way from one validation to the next."""
     config = module.trainer_config
     validations = -(-module.steps // validate_every)
-    return Trainer(
+    trainer = Trainer(
         max_epochs=validations - module.step // validate_every if module.step < module.steps else 0,
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
         devices=config.devices,
@@ -111,9 +114,12 @@ def _trainer(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+    # SIGTERM is for `deferred`: Lightning's own handler would leave before there is a checkpoint.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    return trainer
 
 
-def _leave_whole(module: LanguageModule, model: Any, best: BestWeights | None) -> None:
+def _leave_whole(module: LanguageModule, model: Any, best: BestWeights | None, found: Checkpoint | None) -> None:
     """Leave the model that came in whole, on the CPU, with the weights that are to be kept."""
     if best is not None and best.weights:
         weights = best.weights
@@ -121,6 +127,9 @@ def _leave_whole(module: LanguageModule, model: Any, best: BestWeights | None) -
         if module.average is not None:
             module.average.swap()
         weights = weights_of(module.model)
+        if module.average is None and found is not None:
+            # It had ended before: its average was not set up again.
+            weights |= found.tensors.get("average", {})
     model.cpu().eval()
     load_weights(model, weights)
     module.learner.model = model

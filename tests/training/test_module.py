@@ -1,41 +1,97 @@
-import math
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
 from transformers import BertConfig, BertForMaskedLM
 
-from components.modeling.objectives import MaskedLanguageModeling
+from components.modeling.objectives import WHOLE, Batch, MaskedLanguageModeling
 from components.params import Params
-from components.training.module import LanguageModule, decay_groups, learning_rate_factor
+from components.training.module import LanguageModule
+from components.training.optimizers import OPTIMIZERS
+
+OBJECTIVE = MaskedLanguageModeling(50, 3, (0, 1, 2, 3), 0.5)
 
 
-def test_norms_and_biases_do_not_decay() -> None:
-    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 3), nn.LayerNorm(3))
-    matrices, rest = decay_groups(model, 0.1)
-    assert [tuple(parameter.shape) for parameter in matrices["params"]] == [(5, 4), (3, 4)]
-    assert len(rest["params"]) == 3
-    assert (matrices["weight_decay"], rest["weight_decay"]) == (0.1, 0.0)
+def small_model(dropout: float) -> BertForMaskedLM:
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=50,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=32,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+    )
+    return BertForMaskedLM(config).train()
 
 
-def test_the_learning_rate_climbs_then_falls_to_zero() -> None:
-    factors = [learning_rate_factor(step, 100, 0.1) for step in range(101)]
-    assert factors[0] == pytest.approx(0.1)
-    assert factors[9] == factors[10] == 1
-    assert factors[55] == pytest.approx(0.5 * (1 + math.cos(math.pi / 2)))
-    assert factors[100] == pytest.approx(0)
-    assert learning_rate_factor(0, 10, 0.0) == 1
+def batch() -> Batch:
+    return OBJECTIVE.prepare(torch.full((4, 8), 9), torch.Generator().manual_seed(0), WHOLE)
+
+
+def small_module(params: Params, dropout: float = 0.0, seed: int = 1, accumulate: int = 1, **changes: Any) -> Any:
+    optimizer = params.pretrain.model_copy(update=changes)
+    trainer = params.trainer.model_copy(update={"accumulate": accumulate})
+    return LanguageModule(small_model(dropout), OBJECTIVE, optimizer, trainer, 10, seed)
 
 
 def test_dropout_depends_on_seed_and_step_alone(params: Params) -> None:
-    torch.manual_seed(0)
-    config = BertConfig(vocab_size=50, hidden_size=32, num_hidden_layers=1, num_attention_heads=1, intermediate_size=32)
-    model, objective = BertForMaskedLM(config).train(), MaskedLanguageModeling(50, 3, (0, 1, 2, 3), 0.5)
-    batch = objective.prepare(torch.full((2, 8), 9), torch.Generator().manual_seed(0))
-
     def loss(seed: int, step: int) -> float:
         torch.rand(seed + step + 1)
-        return LanguageModule(model, objective, params.pretrain, 10, seed).training_step(batch, step).item()
+        module = small_module(params, dropout=0.1, seed=seed)
+        module.step = step
+        return module.training_step(batch(), 0).item()
 
     assert loss(1, 4) == loss(1, 4)
     assert len({loss(1, 4), loss(1, 5), loss(2, 4)}) == 3
+
+
+def test_the_micro_batches_of_a_step_have_dropout_of_their_own(params: Params) -> None:
+    module = small_module(params, dropout=0.1, accumulate=2)
+    losses = [module.training_step(batch(), index).item() for index in range(4)]
+    assert losses[0] != losses[1]
+    assert losses[:2] == losses[2:]
+
+
+def test_a_micro_batchs_loss_makes_up_for_being_divided(params: Params) -> None:
+    whole = small_module(params).training_step(batch(), 0).item()
+    assert small_module(params, accumulate=4).training_step(batch(), 0).item() == pytest.approx(4 * whole)
+
+
+def test_before_a_step_every_group_gets_the_schedules_rate_and_gradients_are_clipped(params: Params) -> None:
+    changes = {"schedule": "linear", "warmup_fraction": 0.2, "learning_rate": 0.5, "gradient_clip": 1e-3}
+    module = small_module(params, **changes)
+    optimizer = OPTIMIZERS["muon"](module.model, module.optimizer_config)
+    module.training_step(batch(), 0).backward()
+    module.on_before_optimizer_step(optimizer)
+    assert {group["lr"] for group in optimizer.param_groups} == {0.25}
+    squares = [parameter.grad.square().sum() for parameter in module.model.parameters() if parameter.grad is not None]
+    assert torch.stack(squares).sum().sqrt().item() == pytest.approx(1e-3, rel=1e-2)
+    assert module.norms[0].item() > 1e-3
+    module.step = 6
+    module.on_before_optimizer_step(optimizer)
+    assert {group["lr"] for group in optimizer.param_groups} == {0.25}
+    optimizer.param_groups[0]["rate_factor"] = 2.0
+    module.on_before_optimizer_step(optimizer)
+    assert [group["lr"] for group in optimizer.param_groups][:2] == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.9])
+def test_the_average_is_there_where_it_is_asked_for(params: Params, decay: float) -> None:
+    module = small_module(params, average_decay=decay)
+    module.configure_optimizers()
+    assert (module.average is not None) == (decay > 0)
+
+
+def test_recomputed_activations_give_the_same_gradients(params: Params) -> None:
+    def slopes(recompute: bool) -> list[torch.Tensor]:
+        module = small_module(params, dropout=0.1)
+        config = module.trainer_config.model_copy(update={"checkpoint_activations": recompute})
+        module.trainer_config = config
+        module.configure_model()
+        module.training_step(batch(), 0).backward()
+        return [parameter.grad for parameter in module.model.parameters() if parameter.grad is not None]
+
+    for found, expected in zip(slopes(True), slopes(False), strict=True):
+        torch.testing.assert_close(found, expected)

@@ -1,7 +1,12 @@
-import torch
+import logging
 
+import pytest
+import torch
+from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy
+
+from components.errors import ParameterError
 from components.params import Params
-from components.training.trainer import lightning_precision, prepare_libraries
+from components.training.trainer import QUIET, _quiet, lightning_precision, lightning_strategy, prepare_libraries
 
 
 def test_auto_is_bf16_only_where_the_processor_multiplies_in_it() -> None:
@@ -12,7 +17,31 @@ def test_auto_is_bf16_only_where_the_processor_multiplies_in_it() -> None:
     assert lightning_precision("bf16") == "bf16-mixed"
 
 
-def test_threads_and_determinism_are_set(params: Params) -> None:
+def test_threads_and_determinism_are_set() -> None:
     prepare_libraries(1)
     assert torch.get_num_threads() == 1
     assert torch.are_deterministic_algorithms_enabled()
+
+
+def test_several_devices_have_a_strategy(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    trainer = params.trainer
+    assert lightning_strategy(trainer) == "auto"
+    assert isinstance(lightning_strategy(trainer.model_copy(update={"devices": 2})), DDPStrategy)
+    divided = trainer.model_copy(update={"devices": 2, "strategy": "fsdp"})
+    assert isinstance(lightning_strategy(divided), ModelParallelStrategy)
+
+
+def test_more_devices_than_there_are_are_refused(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ParameterError, match=r"devices 2: this machine has 1"):
+        lightning_strategy(params.trainer.model_copy(update={"devices": 2}))
+
+
+def test_lightning_is_quiet_while_it_trains_and_as_before_afterwards() -> None:
+    loggers = [logging.getLogger(name) for name in QUIET]
+    before = [logger.level for logger in loggers]
+    with _quiet():
+        assert {logger.level for logger in loggers} == {logging.ERROR}
+    assert [logger.level for logger in loggers] == before

@@ -1,0 +1,99 @@
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from components.training import ranks
+
+CPU = torch.device("cpu")
+
+MEETING = """
+import torch
+from torch import distributed
+from components.training import ranks
+
+distributed.init_process_group("gloo")
+me, cpu = ranks.rank(), torch.device("cpu")
+assert ranks.world_size() == 2
+assert ranks.leads() == (me == 0)
+assert not ranks.agreed(False, cpu)
+assert ranks.agreed(True, cpu)
+assert ranks.agreed(me == 0, cpu) and ranks.agreed(me == 1, cpu)
+
+mine = torch.tensor([1.0, 10.0]) * (me + 1)
+assert ranks.summed(mine).tolist() == [3.0, 30.0]
+assert mine.tolist() == [me + 1.0, 10.0 * (me + 1)]
+
+for lengths in ((3, 5), (5, 3), (0, 2), (2, 0), (0, 0), (4, 4)):
+    for shape, dtype in (((), torch.float32), ((2,), torch.int64)):
+        wanted = [torch.full((length, *shape), rank + 7, dtype=dtype) for rank, length in enumerate(lengths)]
+        found = ranks.gathered(wanted[me])
+        assert len(found) == 2
+        for tensor, expected in zip(found, wanted):
+            assert tensor.dtype == dtype and torch.equal(tensor, expected), (lengths, found)
+distributed.destroy_process_group()
+print("met", me)
+"""
+
+
+@pytest.fixture
+def no_ranks(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_alone_a_process_leads_and_hears_only_itself(no_ranks: pytest.MonkeyPatch) -> None:
+    assert ranks.rank() == 0
+    assert ranks.world_size() == 1
+    assert ranks.leads()
+    assert ranks.agreed(True, CPU)
+    assert not ranks.agreed(False, CPU)
+    values = torch.ones(3)
+    assert torch.equal(ranks.summed(values), values)
+    assert torch.equal(ranks.gathered(values)[0], values)
+
+
+@pytest.mark.parametrize(
+    ("variables", "rank"),
+    [
+        ({"LOCAL_RANK": "3"}, 3),
+        ({"SLURM_PROCID": "5", "LOCAL_RANK": "1"}, 5),
+        ({"RANK": "6", "SLURM_PROCID": "5", "LOCAL_RANK": "2"}, 6),
+        ({"RANK": "0", "LOCAL_RANK": "2"}, 0),
+    ],
+)
+def test_the_launchers_variables_name_the_rank_before_the_ranks_have_met(
+    no_ranks: pytest.MonkeyPatch, variables: dict[str, str], rank: int
+) -> None:
+    for name, value in variables.items():
+        no_ranks.setenv(name, value)
+    assert ranks.rank() == rank
+    assert ranks.leads() == (rank == 0)
+    assert ranks.world_size() == 1
+
+
+def test_two_processes_agree_sum_and_gather(root: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", MEETING],
+            cwd=root,
+            env=os.environ | shared | {"RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    told = [process.communicate(timeout=120)[0] for process in processes]
+    for rank, process in enumerate(processes):
+        assert process.returncode == 0, told[rank]
+        assert f"met {rank}" in told[rank]
