@@ -16,7 +16,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,38 +30,16 @@ from benchmarks.report import machine
 from components.artifacts import MANIFEST, digest, file_hash, write_json
 from components.stages import STAGES
 from flows import environment
+from tests import small_trainings
+from tests.small_trainings import PATHS, remove_outputs, small_training_project, words
 
-ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "kills.json"
 ELSEWHERE, SAVING, VALIDATING = range(3)
 MOMENTS = {"anywhere": ELSEWHERE, "save": SAVING, "validation": VALIDATING}
 LONGEST = 120.0
 """Seconds after which a try counts as hung."""
 
-SETTINGS = (
-    "tasks.topic.max_length=16",
-    "model.depth=1",
-    "model.max_length=32",
-    "pretrain.steps=60",
-    "pretrain.batch_size=4",
-    "pretrain.sequence_length=16",
-    "pretrain.validate_every=7",
-    "pretrain.validation_sequences=16",
-    "finetune.epochs=3",
-    "finetune.batch_size=8",
-    "distill.epochs=3",
-    "distill.batch_size=8",
-    "distill.depth_fraction=1.0",
-    "pretrain.average_decay=0.9",
-    "finetune.optimizer=muon",
-)
-_HERE = {"PYTHONPATH": str(ROOT)}
-_EMPTY_STORE = "from components import tracking; tracking.connect()"
-PATHS = {
-    "pretrain": ("tokens tokenizer", "pretrained"),
-    "finetune": ("rows pretrained", "teacher scratch"),
-    "distill": ("rows teacher", "student"),
-}
+SETTINGS = ("pretrain.steps=60", "pretrain.average_decay=0.9", "finetune.optimizer=muon")
 
 
 @dataclass
@@ -102,25 +79,15 @@ def main() -> int:
 def prepare() -> None:
     """Load what every try needs, and nothing that starts threads: the tries are forked from here."""
     environment.prepare()
-    os.environ |= {"LIANZI_CHECKPOINT_SECONDS": "0", "OMP_NUM_THREADS": "1"}
     os.environ.pop("MLFLOW_TRACKING_URI", None)
+    os.environ |= small_trainings.environment()
     for name in ("mlflow.store.tracking.sqlalchemy_store", "sklearn.metrics", "components.__main__", *STAGES.values()):
         import_module(name.partition(":")[0])
 
 
 def make_project(folder: Path) -> Path:
-    """Small artifacts, an empty MLflow store, params; pretrained and fine-tuned in peace for the later stages."""
-    from flows.settings import change_params
-    from tests.small_artifacts import small_task, small_tokenizer, small_tokens
-
-    folder.mkdir()
-    shutil.copy(ROOT / "params.yaml", folder)
-    change_params(folder / "params.yaml", SETTINGS)
-    small_tokenizer(folder / "tokenizer")
-    small_tokens(folder / "tokens", folder / "tokenizer")
-    small_task(folder / "rows")
-    (folder / "mlflow").mkdir()
-    subprocess.run([sys.executable, "-c", _EMPTY_STORE], cwd=folder, env=os.environ | _HERE, check=True)
+    """A small project, pretrained and fine-tuned in peace for the later stages."""
+    small_training_project(folder, SETTINGS)
     shutil.copytree(folder / "mlflow", folder / "empty")
     for stage in ("pretrain", "finetune"):
         if run(stage, folder) != 0:
@@ -168,12 +135,6 @@ def restart(stage: str, folder: Path) -> None:
     shutil.copytree(folder / "empty", folder / "mlflow")
 
 
-def remove_outputs(stage: str, folder: Path) -> None:
-    """As DVC does before it runs a stage."""
-    for name in PATHS[stage][1].split():
-        shutil.rmtree(folder / name, ignore_errors=True)
-
-
 @dataclass(frozen=True)
 class Aim:
     """Kill at the first `moment` after `seconds`, `delay` into it."""
@@ -215,11 +176,9 @@ def _be_the_stage(stage: str, folder: Path, shared: mmap.mmap) -> None:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     _mark_moments(shared)
-    words = [stage, *(word for kind in PATHS[stage] for name in kind.split() for word in (f"--{name}", name))]
-    words += [] if stage == "pretrain" else ["--task", "topic"]
     code = 70
     try:
-        code = stage_main([*words, "--metrics", f"{stage}.json", "--curves", f"{stage}.csv"])
+        code = stage_main(words(stage))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from components.training.snapshot import like, whole
+
 
 class MovingAverage:
     """The average over about 1 / (1 - decay) steps, younger in the first ones."""
@@ -19,6 +21,16 @@ class MovingAverage:
         """Take in the weights after a step, counted from 1."""
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1.0 - decay)
+
+    def whole(self) -> dict[str, Tensor]:
+        """The average, put together from all ranks. All of them must ask."""
+        return {name: whole(tensor) for name, tensor in self.average.items()}
+
+    @torch.no_grad()
+    def load(self, average: dict[str, Tensor]) -> None:
+        """Take up an average that was kept."""
+        for name, tensor in self.average.items():
+            tensor.copy_(like(average[name], tensor))
 
     @torch.no_grad()
     def swap(self) -> None:

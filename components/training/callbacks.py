@@ -176,12 +176,9 @@ class Checkpoints(Callback):
             self.best.best, self.best.validations, self.best.best_validation = progress["best"]
 
     def on_sanity_check_start(self, trainer: Trainer, module: LightningModule) -> None:
-        # Lightning has handlers of its own for SIGTERM, which talk to the other ranks from within the signal.
-        self.interruption.listen()
         self._restore_optimizer(trainer, module)
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        self.interruption.listen()
         self._restore_optimizer(trainer, module)
         self._saved_at = time.monotonic()
 
@@ -225,6 +222,7 @@ class Checkpoints(Callback):
         began = time.monotonic()
         tensors = {"weights": weights_of(module.model)}
         state = optimizer_state_of(module.model, trainer.optimizers[0])
+        average = {} if module.average is None else module.average.whole()
         losses = _floats(module.losses, module.device, add=True)
         norms = _floats(module.norms, module.device, add=False)
         # Nothing that is broken is worth going on from.
@@ -232,8 +230,8 @@ class Checkpoints(Callback):
         if ranks.leads():
             if state:
                 tensors["optimizer"] = state
-            if module.average is not None:
-                tensors["average"] = {name: tensor.cpu().clone() for name, tensor in module.average.average.items()}
+            if average:
+                tensors["average"] = average
             if self.best is not None and self.best.weights:
                 tensors["best"] = self.best.weights
             self.store.save(module.step, tensors, self._progress(module, losses, norms, validated))
@@ -262,8 +260,7 @@ class Checkpoints(Callback):
         tensors, self.resumed = self.resumed.tensors, None
         load_optimizer_state(module.model, trainer.optimizers[0], tensors.get("optimizer", {}))
         if module.average is not None:
-            for name, tensor in tensors["average"].items():
-                module.average.average[name].copy_(tensor)
+            module.average.load(tensors["average"])
 
     def _due(self) -> bool:
         pause = max(self.every_seconds, self._took / SAVING_SHARE if self._took > 1 else 0.0)

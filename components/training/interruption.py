@@ -19,12 +19,6 @@ class Interruption:
     def __init__(self) -> None:
         self.asked = False
 
-    def listen(self) -> None:
-        """Be the one whom SIGINT and SIGTERM reach, whoever has put a handler of its own in the way."""
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                signal.signal(number, self.hear)
-
     def hear(self, number: int, _frame: FrameType | None) -> None:
         """A signal's handler: the first is noted, a second one stops at once."""
         if self.asked:
@@ -36,11 +30,12 @@ class Interruption:
 def deferred() -> Iterator[Interruption]:
     """Note SIGINT and SIGTERM instead of dying of them; outside the main thread nothing changes."""
     interruption = Interruption()
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    interruption.listen()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+    before = {number: signal.signal(number, interruption.hear) for number in SIGNALS}
     try:
         yield interruption
     finally:
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

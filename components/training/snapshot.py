@@ -25,7 +25,7 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Put weights back, in place."""
     for name, tensor in _named(model):
-        tensor.copy_(_like(weights[name], tensor))
+        tensor.copy_(like(weights[name], tensor))
 
 
 def optimizer_state_of(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
@@ -49,7 +49,7 @@ def load_optimizer_state(model: nn.Module, optimizer: Optimizer, state: Mapping[
                 optimizer,
                 parameter,
                 {
-                    key: value.to(parameter.device, copy=True) if value.ndim == 0 else _like(value, parameter)
+                    key: value.to(parameter.device, copy=True) if value.ndim == 0 else like(value, parameter)
                     for key, value in kept[name].items()
                 },
             )
@@ -63,7 +63,7 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.to("cpu", copy=True).contiguous()
 
 
-def _like(value: Tensor, pattern: Tensor) -> Tensor:
+def like(value: Tensor, pattern: Tensor) -> Tensor:
     """A whole tensor on the device, and divided in the way, of another."""
     if isinstance(pattern, DTensor):
         return distribute_tensor(value.to(pattern.device), pattern.device_mesh, pattern.placements)

@@ -114,7 +114,8 @@ def _trainer(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    # SIGTERM is for `deferred`: Lightning's own handler would leave before there is a checkpoint.
+    # SIGTERM is for `deferred`: Lightning's own handler would leave before there is a checkpoint, and among several
+    # ranks it talks to the others from within the signal.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return trainer
 

@@ -1,0 +1,70 @@
+"""A project folder in which `python -m components` can pretrain, fine-tune and distill within seconds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from flows.settings import change_params
+from tests.small_artifacts import small_task, small_tokenizer, small_tokens
+
+ROOT = Path(__file__).parent.parent
+SETTINGS = (
+    "tasks.topic.max_length=16",
+    "model.depth=1",
+    "model.max_length=32",
+    "pretrain.init_from=null",
+    "pretrain.batch_size=4",
+    "pretrain.sequence_length=16",
+    "pretrain.validate_every=7",
+    "pretrain.validation_sequences=16",
+    "pretrain.threads=1",
+    "finetune.epochs=3",
+    "finetune.batch_size=8",
+    "distill.epochs=3",
+    "distill.batch_size=8",
+    "distill.depth_fraction=1.0",
+)
+PATHS = {
+    "pretrain": ("tokens tokenizer", "pretrained"),
+    "finetune": ("rows pretrained", "teacher scratch"),
+    "distill": ("rows teacher", "student"),
+}
+"""Stage -> its inputs, its outputs."""
+
+
+def small_training_project(folder: Path, settings: Sequence[str]) -> Path:
+    """Tokens, tokenizer, rows of a task, params, an empty MLflow store."""
+    folder.mkdir()
+    shutil.copy(ROOT / "params.yaml", folder)
+    change_params(folder / "params.yaml", (*SETTINGS, *settings))
+    small_tokenizer(folder / "tokenizer")
+    small_tokens(folder / "tokens", folder / "tokenizer")
+    small_task(folder / "rows")
+    (folder / "mlflow").mkdir()
+    program = "from components import tracking; tracking.connect()"
+    subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment(), check=True)
+    return folder
+
+
+def words(stage: str) -> list[str]:
+    """The stage's command line behind `python -m components`."""
+    paths = [word for kind in PATHS[stage] for name in kind.split() for word in (f"--{name}", name)]
+    task = [] if stage == "pretrain" else ["--task", "topic"]
+    return [stage, *paths, *task, "--metrics", f"{stage}.json", "--curves", f"{stage}.csv"]
+
+
+def remove_outputs(stage: str, folder: Path) -> None:
+    """As DVC does before it runs a stage."""
+    for name in PATHS[stage][1].split():
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def environment() -> dict[str, str]:
+    """For a stage's process: one thread, a checkpoint after every step, the project's own MLflow store."""
+    mine = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "LIANZI_CHECKPOINT_SECONDS": "0"}
+    return {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"} | mine

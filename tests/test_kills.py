@@ -1,0 +1,82 @@
+"""SIGKILL at any moment, and damage to what was saved: the training ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.artifacts import digest, file_hash
+from tests.small_trainings import environment, remove_outputs, small_training_project, words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["pretrain", "finetune", "distill"])
+def test_a_training_killed_again_and_again_ends_with_the_same_bits_in_one_run(stage: str, root: Path) -> None:
+    program = [sys.executable, "-m", "benchmarks.kills", "--kills", "4", "--stages", stage]
+    done = subprocess.run(program, cwd=root, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert "went on from a checkpoint" in done.stdout
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def halved(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.fixture(scope="module")
+def peaceful(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = small_training_project(tmp_path_factory.mktemp("peaceful") / "project", ["pretrain.steps=30"])
+    assert pretrain(folder).wait(120) == 0
+    return folder
+
+
+def pretrain(folder: Path, **options: int) -> subprocess.Popen[str]:
+    remove_outputs("pretrain", folder)
+    command = [sys.executable, "-m", "components", *words("pretrain")]
+    return subprocess.Popen(command, cwd=folder, env=environment(), text=True, **options)
+
+
+def stopped_half_way(folder: Path) -> list[Path]:
+    """Ends a training with SIGKILL once it has two checkpoints: the older one, the newest."""
+    process = pretrain(folder)
+    while process.poll() is None:
+        found = sorted(folder.glob(".cache/checkpoints/pretrain/*/step-*"))
+        if len(found) > 1 and int(found[-1].name.split("-")[1]) > 8:
+            process.kill()
+            process.wait()
+    # A kill between writing one and forgetting another leaves three.
+    return sorted(folder.glob(".cache/checkpoints/pretrain/*/step-*"))[-2:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("weights.safetensors", flipped),
+        ("optimizer.safetensors", halved),
+        ("progress.json", flipped),
+        ("manifest.json", halved),
+    ],
+)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_leads_to_the_same_weights(
+    name: str, damage: Callable[[Path], None], peaceful: Path, tmp_path: Path
+) -> None:
+    folder = small_training_project(tmp_path / "project", ["pretrain.steps=30"])
+    older, newest = stopped_half_way(folder)
+    damage(newest / name)
+    process = pretrain(folder, stdout=subprocess.PIPE)
+    told, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert f"checkpoint refused: {(newest / name).relative_to(folder)}: damaged" in told
+    assert f"going on from step {int(older.name.split('-')[1])} of 30" in told
+    assert digest(folder / "pretrained") == digest(peaceful / "pretrained")
+    assert file_hash(folder / "pretrain.csv") == file_hash(peaceful / "pretrain.csv")

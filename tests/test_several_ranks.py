@@ -1,0 +1,84 @@
+"""Two processes train as one does, with gloo on the CPU, and a training goes on with another number of them."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flows.settings import change_params
+from tests.small_trainings import environment, remove_outputs, small_training_project, words
+
+pytestmark = pytest.mark.slow
+BASE = ("pretrain.steps=24", "pretrain.precision=fp32", "pretrain.average_decay=0.5")
+ONE = ("trainer.devices=1",)
+COPIED = ("trainer.devices=2", "trainer.strategy=ddp")
+DIVIDED = ("trainer.devices=2", "trainer.strategy=fsdp")
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, float]]:
+    """The curves of a training by one process."""
+    folder = small_training_project(tmp_path_factory.mktemp("alone") / "project", BASE)
+    return trained(folder, ONE)
+
+
+def trained(folder: Path, settings: tuple[str, ...]) -> list[dict[str, float]]:
+    process = start(folder, settings)
+    told, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, told
+    return curves(folder)
+
+
+def start(folder: Path, settings: tuple[str, ...]) -> subprocess.Popen[str]:
+    change_params(folder / "params.yaml", settings)
+    remove_outputs("pretrain", folder)
+    command = [sys.executable, "-m", "components", *words("pretrain")]
+    return subprocess.Popen(
+        command, cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def curves(folder: Path) -> list[dict[str, float]]:
+    with (folder / "pretrain.csv").open() as stream:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(stream)]
+
+
+def assert_alike(curve: list[dict[str, float]], other: list[dict[str, float]]) -> None:
+    assert len(curve) == len(other) == 24
+    for row, expected in zip(curve, other, strict=True):
+        assert row == pytest.approx(expected, rel=2e-4)
+
+
+@pytest.mark.parametrize(
+    "settings", [COPIED, DIVIDED, (*ONE, "trainer.accumulate=2", "trainer.checkpoint_activations=true")]
+)
+def test_every_division_of_the_work_has_the_same_losses(
+    settings: tuple[str, ...], alone: list[dict[str, float]], tmp_path: Path
+) -> None:
+    folder = small_training_project(tmp_path / "project", BASE)
+    assert_alike(trained(folder, settings), alone)
+
+
+def test_a_training_goes_on_with_another_number_of_ranks(alone: list[dict[str, float]], tmp_path: Path) -> None:
+    folder = small_training_project(tmp_path / "project", BASE)
+    for settings in (COPIED, ONE, DIVIDED):
+        process, before = start(folder, settings), newest_step(folder)
+        deadline = time.monotonic() + 200
+        while newest_step(folder) == before and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGTERM)
+        told, _ = process.communicate(timeout=120)
+        assert process.returncode == 130, told
+        assert "run again to go on from there" in told
+    assert_alike(trained(folder, ONE), alone)
+
+
+def newest_step(folder: Path) -> int:
+    steps = [int(path.name.split("-")[1]) for path in folder.glob(".cache/checkpoints/pretrain/*/step-*")]
+    return max(steps, default=0)
