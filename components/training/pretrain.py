@@ -33,7 +33,7 @@ def pretrain(
     prepare_libraries(config.threads)
     vocabulary = load_tokenizer(tokenizer)
     learner = initial_model(config, model, vocabulary, seed, run)
-    objective = OBJECTIVES[config.objective](vocabulary, config.mask_probability)
+    objective = OBJECTIVES[config.objective](vocabulary, config)
     module = LanguageModule(learner, objective, config, config.steps, seed)
     seen = config.steps * config.batch_size * config.sequence_length
     curves = fit(

@@ -44,7 +44,7 @@ def test_input_and_output_embeddings_are_one_matrix(name: str, tokenizer_folder:
 
 @pytest.mark.parametrize(("architecture", "objective"), [("gpt2", "mlm"), ("llama", "mlm"), ("bert", "clm")])
 def test_an_objective_that_does_not_fit_says_which_does(architecture: str, objective: str) -> None:
-    with pytest.raises(ParameterError, match=f"set pretrain.objective to {ARCHITECTURES[architecture].objective}"):
+    with pytest.raises(ParameterError, match=f"set pretrain.objective to {ARCHITECTURES[architecture].objectives[0]}"):
         check_objective(architecture, objective)
 
 

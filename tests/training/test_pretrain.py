@@ -39,7 +39,8 @@ def learn(params: Params, tokens_folder: Path, tokenizer_folder: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "objective"), [("modernbert", "mlm"), ("bert", "mlm"), ("gpt2", "clm"), ("llama", "clm")]
+    ("architecture", "objective"),
+    [("modernbert", "mlm"), ("modernbert", "contrastive"), ("bert", "mlm"), ("gpt2", "clm"), ("llama", "clm")],
 )
 def test_every_architecture_learns(learn: Learner, run: RecordedRun, architecture: str, objective: str) -> None:
     metrics = learn("model", run, architecture, objective=objective, steps=40, learning_rate=5e-3)
