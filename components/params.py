@@ -101,12 +101,14 @@ class OptimizerConfig(Section):
 class PretrainConfig(OptimizerConfig):
     """steps x batch_size sequences x sequence_length tokens are seen."""
 
-    objective: Literal["mlm", "clm"]
+    objective: Literal["mlm", "contrastive", "clm"]
     init_from: str | None
     steps: Count
     batch_size: Count
     sequence_length: Annotated[int, Field(ge=8)]
     mask_probability: Fraction
+    temperature: Rate
+    contrast_weight: Annotated[float, Field(ge=0)]
     validate_every: Count
     validation_sequences: Count
     precision: Precision

@@ -32,7 +32,12 @@ def test_the_shipped_file_is_read_into_frozen_sections(params: Params) -> None:
         ("tasks", "topic", {"kind": "classification", "languag": "en"}, "tasks.topic.language: missing"),
         ("pretrain", "steps", 0, "pretrain.steps: input should be greater than or equal to 1, not 0"),
         ("pretrain", "steps", "many", "pretrain.steps: input should be a valid integer, not 'many'"),
-        ("pretrain", "objective", "mml", "pretrain.objective: input should be 'mlm' or 'clm', not 'mml'"),
+        (
+            "pretrain",
+            "objective",
+            "mml",
+            "pretrain.objective: input should be 'mlm', 'contrastive' or 'clm', not 'mml'",
+        ),
         ("finetune", "dropout", 1.5, "finetune.dropout: input should be less than or equal to 1, not 1.5"),
         ("curate", "min_characters", 10**9, "curate: min_characters is larger than max_characters"),
     ],

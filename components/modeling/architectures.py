@@ -23,6 +23,7 @@ from components.errors import ArtifactError, ParameterError
 from components.params import ModelConfig
 
 HEAD_WIDTH = 64
+ENCODER_OBJECTIVES = ("mlm", "contrastive")
 
 Vocabulary = dict[str, Any]
 """Vocabulary size and the ids of special tokens, under the names transformers configs give them."""
@@ -36,7 +37,7 @@ class Architecture:
     model's own vocabulary head, the linear layer `head`, reads. `dropouts`: its settings of a fine-tuning dropout.
     """
 
-    objective: str
+    objectives: tuple[str, ...]
     config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig]
     layers: str
     before_head: Callable[[Any, Tensor], Tensor]
@@ -104,7 +105,7 @@ def llama(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
 
 ARCHITECTURES: dict[str, Architecture] = {
     "modernbert": Architecture(
-        "mlm",
+        ENCODER_OBJECTIVES,
         modernbert,
         "layers",
         lambda model, hidden: model.head(hidden),
@@ -112,18 +113,22 @@ ARCHITECTURES: dict[str, Architecture] = {
         ("embedding_dropout", "classifier_dropout"),
     ),
     "bert": Architecture(
-        "mlm",
+        ENCODER_OBJECTIVES,
         bert,
         "encoder.layer",
         lambda model, hidden: model.cls.predictions.transform(hidden),
         "cls.predictions.decoder",
         ("hidden_dropout_prob", "classifier_dropout"),
     ),
-    "gpt2": Architecture("clm", gpt2, "h", lambda model, hidden: hidden, "lm_head", ("resid_pdrop", "embd_pdrop")),
-    "llama": Architecture("clm", llama, "layers", lambda model, hidden: hidden, "lm_head", ()),
+    "gpt2": Architecture(("clm",), gpt2, "h", lambda model, hidden: hidden, "lm_head", ("resid_pdrop", "embd_pdrop")),
+    "llama": Architecture(("clm",), llama, "layers", lambda model, hidden: hidden, "lm_head", ()),
 }
 
-LANGUAGE_MODELS: dict[str, Any] = {"mlm": AutoModelForMaskedLM, "clm": AutoModelForCausalLM}
+LANGUAGE_MODELS: dict[str, Any] = {
+    "mlm": AutoModelForMaskedLM,
+    "contrastive": AutoModelForMaskedLM,
+    "clm": AutoModelForCausalLM,
+}
 
 
 def architecture_of(config: PreTrainedConfig) -> Architecture:
@@ -138,12 +143,12 @@ def architecture_of(config: PreTrainedConfig) -> Architecture:
 
 def check_objective(architecture: str, objective: str) -> None:
     """Raise ParameterError where an architecture cannot learn by an objective."""
-    if ARCHITECTURES[architecture].objective != objective:
-        fitting = [name for name, entry in ARCHITECTURES.items() if entry.objective == objective]
+    known = ARCHITECTURES[architecture].objectives
+    if objective not in known:
+        fitting = [name for name, entry in ARCHITECTURES.items() if objective in entry.objectives]
         raise ParameterError(
             f"pretrain.objective {objective} does not fit model.architecture {architecture}",
-            f"set pretrain.objective to {ARCHITECTURES[architecture].objective}, "
-            f"or model.architecture to {' or '.join(fitting)}",
+            f"set pretrain.objective to {' or '.join(known)}, or model.architecture to {' or '.join(fitting)}",
         )
 
 
@@ -157,7 +162,7 @@ def build_language_model(
             "raise model.max_length or lower pretrain.sequence_length",
         )
     entry = ARCHITECTURES[model.architecture]
-    return LANGUAGE_MODELS[entry.objective].from_config(entry.config(model, vocabulary_of(tokenizer)))
+    return LANGUAGE_MODELS[entry.objectives[0]].from_config(entry.config(model, vocabulary_of(tokenizer)))
 
 
 def vocabulary_of(tokenizer: PreTrainedTokenizerBase) -> Vocabulary:

@@ -41,10 +41,11 @@ def load_language_model(name: str, objective: str, tokenizer: Tokenizer) -> PreT
     ids mean other tokens than ours: its embeddings would be noise.
     """
     config = _named_config(name)
-    if architecture_of(config).objective != objective:
+    known = architecture_of(config).objectives
+    if objective not in known:
         raise ParameterError(
             f"pretrain.init_from: {name} is a {config.model_type}, which does not learn by {objective}",
-            f"set pretrain.objective to {architecture_of(config).objective}",
+            f"set pretrain.objective to {' or '.join(known)}",
         )
     _check_same_vocabulary(name, config, tokenizer)
     return LANGUAGE_MODELS[objective].from_pretrained(name)

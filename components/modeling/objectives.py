@@ -13,10 +13,12 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from components.modeling.architectures import architecture_of, head_of
 from components.modeling.cross_entropy import chunked_cross_entropy, row_losses
+from components.params import PretrainConfig
 
 Batch = dict[str, Any]
 """A part of a step's global batch: tensors by name, and two ints known without asking the device.
@@ -54,6 +56,10 @@ class MaskedLanguageModeling:
     special_ids: tuple[int, ...]
     mask_probability: float
 
+    def tokens(self, windows: int, length: int) -> int:
+        """Tokens the model reads of so many windows of this length."""
+        return windows * length
+
     def prepare(self, ids: Tensor, generator: torch.Generator, rows: slice) -> Batch:
         """Windows of ids [n, length] -> of these rows inputs, flat positions [m] of the chosen, targets [m]."""
         draw = torch.rand(ids.shape, generator=generator)
@@ -72,18 +78,30 @@ class MaskedLanguageModeling:
             "tokens": ids.numel(),
         }
 
-    def chosen_states(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+    def hidden(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+        """Last hidden states [n, length, width]."""
+        states: Tensor = model.base_model(input_ids=batch["input_ids"]).last_hidden_state
+        return states
+
+    def chosen(self, model: PreTrainedModel, hidden: Tensor, batch: Batch) -> Tensor:
         """What the vocabulary head reads [m, width], of the chosen positions."""
-        hidden = model.base_model(input_ids=batch["input_ids"]).last_hidden_state
         chosen = hidden.flatten(0, 1).index_select(0, batch["positions"])
         return architecture_of(model.config).before_head(model, chosen)
 
-    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        states = self.chosen_states(model, batch)
+    def loss_of(self, model: PreTrainedModel, hidden: Tensor, batch: Batch) -> Tensor:
+        """The part's share of the loss, from its hidden states."""
+        states = self.chosen(model, hidden, batch)
         return chunked_cross_entropy(states, head_of(model), batch["targets"]) / batch["count"]
 
+    def losses_of(self, model: PreTrainedModel, hidden: Tensor, batch: Batch) -> Tensor:
+        """Nats [m] of the targets, without gradients."""
+        return row_losses(self.chosen(model, hidden, batch), head_of(model), batch["targets"])
+
+    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+        return self.loss_of(model, self.hidden(model, batch), batch)
+
     def score(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, ...]:
-        return (row_losses(self.chosen_states(model, batch), head_of(model), batch["targets"]),)
+        return (self.losses_of(model, self.hidden(model, batch), batch),)
 
     def summary(self, scores: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
         return perplexity(torch.cat([losses for (losses,) in scores]))
@@ -92,6 +110,9 @@ class MaskedLanguageModeling:
 @dataclass(frozen=True)
 class CausalLanguageModeling:
     """Guess every next token (Radford 2018)."""
+
+    def tokens(self, windows: int, length: int) -> int:
+        return windows * length
 
     def prepare(self, ids: Tensor, generator: torch.Generator, rows: slice) -> Batch:
         """Windows of ids [n, length]; nothing here is random."""
@@ -116,22 +137,118 @@ class CausalLanguageModeling:
         return perplexity(torch.cat([losses for (losses,) in scores]))
 
 
-LanguageObjective = MaskedLanguageModeling | CausalLanguageModeling
+@dataclass(frozen=True)
+class ContrastiveLanguageModeling:
+    """Tell which two views are of one document (van den Oord 2018; Izacard 2021, Contriever), and guess hidden tokens.
+
+    Each window is cut where one document reaches far to both sides; a third of a window left of the cut and a third
+    right of it are its two views. A view is the mean of its document's hidden states, which is also what a
+    classifier reads; its partner has to be nearer (cosine) than the views of all other windows in the batch.
+    """
+
+    masked: MaskedLanguageModeling
+    separator_id: int
+    temperature: float
+    contrast_weight: float
+
+    def tokens(self, windows: int, length: int) -> int:
+        return windows * 2 * (length // 3)
+
+    def prepare(self, ids: Tensor, generator: torch.Generator, rows: slice) -> Batch:
+        """Windows of ids [n, length] -> what the masked objective makes of views [2n, length // 3], a window's two
+        after one another, and `pooled` [2n, length // 3]: which of their tokens belong to the document of the cut.
+        """
+        views, pooled = views_of(ids, self.separator_id)
+        start, stop, _ = rows.indices(len(ids))
+        both = slice(2 * start, 2 * stop)
+        return {**self.masked.prepare(views, generator, both), "pooled": pooled[both], "views": len(views)}
+
+    def contrast(self, hidden: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Nats of each view's partner [2n], and whether it was the nearest [2n]."""
+        left, right = normalize(mean_states(hidden, batch["pooled"]), dim=1).unflatten(0, (-1, 2)).unbind(1)
+        likeness = left @ right.T / self.temperature
+        partners = torch.arange(len(likeness), device=likeness.device)
+        both = torch.cat([likeness, likeness.T]), partners.repeat(2)
+        return cross_entropy(*both, reduction="none"), both[0].argmax(dim=1) == both[1]
+
+    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+        """The other windows are those of this part: micro-batches and ranks make the task easier, not the same."""
+        hidden = self.masked.hidden(model, batch)
+        contrast, _ = self.contrast(hidden, batch)
+        return self.masked.loss_of(model, hidden, batch) + self.contrast_weight * contrast.sum() / batch["views"]
+
+    def score(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, ...]:
+        """Nats of the masked targets [m], nats of each view's partner [2n], and whether it was the nearest [2n]."""
+        hidden = self.masked.hidden(model, batch)
+        return self.masked.losses_of(model, hidden, batch), *self.contrast(hidden, batch)
+
+    def summary(self, scores: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
+        """Of the masked tokens as ever; and how many views found their partner, which depends on the batch size."""
+        masked, contrast, found = (torch.cat(parts).double() for parts in zip(*scores, strict=True))
+        return {
+            **perplexity(masked),
+            "validation_contrast": contrast.mean().item(),
+            "validation_found": found.mean().item(),
+        }
 
 
-def masked(tokenizer: PreTrainedTokenizerBase, mask_probability: float) -> LanguageObjective:
+def views_of(ids: Tensor, separator_id: int) -> tuple[Tensor, Tensor]:
+    """Two views [2n, length // 3] of each window [n, length], and which of their tokens are of the cut's document.
+
+    Of the places with room for a view on both sides, the first is taken whose document reaches furthest to its
+    shorter side.
+    """
+    windows, length = ids.shape
+    view = length // 3
+    place = torch.arange(length)
+    ends = ids == separator_id
+    # First token of the document that a place is in, and the first separator from there on.
+    begun = torch.where(ends, place + 1, 0).cummax(dim=1).values.roll(1, dims=1)
+    begun[:, 0] = 0
+    ended = torch.where(ends, place, length).flip(1).cummin(dim=1).values.flip(1)
+    cuts = torch.arange(view, length - view)
+    before = (cuts - begun[:, cuts]).clamp(max=view)
+    after = (ended[:, cuts] - cuts).clamp(max=view)
+    best = torch.minimum(before, after).argmax(dim=1, keepdim=True)
+    offsets = torch.arange(-view, view)
+    views = ids.gather(1, cuts[best] + offsets)
+    pooled = (offsets >= -before.gather(1, best)) & (offsets < after.gather(1, best))
+    return views.reshape(2 * windows, view), pooled.reshape(2 * windows, view)
+
+
+def mean_states(hidden: Tensor, pooled: Tensor) -> Tensor:
+    """Mean [n, width] of the hidden states [n, length, width] that are `pooled` [n, length]; 0 where none is."""
+    weights = pooled.unsqueeze(2).float()
+    return (hidden.float() * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+
+LanguageObjective = MaskedLanguageModeling | CausalLanguageModeling | ContrastiveLanguageModeling
+
+
+def masked(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> MaskedLanguageModeling:
     """Masked language modelling over a tokenizer's vocabulary."""
     return MaskedLanguageModeling(
-        len(tokenizer), int(tokenizer.mask_token_id), tuple(tokenizer.all_special_ids), mask_probability
+        len(tokenizer), int(tokenizer.mask_token_id), tuple(tokenizer.all_special_ids), config.mask_probability
     )
 
 
-def causal(tokenizer: PreTrainedTokenizerBase, mask_probability: float) -> LanguageObjective:
+def contrastive(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> ContrastiveLanguageModeling:
+    """Masked language modelling of views that also have to find each other."""
+    return ContrastiveLanguageModeling(
+        masked(tokenizer, config), int(tokenizer.sep_token_id), config.temperature, config.contrast_weight
+    )
+
+
+def causal(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> CausalLanguageModeling:
     """Causal language modelling; nothing is masked."""
     return CausalLanguageModeling()
 
 
-OBJECTIVES: dict[str, Callable[[PreTrainedTokenizerBase, float], LanguageObjective]] = {"mlm": masked, "clm": causal}
+OBJECTIVES: dict[str, Callable[[PreTrainedTokenizerBase, PretrainConfig], LanguageObjective]] = {
+    "mlm": masked,
+    "contrastive": contrastive,
+    "clm": causal,
+}
 
 
 def perplexity(losses: Tensor) -> dict[str, float]:

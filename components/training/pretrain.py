@@ -43,9 +43,9 @@ def pretrain(
     prepare_libraries(config.threads)
     vocabulary = load_tokenizer(tokenizer)
     learner = initial_model(config, model, vocabulary, seed, run)
-    objective = OBJECTIVES[config.objective](vocabulary, config.mask_probability)
+    objective = OBJECTIVES[config.objective](vocabulary, config)
     module = LanguageModule(learner, objective, config, trainer, config.steps, seed)
-    seen = config.steps * config.batch_size * config.sequence_length
+    seen = config.steps * objective.tokens(config.batch_size, config.sequence_length)
     batches = window_batches(
         _tokens(tokens, "train", config),
         _tokens(tokens, "validation", config),

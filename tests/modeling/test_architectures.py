@@ -9,6 +9,7 @@ from components.modeling.architectures import (
     architecture_of,
     build_language_model,
     check_objective,
+    head_of,
     layers_of,
 )
 from components.modeling.checkpoints import load_tokenizer
@@ -33,7 +34,8 @@ def test_vocabulary_logits_are_those_of_the_whole_model(name: str, tokenizer_fol
     ids = torch.arange(4, 36).reshape(2, 16)
     with torch.no_grad():
         hidden = model.base_model(input_ids=ids).last_hidden_state
-        torch.testing.assert_close(architecture_of(model.config).vocabulary_logits(model, hidden), model(ids).logits)
+        logits = head_of(model)(architecture_of(model.config).before_head(model, hidden))
+        torch.testing.assert_close(logits, model(ids).logits)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -44,7 +46,7 @@ def test_input_and_output_embeddings_are_one_matrix(name: str, tokenizer_folder:
 
 @pytest.mark.parametrize(("architecture", "objective"), [("gpt2", "mlm"), ("llama", "mlm"), ("bert", "clm")])
 def test_an_objective_that_does_not_fit_says_which_does(architecture: str, objective: str) -> None:
-    with pytest.raises(ParameterError, match=f"set pretrain.objective to {ARCHITECTURES[architecture].objective}"):
+    with pytest.raises(ParameterError, match=f"set pretrain.objective to {ARCHITECTURES[architecture].objectives[0]}"):
         check_objective(architecture, objective)
 
 
