@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
 from components.modeling.architectures import layers_of
+from components.modeling.attention import ATTENTION
 from components.modeling.objectives import Batch, Objective
 from components.params import OptimizerConfig, TrainerConfig
 from components.training import ranks
@@ -71,6 +72,7 @@ class LanguageModule(LightningModule):
     def configure_model(self) -> None:
         """What changes how the model computes, not what: sharding, recomputed activations, compilation."""
         config = self.trainer_config
+        self.model.set_attn_implementation(ATTENTION)
         if config.strategy == "fsdp" and config.devices > 1:
             self._shard()
         if config.checkpoint_activations:
