@@ -15,10 +15,10 @@ export DVC_NO_ANALYTICS = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-slow lint format bench ui lock readme clean
+.PHONY: help setup run test test-fast test-slow lint format bench bench-training bench-gpu ui lock readme clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(MARK)  ## the environment in .venv, exactly as pinned; nothing when it is up to date
 
@@ -56,6 +56,12 @@ format: setup  ## put the code in form
 
 bench: setup  ## the benchmarks fit for a laptop; results in benchmarks/results
 	@python -m benchmarks.latency && python -m benchmarks.orchestration
+
+bench-training: setup  ## a training step beside HF Trainer, Lightning and bare loops: ten minutes
+	@python -m benchmarks.training
+
+bench-gpu: setup  ## GPT-2 124M on one GPU beside a bare compiled loop
+	@python -m benchmarks.gpu
 
 readme: setup  ## write the README's table of results anew
 	@python docs/results_table.py

@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import warnings
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from benchmarks.peak import gemm_flops
 from benchmarks.report import Figure, report
 from benchmarks.turns import Contender, take_turns
 from components.params import Params, load_params
+from components.run import Run
 from components.training.trainer import lightning_precision, prepare_libraries
 
 ROOT = Path(__file__).parent.parent
@@ -56,7 +58,7 @@ def main() -> int:
     for name in STEPS if chosen.shape == "all" else [chosen.shape]:
         found, rates = measure(name, params, chosen.steps or STEPS[name], bf16, peaks["bf16" if bf16 else "fp32"])
         figures |= found
-        notes.append(rates)
+        notes += [rates] if rates else []
     notes.append("a peer's time is our median times the median ratio of the steps taken in the same round")
     report("training", figures, ("torch", "transformers", "pytorch-lightning", "accelerate"), "; ".join(notes))
     return 0
@@ -119,16 +121,15 @@ def check_losses(contenders: list[Contender], steps: int = WARM_UP) -> None:
 
 
 def _peaks() -> dict[str, float]:
-    return {
-        name: gemm_flops(dtype, "cpu", GEMM_SIZES) for name, dtype in (("bf16", torch.bfloat16), ("fp32", torch.float32))
-    }
+    kinds = {"bf16": torch.bfloat16, "fp32": torch.float32}
+    return {name: gemm_flops(dtype, "cpu", GEMM_SIZES) for name, dtype in kinds.items()}
 
 
 def _spoken(peaks: dict[str, float]) -> str:
     return ", ".join(f"GEMM peak {name} {peak / 1e9:.0f} GFLOP/s" for name, peak in peaks.items())
 
 
-def _tracked(folder: str):
+def _tracked(folder: str) -> AbstractContextManager[Run]:
     """A run that MLflow remembers, in a store of its own."""
     from components.tracking import stage_run
 

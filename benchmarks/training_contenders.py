@@ -6,23 +6,27 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from transformers import GPT2LMHeadModel
 
 from benchmarks.handwritten import Handwritten
 from benchmarks.training_task import Task
 from benchmarks.turns import Contender, hand_over
 from components.modeling.objectives import Batch
+from components.params import Precision
 from components.run import RecordedRun, Run
-from components.training.module import Learner, LanguageModule
+from components.training.module import LanguageModule, Learner
 from components.training.store import CheckpointStore
 from components.training.trainer import Schedule, fit
 
 OURS = "ours"
+Started = tuple[torch.nn.Module, Callable[[dict[str, Tensor]], Tensor]]
+"""A model, and what gives the loss of a batch."""
 
 
 def ours(task: Task, run: Run | None = None) -> Contender:
@@ -38,7 +42,7 @@ def ours(task: Task, run: Run | None = None) -> Contender:
         schedule = Schedule("benchmark", task.config.steps, task.tokens * task.config.steps)
         with tempfile.TemporaryDirectory() as folder:
             store = CheckpointStore(Path(folder))
-            precision = "bf16" if task.bf16 else "fp32"
+            precision: Precision = "bf16" if task.bf16 else "fp32"
             fit(module, replace(task.batches, make=make), schedule, precision, run or RecordedRun(), store)
 
     return Contender(OURS, train, deterministic=True)
@@ -46,15 +50,25 @@ def ours(task: Task, run: Run | None = None) -> Contender:
 
 def bare_loop(task: Task) -> Contender:
     """A loop around transformers' model as its documentation writes it."""
-    return _loop("bare loop", task, lambda: (model := task.model(), lambda batch: model(**batch).loss))
+
+    def start() -> Started:
+        model = task.model()
+        return model, lambda batch: model(**batch).loss
+
+    return _loop("bare loop", task, start)
 
 
 def handwritten(task: Task) -> Contender:
     """A loop around a model written by hand for speed."""
-    return _loop("hand-written", task, lambda: (model := Handwritten(task.model()), lambda batch: model(batch["input_ids"])))
+
+    def start() -> Started:
+        model = Handwritten(cast(GPT2LMHeadModel, task.model()))
+        return model, lambda batch: model(batch["input_ids"])
+
+    return _loop("hand-written", task, start)
 
 
-def _loop(name: str, task: Task, start: Callable[[], tuple[torch.nn.Module, Callable[[Any], Tensor]]]) -> Contender:
+def _loop(name: str, task: Task, start: Callable[[], Started]) -> Contender:
     def train(contender: Contender) -> None:
         model, loss_of = start()
         optimizer = task.optimizer(model)
@@ -91,12 +105,16 @@ class Rows(Dataset[dict[str, Tensor]]):
 
 def hf_trainer(task: Task) -> Contender:
     """transformers' own Trainer."""
-    from transformers import PrinterCallback, Trainer, TrainingArguments
     from torch.utils.data import SequentialSampler
+    from transformers import PrinterCallback, Trainer, TrainingArguments
+
+    rows = Rows(task)
 
     class InOrder(Trainer):
+        contender: Contender
+
         def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
-            return SequentialSampler(train_dataset or self.train_dataset)
+            return SequentialSampler(rows)
 
         def training_step(self, *arguments: Any, **options: Any) -> Tensor:
             loss: Tensor = super().training_step(*arguments, **options)
@@ -122,7 +140,7 @@ def hf_trainer(task: Task) -> Contender:
                 disable_tqdm=True,
                 dataloader_pin_memory=False,
             )
-            trainer = InOrder(model=task.model(), args=arguments, train_dataset=Rows(task))
+            trainer = InOrder(model=task.model(), args=arguments, train_dataset=rows)
             trainer.remove_callback(PrinterCallback)
             trainer.contender = contender
             trainer.train()

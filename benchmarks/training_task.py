@@ -106,14 +106,20 @@ class Task:
 
 
 def task_of(shape: Shape, params: Params, steps: int, folder: Path, bf16: bool) -> Task:
-    """`steps` steps of a shape on made-up tokens, which stand in `folder` as the stage tokenize would have left them."""
+    """`steps` steps of a shape on made-up tokens, put into `folder` as the stage tokenize leaves them."""
     config = shape.pretrain.model_copy(update={"steps": steps, "validate_every": steps})
     objective: LanguageObjective = CausalLanguageModeling()
     if config.objective == "mlm":
         objective = MaskedLanguageModeling(VOCABULARY, SPECIAL - 1, tuple(range(SPECIAL)), config.mask_probability)
     training, held_out = _tokens(folder, (steps + 2) * config.batch_size * config.sequence_length)
     batches = window_batches(
-        training, held_out, objective, config.sequence_length, config.batch_size, config.validation_sequences, params.seed
+        training,
+        held_out,
+        objective,
+        config.sequence_length,
+        config.batch_size,
+        config.validation_sequences,
+        params.seed,
     )
     torch.manual_seed(params.seed)
     entry = ARCHITECTURES[shape.model.architecture]
@@ -133,4 +139,3 @@ def _tokens(folder: Path, count: int) -> tuple[PackedTokens, PackedTokens]:
     splits = {"train": split, "validation": split}
     write_manifest(folder, "tokens", {}, dtype="uint16", vocab_size=VOCABULARY, splits=splits)
     return PackedTokens(folder, "train"), PackedTokens(folder, "validation")
-
