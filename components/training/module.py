@@ -90,7 +90,11 @@ class LanguageModule(LightningModule):
         micro = index % accumulate
         part = (self.step * accumulate + micro) * world + ranks.rank()
         # Dropout draws from the global generators: seeded here, a step's masks depend on its number alone.
-        torch.manual_seed(derived_seed(self.seed, "dropout", part))
+        # Not by torch.manual_seed: for kinds of GPU not in use it writes down the call stack, most of a millisecond.
+        seed = derived_seed(self.seed, "dropout", part)
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
         loss: Tensor = self.learner(batch, validating=False)
         self._parts.append(loss.detach())
         # Lightning divides by the micro-batches, the ranks' gradients are averaged: the parts' losses are to add up.
