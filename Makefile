@@ -15,10 +15,11 @@ export DVC_NO_ANALYTICS = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-slow lint format bench bench-reader ui lock readme clean
+.PHONY: help setup run test test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills \
+        ui lock readme clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(MARK)  ## the environment in .venv, exactly as pinned; nothing when it is up to date
 
@@ -59,6 +60,15 @@ bench: setup  ## the benchmarks fit for a laptop; results in benchmarks/results
 
 bench-reader: setup  ## windows of tokens a second, beside litdata and datasets
 	@python -m benchmarks.reader
+
+bench-training: setup  ## a training step beside HF Trainer, Lightning and bare loops: ten minutes
+	@python -m benchmarks.training
+
+bench-gpu: setup  ## GPT-2 124M on one GPU beside a bare compiled loop
+	@python -m benchmarks.gpu
+
+bench-kills: setup  ## a hundred kills of trainings, and what is left different afterwards
+	@python -m benchmarks.kills --kills 100 --record
 
 readme: setup  ## write the README's table of results anew
 	@python docs/results_table.py

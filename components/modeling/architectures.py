@@ -82,6 +82,8 @@ def gpt2(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
         n_embd=HEAD_WIDTH * model.depth,
         n_head=model.depth,
         n_positions=model.max_length,
+        # transformers' default, gelu_new, is the same function written in five operations.
+        activation_function="gelu_pytorch_tanh",
         resid_pdrop=0.0,
         embd_pdrop=0.0,
         attn_pdrop=0.0,

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
 from components.modeling.architectures import layers_of
+from components.modeling.attention import ATTENTION
 from components.modeling.objectives import Batch, Objective
 from components.params import OptimizerConfig, TrainerConfig
 from components.training import ranks
@@ -71,6 +72,7 @@ class LanguageModule(LightningModule):
     def configure_model(self) -> None:
         """What changes how the model computes, not what: sharding, recomputed activations, compilation."""
         config = self.trainer_config
+        self.model.set_attn_implementation(ATTENTION)
         if config.strategy == "fsdp" and config.devices > 1:
             self._shard()
         if config.checkpoint_activations:
@@ -88,7 +90,11 @@ class LanguageModule(LightningModule):
         micro = index % accumulate
         part = (self.step * accumulate + micro) * world + ranks.rank()
         # Dropout draws from the global generators: seeded here, a step's masks depend on its number alone.
-        torch.manual_seed(derived_seed(self.seed, "dropout", part))
+        # Not by torch.manual_seed: for kinds of GPU not in use it writes down the call stack, most of a millisecond.
+        seed = derived_seed(self.seed, "dropout", part)
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
         loss: Tensor = self.learner(batch, validating=False)
         self._parts.append(loss.detach())
         # Lightning divides by the micro-batches, the ranks' gradients are averaged: the parts' losses are to add up.

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 DEVIATIONS = 6.0
 """How many standard deviations above the running mean make a spike."""
+LEAST_DEVIATION = 0.005
+"""Of the mean: smaller leaps are nobody's business, however smooth the losses were."""
 MEMORY = 0.98
 """Of the running mean and variance: about fifty steps."""
 SETTLING = 50
@@ -25,9 +27,11 @@ class SpikeWatch:
         found = []
         for step, loss in enumerate(losses, first_step):
             away = loss - self.mean
-            if self.seen >= SETTLING and away > DEVIATIONS * math.sqrt(self.variance):
+            limit = DEVIATIONS * max(math.sqrt(self.variance), LEAST_DEVIATION * abs(self.mean))
+            if self.seen >= SETTLING and away > limit:
                 found.append((step, loss, self.mean))
-                continue
+                # A spike counts no more than the limit: it spoils nothing, and a lasting rise becomes the usual.
+                away = limit
             share = max(1.0 - MEMORY, 1.0 / (self.seen + 1))
             self.mean += share * away
             self.variance = (1.0 - share) * (self.variance + share * away * away)

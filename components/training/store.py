@@ -130,7 +130,8 @@ class CheckpointStore:
         """The checkpoints, the newest first."""
         if not self.folder.is_dir():
             return []
-        return sorted((path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+        named = ((_NAME.fullmatch(path.name), path) for path in self.folder.iterdir())
+        return [path for _, path in sorted(((int(name[1]), path) for name, path in named if name), reverse=True)]
 
 
 def open_store(stage: str, arguments: Mapping[str, Any]) -> CheckpointStore:
@@ -163,7 +164,8 @@ def training_key(arguments: Mapping[str, Any]) -> str:
 
 def _told(value: Any) -> Any:
     if isinstance(value, Section):
-        return value.model_dump()
+        start = getattr(value, "init_from", None)
+        return value.model_dump() | ({"start": digest(Path(start))} if start and Path(start).is_dir() else {})
     if isinstance(value, Path):
         return digest(value) if value.exists() else None
     return value

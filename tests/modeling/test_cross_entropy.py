@@ -12,6 +12,7 @@ VOCABULARY, WIDTH = 23, 6
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(module.CHUNK_ROWS, "cpu", 8)
+    monkeypatch.setitem(module.EXACT_ROWS, "cpu", 3)
 
 
 def example(rows: int, bias: bool = True, dtype: torch.dtype = torch.float64) -> tuple[Tensor, nn.Linear, Tensor]:
@@ -105,3 +106,10 @@ def test_in_bf16_it_is_close_and_the_gradients_keep_their_types(bias: bool) -> N
     for slope, wanted in zip(slopes(found, hidden, head), slopes(expected, hidden, head), strict=True):
         assert slope.dtype == torch.float32
         torch.testing.assert_close(slope, wanted, rtol=0, atol=0.05 * float(wanted.abs().max()))
+
+
+def test_a_target_whose_probability_is_zero_in_float32_has_its_exact_loss() -> None:
+    head, hidden = nn.Linear(1, 2, bias=False), torch.ones(1, 1)
+    with torch.no_grad():
+        head.weight.copy_(torch.tensor([[0.0], [500.0]]))
+    assert chunked_cross_entropy(hidden, head, torch.tensor([0])).item() == 500.0

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from components.modeling.architectures import ARCHITECTURES, build_language_model, layers_of
 from components.modeling.checkpoints import load_tokenizer
-from components.modeling.objectives import OBJECTIVES, WHOLE, Batch
+from components.modeling.objectives import WHOLE, Batch, MaskedLanguageModeling
 from components.params import ModelConfig, OptimizerConfig, Params
 from components.training.optimizers import OPTIMIZERS, Together, decay_groups, set_state, state_of
 
@@ -30,7 +30,7 @@ def small_model(tokenizer: PreTrainedTokenizerFast, architecture: str = "modernb
 
 
 def train(model: PreTrainedModel, optimizer: Any, tokenizer: PreTrainedTokenizerFast, steps: range) -> list[float]:
-    objective = OBJECTIVES["mlm"](tokenizer, 0.3)
+    objective = MaskedLanguageModeling(len(tokenizer), int(tokenizer.mask_token_id), (0, 1, 2, 3), 0.3)
     losses = []
     for step in steps:
         ids = torch.randint(4, 40, (8, 16), generator=torch.Generator().manual_seed(0))
