@@ -48,7 +48,15 @@ def test_a_spike_does_not_spoil_what_is_usual() -> None:
     plain.spikes(losses, 1)
     found = spoiled.spikes([*losses[:300], 1e6, 1e6, *losses[300:]], 1)
     assert [step for step, _, _ in found] == [301, 302]
-    assert spoiled.state == plain.state
+    assert spoiled.mean == pytest.approx(plain.mean, rel=0.02)
+
+
+def test_a_lasting_rise_becomes_the_usual() -> None:
+    losses = curve(500)
+    raised = [*losses[:300], *(loss + 1 for loss in losses[300:])]
+    told = [step for step, _, _ in SpikeWatch().spikes(raised, 1)]
+    assert told
+    assert max(told) < 350
 
 
 def test_a_fall_is_no_spike() -> None:
