@@ -15,7 +15,7 @@ export DVC_NO_ANALYTICS = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-slow lint format bench ui lock readme clean
+.PHONY: help setup run test test-fast test-slow lint format bench bench-plan ui lock readme clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ format: setup  ## put the code in form
 
 bench: setup  ## the benchmarks fit for a laptop; results in benchmarks/results
 	@python -m benchmarks.latency && python -m benchmarks.orchestration
+
+bench-plan: setup  ## how near `lianzi plan` comes: five trainings planned, run, compared
+	@python -m benchmarks.plan
 
 readme: setup  ## write the README's table of results anew
 	@python docs/results_table.py
