@@ -101,7 +101,7 @@ def compare(stage: str, params: Params, recipes: dict[str, Recipe], folder: Path
     (folder / "params.yaml").write_text(json.dumps(params.model_dump(by_alias=True)), encoding="utf-8")
     recipe = _elsewhere(recipes[stage], params, folder)
     print(f"{stage}: predicting …", flush=True)
-    found = calibrate(stage, Graph(params, {**recipes, stage: recipe}, frozenset()), ROOT)["measured"]
+    found = calibrate(stage, Graph(params, {**recipes, stage: recipe}, frozenset(), None), ROOT)["measured"]
     planned = {"seconds": found["seconds"], "peak_memory_megabytes": found["peak_memory"] / MEGABYTE}
     write_json(folder / PLAN, {stage: {prediction_key(recipe.sections(params)): planned}})
     print(f"{stage}: running, {found['seconds']:.0f} s …", flush=True)

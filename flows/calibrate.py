@@ -25,11 +25,15 @@ GUARD = 0.95
 
 @dataclass(frozen=True)
 class Graph:
-    """What a calibration must know beyond its own stage. `stale`: artifacts that will be made anew."""
+    """What a calibration must know beyond its own stage. `stale`: artifacts that will be made anew.
+
+    `connection`: seconds and bytes of reaching MLflow, once a calibration has measured them.
+    """
 
     params: Params
     recipes: dict[str, Recipe]
     stale: frozenset[str]
+    connection: tuple[float, int] | None
 
 
 def calibrate(stage: str, graph: Graph, root: Path) -> dict[str, Any]:
@@ -60,6 +64,8 @@ def _words(stage: str, graph: Graph, root: Path, params: Path, folder: Path) -> 
         "data": recipes["curate"].path("data"),
     }
     words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+    if graph.connection is not None:
+        words += ["--connection", *map(str, graph.connection)]
     return [*words, "--stale", *sorted(graph.stale), "--words", *recipes[stage].words]
 
 

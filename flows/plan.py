@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from components.artifacts import write_json
 from components.outcomes import MEGABYTE, PLAN, prediction_key, read_plan, size_of
@@ -37,6 +36,7 @@ class Prediction:
     memory: float | None = None
     gpu_memory: float | None = None
     disk: float | None = None
+    made_up: tuple[str, ...] = ()
     note: str = ""
 
     def metrics(self) -> dict[str, float]:
@@ -86,6 +86,7 @@ class Planner:
         self.root, self.params, self.recipes, self.stale = root, params, recipes, stale
         self.known, self.say = known, say
         self._sizes: dict[str, float] = {}
+        self._connection: tuple[float, int] | None = None
 
     def predict(self, stage: str) -> Prediction:
         if not self.stale[stage]:
@@ -96,11 +97,13 @@ class Planner:
         self.say(f"{stage}: measuring a few steps …")
         made_anew = {path for name, stale in self.stale.items() if stale for path in self.recipes[name].writes}
         memory, disk = free_memory(), free_disk(self.root)
-        found = calibrate(stage, Graph(self.params, self.recipes, frozenset(made_anew)), self.root)
+        graph = Graph(self.params, self.recipes, frozenset(made_anew), self._connection)
+        found = calibrate(stage, graph, self.root)
         check_fits(stage, found, self.params, memory, disk)
         outputs = [path for path in self.recipes[stage].writes if not path.startswith("metrics/")]
         self._sizes |= dict.fromkeys(outputs, found["results"] / len(outputs))
         measured = found["measured"]
+        self._connection = measured["connection"]
         return Prediction(
             stage,
             parameters=found["parameters"],
@@ -110,14 +113,15 @@ class Planner:
             memory=measured["peak_memory"],
             gpu_memory=measured["peak_gpu_memory"] or None,
             disk=found["disk"],
-            note=_note_on(stage, found),
+            made_up=tuple(found["made_up"]),
+            note="measured" if stage == "pretrain" else "measured, at most",
         )
 
     def _remembered(self, stage: str) -> Prediction:
         """From the stage's last run, in proportion to its inputs."""
         last, recipe = self.known.get(stage), self.recipes[stage]
         if last is None:
-            return Prediction(stage, note="not known yet: no run of it is on record")
+            return Prediction(stage, note="not known yet")
         inputs = sum(self._size(path) for path in recipe.reads if not path.startswith("components/"))
         before = last.took.get("input_megabytes", 0.0) * MEGABYTE
         scale = inputs / before if inputs and before and abs(inputs / before - 1) > _SAME else 1.0
@@ -129,20 +133,11 @@ class Planner:
             seconds=scale * last.took["seconds"],
             memory=scale * last.took["peak_memory_megabytes"] * MEGABYTE,
             disk=2 * scale * size_of(outputs),
-            note=note + ("" if scale == 1 else f", times {scale:.2f} for its inputs"),
+            note=note if scale == 1 else f"{note}, x {scale:.2f} for its inputs",
         )
 
     def _size(self, path: str) -> float:
         return self._sizes.get(path) or size_of([self.root / path])
-
-
-def _note_on(stage: str, found: dict[str, Any]) -> str:
-    parts = ["measured"]
-    if found["made_up"]:
-        parts.append(f"with a made-up {', '.join(found['made_up'])}")
-    if not stage.startswith("pretrain"):
-        parts.append("at most: early stopping may end it sooner")
-    return "; ".join(parts)
 
 
 def _note(found: dict[str, tuple[Recipe, Prediction]], params: Params) -> None:

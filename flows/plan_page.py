@@ -26,11 +26,12 @@ def show_plan(
         print(json.dumps({"stages": {found.stage: _fields(found) for found in predictions}, "total": total}, indent=2))
         return
     console = Console(highlight=False)
-    console.print(plan_table(predictions, total))
-    if line := price_line(total):
-        console.print(line)
     if all(found.fresh for found in predictions):
         console.print("Nothing to do: every stage is fresh.")
+        return
+    console.print(plan_table(predictions, total))
+    for line in remarks(predictions, total):
+        console.print(line, markup=False)
 
 
 def show_outcomes() -> None:
@@ -80,9 +81,8 @@ def plan_table(predictions: list[Prediction], total: dict[str, float]) -> Table:
             "?" if found.seconds is None else f"{found.seconds:,.0f}",
             _size(memory),
             _size(found.disk),
-            found.note + ("" if found.gpu_memory is None else f"; GPU memory, and {_size(found.memory)} beside it"),
+            found.note + ("" if found.gpu_memory is None else f"; {_size(found.memory)} beside the GPU's"),
         )
-    unknown = f"without {total['unknown']:.0f} stages not known yet; " if total["unknown"] else ""
     shown.add_row(
         "[bold]total[/]",
         "",
@@ -91,16 +91,25 @@ def plan_table(predictions: list[Prediction], total: dict[str, float]) -> Table:
         f"{total['seconds']:,.0f}",
         _size(total["memory"]),
         _size(total["disk"]),
-        f"{unknown}one after the other, memory of the largest",
+        "",
     )
     return shown
 
 
-def price_line(total: dict[str, float]) -> str:
-    """Cost and energy, as far as they are known."""
-    parts = [f"cost {total['cost']:,.2f}"] if "cost" in total else []
-    parts += [f"energy {total['kilowatt_hours']:,.3f} kWh"] if "kilowatt_hours" in total else []
-    return ", ".join(parts)
+def remarks(predictions: list[Prediction], total: dict[str, float]) -> list[str]:
+    """What the table's words mean, as far as they stand in it, and cost and energy."""
+    lines = ["Total: one stage after the other, the memory of the largest."]
+    if total["unknown"]:
+        lines.append(f"Not in the total: {total['unknown']:.0f} stages that have not run here yet.")
+    if any("at most" in found.note for found in predictions):
+        lines.append("At most: early stopping may end it sooner.")
+    if made_up := sorted({name for found in predictions for name in found.made_up}):
+        lines.append(f"Not there yet, so made up in the configured shapes to measure with: {', '.join(made_up)}.")
+    if "cost" in total:
+        lines.append(f"Cost: {total['cost']:,.2f}")
+    if "kilowatt_hours" in total:
+        lines.append(f"Energy: {total['kilowatt_hours']:,.3f} kWh")
+    return lines
 
 
 def outcomes_table(outcomes: list[Outcome]) -> Table:

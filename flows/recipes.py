@@ -10,6 +10,9 @@ from typing import Any
 from components.params import Params, Section, flatten
 
 
+_COMMAND = "python -m components "
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A stage of dvc.yaml, its matrix filled in. `words`: its command line after `python -m components`."""
@@ -39,8 +42,11 @@ def read_recipes(root: Path) -> dict[str, Recipe]:
     from dvc.repo import Repo
 
     with Repo(str(root)) as repo:
-        stages = [stage for stage in repo.index.stages if getattr(stage, "cmd", None)]
-        return {str(stage.addressing): _recipe(stage) for stage in stages}
+        return {
+            str(stage.addressing): _recipe(stage)
+            for stage in repo.index.stages
+            if str(getattr(stage, "cmd", "")).startswith(_COMMAND)
+        }
 
 
 def changed_keys(before: Params, after: Params) -> set[str]:
@@ -50,7 +56,7 @@ def changed_keys(before: Params, after: Params) -> set[str]:
 
 
 def _recipe(stage: Any) -> Recipe:
-    words = shlex.split(stage.cmd if isinstance(stage.cmd, str) else " ".join(stage.cmd))
+    words = shlex.split(stage.cmd.removeprefix(_COMMAND))
     params = [name for dep in stage.deps for name in getattr(dep, "params", [])]
     reads = [dep.def_path for dep in stage.deps if not hasattr(dep, "params")]
-    return Recipe(tuple(words[3:]), tuple(params), tuple(reads), tuple(out.def_path for out in stage.outs))
+    return Recipe(tuple(words), tuple(params), tuple(reads), tuple(out.def_path for out in stage.outs))

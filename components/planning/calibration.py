@@ -3,8 +3,8 @@
 python -m components.planning.calibration --params FILE --folder SCRATCH … STAGE --name path …
 
 The stage's words are those of `python -m components`. It is first counted, on the `meta` device, so that what cannot
-fit is never allocated. Then the stage's own function runs twice in miniature: once for memory and for what is the
-same whatever the number of steps, once for the seconds of a step.
+fit is never allocated. Then the stage's own function runs twice in miniature: once for what is the
+same whatever the number of steps, once for the seconds of a step. Memory is the peak of both.
 """
 
 from __future__ import annotations
@@ -31,12 +31,17 @@ from components.planning.rehearsal import Rehearsal, rehearse
 from components.run import Metrics
 from components.training import ranks
 
-FIRST_STEPS, FIRST_VALIDATION = 4, 2
+FIRST_STEPS, FIRST_VALIDATION = 3, 2
 """Steps and validation batches of the first run in miniature."""
-FEWEST, MOST = 8, 20
-"""Steps of the second."""
-SECONDS = 3.0
+FEWEST, MOST = 8, 40
+"""Steps of the second. Where the number of predicted tokens differs from step to step, memory grows over the first
+dozens: libraries keep something of every shape they have met."""
+SECONDS = 2.5
 """That the second aims at. Where FEWEST steps take more than twice that, the first run's have to do."""
+
+
+Connection = tuple[float, int]
+"""Seconds and bytes that it takes to reach MLflow."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Measured:
     seconds: float
     peak_memory: int
     peak_gpu_memory: int
+    connection: Connection
+    """Part of the above, and the same for every stage."""
 
 
 @dataclass(frozen=True)
@@ -122,43 +129,47 @@ def calibrate(options: argparse.Namespace, began: float) -> Calibration:
         job = miniature.job()
     if not _fits(job, processes, options):
         return Calibration.of(job, processes, inputs.made_up, None)
-    start = imported + miniature.reading_seconds + _connection_seconds()
-    measured = _measure(function, miniature, job, processes, start)
+    connection = _connection() if options.connection is None else (options.connection[0], int(options.connection[1]))
+    start = imported + miniature.reading_seconds
+    measured = _measure(function, miniature, job, start, connection, beside=options.connection is not None)
     return Calibration.of(job, processes, inputs.made_up, measured)
 
 
 def _measure(
-    function: Callable[..., Metrics], miniature: Miniature, job: Job, processes: int, start: float
+    function: Callable[..., Metrics], miniature: Miniature, job: Job, start: float, connection: Connection, beside: bool
 ) -> Measured:
-    """`start`: seconds already spent as the stage itself would spend them."""
-    folder = miniature.inputs.folder
-    first_given = miniature.given_for(FIRST_STEPS, FIRST_VALIDATION, longest=True)
-    first = rehearse(function, first_given, miniature.outputs, folder / "first")
-    peak, peak_on_gpu = processes * peak_memory(), peak_gpu_memory()
+    """`start`: seconds already spent as the stage itself would spend them; `beside`: the connection is not in here."""
+    folder, processes = miniature.inputs.folder, miniature.given["trainer"].devices
+    given = miniature.given_for(FIRST_STEPS, FIRST_VALIDATION, longest=True)
+    first = rehearse(function, given, miniature.outputs, folder / "first")
     timed, batches = first, FIRST_VALIDATION
-    step = first.step_seconds(alike=True)
-    steps = min(MOST, max(FEWEST, round(SECONDS / first.trainings / step)))
-    if processes > 1:
-        steps = FEWEST  # chosen by no clock: all ranks must take equally many
-    if processes > 1 or steps * first.trainings * step <= 2 * SECONDS:
+    if steps := _second_steps(first, processes):
         gc.collect()
         batches = min(job.validation_batches, max(1, steps // 4))
         given = miniature.given_for(steps, batches, longest=False)
         timed = rehearse(function, given, miniature.outputs, folder / "second")
-    step = timed.step_seconds(miniature.alike)
-    batch = timed.validation_seconds / batches
-    fixed = _fixed_seconds(first, step, batch)
+    step, batch = timed.step_seconds(miniature.alike), timed.validation_seconds / batches
     validation = batch * job.validation_batches
-    start += fixed - first.after
+    start += connection[0] + _fixed_seconds(first, step, batch) - first.after
     return Measured(
         start=start,
         step=step,
         validation=validation,
         writing=first.after,
         seconds=start + job.steps * step + job.validations * validation + first.after,
-        peak_memory=peak,
-        peak_gpu_memory=peak_on_gpu,
+        peak_memory=processes * (peak_memory() + (connection[1] if beside else 0)),
+        peak_gpu_memory=peak_gpu_memory(),
+        connection=connection,
     )
+
+
+def _second_steps(first: Rehearsal, processes: int) -> int:
+    """How many steps the second run in miniature takes; 0 where it would take too long."""
+    if processes > 1:
+        return FEWEST  # by no clock: all ranks must take equally many
+    seconds = first.trainings * first.step_seconds(alike=True)
+    steps = min(MOST, max(FEWEST, round(SECONDS / seconds)))
+    return steps if steps * seconds <= 2 * SECONDS else 0
 
 
 def _fixed_seconds(first: Rehearsal, step: float, batch: float) -> float:
@@ -173,13 +184,16 @@ def _fits(job: Job, processes: int, options: argparse.Namespace) -> bool:
     return needed <= (free or options.memory) and job.disk <= options.disk
 
 
-def _connection_seconds() -> float:
-    """What it takes to reach MLflow, which every stage does."""
+def _connection() -> Connection:
+    """What it takes to reach MLflow."""
+    import psutil
+
     from components import tracking
 
-    began = time.monotonic()
+    process = psutil.Process()
+    before, began = process.memory_info().rss, time.monotonic()
     tracking.connect()
-    return time.monotonic() - began
+    return time.monotonic() - began, process.memory_info().rss - before
 
 
 def _gpu_memory_free() -> int:
@@ -194,6 +208,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--disk", type=int, required=True, help="bytes free")
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--connection", type=float, nargs=2, help="seconds and bytes, where measured before")
     parser.add_argument("--stale", type=Path, nargs="*", default=[], help="artifacts that will be made anew")
     parser.add_argument("--words", nargs=argparse.REMAINDER, required=True, help="the stage's command line; the last")
     return parser.parse_args(words)

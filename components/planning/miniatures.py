@@ -26,6 +26,7 @@ class Miniature(Protocol):
     """A stage about to be rehearsed. `alike`: all its batches have one shape; `outputs`: arguments it writes to."""
 
     inputs: Inputs
+    given: dict[str, Any]
     alike: bool
     outputs: tuple[str, ...]
     reading_seconds: float
