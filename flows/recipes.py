@@ -9,7 +9,6 @@ from typing import Any
 
 from components.params import Params, Section, flatten
 
-
 _COMMAND = "python -m components "
 
 

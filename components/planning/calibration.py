@@ -3,8 +3,8 @@
 python -m components.planning.calibration --params FILE --folder SCRATCH … STAGE --name path …
 
 The stage's words are those of `python -m components`. It is first counted, on the `meta` device, so that what cannot
-fit is never allocated. Then the stage's own function runs twice in miniature: once for what is the
-same whatever the number of steps, once for the seconds of a step. Memory is the peak of both.
+fit is never allocated. Then the stage's own function runs twice in miniature: once for what is the same whatever the
+number of steps, once for the seconds of a step. Memory is the peak of both.
 """
 
 from __future__ import annotations
