@@ -130,7 +130,11 @@ def _elsewhere(recipe: Recipe, params: Params, folder: Path) -> Recipe:
         if word in recipe.writes:
             words[place] = str(folder / "written" / word)
     if "--pretrained" in words and "artifacts/pretrained" in recipe.reads:
+        import transformers
+
         from components.planning.stand_ins import pretrained
+
+        transformers.utils.logging.disable_progress_bar()
 
         pretrained(folder / "pretrained", params, ROOT / "artifacts/tokenizer")
         words[words.index("--pretrained") + 1] = str(folder / "pretrained")

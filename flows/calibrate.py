@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,8 +16,8 @@ from components.params import Params
 from flows.capacity import free_disk, free_memory
 from flows.recipes import Recipe
 
-SCRATCH = Path(".lianzi/calibration")
-"""For what calibrations make up and write; gone after each."""
+SCRATCH = Path(".lianzi")
+"""Here calibrations make up and write, each in a folder of its own that is gone after it."""
 GUARD = 0.95
 """Share of the free memory a calibration may take before it is ended."""
 
@@ -41,16 +40,14 @@ def calibrate(stage: str, graph: Graph, root: Path) -> dict[str, Any]:
 
     Raises LianziError with the stage's own words where it cannot run under these params, DoesNotFit where it was ended.
     """
-    folder = root / SCRATCH
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
+    scratch = root / SCRATCH
+    scratch.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="calibration-", dir=scratch) as name:
+        folder = Path(name)
         params = folder / "params.yaml"
         # JSON is YAML.
         params.write_text(json.dumps(graph.params.model_dump(by_alias=True)), encoding="utf-8")
         return _run(stage, _words(stage, graph, root, params, folder), root)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _words(stage: str, graph: Graph, root: Path, params: Path, folder: Path) -> list[str]:
