@@ -33,7 +33,7 @@ from components.training import ranks
 
 FIRST_STEPS, FIRST_VALIDATION = 3, 2
 """Steps and validation batches of the first run in miniature."""
-FEWEST, MOST = 8, 40
+FEWEST, MOST = 8, 100
 """Steps of the second. Where the number of predicted tokens differs from step to step, memory grows over the first
 dozens: libraries keep something of every shape they have met."""
 SECONDS = 2.5
