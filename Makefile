@@ -15,7 +15,7 @@ export DVC_NO_ANALYTICS = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills \
+.PHONY: help setup run test test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan \
         ui lock readme clean
 
 help:  ## this list
@@ -69,6 +69,9 @@ bench-gpu: setup  ## GPT-2 124M on one GPU beside a bare compiled loop
 
 bench-kills: setup  ## a hundred kills of trainings, and what is left different afterwards
 	@python -m benchmarks.kills --kills 100 --record
+
+bench-plan: setup  ## how near `lianzi plan` comes: five trainings planned, run, compared
+	@python -m benchmarks.plan
 
 readme: setup  ## write the README's table of results anew
 	@python docs/results_table.py

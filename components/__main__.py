@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from components import outcomes
 from components.artifacts import write_json
 from components.errors import Interrupted, LianziError, ParameterError
 from components.params import Params, Section, load_params
@@ -49,9 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_stage(words: list[str]) -> None:
     """Parse a stage's command line, run it inside a tracked run and write its metrics."""
-    options, function, paths = _parse(words)
+    options, function, paths = parse(words)
     params = load_params(PARAMS_FILE)
-    given = _arguments(function, params, options.task) | paths
+    given = arguments(function, params, options.task) | paths
     if "checkpoints" in inspect.signature(function).parameters:
         _train(options, function, given)
     else:
@@ -63,8 +64,7 @@ def _train(options: argparse.Namespace, function: Callable[..., Metrics], given:
     from components.training import ranks
     from components.training.store import open_store
 
-    name = f"{options.stage}@{options.task}" if options.task else options.stage
-    store = open_store(name, given)
+    store = open_store(stage_name(options), given)
     if not ranks.leads():
         # One of several processes of this training: the leading one reports and writes for all.
         function(**given, checkpoints=store, run=RecordedRun())
@@ -81,6 +81,7 @@ def _track(
     sections = {name: value for name, value in given.items() if isinstance(value, Section)}
     paths = {name: value for name, value in given.items() if isinstance(value, Path)}
     begun = None if store is None else store.run_id()
+    inputs = outcomes.size_of(paths.values())
     with tracking.stage_run(options.stage, options.task, sections, paths, begun) as run:
         if store is not None:
             store.remember_run(run.id)
@@ -89,6 +90,16 @@ def _track(
         if options.curves:
             write_curves(options.curves, run.steps)
         write_json(options.metrics, metrics)
+        processes = sections["trainer"].devices if "trainer" in sections else 1  # type: ignore[attr-defined]
+        took = outcomes.outcome(outcomes.process_start(), inputs, processes)
+        # Of a training carried on only the last part was timed, which nothing was predicted for.
+        planned = {} if run.resumed else outcomes.prediction(stage_name(options), sections)
+        run.log_result({"outcome": took, "plan": planned})
+
+
+def stage_name(options: argparse.Namespace) -> str:
+    """The stage's name in the graph: STAGE, or STAGE@TASK."""
+    return f"{options.stage}@{options.task}" if options.task else str(options.stage)
 
 
 def write_curves(path: Path, steps: list[tuple[int, dict[str, float]]]) -> None:
@@ -112,7 +123,8 @@ def path_names(function: Callable[..., Metrics]) -> list[str]:
     return [parameter.name for parameter in parameters if parameter.annotation in ("Path", Path)]
 
 
-def _parse(words: list[str]) -> tuple[argparse.Namespace, Callable[..., Metrics], dict[str, Path]]:
+def parse(words: list[str]) -> tuple[argparse.Namespace, Callable[..., Metrics], dict[str, Path]]:
+    """A stage's command line: its options, its function and the paths the function takes."""
     if not words or words[0] not in STAGES:
         raise ParameterError(f"no stage {words[0] if words else ''!r}", f"stages: {', '.join(STAGES)}")
     function = stage_function(words[0])
@@ -128,7 +140,7 @@ def _parse(words: list[str]) -> tuple[argparse.Namespace, Callable[..., Metrics]
     return options, function, {name: getattr(options, name) for name in names}
 
 
-def _arguments(function: Callable[..., Metrics], params: Params, task: str | None) -> dict[str, Any]:
+def arguments(function: Callable[..., Metrics], params: Params, task: str | None) -> dict[str, Any]:
     """The arguments of a stage function that come from params.yaml."""
     available: dict[str, Any] = {"seed": params.seed, "tasks": params.tasks}
     if task is not None:

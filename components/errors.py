@@ -5,6 +5,7 @@ LianziError                what a person can put right: shown as one or two line
 ├── DataError              a file of data/: missing, empty, malformed, undecodable, inconsistent
 ├── ValidationFailed       a Great Expectations suite found what it must not find
 ├── ArtifactError          an artifact is missing, damaged, or was made for something else
+├── DoesNotFit             a planned run needs more memory or disk than there is
 ├── EngineError            an inference engine cannot be built or run on this machine
 └── ServiceError           Prefect, MLflow or DVC cannot be reached, started or locked
 
@@ -45,6 +46,10 @@ class ValidationFailed(LianziError):
 
 class ArtifactError(LianziError):
     """An artifact is missing, damaged or does not fit."""
+
+
+class DoesNotFit(LianziError):
+    """A run was planned that this machine has no room for."""
 
 
 class EngineError(LianziError):

@@ -38,6 +38,7 @@ def main(directory: Path | None) -> None:
     """Lianzi (炼字): from raw text to a small, fast, deployed language model.
 
     \b
+    lianzi plan                       what a run will take, before it runs
     lianzi run                        bring the whole pipeline up to date
     lianzi status                     what is fresh, what is stale and why
     lianzi predict topic "some text"  ask the champion
@@ -70,6 +71,30 @@ def run(parallel: int | None, settings: tuple[str, ...]) -> None:
     from flows.run import run_pipeline
 
     run_pipeline(root, parallel)
+
+
+@main.command()
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Plan a what-if; params.yaml stays as it is."
+)
+@click.option(
+    "--price-per-hour", type=click.FloatRange(min=0), help="Of this machine, in any currency: shows the cost."
+)
+@click.option("--watts", type=click.FloatRange(min=0), help="That this machine draws at work: shows the energy.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; sizes in bytes.")
+@click.option("--outcomes", is_flag=True, help="Plan nothing: show what earlier plans said and what came of it.")
+def plan(
+    settings: tuple[str, ...], price_per_hour: float | None, watts: float | None, as_json: bool, outcomes: bool
+) -> None:
+    """Say what each stage will take on this machine, by trying a few steps; refuse what will not fit."""
+    from flows.plan_page import show_outcomes, show_plan
+    from flows.settings import project_root
+
+    root = project_root()
+    if outcomes:
+        show_outcomes()
+    else:
+        show_plan(root, settings, price_per_hour, watts, as_json)
 
 
 @main.command()

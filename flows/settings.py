@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import ParameterError
-from components.params import check_params, flatten, load_params, read_yaml
+from components.params import Params, check_params, flatten, load_params, read_yaml
 
 
 def project_root() -> Path:
@@ -48,6 +48,15 @@ def change_params(path: Path, settings: tuple[str, ...]) -> list[str]:
     finally:
         partial.unlink(missing_ok=True)
     return changes
+
+
+def what_if(path: Path, settings: tuple[str, ...]) -> Params:
+    """The params with KEY=VALUE settings applied, the file left as it is. Raises ParameterError."""
+    load_params(path)
+    content = read_yaml(path)
+    for setting in settings:
+        _apply(content, *_parse(setting))
+    return check_params(content, "--set" if settings else path.name)
 
 
 def _parse(setting: str) -> tuple[list[str], Any]:

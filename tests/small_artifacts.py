@@ -53,7 +53,7 @@ def small_tokenizer(folder: Path) -> Path:
         eos_token="[SEP]",
     )
     fast.save_pretrained(folder)
-    write_manifest(folder, "tokenizer", {})
+    write_manifest(folder, "tokenizer", {}, vocab_size=len(fast))
     return folder
 
 

@@ -1,0 +1,218 @@
+"""Measure a training stage by a few real steps, in a process of its own: a Calibration as JSON on standard output.
+
+python -m components.planning.calibration --params FILE --folder SCRATCH … STAGE --name path …
+
+The stage's words are those of `python -m components`. It is first counted, on the `meta` device, so that what cannot
+fit is never allocated. Then the stage's own function runs twice in miniature: once for what is the same whatever the
+number of steps, once for the seconds of a step. Memory is the peak of both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from components.__main__ import arguments, parse
+from components.errors import LianziError
+from components.outcomes import peak_gpu_memory, peak_memory, process_start
+from components.params import load_params
+from components.planning.inputs import Inputs
+from components.planning.jobs import Job
+from components.planning.miniatures import MINIATURES, Miniature
+from components.planning.rehearsal import Rehearsal, rehearse
+from components.run import Metrics
+from components.training import ranks
+
+FIRST_STEPS, FIRST_VALIDATION = 3, 2
+"""Steps and validation batches of the first run in miniature."""
+FEWEST, MOST = 8, 100
+"""Steps of the second. Where the number of predicted tokens differs from step to step, memory grows over the first
+dozens: libraries keep something of every shape they have met."""
+SECONDS = 2.5
+"""That the second aims at. Where FEWEST steps take more than twice that, the first run's have to do."""
+
+
+Connection = tuple[float, int]
+"""Seconds and bytes that it takes to reach MLflow."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds and bytes. `start`: imports, reading, building; `writing`: from the last validation to the end.
+
+    `seconds` = start + steps x step + validations x validation + writing.
+    """
+
+    start: float
+    step: float
+    validation: float
+    writing: float
+    seconds: float
+    peak_memory: int
+    peak_gpu_memory: int
+    connection: Connection
+    """Part of the above, and the same for every stage."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A stage counted and, where it fits, measured. Sizes in bytes; `made_up`: inputs that were not there.
+
+    `fixed_memory` and `activations` are rough: what a model needs whatever its batch, and one micro-batch.
+    """
+
+    parameters: int
+    steps: int
+    tokens: int
+    flops: float
+    fixed_memory: int
+    activations: int
+    disk: int
+    results: int
+    processes: int
+    gpu_memory_free: int
+    made_up: tuple[str, ...]
+    measured: Measured | None
+
+    @classmethod
+    def of(cls, job: Job, processes: int, made_up: list[str], measured: Measured | None) -> Calibration:
+        return cls(
+            parameters=job.parameters,
+            steps=job.steps,
+            tokens=job.tokens,
+            flops=job.flops,
+            fixed_memory=job.memory.fixed,
+            activations=job.memory.activations,
+            disk=job.disk,
+            results=job.results,
+            processes=processes,
+            gpu_memory_free=_gpu_memory_free(),
+            made_up=tuple(made_up),
+            measured=measured,
+        )
+
+
+def main() -> int:
+    """1, with a line or two on standard error, where the stage cannot run under its params."""
+    began = process_start()
+    options = _options(sys.argv[1:])
+    try:
+        found = calibrate(options, began)
+    except LianziError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if ranks.leads():
+        print(json.dumps(asdict(found)), flush=True)
+    return 0
+
+
+def calibrate(options: argparse.Namespace, began: float) -> Calibration:
+    """Count the stage, and rehearse it where it fits. `began`: when the process did."""
+    stage, function, paths = parse(options.words)
+    params = load_params(options.params)
+    given = arguments(function, params, stage.task) | paths
+    imported = time.time() - began
+    inputs = Inputs(params, options.folder, options.tokenizer, options.data, frozenset(options.stale))
+    miniature = MINIATURES[stage.stage](given, inputs)
+    processes = given["trainer"].devices
+    job = miniature.sketch()
+    if _fits(job, processes, options):
+        miniature.prepare()
+        job = miniature.job()
+    if not _fits(job, processes, options):
+        return Calibration.of(job, processes, inputs.made_up, None)
+    connection = _connection() if options.connection is None else (options.connection[0], int(options.connection[1]))
+    start = imported + miniature.reading_seconds
+    measured = _measure(function, miniature, job, start, connection, beside=options.connection is not None)
+    return Calibration.of(job, processes, inputs.made_up, measured)
+
+
+def _measure(
+    function: Callable[..., Metrics], miniature: Miniature, job: Job, start: float, connection: Connection, beside: bool
+) -> Measured:
+    """`start`: seconds already spent as the stage itself would spend them; `beside`: the connection is not in here."""
+    folder, processes = miniature.inputs.folder, miniature.given["trainer"].devices
+    given = miniature.given_for(FIRST_STEPS, FIRST_VALIDATION, longest=True)
+    first = rehearse(function, given, miniature.outputs, folder / "first")
+    timed, batches = first, FIRST_VALIDATION
+    if steps := _second_steps(first, processes):
+        gc.collect()
+        batches = min(job.validation_batches, max(1, steps // 4))
+        given = miniature.given_for(steps, batches, longest=False)
+        timed = rehearse(function, given, miniature.outputs, folder / "second")
+    step, batch = timed.step_seconds(miniature.alike), timed.validation_seconds / batches
+    validation = batch * job.validation_batches
+    start += connection[0] + _fixed_seconds(first, step, batch) - first.after
+    return Measured(
+        start=start,
+        step=step,
+        validation=validation,
+        writing=first.after,
+        seconds=start + job.steps * step + job.validations * validation + first.after,
+        peak_memory=processes * (peak_memory() + (connection[1] if beside else 0)),
+        peak_gpu_memory=peak_gpu_memory(),
+        connection=connection,
+    )
+
+
+def _second_steps(first: Rehearsal, processes: int) -> int:
+    """How many steps the second run in miniature takes; 0 where it would take too long."""
+    if processes > 1:
+        return FEWEST  # by no clock: all ranks must take equally many
+    seconds = first.trainings * first.step_seconds(alike=True)
+    steps = min(MOST, max(FEWEST, round(SECONDS / seconds)))
+    return steps if steps * seconds <= 2 * SECONDS else 0
+
+
+def _fixed_seconds(first: Rehearsal, step: float, batch: float) -> float:
+    """What the first run in miniature took beyond its steps and validations: that comes once, however long the run."""
+    working = first.count * step + len(first.validations) * FIRST_VALIDATION * batch
+    return max(first.seconds - working, first.after)
+
+
+def _fits(job: Job, processes: int, options: argparse.Namespace) -> bool:
+    free = _gpu_memory_free()
+    needed = job.memory.total if free else processes * job.memory.total
+    return needed <= (free or options.memory) and job.disk <= options.disk
+
+
+def _connection() -> Connection:
+    """What it takes to reach MLflow."""
+    import psutil
+
+    from components import tracking
+
+    process = psutil.Process()
+    before, began = process.memory_info().rss, time.monotonic()
+    tracking.connect()
+    return time.monotonic() - began, process.memory_info().rss - before
+
+
+def _gpu_memory_free() -> int:
+    return int(torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else 0
+
+
+def _options(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m components.planning.calibration")
+    parser.add_argument("--params", type=Path, required=True)
+    parser.add_argument("--folder", type=Path, required=True, help="for what is made up and written, all of it in vain")
+    parser.add_argument("--memory", type=int, required=True, help="bytes free")
+    parser.add_argument("--disk", type=int, required=True, help="bytes free")
+    parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--connection", type=float, nargs=2, help="seconds and bytes, where measured before")
+    parser.add_argument("--stale", type=Path, nargs="*", default=[], help="artifacts that will be made anew")
+    parser.add_argument("--words", nargs=argparse.REMAINDER, required=True, help="the stage's command line; the last")
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Arithmetic of a training before it runs: parameters, FLOPs, memory, disk. Sizes in bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from components.modeling.architectures import layers_of
+from components.training.store import KEPT_CHECKPOINTS
+
+NUMBER = 4
+"""Bytes of a weight, a gradient or a moment: all are kept in float32, whatever the precision of the products."""
+
+LAYER_ACTIVATIONS = 34
+"""Bytes in 16 bits that a layer keeps for its backward pass, a token and a unit of width (Korthikanti 2022, eq. 1,
+without the attention scores, which fused attention never writes down)."""
+
+LIBRARIES = 700_000_000
+"""About what Python and the libraries take before there is a model."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A transformer in the numbers the formulas ask for.
+
+    `inside`: parameters that are neither embeddings nor a vocabulary head; `in_layers`: those of the layers;
+    `matrices`: those of the layers that have two dimensions.
+    """
+
+    layers: int
+    width: int
+    vocabulary: int
+    parameters: int
+    inside: int
+    in_layers: int
+    matrices: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Peak memory of a training, by what it grows with."""
+
+    fixed: int
+    """Libraries, weights, gradients, optimizer: whatever the batch."""
+    activations: int
+    """Of one micro-batch."""
+
+    @property
+    def total(self) -> int:
+        return self.fixed + self.activations
+
+
+def shape_of(model: PreTrainedModel) -> Shape:
+    """The shape of a model, which may be on the `meta` device, without memory."""
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    head = model.get_output_embeddings()
+    if head is not None:
+        embeddings.add(id(head.weight))
+    layers = layers_of(model)
+    return Shape(
+        layers=len(layers),
+        width=model.config.hidden_size,
+        vocabulary=model.config.vocab_size,
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        inside=sum(weight.numel() for weight in model.parameters() if id(weight) not in embeddings),
+        in_layers=sum(weight.numel() for weight in layers.parameters()),
+        matrices=sum(weight.numel() for weight in layers.parameters() if weight.ndim == 2),
+    )
+
+
+def training_flops(shape: Shape, tokens: int, length: float, predicted: int) -> float:
+    """Forward and backward over `tokens` in windows of `length`, `predicted` of them through the vocabulary head.
+
+    6 FLOPs a parameter and token (Kaplan 2020), 12 x layers x width x length a token for attention (Chowdhery 2022,
+    PaLM, appendix B). Recomputed activations are not counted.
+    """
+    attention = 12 * shape.layers * shape.width * length
+    return (6.0 * shape.inside + attention) * tokens + 6.0 * shape.width * shape.vocabulary * predicted
+
+
+def reading_flops(shape: Shape, tokens: int, length: float) -> float:
+    """Forward alone, without a vocabulary head: a third of training."""
+    return training_flops(shape, tokens, length, 0) / 3
+
+
+def memory(
+    shape: Shape, rows: int, length: int, *, narrow: bool, recomputed: bool, optimizer: str, others: int
+) -> Memory:
+    """The rough peak of a training whose micro-batch has `rows` of `length` tokens.
+
+    `narrow`: activations in 16 bits; `recomputed`: only each layer's input is kept; `others`: parameters of models
+    that only answer, such as a distillation's teacher.
+    """
+    state = optimizer_numbers(shape, optimizer)
+    numbers = 2 * shape.parameters + state + others
+    unit = rows * length * shape.width * (1 if narrow else 2)
+    kept = (2 * shape.layers + LAYER_ACTIVATIONS) if recomputed else LAYER_ACTIVATIONS * shape.layers
+    return Memory(LIBRARIES + NUMBER * numbers, unit * kept)
+
+
+def optimizer_numbers(shape: Shape, optimizer: str) -> int:
+    """Numbers the optimizer keeps: two a parameter for AdamW, one for the matrices that Muon moves."""
+    return 2 * shape.parameters - (shape.matrices if optimizer == "muon" else 0)
+
+
+def checkpoint_bytes(shape: Shape, optimizer: str, *, averaged: bool, best: bool) -> int:
+    """One checkpoint: weights, the optimizer's state, and the averaged and the best weights where there are such."""
+    copies = 1 + averaged + best
+    return NUMBER * (copies * shape.parameters + optimizer_numbers(shape, optimizer))
+
+
+def disk_bytes(checkpoint: int, results: int) -> int:
+    """What a stage needs while it runs: the kept checkpoints with one being written, and its results.
+
+    Results stand twice: DVC keeps a copy in its cache.
+    """
+    return (KEPT_CHECKPOINTS + 1) * checkpoint + 2 * results

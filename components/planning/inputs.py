@@ -1,0 +1,108 @@
+"""What a training reads: the artifacts that are there, stand-ins of the configured shapes for those that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from components.artifacts import read_manifest
+from components.corpus.labelled import curate_task
+from components.params import Params
+from components.planning import stand_ins
+from components.tasks.classification import read_split
+
+
+@dataclass
+class Inputs:
+    """Finds or makes up the inputs of one stage. `stale`: artifacts of stages that will run before this one.
+
+    `folder`: for what is made up; `tokenizer` and `data`: where those lie in the graph; `made_up`: what was, by name.
+    """
+
+    params: Params
+    folder: Path
+    tokenizer: Path
+    data: Path
+    stale: frozenset[Path]
+    made_up: list[str] = field(default_factory=list)
+
+    def tokenizer_folder(self, texts: Sequence[Path]) -> Path:
+        """The tokenizer, if it is the one of these params; `texts`: task artifacts to learn a stand-in from."""
+        size = self.params.train_tokenizer.vocab_size
+        if self.there(self.tokenizer) or (self.tokenizer.exists() and _vocabulary(self.tokenizer) == size):
+            return self.tokenizer
+        made = self._made_up("tokenizer")
+        if not made.exists():
+            stand_ins.tokenizer(made, size, (text for rows in texts for text in _texts(rows)))
+        return made
+
+    def tokens_folder(self, tokens: Path, tokenizer: Path) -> Path:
+        """The packed tokens, if they are of this tokenizer."""
+        size = _vocabulary(tokenizer)
+        if tokens.exists() and tokenizer == self.tokenizer and read_manifest(tokens, "tokens")["vocab_size"] == size:
+            return tokens
+        made = self._made_up("tokens")
+        if not made.exists():
+            stand_ins.tokens(made, size, self.params.pretrain.sequence_length)
+        return made
+
+    def rows_folder(self, rows: Path, task: str) -> Path:
+        """A task's rows, curated here from data/ where they have not been yet."""
+        if rows.exists():
+            return rows
+        made = self.folder / "rows"
+        if not made.exists():
+            curate_task(self.data / "tasks" / task, self.data, made)
+        return made
+
+    def pretrained_folder(self, pretrained: Path, tokenizer: Path) -> Path:
+        """The pretrained model, if it is the one of these params."""
+        if self.there(pretrained):
+            return pretrained
+        made = self._made_up("pretrained")
+        if not made.exists():
+            stand_ins.pretrained(made, self.params, tokenizer)
+        return made
+
+    def teacher_folder(self, teacher: Path, rows: Path, tokenizer: Path) -> Path:
+        """The fine-tuned teacher, likewise."""
+        if self.there(teacher):
+            return teacher
+        made = self._made_up("teacher")
+        if not made.exists():
+            labels = read_manifest(rows, "task")["labels"]
+            stand_ins.teacher(made, labels, self.pretrained_folder(self.folder / "nothing", tokenizer))
+        return made
+
+    def there(self, path: Path) -> bool:
+        """Whether an artifact is there and will stay as it is."""
+        return path.exists() and path not in self.stale
+
+    def _made_up(self, name: str) -> Path:
+        if name not in self.made_up:
+            self.made_up.append(name)
+        return self.folder / name
+
+
+def longest_places(lengths: Sequence[int], count: int) -> list[int]:
+    """The places of the `count` longest, in their order."""
+    return sorted(np.argsort(lengths, kind="stable")[-count:].tolist())
+
+
+def spread_places(lengths: Sequence[int], count: int) -> list[int]:
+    """The places of `count` that have all lengths in the shares of the whole, in their order."""
+    by_length = np.argsort(lengths, kind="stable")
+    chosen = np.linspace(0, len(lengths) - 1, min(count, len(lengths))).round().astype(int)
+    return sorted(by_length[chosen].tolist())
+
+
+def _vocabulary(tokenizer: Path) -> int:
+    return int(read_manifest(tokenizer, "tokenizer")["vocab_size"])
+
+
+def _texts(rows: Path) -> Iterator[str]:
+    labels = read_manifest(rows, "task")["labels"]
+    yield from (text for text, _ in read_split(rows / "train.jsonl", labels))

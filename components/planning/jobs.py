@@ -1,0 +1,154 @@
+"""What a training stage will have to do, counted from its arguments before it does any of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoConfig, PreTrainedModel
+from transformers import PreTrainedTokenizerFast as Tokenizer
+
+from components.modeling.architectures import LANGUAGE_MODELS, build_language_model, check_objective
+from components.modeling.checkpoints import random_classifier
+from components.modeling.students import map_layers
+from components.params import DistillConfig, FinetuneConfig, Params, PretrainConfig, TrainerConfig
+from components.planning import estimate
+from components.planning.estimate import Memory, Shape
+from components.tasks.classification import Classification
+from components.training.finetune import VALIDATION_BATCH
+from components.training.trainer import lightning_precision
+
+
+@dataclass(frozen=True)
+class Job:
+    """`validations`: passes over the validation split, each of `validation_batches`; `results`: bytes of the outputs.
+
+    With early stopping `steps`, `validations` and what follows from them are upper bounds.
+    """
+
+    parameters: int
+    steps: int
+    validations: float
+    validation_batches: int
+    tokens: int
+    flops: float
+    memory: Memory
+    checkpoint: int
+    results: int
+
+    @property
+    def disk(self) -> int:
+        return estimate.disk_bytes(self.checkpoint, self.results)
+
+
+def blank_language_model(params: Params, vocabulary: Tokenizer) -> PreTrainedModel:
+    """The model of the params, on the `meta` device: its shape without its memory."""
+    config = params.pretrain
+    with torch.device("meta"):
+        if config.init_from is not None:
+            return LANGUAGE_MODELS[config.objective].from_config(AutoConfig.from_pretrained(config.init_from))
+        check_objective(params.model.architecture, config.objective)
+        return build_language_model(params.model, vocabulary, config.sequence_length)
+
+
+def pretrain_job(given: dict[str, Any], model: PreTrainedModel) -> Job:
+    """Steps x windows x tokens; what the objective predicts goes through the vocabulary head."""
+    config: PretrainConfig = given["config"]
+    shape, length = estimate.shape_of(model), config.sequence_length
+    sequences = config.steps * config.batch_size
+    share = config.mask_probability if config.objective == "mlm" else 1 - 1 / length
+    tokens = sequences * length
+    checkpoint = estimate.checkpoint_bytes(shape, config.optimizer, averaged=config.average_decay > 0, best=False)
+    return Job(
+        parameters=shape.parameters,
+        steps=config.steps,
+        validations=-(-config.steps // config.validate_every),
+        validation_batches=-(-config.validation_sequences // config.batch_size),
+        tokens=tokens,
+        flops=estimate.training_flops(shape, tokens, length, round(tokens * share)),
+        memory=_memory(shape, config, given["trainer"], length, 0),
+        checkpoint=checkpoint,
+        results=estimate.NUMBER * shape.parameters,
+    )
+
+
+def finetune_job(given: dict[str, Any], data: Classification) -> Job:
+    """The teacher and its untrained twin, one after the other, each for all its epochs."""
+    with torch.device("meta"):
+        model = random_classifier(given["pretrained"], data.labels, 0.0)
+    return _task_job(given, data, estimate.shape_of(model), None, trainings=2)
+
+
+def distill_job(given: dict[str, Any], data: Classification) -> Job:
+    """The student; its teacher reads every batch too, and both read the validation split once more at the end."""
+    config: DistillConfig = given["config"]
+    with torch.device("meta"):
+        model = random_classifier(given["teacher"], data.labels, 0.0)
+    teacher = estimate.shape_of(model)
+    kept = len(map_layers(teacher.layers, config.depth_fraction).copied)
+    return _task_job(given, data, _shallower(teacher, kept), teacher, trainings=1)
+
+
+def sketched_task_job(given: dict[str, Any], model: PreTrainedModel) -> Job:
+    """The memory and disk of a training over a task's rows, before those are read: nothing else of it."""
+    config: FinetuneConfig | DistillConfig = given["config"]
+    shape = estimate.shape_of(model)
+    checkpoint = estimate.checkpoint_bytes(shape, config.optimizer, averaged=config.average_decay > 0, best=True)
+    memory = _memory(shape, config, given["trainer"], given["task"].max_length, 0)
+    return Job(shape.parameters, 0, 0, 0, 0, 0.0, memory, checkpoint, estimate.NUMBER * shape.parameters)
+
+
+def _task_job(given: dict[str, Any], data: Classification, shape: Shape, teacher: Shape | None, trainings: int) -> Job:
+    config: FinetuneConfig | DistillConfig = given["config"]
+    lengths = data.train.lengths
+    tokens = trainings * config.epochs * sum(lengths)
+    mean = sum(lengths) / len(lengths)
+    flops = estimate.training_flops(shape, tokens, mean, 0)
+    validations: float = trainings * config.epochs
+    if teacher is not None:
+        flops += estimate.reading_flops(teacher, tokens, mean)
+        validations += 1 + teacher.layers / shape.layers
+    return Job(
+        parameters=shape.parameters,
+        steps=trainings * config.epochs * -(-len(lengths) // config.batch_size),
+        validations=validations,
+        validation_batches=-(-len(data.validation.ids) // VALIDATION_BATCH),
+        tokens=tokens,
+        flops=flops,
+        memory=_memory(shape, config, given["trainer"], max(lengths), teacher.parameters if teacher else 0),
+        checkpoint=estimate.checkpoint_bytes(shape, config.optimizer, averaged=config.average_decay > 0, best=True),
+        results=trainings * estimate.NUMBER * shape.parameters,
+    )
+
+
+def _memory(
+    shape: Shape,
+    config: PretrainConfig | FinetuneConfig | DistillConfig,
+    trainer: TrainerConfig,
+    length: int,
+    others: int,
+) -> Memory:
+    return estimate.memory(
+        shape,
+        -(-config.batch_size // (trainer.accumulate * trainer.devices)),
+        length,
+        narrow=lightning_precision(config.precision) == "bf16-mixed",
+        recomputed=trainer.checkpoint_activations,
+        optimizer=config.optimizer,
+        others=others,
+    )
+
+
+def _shallower(shape: Shape, layers: int) -> Shape:
+    """A model as wide with fewer layers; all layers are alike."""
+    dropped = (shape.layers - layers) * (shape.in_layers // shape.layers)
+    return Shape(
+        layers=layers,
+        width=shape.width,
+        vocabulary=shape.vocabulary,
+        parameters=shape.parameters - dropped,
+        inside=shape.inside - dropped,
+        in_layers=shape.in_layers - dropped,
+        matrices=shape.matrices * layers // shape.layers,
+    )

@@ -1,0 +1,139 @@
+"""Each training stage in miniature: its inputs found or made up, the arguments of a run of a few steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from components.modeling.checkpoints import load_tokenizer
+from components.planning import stand_ins
+from components.planning.inputs import Inputs, longest_places, spread_places
+from components.planning.jobs import (
+    Job,
+    blank_language_model,
+    distill_job,
+    finetune_job,
+    pretrain_job,
+    sketched_task_job,
+)
+from components.tasks.classification import Classification
+from components.tasks.kinds import TASK_KINDS
+from components.training.finetune import VALIDATION_BATCH
+
+
+class Miniature(Protocol):
+    """A stage about to be rehearsed. `alike`: all its batches have one shape; `outputs`: arguments it writes to."""
+
+    inputs: Inputs
+    given: dict[str, Any]
+    alike: bool
+    outputs: tuple[str, ...]
+    reading_seconds: float
+
+    def sketch(self) -> Job:
+        """The stage counted before anything of the model's size is made."""
+
+    def prepare(self) -> None:
+        """Make up what is missing, read what the stage reads."""
+
+    def job(self) -> Job:
+        """The stage counted, once prepared."""
+
+    def given_for(self, steps: int, validation_batches: int, longest: bool) -> dict[str, Any]:
+        """The stage's arguments for a run of a few steps, on the longest rows or on rows of all lengths."""
+
+
+class PretrainMiniature:
+    """Pretraining for a few steps: windows of tokens all have one length."""
+
+    alike = True
+    outputs: tuple[str, ...] = ("pretrained",)
+    reading_seconds = 0.0
+
+    def __init__(self, given: dict[str, Any], inputs: Inputs) -> None:
+        self.inputs = inputs
+        tokenizer = inputs.tokenizer_folder([])
+        self.given = {**given, "tokenizer": tokenizer, "tokens": inputs.tokens_folder(given["tokens"], tokenizer)}
+
+    def sketch(self) -> Job:
+        blank = blank_language_model(self.inputs.params, load_tokenizer(self.given["tokenizer"]))
+        return pretrain_job(self.given, blank)
+
+    def prepare(self) -> None:
+        """Tokens are mapped, not read."""
+
+    def job(self) -> Job:
+        return self.sketch()
+
+    def given_for(self, steps: int, validation_batches: int, longest: bool) -> dict[str, Any]:
+        config = self.given["config"]
+        few = {"steps": steps, "validate_every": steps, "validation_sequences": validation_batches * config.batch_size}
+        return {**self.given, "config": config.model_copy(update=few)}
+
+
+class TaskMiniature:
+    """Fine-tuning or distillation over a few of the task's rows; all of them are read, as the stage will."""
+
+    alike = False
+
+    def __init__(self, given: dict[str, Any], inputs: Inputs, source: str, outputs: tuple[str, ...]) -> None:
+        """`source`: the argument that names the model to start from."""
+        self.inputs, self.source, self.outputs = inputs, source, outputs
+        self.rows = inputs.rows_folder(given["rows"], given["task_name"])
+        self.given = {**given, "rows": self.rows}
+        self.reading_seconds = 0.0
+        self._data: Classification | None = None
+
+    def sketch(self) -> Job:
+        if not self.inputs.there(self.given[self.source]):
+            vocabulary = load_tokenizer(self.inputs.tokenizer_folder([self.rows]))
+            return sketched_task_job(self.given, blank_language_model(self.inputs.params, vocabulary))
+        return self.job()
+
+    def prepare(self) -> None:
+        if self.inputs.there(self.given[self.source]):
+            return
+        tokenizer = self.inputs.tokenizer_folder([self.rows])
+        if self.source == "pretrained":
+            made = self.inputs.pretrained_folder(self.given["pretrained"], tokenizer)
+        else:
+            made = self.inputs.teacher_folder(self.given["teacher"], self.rows, tokenizer)
+        self.given[self.source] = made
+
+    def job(self) -> Job:
+        count = finetune_job if self.source == "pretrained" else distill_job
+        return count(self.given, self.data)
+
+    @property
+    def data(self) -> Classification:
+        """The rows, read and encoded once, and kept as the stage keeps them."""
+        if self._data is None:
+            began, task = time.monotonic(), self.given["task"]
+            self._data = TASK_KINDS[task.kind].read(self.rows, task, load_tokenizer(self.given[self.source]))
+            self.reading_seconds = time.monotonic() - began
+        return self._data
+
+    def given_for(self, steps: int, validation_batches: int, longest: bool) -> dict[str, Any]:
+        folder = self.inputs.folder / f"{steps} steps of rows"
+        train, validation = self.data.train.lengths, self.data.validation.lengths
+        count = validation_batches * VALIDATION_BATCH
+        chosen = longest_places if longest else spread_places
+        stand_ins.rows(
+            folder,
+            self.rows,
+            {
+                "train": chosen(train, steps * self.given["config"].batch_size),
+                "validation": longest_places(validation, count) if longest else range(min(count, len(validation))),
+            },
+        )
+        config = self.given["config"].model_copy(update={"epochs": 1})
+        return {**self.given, "config": config, "rows": folder}
+
+
+MINIATURES: dict[str, Callable[[dict[str, Any], Inputs], Miniature]] = {
+    "pretrain": PretrainMiniature,
+    "finetune": lambda given, inputs: TaskMiniature(given, inputs, "pretrained", ("teacher", "scratch")),
+    "distill": lambda given, inputs: TaskMiniature(given, inputs, "teacher", ("student",)),
+}
+"""The stages that can be calibrated."""

@@ -1,0 +1,85 @@
+"""A training stage in miniature: the real function with a few steps, timed by what it reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+from components.run import Metrics, RecordedRun
+from components.training.store import CheckpointStore
+
+STEP, VALIDATION = "loss", "validation_loss"
+"""The ends of the names under which a training reports every step, and every validation."""
+
+
+class TimedRun(RecordedRun):
+    """A run that notes when it was told of each step and each validation, and keeps no figures."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self.marks: list[tuple[str, int, float]] = []
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        for kind in (VALIDATION, STEP):
+            if any(name.endswith(kind) for name in metrics):
+                self.marks.append((kind, step, time.monotonic()))
+                return
+
+    def log_figure(self, name: str, figure: Any) -> None:
+        # Drawn as for MLflow: that takes memory too.
+        figure.savefig(self.folder / name, dpi=120, bbox_inches="tight")
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Seconds of a stage in miniature. `steps`: between the ends of two steps; `after`: from the last mark on."""
+
+    seconds: float
+    steps: tuple[float, ...]
+    validations: tuple[float, ...]
+    trainings: int
+    after: float
+
+    @classmethod
+    def of(cls, marks: list[tuple[str, int, float]], began: float, ended: float) -> Rehearsal:
+        """From the marks of a TimedRun. The first step of a training is in no interval: it is a warm-up."""
+        pairs = list(pairwise(marks))
+        return cls(
+            seconds=ended - began,
+            steps=tuple(b[2] - a[2] for a, b in pairs if a[0] == b[0] == STEP and b[1] == a[1] + 1),
+            validations=tuple(b[2] - a[2] for a, b in pairs if a[0] == STEP and b[0] == VALIDATION),
+            trainings=sum(kind == STEP and step == 1 for kind, step, _ in marks),
+            after=ended - marks[-1][2],
+        )
+
+    @property
+    def count(self) -> int:
+        """The steps taken, those without an interval too."""
+        return len(self.steps) + self.trainings
+
+    @property
+    def validation_seconds(self) -> float:
+        """Of a validation."""
+        return median(self.validations)
+
+    def step_seconds(self, alike: bool) -> float:
+        """Of a step: the median where all are `alike`, the mean where their batches differ."""
+        return median(self.steps) if alike else mean(self.steps)
+
+
+def rehearse(
+    function: Callable[..., Metrics], given: dict[str, Any], outputs: tuple[str, ...], folder: Path
+) -> Rehearsal:
+    """Run a stage function with these arguments, its outputs and checkpoints in `folder`."""
+    folder.mkdir(parents=True)
+    run = TimedRun(folder)
+    written = {name: folder / name for name in outputs}
+    began = time.monotonic()
+    function(**given | written, checkpoints=CheckpointStore(folder / "checkpoints"), run=run)
+    return Rehearsal.of(run.marks, began, time.monotonic())

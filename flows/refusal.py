@@ -1,0 +1,66 @@
+"""Saying no before a run begins: what it needs, what there is, which parameter to change to about what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.errors import DoesNotFit
+from components.params import Params
+
+_ROOM = 0.9
+"""Of the free memory that a suggested value is to fill at most: the suggestion is an estimate."""
+
+
+def check_fits(stage: str, calibration: dict[str, Any], params: Params, free_memory: int, free_disk: int) -> None:
+    """Raise DoesNotFit where a stage, as calibrated, needs more memory or disk than is free. All in bytes."""
+    measured, on_gpu = calibration["measured"], calibration["gpu_memory_free"]
+    rough = calibration["fixed_memory"] + calibration["activations"]
+    if on_gpu:
+        _check_memory(stage, measured["peak_gpu_memory"] if measured else rough, on_gpu, calibration, params, "the GPU")
+    host = measured["peak_memory"] if measured else 0 if on_gpu else calibration["processes"] * rough
+    _check_memory(stage, host, free_memory, calibration, params, "this machine")
+    if calibration["disk"] > free_disk:
+        raise DoesNotFit(
+            f"{stage} needs {_gigabytes(calibration['disk'])} of disk, {_gigabytes(free_disk)} are free here",
+            f"free some, or {_smaller_model(params, free_disk / calibration['disk'])}",
+        )
+
+
+def _check_memory(stage: str, needed: int, free: int, calibration: dict[str, Any], params: Params, where: str) -> None:
+    if needed <= free:
+        return
+    raise DoesNotFit(
+        f"{stage} needs {_gigabytes(needed)} of memory, {where} has {_gigabytes(free)} free",
+        ", or ".join(remedies(stage, needed, free, calibration["activations"], params)),
+    )
+
+
+def remedies(stage: str, needed: int, free: int, activations: int, params: Params) -> list[str]:
+    """What to change, the least intrusive first. Only activations shrink with the batch; a model has to be smaller."""
+    section, trainer = stage.partition("@")[0], params.trainer
+    batch = params.section(section).batch_size
+    wanted = _ROOM * free
+    share = (wanted - (needed - activations)) / activations
+    if share <= 0:
+        return [_smaller_model(params, wanted / needed)]
+    found = []
+    fewest = 2 * trainer.devices * trainer.accumulate
+    if (rows := int(batch * share)) >= fewest:
+        found.append(f"lower {section}.batch_size to {rows}")
+    parts = int(trainer.accumulate / share) + 1
+    if batch >= 2 * trainer.devices * parts:
+        found.append(f"set trainer.accumulate to {parts}")
+    if not trainer.checkpoint_activations:
+        found.append("set trainer.checkpoint_activations to true")
+    return found or [_smaller_model(params, wanted / needed)]
+
+
+def _smaller_model(params: Params, share: float) -> str:
+    """`share`: of the present need that fits. The width grows with the depth, so parameters do with its cube."""
+    if params.pretrain.init_from is not None:
+        return "choose a smaller pretrain.init_from"
+    return f"lower model.depth to about {max(1, int(params.model.depth * share ** (1 / 3)))}"
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:,.1f} GB"

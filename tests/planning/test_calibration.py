@@ -1,0 +1,93 @@
+"""components.planning.calibration: a process of its own, asked as `lianzi plan` asks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.params import Params, flatten
+from components.run import Metrics
+from flows.settings import change_params
+
+pytestmark = pytest.mark.slow
+
+SMALL = ("model.depth=1", "pretrain.threads=1", "pretrain.batch_size=4", "pretrain.sequence_length=16")
+
+
+class Calibrator:
+    """Calls the module on small artifacts."""
+
+    def __init__(self, folder: Path, root: Path, options: dict[str, Any]) -> None:
+        self.folder, self.root, self.options = folder, root, options
+
+    def __call__(self, *words: str, **changes: Any) -> subprocess.CompletedProcess[str]:
+        options = self.options | changes
+        given = [word for name, value in options.items() for word in (f"--{name}", *str(value).split("|"))]
+        return subprocess.run(
+            [sys.executable, "-m", "components.planning.calibration", *given, "--words", *words],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(self.root)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def calibrator(tmp_path: Path, root: Path, mlflow_store: Path, tokenizer_folder: Path) -> Calibrator:
+    (tmp_path / "params.yaml").write_text((root / "params.yaml").read_text())
+    change_params(tmp_path / "params.yaml", SMALL)
+    (tmp_path / "mlflow").symlink_to(mlflow_store)
+    options = {"params": "params.yaml", "folder": "made", "memory": 10**11, "disk": 10**11}
+    return Calibrator(tmp_path, root, {**options, "tokenizer": tokenizer_folder, "data": "data"})
+
+
+@pytest.fixture
+def pretrain_words(tokens_folder: Path, tokenizer_folder: Path) -> list[str]:
+    words = ["pretrain", "--tokens", str(tokens_folder), "--tokenizer", str(tokenizer_folder)]
+    return [*words, "--pretrained", "out/pretrained", "--metrics", "out/pretrain.json"]
+
+
+def test_a_stage_is_counted_and_measured_and_leaves_no_output(
+    calibrator: Calibrator, pretrain_words: list[str], params: Params
+) -> None:
+    done = calibrator(*pretrain_words)
+    assert done.returncode == 0, done.stderr
+    found: Metrics = json.loads(done.stdout.splitlines()[-1])
+    assert found["steps"] == params.pretrain.steps
+    measured = flatten(found)
+    parts = found["steps"] * measured["measured.step"] + 4 * measured["measured.validation"]
+    whole = parts + measured["measured.start"] + measured["measured.writing"]
+    assert measured["measured.seconds"] == pytest.approx(whole)
+    assert measured["measured.start"] > measured["measured.connection"][0]
+    assert 2e8 < measured["measured.peak_memory"] < 4e9
+    assert not (calibrator.folder / "out").exists()
+
+
+def test_what_cannot_fit_is_counted_and_not_tried(calibrator: Calibrator, pretrain_words: list[str]) -> None:
+    done = calibrator(*pretrain_words, memory=10**6)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["measured"] is None
+    assert found["parameters"] > 0
+    assert not (calibrator.folder / "made").exists()
+
+
+def test_a_connection_measured_before_is_not_made_again(calibrator: Calibrator, pretrain_words: list[str]) -> None:
+    done = calibrator(*pretrain_words, connection="2.5|1000")
+    assert json.loads(done.stdout.splitlines()[-1])["measured"]["connection"] == [2.5, 1000]
+
+
+def test_a_stage_that_its_params_forbid_is_told_as_the_stage_would(
+    calibrator: Calibrator, pretrain_words: list[str]
+) -> None:
+    change_params(calibrator.folder / "params.yaml", ("pretrain.objective=clm",))
+    done = calibrator(*pretrain_words)
+    assert done.returncode == 1
+    assert "does not fit model.architecture" in done.stderr
+    assert "Traceback" not in done.stderr

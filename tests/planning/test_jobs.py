@@ -1,0 +1,90 @@
+"""components.planning.jobs: what a stage will do, counted from its arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.errors import ParameterError
+from components.modeling.checkpoints import load_tokenizer
+from components.params import Params, TaskConfig
+from components.planning import stand_ins
+from components.planning.jobs import blank_language_model, distill_job, finetune_job, pretrain_job, sketched_task_job
+from components.tasks.classification import Classification
+
+TASK = TaskConfig(kind="classification", language="en", max_length=16)
+
+
+def small(params: Params, depth: int = 2, **pretrain: Any) -> Params:
+    model = params.model.model_copy(update={"depth": depth})
+    return params.model_copy(update={"model": model, "pretrain": params.pretrain.model_copy(update=pretrain)})
+
+
+@pytest.fixture
+def given(params: Params, task_rows: Path, tokenizer_folder: Path, tmp_path: Path) -> dict[str, Any]:
+    stand_ins.pretrained(tmp_path / "pretrained", small(params), tokenizer_folder)
+    return {"config": params.finetune, "trainer": params.trainer, "task": TASK, "pretrained": tmp_path / "pretrained"}
+
+
+@pytest.fixture
+def data(task_rows: Path, tokenizer_folder: Path) -> Classification:
+    return Classification.read(task_rows, TASK, load_tokenizer(tokenizer_folder))
+
+
+def test_pretraining_is_steps_times_batch_times_length(params: Params, tokenizer_folder: Path) -> None:
+    few = small(params, steps=10, batch_size=4, sequence_length=32, validate_every=4, validation_sequences=9)
+    blank = blank_language_model(few, load_tokenizer(tokenizer_folder))
+    assert {parameter.device.type for parameter in blank.parameters()} == {"meta"}
+    job = pretrain_job({"config": few.pretrain, "trainer": params.trainer}, blank)
+    assert (job.steps, job.tokens, job.validations, job.validation_batches) == (10, 1280, 3, 3)
+    assert job.parameters == blank.num_parameters()
+    parts = params.trainer.model_copy(update={"accumulate": 2})
+    halved = pretrain_job({"config": few.pretrain, "trainer": parts}, blank)
+    assert 2 * halved.memory.activations == job.memory.activations
+
+
+def test_a_model_of_seventy_billion_parameters_is_counted_without_being_made(
+    params: Params, tokenizer_folder: Path
+) -> None:
+    large = small(params, depth=96, objective="clm")
+    large = large.model_copy(update={"model": large.model.model_copy(update={"architecture": "llama"})})
+    blank = blank_language_model(large, load_tokenizer(tokenizer_folder))
+    job = pretrain_job({"config": large.pretrain, "trainer": params.trainer}, blank)
+    assert job.parameters > 40e9
+    assert job.memory.fixed > 16 * 40e9
+
+
+def test_an_objective_that_does_not_fit_is_refused_here_too(params: Params, tokenizer_folder: Path) -> None:
+    with pytest.raises(ParameterError, match="does not fit"):
+        blank_language_model(small(params, objective="clm"), load_tokenizer(tokenizer_folder))
+
+
+def test_finetuning_trains_two_models_for_all_epochs(given: dict[str, Any], data: Classification) -> None:
+    job = finetune_job(given, data)
+    config = given["config"]
+    assert job.steps == 2 * config.epochs * -(-160 // config.batch_size)
+    assert job.tokens == 2 * config.epochs * sum(data.train.lengths)
+    assert job.validations == 2 * config.epochs
+    assert job.results == 2 * 4 * job.parameters
+
+
+def test_a_student_is_shallower_and_its_teacher_reads_along(
+    params: Params, given: dict[str, Any], data: Classification
+) -> None:
+    distilled = {**given, "config": params.distill, "teacher": given["pretrained"]}
+    job, teacher = distill_job(distilled, data), finetune_job(given, data)
+    assert job.parameters < teacher.parameters
+    # Its own epochs, then student and a teacher of twice its layers once each.
+    assert job.validations == params.distill.epochs + 1 + 2
+    assert job.flops < teacher.flops
+
+
+def test_a_sketch_knows_memory_and_disk_before_rows_are_read(
+    params: Params, given: dict[str, Any], data: Classification, tokenizer_folder: Path
+) -> None:
+    sketch = sketched_task_job(given, blank_language_model(small(params), load_tokenizer(tokenizer_folder)))
+    job = finetune_job(given, data)
+    assert sketch.memory.total == pytest.approx(job.memory.total, rel=0.2)
+    assert sketch.checkpoint == pytest.approx(job.checkpoint, rel=0.2)

@@ -1,0 +1,61 @@
+"""components.planning.miniatures: the arguments of a run of a few steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.params import Params, TaskConfig
+from components.planning.inputs import Inputs
+from components.planning.miniatures import MINIATURES
+from components.tasks.classification import read_split
+
+TASK = TaskConfig(kind="classification", language="en", max_length=16)
+
+
+@pytest.fixture
+def inputs(params: Params, tokenizer_folder: Path, tmp_path: Path) -> Inputs:
+    small = params.model_copy(update={"model": params.model.model_copy(update={"depth": 1})})
+    return Inputs(small, tmp_path / "made", tokenizer_folder, tmp_path, frozenset())
+
+
+def test_pretraining_in_miniature_has_few_steps_and_its_own_shapes(
+    params: Params, inputs: Inputs, tokens_folder: Path
+) -> None:
+    given = {"config": params.pretrain, "model": params.model, "trainer": params.trainer, "tokens": tokens_folder}
+    miniature = MINIATURES["pretrain"](given, inputs)
+    few = miniature.given_for(5, 2, longest=True)["config"]
+    assert (few.steps, few.validate_every, few.validation_sequences) == (5, 5, 2 * params.pretrain.batch_size)
+    assert (few.batch_size, few.sequence_length) == (params.pretrain.batch_size, params.pretrain.sequence_length)
+    assert miniature.sketch() == miniature.job()
+
+
+@pytest.mark.parametrize("stage", ["finetune", "distill"])
+def test_a_task_in_miniature_reads_all_rows_and_trains_on_few(
+    params: Params, inputs: Inputs, task_rows: Path, tmp_path: Path, stage: str
+) -> None:
+    given: dict[str, Any] = {
+        "config": params.section(stage).model_copy(update={"batch_size": 4}),
+        "trainer": params.trainer,
+        "task": TASK,
+        "task_name": "places",
+        "rows": task_rows,
+        "pretrained": tmp_path / "no pretrained",
+        "teacher": tmp_path / "no teacher",
+    }
+    miniature = MINIATURES[stage](given, inputs)
+    sketch = miniature.sketch()
+    assert sketch.parameters > 0
+    assert not (tmp_path / "made").exists()  # nothing of the model's size is made before it is known to fit
+    miniature.prepare()
+    assert miniature.job().tokens > 0
+    assert miniature.reading_seconds > 0
+    few = miniature.given_for(3, 1, longest=True)
+    labels = ["city", "field", "sea"]
+    chosen = [len(text.split()) for text, _ in read_split(few["rows"] / "train.jsonl", labels)]
+    every = [len(text.split()) for text, _ in read_split(task_rows / "train.jsonl", labels)]
+    assert len(chosen) == 12
+    assert sum(chosen) / len(chosen) > sum(every) / len(every)
+    assert few["config"].epochs == 1
