@@ -30,7 +30,7 @@ from components.training.trainer import lightning_precision, prepare_libraries
 
 ROOT = Path(__file__).parent.parent
 WARM_UP = 4
-STEPS = {"gpt2": 30, "default": 300, "tiny": 3000}
+STEPS = {"gpt2": 20, "default": 40, "tiny": 1500}
 GEMM_SIZES = (1024, 1536, 2048)
 GOALS = {"HF Trainer": 1.25, "hand-written": 1.15}
 PEAK_GOAL = 0.75

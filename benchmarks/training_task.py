@@ -43,14 +43,18 @@ class Shape:
 
 
 def shapes(params: Params) -> dict[str, Shape]:
-    """`gpt2`: 13.8 million weights, 4,096 tokens a step; `default`: what params.yaml says; `tiny`: next to nothing."""
+    """`gpt2`: 13.8 million weights, 4,096 tokens a step; `tiny`: next to nothing.
+
+    `default`: the model and batch of params.yaml, learning by masked tokens alone, which every peer can.
+    """
     even = {"schedule": "constant", "warmup_fraction": 0.0, "validation_sequences": 1, "average_decay": 0.0}
     causal = {"objective": "clm", "learning_rate": 3e-4, **even}
+    masked = {"objective": "mlm", "sequence_length": 64, **even}
     gpt2 = params.model.model_copy(update={"architecture": "gpt2", "depth": 6, "max_length": 256})
     tiny = params.model.model_copy(update={"architecture": "gpt2", "depth": 1, "max_length": 16})
     return {
         "gpt2": Shape(gpt2, params.pretrain.model_copy(update={"batch_size": 16, "sequence_length": 256, **causal})),
-        "default": Shape(params.model, params.pretrain.model_copy(update=even)),
+        "default": Shape(params.model, params.pretrain.model_copy(update=masked)),
         "tiny": Shape(tiny, params.pretrain.model_copy(update={"batch_size": 4, "sequence_length": 16, **causal})),
     }
 
@@ -125,7 +129,7 @@ def task_of(shape: Shape, params: Params, steps: int, folder: Path, bf16: bool) 
     entry = ARCHITECTURES[shape.model.architecture]
     names = ("pad", "bos", "eos", "cls", "sep")
     vocabulary = {"vocab_size": VOCABULARY, **{f"{name}_token_id": number for number, name in enumerate(names)}}
-    model = LANGUAGE_MODELS[entry.objective].from_config(entry.config(shape.model, vocabulary))
+    model = LANGUAGE_MODELS[entry.objectives[0]].from_config(entry.config(shape.model, vocabulary))
     return Task(params.trainer, config, shape.model, objective, batches, model, bf16)
 
 
