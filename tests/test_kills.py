@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def halved(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def peaceful(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = small_training_project(tmp_path_factory.mktemp("peaceful") / "project", ["pretrain.steps=30"])
+    folder = small_training_project(tmp_path_factory.mktemp("peaceful") / "project", ["pretrain.steps=300"])
     assert pretrain(folder).wait(120) == 0
     return folder
 
@@ -53,6 +54,7 @@ def stopped_half_way(folder: Path) -> list[Path]:
         if len(found) > 1 and int(found[-1].name.split("-")[1]) > 8:
             process.kill()
             process.wait()
+        time.sleep(0.01)
     # A kill between writing one and forgetting another leaves three.
     return sorted(folder.glob(".cache/checkpoints/pretrain/*/step-*"))[-2:]
 
@@ -70,13 +72,13 @@ def stopped_half_way(folder: Path) -> list[Path]:
 def test_a_damaged_checkpoint_is_named_and_the_one_before_leads_to_the_same_weights(
     name: str, damage: Callable[[Path], None], peaceful: Path, tmp_path: Path
 ) -> None:
-    folder = small_training_project(tmp_path / "project", ["pretrain.steps=30"])
+    folder = small_training_project(tmp_path / "project", ["pretrain.steps=300"])
     older, newest = stopped_half_way(folder)
     damage(newest / name)
     process = pretrain(folder, stdout=subprocess.PIPE)
     told, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert f"checkpoint refused: {(newest / name).relative_to(folder)}: damaged" in told
-    assert f"going on from step {int(older.name.split('-')[1])} of 30" in told
+    assert f"going on from step {int(older.name.split('-')[1])} of 300" in told
     assert digest(folder / "pretrained") == digest(peaceful / "pretrained")
     assert file_hash(folder / "pretrain.csv") == file_hash(peaceful / "pretrain.csv")

@@ -53,7 +53,7 @@ def test_a_spike_does_not_spoil_what_is_usual() -> None:
 
 def test_a_lasting_rise_becomes_the_usual() -> None:
     losses = curve(500)
-    raised = [*losses[:300], *(loss + 1 for loss in losses[300:])]
+    raised = [*losses[:300], *(loss + 20 for loss in losses[300:])]
     told = [step for step, _, _ in SpikeWatch().spikes(raised, 1)]
     assert told
     assert max(told) < 350
