@@ -30,11 +30,15 @@ from flows.settings import what_if
 ROOT = Path(__file__).parent.parent
 COMMON = ("pretrain.threads=1", "pretrain.validate_every=100", "pretrain.validation_sequences=64")
 CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "modernbert, 2 layers, 16 x 64": ("pretrain", ("model.depth=2", "pretrain.steps=700")),
+    "modernbert, 2 layers, contrastive, 64 x 96": (
+        "pretrain",
+        ("model.depth=2", "pretrain.objective=contrastive", "pretrain.steps=120", "pretrain.batch_size=64"),
+    ),
     "bert, 4 layers, 8 x 128": (
         "pretrain",
         (
             "model.architecture=bert",
+            "pretrain.objective=mlm",
             "model.depth=4",
             "pretrain.steps=160",
             "pretrain.batch_size=8",
@@ -49,6 +53,7 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "model.depth=3",
             "pretrain.steps=160",
             "pretrain.batch_size=32",
+            "pretrain.sequence_length=64",
         ),
     ),
     "llama, 6 layers, 8 x 256 in two parts, muon": (
