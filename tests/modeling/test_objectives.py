@@ -54,15 +54,7 @@ def test_the_generator_alone_decides() -> None:
 
 
 def test_masked_loss_equals_that_of_transformers() -> None:
-    config = ModernBertConfig(
-        vocab_size=1000,
-        hidden_size=32,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        pad_token_id=0,
-    )
-    model = ModernBertForMaskedLM(config).eval()
+    model = small_encoder().eval()
     ids = torch.arange(4, 904).reshape(9, 100)
     batch = prepare(ids)
     labels = torch.full((900,), -100)
@@ -72,15 +64,7 @@ def test_masked_loss_equals_that_of_transformers() -> None:
 
 
 def test_a_batch_with_nothing_to_mask_has_no_loss_and_no_nan() -> None:
-    config = ModernBertConfig(
-        vocab_size=1000,
-        hidden_size=32,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        pad_token_id=0,
-    )
-    loss = MLM.loss(ModernBertForMaskedLM(config), prepare(torch.ones(2, 8, dtype=torch.long)))
+    loss = MLM.loss(small_encoder(), prepare(torch.ones(2, 8, dtype=torch.long)))
     loss.backward()
     assert loss.item() == 0
 
