@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,28 +35,21 @@ def halved(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def peaceful(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = small_training_project(tmp_path_factory.mktemp("peaceful") / "project", ["pretrain.steps=300"])
+    folder = small_training_project(tmp_path_factory.mktemp("peaceful") / "project", ["pretrain.steps=40"])
     assert pretrain(folder).wait(120) == 0
     return folder
 
 
-def pretrain(folder: Path, **options: int) -> subprocess.Popen[str]:
+def pretrain(folder: Path, module: Sequence[str] = ("components",), **options: int) -> subprocess.Popen[str]:
     remove_outputs("pretrain", folder)
-    command = [sys.executable, "-m", "components", *words("pretrain")]
+    command = [sys.executable, "-m", *module, *words("pretrain")]
     return subprocess.Popen(command, cwd=folder, env=environment(), text=True, **options)
 
 
 def stopped_half_way(folder: Path) -> list[Path]:
-    """Ends a training with SIGKILL once it has two checkpoints: the older one, the newest."""
-    process = pretrain(folder)
-    while process.poll() is None:
-        found = sorted(folder.glob(".cache/checkpoints/pretrain/*/step-*"))
-        if len(found) > 1 and int(found[-1].name.split("-")[1]) > 8:
-            process.kill()
-            process.wait()
-        time.sleep(0.01)
-    # A kill between writing one and forgetting another leaves three.
-    return sorted(folder.glob(".cache/checkpoints/pretrain/*/step-*"))[-2:]
+    """Ends a training with SIGKILL when it has saved ten times: the older checkpoint, the newest."""
+    assert pretrain(folder, ("tests.stopping", "SIGKILL", "10")).wait(120) == -signal.SIGKILL
+    return sorted(folder.glob(".cache/checkpoints/pretrain/*/step-*"))
 
 
 @pytest.mark.slow
@@ -72,13 +65,13 @@ def stopped_half_way(folder: Path) -> list[Path]:
 def test_a_damaged_checkpoint_is_named_and_the_one_before_leads_to_the_same_weights(
     name: str, damage: Callable[[Path], None], peaceful: Path, tmp_path: Path
 ) -> None:
-    folder = small_training_project(tmp_path / "project", ["pretrain.steps=300"])
+    folder = small_training_project(tmp_path / "project", ["pretrain.steps=40"])
     older, newest = stopped_half_way(folder)
     damage(newest / name)
     process = pretrain(folder, stdout=subprocess.PIPE)
     told, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert f"checkpoint refused: {(newest / name).relative_to(folder)}: damaged" in told
-    assert f"going on from step {int(older.name.split('-')[1])} of 300" in told
+    assert f"going on from step {int(older.name.split('-')[1])} of 40" in told
     assert digest(folder / "pretrained") == digest(peaceful / "pretrained")
     assert file_hash(folder / "pretrain.csv") == file_hash(peaceful / "pretrain.csv")

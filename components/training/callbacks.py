@@ -263,7 +263,9 @@ class Checkpoints(Callback):
             module.average.load(tensors["average"])
 
     def _due(self) -> bool:
-        pause = max(self.every_seconds, self._took / SAVING_SHARE if self._took > 1 else 0.0)
+        """With LIANZI_CHECKPOINT_SECONDS=0 after every step, however long that takes."""
+        long = self._took > 1 and self.every_seconds > 0
+        pause = max(self.every_seconds, self._took / SAVING_SHARE) if long else self.every_seconds
         return time.monotonic() - self._saved_at >= pause
 
     def _agreed(self, wanted: bool, module: LanguageModule, always: bool = False) -> bool:

@@ -1,0 +1,137 @@
+"""Where work on many independent items is done: the processes of this machine, or a Ray cluster.
+
+LIANZI_ENGINE: `local` (the default) or a Ray address (`auto`, `HOST:6379`, `ray://HOST:10001`). LIANZI_WORKERS: processes
+of the local engine, all cores unless set. Neither changes a result: results come in the order of the items.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from components.errors import LianziError, ParameterError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+IN_FLIGHT = 2
+"""Items a worker that are handed out ahead of the one whose result is awaited: bounds the memory."""
+TRIES = 3
+"""Times that an item is tried whose worker died; an exception that the function raises is never tried again."""
+
+
+class Engine(Protocol):
+    """What `open_engine` gives."""
+
+    workers: int
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """function(item) for each item, in the items' order, a few items ahead of who reads the results.
+
+        `function` is of a module's top level (or a functools.partial of one) and depends on nothing but its item.
+        """
+        ...
+
+
+@contextmanager
+def open_engine() -> Iterator[Engine]:
+    """The engine that the environment names."""
+    address = os.environ.get("LIANZI_ENGINE", "local")
+    if address != "local":
+        from components.ray_engine import ray_engine
+
+        with ray_engine(address) as engine:
+            yield engine
+        return
+    workers = _workers()
+    if workers == 1:
+        yield InProcess()
+        return
+    engine = LocalEngine(workers)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+class InProcess:
+    """One worker is this process itself."""
+
+    workers = 1
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        return map(function, items)
+
+
+class LocalEngine:
+    """Processes of this machine, started at the first item. One that is killed is replaced, its item tried again."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        waiting: deque[tuple[Item, int, Future[Result]]] = deque()
+        rest = iter(items)
+        while True:
+            while len(waiting) < IN_FLIGHT * self.workers and (item := next(rest, _END)) is not _END:
+                waiting.append((item, 1, self._submit(function, item)))  # type: ignore[arg-type]
+            if not waiting:
+                return
+            item, tries, future = waiting.popleft()  # type: ignore[assignment]
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                if tries == TRIES:
+                    raise LianziError(
+                        f"a worker died {TRIES} times over the same part of the work",
+                        "was it short of memory? try with LIANZI_WORKERS=1",
+                    ) from None
+                # One death breaks the whole pool: everything handed out is handed out again, in its order.
+                self.close()
+                again = [(item, tries + 1), *((other, count) for other, count, _ in waiting)]
+                waiting = deque((other, count, self._submit(function, other)) for other, count in again)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def _submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+        if self._pool is None:
+            # Not forked: libraries' threads do not survive a fork.
+            self._pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), _prepare)
+        return self._pool.submit(function, item)
+
+
+_END = object()
+
+
+def _prepare() -> None:
+    """A worker leaves Ctrl-C to the process that started it, and computes with one thread: the others have theirs."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "TOKENIZERS_PARALLELISM"):
+        os.environ.setdefault(name, "false" if name.startswith("TOKEN") else "1")
+
+
+def _workers() -> int:
+    given = os.environ.get("LIANZI_WORKERS", "")
+    if not given:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not given.isdecimal() or int(given) < 1:
+        raise ParameterError(f"LIANZI_WORKERS={given}: not a number of processes", "set it to 1 or more, or unset it")
+    return int(given)
+
+
+def project_folder() -> Path:
+    """The folder that holds the package, for workers elsewhere."""
+    return Path(__file__).parent.parent

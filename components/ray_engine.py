@@ -1,0 +1,56 @@
+"""Work on a Ray cluster; the only module that imports ray for data. Ray hands a lost node's items to another."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from components.engine import IN_FLIGHT, Item, Result, project_folder
+from components.errors import ServiceError
+
+TRIES = 20
+
+
+class RayEngine:
+    """Each item is a Ray task; results are read in the items' order."""
+
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+        self.workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        task = self._ray.remote(max_retries=TRIES)(_apply)
+        waiting: deque[Any] = deque()
+        for item in items:
+            waiting.append(task.remote(function, item))
+            if len(waiting) >= IN_FLIGHT * self.workers:
+                yield self._ray.get(waiting.popleft())
+        while waiting:
+            yield self._ray.get(waiting.popleft())
+
+
+@contextmanager
+def ray_engine(address: str) -> Iterator[RayEngine]:
+    """Raises ServiceError where no cluster answers at the address, or Ray is not installed."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError:
+        raise ServiceError(f"LIANZI_ENGINE={address}: Ray is not installed", "pip install 'lianzi[ray]'") from None
+    environment = {"env_vars": {"PYTHONPATH": str(project_folder())}}
+    try:
+        ray.init(address, runtime_env=environment, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ServiceError(f"LIANZI_ENGINE={address}: no Ray cluster: {reason}", "start one: `ray start --head`") from None
+    try:
+        yield RayEngine(ray)
+    finally:
+        ray.shutdown()
+
+
+def _apply(function: Callable[[Item], Result], item: Item) -> Result:
+    return function(item)
