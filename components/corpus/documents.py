@@ -1,0 +1,66 @@
+"""The curated corpus as others read it: parquet shards of documents, a folder a split.
+
+corpus/{train,validation}/SOURCE-00000-DIGEST.parquet, in the order of their names; manifest.json counts them. A shard's
+name carries a digest of what it was made from, so a shard that is unchanged keeps its name and bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.errors import ArtifactError
+
+SPLITS = ("train", "validation")
+SCHEMA = pa.schema(
+    {
+        "id": pa.string(),  # SOURCE/NAME, one of its kind in the corpus
+        "text": pa.string(),
+        "source": pa.string(),  # the data file's name without endings
+        "language": pa.string(),  # ISO 639-1
+        "licence": pa.string(),
+        "file": pa.string(),  # where the row stood, relative to data/
+        "line": pa.int64(),  # counted from 1
+    }
+)
+ROWS = 1024
+
+
+def write_shard(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write documents as one shard; a column that a row does not have is null. Equal rows give equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
+    pq.write_table(table, path, compression="zstd", row_group_size=4 * ROWS)
+
+
+def shard_paths(corpus: Path, split: str) -> list[Path]:
+    """The shards of a split, in their order. Raises ArtifactError when there is none."""
+    found = sorted((corpus / split).glob("*.parquet"))
+    if not found:
+        raise ArtifactError(f"{corpus / split}: no documents here", "run `dvc repro` or `lianzi run` to make them")
+    return found
+
+
+def read_shard(path: Path, columns: Sequence[str] | None = None, rows: int = ROWS) -> Iterator[pa.RecordBatch]:
+    """A shard's documents, at most `rows` of them in memory. Raises ArtifactError for a damaged one."""
+    try:
+        yield from pq.ParquetFile(path).iter_batches(rows, columns=None if columns is None else list(columns))
+    except (pa.ArrowException, OSError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ArtifactError(f"{path}: damaged: {reason}", "run `dvc checkout` to restore it") from None
+
+
+def read_documents(corpus: Path, split: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """All documents of a split, batch by batch."""
+    for path in shard_paths(corpus, split):
+        yield from read_shard(path, columns)
+
+
+def documents_of(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
+    """Batches as one dict a document."""
+    for batch in batches:
+        yield from batch.to_pylist()
