@@ -142,7 +142,7 @@ def parse(words: list[str]) -> tuple[argparse.Namespace, Callable[..., Metrics],
 
 def arguments(function: Callable[..., Metrics], params: Params, task: str | None) -> dict[str, Any]:
     """The arguments of a stage function that come from params.yaml."""
-    available: dict[str, Any] = {"seed": params.seed, "tasks": params.tasks}
+    available: dict[str, Any] = {"seed": params.seed, "tasks": params.tasks, "sources": params.corpus}
     if task is not None:
         if task not in params.tasks:
             raise ParameterError(f"params.yaml: tasks: no task '{task}'", f"known: {', '.join(params.tasks)}")

@@ -1,7 +1,7 @@
 """Where work on many independent items is done: the processes of this machine, or a Ray cluster.
 
-LIANZI_ENGINE: `local` (the default) or a Ray address (`auto`, `HOST:6379`, `ray://HOST:10001`). LIANZI_WORKERS: processes
-of the local engine, all cores unless set. Neither changes a result: results come in the order of the items.
+LIANZI_ENGINE: `local` (the default) or a Ray address (`auto`, `HOST:6379`, `ray://HOST:10001`). LIANZI_WORKERS:
+processes of the local engine, all cores unless set. Neither changes a result: results come in the order of the items.
 """
 
 from __future__ import annotations

@@ -189,11 +189,20 @@ class TaskConfig(Section):
     max_length: Annotated[int, Field(ge=8)]
 
 
+class SourceConfig(Section):
+    """A source of the corpus, data/corpus/NAME.*; weight: how often the model meets each of its documents."""
+
+    weight: Annotated[float, Field(ge=0, le=100)]
+    language: str
+    licence: str
+
+
 class Params(Section):
-    """The whole of params.yaml."""
+    """The whole of params.yaml. A source that `corpus` does not name has weight 1 and tells its language itself."""
 
     seed: Annotated[int, Field(ge=0)]
     tasks: Annotated[dict[str, TaskConfig], Field(min_length=1)]
+    corpus: dict[str, SourceConfig]
     curate: CurateConfig
     validation: ValidateConfig = Field(alias="validate")  # pydantic keeps the name `validate` for itself
     train_tokenizer: TrainTokenizerConfig

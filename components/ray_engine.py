@@ -45,7 +45,9 @@ def ray_engine(address: str) -> Iterator[RayEngine]:
         ray.init(address, runtime_env=environment, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise ServiceError(f"LIANZI_ENGINE={address}: no Ray cluster: {reason}", "start one: `ray start --head`") from None
+        raise ServiceError(
+            f"LIANZI_ENGINE={address}: no Ray cluster: {reason}", "start one: `ray start --head`"
+        ) from None
     try:
         yield RayEngine(ray)
     finally:

@@ -70,6 +70,7 @@ def test_a_stages_params_in_dvc_yaml_are_the_sections_its_function_takes(name: s
     taken = set(inspect.signature(stage_function(name)).parameters)
     sections = {section for section in taken if Params.section_type(section)}
     expected = {name} | sections | taken.intersection({"seed", "tasks"})
+    expected |= {"corpus"} if "sources" in taken else set()
     expected |= {"tasks.${item.task}"} if "task" in taken else set()
     assert set(graph()[name]["params"]) == expected
 
