@@ -1,0 +1,76 @@
+"""The files of data/corpus and the source each belongs to.
+
+A file is a source of its own, called as it is without its endings; a folder is one source with all the files in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.corpus.read import READERS, split_name
+from components.corpus.record import Record
+from components.errors import DataError
+
+ABOUT = ".source.json"
+"""Ending of the notes that `lianzi import` leaves beside a source: no data."""
+
+
+@dataclass(frozen=True)
+class CorpusFile:
+    """A data file, its source, and what the ids of its documents begin with."""
+
+    path: Path
+    source: str
+    prefix: str
+
+    def document_id(self, record: Record) -> str:
+        """One of its kind in the corpus, as long as a file's own ids are."""
+        return f"{self.prefix}/{record.name}"
+
+
+def corpus_files(folder: Path) -> list[CorpusFile]:
+    """The data files under a folder in the order of their paths, hidden ones and notes of imports left out.
+
+    Raises DataError for a format that is not known, and where two files or a file and a folder claim to be the same.
+    """
+    found = [_corpus_file(path, folder) for path in sorted(_visible(folder))]
+    if not found:
+        raise DataError(f"{folder}: no corpus here", "run `dvc pull data`, or put text files there")
+    _refuse_clashes(found, folder)
+    return found
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and not path.is_dir() and not path.name.endswith(ABOUT):
+            yield path
+
+
+def _corpus_file(path: Path, folder: Path) -> CorpusFile:
+    stem, extension, _ = split_name(path)
+    inside = path.relative_to(folder)
+    if len(inside.parts) == 1:
+        return CorpusFile(path, stem, stem)
+    # A page's id has its name in it already.
+    prefix = inside.parent / stem if extension in READERS else inside.parent
+    return CorpusFile(path, inside.parts[0], prefix.as_posix())
+
+
+def _refuse_clashes(files: list[CorpusFile], folder: Path) -> None:
+    """Rows of one name in two formats are taken for two copies of the same, and so are two packings of a page."""
+    claims: dict[str, Path] = {}
+    for file in files:
+        stem, extension, _ = split_name(file.path)
+        top = folder / file.path.relative_to(folder).parts[0]
+        _claim(claims, file.source, top)
+        if file.path != top:
+            _claim(claims, file.prefix if extension in READERS else f"{file.prefix}/{stem}{extension}", file.path)
+
+
+def _claim(claims: dict[str, Path], name: str, path: Path) -> None:
+    other = claims.setdefault(name, path)
+    if other != path:
+        raise DataError(f"{other} and {path}: the same name but for the format", "rename one of them")

@@ -1,0 +1,104 @@
+"""Readers of files that are one document each: Markdown, web pages, source code.
+
+Their record has the file's name as its id. Source code is in the language its ending says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from components.corpus.record import Record
+from components.corpus.rows import MAX_LINE_BYTES, lines_of
+from components.errors import DataError
+
+CODE_LANGUAGES = {
+    ".c": "c",
+    ".h": "c",
+    ".cc": "cpp",
+    ".cpp": "cpp",
+    ".hpp": "cpp",
+    ".cs": "csharp",
+    ".css": "css",
+    ".dart": "dart",
+    ".ex": "elixir",
+    ".go": "go",
+    ".hs": "haskell",
+    ".java": "java",
+    ".jl": "julia",
+    ".js": "javascript",
+    ".jsx": "javascript",
+    ".kt": "kotlin",
+    ".lua": "lua",
+    ".mjs": "javascript",
+    ".ml": "ocaml",
+    ".php": "php",
+    ".pl": "perl",
+    ".py": "python",
+    ".r": "r",
+    ".rb": "ruby",
+    ".rs": "rust",
+    ".scala": "scala",
+    ".sh": "shell",
+    ".sql": "sql",
+    ".swift": "swift",
+    ".ts": "typescript",
+    ".tsx": "typescript",
+}
+
+
+def read_markdown(path: Path, stream: BinaryIO) -> Iterator[Record]:
+    """The text as it stands, marks and all."""
+    yield Record(path, 1, {"id": path.name, "text": _text(path, stream)})
+
+
+def read_code(path: Path, stream: BinaryIO) -> Iterator[Record]:
+    """The text as it stands; its `language` is the programming language."""
+    endings = [suffix.lower() for suffix in path.suffixes]
+    language = next(CODE_LANGUAGES[ending] for ending in reversed(endings) if ending in CODE_LANGUAGES)
+    yield Record(path, 1, {"id": path.name, "text": _text(path, stream), "language": language})
+
+
+def read_html(path: Path, stream: BinaryIO) -> Iterator[Record]:
+    """The main text of a page, without menus, notices and comments (trafilatura), and its title.
+
+    The bytes are decoded as the page declares. A page in which no main text is found has the empty text.
+    """
+    from trafilatura import bare_extraction
+
+    content = stream.read(MAX_LINE_BYTES + 1)
+    _check_size(path, len(content))
+    if not content.strip():
+        return
+    if b"\0" in content:
+        raise DataError(f"{path}: not a web page: a NUL byte at {content.index(0)}", "is this a text file?")
+    # `fast` leaves out the second and third tries, which find more of the menus than of the text.
+    page = bare_extraction(content, include_comments=False, with_metadata=True, fast=True)
+    fields = {"id": path.name, "text": (page.text if page else None) or ""}
+    yield Record(path, 1, fields | ({"title": page.title} if page and page.title else {}))
+
+
+PAGES: dict[str, Callable[[Path, BinaryIO], Iterator[Record]]] = {
+    ".md": read_markdown,
+    ".markdown": read_markdown,
+    ".html": read_html,
+    ".htm": read_html,
+    **dict.fromkeys(CODE_LANGUAGES, read_code),
+}
+
+
+def _text(path: Path, stream: BinaryIO) -> str:
+    parts: list[str] = []
+    size = 0
+    for _, line in lines_of(path, stream):
+        parts.append(line)
+        size += len(line)
+        _check_size(path, size)
+    return "".join(parts)
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > MAX_LINE_BYTES:
+        limit = f"{MAX_LINE_BYTES // 1024**2} MB"
+        raise DataError(f"{path}: a document over {limit}", "split it into documents of a sensible size")

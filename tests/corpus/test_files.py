@@ -1,0 +1,79 @@
+"""What stands in data/corpus: which source a file belongs to, and which files cannot stand together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.corpus.files import corpus_files
+from components.corpus.read import read_records
+from components.errors import DataError
+
+
+def laid_out(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('{"text": "words"}\n')
+    return folder
+
+
+def test_a_file_is_a_source_and_so_is_a_folder(tmp_path: Path) -> None:
+    laid_out(tmp_path, "a_en.jsonl", "notes.md", "site/index.html", "site/more/page.html", "rows/x.jsonl", "rows/y.csv")
+    found = {path.path.relative_to(tmp_path).as_posix(): path.source for path in corpus_files(tmp_path)}
+    assert found == {
+        "a_en.jsonl": "a_en",
+        "notes.md": "notes",
+        "rows/x.jsonl": "rows",
+        "rows/y.csv": "rows",
+        "site/index.html": "site",
+        "site/more/page.html": "site",
+    }
+
+
+def test_documents_of_a_folder_have_ids_of_their_own(tmp_path: Path) -> None:
+    laid_out(tmp_path, "a.jsonl", "code/main.py", "code/main.c", "code/sub/main.py", "rows/x.jsonl", "rows/sub/x.jsonl")
+    ids = [file.document_id(record) for file in corpus_files(tmp_path) for record in read_records(file.path)]
+    assert ids == [
+        "a/line-1",
+        "code/main.c",
+        "code/main.py",
+        "code/sub/main.py",
+        "rows/sub/x/line-1",
+        "rows/x/line-1",
+    ]
+
+
+def test_hidden_files_and_notes_of_imports_are_no_data(tmp_path: Path) -> None:
+    laid_out(tmp_path, "a.jsonl", "a.source.json", ".b.jsonl", "code/.git/config", "code/x.py")
+    assert [file.path.name for file in corpus_files(tmp_path)] == ["a.jsonl", "x.py"]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("a.jsonl", "a.csv"), ("a.csv", "a.jsonl")),
+        (("a.jsonl", "a/b.md"), ("a", "a.jsonl")),
+        (("a/b.jsonl", "a/b.jsonl.gz"), ("a/b.jsonl", "a/b.jsonl.gz")),
+        (("a/b.md", "a/b.md.zst"), ("a/b.md", "a/b.md.zst")),
+    ],
+)
+def test_two_that_claim_to_be_the_same_are_refused(
+    tmp_path: Path, names: tuple[str, ...], told: tuple[str, str]
+) -> None:
+    laid_out(tmp_path, *names)
+    with pytest.raises(DataError) as refusal:
+        corpus_files(tmp_path)
+    first, second = (tmp_path / name for name in told)
+    assert f"{first} and {second}: the same name but for the format" in str(refusal.value)
+
+
+def test_a_file_of_an_unknown_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"Makefile: not a format known here"):
+        corpus_files(laid_out(tmp_path, "code/Makefile"))
+
+
+def test_an_empty_folder_says_how_to_get_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no corpus here\n.*dvc pull data"):
+        corpus_files(tmp_path)
