@@ -38,6 +38,7 @@ def main(directory: Path | None) -> None:
     """Lianzi (炼字): from raw text to a small, fast, deployed language model.
 
     \b
+    lianzi import SOURCE              documents from files, the web, a data set or a database
     lianzi plan                       what a run will take, before it runs
     lianzi run                        bring the whole pipeline up to date
     lianzi status                     what is fresh, what is stale and why
@@ -95,6 +96,37 @@ def plan(
         show_outcomes()
     else:
         show_plan(root, settings, price_per_hour, watts, as_json)
+
+
+@main.command("import")
+@click.argument("source")
+@click.option("--name", help="What to call it: data/corpus/NAME.jsonl.zst (default: as the source is called).")
+@click.option("--language", help="Of rows that do not say theirs: en, zh, … (default: guessed).")
+@click.option("--licence", help="Of the texts, an SPDX name such as CC-BY-4.0.")
+@click.option("--text-column", default="text", show_default=True, help="The column that holds the text.")
+@click.option("--id-column", help="The column that holds an id of the row's own (default: id, if there is one).")
+@click.option("--split", help="Of a Hugging Face data set (default: train).")
+@click.option("--config", help="Of a Hugging Face data set that has several.")
+@click.option("--query", help="SELECT …: what to take from a database.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many documents.")
+@click.option("--replace", is_flag=True, help="Put it in place of an earlier import of this name.")
+def import_(source: str, **options: Any) -> None:
+    """Import documents from SOURCE into data/corpus, and name them in params.yaml.
+
+    \b
+    lianzi import notes/                          a folder: text, Markdown, HTML, source code, rows
+    lianzi import rows.csv.gz --text-column body  JSONL, CSV, TSV, parquet or text, also .gz and .zst
+    lianzi import https://example.org/a.parquet   any address fsspec knows: s3://, gs://, sftp://, …
+    lianzi import OWNER/NAME --split train        a Hugging Face data set, or one saved by save_to_disk
+    lianzi import sqlite:///a.db --query 'SELECT id, body AS text FROM posts ORDER BY id'
+    """
+    from flows.imports import ImportOptions, import_source
+    from flows.settings import project_root
+
+    here = Path.cwd()
+    root = project_root()
+    os.chdir(here)  # SOURCE is seen from where it was typed
+    import_source(root, source, ImportOptions(**options))
 
 
 @main.command()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from components.errors import ParameterError
-from components.params import Params, check_params, flatten, load_params, read_yaml
+from components.params import Params, SourceConfig, check_params, flatten, load_params, read_yaml
+
+OPEN = ("tasks", "corpus")
+"""Sections of params.yaml whose keys are names of the user's own."""
 
 
 def project_root() -> Path:
@@ -23,8 +27,29 @@ def project_root() -> Path:
 def change_params(path: Path, settings: tuple[str, ...]) -> list[str]:
     """Apply KEY=VALUE settings to params.yaml, keeping its comments; all of them or none.
 
-    Values are YAML. Returns a line a change. Raises ParameterError before anything is written.
+    Values are YAML. `tasks` and `corpus` take new entries: tasks.mood={kind: …}. Returns a line a change. Raises
+    ParameterError before anything is written.
     """
+    parsed = [_parse(setting) for setting in settings]
+    return _rewrite(path, lambda content: [_apply(content, keys, value) for keys, value in parsed], "--set")
+
+
+def add_source(path: Path, name: str, source: SourceConfig, said: Collection[str]) -> list[str]:
+    """Name a source of the corpus in params.yaml. Of one that is there, only the fields in `said` change.
+
+    Returns a line a change.
+    """
+
+    def add(content: Any) -> list[str]:
+        there = content["corpus"].get(name)
+        entry = {key: there[key] if there and key not in said else value for key, value in source.model_dump().items()}
+        return [] if there == entry else [_apply(content, ["corpus", name], entry)]
+
+    return _rewrite(path, add, path.name)
+
+
+def _rewrite(path: Path, change: Callable[[Any], list[str]], origin: str) -> list[str]:
+    """Change the content of params.yaml in place, checked before it is written."""
     from ruamel.yaml import YAML
     from ruamel.yaml.representer import RoundTripRepresenter
 
@@ -38,12 +63,12 @@ def change_params(path: Path, settings: tuple[str, ...]) -> list[str]:
     yaml.preserve_quotes = True
     yaml.width = 200
     content = yaml.load(path.read_text(encoding="utf-8"))
-    changes = [_apply(content, *_parse(setting)) for setting in settings]
+    changes = change(content)
     partial = path.with_suffix(".yaml.partial")
     try:
         with partial.open("w", encoding="utf-8") as stream:
             yaml.dump(content, stream)
-        check_params(read_yaml(partial), "--set")
+        check_params(read_yaml(partial), origin)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -77,8 +102,31 @@ def _apply(content: Any, keys: list[str], value: Any) -> str:
     section, dotted = content, ".".join(keys)
     for key in keys[:-1]:
         section = section.get(key) if isinstance(section, dict) else None
-    if not isinstance(section, dict) or keys[-1] not in section:
+    new = len(keys) == 2 and keys[0] in OPEN and isinstance(value, dict)
+    if not isinstance(section, dict) or (keys[-1] not in section and not new):
         close = difflib.get_close_matches(dotted, flatten(content), n=1, cutoff=0.4)
         raise ParameterError(f"--set {dotted}: unknown parameter", f"did you mean '{close[0]}'?" if close else "")
-    before, section[keys[-1]] = section[keys[-1]], value
-    return f"params.yaml: {dotted}: {before} -> {value}"
+    before, section[keys[-1]] = section.get(keys[-1]), _in_one_line(value)
+    told = _told(value)
+    return (
+        f"params.yaml: {dotted}: {told}, new"
+        if before is None and new
+        else f"params.yaml: {dotted}: {_told(before)} -> {told}"
+    )
+
+
+def _in_one_line(value: Any) -> Any:
+    """Mappings as `{a: b}`, as the entries of params.yaml stand there."""
+    from ruamel.yaml.comments import CommentedMap
+
+    if not isinstance(value, dict):
+        return value
+    entry = CommentedMap({key: _in_one_line(inner) for key, inner in value.items()})
+    entry.fa.set_flow_style()
+    return entry
+
+
+def _told(value: Any) -> str:
+    return (
+        f"{{{', '.join(f'{key}: {inner}' for key, inner in value.items())}}}" if isinstance(value, dict) else str(value)
+    )

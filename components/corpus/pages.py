@@ -75,8 +75,8 @@ def read_html(path: Path, stream: BinaryIO) -> Iterator[Record]:
         raise DataError(f"{path}: not a web page: a NUL byte at {content.index(0)}", "is this a text file?")
     # `fast` leaves out the second and third tries, which find more of the menus than of the text.
     page = bare_extraction(content, include_comments=False, with_metadata=True, fast=True)
-    fields = {"id": path.name, "text": (page.text if page else None) or ""}
-    yield Record(path, 1, fields | ({"title": page.title} if page and page.title else {}))
+    text, title = (getattr(page, name, None) or "" for name in ("text", "title"))
+    yield Record(path, 1, {"id": path.name, "text": text} | ({"title": title} if title else {}))
 
 
 PAGES: dict[str, Callable[[Path, BinaryIO], Iterator[Record]]] = {

@@ -1,0 +1,169 @@
+"""Files as a source: one, a folder of them or a pattern, here or wherever fsspec reaches (https://, s3://, memory://)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
+
+from components.corpus.pages import PAGES, read_markdown
+from components.corpus.read import COMPRESSIONS, READERS, read_stream, split_name
+from components.corpus.record import Record, reason_of
+from components.errors import DataError
+from components.importing.source import Source, source_name, without_secrets
+
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+_CLIENTS = ("azure", "botocore", "gcsfs", "google", "paramiko")
+"""Libraries below fsspec whose errors are no OSErrors."""
+_SECONDS = {"connect": 30, "read": 120}
+
+
+def open_files(address: str) -> Source:
+    """Rows of a data file, or a document a file of a folder. Raises DataError for what cannot be reached or read.
+
+    In a folder, files of other formats and files that are no text are passed over and counted.
+    """
+    clean = without_secrets(address)
+    with _told(clean, address):
+        system, path = _file_system(address)
+        names = _listed(system, path)
+    if names is None:
+        return _one_file(system, path, clean)
+    if not names:
+        raise DataError(f"{clean}: no files here", "files whose names begin with a dot are passed over")
+    top = _top(path)
+    source = Source("files", clean, source_name(PurePosixPath(top).name), iter(()), parts=True)
+    records = _documents(system, names, top, source)
+    return Source(source.kind, clean, source.name, records, parts=True, passed_over=source.passed_over)
+
+
+def _file_system(address: str) -> tuple[Any, str]:
+    import aiohttp
+    from fsspec.core import url_to_fs
+
+    options: dict[str, Any] = {}
+    if urlsplit(address).scheme in ("http", "https"):
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_SECONDS["connect"], sock_read=_SECONDS["read"])
+        options = {"client_kwargs": {"timeout": timeout}}
+    system, path = url_to_fs(address, **options)
+    return system, str(path)
+
+
+def _listed(system: Any, path: str) -> list[str] | None:
+    """The files of a folder or pattern in order, hidden ones left out; None where the path is one file."""
+    if "*" in path:
+        return sorted(name for name in system.glob(path) if system.isfile(name))
+    # A web server has no folders: what fsspec would take for one is a page with links on it.
+    if path.startswith(("http://", "https://")) or not system.isdir(path):
+        return None
+    top = _top(path)
+    return sorted(name for name in system.find(path) if not _hidden(_inside(name, top)))
+
+
+def _one_file(system: Any, path: str, clean: str) -> Source:
+    name = PurePosixPath(urlsplit(path).path if "://" in path else path).name
+    if path.startswith(("http://", "https://")) and not is_known(name):
+        name = f"{name or urlsplit(path).hostname}.html"
+    stem = split_name(Path(name))[0]
+
+    def records() -> Iterator[Record]:
+        with _told(clean, path), system.open(path, "rb") as stream:
+            yield from read_stream(Path(name), stream)
+
+    return Source("file", clean, source_name(stem), records())
+
+
+def _documents(system: Any, names: list[str], top: str, source: Source) -> Iterator[Record]:
+    """The records of many files; their ids begin with the file's place in the folder."""
+    for name in names:
+        inside = Path(_inside(name, top))
+        if not is_known(inside.name):
+            source.pass_over("unknown format", inside.as_posix())
+            continue
+        with _told(f"{source.address.rstrip('/')}/{inside}", name), system.open(name, "rb") as stream:
+            yield from _of_one(inside, stream, source)
+
+
+def _of_one(inside: Path, stream: BinaryIO, source: Source) -> Iterator[Record]:
+    extension, compression = split_name(inside)[1:]
+    if extension in PAGES or (extension == ".txt" and not compression):
+        try:
+            reader = read_markdown if extension == ".txt" else read_stream
+            for record in reader(inside, stream):
+                yield Record(inside, record.line, record.fields | {"id": inside.as_posix()})
+        except DataError:
+            source.pass_over("not text", inside.as_posix())
+    else:
+        for record in read_stream(inside, stream):
+            yield Record(inside, record.line, record.fields | {"id": f"{inside.as_posix()}/{record.name}"})
+
+
+def _top(path: str) -> str:
+    """The folder that files are named relative to; of a pattern, what stands before its first folder with a star."""
+    parts = path.rstrip("/").split("/")
+    first = next((number for number, part in enumerate(parts) if "*" in part), len(parts))
+    return "/".join(parts[:first])
+
+
+def _inside(name: str, top: str) -> str:
+    return name.removeprefix(top).strip("/")
+
+
+def _hidden(inside: str) -> bool:
+    return any(part.startswith(".") for part in inside.split("/"))
+
+
+def is_known(name: str) -> bool:
+    """Whether a file's name is of a format that can be read."""
+    suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes]
+    if suffixes and suffixes[-1] in COMPRESSIONS:
+        suffixes.pop()
+    return bool(suffixes) and (suffixes[-1] in READERS or suffixes[-1] in PAGES)
+
+
+@contextmanager
+def _told(clean: str, address: str) -> Iterator[None]:
+    """Whatever a file system raises as one DataError. `clean`: the address as it may be shown."""
+    import aiohttp
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        # Over HTTP any failure to look a file up is called this; its cause says more.
+        if isinstance(error.__cause__, aiohttp.ClientError):
+            raise _web_error(clean, error.__cause__) from None
+        raise DataError(f"{clean}: not found", "check the address for typing errors") from None
+    except PermissionError as error:
+        raise DataError(
+            f"{clean}: no access: {reason_of(error)}", "check its owner and mode, or log in first"
+        ) from None
+    except ImportError as error:
+        protocol = urlsplit(address).scheme
+        package = _PACKAGES.get(protocol)
+        hint = f"install it beside Lianzi: `pip install {package}`" if package else "install it beside Lianzi"
+        raise DataError(f"{clean}: {protocol}:// needs a package: {reason_of(error)}", hint) from None
+    except aiohttp.ClientError as error:
+        raise _web_error(clean, error) from None
+    except (OSError, TimeoutError) as error:
+        raise DataError(f"{clean}: cannot be read: {reason_of(error)}", "check the address, and the network") from None
+    except ValueError as error:
+        if "rotocol" not in str(error):
+            raise
+        raise DataError(f"{clean}: {reason_of(error)}", "known: https://, s3://, gs://, file:// …") from None
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in _CLIENTS:
+            raise
+        raise DataError(f"{clean}: {reason_of(error)}", "check the address and your credentials for it") from None
+
+
+def _web_error(clean: str, error: Any) -> DataError:
+    import aiohttp
+
+    if not isinstance(error, aiohttp.ClientResponseError):
+        return DataError(f"{clean}: cannot be reached: {reason_of(error)}", "check the address, and the network")
+    if error.status == 404:
+        return DataError(f"{clean}: not found (404)", "check the address for typing errors")
+    hint = "is a login needed?" if error.status in (401, 403) else "try again later"
+    return DataError(f"{clean}: the server answers {error.status} {error.message}", hint)

@@ -1,0 +1,102 @@
+"""Hugging Face data sets as a source: from the hub by name, saved by save_to_disk, or a folder with split names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from components.corpus.record import Record, reason_of
+from components.errors import DataError
+from components.importing.source import Source, source_name
+
+_SAVED = ("state.json", "dataset_dict.json")
+_SECONDS = 30
+
+
+def is_saved(path: Path) -> bool:
+    """Whether a folder was written by save_to_disk."""
+    return any((path / name).is_file() for name in _SAVED)
+
+
+def open_dataset(name: str, config: str | None, split: str | None) -> Source:
+    """Stream one split of a data set; of several, `train` unless another is named. Raises DataError."""
+    # Set before the import: the library reads it then, and its bars would run through ours.
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    path = Path(name)
+    about = {"config": config} if config else {}
+    if path.is_dir():
+        loaded = _saved(path) if is_saved(path) else _streamed(name, config, None)
+    else:
+        about["revision"] = _revision(name)
+        loaded = _streamed(name, config, about["revision"])
+    chosen, rows = _split(name, loaded, split)
+    return Source("dataset", name, source_name(path.name), _records(chosen, rows, name), parts=True, about=about)
+
+
+def _saved(path: Path) -> Any:
+    from datasets import load_from_disk
+
+    try:
+        return load_from_disk(str(path))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a saved data set: {reason_of(error)}", "save it anew with save_to_disk") from None
+
+
+def _revision(name: str) -> str:
+    """The commit that the hub has now: what is imported is that one. Raises DataError for an unknown name."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, OfflineModeIsEnabled, RepositoryNotFoundError
+
+    try:
+        return str(HfApi().dataset_info(name, timeout=_SECONDS).sha)
+    except GatedRepoError:
+        hint = "accept its terms on the hub, then `hf auth login`"
+        raise DataError(f"{name}: a data set behind a form", hint) from None
+    except (RepositoryNotFoundError, HFValidationError):
+        hint = "OWNER/NAME as the hub has it; private ones need `hf auth login`"
+        raise DataError(f"{name}: no such file or folder here, and no such data set on the hub", hint) from None
+    except OfflineModeIsEnabled:
+        raise DataError(f"{name}: no such file or folder here", "the hub is not asked: HF_HUB_OFFLINE is set") from None
+    except Exception as error:
+        if not type(error).__module__.startswith("httpx") and not isinstance(error, OSError):
+            raise
+        hint = f"the Hugging Face hub does not answer: {reason_of(error)}"
+        raise DataError(f"{name}: no such file or folder here", hint) from None
+
+
+def _streamed(name: str, config: str | None, revision: str | None) -> Any:
+    from datasets import load_dataset
+
+    try:
+        return load_dataset(name, config, revision=revision, streaming=True)
+    except ValueError as error:
+        hint = "choose one with --config" if "onfig" in str(error) else ""
+        raise DataError(f"{name}: {' '.join(str(error).split())[:300]}", hint) from None
+    except (OSError, RuntimeError) as error:
+        raise DataError(
+            f"{name}: cannot be loaded: {reason_of(error)}", "data sets that are scripts are not run"
+        ) from None
+
+
+def _split(name: str, loaded: Any, wanted: str | None) -> tuple[str, Iterable[Mapping[str, Any]]]:
+    if not isinstance(loaded, Mapping):
+        if wanted not in (None, str(loaded.split)):
+            raise DataError(f"{name}: no split '{wanted}'", "it was saved without splits")
+        return str(loaded.split or "all"), loaded
+    chosen = wanted or ("train" if "train" in loaded else next(iter(loaded)) if len(loaded) == 1 else None)
+    if chosen not in loaded:
+        what = f"no split '{chosen}'" if chosen else "several splits, none of them 'train'"
+        raise DataError(f"{name}: {what}", f"choose with --split: {', '.join(map(str, loaded))}")
+    return str(chosen), loaded[chosen]
+
+
+def _records(split: str, rows: Iterable[Mapping[str, Any]], name: str) -> Iterator[Record]:
+    number = 0
+    try:
+        for number, fields in enumerate(rows, 1):
+            yield Record(Path(split), number, dict(fields))
+    except (OSError, ValueError, ImportError) as error:
+        hint = "fetch it again, or leave out what needs another package"
+        raise DataError(f"{name}: broke off after row {number}: {reason_of(error)}", hint) from None

@@ -1,0 +1,63 @@
+"""Something that documents are imported from, opened: what is told of it, and its rows one at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from components.corpus.record import Record
+
+_SECRET = re.compile("token|secret|key|sig|pass|pwd|credential|auth|session", re.IGNORECASE)
+_LONG = 24
+"""Characters from which on the value in an address's query is taken for a secret, whatever its name."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened source. `address` has no secrets in it; a record's file is where in the source it stands.
+
+    parts: whether the source has several parts, so that a record's file belongs to its provenance. about: what else
+    there is to know (a query, a revision). passed_over: files that hold no documents, by reason, filled while reading.
+    """
+
+    kind: str
+    address: str
+    name: str
+    records: Iterator[Record]
+    parts: bool = False
+    about: dict[str, str] = field(default_factory=dict)
+    passed_over: dict[str, list[str]] = field(default_factory=dict)
+
+    def provenance(self, record: Record) -> str:
+        """Where a record was found, line included."""
+        base = f"{self.address.rstrip('/')}/{record.file.as_posix()}" if self.parts else self.address
+        return f"{base}:{record.line}"
+
+    def pass_over(self, reason: str, name: str) -> None:
+        """Remember a file that holds no document."""
+        self.passed_over.setdefault(reason, []).append(name)
+
+
+def without_secrets(address: str) -> str:
+    """An address without user, password, fragment, and whatever in its query may be a token."""
+    return "::".join(_without_secrets(part) for part in address.split("::"))
+
+
+def _without_secrets(address: str) -> str:
+    bare = re.sub(r"(?<=://)[^/?#]*@", "", address)
+    if "://" not in bare:
+        return bare
+    scheme, place, path, query, _ = urlsplit(bare)
+    open_to_all = [
+        (name, value)
+        for name, value in parse_qsl(query, keep_blank_values=True)
+        if not _SECRET.search(name) and len(value) < _LONG
+    ]
+    return f"{scheme}://{place}{path}" + (f"?{urlencode(open_to_all)}" if open_to_all else "")
+
+
+def source_name(text: str) -> str:
+    """A name for a source, from an address or file name: letters of any script, digits, `_` and `-`."""
+    return re.sub(r"[^\w-]+", "_", text).strip("_-") or "imported"

@@ -1,0 +1,93 @@
+"""Imported documents in data/corpus: NAME.jsonl.zst, with where they come from in NAME.source.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from components.artifacts import file_hash, write_json
+from components.corpus.files import ABOUT
+from components.corpus.read import split_name
+from components.corpus.record import reason_of
+from components.errors import DataError, ParameterError
+
+_LEVEL = 9
+_ENDING = ".jsonl.zst"
+
+
+def check_name(corpus: Path, name: str, replace: bool) -> None:
+    """Raises ParameterError for a name that is none, or that is taken."""
+    if not re.fullmatch(r"\w[\w-]*", name):
+        raise ParameterError(f"--name {name!r}: not a name for a source", "letters, digits, _ and -")
+    taken = [path for path in sorted(corpus.glob(f"{name}*")) if _source(path) == name]
+    others = [path for path in taken if path.name != f"{name}{_ENDING}"]
+    if others:
+        raise ParameterError(f"{others[0]}: the name '{name}' is taken", "choose another --name, or remove it")
+    if taken and not replace:
+        raise ParameterError(f"{taken[0]}: there already", "--replace imports it anew; --name gives another name")
+
+
+def write_documents(corpus: Path, name: str, documents: Iterable[Mapping[str, Any]]) -> Path:
+    """Write the documents, whole or not at all; equal documents give equal bytes. Returns the file.
+
+    Raises DataError where there are none, or the folder cannot be written to.
+    """
+    import zstandard
+
+    path = corpus / f"{name}{_ENDING}"
+    with _partial(path) as partial, _writable(path):
+        with partial.open("wb") as raw, zstandard.ZstdCompressor(_LEVEL).stream_writer(raw, closefd=False) as packed:
+            count = sum(packed.write(_line(document)) > 0 for document in documents)
+        if not count:
+            raise DataError(f"{name}: not one document to import", "the source has no rows, or none with text")
+        partial.replace(path)
+    return path
+
+
+def write_about(path: Path, about: Mapping[str, Any]) -> None:
+    """Write what is known of a source beside its documents, their hash included."""
+    target = path.with_name(path.name.removesuffix(_ENDING) + ABOUT)
+    with _writable(target):
+        write_json(target, {**about, "sha256": file_hash(path)})
+
+
+def _line(document: Mapping[str, Any]) -> bytes:
+    """A JSON line. Lone surrogates have no UTF-8, so a line with one in it is written in ASCII."""
+    try:
+        return (json.dumps(document, ensure_ascii=False) + "\n").encode()
+    except UnicodeEncodeError:
+        return (json.dumps(document) + "\n").encode()
+
+
+@contextmanager
+def _partial(path: Path) -> Iterator[Path]:
+    """A hidden file to write to, which is gone afterwards, whatever happens."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written: {reason_of(error)}", "check the folder's owner and the disk"
+        ) from None
+
+
+def _source(path: Path) -> str | None:
+    """The source a file or folder of data/corpus stands for; None for notes and what is no data."""
+    if path.is_dir():
+        return path.name
+    try:
+        return None if path.name.endswith(ABOUT) else split_name(path)[0]
+    except DataError:
+        return None

@@ -1,0 +1,132 @@
+"""`lianzi import`: documents from anywhere into data/corpus, where DVC pins them; the pipeline reads nothing else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from components.errors import DataError
+from components.importing.documents import Documents
+from components.importing.recognise import open_source
+from components.importing.source import Source
+from components.importing.store import check_name, write_about, write_documents
+from components.params import SourceConfig, load_params
+from flows.settings import add_source
+
+UNKNOWN = "unknown"
+_NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What was said on the command line, None where it was not."""
+
+    name: str | None = None
+    language: str | None = None
+    licence: str | None = None
+    text_column: str = "text"
+    id_column: str | None = None
+    split: str | None = None
+    config: str | None = None
+    query: str | None = None
+    limit: int | None = None
+    replace: bool = False
+
+
+def import_source(root: Path, argument: str, options: ImportOptions) -> None:
+    """Write data/corpus/NAME.jsonl.zst and name it in params.yaml.
+
+    Raises LianziError, or ends with code 130 when interrupted; neither leaves anything half-written.
+    """
+    corpus = _corpus(root)
+    load_params(root / "params.yaml")
+    if options.name is not None:
+        check_name(corpus, options.name, options.replace)
+    source = open_source(argument, options.query, options.split, options.config)
+    name = options.name or source.name
+    check_name(corpus, name, options.replace)
+    documents = Documents(source, options.text_column, options.id_column, options.language, options.licence)
+    try:
+        path = write_documents(corpus, name, counted(islice(documents, options.limit), name))
+    except KeyboardInterrupt:
+        click.echo("interrupted; nothing was imported", err=True)
+        raise click.exceptions.Exit(130) from None
+    write_about(path, _about(documents, options))
+    said = [field for field in ("language", "licence") if getattr(options, field) is not None]
+    entry = SourceConfig(weight=1.0, language=documents.main_language(), licence=options.licence or UNKNOWN)
+    changes = add_source(root / "params.yaml", name, entry, said)
+    _tell(path, documents, changes)
+    for field, value in load_params(root / "params.yaml").corpus[name].model_dump(exclude={"weight"}).items():
+        if field not in said:
+            click.echo(f"  {field}: {value}, as far as is known; --{field} says it")
+    click.echo(
+        "Next:\n  dvc add data     the new data gets its version\n  lianzi run       curation and all that follows"
+    )
+
+
+def counted(documents: Iterable[Any], name: str) -> Iterator[Any]:
+    """The same documents, with a line that counts them: redrawn on a terminal, every ten seconds elsewhere."""
+    terminal, began = sys.stderr.isatty(), time.monotonic()
+    shown, count = began, 0
+    for count, document in enumerate(documents, 1):
+        yield document
+        if time.monotonic() - shown >= (0.2 if terminal else 10.0):
+            shown = time.monotonic()
+            line = f"{name}  {count:,} documents  {count / (shown - began):,.0f} documents/s"
+            click.echo(f"\r\x1b[2K{line}" if terminal else line, nl=not terminal, err=True)
+    if terminal and shown > began:
+        click.echo(err=True)
+
+
+def _corpus(root: Path) -> Path:
+    """data/corpus; made where data/ is there already."""
+    if not (root / "data").is_dir():
+        raise DataError("data/: missing", "`dvc pull data` fetches the sample data; `mkdir data` begins without")
+    corpus = root / "data" / "corpus"
+    try:
+        corpus.mkdir(exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{corpus}: cannot be made: {error.strerror}", "check the folder's owner and mode") from None
+    return corpus
+
+
+def _about(documents: Documents, options: ImportOptions) -> dict[str, Any]:
+    """Where the documents come from. No date and no host: the same source gives the same note."""
+    source = documents.source
+    return {
+        "kind": source.kind,
+        "source": source.address,
+        **source.about,
+        "text_column": options.text_column,
+        "id_column": options.id_column,
+        "limit": options.limit,
+        "language": options.language,
+        "licence": options.licence or UNKNOWN,
+        "documents": documents.languages.total(),
+        "characters": documents.characters,
+        "skipped": {**documents.skipped, **{reason: len(names) for reason, names in source.passed_over.items()}},
+    }
+
+
+def _tell(path: Path, documents: Documents, changes: list[str]) -> None:
+    count = documents.languages.total()
+    click.echo(
+        f"data/corpus/{path.name}: {count:,} documents, {documents.characters:,} characters, {path.stat().st_size / 1e6:,.1f} MB"
+    )
+    for line in (*_skipped(documents.source, documents), *changes):
+        click.echo(line)
+
+
+def _skipped(source: Source, documents: Documents) -> Iterator[str]:
+    for reason, count in sorted(documents.skipped.items()):
+        yield f"  passed over, {reason}: {count:,}"
+    for reason, names in sorted(source.passed_over.items()):
+        more = ", …" if len(names) > _NAMES_SHOWN else ""
+        yield f"  passed over, {reason}: {len(names):,} ({', '.join(names[:_NAMES_SHOWN])}{more})"
