@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -47,8 +48,8 @@ def open_engine() -> Iterator[Engine]:
     if address != "local":
         from components.ray_engine import ray_engine
 
-        with ray_engine(address) as engine:
-            yield engine
+        with ray_engine(address) as cluster:
+            yield cluster
         return
     workers = _workers()
     if workers == 1:
@@ -81,11 +82,11 @@ class LocalEngine:
         waiting: deque[tuple[Item, int, Future[Result]]] = deque()
         rest = iter(items)
         while True:
-            while len(waiting) < IN_FLIGHT * self.workers and (item := next(rest, _END)) is not _END:
-                waiting.append((item, 1, self._submit(function, item)))  # type: ignore[arg-type]
+            for item in islice(rest, IN_FLIGHT * self.workers - len(waiting)):
+                waiting.append((item, 1, self._submit(function, item)))
             if not waiting:
                 return
-            item, tries, future = waiting.popleft()  # type: ignore[assignment]
+            item, tries, future = waiting.popleft()
             try:
                 yield future.result()
             except BrokenProcessPool:
@@ -109,9 +110,6 @@ class LocalEngine:
             # Not forked: libraries' threads do not survive a fork.
             self._pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), _prepare)
         return self._pool.submit(function, item)
-
-
-_END = object()
 
 
 def _prepare() -> None:

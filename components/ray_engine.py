@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
+import socket
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +16,8 @@ from components.engine import IN_FLIGHT, Item, Result, project_folder
 from components.errors import ServiceError
 
 TRIES = 20
+"""Times that an item is given to another node when its own is lost."""
+SECONDS_TO_ANSWER = 10
 
 
 class RayEngine:
@@ -41,17 +47,29 @@ def ray_engine(address: str) -> Iterator[RayEngine]:
     except ImportError:
         raise ServiceError(f"LIANZI_ENGINE={address}: Ray is not installed", "pip install 'lianzi[ray]'") from None
     environment = {"env_vars": {"PYTHONPATH": str(project_folder())}}
+    ours = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address, runtime_env=environment, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ServiceError(
-            f"LIANZI_ENGINE={address}: no Ray cluster: {reason}", "start one: `ray start --head`"
-        ) from None
+        _knock(address)
+        ray.init(address, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        hint = "start one: `ray start --head`"
+        raise ServiceError(f"LIANZI_ENGINE={address}: no Ray cluster: {reason}", hint) from None
+    finally:
+        # Ray sets a handler of its own, which would end the process without a word.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ours)
     try:
         yield RayEngine(ray)
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nothing listens: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
 
 
 def _apply(function: Callable[[Item], Result], item: Item) -> Result:

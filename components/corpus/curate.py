@@ -1,165 +1,126 @@
 """The stage `curate`: raw files of data/ -> clean documents split in two, and clean labelled rows.
 
-A row is kept or goes to quarantine.jsonl with a reason, never anywhere else: read = kept + each reason.
+Three passes: blocks of rows are judged one by one, wherever the engine works; repeats are found over all of them; each
+block's documents are written. A row is kept or goes to quarantine.jsonl with a reason, never anywhere else: read = kept
++ each reason. A row that was changed is in changed.jsonl.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from components.artifacts import staged, write_manifest
-from components.corpus.duplicates import Duplicates, falls_to_validation
-from components.corpus.filters import FILTERS, reason_to_reject
-from components.corpus.labelled import Labelled, curate_task
-from components.corpus.language import language_of
-from components.corpus.normalise import normalise
-from components.corpus.quarantine import Quarantine, write_row
-from components.corpus.read import Record, read_records, split_name
+from components.corpus import curated_block, judgement
+from components.corpus.blocks import Block, cut
+from components.corpus.curated_block import Rules, curate_block
+from components.corpus.decontamination import HeldOut
+from components.corpus.finished_block import Work, finish_block
+from components.corpus.labelled import HELD_OUT, Labelled, curate_task
+from components.corpus.ledger import Ledger
+from components.corpus.quarantine import write_row
+from components.corpus.removals import Removals, read_removals
+from components.corpus.repeats import Repeats, find_repeats
+from components.corpus.report import write_report
+from components.corpus.files import CorpusFile, corpus_files
+from components.engine import Engine, open_engine
 from components.errors import DataError
-from components.params import CurateConfig, TaskConfig
+from components.params import CurateConfig, SourceConfig, TaskConfig
 from components.run import Metrics, Run, progress
 
-REASONS = (*FILTERS, "duplicate", "in_task_validation", "in_task_test")
-
-
-@dataclass
-class Kept:
-    """What went into the corpus so far."""
-
-    documents: Counter[str] = field(default_factory=Counter)
-    sources: Counter[str] = field(default_factory=Counter)
-    languages: Counter[str] = field(default_factory=Counter)
-    characters: Counter[str] = field(default_factory=Counter)
-
-    def add(self, split: str, row: dict[str, Any]) -> None:
-        self.documents[split] += 1
-        self.sources[row["source"]] += 1
-        self.languages[row["language"]] += 1
-        self.characters[row["language"]] += len(row["text"])
-
-
-@dataclass
-class Sorter:
-    """Puts each record where it belongs: the train or validation split, or quarantine."""
-
-    config: CurateConfig
-    seed: int
-    duplicates: Duplicates
-    splits: dict[str, TextIO]
-    quarantine: Quarantine
-    kept: Kept = field(default_factory=Kept)
-
-    def put(self, record: Record) -> None:
-        source = split_name(record.file)[0]
-        text = normalise(record.text())
-        name = f"{source}/{record.name}"
-        reason = reason_to_reject(text, self.config) or self.duplicates.reason_to_reject(text)
-        if reason:
-            self.quarantine.put(record, name, text, reason)
-            return
-        split = "validation" if falls_to_validation(text, self.config.validation_fraction, self.seed) else "train"
-        language = language_of(text, str(record.fields.get("language") or ""), source)
-        row = {"id": name, "text": text, "source": source, "language": language}
-        write_row(self.splits[split], row)
-        self.kept.add(split, row)
+REASONS = ("removed", *judgement.REASONS, *(f"in_task_{split}" for split in HELD_OUT), "duplicate", "near_duplicate")
+REPORT = Path("reports/curation")
+KEPT_BLOCKS_DAYS = 14
+"""Curated blocks that no run has used for so long are forgotten."""
 
 
 def curate(
-    config: CurateConfig, tasks: dict[str, TaskConfig], seed: int, data: Path, corpus: Path, labelled: Path, run: Run
+    config: CurateConfig,
+    sources: dict[str, SourceConfig],
+    tasks: dict[str, TaskConfig],
+    seed: int,
+    data: Path,
+    removals: Path,
+    corpus: Path,
+    labelled: Path,
+    run: Run,
 ) -> Metrics:
     """Raises DataError naming file and line for whatever in `data` cannot be read or does not fit together."""
     if not data.is_dir():
         raise DataError(f"{data}: missing", "run `dvc pull data` for the sample data, or put your own there")
+    removed = read_removals(removals)
     with staged(labelled) as labelled_target, staged(corpus) as corpus_target:
-        found = {name: curate_task(data / "tasks" / name, data, labelled_target / name) for name in sorted(tasks)}
-        with ExitStack() as stack:
-            streams = {name: _created(stack, corpus_target, name) for name in ("train", "validation", "quarantine")}
-            quarantine = Quarantine(streams.pop("quarantine"), data)
-            sorter = Sorter(config, seed, Duplicates(_held_out(found)), streams, quarantine)
-            _sort_files(_corpus_files(data / "corpus"), sorter, run)
-        kept, rejected = sorter.kept, quarantine.counts
-        _refuse_empty(kept, rejected, data / "corpus")
-        counts = {"read": kept.documents.total() + rejected.total(), "kept": dict(kept.documents), **dict(rejected)}
-        write_manifest(
-            corpus_target,
-            "corpus",
-            {"corpus": data / "corpus"} | {f"task_{name}": labelled_target / name for name in found},
-            counts=counts,
-            sources=dict(kept.sources),
-            languages=dict(kept.languages),
-        )
-    return _metrics(kept, rejected, found)
+        found = _tasks(data, labelled_target, tasks, removed)
+        rules = Rules(config, sources, seed, HeldOut(_held_out(found)), removed)
+        with open_engine() as engine:
+            blocks = _judge(engine, rules, corpus_files(data / "corpus"), data, run)
+            repeats = find_repeats(blocks, config)
+            ledger = _finish(engine, blocks, repeats, corpus_target)
+        ledger.refuse_empty(data / "corpus")
+        made_from = {"corpus": data / "corpus"} | {f"task_{name}": labelled_target / name for name in found}
+        write_manifest(corpus_target, "corpus", made_from, **ledger.manifest())
+    write_report(REPORT, ledger)
+    run.log_files(REPORT, "curation")
+    run.say(f"{ledger.read:,} rows read, {ledger.documents:,} documents kept; report: {REPORT / 'index.html'}")
+    return ledger.metrics(REASONS, judgement.CHANGES) | {"tasks": {name: one.metrics() for name, one in found.items()}}
 
 
-def _sort_files(files: list[Path], sorter: Sorter, run: Run) -> None:
-    sizes = {path: path.lstat().st_size for path in files}
-    with progress("curate", sum(sizes.values()), "bytes") as shown:
-        for path in files:
-            kept_before, read = sorter.kept.documents.total(), 0
-            for record in read_records(path):
-                sorter.put(record)
-                read += 1
-            kept = sorter.kept.documents.total() - kept_before
-            run.say(f"{path.name}: {read:,} rows read, {kept:,} documents kept")
-            shown.advance(sizes[path])
+def _tasks(data: Path, target: Path, tasks: Mapping[str, TaskConfig], removed: Removals) -> dict[str, Labelled]:
+    return {name: curate_task(data / "tasks" / name, data, target / name, removed) for name in sorted(tasks)}
 
 
-def _corpus_files(folder: Path) -> list[Path]:
-    """The data files under a folder, hidden ones left out. Two may not give their documents the same source."""
-    files = sorted(path for path in folder.rglob("*") if not path.is_dir() and not path.name.startswith("."))
-    if not files:
-        raise DataError(f"{folder}: no corpus here", "run `dvc pull data`, or put text files there")
-    by_source: dict[str, Path] = {}
-    for path in files:
-        other = by_source.setdefault(split_name(path)[0], path)
-        if other is not path:
-            raise DataError(f"{other} and {path}: the same name but for the format", "rename one of them")
-    return files
-
-
-def _created(stack: ExitStack, target: Path, name: str) -> TextIO:
-    return stack.enter_context((target / f"{name}.jsonl").open("w", encoding="utf-8", newline="\n"))
-
-
-def _held_out(found: dict[str, Labelled]) -> dict[bytes, str]:
-    """The held-out texts of all tasks; one that is in a test split anywhere is named so."""
-    merged: dict[bytes, str] = {}
-    for split in ("in_task_validation", "in_task_test"):
+def _held_out(found: Mapping[str, Labelled]) -> Iterator[tuple[str, str]]:
+    """(split, text) of what the corpus must not hold; a text of two splits counts with the test rows, which lead."""
+    for split in HELD_OUT:
         for task in found.values():
-            merged |= {key: reason for key, reason in task.held_out.items() if reason == split}
-    return merged
+            yield from ((split, text) for text in task.held_out[split])
 
 
-def _refuse_empty(kept: Kept, rejected: Counter[str], folder: Path) -> None:
-    for split in ("train", "validation"):
-        if not kept.documents[split]:
-            reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items())) or "none"
-            raise DataError(
-                f"{folder}: no document is left for the {split} split (rejected: {reasons})",
-                "add documents, loosen `curate:` in params.yaml, or raise curate.validation_fraction",
-            )
+def _judge(engine: Engine, rules: Rules, files: list[CorpusFile], data: Path, run: Run) -> list[Path]:
+    """The curated blocks, in their order; what was curated before costs a look."""
+    folder = curated_block.cache_folder()
+    work = partial(curate_block, rules, rules.digest, folder)
+    sizes = {file.path: file.path.lstat().st_size for file in files}
+    with progress("curate", sum(sizes.values()), "bytes") as shown:
+
+        def read(path: Path, rows: int) -> None:
+            shown.advance(sizes[path], path.name)
+            if not rows:
+                run.say(f"{path}: no rows")
+
+        blocks: Iterator[Block] = cut(files, data, read)
+        paths = list(engine.map(work, blocks))
+    _forget_old(folder, paths)
+    return paths
 
 
-def _metrics(kept: Kept, rejected: Counter[str], found: dict[str, Labelled]) -> Metrics:
-    return {
-        "documents": {
-            "read": kept.documents.total() + rejected.total(),
-            "train": kept.documents["train"],
-            "validation": kept.documents["validation"],
-        },
-        "quarantined": {reason: rejected[reason] for reason in REASONS},
-        "languages": dict(sorted(kept.languages.items())),
-        "characters": dict(sorted(kept.characters.items())),
-        "tasks": {
-            name: {
-                **task.kept,
-                "quarantined": sum(task.quarantined.values()),
-                "classes": len(task.labels),
-            }
-            for name, task in found.items()
-        },
-    }
+def _forget_old(folder: Path, used: list[Path]) -> None:
+    for path in used:
+        os.utime(path)
+    limit = max(path.stat().st_mtime for path in used) - KEPT_BLOCKS_DAYS * 86400
+    for path in folder.glob("*.parquet"):
+        if path.stat().st_mtime < limit:
+            path.unlink(missing_ok=True)
+
+
+def _finish(engine: Engine, blocks: list[Path], repeats: Repeats, target: Path) -> Ledger:
+    """Write every block's documents and account for every row."""
+    ledger = Ledger()
+    work = (Work(path, target, repeats.rows(number, path)) for number, path in enumerate(blocks))
+    with (
+        (target / "quarantine.jsonl").open("w", encoding="utf-8", newline="\n") as rejected,
+        (target / "changed.jsonl").open("w", encoding="utf-8", newline="\n") as changed,
+    ):
+        for account in engine.map(finish_block, work):
+            _write(rejected, account.rejected)
+            _write(changed, account.changed)
+            ledger.add(account)
+    return ledger
+
+
+def _write(stream: TextIO, rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        write_row(stream, row)

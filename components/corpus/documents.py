@@ -32,9 +32,13 @@ ROWS = 1024
 
 def write_shard(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write documents as one shard; a column that a row does not have is null. Equal rows give equal bytes."""
+    write_table(path, pa.Table.from_pylist(list(rows), schema=SCHEMA))
+
+
+def write_table(path: Path, documents: pa.Table) -> None:
+    """Write a table of the columns of SCHEMA as one shard."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
-    pq.write_table(table, path, compression="zstd", row_group_size=4 * ROWS)
+    pq.write_table(documents.combine_chunks(), path, compression="zstd", row_group_size=4 * ROWS)
 
 
 def shard_paths(corpus: Path, split: str) -> list[Path]:

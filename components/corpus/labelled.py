@@ -10,23 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.artifacts import write_manifest
-from components.corpus.duplicates import Duplicates, held_out
-from components.corpus.normalise import normalise
+from components.corpus.normalise import fingerprint, normalise
 from components.corpus.quarantine import Quarantine, write_row
 from components.corpus.read import READERS, Record, read_records, split_name
+from components.corpus.removals import Removals
 from components.errors import DataError
+from components.run import Metrics
 
-SPLITS = ("test", "validation", "train")
+HELD_OUT = ("test", "validation")
+SPLITS = (*HELD_OUT, "train")
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """What was found of a task: rows kept of each split, rows rejected by reason, and the held-out fingerprints."""
+    """What was found of a task: rows kept of each split, rows rejected by reason, and the held-out texts by split."""
 
     kept: dict[str, int]
     quarantined: dict[str, int]
     labels: list[str]
-    held_out: dict[bytes, str]
+    held_out: dict[str, list[str]]
+
+    def metrics(self) -> Metrics:
+        return {**self.kept, "quarantined": sum(self.quarantined.values()), "classes": len(self.labels)}
 
 
 @dataclass(frozen=True)
@@ -37,18 +42,16 @@ class _Row:
     label: str
 
 
-def curate_task(folder: Path, root: Path, target: Path) -> Labelled:
+def curate_task(folder: Path, root: Path, target: Path, removals: Removals) -> Labelled:
     """Write the rows of a task. Raises DataError for a missing split and for labels the train split does not have."""
     files = {split: _split_file(folder, split) for split in SPLITS}
     target.mkdir(parents=True)
-    seen: dict[bytes, str] = {}
+    seen: dict[bytes, _Row] = {}
     splits: dict[str, list[_Row]] = {}
     with (target / "quarantine.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
         quarantine = Quarantine(stream, root)
         for split, path in files.items():
-            splits[split] = _clean_rows(path, split, quarantine, Duplicates(seen))
-            if split != "train":
-                seen = held_out((row.text for row in splits[split]), split) | seen
+            splits[split] = _clean_rows(path, split, quarantine, seen, removals)
     labels = _checked_labels(splits)
     for split, rows in splits.items():
         with (target / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
@@ -58,7 +61,8 @@ def curate_task(folder: Path, root: Path, target: Path) -> Labelled:
     counts = {"read": sum(kept.values()) + quarantine.counts.total(), "kept": kept, **dict(quarantine.counts)}
     classes = dict(sorted(Counter(row.label for row in splits["train"]).items()))
     write_manifest(target, "task", {"rows": folder}, labels=labels, counts=counts, train_classes=classes)
-    return Labelled(kept, dict(quarantine.counts), labels, seen)
+    held_out = {split: [row.text for row in splits[split]] for split in HELD_OUT}
+    return Labelled(kept, dict(quarantine.counts), labels, held_out)
 
 
 def _split_file(folder: Path, split: str) -> Path:
@@ -77,12 +81,22 @@ def _split_file(folder: Path, split: str) -> Path:
     return found[0]
 
 
-def _clean_rows(path: Path, split: str, quarantine: Quarantine, duplicates: Duplicates) -> list[_Row]:
+def _clean_rows(
+    path: Path, split: str, quarantine: Quarantine, seen: dict[bytes, _Row], removals: Removals
+) -> list[_Row]:
+    """The rows to keep; `seen` are those of the splits before, and gains these."""
     rows: list[_Row] = []
     for record in read_records(path):
         text = normalise(record.text())
         row = _Row(record.place, f"{split}/{record.name}", text, _label(record))
-        reason = duplicates.reason_to_reject(text) if text else "empty"
+        mark = fingerprint(text)
+        other = seen.setdefault(mark, row)
+        if not text:
+            reason = "empty"
+        elif removals.has(f"{path.parent.name}/{row.id}", mark):
+            reason = "removed"
+        else:
+            reason = "" if other is row else _repetition(row, other)
         if reason:
             quarantine.put(record, row.id, text, reason)
         else:
@@ -90,6 +104,14 @@ def _clean_rows(path: Path, split: str, quarantine: Quarantine, duplicates: Dupl
     if not rows:
         raise DataError(f"{path}: no {split} row is left", "all are empty or stand in a held-out split")
     return rows
+
+
+def _repetition(row: _Row, other: _Row) -> str:
+    """What is wrong with a row whose text another one has."""
+    split = other.id.partition("/")[0]
+    if split != row.id.partition("/")[0]:
+        return f"in_task_{split}"
+    return "duplicate" if row.label == other.label else "label_conflict"
 
 
 def _label(record: Record) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from components.artifacts import read_manifest
 from components.corpus.labelled import curate_task
+from components.corpus.removals import Removals
 from components.params import Params
 from components.planning import stand_ins
 from components.tasks.classification import read_split
@@ -55,7 +56,7 @@ class Inputs:
             return rows
         made = self.folder / "rows"
         if not made.exists():
-            curate_task(self.data / "tasks" / task, self.data, made)
+            curate_task(self.data / "tasks" / task, self.data, made, Removals())
         return made
 
     def pretrained_folder(self, pretrained: Path, tokenizer: Path) -> Path:

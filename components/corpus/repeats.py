@@ -1,0 +1,96 @@
+"""Which rows of the whole corpus say what an earlier one says: exactly, or nearly.
+
+Only fingerprints and what MinHash needs are held, never texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.corpus.curated_block import candidates, read_signatures
+from components.corpus.near_duplicates import find
+from components.params import CurateConfig
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Of each block, for the rows that were candidates: the number of the earlier candidate it repeats, or -1.
+
+    `exact` and `near`: int64 [candidates of all blocks]; `begins`: the number of each block's first candidate.
+    """
+
+    exact: np.ndarray
+    near: np.ndarray
+    begins: np.ndarray
+    names: dict[int, str]
+
+    def rows(self, block: int, path: Path) -> dict[int, tuple[str, str]]:
+        """A block's row numbers that repeat another row: the reason, and the other row's id."""
+        part = slice(self.begins[block], self.begins[block + 1])
+        [(_, numbers)] = candidates([path])
+        found = {}
+        for reason, earlier in (("near_duplicate", self.near[part]), ("duplicate", self.exact[part])):
+            for place in np.flatnonzero(earlier >= 0).tolist():
+                found[int(numbers[place])] = (reason, self.names[int(earlier[place])])
+        return found
+
+
+def find_repeats(paths: Sequence[Path], config: CurateConfig) -> Repeats:
+    """Look through curated blocks in their order: the first of equal rows is the one that stays."""
+    counts, marks = [0], [np.empty((0, 2), dtype="<u8")]
+    for path, rows in candidates(paths):
+        counts.append(len(rows))
+        marks.append(_fingerprints(path, rows))
+    exact = earlier_equal(np.concatenate(marks))
+    begins = np.cumsum(counts)
+    near = _near(paths, exact, begins, config)
+    return Repeats(exact, near, begins, _names(paths, begins, np.union1d(exact, near)))
+
+
+def earlier_equal(marks: np.ndarray) -> np.ndarray:
+    """int64 [n]: for each row of uint64 [n, 2] the number of the first one equal to it, -1 where that is itself."""
+    order = np.lexsort((marks[:, 1], marks[:, 0]))  # stable: equal rows stay in their order
+    ordered = marks[order]
+    begins = np.ones(len(marks), dtype=bool)
+    begins[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    firsts = order[np.maximum.accumulate(np.where(begins, np.arange(len(marks)), 0))]
+    earlier = np.full(len(marks), -1, dtype=np.int64)
+    earlier[order] = np.where(begins, -1, firsts)
+    return earlier
+
+
+def _near(paths: Sequence[Path], exact: np.ndarray, begins: np.ndarray, config: CurateConfig) -> np.ndarray:
+    """Among the rows that repeat none exactly."""
+    firsts = np.flatnonzero(exact < 0)
+    parts = (
+        read_signatures(path)[exact[begins[block] : begins[block + 1]] < 0]
+        for block, path in enumerate(paths)
+        if begins[block] < begins[block + 1]
+    )
+    found = find(parts, config)
+    near = np.full(len(exact), -1, dtype=np.int64)
+    near[firsts] = np.where(found < 0, -1, firsts[found])
+    return near
+
+
+def _fingerprints(path: Path, rows: np.ndarray) -> np.ndarray:
+    column = pq.read_table(path, columns=["fingerprint"]).column("fingerprint").take(pa.array(rows))
+    return np.frombuffer(b"".join(column.to_pylist()), dtype="<u8").reshape(-1, 2)
+
+
+def _names(paths: Sequence[Path], begins: np.ndarray, wanted: np.ndarray) -> dict[int, str]:
+    """The ids of candidates, by number."""
+    wanted = wanted[wanted >= 0]
+    names: dict[int, str] = {}
+    for block, (path, rows) in enumerate(candidates(paths)):
+        here = wanted[(wanted >= begins[block]) & (wanted < begins[block + 1])]
+        if len(here):
+            ids = pq.read_table(path, columns=["id"]).column("id").take(pa.array(rows[here - begins[block]]))
+            names |= dict(zip(here.tolist(), ids.to_pylist(), strict=True))
+    return names
