@@ -375,6 +375,12 @@ class Registry:
         found = self.client.search_model_versions(f"name = '{task}' and tags.bundle = '{bundle}'")
         return max((int(version.version) for version in found), default=None)
 
+    def versions(self, task: str) -> list[Version]:
+        """All versions of a task's model, the newest first."""
+        found = self.client.search_model_versions(f"name = '{task}'")
+        every = (Version(int(version.version), dict(version.tags)) for version in found)
+        return sorted(every, key=lambda version: -version.version)
+
     def register(self, task: str, bundle: Path, tags: Mapping[str, str], run_id: str) -> int:
         """Log the bundle as a pyfunc model of a run, with signature and input example, and register it."""
         import mlflow

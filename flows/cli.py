@@ -43,6 +43,7 @@ def main(directory: Path | None) -> None:
     lianzi run                        bring the whole pipeline up to date
     lianzi status                     what is fresh, what is stale and why
     lianzi predict topic "some text"  ask the champion
+    lianzi trace --row ID             which models a row of the data went into
     lianzi ui                         Prefect's and MLflow's pages
     lianzi doctor                     what this machine has
     """
@@ -157,6 +158,27 @@ def predict(task: str, texts: tuple[str, ...], as_json: bool) -> None:
             click.echo(json.dumps({"text": text, "label": answer.label, "scores": scores}, ensure_ascii=False))
         else:
             click.echo(f"{answer.label}\t{answer.score:.3f}" + (f"\t{text[:60]}" if len(lines) > 1 else ""))
+
+
+@main.command()
+@click.option("--row", "row_id", required=True, metavar="ID", help="SOURCE/NAME, or TASK/SPLIT/NAME of a labelled row.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def trace(row_id: str, as_json: bool) -> None:
+    """Say where a row of the data stands and which artifacts and models it went into."""
+    from flows.settings import project_root
+    from flows.trace import show_trace
+
+    show_trace(project_root(), row_id, as_json)
+
+
+@main.command()
+@click.argument("row_ids", nargs=-1, required=True, metavar="ROW…")
+def forget(row_ids: tuple[str, ...]) -> None:
+    """Take rows out of every corpus and task from now on, and say which models have to be made anew."""
+    from flows.settings import project_root
+    from flows.trace import forget_rows
+
+    forget_rows(project_root(), row_ids)
 
 
 @main.command()

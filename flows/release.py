@@ -67,7 +67,13 @@ def _judge(
         return Verdict(name, champion.version, True, f"{name} v{champion.version} is the champion already")
     version = registry.version_of(name, own)
     if version is None:
-        tags = {"bundle": own, "macro_f1": f"{scores['shipped']:.6f}", "teacher_macro_f1": f"{scores['teacher']:.6f}"}
+        tags = {
+            "bundle": own,
+            "corpus": digest(root / "artifacts" / "corpus"),
+            "rows": digest(root / "artifacts" / "tasks" / name),
+            "macro_f1": f"{scores['shipped']:.6f}",
+            "teacher_macro_f1": f"{scores['teacher']:.6f}",
+        }
         version = registry.register(name, bundle, tags, run_id)
     rival = champion_score(registry, name, champion.version, root) if champion else None
     refusal = refused(scores, rival, config)

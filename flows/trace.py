@@ -1,0 +1,141 @@
+"""`lianzi trace` and `lianzi forget`: which artifacts and models a row of the data went into, and taking it out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from components.artifacts import digest
+from components.errors import DataError
+from components.lineage import Row, descendants, find_row
+from components.params import load_params
+
+if TYPE_CHECKING:
+    from components.tokenization.lineage import Place
+
+REMOVALS = "removals.txt"
+HELD_OUT = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A row, its places among the packed tokens, the artifacts made from what holds it, and released models by task."""
+
+    row: Row
+    tokens: list[Place]
+    artifacts: list[Path]
+    models: dict[str, list[str]]
+
+
+def trace_row(root: Path, row_id: str) -> Trace:
+    """Raises DataError when no row has the id."""
+    artifacts = root / "artifacts"
+    row = find_row(artifacts, row_id)
+    if row is None:
+        hint = "ids are SOURCE/NAME for documents (wiki_leads_en/42), TASK/SPLIT/NAME for labelled rows (topic/test/7)"
+        raise DataError(f"{row_id}: no such row in artifacts/", hint)
+    made = [] if row.reason else descendants(artifacts, row.artifact)
+    return Trace(row, _places(artifacts, row), made, _models(root, row) if not row.reason else {})
+
+
+def show_trace(root: Path, row_id: str, as_json: bool) -> None:
+    """Print where a row stands and what it went into."""
+    traced = trace_row(root, row_id)
+    if as_json:
+        click.echo(json.dumps(_told(traced, root), ensure_ascii=False))
+        return
+    row = traced.row
+    place = f"data/{row.file}:{row.line}" if row.line else f"data/{row.file}"
+    click.echo(f"{row.id}  {place}  “{' '.join(row.text.split())[:60]}”")
+    if row.reason:
+        click.echo(f"left out: {row.reason}; nothing was made from it")
+        return
+    click.echo(f"in {row.artifact.relative_to(root)}, split {row.split}" + _used_for(row))
+    for name in row.same:
+        click.echo(f"repeated by {name}, which was left out")
+    for found in traced.tokens:
+        click.echo(f"tokens {found.begin:,} to {found.end - 1:,} of the {found.split} stream")
+    click.echo("went into: " + (", ".join(path.relative_to(root).as_posix() for path in traced.artifacts) or "nothing"))
+    for task, lines in traced.models.items():
+        for line in lines:
+            click.echo(f"model {task} {line}")
+
+
+def forget_rows(root: Path, row_ids: Sequence[str]) -> None:
+    """Write rows and their repetitions to removals.txt, and say what has to be made anew. All of them or none."""
+    from components.corpus.removals import add_removals, read_removals
+
+    traced = [trace_row(root, row_id) for row_id in row_ids]
+    removals = {one.row.id: one.row.fingerprint for one in traced}
+    # Of a row that was left out an excerpt is all there is: its id will do.
+    removals |= {name: one.row.fingerprint for one in traced for name in one.row.same}
+    before = len(read_removals(root / REMOVALS).ids)
+    add_removals(root / REMOVALS, removals)
+    added = len(read_removals(root / REMOVALS).ids) - before
+    click.echo(f"{added} added to {REMOVALS}" + ("" if added else ": all of them stood there"))
+    artifacts = sorted({path for one in traced for path in one.artifacts})
+    if artifacts:
+        click.echo("to be made anew: " + ", ".join(path.relative_to(root).as_posix() for path in artifacts))
+    for task, lines in sorted({pair for one in traced for pair in _lines(one.models)}):
+        click.echo(f"model {task} {lines}")
+    click.echo(f"next: `lianzi run`, and commit {REMOVALS}; the rows still stand in data/ and in DVC's cache")
+
+
+def _lines(models: dict[str, list[str]]) -> list[tuple[str, str]]:
+    return [(task, line) for task, lines in models.items() for line in lines]
+
+
+def _used_for(row: Row) -> str:
+    if row.artifact.name != "corpus" and row.split in HELD_OUT:
+        return " (no weight learned from it)" if row.split == "test" else " (chose the best epoch, taught no weight)"
+    return ""
+
+
+def _places(artifacts: Path, row: Row) -> list[Place]:
+    if row.reason or row.artifact.name != "corpus" or not (artifacts / "tokens").is_dir():
+        return []
+    from components.tokenization.lineage import where
+
+    return where(artifacts / "tokens", row.id)
+
+
+def _models(root: Path, row: Row) -> dict[str, list[str]]:
+    """Registered versions made from the data the row stands in, or from data of which it cannot be said."""
+    from components import tracking
+
+    if not tracking.store_exists():
+        return {}
+    registry = tracking.Registry()
+    own, tag = digest(row.artifact), "corpus" if row.artifact.name == "corpus" else "rows"
+    tasks = [row.artifact.name] if tag == "rows" else list(load_params(root / "params.yaml").tasks)
+    told: dict[str, list[str]] = {}
+    for task in tasks:
+        champion = registry.champion(task)
+        for version in registry.versions(task):
+            name = f"v{version.version}" + (" (champion)" if champion and champion.version == version.version else "")
+            if version.tags.get(tag) == own:
+                told.setdefault(task, []).append(f"{name}: made with it")
+            else:
+                told.setdefault(task, []).append(f"{name}: made from other data; check out its commit to tell")
+    return told
+
+
+def _told(traced: Trace, root: Path) -> dict[str, Any]:
+    row = traced.row
+    return {
+        "id": row.id,
+        "file": row.file,
+        "line": row.line,
+        "artifact": row.artifact.relative_to(root).as_posix(),
+        "split": row.split,
+        "reason": row.reason,
+        "repeated_by": list(row.same),
+        "tokens": [{"split": one.split, "begin": one.begin, "end": one.end} for one in traced.tokens],
+        "artifacts": [path.relative_to(root).as_posix() for path in traced.artifacts],
+        "models": traced.models,
+    }
