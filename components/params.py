@@ -27,19 +27,65 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
+Scrubbed = Literal[
+    "email", "phone", "ip_address", "credit_card", "social_security_number", "iban", "resident_identity_number"
+]
+
+
+class LanguageConfig(Section):
+    """The quality rules of one language; their units are words, or characters where it is written without spaces.
+
+    Gopher (Rae et al. 2021, appendix A), C4 (Raffel et al. 2020), FineWeb (Penedo et al. 2024). The rules on n-grams hold
+    for texts of min_repetition_units and more; *_n_grams: n -> largest share of the characters.
+    """
+
+    unit: Literal["word", "character"]
+    min_units: Count
+    max_run: Count
+    mean_unit_length: Annotated[list[float], Field(min_length=2, max_length=2)]
+    min_alphabetic_share: Share
+    max_symbol_share: Annotated[float, Field(ge=0)]
+    max_bullet_line_share: Share
+    max_ellipsis_line_share: Share
+    stop_words: list[str]
+    min_stop_words: Annotated[int, Field(ge=0)]
+    min_repetition_units: Count
+    top_n_grams: dict[int, Share]
+    duplicate_n_grams: dict[int, Share]
+    min_punctuated_line_share: Share
+    max_short_line_share: Share
+    short_line: Count
+    max_line_breaks: Annotated[float, Field(ge=0)]
+    boilerplate: list[str]
+    held_out_n_gram: Count
+
+
 class CurateConfig(Section):
-    """Which documents are kept; lengths in characters."""
+    """Which documents are kept, and what is changed in them; lengths in characters."""
 
     min_characters: Count
     max_characters: Count
     min_letter_share: Share
     max_repeated_line_share: Share
+    max_boilerplate_line_share: Share
+    max_replacement_share: Share
+    min_language_score: Share
+    word_lists: list[str]
+    max_listed_words: Annotated[int, Field(ge=0)]
+    max_listed_share: Share
+    scrub: list[Scrubbed]
+    near_duplicate_similarity: Annotated[float, Field(ge=0.3, le=1)]
+    min_held_out_overlap: Annotated[float, Field(gt=0, le=1)]
     validation_fraction: Fraction
+    languages: Annotated[dict[str, LanguageConfig], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _ordered(self) -> CurateConfig:
         if self.min_characters > self.max_characters:
             raise ValueError("min_characters is larger than max_characters")
+        outside = [path for path in self.word_lists if not path.startswith("data/") or ".." in path.split("/")]
+        if outside:
+            raise ValueError(f"word_lists: {outside[0]} is not a file under data/")
         return self
 
 

@@ -1,0 +1,108 @@
+"""Documents that give away a task's validation or test rows, whole, in part, or with a few words changed.
+
+By n-grams, as GPT-3 (Brown et al. 2020, appendix C) and datatrove's NGramsDecontFilter do, but not by a single one: in
+text of a kind whole sentences are formulas ("is the capital and most populous city of the U.S. state of"). A document
+is turned away where it has at least `min_held_out_overlap` of the n-grams of one held-out text, or where that share of
+its own stands in one and n of them do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from components.corpus.language import script_language
+from components.corpus.shingles import Hashes, n_grams, units
+from components.params import CurateConfig
+
+SHORTEST = 5
+"""Units of a held-out text that is looked for within documents; a shorter one only counts as a whole document."""
+SPLITS = ("test", "validation")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The n-grams of held-out texts, sorted, and beside each the number of its text."""
+
+    keys: Hashes
+    owners: npt.NDArray[np.int32]
+
+    def found(self, hashes: Hashes) -> npt.NDArray[np.int32]:
+        """The texts that the given n-grams stand in, as often as they do."""
+        first = np.searchsorted(self.keys, hashes)
+        there = first < len(self.keys)
+        there[there] = self.keys[first[there]] == hashes[there]
+        if not there.any():
+            return self.owners[:0]
+        last = np.searchsorted(self.keys, hashes[there], side="right")
+        return np.concatenate([self.owners[a:b] for a, b in zip(first[there], last, strict=True)])
+
+
+class HeldOut:
+    """The held-out rows of all tasks, 12 bytes an n-gram: numpy arrays only, so it is cheap to send to a worker."""
+
+    def __init__(self, texts: Mapping[str, str] | Iterable[tuple[str, str]], config: CurateConfig) -> None:
+        """texts: text -> its split (`validation` or `test`), or pairs of split and text."""
+        pairs = ((split, text) for text, split in texts.items()) if isinstance(texts, Mapping) else texts
+        self._overlap = config.min_held_out_overlap
+        self._sizes = {name: rules.held_out_n_gram for name, rules in config.languages.items()}
+        rows: dict[int, list[tuple[Hashes, int]]] = {}
+        splits, counts = [], []
+        for split, text in pairs:
+            hashes = units(text)
+            for size in sorted(set(self._sizes_of(text, len(hashes)))):
+                grams = np.unique(n_grams(hashes, size))
+                rows.setdefault(size, []).append((grams, len(splits)))
+                splits.append(SPLITS.index(split))
+                counts.append(len(grams))
+        self._splits = np.array(splits, np.int8)
+        self._counts = np.array(counts, np.int32)
+        self._tables = {size: _table(found) for size, found in sorted(rows.items())}
+        self.digest = self._digest()
+
+    def reason(self, text: str, language: str) -> str | None:
+        """`in_task_test`, `in_task_validation`, or None; the test split goes first."""
+        if not self._tables:
+            return None
+        hashes = units(text)
+        found = [SPLITS[split] for size in self._looked_for(len(hashes), language) for split in self._in(hashes, size)]
+        return f"in_task_{min(found, key=SPLITS.index)}" if found else None
+
+    def _sizes_of(self, text: str, length: int) -> Iterator[int]:
+        """How long the n-grams of a held-out text are, in each language it may be met in; a short text is one."""
+        script = script_language(text)
+        for language, size in self._sizes.items():
+            if length and (language == "zh") == (script == "zh"):
+                yield min(size, length)
+
+    def _looked_for(self, length: int, language: str) -> list[int]:
+        longest = self._sizes.get(language, max(self._sizes.values()))
+        return [size for size in self._tables if size == length or SHORTEST <= size <= min(longest, length)]
+
+    def _in(self, hashes: Hashes, size: int) -> Iterator[int]:
+        """The splits of the held-out texts that share enough n-grams of this size with a document."""
+        grams = np.unique(n_grams(hashes, size))
+        owners, hits = np.unique(self._tables[size].found(grams), return_counts=True)
+        enough = hits >= self._overlap * self._counts[owners]
+        enough |= (hits >= size) & (hits >= self._overlap * len(grams))
+        yield from set(self._splits[owners[enough]].tolist())
+
+    def _digest(self) -> str:
+        state = xxhash.xxh3_128()
+        state.update(repr((self._overlap, self._sizes, list(self._tables))).encode())
+        for table in self._tables.values():
+            state.update(table.keys.tobytes())
+            state.update(table.owners.tobytes())
+        state.update(self._splits.tobytes())
+        return state.hexdigest()
+
+
+def _table(rows: list[tuple[Hashes, int]]) -> _Table:
+    keys = np.concatenate([grams for grams, _ in rows])
+    owners = np.repeat(np.array([owner for _, owner in rows], np.int32), [len(grams) for grams, _ in rows])
+    order = np.argsort(keys, kind="stable")
+    return _Table(keys[order], owners[order])

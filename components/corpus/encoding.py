@@ -1,0 +1,107 @@
+"""Text that was decoded wrongly put right, and characters no reader sees taken out.
+
+Mojibake of Western encodings is ftfy's work (Speer 2019), through datatrove's FTFYFormatter, where a cheap test finds a
+trace of it. Chinese is put right here: UTF-8 read as GBK, and GBK read as Latin-1, which ftfy leaves alone.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from components.corpus.language import HAN
+from components.corpus.normalise import UNWANTED
+
+if TYPE_CHECKING:
+    from datatrove.pipeline.formatters import FTFYFormatter
+
+CHANGES = ("encoding_repaired", "controls_removed", "invisible_removed", "replacements_removed")
+# Of the codings that ftfy undoes: what Windows and Mac code pages make of UTF-8, C1 controls, entities, terminal colours.
+WESTERN = re.compile("[\x80-\u024f\u0370-\u04ff]")
+MARKED = re.compile("[\x1b\x80-\x9f]|&(?:[A-Za-z]{2,8}|#\\d{2,6}|#x[0-9A-Fa-f]{2,5});")
+# Zero width, soft hyphens, marks and overrides of direction (UAX 9), interlinear marks, tags. The joiners U+200C and
+# U+200D are letters' business in many scripts: they go only behind Latin or Han.
+INVISIBLE = re.compile(
+    "[\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "|(?:(?<=[\\x00-\u024f\u3000-\u9fff])|^)[\u200c\u200d]+"
+)
+# U+FFFD stands for what could not be decoded; private characters and noncharacters mean nothing outside their font.
+REPLACEMENT = re.compile("[\ufffd\ufffe\uffff\ue000-\uf8ff]")
+
+
+def repaired(text: str) -> tuple[str, list[str]]:
+    """The text as it was meant, and which of CHANGES were made. U+FFFD stays: see `without_replacements`."""
+    changes = []
+    if (right := _decoded_right(text)) != text:
+        text = right
+        changes.append("encoding_repaired")
+    if not text.isascii() and INVISIBLE.search(text):
+        text = INVISIBLE.sub("", text)
+        changes.append("invisible_removed")
+    if UNWANTED.search(text):
+        text = UNWANTED.sub("", text)
+        changes.append("controls_removed")
+    return text, changes
+
+
+def without_replacements(text: str) -> tuple[str, int]:
+    """The text without U+FFFD and private characters, and how many there were."""
+    return REPLACEMENT.subn("", text) if not text.isascii() else (text, 0)
+
+
+def is_lost(text: str) -> bool:
+    """Whether this is UTF-8 read as GBK that lost bytes on its way, so that nothing can put it right."""
+    if text.isascii() or not HAN.search(text):
+        return False
+    coded = text.encode("gb18030", "ignore")
+    return sum(map(_is_wide, coded.decode("utf-8", "ignore"))) * 3 > len(coded) / 2
+
+
+def _decoded_right(text: str) -> str:
+    if text.isascii():
+        return _formatter().format(text) if MARKED.search(text) else text
+    if HAN.search(text):
+        return _from_gbk(text)
+    if not WESTERN.search(text):
+        return text
+    if chinese := _from_latin(text):
+        return chinese
+    from ftfy.badness import is_bad
+
+    return _formatter().format(text) if MARKED.search(text) or is_bad(text) else text
+
+
+def _from_gbk(text: str) -> str:
+    """UTF-8 that was read as GBK: its bytes are UTF-8 again, which four real characters in a row hardly ever are."""
+    try:
+        right = text.encode("gb18030").decode("utf-8")
+    except UnicodeError:
+        return text
+    return right if len(HAN.findall(text)) >= 4 and any(map(_is_wide, right)) else text
+
+
+def _from_latin(text: str) -> str | None:
+    """GBK that was read as Latin-1 or Windows-1252: its bytes make common Chinese characters, and nothing but them."""
+    high = sum("\xa0" <= char <= "\xff" for char in text)
+    if high < 8 or high < sum(map(str.isalpha, text)) / 2:
+        return None
+    for coding in ("latin-1", "cp1252"):
+        try:
+            right = text.encode(coding).decode("gb2312")
+        except UnicodeError:
+            continue
+        if len(HAN.findall(right)) > 0.3 * high:
+            return right
+    return None
+
+
+def _is_wide(char: str) -> bool:
+    return "\u3000" <= char <= "\u9fff" or "\uff00" <= char <= "\uffef"
+
+
+@cache
+def _formatter() -> FTFYFormatter:
+    from datatrove.pipeline.formatters import FTFYFormatter
+
+    return FTFYFormatter()

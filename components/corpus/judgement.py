@@ -1,0 +1,94 @@
+"""One text judged: repaired, normalised, its language found, turned away or kept, and what is personal taken out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from components.corpus import encoding, personal_data, quality
+from components.corpus.filters import FILTERS, reason_to_reject
+from components.corpus.language import LANGUAGES, identify
+from components.corpus.normalise import normalise
+from components.corpus.quality import Rules
+from components.corpus.word_lists import is_listed, read_word_lists
+from components.errors import ParameterError
+from components.params import CurateConfig, LanguageConfig
+
+REASONS = tuple(dict.fromkeys([*FILTERS, "broken_encoding", "wrong_language", *quality.REASONS, "word_list"]))
+CHANGES = (*encoding.CHANGES, *personal_data.CHANGES)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A text after judgement; `changes` are of CHANGES, `reason` is one of REASONS or None for a text to keep."""
+
+    text: str
+    language: str
+    changes: tuple[str, ...]
+    reason: str | None
+
+
+class Judge:
+    """Judges texts one by one, each by itself. Models and rules are loaded when first needed, once a process."""
+
+    def __init__(self, config: CurateConfig, languages: Mapping[str, str]) -> None:
+        """languages: source -> the language params.yaml claims for it. Raises ParameterError, DataError."""
+        for source, language in sorted(languages.items()):
+            if _code(language) not in config.languages:
+                known = ", ".join(config.languages)
+                raise ParameterError(
+                    f"corpus.{source}: no quality rules for the language '{language}'",
+                    f"curate.languages has {known}: add a section '{_code(language)}' there",
+                )
+        self._config = config
+        self._languages = {source: _code(language) for source, language in languages.items()}
+        self._words = read_word_lists(tuple(config.word_lists))
+
+    def judge(self, text: str, claimed: str, source: str) -> Judgement:
+        """claimed: the language that the row itself names, or ""."""
+        config = self._config
+        text, changes = encoding.repaired(text)
+        text = normalise(text)
+        bare, replacements = encoding.without_replacements(text)
+        broken = replacements > max(1, config.max_replacement_share * len(text)) or encoding.is_lost(text)
+        if replacements and not broken:
+            text = bare.strip()
+            changes.append("replacements_removed")
+        claimed = self._claimed(claimed, source)
+        language = identify(text, claimed, config.min_language_score)
+        reason = self._reason(text, language, claimed, broken)
+        if reason is None:
+            text, scrubbed = personal_data.scrubbed(text, config.scrub)
+            changes += scrubbed
+        return Judgement(text, language, tuple(changes), reason)
+
+    def _claimed(self, claimed: str, source: str) -> str:
+        if claimed:
+            return _code(claimed)
+        ending = source.rpartition("_")[2]
+        return self._languages.get(source) or (ending if ending in LANGUAGES else "")
+
+    def _reason(self, text: str, language: str, claimed: str, broken: bool) -> str | None:
+        config = self._config
+        if broken:
+            return "broken_encoding"
+        if found := reason_to_reject(text, config):
+            return found
+        if language != (claimed or language) or language not in config.languages:
+            return "wrong_language"
+        if is_listed(text, self._words, config.max_listed_words, config.max_listed_share):
+            return "word_list"
+        rules = config.languages[language].model_dump_json()
+        return _rules(rules, config.max_repeated_line_share, config.max_boilerplate_line_share).reason(text)
+
+
+def _code(language: str) -> str:
+    """`zh-Hant` and `zh_TW` count as `zh`."""
+    return re.split("[-_]", language.strip().lower())[0]
+
+
+@lru_cache(maxsize=16)
+def _rules(config: str, max_repeated_line_share: float, max_boilerplate_line_share: float) -> Rules:
+    return Rules(LanguageConfig.model_validate_json(config), max_repeated_line_share, max_boilerplate_line_share)

@@ -1,0 +1,133 @@
+"""Documents that nearly repeat an earlier one: MinHash (Broder 1997) in bands (Leskovec et al., chapter 3).
+
+The scheme of datatrove and FineWeb (Penedo et al. 2024) with other sizes: 240 hashes, of each only the lowest byte
+(b-bit minwise hashing, Li and König 2010), in 60 bands of 4. Shingles are pairs of neighbouring words, or of characters
+in Chinese. Two texts are candidates where a band agrees, and near duplicates where the estimated Jaccard similarity of
+their shingles reaches what is asked. Of short texts more is asked, since a formula ("X is a village in Y") makes most of
+them alike: of a text with u < 100 units 1 - (1 - near_duplicate_similarity) * u / 100.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from components.corpus.shingles import Hashes, mixed, n_grams, units
+from components.params import CurateConfig
+
+BANDS, ROWS = 60, 4
+HASHES = BANDS * ROWS
+WIDTH = 1 + HASHES
+"""Bytes of a signature: the number of units, at most 255, then a byte of each hash. 0 units: nothing to compare."""
+SHINGLE = 2
+FULL_LENGTH = 100
+NEIGHBOURS = 4
+"""Documents before it, of those that share a band with it, that a document is compared with, beside the first."""
+CHANCE = 1 / 256
+"""That two bytes agree whose hashes do not."""
+AT_ONCE = 1 << 15
+
+Bytes = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
+
+
+def signatures(texts: Sequence[str], languages: Sequence[str], config: CurateConfig) -> Bytes:
+    """[texts, WIDTH] bytes. Which units a text has follows from its script, character by character."""
+    found = np.zeros((len(texts), WIDTH), np.uint8)
+    shingles: list[Hashes] = []
+    rows: list[int] = []
+    for row, text in enumerate(texts):
+        hashes = units(text)
+        if not len(hashes):
+            continue
+        found[row, 0] = min(len(hashes), 255)
+        shingles.append(n_grams(hashes, SHINGLE))
+        rows.append(row)
+        if sum(map(len, shingles[-64:])) > AT_ONCE or len(shingles) == 64:
+            found[rows, 1:] = _least(shingles)
+            shingles, rows = [], []
+    if rows:
+        found[rows, 1:] = _least(shingles)
+    return found
+
+
+def find(blocks: Iterable[Bytes], config: CurateConfig) -> Indices:
+    """For each document the index of the first one of its cluster, or -1 for that one and all that stand alone.
+
+    Keeps 241 bytes a document, and about 60 more while a band is sorted. The blocks' size makes no difference.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    kept = list(blocks)
+    signed = np.concatenate(kept) if kept else np.zeros((0, WIDTH), np.uint8)
+    kept.clear()
+    total = len(signed)
+    first = np.arange(total)
+    for band in range(BANDS):
+        before, after = _candidates(signed, band)
+        apart = first[before] != first[after]
+        before, after = before[apart], after[apart]
+        alike = _alike(signed, before, after, config.near_duplicate_similarity)
+        if not alike.any():
+            continue
+        ends = np.concatenate([before[alike], np.arange(total)]), np.concatenate([after[alike], first])
+        edges = coo_array((np.ones(len(ends[0]), np.bool_), ends), shape=(total, total))
+        count, cluster = connected_components(edges, directed=False)
+        firsts = np.full(count, total)
+        np.minimum.at(firsts, cluster, np.arange(total))
+        first = firsts[cluster]
+    return np.where(first == np.arange(total), -1, first).astype(np.int64)
+
+
+def similarity(one: Bytes, other: Bytes) -> npt.NDArray[np.float32]:
+    """The estimated Jaccard similarity, row by row, of signatures [n, WIDTH]; its standard error is at most 0.033."""
+    agreeing = np.count_nonzero(one[:, 1:] == other[:, 1:], axis=1).astype(np.float32) / HASHES
+    return (agreeing - CHANCE) / (1 - CHANCE)
+
+
+def _least(shingles: list[Hashes]) -> Bytes:
+    """[texts, HASHES]: of the least value of each hash over a text's shingles, a byte."""
+    values = np.concatenate(shingles)
+    starts = np.cumsum([0, *map(len, shingles[:-1])])
+    factors, offsets = _functions()
+    least = np.empty((HASHES, len(shingles)), np.uint64)
+    for number in range(HASHES):
+        least[number] = np.minimum.reduceat(values * factors[number] + offsets[number], starts)
+    return (mixed(least) >> np.uint64(56)).astype(np.uint8).T
+
+
+@cache
+def _functions() -> tuple[Hashes, Hashes]:
+    """Factors, all odd, and offsets of the hash functions: x -> factor * x + offset modulo 2^64."""
+    drawn = mixed(np.arange(1, 2 * HASHES + 1, dtype=np.uint64))
+    return drawn[:HASHES] | np.uint64(1), drawn[HASHES:]
+
+
+def _candidates(signed: Bytes, band: int) -> tuple[Indices, Indices]:
+    """Pairs, earlier and later, that agree in a band: each document with a few before it and with the first."""
+    place = 1 + band * ROWS
+    keys = np.ascontiguousarray(signed[:, place : place + ROWS]).view(np.uint32).ravel()
+    order = np.argsort(keys, kind="stable")
+    order = order[signed[order, 0] > 0]
+    keys = keys[order]
+    position = np.arange(len(keys))
+    starts = np.maximum.accumulate(np.where(np.diff(keys, prepend=~keys[:1]) != 0, position, 0))
+    later = [position[starts < position]]
+    earlier = [starts[later[0]]]
+    for distance in range(1, NEIGHBOURS + 1):
+        later.append(position[position - distance > starts])
+        earlier.append(later[-1] - distance)
+    return order[np.concatenate(earlier)], order[np.concatenate(later)]
+
+
+def _alike(signed: Bytes, before: Indices, after: Indices, wanted: float) -> npt.NDArray[np.bool_]:
+    alike = np.zeros(len(before), np.bool_)
+    for start in range(0, len(before), AT_ONCE):
+        one, other = signed[before[start : start + AT_ONCE]], signed[after[start : start + AT_ONCE]]
+        length = np.minimum(np.minimum(one[:, 0], other[:, 0]), FULL_LENGTH)
+        alike[start : start + AT_ONCE] = similarity(one, other) >= 1 - (1 - wanted) * length / FULL_LENGTH
+    return alike

@@ -1,0 +1,57 @@
+"""Texts with many words of a list turned away: toxic or otherwise unwanted ones. No list is shipped.
+
+A file under data/: a word or phrase a line; # begins a comment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from components.corpus.shingles import SPACELESS, UNIT
+from components.errors import DataError
+
+
+@lru_cache(maxsize=8)
+def read_word_lists(paths: tuple[str, ...]) -> re.Pattern[str] | None:
+    """One pattern for all words of the files, whole words only where words have spaces. Raises DataError."""
+    words: set[str] = set()
+    for path in paths:
+        found = _words(Path(path))
+        if not found:
+            raise DataError(f"{path}: no word here", "a word or phrase a line, or take it out of curate.word_lists")
+        words |= found
+    if not words:
+        return None
+    longest_first = sorted(words, key=lambda word: (-len(word), word))
+    return re.compile("|".join(map(_pattern, longest_first)))
+
+
+def is_listed(text: str, words: re.Pattern[str] | None, most: int, share: float) -> bool:
+    """Whether a text has more than `most` listed words, and more than that share of its units are such."""
+    if words is None:
+        return False
+    found = words.findall(text.casefold())
+    if len(found) <= most:
+        return False
+    return sum(len(UNIT.findall(word)) for word in found) > share * len(UNIT.findall(text))
+
+
+def _words(path: Path) -> set[str]:
+    try:
+        lines: Iterable[str] = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file", "curate.word_lists in params.yaml names it") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 (byte {error.start})") from None
+    return {word for line in lines if (word := line.partition("#")[0].strip().casefold())}
+
+
+def _pattern(word: str) -> str:
+    """A word is bounded by what is no letter; a Han character needs no bound."""
+    spaceless = re.compile(f"[{SPACELESS}]")
+    before = "" if spaceless.match(word[0]) else r"(?<!\w)"
+    after = "" if spaceless.match(word[-1]) else r"(?!\w)"
+    return f"{before}{re.escape(word)}{after}"
