@@ -96,5 +96,6 @@ def descendants(artifacts: Path, ancestor: Path) -> list[Path]:
 
 
 def _made_from(manifest: Path) -> set[str]:
+    """Digests of inputs. Tasks that only took documents out of a corpus, or were only looked at, went into nothing."""
     content: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
-    return set(content.get("made_from", {}).values())
+    return {value for name, value in content.get("made_from", {}).items() if not name.startswith("task_")}

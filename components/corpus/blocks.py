@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from components.corpus.read import Record, read_records
 from components.corpus.files import CorpusFile
+from components.corpus.read import Record, read_records
 
 BLOCK_ROWS = 16_384
 BLOCK_CHARACTERS = 8_000_000

@@ -16,8 +16,9 @@ from typing import Any, TextIO
 from components.artifacts import staged, write_manifest
 from components.corpus import curated_block, judgement
 from components.corpus.blocks import Block, cut
-from components.corpus.curated_block import Rules, curate_block
+from components.corpus.curated_block import Criteria, curate_block
 from components.corpus.decontamination import HeldOut
+from components.corpus.files import CorpusFile, corpus_files
 from components.corpus.finished_block import Work, finish_block
 from components.corpus.labelled import HELD_OUT, Labelled, curate_task
 from components.corpus.ledger import Ledger
@@ -25,7 +26,6 @@ from components.corpus.quarantine import write_row
 from components.corpus.removals import Removals, read_removals
 from components.corpus.repeats import Repeats, find_repeats
 from components.corpus.report import write_report
-from components.corpus.files import CorpusFile, corpus_files
 from components.engine import Engine, open_engine
 from components.errors import DataError
 from components.params import CurateConfig, SourceConfig, TaskConfig
@@ -54,9 +54,9 @@ def curate(
     removed = read_removals(removals)
     with staged(labelled) as labelled_target, staged(corpus) as corpus_target:
         found = _tasks(data, labelled_target, tasks, removed)
-        rules = Rules(config, sources, seed, HeldOut(_held_out(found)), removed)
+        criteria = Criteria(config, sources, seed, HeldOut(_held_out(found), config), removed)
         with open_engine() as engine:
-            blocks = _judge(engine, rules, corpus_files(data / "corpus"), data, run)
+            blocks = _judge(engine, criteria, corpus_files(data / "corpus"), data, run)
             repeats = find_repeats(blocks, config)
             ledger = _finish(engine, blocks, repeats, corpus_target)
         ledger.refuse_empty(data / "corpus")
@@ -79,10 +79,10 @@ def _held_out(found: Mapping[str, Labelled]) -> Iterator[tuple[str, str]]:
             yield from ((split, text) for text in task.held_out[split])
 
 
-def _judge(engine: Engine, rules: Rules, files: list[CorpusFile], data: Path, run: Run) -> list[Path]:
+def _judge(engine: Engine, criteria: Criteria, files: list[CorpusFile], data: Path, run: Run) -> list[Path]:
     """The curated blocks, in their order; what was curated before costs a look."""
     folder = curated_block.cache_folder()
-    work = partial(curate_block, rules, rules.digest, folder)
+    work = partial(curate_block, criteria, criteria.digest, folder)
     sizes = {file.path: file.path.lstat().st_size for file in files}
     with progress("curate", sum(sizes.values()), "bytes") as shown:
 
@@ -100,6 +100,8 @@ def _judge(engine: Engine, rules: Rules, files: list[CorpusFile], data: Path, ru
 def _forget_old(folder: Path, used: list[Path]) -> None:
     for path in used:
         os.utime(path)
+    for partial_file in folder.glob(".*"):  # of a worker that was killed
+        partial_file.unlink(missing_ok=True)
     limit = max(path.stat().st_mtime for path in used) - KEPT_BLOCKS_DAYS * 86400
     for path in folder.glob("*.parquet"):
         if path.stat().st_mtime < limit:

@@ -44,7 +44,7 @@ JUDGED = pa.schema(_JUDGED)
 
 
 @dataclass(frozen=True)
-class Rules:
+class Criteria:
     """All that a row is judged by but what other rows say."""
 
     config: CurateConfig
@@ -57,6 +57,7 @@ class Rules:
     def digest(self) -> str:
         content = {
             "config": self.config.model_dump(),
+            "word_lists": [file_hash(Path(path)) for path in self.config.word_lists],
             "sources": {name: (source.language, source.licence) for name, source in self.sources.items()},
             "seed": self.seed,
             "held_out": self.held_out.digest,
@@ -73,14 +74,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("LIANZI_CACHE", ".cache"), "curation")
 
 
-def curate_block(rules: Rules, rules_digest: str, folder: Path, block: Block) -> Path:
+def curate_block(criteria: Criteria, criteria_digest: str, folder: Path, block: Block) -> Path:
     """Judge a block's rows, or find that it was done before. Returns the file; until it is whole it is not there."""
     digest = block.digest
-    key = hashlib.sha256(f"{rules_digest} {digest}".encode()).hexdigest()[:32]
+    key = hashlib.sha256(f"{criteria_digest} {digest}".encode()).hexdigest()[:32]
     path = folder / f"{block.source}-{block.number:05d}-{digest[:12]}-{key}.parquet"
     if whole(path):
         return path
-    judged = _judged(rules, block)
+    judged = _judged(criteria, block)
     folder.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -105,23 +106,23 @@ def read_signatures(path: Path) -> np.ndarray:
     return np.frombuffer(b"".join(found), dtype=np.uint8).reshape(len(found), WIDTH)
 
 
-def _judged(rules: Rules, block: Block) -> pa.Table:
-    judge = Judge(rules.config, {name: source.language for name, source in rules.sources.items()})
-    licence = rules.sources[block.source].licence if block.source in rules.sources else None
-    rows = [_judge_row(judge, rules, block.source, row) | {"licence": licence} for row in block.rows]
+def _judged(criteria: Criteria, block: Block) -> pa.Table:
+    judge = Judge(criteria.config, {name: source.language for name, source in criteria.sources.items()})
+    licence = criteria.sources[block.source].licence if block.source in criteria.sources else None
+    rows = [_judge_row(judge, criteria, block.source, row) | {"licence": licence} for row in block.rows]
     kept = [row for row in rows if row["reason"] is None]
-    found = signatures([row["text"] for row in kept], [row["language"] for row in kept], rules.config)
+    found = signatures([row["text"] for row in kept], [row["language"] for row in kept], criteria.config)
     for row, signature in zip(kept, found, strict=True):
         row["signature"] = signature.tobytes()
     return pa.Table.from_pylist(rows, schema=JUDGED)
 
 
-def _judge_row(judge: Judge, rules: Rules, source: str, row: Row) -> dict[str, Any]:
+def _judge_row(judge: Judge, criteria: Criteria, source: str, row: Row) -> dict[str, Any]:
     judgement = judge.judge(row.text, row.language, source)
     mark = fingerprint(judgement.text)
-    reason = "removed" if rules.removals.has(row.id, mark) else judgement.reason
-    reason = reason or rules.held_out.reason(judgement.text, judgement.language)
-    held_back = falls_to_validation(judgement.text, rules.config.validation_fraction, rules.seed)
+    reason = "removed" if criteria.removals.has(row.id, mark) else judgement.reason
+    reason = reason or criteria.held_out.reason(judgement.text, judgement.language)
+    held_back = falls_to_validation(judgement.text, criteria.config.validation_fraction, criteria.seed)
     return {
         "id": row.id,
         "text": judgement.text,

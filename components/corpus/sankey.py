@@ -12,7 +12,7 @@ COLOURS = ("#0f6fc5", "#d1495b", "#edae49", "#00798c", "#8f6bb3", "#66a182", "#8
 
 
 def sankey(flows: Mapping[tuple[str, str], int], rights: Sequence[str]) -> str:
-    """`flows`: (left, right) -> count; `rights`: the right column from the top. Bands have the colour of their right."""
+    """`flows`: (left, right) -> count; `rights`: the right column from the top, which gives the bands their colours."""
     flows = {pair: count for pair, count in flows.items() if count}
     lefts = sorted(
         {left for left, _ in flows}, key=lambda name: -sum(n for (one, _), n in flows.items() if one == name)

@@ -10,6 +10,7 @@ import pytest
 
 from components.artifacts import read_manifest
 from components.corpus.labelled import Labelled, curate_task
+from components.corpus.removals import Removals
 from components.errors import DataError
 
 SPLITS: dict[str, list[dict[str, Any]]] = {
@@ -26,7 +27,7 @@ def task(folder: Path, **splits: list[dict[str, Any]]) -> Labelled:
         if content:
             lines = "".join(json.dumps(row) + "\n" for row in content)
             (rows / f"{split}.jsonl").write_text(lines, encoding="utf-8")
-    return curate_task(rows, folder / "data", folder / "out")
+    return curate_task(rows, folder / "data", folder / "out", Removals())
 
 
 def rows(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -54,9 +55,22 @@ def test_rows_that_stand_in_a_held_out_split_go_to_quarantine(tmp_path: Path) ->
 
 
 def test_counts_add_up(tmp_path: Path) -> None:
-    task(tmp_path, train=[*SPLITS["train"], {"text": "red", "label": "b"}, {"text": " ", "label": "a"}])
+    task(tmp_path, train=[*SPLITS["train"], {"text": "red", "label": "a"}, {"text": " ", "label": "a"}])
     counts = read_manifest(tmp_path / "out", "task")["counts"]
     assert counts == {"read": 7, "kept": SPLIT_SIZES, "duplicate": 1, "empty": 1}
+
+
+def test_a_text_with_two_labels_is_told_from_one_that_stands_twice(tmp_path: Path) -> None:
+    found = task(tmp_path, train=[*SPLITS["train"], {"text": "red", "label": "b"}])
+    assert found.quarantined == {"label_conflict": 1}
+
+
+def test_removed_rows_stay_out_of_a_task(tmp_path: Path) -> None:
+    removals = Removals(frozenset({"colour/train/line-1"}))
+    found = task(tmp_path)
+    again = curate_task(tmp_path / "data" / "tasks" / "colour", tmp_path / "data", tmp_path / "again", removals)
+    assert again.quarantined == {"removed": 1}
+    assert again.kept["train"] == found.kept["train"] - 1
 
 
 SPLIT_SIZES = {"train": 3, "validation": 1, "test": 1}
@@ -109,9 +123,9 @@ def test_two_files_for_one_split_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "tasks" / "colour"
     (folder / "test.csv").write_text("text,label\nx,a\n")
     with pytest.raises(DataError, match=r"test\.csv and test\.jsonl both claim to be the test split"):
-        curate_task(folder, tmp_path / "data", tmp_path / "again")
+        curate_task(folder, tmp_path / "data", tmp_path / "again", Removals())
 
 
 def test_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing: missing, and params\.yaml names the task 'nothing'"):
-        curate_task(tmp_path / "nothing", tmp_path, tmp_path / "out")
+        curate_task(tmp_path / "nothing", tmp_path, tmp_path / "out", Removals())

@@ -1,0 +1,51 @@
+"""A curated block finished: shards of what is kept, an account of every row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.corpus.blocks import Block, Row
+from components.corpus.curated_block import curate_block
+from components.corpus.documents import SPLITS, documents_of, read_shard
+from components.corpus.finished_block import Work, finish_block
+from tests.corpus.small_corpus import documents
+from tests.corpus.test_curated_block import CRITERIA
+
+
+@pytest.fixture
+def curated(tmp_path: Path) -> Path:
+    texts = [row["text"] for row in documents(20)] + ["tiny"]
+    rows = [Row("f", line, f"sea_en/{line}", text, "") for line, text in enumerate(texts, 1)]
+    return curate_block(CRITERIA, CRITERIA.digest, tmp_path / "cache", Block("sea_en", 0, rows))
+
+
+def test_rows_that_repeat_others_are_left_out_and_named(curated: Path, tmp_path: Path) -> None:
+    repeated = {2: ("duplicate", "sea_en/1"), 5: ("near_duplicate", "lake/9")}
+    account = finish_block(Work(curated, tmp_path / "corpus", repeated))
+    assert [(row["line"], row["reason"], row.get("same_as")) for row in account.rejected] == [
+        (3, "duplicate", "sea_en/1"),
+        (6, "near_duplicate", "lake/9"),
+        (21, "too_short", None),
+    ]
+    ids = [
+        row["id"]
+        for split in SPLITS
+        for path in (tmp_path / "corpus" / split).iterdir()
+        for row in documents_of(read_shard(path))
+    ]
+    assert sorted(ids) == sorted(f"sea_en/{line}" for line in range(1, 21) if line not in (3, 6))
+    assert account.kept.total() == account.languages["en"] == account.lengths["en"].sum() == 18
+
+
+def test_a_shard_is_named_after_its_source_place_and_content(curated: Path, tmp_path: Path) -> None:
+    finish_block(Work(curated, tmp_path / "corpus", {}))
+    [path] = (tmp_path / "corpus" / "train").iterdir()
+    assert path.stem == "-".join(curated.stem.split("-")[:3])
+
+
+def test_a_block_of_which_nothing_is_kept_has_no_shard(curated: Path, tmp_path: Path) -> None:
+    account = finish_block(Work(curated, tmp_path / "corpus", dict.fromkeys(range(20), ("duplicate", "other/1"))))
+    assert account.kept.total() == 0
+    assert not list((tmp_path / "corpus").rglob("*.parquet"))

@@ -1,0 +1,79 @@
+"""A row found by its id, and what was made from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.artifacts import write_manifest
+from components.corpus.curate import curate
+from components.corpus.normalise import fingerprint
+from components.errors import ArtifactError
+from components.lineage import descendants, find_row
+from components.run import RecordedRun
+from tests.corpus.small_corpus import SOURCES, TASKS, curate_config, documents, small_data, write
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LIANZI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LIANZI_WORKERS", "1")
+    monkeypatch.setattr("components.corpus.curate.REPORT", tmp_path / "reports")
+    data, out = small_data(tmp_path / "data"), tmp_path / "artifacts"
+    write(data / "corpus" / "sea_en.jsonl", [*documents(60), documents(1)[0] | {"id": "copy"}, {"text": "tiny"}])
+    made = (data, tmp_path / "removals.txt", out / "corpus", out / "tasks")
+    curate(curate_config(), SOURCES, TASKS, 1, *made, RecordedRun())
+    return out
+
+
+def made(folder: Path, kind: str, **made_from: Path) -> Path:
+    folder.mkdir(parents=True)
+    write_manifest(folder, kind, made_from)
+    return folder
+
+
+def test_a_document_is_found_with_its_place_and_what_repeats_it(artifacts: Path) -> None:
+    row = find_row(artifacts, "sea_en/d0")
+    assert row is not None
+    assert (row.file, row.line, row.reason, row.same) == ("corpus/sea_en.jsonl", 1, "", ("sea_en/copy",))
+    assert row.fingerprint == fingerprint(documents(1)[0]["text"])
+
+
+def test_a_row_that_was_left_out_is_found_with_the_reason(artifacts: Path) -> None:
+    row = find_row(artifacts, "sea_en/line-62")
+    assert row is not None
+    assert (row.reason, row.split) == ("too_short", "")
+
+
+def test_a_labelled_row_is_found_in_its_split(artifacts: Path) -> None:
+    row = find_row(artifacts, "colour/test/line-1")
+    assert row is not None
+    assert (row.artifact.name, row.split) == ("colour", "test")
+
+
+@pytest.mark.parametrize("row_id", ["sea_en/nobody", "colour/test/line-9", "nothing"])
+def test_an_id_that_no_row_has_finds_nothing(row_id: str, artifacts: Path) -> None:
+    assert find_row(artifacts, row_id) is None
+
+
+def test_descendants_are_what_was_made_from_it_directly_or_not(artifacts: Path) -> None:
+    tokens = made(artifacts / "tokens", "tokens", corpus=artifacts / "corpus")
+    pretrained = made(artifacts / "pretrained", "model", tokens=tokens)
+    teacher = made(
+        artifacts / "colour" / "teacher", "model", pretrained=pretrained, rows=artifacts / "tasks" / "colour"
+    )
+    made(artifacts / "other", "model", rows=artifacts / "tasks" / "colour" / "train.jsonl")
+    assert descendants(artifacts, artifacts / "corpus") == [tokens, pretrained, teacher]
+    assert descendants(artifacts, artifacts / "tasks" / "colour") == [teacher]
+
+
+def test_what_was_made_from_an_earlier_state_is_no_descendant(artifacts: Path) -> None:
+    made(artifacts / "tokens", "tokens", corpus=artifacts / "corpus")
+    write_manifest(artifacts / "corpus", "corpus", {}, changed=True)
+    assert descendants(artifacts, artifacts / "corpus") == []
+
+
+def test_an_artifact_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="corpus: missing"):
+        descendants(tmp_path, tmp_path / "corpus")
