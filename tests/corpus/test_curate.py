@@ -13,15 +13,17 @@ import pytest
 from components.artifacts import read_manifest
 from components.corpus.curate import REASONS, curate
 from components.errors import DataError
-from components.params import CurateConfig, TaskConfig
+from components.params import TaskConfig, load_params
 from components.run import Metrics, RecordedRun
 
-CONFIG = CurateConfig(
-    min_characters=10,
-    max_characters=200,
-    min_letter_share=0.5,
-    max_repeated_line_share=0.3,
-    validation_fraction=0.2,
+CONFIG = load_params(Path(__file__).parents[2] / "params.yaml").curate.model_copy(
+    update={
+        "min_characters": 10,
+        "max_characters": 200,
+        "min_letter_share": 0.5,
+        "max_repeated_line_share": 0.3,
+        "validation_fraction": 0.2,
+    }
 )
 TASKS = {"colour": TaskConfig(kind="classification", language="en", max_length=16)}
 DOCUMENTS = [{"text": f"A document about the number {number}."} for number in range(60)]
