@@ -16,11 +16,11 @@ import zstandard
 from components.artifacts import read_manifest
 from components.corpus.curate import curate
 from components.params import (
-    CurateConfig,
     TaskConfig,
     TokenizeConfig,
     TrainTokenizerConfig,
     ValidateConfig,
+    load_params,
 )
 from components.run import Metrics, RecordedRun
 from components.tokenization.pack import tokenize
@@ -70,12 +70,12 @@ def tokens_of(folder: Path) -> dict[str, Metrics]:
     corpus, labelled, verdict, tokenizer, tokens = (
         folder / "artifacts" / name for name in ("corpus", "tasks", "validation", "tokenizer", "tokens")
     )
-    curating: dict[str, Any] = {"min_characters": 10, "max_characters": 500, "min_letter_share": 0.5}
-    curating |= {"max_repeated_line_share": 0.3, "validation_fraction": 0.1}
+    curating = {"min_characters": 10, "max_characters": 500, "validation_fraction": 0.1}
+    curation = load_params(Path(__file__).parent.parent / "params.yaml").curate.model_copy(update=curating)
     bounds: dict[str, Any] = {"min_documents": 100, "min_language_share": 0.97}
     bounds |= {"min_class_share": 0.1, "max_null_share": 0.0}
     return {
-        "curate": curate(CurateConfig(**curating), TASKS, 17, data, corpus, labelled, run),
+        "curate": curate(curation, TASKS, 17, data, corpus, labelled, run),
         "validate": validate(ValidateConfig(**bounds), TASKS, corpus, labelled, verdict, run),
         "train_tokenizer": train_tokenizer(
             TrainTokenizerConfig(vocab_size=400, min_frequency=2), corpus, verdict, tokenizer, run

@@ -55,12 +55,14 @@ class Units(WordTokenizer):
 class Rules:
     """The rules of one language; made once a process, since datatrove's blocks are slow to make."""
 
-    def __init__(self, config: LanguageConfig, max_repeated_line_share: float, max_boilerplate_line_share: float) -> None:
+    def __init__(
+        self, config: LanguageConfig, max_repeated_line_share: float, max_boilerplate_line_share: float
+    ) -> None:
         self._config = config
         self._units = Units(config.unit)
         self._long_run = re.compile(rf"\S{{{config.max_run + 1}}}")
-        phrases = "|".join(map(re.escape, config.boilerplate))
-        self._boilerplate = re.compile(phrases, re.IGNORECASE) if phrases else None
+        phrases = "|".join(re.escape(phrase.lower()) for phrase in config.boilerplate)
+        self._boilerplate = re.compile(phrases) if phrases else None
         self._max_boilerplate = max_boilerplate_line_share
         self._quality = _gopher_quality(config, self._units)
         self._lines = _fineweb(config, self._units, max_repeated_line_share)
@@ -81,23 +83,24 @@ class Rules:
         """The first of REASONS or `repeated_lines` that a text, which is not empty, gives to turn it away."""
         if self._long_run.search(text):
             return "long_run"
-        if found := self._c4(text):
+        lowered = text.lower()
+        if found := self._c4(lowered):
             return found
-        document = Document(text=text, id="")
         long = len(self._units.word_tokenize(text)) >= self._config.min_repetition_units
-        for block in (self._quality, self._lines, self._repetition if long else self._repeated_lines):
-            result = block.filter(document)
+        repetition = self._repetition if long else self._repeated_lines
+        # Stop words are small; nothing else that Gopher's quality rules count depends on case.
+        for block, judged in ((self._quality, lowered), (self._lines, text), (repetition, text)):
+            result = block.filter(Document(text=judged, id=""))
             if result is not True:
                 return _name(result[1])
         return None
 
-    def _c4(self, text: str) -> str | None:
-        lowered = text.lower()
+    def _c4(self, lowered: str) -> str | None:
         if "lorem ipsum" in lowered:
             return "lorem_ipsum"
-        if self._boilerplate is None or not self._boilerplate.search(text):
+        if self._boilerplate is None or not self._boilerplate.search(lowered):
             return None
-        lines = [line for line in text.split("\n") if line.strip()]
+        lines = [line for line in lowered.split("\n") if line.strip()]
         found = sum(bool(self._boilerplate.search(line)) for line in lines)
         return "boilerplate" if len(lines) > 1 and found > self._max_boilerplate * len(lines) else None
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from components.corpus.filters import FILTERS, reason_to_reject
-from components.params import CurateConfig
+from components.params import load_params
 
-CONFIG = CurateConfig(
-    min_characters=10,
-    max_characters=100,
-    min_letter_share=0.5,
-    max_repeated_line_share=0.3,
-    validation_fraction=0.1,
+CONFIG = load_params(Path(__file__).parents[2] / "params.yaml").curate.model_copy(
+    update={
+        "min_characters": 10,
+        "max_characters": 100,
+        "min_letter_share": 0.5,
+        "max_repeated_line_share": 0.3,
+        "validation_fraction": 0.1,
+    }
 )
 EXAMPLES = {
     "empty": "",

@@ -1,0 +1,75 @@
+"""One text goes in, and what became of it comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.corpus.judgement import CHANGES, REASONS, Judge, Judgement
+from components.errors import ParameterError
+from components.params import load_params
+
+CONFIG = load_params(Path(__file__).parents[2] / "params.yaml").curate
+JUDGE = Judge(CONFIG, {"leads": "en", "poems": "zh-Hant"})
+PROSE = "The captain of the vessel walked along the harbour in the morning and looked at the ships."
+POEM = "白日依山盡，黃河入海流。\n欲窮千里目，更上一層樓。"
+
+
+def test_sound_text_is_kept_as_it_is() -> None:
+    assert JUDGE.judge(PROSE, "", "leads") == Judgement(PROSE, "en", (), None)
+    assert JUDGE.judge(POEM, "", "poems") == Judgement(POEM, "zh", (), None)
+
+
+def test_every_change_is_named() -> None:
+    text = f"It\u200b is my cafÃ©\x07: {PROSE}\ufffd Write to jane@example.org."
+    found = JUDGE.judge(text, "", "leads")
+    assert found.text == f"It is my café: {PROSE} Write to <EMAIL>."
+    assert found.changes == (
+        "encoding_repaired",
+        "invisible_removed",
+        "replacements_removed",
+        "email_scrubbed",
+    )
+    assert set(found.changes) <= set(CHANGES)
+
+
+@pytest.mark.parametrize(
+    ("text", "claimed", "source", "reason"),
+    [
+        ("", "", "leads", "empty"),
+        (" \u3000\ufeff\n", "", "leads", "empty"),
+        ("Too short.", "", "leads", "too_short"),
+        ("1234567890 " * 5, "", "leads", "few_letters"),
+        (f"{PROSE[:40]}\ufffd\ufffd{PROSE[40:]}", "", "leads", "broken_encoding"),
+        (PROSE, "", "poems", "wrong_language"),
+        (POEM, "en", "poems", "wrong_language"),
+        ("Der alte Fischer ging jeden Morgen zum Hafen und erzählte von den Stürmen.", "", "leads", "wrong_language"),
+        ("Der alte Fischer ging jeden Morgen zum Hafen und erzählte von den Stürmen.", "de", "leads", "wrong_language"),
+        ("年老いた漁師は毎朝港へ行き、子どもたちに話して聞かせました。", "", "poems", "wrong_language"),
+        (f"{PROSE} Lorem ipsum dolor.", "", "leads", "lorem_ipsum"),
+    ],
+)
+def test_bad_text_is_turned_away(text: str, claimed: str, source: str, reason: str) -> None:
+    assert JUDGE.judge(text, claimed, source).reason == reason
+    assert reason in REASONS
+
+
+def test_what_a_row_claims_goes_before_its_source_and_that_before_the_sources_name() -> None:
+    assert JUDGE.judge(POEM, "zh_TW", "leads").reason is None
+    assert JUDGE.judge(POEM, "", "unknown_en").reason == "wrong_language"
+    assert JUDGE.judge(POEM, "", "unknown").language == "zh"
+
+
+def test_listed_words_turn_a_text_away(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("captain\nvessel\n", encoding="utf-8")
+    config = CONFIG.model_copy(update={"word_lists": [str(tmp_path / "list.txt")], "max_listed_words": 1})
+    assert Judge(config, {}).judge(PROSE, "en", "leads").reason == "word_list"
+    assert Judge(CONFIG, {}).judge(PROSE, "en", "leads").reason is None
+
+
+def test_source_in_a_language_without_rules_is_named() -> None:
+    with pytest.raises(
+        ParameterError, match=r"corpus\.notes: no quality rules for the language 'fr'\ncurate\.languages"
+    ):
+        Judge(CONFIG, {"notes": "fr"})

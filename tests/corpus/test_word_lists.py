@@ -1,0 +1,47 @@
+"""Texts with many listed words are known; words within words are none, but in Chinese."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.corpus.word_lists import is_listed, read_word_lists
+from components.errors import DataError
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> str:
+    path = tmp_path / "words.txt"
+    path.write_text("# a comment\nGrape  # the fruit\ngrape juice\n\n葡萄\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        ("Grape and GRAPE and grape juice", True),
+        ("grape and grape", False),
+        ("grapefruit and grapes and ungrape and grapes", False),
+        ("吃葡萄不吐葡萄皮，葡萄甜", True),
+        ("grape " * 3 + "and something else " * 200, False),
+    ],
+)
+def test_more_than_the_count_and_the_share_is_too_much(words: str, text: str, listed: bool) -> None:
+    assert is_listed(text, read_word_lists((words,)), most=2, share=0.02) is listed
+
+
+def test_without_lists_nothing_is_listed() -> None:
+    assert read_word_lists(()) is None
+    assert not is_listed("grape " * 9, None, most=0, share=0.0)
+
+
+def test_list_that_is_missing_empty_or_undecodable_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.txt: no such file\ncurate\.word_lists"):
+        read_word_lists((str(tmp_path / "gone.txt"),))
+    (tmp_path / "empty.txt").write_text("# nothing\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"empty\.txt: no word here"):
+        read_word_lists((str(tmp_path / "empty.txt"),))
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(DataError, match=r"latin\.txt: not UTF-8 \(byte 3\)"):
+        read_word_lists((str(tmp_path / "latin.txt"),))
