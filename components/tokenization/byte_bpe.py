@@ -43,7 +43,9 @@ def by_gigatoken(size: int, min_frequency: int, special: Sequence[str], shards: 
     with _quiet():
         source = gigatoken.ParquetFileSource([str(path) for path in shards])
         _, found = gigatoken.train_bpe(source, size - len(special), [])
-    merges = [("".join(letters[byte] for byte in left), "".join(letters[byte] for byte in right)) for left, right in found]
+    merges = [
+        ("".join(letters[byte] for byte in left), "".join(letters[byte] for byte in right)) for left, right in found
+    ]
     entries = {*special, *letters, *(left + right for left, right in merges)}
     if len(entries) < size or len(entries) != len(special) + len(letters) + len(merges):
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
@@ -39,7 +38,9 @@ def _loaded(name: str) -> Any:
 
     try:
         loaded = AutoTokenizer.from_pretrained(name)
-    except Exception as error:  # transformers raises OSError, ValueError, KeyError, ImportError and plain Exception here
+    except (
+        Exception
+    ) as error:  # transformers raises OSError, ValueError, KeyError, ImportError and plain Exception here
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ParameterError(
             f"train_tokenizer.from: cannot load {name!r}: {reason}",

@@ -62,6 +62,4 @@ def _places(path: Path, split: str, first: int, chosen: Any) -> list[Place]:
     if not path.is_file():
         raise ArtifactError(f"{path}: missing", "run `dvc checkout` to restore it")
     rows = pq.read_table(path, filters=chosen).to_pylist()
-    return [
-        Place(split, first + row["begin"], first + row["end"], row["id"], row["file"], row["line"]) for row in rows
-    ]
+    return [Place(split, first + row["begin"], first + row["end"], row["id"], row["file"], row["line"]) for row in rows]

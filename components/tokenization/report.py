@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 
 from components.corpus.documents import read_shard, shard_paths
 from components.run import Metrics
+from components.tokenization.byte_bpe import byte_letters
 from components.tokenization.encoders import open_encoder
 
 SAMPLE = 20_000_000
@@ -78,13 +79,13 @@ def examine(folder: Path, corpus: Path) -> Findings:
         uses += np.bincount(encoder.encode(batch.column("text"))[0], minlength=encoder.size)
     entries = _plain_entries(tokenizer)
     compared, failures = _round_trips(tokenizer, corpus)
-    spelt = {index: tokenizer.decode([index]) for index in entries}
+    spelt = {index: _spelt(tokenizer, index, token) for index, token in entries.items()}
     return Findings(
         size=encoder.size,
         characters=dict(sorted(characters.items())),
         tokens=dict(sorted(tokens.items())),
-        unused=[entries[index] for index in entries if not uses[index]],
-        unreachable=[entries[index] for index in _unreachable(tokenizer, entries)],
+        unused=[spelt[index] for index in entries if not uses[index]],
+        unreachable=[spelt[index] for index in _unreachable(tokenizer, entries)],
         longest=[spelt[index] for index in sorted(spelt, key=lambda index: (-len(spelt[index]), index))[:SHOWN]],
         round_trips=compared,
         failures=failures,
@@ -114,6 +115,15 @@ def _plain_entries(tokenizer: Tokenizer) -> dict[int, str]:
     added = tokenizer.get_added_tokens_decoder()
     entries = {index: token for token, index in tokenizer.get_vocab().items() if index not in added}
     return dict(sorted(entries.items()))
+
+
+def _spelt(tokenizer: Tokenizer, index: int, token: str) -> str:
+    """The text a token stands for; its bytes where it is a part of a character."""
+    text: str = tokenizer.decode([index])
+    if "\ufffd" not in text and text:
+        return text
+    numbers = {letter: byte for byte, letter in enumerate(byte_letters())}
+    return "".join(f"<{numbers[letter]:02X}>" if letter in numbers else letter for letter in token)
 
 
 def _unreachable(tokenizer: Tokenizer, entries: dict[int, str]) -> list[int]:

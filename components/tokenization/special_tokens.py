@@ -42,9 +42,7 @@ def add_template(tokenizer: Tokenizer, roles: Mapping[str, str] = SPECIAL_TOKENS
     )
 
 
-def transformers_config(
-    roles: Mapping[str, str], extra: Sequence[str], chat_template: str | None
-) -> dict[str, Any]:
+def transformers_config(roles: Mapping[str, str], extra: Sequence[str], chat_template: str | None) -> dict[str, Any]:
     """tokenizer_config.json: nothing of a library's version or of where the tokenizer stands.
 
     `roles`: token by role, such as `sep_token`. With a chat template the markers in a rendered conversation are
@@ -52,8 +50,9 @@ def transformers_config(
     """
     content: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        **{"bos_token": roles["cls_token"], "eos_token": roles["sep_token"]},
         **roles,
+        "bos_token": roles["cls_token"],
+        "eos_token": roles["sep_token"],
         "clean_up_tokenization_spaces": False,
         "split_special_tokens": chat_template is None,
         "model_input_names": ["input_ids", "attention_mask"],

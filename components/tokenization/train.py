@@ -1,4 +1,4 @@
-"""The stage `train_tokenizer`: a Hugging Face fast tokenizer, learnt from the train documents or taken from elsewhere."""
+"""The stage `train_tokenizer`: a Hugging Face fast tokenizer, learnt from the train documents or imported."""
 
 from __future__ import annotations
 

@@ -48,12 +48,18 @@ def train_unigram(size: int, min_frequency: int, special: Sequence[str], shards:
 
 
 def _candidates(words: Words, most: int, min_frequency: int) -> Counter[str]:
-    """The strings inside words that save most: by occurrences times length."""
+    """The strings of whole characters, and beginnings of characters, that save most: by occurrences times length."""
     counts: Counter[str] = Counter()
+    letters = byte_letters()
+    later = set(letters[0x80:0xC0])  # bytes of a character after its first, in UTF-8
     for word, count in words:
-        for begin in range(len(word)):
-            for end in range(begin + 1, min(begin + LONGEST, len(word)) + 1):
-                counts[word[begin:end]] += count
+        first = [place for place, letter in enumerate(word) if letter not in later] + [len(word)]
+        for number, begin in enumerate(first):
+            for end in first[number + 1 : number + 1 + LONGEST]:
+                if end - begin <= LONGEST:
+                    counts[word[begin:end]] += count
+                    counts[word[begin : begin + 2]] += count * (end == first[number + 1] > begin + 2)
+    counts.update(letters)
     frequent = (found for found in counts.items() if found[1] >= min_frequency or len(found[0]) == 1)
     best = sorted(frequent, key=lambda found: (-found[1] * len(found[0]), found[0]))[:most]
     return Counter(dict(best))
@@ -85,7 +91,9 @@ def _uses(words: Words, scores: Scores) -> Counter[str]:
 def _pruned(scores: Scores, keep: int, letters: set[str]) -> Scores:
     """The tokens that the likelihood would miss most, and the bytes."""
     losses = {
-        token: math.exp(score) * (score - _without(token, scores)) for token, score in scores.items() if token not in letters
+        token: math.exp(score) * (score - _without(token, scores))
+        for token, score in scores.items()
+        if token not in letters
     }
     best = sorted(losses, key=lambda token: (-losses[token], token))[: keep - len(letters)]
     return {token: scores[token] for token in sorted([*best, *letters])}

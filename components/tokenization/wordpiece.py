@@ -54,7 +54,9 @@ def _pieces(words: Words, size: int, min_frequency: int) -> list[str]:
     most = sorted(letters, key=lambda letter: (-letters[letter], letter))[: int(size * ALPHABET_SHARE)]
     known = set(most)
     learner = Tokenizer(BPE())
-    trainer = BpeTrainer(vocab_size=size, min_frequency=min_frequency, initial_alphabet=sorted(known), show_progress=False)
+    trainer = BpeTrainer(
+        vocab_size=size, min_frequency=min_frequency, initial_alphabet=sorted(known), show_progress=False
+    )
     repeated = (_marked(word) for word, count in words if known.issuperset(_marked(word)) for _ in range(count))
     learner.train_from_iterator(repeated, trainer)
     found = learner.get_vocab()

@@ -25,9 +25,10 @@ def test_an_entry_comes_back_with_its_counts(tmp_path: Path) -> None:
 
 
 def test_an_entry_that_was_not_finished_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), cache.new_entry(tmp_path, "a") as (entry, _):
-        (entry / "00000.bin").write_text("half")
-        raise RuntimeError
+    writing = cache.new_entry(tmp_path, "a")
+    entry, _ = writing.__enter__()
+    (entry / "00000.bin").write_text("half")
+    writing.__exit__(RuntimeError, RuntimeError(), None)
     assert cache.find(tmp_path, "a") is None
     assert list(tmp_path.iterdir()) == []
 

@@ -38,7 +38,9 @@ def both(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[GigatokenEncode
     return fast, plain
 
 
-@pytest.mark.parametrize("rows", [ENGLISH, CHINESE, CODE, BROKEN, SPECIAL], ids=["en", "zh", "code", "broken", "special"])
+@pytest.mark.parametrize(
+    "rows", [ENGLISH, CHINESE, CODE, BROKEN, SPECIAL], ids=["en", "zh", "code", "broken", "special"]
+)
 def test_ids_of_both_encoders_are_the_same(
     tokenizer: Path, rows: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,7 +69,9 @@ def test_ids_stay_the_same_when_the_cache_of_words_is_begun_anew(
     assert all(np.array_equal(encoder.encode(texts(ENGLISH))[0], first) for _ in range(3))
 
 
-def test_null_is_an_empty_document_and_no_document_is_no_token(tokenizer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_null_is_an_empty_document_and_no_document_is_no_token(
+    tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for encoder in both(tokenizer, monkeypatch):
         assert encoder.encode(pa.array([None, ""], pa.string()))[0].tolist() == [2, 2]
         assert encoder.encode(pa.array([], pa.string()))[0].tolist() == []

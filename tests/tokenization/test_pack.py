@@ -87,7 +87,9 @@ def test_manifest_and_metrics_count_every_token_once(folder: Path) -> None:
     assert (manifest["dtype"], manifest["vocab_size"]) == ("uint16", 400)
 
 
-def test_same_documents_give_the_same_bytes_without_the_cache_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_documents_give_the_same_bytes_without_the_cache_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pack(folder, "one")
     monkeypatch.setenv("LIANZI_CACHE", str(folder / "another"))
     pack(folder, "two")

@@ -17,7 +17,6 @@ from components.run import RecordedRun
 from components.tokenization.train import train_tokenizer
 from tests.tokenization.small_corpus import contents, small_corpus, train, trainer_config
 
-
 KINDS = ("byte_bpe", "unigram", "wordpiece")
 
 
@@ -122,7 +121,9 @@ def test_the_report_is_written_and_logged(folder: Path) -> None:
 
 def test_training_without_a_verdict_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="no verdict here"):
-        train_tokenizer(trainer_config(), folder / "corpus", tmp_path, tmp_path / "out", tmp_path / "page", RecordedRun())
+        train_tokenizer(
+            trainer_config(), folder / "corpus", tmp_path, tmp_path / "out", tmp_path / "page", RecordedRun()
+        )
 
 
 @pytest.mark.parametrize(
