@@ -26,8 +26,8 @@ from benchmarks.peers.reader_pace import pace
 from benchmarks.report import Figure, report
 from components.artifacts import write_manifest
 from components.params import load_params
-from components.tokenization.pack import Shards
 from components.tokenization.reader import PackedTokens
+from components.tokenization.shards import Shards
 from components.training.order import WindowOrder
 
 ROOT = Path(__file__).parent.parent
@@ -96,7 +96,7 @@ def prepare(folder: Path, python: Path) -> None:
     np.save(folder / "tokens.npy", ids)
     ours = folder / "ours"
     ours.mkdir()
-    shards = Shards(ours, "train", np.dtype("<u2"), load_params(ROOT / "params.yaml").tokenize.shard_tokens)
+    shards = Shards(ours, "train-", np.dtype("<u2"), load_params(ROOT / "params.yaml").tokenize.shard_tokens)
     shards.add(ids)
     splits = {"train": {"documents": 1, "tokens": shards.tokens, "shards": shards.files}}
     write_manifest(ours, "tokens", {}, dtype="uint16", vocab_size=VOCABULARY, splits=splits)

@@ -29,6 +29,8 @@ from components.tokenization.train import train_tokenizer
 from components.validation.validate import validate
 
 PLANTS = ("oak", "fern", "moss", "rose", "reed", "thyme", "maple", "cedar")
+TRAINING: dict[str, Any] = {"kind": "byte_bpe", "vocab_size": 400, "min_frequency": 2, "from": None}
+TRAINING |= {"special_tokens": [], "chat_template": None}
 TASKS = {"mood": TaskConfig(kind="classification", language="zh", max_length=32)}
 
 
@@ -78,9 +80,9 @@ def tokens_of(folder: Path) -> dict[str, Metrics]:
         "curate": curate(curation, TASKS, 17, data, corpus, labelled, run),
         "validate": validate(ValidateConfig(**bounds), TASKS, corpus, labelled, verdict, run),
         "train_tokenizer": train_tokenizer(
-            TrainTokenizerConfig(vocab_size=400, min_frequency=2), corpus, verdict, tokenizer, run
+            TrainTokenizerConfig(**TRAINING), corpus, verdict, tokenizer, folder / "reports", run
         ),
-        "tokenize": tokenize(TokenizeConfig(shard_tokens=1024), corpus, tokenizer, tokens, run),
+        "tokenize": tokenize(TokenizeConfig(shard_tokens=1024), {}, corpus, tokenizer, tokens, run),
     }
 
 

@@ -1,96 +1,117 @@
 """The stage `tokenize`: documents -> one stream of token ids a split, in memory-mapped shards.
 
-Every document ends in [SEP], so that a window of the stream may hold the end of one and the beginning of another
-without their running into each other. Two bytes a token while the vocabulary allows.
+tokens/SPLIT/SHARD-00000.bin, SHARD-00001.bin, … and SHARD.documents.parquet for each SHARD.parquet of the corpus.
+Every document ends in the tokenizer's sep_token, so that a window of the stream may hold the end of one and the
+beginning of another without their running into each other.
 """
 
 from __future__ import annotations
 
-import json
+import os
+import shutil
 from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from tokenizers import Tokenizer
+from components.artifacts import file_hash, read_manifest, staged, write_manifest
+from components.corpus.documents import SPLITS, shard_paths
+from components.engine import open_engine
+from components.errors import ParameterError
+from components.params import SourceConfig, TokenizeConfig
+from components.run import Metrics, Progress, Run, progress
+from components.tokenization import cache
+from components.tokenization.encoders import open_encoder
+from components.tokenization.shards import DOCUMENTS, Job, make_tokens, token_type
 
-from components.artifacts import read_manifest, staged, write_manifest
-from components.params import TokenizeConfig
-from components.run import Metrics, Run, progress
-
-SPLITS = ("train", "validation")
-BATCH = 512
-Document = tuple[str, str]
-
-
-class Shards:
-    """Writes token ids to NAME-00000.bin, NAME-00001.bin, … of at most `shard_tokens` each."""
-
-    def __init__(self, folder: Path, name: str, dtype: np.dtype[Any], shard_tokens: int) -> None:
-        self._folder, self._name, self._dtype, self._limit = folder, name, dtype, shard_tokens
-        self.files: list[dict[str, Any]] = []
-
-    @property
-    def tokens(self) -> int:
-        return sum(shard["tokens"] for shard in self.files)
-
-    def add(self, ids: np.ndarray) -> None:
-        """Append ids, beginning new shards where one is full."""
-        while len(ids):
-            if not self.files or self.files[-1]["tokens"] == self._limit:
-                self.files.append({"file": f"{self._name}-{len(self.files):05d}.bin", "tokens": 0})
-            shard = self.files[-1]
-            part, ids = np.split(ids, [self._limit - shard["tokens"]])
-            with (self._folder / shard["file"]).open("ab") as stream:
-                stream.write(part.astype(self._dtype).tobytes())
-            shard["tokens"] += len(part)
+WORTH_WORKERS = 1 << 25
+"""Bytes of parquet below which this process is done before another has started."""
 
 
-def tokenize(config: TokenizeConfig, corpus: Path, tokenizer: Path, tokens: Path, run: Run) -> Metrics:
-    """Memory holds a batch of documents at a time; batches are encoded by all cores, order kept."""
+def tokenize(
+    config: TokenizeConfig, sources: dict[str, SourceConfig], corpus: Path, tokenizer: Path, tokens: Path, run: Run
+) -> Metrics:
+    """Memory holds a few batches of documents a worker. A shard that is as before is linked from the cache.
+
+    Raises ParameterError when the weights leave no document to train on.
+    """
     counts = read_manifest(corpus, "corpus")["counts"]["kept"]
     read_manifest(tokenizer, "tokenizer")
-    encoder = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
-    encoder.encode_special_tokens = True  # a document that says "[SEP]" means the five letters
-    vocab_size = encoder.get_vocab_size()
-    dtype = np.dtype("<u2" if vocab_size <= 2**16 else "<u4")
+    size = open_encoder(tokenizer).size
+    jobs = {split: _jobs(config, sources, corpus, tokenizer, split) for split in SPLITS}
     splits: dict[str, dict[str, Any]] = {}
-    languages: Counter[str] = Counter()
+    used: set[str] = set()
+    sums = {name: Counter[str]() for name in ("languages", "sources")}
     with staged(tokens) as target, progress("tokenize", sum(counts.values()), "documents") as shown:
+        made = _made([job for split in SPLITS for job in jobs[split]])
         for split in SPLITS:
-            shards = Shards(target, split, dtype, config.shard_tokens)
-            for batch in _batches(corpus / f"{split}.jsonl"):
-                ids, by_language = _encode(encoder, batch)
-                shards.add(ids)
-                languages += by_language
-                shown.advance(len(batch))
-            splits[split] = {"documents": counts[split], "tokens": shards.tokens, "shards": shards.files}
+            splits[split] = _fill(target, split, jobs[split], made, used, sums, shown)
+        if not splits["train"]["tokens"]:
+            raise ParameterError("params.yaml: corpus: no document is left to train on", "give a source more weight")
         made_from = {"corpus": corpus, "tokenizer": tokenizer}
-        write_manifest(target, "tokens", made_from, dtype=dtype.name, vocab_size=vocab_size, splits=splits)
+        write_manifest(target, "tokens", made_from, dtype=token_type(size).name, vocab_size=size, splits=splits)
+    cache.prune(cache.cache_folder(), used)
     return {
         "tokens": {split: content["tokens"] for split, content in splits.items()},
-        "languages": dict(sorted(languages.items())),
-        "bytes_per_token": dtype.itemsize,
+        "documents": {split: content["documents"] for split, content in splits.items()},
+        **{name: dict(sorted(counter.items())) for name, counter in sums.items()},
+        "bytes_per_token": token_type(size).itemsize,
     }
 
 
-def _batches(path: Path) -> Iterator[list[Document]]:
-    """Lists of (language, text)."""
-    with path.open(encoding="utf-8") as lines:
-        rows = (json.loads(line) for line in lines)
-        while batch := [(row["language"], row["text"]) for row in islice(rows, BATCH)]:
-            yield batch
+def _jobs(
+    config: TokenizeConfig, sources: Mapping[str, SourceConfig], corpus: Path, tokenizer: Path, split: str
+) -> list[Job]:
+    """One a shard; weights are for training alone."""
+    weights = {name: source.weight for name, source in sources.items()} if split == "train" else {}
+    tokenizer_hash = file_hash(tokenizer / "tokenizer.json")
+    return [
+        Job(path.absolute(), tokenizer.absolute(), tokenizer_hash, weights, config.shard_tokens, cache.cache_folder())
+        for path in shard_paths(corpus, split)
+    ]
 
 
-def _encode(encoder: Tokenizer, batch: list[Document]) -> tuple[np.ndarray, Counter[str]]:
-    """The batch's ids with [SEP] after each document, and how many of them each language has."""
-    end: list[int] = [encoder.token_to_id("[SEP]")]  # type: ignore[list-item]
-    encoded = encoder.encode_batch_fast([text for _, text in batch], add_special_tokens=False)
-    languages: Counter[str] = Counter()
-    ids: list[int] = []
-    for (language, _), encoding in zip(batch, encoded, strict=True):
-        languages[language] += len(encoding.ids) + 1
-        ids += encoding.ids + end
-    return np.asarray(ids, dtype=np.int64), languages
+def _made(jobs: Sequence[Job]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The shards' tokens in their order, by workers where the work is worth starting them."""
+    if sum(job.shard.stat().st_size for job in jobs) < WORTH_WORKERS:
+        yield from map(make_tokens, jobs)
+        return
+    with open_engine() as engine:
+        yield from engine.map(make_tokens, jobs)
+
+
+def _fill(
+    target: Path,
+    split: str,
+    jobs: Sequence[Job],
+    made: Iterator[tuple[str, dict[str, Any]]],
+    used: set[str],
+    sums: Mapping[str, Counter[str]],
+    shown: Progress,
+) -> dict[str, Any]:
+    """Put a split's shards in place; what the manifest says of it."""
+    (target / split).mkdir()
+    content: dict[str, Any] = {"tokens": 0, "documents": 0, "shards": [], "lineage": []}
+    for job in jobs:
+        key, counts = next(made)
+        entry, name = job.cache / key, f"{split}/{job.shard.stem}"
+        for number, tokens in enumerate(counts["parts"]):
+            _link(entry / f"{number:05d}.bin", target / f"{name}-{number:05d}.bin")
+            content["shards"].append({"file": f"{name}-{number:05d}.bin", "tokens": tokens})
+        _link(entry / DOCUMENTS, target / f"{name}.{DOCUMENTS}")
+        content["lineage"].append({"file": f"{name}.{DOCUMENTS}", "tokens": sum(counts["parts"])})
+        content["tokens"] += sum(counts["parts"])
+        content["documents"] += counts["documents"]
+        for column, counter in sums.items():
+            counter.update(counts[column])
+        used.add(key)
+        shown.advance(counts["read"])
+    return content
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file, or a copy where the file system has none to give."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

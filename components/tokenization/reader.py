@@ -41,10 +41,10 @@ class PackedTokens:
         # Bytes are joined rather than tokens indexed: one copy a window instead of one look-up a token.
         shards = self._ends.searchsorted(starts, side="right")
         places = zip(shards.tolist(), (starts - self._begins[shards]).tolist(), strict=True)
-        windows = [self._shards[shard][begin : begin + length] for shard, begin in places]
+        windows: list[memoryview | bytes] = [self._shards[shard][begin : begin + length] for shard, begin in places]
+        for row in np.flatnonzero(starts + length > self._ends[shards]).tolist():  # a slice ends with its shard
+            windows[row] = b"".join(self._parts(int(starts[row]), int(starts[row]) + length))
         joined = b"".join(windows)
-        if len(joined) < starts.size * length * self._dtype.itemsize:  # a slice ends with its shard
-            joined = b"".join(part for start in starts.tolist() for part in self._parts(start, start + length))
         return np.frombuffer(joined, dtype=self._dtype).astype(np.int64).reshape(len(starts), length)
 
     def _parts(self, start: int, stop: int) -> Iterator[memoryview]:

@@ -1,94 +1,79 @@
-"""The stage `train_tokenizer`: byte-level BPE (Sennrich et al. 2016; Radford et al. 2019) over the train documents.
-
-Saved as a Hugging Face fast tokenizer: [PAD]=0 [CLS]=1 [SEP]=2 [MASK]=3, "[CLS] text [SEP]".
-"""
+"""The stage `train_tokenizer`: a Hugging Face fast tokenizer, learnt from the train documents or imported."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer
-from tokenizers.decoders import ByteLevel as ByteLevelDecoder
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
-from tokenizers.processors import TemplateProcessing
-from tokenizers.trainers import BpeTrainer
 
 from components.artifacts import read_manifest, staged, write_json, write_manifest
+from components.corpus.documents import shard_paths
 from components.params import TrainTokenizerConfig
 from components.run import Metrics, Run
+from components.tokenization.byte_bpe import train_byte_bpe
+from components.tokenization.imported import import_tokenizer
+from components.tokenization.page import write_page
+from components.tokenization.report import examine
+from components.tokenization.special_tokens import (
+    CHAT_TEMPLATES,
+    SPECIAL_TOKENS,
+    UNKNOWN,
+    add_template,
+    extra_tokens,
+    transformers_config,
+)
+from components.tokenization.unigram import train_unigram
+from components.tokenization.wordpiece import train_wordpiece
 
-SPECIAL_TOKENS = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
+TRAINERS: dict[str, Callable[[int, int, Sequence[str], Sequence[Path]], Tokenizer]] = {
+    "byte_bpe": train_byte_bpe,
+    "unigram": train_unigram,
+    "wordpiece": train_wordpiece,
+}
 
 
-def train_tokenizer(config: TrainTokenizerConfig, corpus: Path, verdict: Path, tokenizer: Path, run: Run) -> Metrics:
+def train_tokenizer(
+    config: TrainTokenizerConfig, corpus: Path, verdict: Path, tokenizer: Path, report: Path, run: Run
+) -> Metrics:
     """Equal documents give equal bytes, whatever the number of threads.
 
     The vocabulary is smaller than asked for when the documents have too few pairs of `min_frequency`.
     """
     read_manifest(corpus, "corpus")
     read_manifest(verdict, "verdict")
-    trained = _train(config, corpus / "train.jsonl")
+    made_from = {"corpus": corpus, "verdict": verdict}
     with staged(tokenizer) as target:
-        trained.save(str(target / "tokenizer.json"))
-        write_json(target / "tokenizer_config.json", _transformers_config())
-        size = trained.get_vocab_size()
-        write_manifest(target, "tokenizer", {"corpus": corpus, "verdict": verdict}, vocab_size=size)
-    metrics = _compression(trained, corpus / "validation.jsonl")
-    run.say(f"{size:,} entries; characters a token: {metrics}")
-    return {"vocab_size": size, "characters_per_token": metrics}
+        if config.imported is None:
+            _train(config, corpus, target)
+        else:
+            _import(config, config.imported, target)
+            made_from |= {"from": Path(config.imported)} if Path(config.imported).is_dir() else {}
+        found = examine(target, corpus)
+        write_manifest(target, "tokenizer", made_from, vocab_size=found.size)
+    write_page(report / "index.html", found)
+    run.log_files(report, "tokenizer")
+    metrics = found.metrics()
+    run.say(f"{found.size:,} entries; characters a token: {metrics['characters_per_token']}")
+    return metrics
 
 
-def _train(config: TrainTokenizerConfig, documents: Path) -> Tokenizer:
-    tokenizer = Tokenizer(BPE())
-    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = ByteLevelDecoder()
-    trainer = BpeTrainer(
-        vocab_size=config.vocab_size,
-        min_frequency=config.min_frequency,
-        special_tokens=list(SPECIAL_TOKENS.values()),
-        initial_alphabet=sorted(ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator((text for _, text in _documents(documents)), trainer)
-    begin, end = SPECIAL_TOKENS["cls_token"], SPECIAL_TOKENS["sep_token"]
-    tokenizer.post_processor = TemplateProcessing(
-        single=f"{begin} $A {end}",
-        pair=f"{begin} $A {end} $B:1 {end}:1",
-        special_tokens=[(token, tokenizer.token_to_id(token)) for token in (begin, end)],
-    )
-    return tokenizer
+def _train(config: TrainTokenizerConfig, corpus: Path, target: Path) -> None:
+    extra = extra_tokens(config.special_tokens, config.chat_template)
+    special = [*SPECIAL_TOKENS.values(), *extra]
+    trained = TRAINERS[config.kind](config.vocab_size, config.min_frequency, special, shard_paths(corpus, "train"))
+    add_template(trained)
+    roles = SPECIAL_TOKENS | ({"unk_token": UNKNOWN} if config.kind == "wordpiece" else {})
+    template = CHAT_TEMPLATES[config.chat_template][1] if config.chat_template else None
+    trained.save(str(target / "tokenizer.json"))
+    write_json(target / "tokenizer_config.json", transformers_config(roles, extra, template))
 
 
-def _documents(path: Path) -> Iterator[tuple[str, str]]:
-    """(language, text) of each document of a corpus split."""
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            row = json.loads(line)
-            yield row["language"], row["text"]
-
-
-def _transformers_config() -> dict[str, object]:
-    """What transformers needs to load the tokenizer; nothing of its version or of where it stands."""
-    return {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        **SPECIAL_TOKENS,
-        "bos_token": SPECIAL_TOKENS["cls_token"],
-        "eos_token": SPECIAL_TOKENS["sep_token"],
-        "clean_up_tokenization_spaces": False,
-        "split_special_tokens": True,
-        "model_input_names": ["input_ids", "attention_mask"],
-    }
-
-
-def _compression(tokenizer: Tokenizer, documents: Path) -> dict[str, float]:
-    """Characters a token, by language, over documents the tokenizer was not trained on."""
-    characters: Counter[str] = Counter()
-    tokens: Counter[str] = Counter()
-    for language, text in _documents(documents):
-        characters[language] += len(text)
-        tokens[language] += len(tokenizer.encode(text, add_special_tokens=False).ids)
-    return {language: round(characters[language] / tokens[language], 4) for language in sorted(tokens)}
+def _import(config: TrainTokenizerConfig, name: str, target: Path) -> None:
+    """Its own chat template stays unless params.yaml names another."""
+    extra = extra_tokens(config.special_tokens, config.chat_template)
+    imported, roles, template = import_tokenizer(name, extra)
+    if config.chat_template:
+        template = CHAT_TEMPLATES[config.chat_template][1]
+    imported.save(str(target / "tokenizer.json"))
+    write_json(target / "tokenizer_config.json", transformers_config(roles, extra, template))

@@ -9,14 +9,14 @@ import pytest
 
 from components.artifacts import write_manifest
 from components.errors import ArtifactError
-from components.tokenization.pack import Shards
 from components.tokenization.reader import PackedTokens
+from components.tokenization.shards import Shards
 
 STREAM = np.random.default_rng(1).integers(0, 60_000, 1000)
 
 
 def packed(folder: Path, shard_tokens: int, dtype: str = "uint16") -> Path:
-    shards = Shards(folder, "train", np.dtype(dtype).newbyteorder("<"), shard_tokens)
+    shards = Shards(folder, "train-", np.dtype(dtype).newbyteorder("<"), shard_tokens)
     shards.add(STREAM)
     splits = {"train": {"documents": 1, "tokens": shards.tokens, "shards": shards.files}}
     write_manifest(folder, "tokens", {}, dtype=dtype, vocab_size=60_000, splits=splits)

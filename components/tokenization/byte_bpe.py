@@ -1,0 +1,128 @@
+"""Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019): special tokens, the 256 bytes, then merges by rank.
+
+gigatoken counts and merges where it is installed, Hugging Face tokenizers elsewhere; both find the same merges, and
+the tokenizer is put together from them in one way.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
+
+from components.corpus.documents import read_shard
+from components.tokenization.encoders import GigatokenEncoder, HuggingFaceEncoder
+
+Merge = tuple[str, str]
+
+
+def train_byte_bpe(size: int, min_frequency: int, special: Sequence[str], shards: Sequence[Path]) -> Tokenizer:
+    """A tokenizer of at most `size` entries; fewer where too few pairs occur `min_frequency` times."""
+    if find_spec("gigatoken"):
+        found = by_gigatoken(size, min_frequency, special, shards)
+        if found is not None:
+            return found
+    return by_hugging_face(size, min_frequency, special, shards)
+
+
+def by_gigatoken(size: int, min_frequency: int, special: Sequence[str], shards: Sequence[Path]) -> Tokenizer | None:
+    """None where gigatoken, which knows no `min_frequency`, may have gone on beyond it, or found too little."""
+    import gigatoken
+
+    letters = byte_letters()
+    with _quiet():
+        source = gigatoken.ParquetFileSource([str(path) for path in shards])
+        _, found = gigatoken.train_bpe(source, size - len(special), [])
+    merges = [
+        ("".join(letters[byte] for byte in left), "".join(letters[byte] for byte in right)) for left, right in found
+    ]
+    entries = {*special, *letters, *(left + right for left, right in merges)}
+    if len(entries) < size or len(entries) != len(special) + len(letters) + len(merges):
+        return None
+    tokenizer = assembled(merges, special)
+    # Pairs become rarer with their rank: the last one is frequent enough, or the other trainer must say where to stop.
+    return tokenizer if _occurs(size - 1, min_frequency, tokenizer, special[0], shards) else None
+
+
+def by_hugging_face(size: int, min_frequency: int, special: Sequence[str], shards: Sequence[Path]) -> Tokenizer:
+    """The reference."""
+    tokenizer = _empty(BPE())
+    trainer = BpeTrainer(
+        vocab_size=size,
+        min_frequency=min_frequency,
+        special_tokens=list(special),
+        initial_alphabet=sorted(ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts(shards), trainer)
+    return tokenizer
+
+
+def assembled(merges: Sequence[Merge], special: Sequence[str]) -> Tokenizer:
+    """The tokenizer of these merges, ids in the order that Hugging Face's trainer gives them."""
+    entries = [*special, *sorted(byte_letters()), *(left + right for left, right in merges)]
+    tokenizer = _empty(BPE({token: index for index, token in enumerate(entries)}, list(merges)))
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
+    return tokenizer
+
+
+@cache
+def byte_letters() -> list[str]:
+    """The letter that stands for each byte in a byte-level vocabulary (GPT-2): itself where that can be printed."""
+    printable = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
+    others = iter(range(256, 512))
+    return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
+
+
+def texts(shards: Sequence[Path]) -> Iterator[str]:
+    """The documents' texts, a batch in memory at a time."""
+    for path in shards:
+        for batch in read_shard(path, ["text"]):
+            yield from (text or "" for text in batch.column("text").to_pylist())
+
+
+def _empty(model: BPE) -> Tokenizer:
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = ByteLevelDecoder()
+    return tokenizer
+
+
+def _occurs(token: int, times: int, tokenizer: Tokenizer, end: str, shards: Sequence[Path]) -> bool:
+    """Whether encoding the documents gives a token at least so many times; stops as soon as it has."""
+    import json
+
+    encoder = GigatokenEncoder(json.loads(tokenizer.to_str()), HuggingFaceEncoder(tokenizer, end))
+    for path in shards:
+        for batch in read_shard(path, ["text"]):
+            times -= int((encoder.encode(batch.column("text"))[0] == token).sum())
+            if times <= 0:
+                return True
+    return False
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """gigatoken tells its steps on both streams and cannot be asked not to."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), 1)
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        for number, stream in enumerate(kept, start=1):
+            os.dup2(stream, number)
+            os.close(stream)

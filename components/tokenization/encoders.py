@@ -1,0 +1,131 @@
+"""Documents -> token ids, by the fastest encoder that gives the ids the tokenizer says.
+
+gigatoken (Rust, caches whole words) encodes byte-level BPE; Hugging Face tokenizers encodes the rest, and everything
+where gigatoken is not installed. Both give the same ids, so which one worked is no part of a result.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from tokenizers import Tokenizer
+
+from components.errors import ArtifactError
+from components.tokenization.special_tokens import token_of_role
+
+SEPARATOR = "\ufdd0\ufdd1"
+"""Stands for the end of a document while gigatoken encodes many at once: code points that are no characters."""
+RENEWED_AFTER = 1 << 26
+"""Bytes of text after which gigatoken's cache of words is begun anew: it would grow with the corpus."""
+BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
+PLAIN_BPE = {"type": "BPE", "dropout": None, "continuing_subword_prefix": None, "end_of_word_suffix": None}
+
+Encoded = tuple[np.ndarray, np.ndarray]
+"""Ids of all documents in a row, uint32, each ended by the end token; how many of them each document has, int64."""
+
+
+class Encoder(Protocol):
+    """What `open_encoder` gives; `end` is the id that ends a document, `size` is above every id."""
+
+    end: int
+    size: int
+
+    def encode(self, texts: pa.Array) -> Encoded:
+        """Encode a string array. Names of special tokens in a text are plain text; null is an empty document."""
+        ...
+
+
+def open_encoder(folder: Path) -> Encoder:
+    """The encoder of a tokenizer's folder. Raises ArtifactError when it cannot be read."""
+    try:
+        content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+        plain = HuggingFaceEncoder(Tokenizer.from_str(json.dumps(content)), token_of_role(folder, "sep_token"))
+    except Exception as error:  # the Rust library raises plain Exception for everything
+        raise ArtifactError(f"{folder}: not a tokenizer: {error}", "run `dvc checkout` to restore it") from None
+    if find_spec("gigatoken") and is_plain_byte_bpe(content):
+        return GigatokenEncoder(content, plain)
+    return plain
+
+
+def is_plain_byte_bpe(content: dict[str, Any]) -> bool:
+    """Whether a tokenizer.json is byte-level BPE with GPT-2's split and special tokens alone: the form tested."""
+    model, split = content["model"], content["pre_tokenizer"] or {}
+    return (
+        content["normalizer"] is None
+        and all(model.get(name) == value for name, value in PLAIN_BPE.items())
+        and not (model.get("byte_fallback") or model.get("ignore_merges"))
+        and all(split.get(name) == value for name, value in BYTE_LEVEL.items())
+        and all(token["special"] for token in content["added_tokens"])
+    )
+
+
+class HuggingFaceEncoder:
+    """Any tokenizer.json."""
+
+    def __init__(self, tokenizer: Tokenizer, end: str) -> None:
+        tokenizer.encode_special_tokens = True  # a document that says "[SEP]" means the five letters
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        found = tokenizer.token_to_id(end)
+        if found is None:
+            raise ValueError(f"no token {end}")
+        self.tokenizer, self.end = tokenizer, int(found)
+        self.size = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+
+    def encode(self, texts: pa.Array) -> Encoded:
+        encoded = self.tokenizer.encode_batch_fast(pc.fill_null(texts, "").to_pylist(), add_special_tokens=False)
+        ids = [part for encoding in encoded for part in (encoding.ids, [self.end])]
+        lengths = np.fromiter((len(part) + 1 for part in ids[::2]), np.int64, len(encoded))
+        flat = np.fromiter((token for part in ids for token in part), np.uint32, int(lengths.sum()))
+        return flat, lengths
+
+
+class GigatokenEncoder:
+    """Byte-level BPE. Documents are joined by a special token with the end token's id: one call encodes and packs."""
+
+    def __init__(self, content: dict[str, Any], plain: HuggingFaceEncoder) -> None:
+        self.end, self.size, self._plain = plain.end, plain.size, plain
+        self._content = json.dumps(_with_separator(content, plain.end))
+        self._separator = SEPARATOR.encode()
+        self._encoded, self._fast = 0, self._new()
+
+    def encode(self, texts: pa.Array) -> Encoded:
+        joined = self._joined(texts)
+        if joined.count(self._separator) != len(texts):
+            return self._plain.encode(texts)
+        if self._encoded > RENEWED_AFTER:
+            self._encoded, self._fast = 0, self._new()
+        self._encoded += len(joined)
+        ids = self._fast.encode(joined)
+        ends = np.flatnonzero(ids == self.end) + 1
+        if len(ends) != len(texts):
+            return self._plain.encode(texts)
+        return ids, np.diff(ends, prepend=0)
+
+    def _joined(self, texts: pa.Array) -> bytes:
+        if not len(texts):
+            return b""
+        rows = pa.LargeListArray.from_arrays(pa.array([0, len(texts)], pa.int64()), pc.fill_null(texts, ""))
+        joined: bytes = pc.binary_join(rows, SEPARATOR)[0].as_buffer().to_pybytes()
+        return joined + self._separator
+
+    def _new(self) -> Any:
+        import gigatoken
+
+        return gigatoken.Tokenizer.from_json(self._content)
+
+
+def _with_separator(content: dict[str, Any], end: int) -> dict[str, Any]:
+    """The tokenizer with SEPARATOR as its only special token, under the id `end`."""
+    model = dict(content["model"])
+    model["vocab"] = {SEPARATOR if index == end else token: index for token, index in model["vocab"].items()}
+    model["vocab"][SEPARATOR] = end
+    token = {"id": end, "content": SEPARATOR, "special": True, "normalized": False}
+    token |= dict.fromkeys(("single_word", "lstrip", "rstrip"), False)
+    return {**content, "model": model, "added_tokens": [token], "post_processor": None}

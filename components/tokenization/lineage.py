@@ -1,0 +1,65 @@
+"""From a token of the packed stream back to the document it came from, and the other way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from components.artifacts import read_manifest
+from components.corpus.documents import SPLITS
+from components.errors import ArtifactError
+
+
+@dataclass(frozen=True)
+class Place:
+    """A document in a split's stream: tokens begin .. end - 1, the end token included. `file`:`line` in data/."""
+
+    split: str
+    begin: int
+    end: int
+    id: str
+    file: str
+    line: int
+
+
+def documents_between(tokens: Path, split: str, start: int, stop: int) -> list[Place]:
+    """The documents that the tokens start .. stop - 1 of a split's stream belong to, in their order.
+
+    Positions are those of `PackedTokens`. Only the shards that lie there are opened.
+    """
+    found: list[Place] = []
+    for path, first, count in _shards(tokens, split):
+        if first < stop and start < first + count:
+            here = (ds.field("end") > start - first) & (ds.field("begin") < stop - first)
+            found += _places(path, split, first, here)
+    return found
+
+
+def where(tokens: Path, name: str) -> list[Place]:
+    """Every place of the document with this id; none when it was not taken, several under a weight above 1."""
+    return [
+        place
+        for split in SPLITS
+        for path, first, _ in _shards(tokens, split)
+        for place in _places(path, split, first, ds.field("id") == name)
+    ]
+
+
+def _shards(tokens: Path, split: str) -> Iterator[tuple[Path, int, int]]:
+    """Each shard's list of documents, its first token in the stream and the number of its tokens."""
+    first = 0
+    for shard in read_manifest(tokens, "tokens")["splits"][split].get("lineage", []):
+        yield tokens / shard["file"], first, shard["tokens"]
+        first += shard["tokens"]
+
+
+def _places(path: Path, split: str, first: int, chosen: Any) -> list[Place]:
+    if not path.is_file():
+        raise ArtifactError(f"{path}: missing", "run `dvc checkout` to restore it")
+    rows = pq.read_table(path, filters=chosen).to_pylist()
+    return [Place(split, first + row["begin"], first + row["end"], row["id"], row["file"], row["line"]) for row in rows]
