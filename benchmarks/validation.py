@@ -201,10 +201,14 @@ def run_pages(folder: Path) -> dict[str, Any]:
     from components.validation.tables import Table, open_database
 
     with open_database(folder / "spill") as database:
-        database.execute("CREATE TABLE many AS SELECT 'doc/' || range AS id, 'text' AS text, range AS row FROM range(9)")
+        database.execute(
+            "CREATE TABLE many AS SELECT 'doc/' || range AS id, 'text' AS text, range AS row FROM range(9)"
+        )
         columns = [f"c{number}" for number in range(int((folder / "results").read_text()))]
         for start in range(0, len(columns), 500):
-            added = ", ".join(f"row - {number % 9} AS {name}" for number, name in enumerate(columns[start : start + 500]))
+            added = ", ".join(
+                f"row - {number % 9} AS {name}" for number, name in enumerate(columns[start : start + 500])
+            )
             database.execute(f"CREATE OR REPLACE TABLE many AS SELECT *, {added} FROM many")
         suite = gx.ExpectationSuite(
             name="many", expectations=[gxe.ExpectColumnValuesToBeBetween(column=name, min_value=0) for name in columns]
@@ -261,7 +265,9 @@ def write_corpus(folder: Path, documents: int) -> None:
 
     for start in range(0, documents, SHARD):
         numbers = range(start, min(start + SHARD, documents))
-        texts = [f"Document {one} tells of {one % 977} things that were seen, and of {one % 89} more." for one in numbers]
+        texts = [
+            f"Document {one} tells of {one % 977} things that were seen, and of {one % 89} more." for one in numbers
+        ]
         rows = {"id": [f"made/{one}" for one in numbers], "text": texts, "line": list(numbers)}
         same = {"source": "made", "language": "en", "licence": "CC0-1.0", "file": "made.txt"}
         columns = {name: rows.get(name) or [same[name]] * len(texts) for name in SCHEMA.names}

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from components.errors import ArtifactError, ParameterError
-from components.validation.tables import Table, quoted
+from components.validation.tables import Table
 
 Distribution = dict[str, int]
 Statistics = dict[str, dict[str, Distribution]]
@@ -49,7 +49,11 @@ def _distribution(table: Table, sql: str) -> Distribution:
 def drift_table(database: duckdb.DuckDBPyConnection, accepted: Statistics, now: Statistics) -> Table:
     """A row a distribution that both have: how far it moved, and the bin that moved most."""
     rows = [
-        (f"{name}/{dimension}", _most_moved(before, now[name][dimension]), stability_index(before, now[name][dimension]))
+        (
+            f"{name}/{dimension}",
+            _most_moved(before, now[name][dimension]),
+            stability_index(before, now[name][dimension]),
+        )
         for name, dimensions in sorted(accepted.items())
         for dimension, before in sorted(dimensions.items())
         if dimension in now.get(name, {})

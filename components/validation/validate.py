@@ -102,4 +102,3 @@ def _shown(example: dict[str, Any], column: str) -> str:
     text = " ".join(str(example.get("text") or "").split())[:40]
     value = "" if column in ("id", "text", "fingerprint") else f" {column}={example.get(column)!r}"
     return f"{example.get('id')}{value} “{text}”"
-

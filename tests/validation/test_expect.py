@@ -11,12 +11,12 @@ import great_expectations as gx
 import great_expectations.expectations as gxe
 import pandas as pd
 import pytest
-from tests.small_tables import frame, stored
 
 from benchmarks.validation import pandas_result
 from components.params import ValidateConfig
 from components.validation.expect import hold, judge
 from components.validation.suites import expectations
+from tests.small_tables import frame, stored
 
 Database = duckdb.DuckDBPyConnection
 
