@@ -73,7 +73,9 @@ def tokens_of(folder: Path) -> dict[str, Metrics]:
     curating: dict[str, Any] = {"min_characters": 10, "max_characters": 500, "min_letter_share": 0.5}
     curating |= {"max_repeated_line_share": 0.3, "validation_fraction": 0.1}
     bounds: dict[str, Any] = {"min_documents": 100, "min_language_share": 0.97}
-    bounds |= {"min_class_share": 0.1, "max_null_share": 0.0}
+    bounds |= {"min_class_share": 0.1, "max_null_share": 0.0, "length_quantiles": [[0.5, 10, 500]]}
+    bounds |= {"max_duplicate_share": 0.0, "max_personal_data_share": 0.0, "max_label_conflict_share": 0.0}
+    bounds |= {"accepted": None, "max_drift": 0.25}
     return {
         "curate": curate(CurateConfig(**curating), TASKS, 17, data, corpus, labelled, run),
         "validate": validate(ValidateConfig(**bounds), TASKS, corpus, labelled, verdict, run),

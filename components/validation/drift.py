@@ -28,6 +28,7 @@ SMALLEST_SHARE = 1e-4
 LENGTH = "CASE WHEN characters = 0 THEN 0 ELSE (1::BIGINT << floor(log2(characters))::INTEGER) END"
 CORPUS_DIMENSIONS = {"length": LENGTH, "language": "language", "source": "source"}
 TASK_DIMENSIONS = {"length": LENGTH, "label": "label"}
+STATISTICS = "statistics.json"
 COLUMNS = ("id", "text", "stability_index")
 
 

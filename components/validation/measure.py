@@ -1,4 +1,4 @@
-"""What is found out about each row, part by part: a shard of the corpus or a split of a task -> a measured parquet file.
+"""What is found out about each row, part by part: a shard of the corpus or a split of a task -> measured parquet.
 
 Texts are cut to an excerpt once they are measured, so that what the suites look at stays small.
 
@@ -39,6 +39,7 @@ MEASURES = pa.schema(
     {"characters": pa.int64(), "fingerprint": pa.string(), "script_fits": pa.bool_(), "personal_data": pa.string()}
 )
 PLACE = pa.schema({"split": pa.string(), "row": pa.int64()})
+GROUP_BATCHES = 32  # of measured rows, written as one row group
 PART_ROWS = 2**40  # a row's number is its part's times this, and its own within it
 
 
@@ -76,13 +77,19 @@ def measure_split(part: Part) -> MeasuredPart:
 
 def _measure(part: Part, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> MeasuredPart:
     columns: dict[str, None] = {}
-    first = part.number * PART_ROWS
+
+    def measured() -> Iterator[pa.RecordBatch]:
+        first = part.number * PART_ROWS
+        for batch in batches:
+            columns.update(dict.fromkeys(batch.schema.names))
+            yield _measured(batch, schema, part, first)
+            first += len(batch)
+
+    rows = measured()
     whole = pa.schema([*schema, *MEASURES, *PLACE])
     with pq.ParquetWriter(part.target, whole, compression="lz4") as writer:
-        for batch in batches:
-            columns |= dict.fromkeys(batch.schema.names)
-            writer.write_batch(_measured(batch, schema, part, first))
-            first += len(batch)
+        while group := list(islice(rows, GROUP_BATCHES)):
+            writer.write_table(pa.Table.from_batches(group))
     return MeasuredPart(part.target, tuple(columns))
 
 

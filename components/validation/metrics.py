@@ -28,6 +28,7 @@ class TableMetrics:
     shown: int
     named_by: tuple[str, ...]
     _counts: dict[Condition, int] = field(default_factory=dict)
+    _broken: dict[Condition, list[dict[str, Any]]] = field(default_factory=dict)
     _repeated: dict[str, str] = field(default_factory=dict)
 
     def count_ahead(self, wanted: Iterable[MetricConfiguration]) -> None:
@@ -56,19 +57,22 @@ class TableMetrics:
 
     def broken_values(self, condition: Condition) -> list[Any]:
         """Of the first rows that break a condition: what stands in its column."""
-        return [row[0] for row in self._first(condition)]
+        return [row[condition.column] for row in self.broken_rows(condition)]
 
     def broken_rows(self, condition: Condition) -> list[dict[str, Any]]:
         """The first rows that break a condition: what stands in its column and in those that name a row."""
-        names = [condition.column, *self._naming()]
-        return [dict(zip(names, row, strict=True)) for row in self._first(condition)]
+        if condition not in self._broken:
+            self._broken[condition] = self._first(condition) if self._counts[condition] else []
+        return self._broken[condition]
 
-    def _first(self, condition: Condition) -> list[tuple[Any, ...]]:
-        if not self._counts[condition]:
-            return []
-        columns = ", ".join(map(quoted, (condition.column, *self._naming())))
-        query = f"SELECT {columns} FROM {self.table.view} WHERE {condition.sql} ORDER BY row LIMIT {self.shown}"
-        return self.table.database.execute(query, list(condition.values)).fetchall()
+    def _first(self, condition: Condition) -> list[dict[str, Any]]:
+        names = [condition.column, *self._naming()]
+        query = (
+            f"SELECT {', '.join(map(quoted, names))} FROM {self.table.view} "
+            f"WHERE {condition.sql} ORDER BY row LIMIT {self.shown}"
+        )
+        rows = self.table.database.execute(query, list(condition.values)).fetchall()
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _naming(self) -> tuple[str, ...]:
         return tuple(name for name in self.named_by if name in self.table.columns)

@@ -90,8 +90,12 @@ def measured_tables(
 @contextmanager
 def open_database(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty database in memory that writes to `spill` what is too much for it, and fetches nothing."""
-    settings = {"memory_limit": MEMORY, "temp_directory": str(spill), "preserve_insertion_order": False}
-    offline = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    settings: dict[str, str | bool] = {
+        "memory_limit": MEMORY,
+        "temp_directory": str(spill),
+        "preserve_insertion_order": False,
+    }
+    offline: dict[str, str | bool] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     with duckdb.connect(config=settings | offline) as database:
         database.execute("SET enable_progress_bar = false")
         yield database

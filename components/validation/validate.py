@@ -14,12 +14,11 @@ from components.artifacts import staged, write_json, write_manifest
 from components.errors import ValidationFailed
 from components.params import TaskConfig, ValidateConfig
 from components.run import Metrics, Run
-from components.validation.drift import drift_table, read_accepted, statistics
+from components.validation.drift import STATISTICS, drift_table, read_accepted, statistics
 from components.validation.expect import Finding, judge
 from components.validation.tables import Table, measured_tables
 
 DOCS = Path("reports/validation")
-STATISTICS = "statistics.json"
 SHOWN = 3
 Findings = dict[str, list[Finding]]
 

@@ -11,8 +11,8 @@ from components.artifacts import read_manifest
 from components.errors import ValidationFailed
 from components.params import ValidateConfig
 from components.run import Metrics, RecordedRun
-from components.validation.drift import accepted_name
-from components.validation.validate import DOCS, STATISTICS, validate
+from components.validation.drift import STATISTICS, accepted_name
+from components.validation.validate import DOCS, validate
 
 if TYPE_CHECKING:
     from conftest import Curated
