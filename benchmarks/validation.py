@@ -198,7 +198,7 @@ def verdicts(outcome: ExpectationSuiteValidationResult) -> list[list[Any]]:
 
 
 def run_pages(folder: Path) -> dict[str, Any]:
-    """One suite of so many expectations, each held by some rows and broken by others."""
+    """One suite of so many expectations, every other one broken."""
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
@@ -210,16 +210,15 @@ def run_pages(folder: Path) -> dict[str, Any]:
         database.execute(
             "CREATE TABLE many AS SELECT 'doc/' || range AS id, 'text' AS text, range AS row FROM range(9)"
         )
-        columns = [f"c{number}" for number in range(int((folder / "results").read_text()))]
-        for start in range(0, len(columns), 500):
-            added = ", ".join(
-                f"row - {number % 9} AS {name}" for number, name in enumerate(columns[start : start + 500])
-            )
-            database.execute(f"CREATE OR REPLACE TABLE many AS SELECT *, {added} FROM many")
+        results = int((folder / "results").read_text())
         suite = gx.ExpectationSuite(
-            name="many", expectations=[gxe.ExpectColumnValuesToBeBetween(column=name, min_value=0) for name in columns]
+            name="many",
+            expectations=[
+                gxe.ExpectColumnValuesToBeBetween(column="row", min_value=number % 2, max_value=9 + number)
+                for number in range(results)
+            ],
         )
-        outcome = hold(Table("many", database, ("id", "text", *columns), 9), suite)
+        outcome = hold(Table("many", database, ("id", "text", "row"), 9), suite)
     began = time.perf_counter()
     write_pages(folder / "docs", suite, outcome)
     write_index(folder / "docs", {"many": [finding(one) for one in outcome.results]})
