@@ -91,12 +91,28 @@ class CurateConfig(Section):
 
 
 class ValidateConfig(Section):
-    """The thresholds of the Great Expectations suites."""
+    """The thresholds of the Great Expectations suites.
+
+    length_quantiles: [quantile, least, most] of the documents' characters; max_drift: population stability index.
+    """
 
     min_documents: Count
+    length_quantiles: list[Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=3, max_length=3)]]
     min_language_share: Share
     min_class_share: Share
     max_null_share: Share
+    max_duplicate_share: Share
+    max_personal_data_share: Share
+    max_label_conflict_share: Share
+    accepted: str | None
+    max_drift: Annotated[float, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _quantiles(self) -> ValidateConfig:
+        for quantile, least, most in self.length_quantiles:
+            if quantile > 1 or least > most:
+                raise ValueError(f"length_quantiles: [{quantile:g}, {least:g}, {most:g}]: not [0 to 1, least, most]")
+        return self
 
 
 class TrainTokenizerConfig(Section):

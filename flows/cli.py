@@ -42,6 +42,7 @@ def main(directory: Path | None) -> None:
     lianzi plan                       what a run will take, before it runs
     lianzi run                        bring the whole pipeline up to date
     lianzi status                     what is fresh, what is stale and why
+    lianzi accept                     check later data for drift against today's
     lianzi predict topic "some text"  ask the champion
     lianzi trace --row ID             which models a row of the data went into
     lianzi ui                         Prefect's and MLflow's pages
@@ -137,6 +138,16 @@ def status() -> None:
     from flows.status import show_status
 
     show_status(project_root())
+
+
+@main.command()
+def accept() -> None:
+    """Accept the validated data: later data is checked for drift against it."""
+    from flows.accept import accept_data
+    from flows.settings import project_root
+
+    for line in accept_data(project_root()):
+        click.echo(line)
 
 
 @main.command()

@@ -75,7 +75,9 @@ def tokens_of(folder: Path) -> dict[str, Metrics]:
     curating = {"min_characters": 10, "max_characters": 500, "validation_fraction": 0.1}
     curation = load_params(Path(__file__).parent.parent / "params.yaml").curate.model_copy(update=curating)
     bounds: dict[str, Any] = {"min_documents": 100, "min_language_share": 0.97}
-    bounds |= {"min_class_share": 0.1, "max_null_share": 0.0}
+    bounds |= {"min_class_share": 0.1, "max_null_share": 0.0, "length_quantiles": [[0.5, 10, 500]]}
+    bounds |= {"max_duplicate_share": 0.0, "max_personal_data_share": 0.0, "max_label_conflict_share": 0.0}
+    bounds |= {"accepted": None, "max_drift": 0.25}
     return {
         "curate": curate(curation, TASKS, 17, data, corpus, labelled, run),
         "validate": validate(ValidateConfig(**bounds), TASKS, corpus, labelled, verdict, run),

@@ -1,29 +1,41 @@
 """Great Expectations at work: tables and suites in, verdicts and data docs out.
 
-The only module that knows its contexts, checkpoints and result formats. Nothing is sent anywhere.
+The only module that knows its expectations' dependencies, results and pages. The numbers are computed by `metrics`; the
+verdict on them, and every result's form, are Great Expectations' own. Nothing is sent anywhere.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import great_expectations as gx
+from great_expectations.core.expectation_validation_result import (
+    ExpectationSuiteValidationResult,
+    ExpectationValidationResult,
+)
 from great_expectations.core.run_identifier import RunIdentifier
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.expectations.expectation import Expectation
+from great_expectations.validator.exception_info import ExceptionInfo
+from great_expectations.validator.metric_configuration import MetricConfiguration
+from great_expectations.validator.validation_statistics import calc_validation_statistics
 
 from components.params import ValidateConfig
-from components.validation.pages import finish_pages
+from components.validation.metrics import TableMetrics
+from components.validation.pages import clear_pages, write_index, write_pages
 from components.validation.suites import expectations
 from components.validation.tables import Table
 
 EXAMPLES = 5
 NAMED_BY = ("id", "text")
+RESULT_FORMAT = {
+    "result_format": "SUMMARY",
+    "partial_unexpected_count": EXAMPLES,
+    "unexpected_index_column_names": list(NAMED_BY),
+}
 
 
 @dataclass(frozen=True)
@@ -41,52 +53,61 @@ class Finding:
 
 def judge(tables: Iterable[Table], config: ValidateConfig, docs: Path) -> dict[str, list[Finding]]:
     """Hold each table against its suite and write the data docs. Returns findings by table name."""
-    context = _context(docs)
+    clear_pages(docs)
     findings = {}
     for table in tables:
-        suite = context.suites.add(gx.ExpectationSuite(name=table.name, expectations=expectations(table, config)))
-        asset = context.data_sources.add_pandas(table.name).add_dataframe_asset("rows")
-        batch = asset.add_batch_definition_whole_dataframe("all")
-        definition = gx.ValidationDefinition(name=table.name, data=batch, suite=suite)
-        checkpoint = gx.Checkpoint(
-            name=table.name,
-            validation_definitions=[context.validation_definitions.add(definition)],
-            result_format={
-                "result_format": "SUMMARY",
-                "partial_unexpected_count": EXAMPLES,
-                "unexpected_index_column_names": list(NAMED_BY),
-            },
-        )
-        result = context.checkpoints.add(checkpoint).run({"dataframe": table.frame}, run_id=RunIdentifier(table.name))
-        [outcome] = result.run_results.values()
-        findings[table.name] = sorted(map(_finding, outcome.results), key=lambda one: (one.column, one.expectation))
-    context.build_data_docs()
-    finish_pages(docs, findings)
+        suite = gx.ExpectationSuite(name=table.name, expectations=expectations(table, config))
+        outcome = hold(table, suite)
+        write_pages(docs, suite, outcome)
+        findings[table.name] = sorted(map(finding, outcome.results), key=lambda one: (one.column, one.expectation))
+    write_index(docs, findings)
     return findings
 
 
-def _context(docs: Path) -> Any:
-    """A context that lives in memory; its pages go to `docs`."""
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    for folder in ("expectations", "validations", "static"):
-        shutil.rmtree(docs / folder, ignore_errors=True)
-    context = gx.get_context(mode="ephemeral")
-    context.enable_analytics(False)
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    for name in context.get_site_names():
-        context.delete_data_docs_site(name)
-    store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs.absolute())}
-    site: Any = {
-        "class_name": "SiteBuilder",
-        "store_backend": store,
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "show_how_to_buttons": False,
-    }
-    context.add_data_docs_site(site_name="lianzi", site_config=site)
-    return context
+def hold(table: Table, suite: gx.ExpectationSuite) -> ExpectationSuiteValidationResult:
+    """Great Expectations' result of a suite on a table."""
+    metrics = TableMetrics(table, EXAMPLES, NAMED_BY)
+    wanted = [_dependencies(table, expectation) for expectation in suite.expectations]
+    metrics.count_ahead(one for needed in wanted for one in needed)
+    results = [_result(one, metrics, needed) for one, needed in zip(suite.expectations, wanted, strict=True)]
+    statistics = calc_validation_statistics(results)
+    return ExpectationSuiteValidationResult(
+        results=results,
+        success=statistics.success,
+        suite_name=suite.name,
+        statistics=statistics._asdict(),
+        meta={"great_expectations_version": gx.__version__, "run_id": RunIdentifier(suite.name)},
+    )
 
 
-def _finding(result: Any) -> Finding:
+def _result(
+    expectation: Expectation, metrics: TableMetrics, wanted: list[MetricConfiguration]
+) -> ExpectationValidationResult:
+    """An expectation on a column that is not there does not hold."""
+    if not wanted:
+        message = f'Error: The column "{_column(expectation)}" in BatchData does not exist.'
+        return ExpectationValidationResult(
+            success=False,
+            expectation_config=expectation.configuration,
+            exception_info=ExceptionInfo(exception_traceback="", exception_message=message),
+        )
+    return expectation.metrics_validate(metrics.values(wanted), {"result_format": dict(RESULT_FORMAT)})
+
+
+def _dependencies(table: Table, expectation: Expectation) -> list[MetricConfiguration]:
+    """The metrics that an expectation's verdict depends on; none where its column is missing."""
+    column = _column(expectation)
+    if column and column not in table.columns:
+        return []
+    needed = expectation.get_validation_dependencies(None, {"result_format": dict(RESULT_FORMAT)})
+    return needed.get_metric_configurations()
+
+
+def _column(expectation: Expectation) -> str:
+    return getattr(expectation, "column", "")
+
+
+def finding(result: Any) -> Finding:
     """An expectation that could not be tried, for want of its column say, is one that does not hold."""
     details = result.result
     return Finding(

@@ -1,27 +1,44 @@
-"""The first page of the data docs: every suite and how it fared, readable without a network.
+"""The data docs: Great Expectations' pages made light enough to open at once, and a first page of every suite.
 
-Great Expectations' own index fills its table by scripts from content networks, and its pages show a picture that
-a counting server would deliver; here the table is plain HTML and the picture comes from the pages' own folder.
+Its pages ask content networks for scripts and styles, and a counting server for a picture; here they keep their tables,
+get a short style of their own and ask nobody. A suite of thousands of expectations is spread over several pages.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from html import escape
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-COUNTED_PICTURE = re.compile(r"https://great-expectations-web-assets\.[^\"')]*?/([\w-]+\.png)[^\"')]*")
+if TYPE_CHECKING:
+    from great_expectations import ExpectationSuite
+    from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
+
+PAGE_RESULTS = 100
+FOLDERS = ("validations", "expectations")
+FROM_NETWORKS = re.compile(
+    r"<script\b.*?</script>|<link\b[^>]*>|<img\b[^>]*>|<footer\b.*?</footer>|<nav\b.*?</nav>|<style\b.*?</style>",
+    re.DOTALL,
+)
+INDENTATION = re.compile(r"\s*\n\s*")
+
+STYLE = """body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #ccc; }
+.failed, .text-danger, .alert-danger { color: #b00020; font-weight: 600; }
+.text-success { color: #1b7f3b; }
+.badge { background: #eee; border-radius: .2rem; padding: 0 .3rem; }
+.cooltip .top { display: none; }
+"""
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Data validation</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 3rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #ccc; }}
-.failed {{ color: #b00020; font-weight: 600; }}
-</style></head><body>
+{style}</style></head><body>
 <h1>Data validation: {verdict}</h1>
 <table><tr><th>suite</th><th>verdict</th><th>expectations that hold</th><th></th></tr>
 {rows}
@@ -36,28 +53,72 @@ class Outcome(Protocol):
     def success(self) -> bool: ...
 
 
-def finish_pages(docs: Path, findings: Mapping[str, Sequence[Outcome]]) -> None:
-    """Make the pages Great Expectations wrote self-contained, and write index.html over its own."""
-    for page in docs.rglob("*.html"):
-        root = "../" * (len(page.relative_to(docs).parts) - 1)
-        content = page.read_text(encoding="utf-8")
-        page.write_text(COUNTED_PICTURE.sub(rf"{root}static/images/\1", content), encoding="utf-8")
+def clear_pages(docs: Path) -> None:
+    """Take the pages of an earlier run away, and leave other files alone."""
+    for folder in (*FOLDERS, "static"):
+        shutil.rmtree(docs / folder, ignore_errors=True)
+
+
+def write_pages(docs: Path, suite: ExpectationSuite, outcome: ExpectationSuiteValidationResult) -> None:
+    """Great Expectations' pages of a suite and of its results, those that do not hold first."""
+    from great_expectations.render.renderer import ExpectationSuitePageRenderer, ValidationResultsPageRenderer
+    from great_expectations.render.view import DefaultJinjaPageView
+
+    view = DefaultJinjaPageView()
+    results: list[Any] = sorted(outcome.results, key=lambda one: bool(one.success))
+    for number, part in enumerate(_parts(results), 1):
+        shown = copy(outcome)
+        shown.results = part
+        content = view.render(ValidationResultsPageRenderer().render(shown), show_how_to_buttons=False)
+        _write(docs / "validations" / page_name(suite.name, number), content)
+    for number, part in enumerate(_parts(suite.expectations), 1):
+        own = copy(suite)
+        own.expectations = part
+        content = view.render(ExpectationSuitePageRenderer().render(own), show_how_to_buttons=False)
+        _write(docs / "expectations" / page_name(suite.name, number), content)
+
+
+def page_name(suite: str, number: int) -> str:
+    """The file name of a suite's page, counted from 1."""
+    return f"{suite}.html" if number == 1 else f"{suite}-{number}.html"
+
+
+def light(page: str) -> str:
+    """A page of Great Expectations without what it would ask a network for."""
+    page = FROM_NETWORKS.sub("", page).replace("</head>", f"<style>\n{STYLE}</style></head>", 1)
+    return INDENTATION.sub("\n", page)
+
+
+def write_index(docs: Path, findings: Mapping[str, Sequence[Outcome]]) -> None:
+    """The first page: a row a suite, in plain HTML, with links to its pages."""
     rows = "\n".join(_row(docs, name, suite) for name, suite in findings.items())
     holds = all(outcome.success for suite in findings.values() for outcome in suite)
-    (docs / "index.html").write_text(PAGE.format(verdict=_verdict(holds), rows=rows), encoding="utf-8")
+    docs.mkdir(parents=True, exist_ok=True)
+    (docs / "index.html").write_text(PAGE.format(style=STYLE, verdict=_verdict(holds), rows=rows), encoding="utf-8")
+
+
+def _write(path: Path, page: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(light(page), encoding="utf-8")
+
+
+def _parts(whole: Sequence[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(whole), PAGE_RESULTS):
+        yield list(whole[start : start + PAGE_RESULTS])
 
 
 def _row(docs: Path, name: str, suite: Sequence[Outcome]) -> str:
     held = sum(outcome.success for outcome in suite)
-    links = [
-        f'<a href="{escape(page.relative_to(docs).as_posix())}">{title}</a>'
+    links = " ".join(
+        f'<a href="{escape(f"{folder}/{page_name(name, number)}")}">{title}{f" {number}" if number > 1 else ""}</a>'
         for folder, title in (("validations", "results"), ("expectations", "suite"))
-        for page in sorted(docs.glob(f"{folder}/{name}.html")) + sorted(docs.glob(f"{folder}/{name}/**/*.html"))
-    ]
+        for number in range(1, 2 + len(suite) // PAGE_RESULTS)
+        if (docs / folder / page_name(name, number)).exists()
+    )
     verdict = _verdict(held == len(suite))
     return (
-        f'<tr><td>{escape(name)}</td><td class="{verdict}">{verdict}</td>'
-        f"<td>{held} of {len(suite)}</td><td>{' '.join(links)}</td></tr>"
+        f'<tr><td>{escape(name)}</td><td class="{verdict}">{verdict}</td><td>{held} of {len(suite)}</td>'
+        f"<td>{links}</td></tr>"
     )
 
 

@@ -1,6 +1,6 @@
-"""What is expected of the corpus and of each split of a task, as Great Expectations suites.
+"""What is expected of the corpus, of each split of a task and of their drift, as Great Expectations suites.
 
-`Suite` pairs a table's name with expectations; the thresholds are those of params.yaml.
+A suite is of existing expectation types on measured columns; the thresholds are those of params.yaml.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import great_expectations.expectations as gxe
 
 from components.corpus.language import LANGUAGES
 from components.params import ValidateConfig
-from components.validation.tables import CORPUS_COLUMNS, MEASURED, TASK_COLUMNS, Table
+from components.validation.drift import COLUMNS as DRIFT_COLUMNS
+from components.validation.measure import CORPUS_COLUMNS, TASK_COLUMNS
+from components.validation.tables import CORPUS_MEASURED, TASK_MEASURED, Table
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -19,20 +21,33 @@ if TYPE_CHECKING:
 
 def expectations(table: Table, config: ValidateConfig) -> list[Expectation]:
     """The suite for a table."""
+    if table.columns == DRIFT_COLUMNS:
+        return drift_suite(config)
     return task_suite(table, config) if table.task else corpus_suite(config)
 
 
 def corpus_suite(config: ValidateConfig) -> list[Expectation]:
+    quantiles = sorted(config.length_quantiles)
+    ranges = "; ".join(f"{low:,.0f} to {high:,.0f} at {quantile:.0%}" for quantile, low, high in quantiles)
     return [
-        *_rows_suite(CORPUS_COLUMNS, config),
+        *_rows_suite((*CORPUS_COLUMNS, *CORPUS_MEASURED), config),
         gxe.ExpectTableRowCountToBeBetween(
             min_value=config.min_documents, description=f"at least {config.min_documents:,} documents"
         ),
         gxe.ExpectColumnValuesToBeInSet(
             column="language", value_set=list(LANGUAGES), description=f"the language is one of {', '.join(LANGUAGES)}"
         ),
+        gxe.ExpectColumnQuantileValuesToBeBetween(
+            column="characters",
+            quantile_ranges={
+                "quantiles": [quantile for quantile, _, _ in quantiles],
+                "value_ranges": [[low, high] for _, low, high in quantiles],
+            },
+            description=f"the quantiles of the lengths are {ranges}",
+        ),
         gxe.ExpectColumnValuesToBeNull(
-            column="held_out_in", description="no document is a validation or test row of a task"
+            column="held_out_in",
+            description="no document is a validation or test row of a task, no train document a validation one",
         ),
     ]
 
@@ -40,13 +55,18 @@ def corpus_suite(config: ValidateConfig) -> list[Expectation]:
 def task_suite(table: Table, config: ValidateConfig) -> list[Expectation]:
     labels = list(table.labels)
     suite = [
-        *_rows_suite((*TASK_COLUMNS, "label_share"), config),
+        *_rows_suite((*TASK_COLUMNS, *TASK_MEASURED), config),
         gxe.ExpectColumnValuesToNotBeNull(column="label", description="every row is labelled"),
         gxe.ExpectColumnValuesToBeInSet(
             column="label", value_set=labels, description=f"the label is one of {', '.join(labels)}"
         ),
         gxe.ExpectColumnValuesToBeNull(
             column="held_out_in", description="no row also stands in a split that is held out from this one"
+        ),
+        gxe.ExpectColumnValuesToBeNull(
+            column="other_label",
+            mostly=_all_but(config.max_label_conflict_share),
+            description=f"{_at_most(config.max_label_conflict_share)} have a text that another label is given to",
         ),
     ]
     if table.split == "train":
@@ -63,20 +83,34 @@ def task_suite(table: Table, config: ValidateConfig) -> list[Expectation]:
     return suite
 
 
-def _rows_suite(columns: tuple[str, ...], config: ValidateConfig) -> list[Expectation]:
+def drift_suite(config: ValidateConfig) -> list[Expectation]:
+    return [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="stability_index",
+            max_value=config.max_drift,
+            description=f"no distribution moved further from the accepted data than {config.max_drift:g}",
+        )
+    ]
+
+
+def _rows_suite(expected: tuple[str, ...], config: ValidateConfig) -> list[Expectation]:
     """What holds for rows of any kind."""
-    expected = [*columns, *MEASURED]
-    filled = 1.0 - config.max_null_share
     return [
         gxe.ExpectTableColumnsToMatchSet(
-            column_set=expected, exact_match=True, description=f"the columns are {', '.join(expected)}"
+            column_set=list(expected), exact_match=True, description=f"the columns are {', '.join(expected)}"
         ),
         gxe.ExpectColumnValuesToNotBeNull(column="id", description="every row has an id"),
         gxe.ExpectColumnValuesToBeUnique(column="id", description="no two rows have the same id"),
         gxe.ExpectColumnValuesToNotBeNull(
-            column="text", mostly=filled, description=f"at most {config.max_null_share:.1%} of the rows have no text"
+            column="text",
+            mostly=_all_but(config.max_null_share),
+            description=f"{_at_most(config.max_null_share)} have no text",
         ),
-        gxe.ExpectColumnValuesToBeUnique(column="fingerprint", description="no text stands twice"),
+        gxe.ExpectColumnValuesToBeUnique(
+            column="fingerprint",
+            mostly=_all_but(config.max_duplicate_share),
+            description=f"{_at_most(config.max_duplicate_share)} have a text that stands twice",
+        ),
         gxe.ExpectColumnValuesToBeBetween(column="characters", min_value=1, description="no text is empty"),
         gxe.ExpectColumnValuesToBeInSet(
             column="script_fits",
@@ -84,4 +118,17 @@ def _rows_suite(columns: tuple[str, ...], config: ValidateConfig) -> list[Expect
             mostly=config.min_language_share,
             description=f"{config.min_language_share:.1%} of the texts or more are in the script of their language",
         ),
+        gxe.ExpectColumnValuesToBeNull(
+            column="personal_data",
+            mostly=_all_but(config.max_personal_data_share),
+            description=f"{_at_most(config.max_personal_data_share)} have personal data in their text",
+        ),
     ]
+
+
+def _all_but(share: float) -> float:
+    return 1.0 - share
+
+
+def _at_most(share: float) -> str:
+    return f"at most {share:.1%} of the rows" if share else "no rows"

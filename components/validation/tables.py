@@ -1,114 +1,226 @@
-"""The rows of an artifact as a table for Great Expectations: each row's own columns, and what was found out about it.
+"""The tables that the suites look at: measured rows in parquet, seen through DuckDB views in bounded memory.
 
-Texts are cut to an excerpt once they are measured, so that a table stays small and its report readable.
+Beside a row's own columns and what `measure` found stand what follows from other rows:
 
-- `characters`: length of the text
-- `fingerprint`: equal for equal texts
-- `script_fits`: whether the text's script is that of its language
 - `held_out_in`: the held-out split the text also stands in, such as `topic/test`; null where in none
+- `other_label`: another label that the same text has in the task; null where it has none (labelled rows only)
 - `label_share`: the share of the table's rows that have this row's label (labelled rows only)
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
+import duckdb
 
 from components.artifacts import read_manifest
-from components.corpus.language import script_language
+from components.corpus.documents import SPLITS, shard_paths
+from components.engine import Engine, open_engine
 from components.params import TaskConfig
+from components.validation.measure import (
+    CORPUS_COLUMNS,
+    MEASURES,
+    TASK_COLUMNS,
+    MeasuredPart,
+    Part,
+    measure_shard,
+    measure_split,
+)
 
-EXCERPT = 80
-SCRIPT_SAMPLE = 500  # characters that settle what script a text is in
-CORPUS_COLUMNS = ("id", "text", "source", "language")
-TASK_COLUMNS = ("id", "text", "label")
-MEASURED = ("characters", "fingerprint", "script_fits", "held_out_in")
+MEMORY = "600MB"
+"""What DuckDB may hold; past it, it writes to its folder."""
 HELD_OUT = ("test", "validation")
-
-HeldOut = dict[str, str]
-"""Fingerprint of a held-out text -> where it stands, such as `topic/test`."""
+TASK_SPLITS = (*HELD_OUT, "train")
+CORPUS_MEASURED = (*MEASURES.names, "held_out_in")
+TASK_MEASURED = (*MEASURES.names, "held_out_in", "other_label", "label_share")
 
 
 @dataclass(frozen=True)
 class Table:
-    """What one suite looks at. `task` is the task's name and `labels` are its labels; the corpus has neither."""
+    """What one suite looks at: the view `name` of `database`, of which `columns` are the rows' own and the measured.
+
+    `task` is the task's name and `labels` are its labels; other tables have neither.
+    """
 
     name: str
-    frame: pd.DataFrame
+    database: duckdb.DuckDBPyConnection
+    columns: tuple[str, ...]
+    rows: int
     task: str = ""
     split: str = ""
     labels: tuple[str, ...] = ()
 
-
-def corpus_table(corpus: Path, held_out: HeldOut) -> Table:
-    """Both splits of the corpus in one table, since no text may stand in it twice."""
-    read_manifest(corpus, "corpus")
-    rows = [row for split in ("train", "validation") for row in _rows(corpus / f"{split}.jsonl")]
-    measured = [row | _measure(row, row.get("language"), held_out) for row in rows]
-    return Table("corpus", _frame(measured, CORPUS_COLUMNS))
+    @property
+    def view(self) -> str:
+        return quoted(self.name)
 
 
-def task_tables(labelled: Path, tasks: Mapping[str, TaskConfig]) -> Iterator[Table]:
-    """A table for each split of each task."""
-    for name in sorted(tasks):
-        labels = tuple(read_manifest(labelled / name, "task")["labels"])
-        above: HeldOut = {}
-        for split in (*HELD_OUT, "train"):
-            path = labelled / name / f"{split}.jsonl"
-            rows = [row | _measure(row, tasks[name].language, above) for row in _rows(path)]
-            yield Table(f"{name}_{split}", _frame(_with_shares(rows), TASK_COLUMNS), name, split, labels)
-            above = {row["fingerprint"]: f"{name}/{split}" for row in rows if row["fingerprint"]} | above
+@contextmanager
+def measured_tables(
+    corpus: Path, labelled: Path, tasks: Mapping[str, TaskConfig], scratch: Path
+) -> Iterator[list[Table]]:
+    """The corpus, both splits in one table, and each split of each task; measured rows stay in `scratch` till the end.
+
+    Raises ArtifactError for what is missing or damaged.
+    """
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        with open_database(scratch / "spill") as database, open_engine() as engine:
+            read_manifest(corpus, "corpus")
+            labels = {name: tuple(read_manifest(labelled / name, "task")["labels"]) for name in sorted(tasks)}
+            splits = _measured_splits(database, engine, labelled, tasks, scratch)
+            documents = _measured_corpus(database, engine, corpus, scratch)
+            yield [
+                _corpus_table(database, documents, list(labels)),
+                *(
+                    _task_table(database, splits[name, split], name, split, labels[name])
+                    for name in labels
+                    for split in TASK_SPLITS
+                ),
+            ]
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def held_out_texts(labelled: Path, tasks: Mapping[str, TaskConfig]) -> HeldOut:
-    """The texts that must not stand in the corpus."""
+@contextmanager
+def open_database(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database in memory that writes to `spill` what is too much for it, and fetches nothing."""
+    settings: dict[str, str | bool] = {
+        "memory_limit": MEMORY,
+        "temp_directory": str(spill),
+        "preserve_insertion_order": False,
+    }
+    offline: dict[str, str | bool] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    with duckdb.connect(config=settings | offline) as database:
+        database.execute("SET enable_progress_bar = false")
+        yield database
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _measured_corpus(
+    database: duckdb.DuckDBPyConnection, engine: Engine, corpus: Path, scratch: Path
+) -> tuple[str, ...]:
+    """Fills the view `measured corpus`; returns the columns of its rows."""
+    shards = [(path, split) for split in SPLITS for path in shard_paths(corpus, split)]
+    parts = [
+        Part(path, scratch / f"corpus-{number:05}.parquet", number, split)
+        for number, (path, split) in enumerate(shards)
+    ]
+    return _view(database, "measured corpus", list(engine.map(measure_shard, parts)))
+
+
+def _measured_splits(
+    database: duckdb.DuckDBPyConnection,
+    engine: Engine,
+    labelled: Path,
+    tasks: Mapping[str, TaskConfig],
+    scratch: Path,
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Fills a view `measured TASK_SPLIT` for each split of each task; returns the columns of their rows."""
+    names = [(name, split) for name in sorted(tasks) for split in TASK_SPLITS]
+    parts = [
+        Part(labelled / name / f"{split}.jsonl", scratch / f"{name}-{split}.parquet", 0, split, tasks[name].language)
+        for name, split in names
+    ]
+    measured = engine.map(measure_split, parts)
     return {
-        _fingerprint(row["text"]): f"{name}/{split}"
-        for name in sorted(tasks)
-        for split in reversed(HELD_OUT)
-        for row in _rows(labelled / name / f"{split}.jsonl")
-        if row.get("text")
+        (name, split): _view(database, f"measured {name}_{split}", [found])
+        for (name, split), found in zip(names, measured, strict=True)
     }
 
 
-def _measure(row: Mapping[str, Any], language: str | None, held_out: HeldOut) -> dict[str, Any]:
-    text = row.get("text")
-    if text is None:
-        return dict.fromkeys(MEASURED)
-    fingerprint = _fingerprint(text)
-    return {
-        "text": text[:EXCERPT],
-        "characters": len(text),
-        "fingerprint": fingerprint,
-        "script_fits": script_language(text[:SCRIPT_SAMPLE]) == language,
-        "held_out_in": held_out.get(fingerprint),
-    }
+def _view(database: duckdb.DuckDBPyConnection, name: str, parts: Sequence[MeasuredPart]) -> tuple[str, ...]:
+    files = ", ".join(literal(str(part.target)) for part in parts)
+    database.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet([{files}])")
+    return tuple(dict.fromkeys(column for part in parts for column in part.columns))
 
 
-def _with_shares(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    counts = Counter(row.get("label") for row in rows)
-    return [row | {"label_share": counts[row.get("label")] / len(rows)} for row in rows]
+def _corpus_table(database: duckdb.DuckDBPyConnection, columns: tuple[str, ...], tasks: Sequence[str]) -> Table:
+    places = [(f"{name}/{split}", f"measured {name}_{split}", "true") for split in HELD_OUT for name in tasks]
+    places.append(("corpus/validation", "measured corpus", "split = 'validation'"))
+    _held_out(database, "corpus", places, "m.split = 'train' OR h.place <> 'corpus/validation'")
+    database.execute(
+        """CREATE VIEW "corpus" AS SELECT m.*, h.held_out_in FROM "measured corpus" m
+        LEFT JOIN "held out corpus" h ON h.row = m.row"""
+    )
+    return _table(database, "corpus", _ordered(columns, CORPUS_COLUMNS, CORPUS_MEASURED))
 
 
-def _frame(rows: list[dict[str, Any]], expected: tuple[str, ...]) -> pd.DataFrame:
+def _task_table(
+    database: duckdb.DuckDBPyConnection, columns: tuple[str, ...], task: str, split: str, labels: tuple[str, ...]
+) -> Table:
+    name = f"{task}_{split}"
+    above = HELD_OUT[: TASK_SPLITS.index(split)]
+    places = [(f"{task}/{held}", f"measured {task}_{held}", "true") for held in above]
+    _held_out(database, name, places, "true")
+    _other_labels(database, name, task)
+    database.execute(
+        f"""CREATE VIEW {quoted(name)} AS
+        SELECT m.*, h.held_out_in, o.other_label, s.label_share FROM {quoted(f"measured {name}")} m
+        LEFT JOIN {quoted(f"held out {name}")} h ON h.row = m.row
+        LEFT JOIN {quoted(f"other {name}")} o ON o.row = m.row
+        LEFT JOIN (SELECT label, count(*) / sum(count(*)) OVER () AS label_share
+                   FROM {quoted(f"measured {name}")} GROUP BY label) s ON s.label IS NOT DISTINCT FROM m.label"""
+    )
+    return _table(database, name, _ordered(columns, TASK_COLUMNS, TASK_MEASURED), task, split, labels)
+
+
+def _table(
+    database: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: tuple[str, ...],
+    task: str = "",
+    split: str = "",
+    labels: tuple[str, ...] = (),
+) -> Table:
+    [[rows]] = database.execute(f"SELECT count(*) FROM {quoted(f'measured {name}')}").fetchall()
+    return Table(name, database, columns, rows, task, split, labels)
+
+
+def _ordered(found: tuple[str, ...], own: Sequence[str], measured: Sequence[str]) -> tuple[str, ...]:
     """Columns in the expected order, then whatever else the rows have."""
-    frame = pd.DataFrame(rows)
-    order = [column for column in (*expected, *MEASURED) if column in frame]
-    return frame[order + [column for column in frame if column not in order]]
+    return tuple(dict.fromkeys([*(name for name in own if name in found), *measured, *found]))
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
+def _held_out(
+    database: duckdb.DuckDBPyConnection, name: str, places: Sequence[tuple[str, str, str]], condition: str
+) -> None:
+    """The rows whose text stands in one of `places` (name, view, condition) too, with the first of them."""
+    held = " UNION ALL ".join(
+        f"SELECT fingerprint, {literal(place)} AS place, {rank} AS rank FROM {quoted(view)} WHERE {where}"
+        for rank, (place, view, where) in enumerate(places)
+    )
+    held = held or "SELECT NULL::VARCHAR AS fingerprint, NULL::VARCHAR AS place, 0 AS rank WHERE false"
+    database.execute(
+        f"""CREATE TABLE {quoted(f"held out {name}")} AS
+        SELECT m.row, arg_min(h.place, h.rank) AS held_out_in FROM {quoted(f"measured {name}")} m
+        JOIN ({held}) h ON h.fingerprint = m.fingerprint WHERE {condition} GROUP BY m.row"""
+    )
 
 
-def _fingerprint(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def _other_labels(database: duckdb.DuckDBPyConnection, name: str, task: str) -> None:
+    """The rows whose text has another label somewhere in the task, with the first of them."""
+    everywhere = " UNION ALL ".join(
+        f"SELECT fingerprint, label FROM {quoted(f'measured {task}_{split}')}" for split in TASK_SPLITS
+    )
+    database.execute(
+        f"""CREATE TABLE {quoted(f"other {name}")} AS
+        SELECT m.row, min(d.label) AS other_label FROM {quoted(f"measured {name}")} m
+        JOIN (SELECT DISTINCT fingerprint, label FROM ({everywhere}) WHERE fingerprint IN
+                (SELECT fingerprint FROM ({everywhere}) GROUP BY fingerprint HAVING min(label) <> max(label))) d
+        ON d.fingerprint = m.fingerprint AND d.label <> m.label GROUP BY m.row"""
+    )

@@ -1,6 +1,7 @@
 """The stage `validate`: nothing is trained on data that breaks an expectation.
 
-The verdict is a pure function of the data; the data docs, which carry the time, are no part of it.
+The verdict is a pure function of the data; the data docs, which carry the time, are no part of it. Nor is the drift, or
+accepting the data would change what everything after depends on.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from components.artifacts import staged, write_json, write_manifest
 from components.errors import ValidationFailed
 from components.params import TaskConfig, ValidateConfig
 from components.run import Metrics, Run
+from components.validation.drift import STATISTICS, drift_table, read_accepted, statistics
 from components.validation.expect import Finding, judge
-from components.validation.tables import Table, corpus_table, held_out_texts, task_tables
+from components.validation.tables import Table, measured_tables
 
 DOCS = Path("reports/validation")
 SHOWN = 3
@@ -33,21 +35,42 @@ def validate(
 
     Raises ValidationFailed naming each broken expectation, how many rows broke it and some of them.
     """
-    tables = [corpus_table(corpus, held_out_texts(labelled, tasks)), *task_tables(labelled, tasks)]
-    findings = judge(tables, config, DOCS)
-    content = _verdict(findings)
-    write_json(DOCS / "verdict.json", content)
+    accepted = read_accepted(Path(config.accepted)) if config.accepted else None
+    with measured_tables(corpus, labelled, tasks, verdict.with_name(f".{verdict.name}.measured")) as tables:
+        now = statistics(tables)
+        drift = [] if accepted is None else [drift_table(tables[0].database, accepted, now)]
+        findings = judge([*tables, *drift], config, DOCS)
+        moved = dict(row for table in drift for row in _moved(table))
+    write_json(DOCS / "verdict.json", _verdict(findings))
     run.log_files(DOCS, "validation")
-    if not content["success"]:
-        raise ValidationFailed(
-            _complaint(findings, tables), f"see {DOCS / 'index.html'}; thresholds: params.yaml, `validate:`"
-        )
+    if broken := _complaint(findings, {table.name: table.rows for table in (*tables, *drift)}):
+        raise ValidationFailed(broken, f"see {DOCS / 'index.html'}; thresholds: params.yaml, `validate:`")
     with staged(verdict) as target:
-        write_json(target / "verdict.json", content)
+        write_json(target / "verdict.json", _verdict({name: findings[name] for name in now}))
+        write_json(target / STATISTICS, {"tables": now})
         write_manifest(target, "verdict", {"corpus": corpus} | {f"task_{name}": labelled / name for name in tasks})
+    _report(run, findings, moved if drift else None)
+    return {
+        "suites": len(findings),
+        "expectations": sum(map(len, findings.values())),
+        "rows": {table.name: table.rows for table in tables},
+        "drift": moved,
+    }
+
+
+def _moved(table: Table) -> list[tuple[str, float]]:
+    found: list[tuple[str, float]] = table.database.execute(f"SELECT id, stability_index FROM {table.view}").fetchall()
+    return found
+
+
+def _report(run: Run, findings: Findings, moved: dict[str, float] | None) -> None:
     count = sum(map(len, findings.values()))
     run.say(f"{count} expectations of {len(findings)} suites hold; data docs: {DOCS / 'index.html'}")
-    return {"suites": len(findings), "expectations": count, "rows": {table.name: len(table.frame) for table in tables}}
+    if moved is None:
+        run.say("drift was not checked: no data is accepted yet (`lianzi accept`)")
+    elif moved:
+        name = max(moved, key=lambda one: moved[one])
+        run.say(f"drift from the accepted data: {moved[name]:.3f} at most, of {name}")
 
 
 def _verdict(findings: Findings) -> dict[str, Any]:
@@ -57,9 +80,8 @@ def _verdict(findings: Findings) -> dict[str, Any]:
     }
 
 
-def _complaint(findings: Findings, tables: list[Table]) -> str:
+def _complaint(findings: Findings, rows: dict[str, int]) -> str:
     """One line for each broken expectation."""
-    rows = {table.name: len(table.frame) for table in tables}
     lines = [
         f"{name}: {_broken(one, rows[name])}" for name, suite in findings.items() for one in suite if not one.success
     ]
@@ -68,7 +90,7 @@ def _complaint(findings: Findings, tables: list[Table]) -> str:
 
 def _broken(finding: Finding, rows: int) -> str:
     subject = f"{finding.expectation} on `{finding.column}`" if finding.column else finding.expectation
-    if not finding.unexpected_count:
+    if not finding.examples:
         return f"expected: {finding.rule}; found {finding.observed} in {rows:,} rows ({subject})"
     examples = "; ".join(_shown(example, finding.column) for example in finding.examples[:SHOWN])
     return f"expected: {finding.rule}; broken by {finding.unexpected_count:,} of {rows:,} rows ({subject}): {examples}"

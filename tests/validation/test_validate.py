@@ -11,6 +11,7 @@ from components.artifacts import read_manifest
 from components.errors import ValidationFailed
 from components.params import ValidateConfig
 from components.run import Metrics, RecordedRun
+from components.validation.drift import STATISTICS, accepted_name
 from components.validation.validate import DOCS, validate
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def test_everything_wrong_is_told_at_once_with_rows_and_the_docs_are_there(
     task["test"][0]["label"] = "c"
     message = complaint(curated, config, tasks, run)
     for expected in (
-        "corpus: expected: no document is a validation or test row of a task; broken by 1 of 41 rows",
+        "corpus: expected: no document is a validation or test row of a task, no train document a validation one; "
+        "broken by 1 of 41 rows",
         "doc/4 held_out_in='colour/test' “test row 3”",
         "broken by 2 of 41 rows (expect_column_values_to_be_unique on `id`): doc/7",
         "broken by 2 of 41 rows (expect_column_values_to_be_unique on `fingerprint`)",
@@ -100,3 +102,60 @@ def test_text_in_the_wrong_script_is_told(
         row["text"] = f"白日依山盡，黃河入海流。{number}"
     message = complaint(curated, config, tasks, run)
     assert "97.0% of the texts or more are in the script of their language; broken by 3 of 41 rows" in message
+
+
+def test_personal_data_lengths_and_labels_are_told(
+    curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun
+) -> None:
+    curated.corpus["train"][0]["text"] = "Write to jane@lianzi.org."
+    for row in curated.corpus["train"][1:30]:
+        row["text"] += " and so on" * 20
+    curated.task["train"][0] |= {"text": "the same", "label": "a"}
+    curated.task["train"][2] |= {"text": "the same", "label": "b"}
+    message = complaint(curated, config, tasks, run)
+    for expected in (
+        "corpus: expected: no rows have personal data in their text; broken by 1 of 41 rows",
+        "doc/4 personal_data='email' “Write to jane@lianzi.org.”",
+        "expected: the quantiles of the lengths are 1 to 100 at 5%; 10 to 100 at 50%; found {'quantiles'",
+        "colour_train: expected: no rows have a text that another label is given to; broken by 2 of 20 rows",
+        "train-0 other_label='b' “the same”",
+    ):
+        assert expected in message
+
+
+def accepted(curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun) -> ValidateConfig:
+    """The parameters once today's data is accepted."""
+    validated(curated, config, tasks, run)
+    content = (curated.folder / "verdict" / STATISTICS).read_bytes()
+    (curated.folder / accepted_name(content)).write_bytes(content)
+    return config.model_copy(update={"accepted": accepted_name(content)})
+
+
+def test_without_accepted_data_the_run_says_that_drift_was_not_checked(
+    curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun
+) -> None:
+    assert validated(curated, config, tasks, run)["drift"] == {}
+    assert "drift was not checked: no data is accepted yet (`lianzi accept`)" in run.lines
+
+
+def test_accepting_the_data_changes_nothing_of_the_verdict_that_others_depend_on(
+    curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun
+) -> None:
+    after = accepted(curated, config, tasks, run)
+    before = {path.name: path.read_bytes() for path in (curated.folder / "verdict").iterdir()}
+    assert set(validated(curated, after, tasks, run)["drift"].values()) == {0.0}
+    assert before == {path.name: path.read_bytes() for path in (curated.folder / "verdict").iterdir()}
+    assert run.lines[-1].startswith("drift from the accepted data: 0.000 at most")
+
+
+def test_data_that_moved_too_far_from_the_accepted_is_refused(
+    curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun
+) -> None:
+    after = accepted(curated, config, tasks, run)
+    (curated.folder / "verdict").rename(curated.folder / "earlier")
+    for row in curated.corpus["train"][:20]:
+        row["source"] = "another"
+    message = complaint(curated, after, tasks, run)
+    assert "drift: expected: no distribution moved further from the accepted data than 0.25; broken by 1 of" in message
+    assert "corpus/source stability_index=" in message
+    assert "“doc: 97.6% then, 48.8% now”" in message

@@ -1,0 +1,174 @@
+"""What is found out about each row, part by part: a shard of the corpus or a split of a task -> measured parquet.
+
+Texts are cut to an excerpt once they are measured, so that what the suites look at stays small.
+
+- `characters`: length of the text
+- `fingerprint`: equal for equal texts, 128 bits as hex
+- `script_fits`: whether the text's script is that of its language
+- `personal_data`: the kind of personal data that stands in the text; null where none does
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import xxhash
+
+from components.corpus.documents import ROWS, SCHEMA, read_shard
+from components.corpus.language import HAN
+from components.errors import ArtifactError
+from components.validation.personal import personal_data
+
+EXCERPT = 80
+SCRIPT_SAMPLE = 500  # characters that settle what script a text is in
+CORPUS_COLUMNS = tuple(SCHEMA.names)
+TASK_COLUMNS = ("id", "text", "label")
+TASK_SCHEMA = pa.schema({name: pa.string() for name in TASK_COLUMNS})
+MEASURES = pa.schema(
+    {"characters": pa.int64(), "fingerprint": pa.string(), "script_fits": pa.bool_(), "personal_data": pa.string()}
+)
+PLACE = pa.schema({"split": pa.string(), "row": pa.int64()})
+GROUP_BATCHES = 32  # of measured rows, written as one row group
+PART_ROWS = 2**40  # a row's number is its part's times this, and its own within it
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file to measure, the `number`-th of its table, and where to put what was found.
+
+    language: of every row; empty where each row tells its own.
+    """
+
+    path: Path
+    target: Path
+    number: int
+    split: str
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class MeasuredPart:
+    """Where the measured rows are, and the columns that the rows had."""
+
+    target: Path
+    columns: tuple[str, ...]
+
+
+def measure_shard(part: Part) -> MeasuredPart:
+    """Measure a parquet shard of the corpus. Raises ArtifactError for a damaged one."""
+    return _measure(part, read_shard(part.path), SCHEMA)
+
+
+def measure_split(part: Part) -> MeasuredPart:
+    """Measure the labelled rows of a JSONL file. Raises ArtifactError for a damaged one."""
+    return _measure(part, _json_rows(part.path), TASK_SCHEMA)
+
+
+def _measure(part: Part, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> MeasuredPart:
+    columns: dict[str, None] = {}
+
+    def measured() -> Iterator[pa.RecordBatch]:
+        first = part.number * PART_ROWS
+        for batch in batches:
+            columns.update(dict.fromkeys(batch.schema.names))
+            yield _measured(batch, schema, part, first)
+            first += len(batch)
+
+    rows = measured()
+    whole = pa.schema([*schema, *MEASURES, *PLACE])
+    with pq.ParquetWriter(part.target, whole, compression="lz4") as writer:
+        while group := list(islice(rows, GROUP_BATCHES)):
+            writer.write_table(pa.Table.from_batches(group))
+    return MeasuredPart(part.target, tuple(columns))
+
+
+def _measured(batch: pa.RecordBatch, schema: pa.Schema, part: Part, first: int) -> pa.RecordBatch:
+    own = {field.name: _column(batch, field) for field in schema}
+    texts = own["text"]
+    language = pa.repeat(part.language, len(batch)) if part.language else own["language"]
+    # A text in no known language is in no script of its own.
+    fits = pc.equal(pa.array(script_languages(texts)), pc.fill_null(language, ""))
+    measures = [
+        pc.cast(pc.utf8_length(texts), pa.int64()),
+        pa.array(map(_fingerprint, pc.cast(texts, pa.binary()).to_pylist()), pa.string()),
+        pc.if_else(pc.is_valid(texts), fits, pa.scalar(None, pa.bool_())),
+        pa.array(personal_data(texts), pa.string()),
+    ]
+    place = [pa.repeat(part.split, len(batch)), pa.array(range(first, first + len(batch)), pa.int64())]
+    excerpt = own | {"text": pc.utf8_slice_codeunits(texts, 0, EXCERPT)}
+    return pa.record_batch([*excerpt.values(), *measures, *place], schema=pa.schema([*schema, *MEASURES, *PLACE]))
+
+
+def _fingerprint(text: bytes | None) -> str | None:
+    return None if text is None else xxhash.xxh3_128_hexdigest(text)
+
+
+def _column(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
+    if field.name not in batch.schema.names:
+        return pa.nulls(len(batch), field.type)
+    return pc.cast(batch[field.name], field.type)
+
+
+def script_languages(texts: pa.Array) -> list[str]:
+    """`zh` for each text most of whose first letters are Han characters, else `en`."""
+    found = ["en"] * len(texts)
+    # ASCII has no Han characters: only the other texts are looked at.
+    others = pc.indices_nonzero(pc.invert(pc.fill_null(pc.string_is_ascii(texts), True))).to_pylist()
+    samples = [texts[number].as_py()[:SCRIPT_SAMPLE] for number in others]
+    for number, han in zip(others, _mostly_han(samples), strict=True):
+        if han:
+            found[number] = "zh"
+    return found
+
+
+def _mostly_han(samples: Sequence[str]) -> npt.NDArray[np.bool_]:
+    if not samples:
+        return np.zeros(0, bool)
+    letters, han = _characters()
+    codes = np.frombuffer("".join(samples).encode("utf-32-le"), np.uint32)
+    begins = np.cumsum([0, *map(len, samples[:-1])])
+    return np.add.reduceat(han[codes], begins, dtype=np.int64) * 2 > np.add.reduceat(
+        letters[codes], begins, dtype=np.int64
+    )
+
+
+@cache
+def _characters() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Of every code point: is it a letter, is it a Han character."""
+    every = "".join(map(chr, range(0x110000)))
+    han = np.zeros(len(every), bool)
+    han[[found.start() for found in HAN.finditer(every)]] = True
+    return np.fromiter(map(str.isalpha, every), bool, len(every)), han
+
+
+def _json_rows(path: Path) -> Iterator[pa.RecordBatch]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            while rows := [json.loads(line) for line in islice(lines, ROWS)]:
+                yield _batch(rows)
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: missing", "run `dvc repro` or `lianzi run` to make it") from None
+    except (ValueError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(f"{path}: damaged: {reason}", "run `dvc checkout` to restore it") from None
+
+
+def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
+    """The columns that a task's rows have, as text; of those that they should not have, the names alone."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    arrays = [
+        pa.array([row.get(name) for row in rows], pa.string()) if name in TASK_COLUMNS else pa.nulls(len(rows))
+        for name in names
+    ]
+    return pa.record_batch(arrays, names=list(names))
