@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +109,21 @@ def test_a_project_without_data_says_how_to_get_it(folder: Path) -> None:
     assert "dvc pull data" in result.output
 
 
+def test_an_interrupted_import_leaves_nothing(folder: Path, root: Path) -> None:
+    (folder / "many.jsonl").write_text('{"text": "some words that stand here very often"}\n' * 1_000_000)
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    words = [sys.executable, "-m", "flows.cli", "import", "many.jsonl"]
+    importing = subprocess.Popen(words, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+    while not list(folder.glob("data/corpus/.many*")):
+        assert importing.poll() is None
+        time.sleep(0.02)
+    importing.send_signal(signal.SIGINT)
+    assert "interrupted; nothing was imported" in importing.communicate(timeout=60)[1]
+    assert importing.returncode == 130
+    assert not list((folder / "data" / "corpus").iterdir())
+    assert "many" not in load_params(folder / "params.yaml").corpus
+
+
 def test_memory_does_not_grow_with_the_source(folder: Path, root: Path) -> None:
     """Forty megabytes of rows pass through a process that may not grow by half as much."""
     with (folder / "many.jsonl").open("w") as stream:
@@ -120,5 +138,5 @@ def test_memory_does_not_grow_with_the_source(folder: Path, root: Path) -> None:
         "import_source(Path.cwd(), 'many.jsonl', ImportOptions(name='second'))\n"
         "sys.exit(peak() - before > 20_000)\n"
     )
-    environment = {**__import__("os").environ, "PYTHONPATH": str(root)}
+    environment = os.environ | {"PYTHONPATH": str(root)}
     subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, check=True, timeout=120)

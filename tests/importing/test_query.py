@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 
 def test_a_missing_driver_is_told_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "psycopg2", None)
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
     told = refusal("postgresql+psycopg2://ada:secret@localhost/texts", "SELECT 1")
     assert told.startswith("postgresql+psycopg2://localhost/texts: needs a driver")
     assert "secret" not in told
