@@ -116,10 +116,8 @@ def _about(documents: Documents, options: ImportOptions) -> dict[str, Any]:
 
 
 def _tell(path: Path, documents: Documents, changes: list[str]) -> None:
-    count = documents.languages.total()
-    click.echo(
-        f"data/corpus/{path.name}: {count:,} documents, {documents.characters:,} characters, {path.stat().st_size / 1e6:,.1f} MB"
-    )
+    count, size = documents.languages.total(), path.stat().st_size / 1e6
+    click.echo(f"data/corpus/{path.name}: {count:,} documents, {documents.characters:,} characters, {size:,.1f} MB")
     for line in (*_skipped(documents.source, documents), *changes):
         click.echo(line)
 

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sample_mail import spam_task
+
 Row = dict[str, Any]
 Splits = dict[str, list[Row]]
 
@@ -30,7 +32,8 @@ def main(raw: Path, data: Path) -> None:
     leads = read(raw / "wiki_leads_en.jsonl.gz")
     poems = list(unique(read(raw / "classical_poetry_zh.jsonl.gz")))
     topic, form = topic_task(leads), form_task(poems)
-    for name, splits in {"topic": topic, "form": form}.items():
+    spam = spam_task(read(raw / "spamassassin_en.jsonl.gz"))
+    for name, splits in {"topic": topic, "form": form, "spam": spam}.items():
         for split, rows in splits.items():
             write(data / "tasks" / name / f"{split}.jsonl.gz", rows)
     corpus = data / "corpus"

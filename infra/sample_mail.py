@@ -1,4 +1,4 @@
-"""The task `spam`: raw e-mails as subject and body, without headers, addresses and numbers, alike ones kept together."""
+"""The task `spam`: e-mails as subject and body, without headers and addresses; near-identical ones stay together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHINGLE = 5
 SKETCH = 24
 """Smallest shingle hashes of a mail; those that share one with another are compared in full."""
 
-# The corpus' keepers put this domain where a recipient's own stood: https://spamassassin.apache.org/old/publiccorpus/
+# What a spam filter wrote into a mail that went through it: its verdict, which must not be learned from.
 _VERDICT = re.compile(r"\*{2,}\s*SPAM\s*\*{2,}|\[SPAM\]", re.IGNORECASE)
 _REPORT = re.compile(r"^SPAM: .*\n?", re.MULTILINE)
 _SCRUBBED = {
@@ -47,12 +47,9 @@ def spam_task(mails: Iterable[Row]) -> Splits:
         for split, share in SHARES.items()
         for label, count in Counter(row["label"] for row in rows).items()
     }
-    for group in sorted(groups(rows), key=lambda group: (len(group), _key(group[0]))):
+    for group in sorted(groups(rows), key=lambda group: _key(group[0])):
         label = Counter(row["label"] for row in group).most_common(1)[0][0]
         split = next((split for split in SHARES if wanted[split, label] >= len(group)), "train")
-        # Every third group at most is held out, so that singles do not fill the small splits alone.
-        if split != "train" and _falls_to_train(group[0]):
-            split = "train"
         for row in group:
             wanted[split, row["label"]] = wanted.get((split, row["label"]), 0) - 1
         splits[split] += group
@@ -61,7 +58,7 @@ def spam_task(mails: Iterable[Row]) -> Splits:
 
 def mail_text(raw: str) -> str:
     """Subject and body of an e-mail (RFC 5322, MIME) as text, at most CHARACTERS of it."""
-    message = email.message_from_string(raw, policy=email.policy.compat32)
+    message = email.message_from_bytes(raw.encode(errors="replace"), policy=email.policy.compat32)
     subject = _decoded_subject(message)
     text = f"{_VERDICT.sub('', subject).strip()}\n\n{_REPORT.sub('', _body(message))}"
     for mark, pattern in _SCRUBBED.items():
@@ -94,7 +91,7 @@ def _decoded_subject(message: Message) -> str:
 
     try:
         parts = decode_header(str(message.get("subject", "")))
-        return "".join(_decoded(part, charset) if isinstance(part, bytes) else part for part, charset in parts)
+        return "".join(_decoded(part, charset, "utf-8") if isinstance(part, bytes) else part for part, charset in parts)
     except (ValueError, LookupError, email.errors.MessageError):
         return str(message.get("subject", ""))
 
@@ -112,15 +109,19 @@ def _body(message: Message) -> str:
 
 
 def _part_text(part: Message) -> str:
-    payload = part.get_payload(decode=True)
-    return _decoded(payload, part.get_content_charset()) if isinstance(payload, bytes) else ""
+    payload, charset = part.get_payload(decode=True), part.get_content_charset()
+    if not isinstance(payload, bytes):
+        return ""
+    # Bytes that stand in the mail as they are were made UTF-8 when the extract was; coded ones are what they claim.
+    coded = str(part.get("content-transfer-encoding", "")).strip().lower() in ("base64", "quoted-printable")
+    return _decoded(payload, *((charset, "utf-8") if coded else ("utf-8", charset)))
 
 
-def _decoded(content: bytes, charset: str | None) -> str:
-    """Decoded as declared; as UTF-8 or Latin-1 where the declaration is missing or wrong."""
-    for name in (charset, "utf-8"):
+def _decoded(content: bytes, *charsets: str | None) -> str:
+    """Decoded in the first charset that will do, else as Latin-1."""
+    for charset in charsets:
         try:
-            return content.decode(name or "ascii")
+            return content.decode(charset or "ascii")
         except (LookupError, UnicodeDecodeError):
             continue
     return content.decode("latin-1")
@@ -156,7 +157,7 @@ def _shingles(text: str) -> frozenset[int]:
 
 
 def _candidates(shingled: Sequence[frozenset[int]]) -> Iterator[tuple[int, int]]:
-    """Pairs that share one of their smallest hashes (Broder 1997), each with the first that has it and its neighbour."""
+    """Pairs that share one of their smallest hashes (Broder 1997)."""
     holders: dict[int, list[int]] = defaultdict(list)
     for number, shingles in enumerate(shingled):
         for value in sorted(shingles)[:SKETCH]:
@@ -169,10 +170,6 @@ def _candidates(shingled: Sequence[frozenset[int]]) -> Iterator[tuple[int, int]]
 
 def _alike(first: frozenset[int], second: frozenset[int]) -> bool:
     return len(first & second) >= ALIKE * len(first | second)
-
-
-def _falls_to_train(row: Row) -> bool:
-    return int(_key(row)[:8], 16) % 3 > 0
 
 
 def _key(row: Row) -> str:

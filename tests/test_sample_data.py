@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import random
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +20,13 @@ FORMS = ("tang", "song", "ci", "qu")
 
 
 @pytest.fixture(scope="module")
-def script(root: Path) -> ModuleType:
+def script(root: Path) -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(root / "infra"))
+        yield loaded(root)
+
+
+def loaded(root: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location("sample_data", root / "infra" / "sample_data.py")
     assert spec
     assert spec.loader
@@ -41,8 +49,22 @@ def raw(tmp_path_factory: pytest.TempPathFactory, script: ModuleType) -> Path:
     script.write(folder / "wiki_leads_en.jsonl.gz", leads)
     script.write(folder / "classical_poetry_zh.jsonl.gz", poems)
     script.write(folder / "state_of_the_union_en.jsonl.gz", addresses)
+    words = [f"{first}{second}" for first in "bcdfg" for second in ("ako", "eri", "ilu")]
+    mails = [
+        {
+            "id": f"{n}",
+            "label": "spam" if n % 3 == 0 else "ham",
+            "raw": f"Subject: mail\n\n{' '.join(choice(words, n))}",
+        }
+        for n in range(120)
+    ]
+    script.write(folder / "spamassassin_en.jsonl.gz", mails)
     script.write(folder / "moby_dick_en.jsonl.gz", [{"id": "1", "text": "Call me Ishmael."}])
     return folder
+
+
+def choice(words: list[str], seed: int) -> list[str]:
+    return random.Random(seed).choices(words, k=30)
 
 
 def rows(path: Path) -> Rows:
@@ -55,13 +77,13 @@ def test_same_extracts_give_the_same_bytes(script: ModuleType, raw: Path, tmp_pa
         script.main(raw, tmp_path / name)
         made.append({p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob("*.*")})
     assert made[0] == made[1]
-    assert len(made[0]) == 11
+    assert len(made[0]) == 14
 
 
 def test_held_out_rows_stand_nowhere_else(script: ModuleType, raw: Path, tmp_path: Path) -> None:
     script.main(raw, tmp_path)
     corpus = {row["text"] for path in (tmp_path / "corpus").iterdir() for row in rows(path)}
-    for task in ("topic", "form"):
+    for task in ("topic", "form", "spam"):
         texts = {
             split: [row["text"] for row in rows(tmp_path / "tasks" / task / f"{split}.jsonl.gz")]
             for split in ("train", "validation", "test")

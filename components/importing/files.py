@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from components.importing.source import Source, source_name, without_secrets
 _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 _CLIENTS = ("azure", "botocore", "gcsfs", "google", "paramiko")
 """Libraries below fsspec whose errors are no OSErrors."""
+_BUFFER = 1 << 16
 _SECONDS = {"connect": 30, "read": 120}
 
 
@@ -51,6 +53,20 @@ def _file_system(address: str) -> tuple[Any, str]:
     return system, str(path)
 
 
+class _ForwardsOnly(io.BufferedReader):
+    """A download, which cannot be read from its end."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _opened(system: Any, path: str) -> io.BufferedReader:
+    """A file's bytes. A web server's are taken in one go: not every one of them gives parts of a file."""
+    if path.startswith(("http://", "https://")):
+        return _ForwardsOnly(system.open(path, "rb", block_size=0), _BUFFER)
+    return io.BufferedReader(system.open(path, "rb"), _BUFFER)
+
+
 def _listed(system: Any, path: str) -> list[str] | None:
     """The files of a folder or pattern in order, hidden ones left out; None where the path is one file."""
     if "*" in path:
@@ -69,7 +85,7 @@ def _one_file(system: Any, path: str, clean: str) -> Source:
     stem = split_name(Path(name))[0]
 
     def records() -> Iterator[Record]:
-        with _told(clean, path), system.open(path, "rb") as stream:
+        with _told(clean, path), _opened(system, path) as stream:
             yield from read_stream(Path(name), stream)
 
     return Source("file", clean, source_name(stem), records())
@@ -82,7 +98,7 @@ def _documents(system: Any, names: list[str], top: str, source: Source) -> Itera
         if not is_known(inside.name):
             source.pass_over("unknown format", inside.as_posix())
             continue
-        with _told(f"{source.address.rstrip('/')}/{inside}", name), system.open(name, "rb") as stream:
+        with _told(f"{source.address.rstrip('/')}/{inside}", name), _opened(system, name) as stream:
             yield from _of_one(inside, stream, source)
 
 
@@ -162,7 +178,7 @@ def _web_error(clean: str, error: Any) -> DataError:
     import aiohttp
 
     if not isinstance(error, aiohttp.ClientResponseError):
-        return DataError(f"{clean}: cannot be reached: {reason_of(error)}", "check the address, and the network")
+        return DataError(f"{clean}: cannot be fetched: {reason_of(error)}", "check the address, and the network")
     if error.status == 404:
         return DataError(f"{clean}: not found (404)", "check the address for typing errors")
     hint = "is a login needed?" if error.status in (401, 403) else "try again later"

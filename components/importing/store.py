@@ -39,7 +39,7 @@ def write_documents(corpus: Path, name: str, documents: Iterable[Mapping[str, An
     import zstandard
 
     path = corpus / f"{name}{_ENDING}"
-    with _partial(path) as partial, _writable(path):
+    with _writable(path), _partial(path) as partial:
         with partial.open("wb") as raw, zstandard.ZstdCompressor(_LEVEL).stream_writer(raw, closefd=False) as packed:
             count = sum(packed.write(_line(document)) > 0 for document in documents)
         if not count:

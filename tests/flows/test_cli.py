@@ -18,7 +18,7 @@ def lianzi(*words: str) -> Result:
 
 
 def test_help_names_every_command_and_imports_nothing_heavy() -> None:
-    assert all(command in lianzi("--help").output for command in ("run", "status", "predict", "ui", "doctor"))
+    assert all(command in lianzi("--help").output for command in ("run", "import", "status", "predict", "ui", "doctor"))
     program = "import sys, flows.cli; print(sorted({'prefect', 'mlflow', 'dvc', 'torch', 'pandas'} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from components.errors import ParameterError
-from components.params import load_params
-from flows.settings import change_params, project_root
+from components.params import SourceConfig, load_params
+from flows.settings import add_source, change_params, project_root
 
 
 @pytest.fixture
@@ -34,6 +34,30 @@ def test_setting_a_value_to_what_it_is_leaves_the_bytes(params_file: Path, root:
     assert params_file.read_bytes() == (root / "params.yaml").read_bytes()
 
 
+def test_a_task_is_added_from_the_command_line(params_file: Path) -> None:
+    before = params_file.read_text(encoding="utf-8").splitlines()
+    lines = change_params(params_file, ("tasks.spam={kind: classification, language: en, max_length: 64}",))
+    assert lines == ["params.yaml: tasks.spam: {kind: classification, language: en, max_length: 64}, new"]
+    after = params_file.read_text(encoding="utf-8").splitlines()
+    assert [line for line in after if line not in before] == [
+        "  spam: {kind: classification, language: en, max_length: 64}"
+    ]
+    assert load_params(params_file).tasks["spam"].max_length == 64
+    change_params(params_file, ("tasks.spam.max_length=96",))
+    assert load_params(params_file).tasks["spam"].max_length == 96
+
+
+def test_a_source_is_added_and_one_that_is_there_keeps_what_was_not_said(params_file: Path) -> None:
+    add_source(params_file, "letters", SourceConfig(weight=1.0, language="zh", licence="MIT"), [])
+    change_params(params_file, ("corpus.letters.weight=0.5",))
+    lines = add_source(params_file, "letters", SourceConfig(weight=1.0, language="en", licence="unknown"), ["language"])
+    entry = load_params(params_file).corpus["letters"]
+    assert (entry.weight, entry.language, entry.licence) == (0.5, "en", "MIT")
+    assert len(lines) == 1
+    assert "# data/corpus/NAME" in params_file.read_text(encoding="utf-8")
+    assert add_source(params_file, "letters", entry, ["language", "licence"]) == []
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -42,6 +66,10 @@ def test_setting_a_value_to_what_it_is_leaves_the_bytes(params_file: Path, root:
         (("finetune.epochs",), "expected KEY=VALUE"),
         (("finetune.epochs=[1",), "not a YAML value"),
         (("finetune=3",), "finetune: input should be"),
+        (("tasks.spam=3",), "tasks.spam: unknown parameter"),
+        (("tasks.spam={kind: classification}",), "tasks.spam.language: missing"),
+        (("tasks.topik.max_length=32",), "did you mean 'tasks.topic.max_length'"),
+        (("finetune.new={a: 1}",), "finetune.new: unknown parameter"),
     ],
 )
 def test_a_wrong_setting_is_told_and_nothing_is_written(

@@ -1,0 +1,70 @@
+"""Rows become documents; a row that does not fit is named with the columns there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.corpus.rows import MAX_LINE_BYTES
+from components.errors import DataError
+from components.importing.documents import Documents
+from components.importing.source import Source
+
+
+def source(*rows: dict[str, Any]) -> Source:
+    from components.corpus.record import Record
+
+    return Source("file", "rows.csv", "rows", (Record(Path("rows.csv"), n, row) for n, row in enumerate(rows, 1)))
+
+
+def test_a_document_has_text_id_language_licence_and_provenance() -> None:
+    rows = source({"text": "one", "language": "fr", "license": "MIT", "title": "T"}, {"text": "two", "id": 9})
+    assert list(Documents(rows, language="en", licence="CC0-1.0")) == [
+        {"id": "line-1", "text": "one", "provenance": "rows.csv:1", "title": "T", "language": "fr", "licence": "MIT"},
+        {"id": "9", "text": "two", "provenance": "rows.csv:2", "language": "en", "licence": "CC0-1.0"},
+    ]
+
+
+def test_columns_may_be_called_otherwise() -> None:
+    [document] = Documents(source({"body": "one", "key": "k"}), text_column="body", id_column="key")
+    assert (document["id"], document["text"]) == ("k", "one")
+
+
+def test_empty_and_endless_texts_are_counted_not_kept() -> None:
+    documents = Documents(source({"text": " \n"}, {"text": None}, {"text": "x" * MAX_LINE_BYTES}, {"text": "y"}))
+    assert [document["text"] for document in documents] == ["y"]
+    assert documents.skipped == {"empty": 2, "too long": 1}
+
+
+@pytest.mark.parametrize(
+    ("row", "options", "told"),
+    [
+        ({"body": "x", "n": 1}, {}, "rows.csv:1: no column 'text'\nits columns: body, n; choose with --text-column"),
+        (
+            {"text": "x"},
+            {"id_column": "key"},
+            "rows.csv:1: no column 'key'\nits columns: text; choose with --id-column",
+        ),
+        ({"text": ["x"]}, {}, "rows.csv:1: 'text' is a list, not text"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_named(row: dict[str, Any], options: dict[str, str], told: str) -> None:
+    with pytest.raises(DataError) as refusal:
+        list(Documents(source(row), **options))  # type: ignore[arg-type]
+    assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "language"),
+    [
+        ([{"text": "nobody in the house could say who had put the kettle there"}], "en"),
+        ([{"text": "老人每天早上都到河边散步，看看船只和来往的行人。"}], "zh"),
+        ([{"text": "x = 1", "language": "python"}, {"text": "hello"}, {"text": "y", "language": "python"}], "python"),
+    ],
+)
+def test_the_main_language_is_what_rows_say_or_sound_like(rows: list[dict[str, Any]], language: str) -> None:
+    documents = Documents(source(*rows))
+    list(documents)
+    assert documents.main_language() == language

@@ -1,0 +1,123 @@
+"""Files near and far become records; what cannot be fetched or read is told in a line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from components.corpus.record import Record
+from components.errors import DataError
+from components.importing.files import open_files
+
+
+def refusal(address: str) -> str:
+    with pytest.raises(DataError) as caught:
+        list(open_files(address).records)
+    return str(caught.value)
+
+
+def folder_of(place: Path) -> Path:
+    (place / "sub" / ".git").mkdir(parents=True)
+    (place / "a.md").write_text("# 貓\n\nOne.\n")
+    (place / "poem.txt").write_text("first verse\n\nsecond verse\n")
+    (place / "sub" / "main.py").write_text("x = 1\n")
+    (place / "sub" / "rows.csv").write_text("id,text\n1,hello\n")
+    (place / "sub" / "program.c").write_bytes(b"\x7fELF\0")
+    (place / "sub" / ".git" / "config.md").write_text("hidden")
+    (place / "photo.png").write_bytes(b"\x89PNG")
+    return place
+
+
+def names(records: list[Record]) -> list[tuple[str, str]]:
+    return [(record.name, record.text()) for record in records]
+
+
+def test_a_folder_is_a_document_a_file_and_passes_over_what_is_no_text(tmp_path: Path) -> None:
+    source = open_files(str(folder_of(tmp_path / "notes")))
+    assert names(list(source.records)) == [
+        ("a.md", "# 貓\n\nOne.\n"),
+        ("poem.txt", "first verse\n\nsecond verse\n"),
+        ("sub/main.py", "x = 1\n"),
+        ("sub/rows.csv/1", "hello"),
+    ]
+    assert source.name == "notes"
+    assert source.passed_over == {"unknown format": ["photo.png"], "not text": ["sub/program.c"]}
+
+
+def test_a_pattern_takes_the_files_it_fits(tmp_path: Path) -> None:
+    source = open_files(f"{folder_of(tmp_path / 'notes')}/**/*.py")
+    assert [record.name for record in source.records] == ["sub/main.py"]
+
+
+def test_a_file_address_and_a_folder_in_memory_are_read_alike(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "one"}\n')
+    assert names(list(open_files(path.as_uri()).records)) == [("line-1", "one")]
+    with fsspec.open("memory://texts/sub/b.jsonl", "wb") as stream:
+        stream.write(b'{"text": "two"}\n')
+    assert names(list(open_files("memory://texts").records)) == [("sub/b.jsonl/line-1", "two")]
+
+
+def test_rows_come_from_a_web_server(web: str) -> None:
+    source = open_files(f"{web}/rows.jsonl.gz?token=secret")
+    assert names(list(source.records)) == [("7", "one 貓"), ("8", "two")]
+    assert (source.name, source.address) == ("rows", f"{web}/rows.jsonl.gz")
+
+
+@pytest.mark.parametrize(("name", "count"), [("plain.jsonl", 600_000), ("rows.parquet", 2)])
+def test_a_server_that_gives_no_parts_of_a_file_is_read_all_the_same(web: str, name: str, count: int) -> None:
+    assert sum(record.text() in ("one", "two") for record in open_files(f"{web}/{name}").records) == count
+
+
+def test_an_address_without_an_ending_is_a_web_page(web: str) -> None:
+    [record] = open_files(f"{web}/article").records
+    assert record.fields["title"] == "Kettles"
+    assert record.text().startswith("The kettle had been")
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/gone.jsonl", "gone.jsonl: not found (404)"),
+        ("/secret.jsonl", "secret.jsonl: the server answers 403 Forbidden\nis a login needed?"),
+        ("/broken.jsonl", "broken.jsonl: the server answers 500"),
+        ("/empty.jsonl", "empty.jsonl: holds no rows"),
+        ("/short.jsonl", "short.jsonl: cannot be fetched: "),
+    ],
+)
+def test_what_a_server_does_not_give_is_told(web: str, path: str, told: str) -> None:
+    assert told in refusal(web + path)
+
+
+def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
+    told = refusal("http://ada:secret@127.0.0.1:9/a.jsonl")
+    assert told.startswith("http://127.0.0.1:9/a.jsonl: cannot be fetched: ")
+    assert "secret" not in told
+
+
+def test_a_protocol_without_its_package_says_which_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    assert "s3://bucket/a.jsonl: s3:// needs a package" in (told := refusal("s3://bucket/a.jsonl"))
+    assert "pip install s3fs" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.png", b"\x89PNG", "not a format known here"),
+        ("a.txt", b"\x7fELF\0", "a.txt:1: a NUL byte"),
+        ("a.jsonl", b"{", "a.jsonl:1: not JSON"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert told in refusal(str(tmp_path / name))
+
+
+def test_what_else_is_wrong_with_an_address_is_told(tmp_path: Path) -> None:
+    assert "nope://x: Protocol not known" in refusal("nope://x")
+    assert "no files here" in refusal(str(tmp_path))
+    assert "not found" in refusal("memory://nowhere/a.jsonl")
