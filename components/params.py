@@ -183,13 +183,17 @@ class OptimizerConfig(Section):
 
 
 class PretrainConfig(OptimizerConfig):
-    """steps x batch_size sequences x sequence_length tokens are seen."""
+    """steps x batch_size sequences x sequence_length tokens are seen.
+
+    document_attention: the documents in a window do not see each other.
+    """
 
     objective: Literal["mlm", "contrastive", "clm"]
     init_from: str | None
     steps: Count
     batch_size: Count
     sequence_length: Annotated[int, Field(ge=8)]
+    document_attention: bool
     mask_probability: Fraction
     temperature: Rate
     contrast_weight: Annotated[float, Field(ge=0)]

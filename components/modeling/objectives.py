@@ -18,6 +18,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from components.modeling.architectures import architecture_of, head_of
 from components.modeling.cross_entropy import chunked_cross_entropy, row_losses
+from components.modeling.packing import document_inputs, starts_of
 from components.params import PretrainConfig
 
 Batch = dict[str, Any]
@@ -49,12 +50,14 @@ class MaskedLanguageModeling:
     """Guess hidden tokens (Devlin 2019): of those chosen 80 % become the mask, 10 % a random token, 10 % stay.
 
     Only the chosen positions go through the vocabulary head: at 15 % that is most of its arithmetic saved.
+    `document_end`: the token behind which another document begins, unread by the one before; None: all is one text.
     """
 
     vocab_size: int
     mask_id: int
     special_ids: tuple[int, ...]
     mask_probability: float
+    document_end: int | None = None
 
     def tokens(self, windows: int, length: int) -> int:
         """Tokens the model reads of so many windows of this length."""
@@ -76,11 +79,13 @@ class MaskedLanguageModeling:
             # A window may hold nothing that could be masked: no target, no gradient, no nan.
             "count": max(int(chosen.sum()), 1),
             "tokens": ids.numel(),
+            **_starts(ids[rows], self.document_end),
         }
 
     def hidden(self, model: PreTrainedModel, batch: Batch) -> Tensor:
         """Last hidden states [n, length, width]."""
-        states: Tensor = model.base_model(input_ids=batch["input_ids"]).last_hidden_state
+        apart = _documents_apart(model, batch, causal=False)
+        states: Tensor = model.base_model(input_ids=batch["input_ids"], **apart).last_hidden_state
         return states
 
     def chosen(self, model: PreTrainedModel, hidden: Tensor, batch: Batch) -> Tensor:
@@ -109,29 +114,47 @@ class MaskedLanguageModeling:
 
 @dataclass(frozen=True)
 class CausalLanguageModeling:
-    """Guess every next token (Radford 2018)."""
+    """Guess every next token (Radford 2018).
+
+    `document_end`: as for masked tokens. What comes behind it is the beginning of another document, and not guessed.
+    """
+
+    document_end: int | None = None
 
     def tokens(self, windows: int, length: int) -> int:
         return windows * length
 
     def prepare(self, ids: Tensor, generator: torch.Generator, rows: slice) -> Batch:
-        """Windows of ids [n, length]; nothing here is random."""
-        predicted = ids.shape[0] * (ids.shape[1] - 1)
-        return {"input_ids": ids[rows], "count": predicted, "tokens": ids.numel()}
+        """Windows of ids [n, length] -> of these rows ids, flat positions [m] with a next token, and those tokens [m].
 
-    def states(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What the vocabulary head reads [m, width], of every position with a next token, and those tokens [m]."""
-        hidden = model.base_model(input_ids=batch["input_ids"], use_cache=False).last_hidden_state[:, :-1]
-        read = architecture_of(model.config).before_head(model, hidden.flatten(0, 1))
-        return read, batch["input_ids"][:, 1:].flatten()
+        Nothing here is random.
+        """
+        followed = torch.ones_like(ids, dtype=torch.bool) if self.document_end is None else ids != self.document_end
+        followed[:, -1] = False
+        positions = followed[rows].flatten().nonzero().squeeze(1)
+        return {
+            "input_ids": ids[rows],
+            "positions": positions,
+            "targets": ids[rows].flatten()[positions + 1],
+            "count": max(int(followed.sum()), 1),
+            "tokens": ids.numel(),
+            **_starts(ids[rows], self.document_end),
+        }
+
+    def states(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+        """What the vocabulary head reads [m, width], of every position with a next token."""
+        apart = _documents_apart(model, batch, causal=True)
+        hidden = model.base_model(input_ids=batch["input_ids"], use_cache=False, **apart).last_hidden_state
+        return architecture_of(model.config).before_head(
+            model, hidden.flatten(0, 1).index_select(0, batch["positions"])
+        )
 
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        states, targets = self.states(model, batch)
-        return chunked_cross_entropy(states, head_of(model), targets) / batch["count"]
+        states = self.states(model, batch)
+        return chunked_cross_entropy(states, head_of(model), batch["targets"]) / batch["count"]
 
     def score(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, ...]:
-        states, targets = self.states(model, batch)
-        return (row_losses(states, head_of(model), targets),)
+        return (row_losses(self.states(model, batch), head_of(model), batch["targets"]),)
 
     def summary(self, scores: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
         return perplexity(torch.cat([losses for (losses,) in scores]))
@@ -203,8 +226,7 @@ def views_of(ids: Tensor, separator_id: int) -> tuple[Tensor, Tensor]:
     place = torch.arange(length)
     ends = ids == separator_id
     # First token of the document that a place is in, and the first separator from there on.
-    begun = torch.where(ends, place + 1, 0).cummax(dim=1).values.roll(1, dims=1)
-    begun[:, 0] = 0
+    begun = starts_of(ids, separator_id)
     ended = torch.where(ends, place, length).flip(1).cummin(dim=1).values.flip(1)
     cuts = torch.arange(view, length - view)
     before = (cuts - begun[:, cuts]).clamp(max=view)
@@ -222,13 +244,26 @@ def mean_states(hidden: Tensor, pooled: Tensor) -> Tensor:
     return (hidden.float() * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
+def _starts(ids: Tensor, document_end: int | None) -> Batch:
+    """Where the documents begin, for those objectives that keep them apart."""
+    return {} if document_end is None else {"starts": starts_of(ids, document_end)}
+
+
+def _documents_apart(model: PreTrainedModel, batch: Batch, causal: bool) -> dict[str, Any]:
+    return document_inputs(model.config, batch["starts"], causal) if "starts" in batch else {}
+
+
 LanguageObjective = MaskedLanguageModeling | CausalLanguageModeling | ContrastiveLanguageModeling
 
 
 def masked(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> MaskedLanguageModeling:
     """Masked language modelling over a tokenizer's vocabulary."""
     return MaskedLanguageModeling(
-        len(tokenizer), int(tokenizer.mask_token_id), tuple(tokenizer.all_special_ids), config.mask_probability
+        len(tokenizer),
+        int(tokenizer.mask_token_id),
+        tuple(tokenizer.all_special_ids),
+        config.mask_probability,
+        _document_end(tokenizer, config),
     )
 
 
@@ -241,7 +276,11 @@ def contrastive(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> C
 
 def causal(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> CausalLanguageModeling:
     """Causal language modelling; nothing is masked."""
-    return CausalLanguageModeling()
+    return CausalLanguageModeling(_document_end(tokenizer, config))
+
+
+def _document_end(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> int | None:
+    return int(tokenizer.sep_token_id) if config.document_attention else None
 
 
 OBJECTIVES: dict[str, Callable[[PreTrainedTokenizerBase, PretrainConfig], LanguageObjective]] = {
