@@ -19,7 +19,16 @@ from components.corpus.record import Record, reason_of
 from components.corpus.rows import MAX_LINE_BYTES, read_csv, read_jsonl, read_parquet, read_tsv, read_txt
 from components.errors import DataError
 
-__all__ = ["COMPRESSIONS", "MAX_LINE_BYTES", "READERS", "Record", "read_records", "read_stream", "split_name"]
+__all__ = [
+    "COMPRESSIONS",
+    "MAX_LINE_BYTES",
+    "READERS",
+    "Record",
+    "read_records",
+    "read_stream",
+    "split_name",
+    "unpacked",
+]
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 READERS: dict[str, Callable[[Path, BinaryIO], Iterator[Record]]] = {
@@ -50,7 +59,7 @@ def read_stream(path: Path, raw: BinaryIO) -> Iterator[Record]:
     extension, compression = split_name(path)[1:]
     line = 0
     try:
-        with _unpacked(raw, compression) as stream:
+        with unpacked(raw, compression) as stream:
             for record in (READERS | PAGES)[extension](path, stream):
                 line = record.line
                 yield record
@@ -74,8 +83,8 @@ def split_name(path: Path) -> tuple[str, str, str]:
 
 
 @contextmanager
-def _unpacked(raw: BinaryIO, compression: str) -> Iterator[BinaryIO]:
-    """Arrow's streams, since they call a gzip or zstd file that is cut short an error."""
+def unpacked(raw: BinaryIO, compression: str) -> Iterator[BinaryIO]:
+    """A stream of what is packed in another. Arrow's, since they call a gzip or zstd file cut short an error."""
     if not compression:
         yield raw
         return

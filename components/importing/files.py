@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from components.corpus.pages import PAGES, read_markdown
-from components.corpus.read import COMPRESSIONS, READERS, read_stream, split_name
+from components.corpus.read import COMPRESSIONS, READERS, read_stream, split_name, unpacked
 from components.corpus.record import Record, reason_of
 from components.errors import DataError
 from components.importing.source import Source, source_name, without_secrets
@@ -36,9 +36,10 @@ def open_files(address: str) -> Source:
     if not names:
         raise DataError(f"{clean}: no files here", "files whose names begin with a dot are passed over")
     top = _top(path)
-    source = Source("files", clean, source_name(PurePosixPath(top).name), iter(()), parts=True)
-    records = _documents(system, names, top, source)
-    return Source(source.kind, clean, source.name, records, parts=True, passed_over=source.passed_over)
+    passed_over: dict[str, list[str]] = {}
+    records = _documents(system, names, top, clean, passed_over)
+    name = source_name(PurePosixPath(top).name)
+    return Source("files", clean, name, records, parts=True, passed_over=passed_over)
 
 
 def _file_system(address: str) -> tuple[Any, str]:
@@ -91,26 +92,29 @@ def _one_file(system: Any, path: str, clean: str) -> Source:
     return Source("file", clean, source_name(stem), records())
 
 
-def _documents(system: Any, names: list[str], top: str, source: Source) -> Iterator[Record]:
+def _documents(
+    system: Any, names: list[str], top: str, clean: str, passed_over: dict[str, list[str]]
+) -> Iterator[Record]:
     """The records of many files; their ids begin with the file's place in the folder."""
     for name in names:
         inside = Path(_inside(name, top))
         if not is_known(inside.name):
-            source.pass_over("unknown format", inside.as_posix())
+            passed_over.setdefault("unknown format", []).append(inside.as_posix())
             continue
-        with _told(f"{source.address.rstrip('/')}/{inside}", name), _opened(system, name) as stream:
-            yield from _of_one(inside, stream, source)
+        with _told(f"{clean.rstrip('/')}/{inside}", name), _opened(system, name) as stream:
+            yield from _of_one(inside, stream, passed_over)
 
 
-def _of_one(inside: Path, stream: BinaryIO, source: Source) -> Iterator[Record]:
+def _of_one(inside: Path, stream: BinaryIO, passed_over: dict[str, list[str]]) -> Iterator[Record]:
     extension, compression = split_name(inside)[1:]
-    if extension in PAGES or (extension == ".txt" and not compression):
+    if extension in PAGES or extension == ".txt":
+        reader = PAGES.get(extension, read_markdown)
         try:
-            reader = read_markdown if extension == ".txt" else read_stream
-            for record in reader(inside, stream):
-                yield Record(inside, record.line, record.fields | {"id": inside.as_posix()})
-        except DataError:
-            source.pass_over("not text", inside.as_posix())
+            with unpacked(stream, compression) as plain:
+                for record in reader(inside, plain):
+                    yield Record(inside, record.line, record.fields | {"id": inside.as_posix()})
+        except (DataError, EOFError):
+            passed_over.setdefault("not text", []).append(inside.as_posix())
     else:
         for record in read_stream(inside, stream):
             yield Record(inside, record.line, record.fields | {"id": f"{inside.as_posix()}/{record.name}"})

@@ -35,10 +35,6 @@ class Source:
         base = f"{self.address.rstrip('/')}/{record.file.as_posix()}" if self.parts else self.address
         return f"{base}:{record.line}"
 
-    def pass_over(self, reason: str, name: str) -> None:
-        """Remember a file that holds no document."""
-        self.passed_over.setdefault(reason, []).append(name)
-
 
 def without_secrets(address: str) -> str:
     """An address without user, password, fragment, and whatever in its query may be a token."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def folder_of(place: Path) -> Path:
     (place / "sub" / ".git").mkdir(parents=True)
     (place / "a.md").write_text("# 貓\n\nOne.\n")
     (place / "poem.txt").write_text("first verse\n\nsecond verse\n")
+    (place / "poem2.txt.gz").write_bytes(gzip.compress(b"third\n\nfourth\n"))
+    (place / "empty.md").touch()
     (place / "sub" / "main.py").write_text("x = 1\n")
     (place / "sub" / "rows.csv").write_text("id,text\n1,hello\n")
     (place / "sub" / "program.c").write_bytes(b"\x7fELF\0")
@@ -39,7 +42,9 @@ def test_a_folder_is_a_document_a_file_and_passes_over_what_is_no_text(tmp_path:
     source = open_files(str(folder_of(tmp_path / "notes")))
     assert names(list(source.records)) == [
         ("a.md", "# 貓\n\nOne.\n"),
+        ("empty.md", ""),
         ("poem.txt", "first verse\n\nsecond verse\n"),
+        ("poem2.txt.gz", "third\n\nfourth\n"),
         ("sub/main.py", "x = 1\n"),
         ("sub/rows.csv/1", "hello"),
     ]
