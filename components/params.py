@@ -36,8 +36,8 @@ Scrubbed = Literal[
 class LanguageConfig(Section):
     """The quality rules of one language; their units are words, or characters where it is written without spaces.
 
-    Gopher (Rae et al. 2021, appendix A), C4 (Raffel et al. 2020), FineWeb (Penedo et al. 2024). The rules on n-grams hold
-    for texts of min_repetition_units and more; *_n_grams: n -> largest share of the characters.
+    Gopher (Rae et al. 2021, appendix A), C4 (Raffel et al. 2020), FineWeb (Penedo et al. 2024). The rules on n-grams
+    hold for texts of min_repetition_units and more; *_n_grams: n -> largest share of the characters.
     """
 
     unit: Literal["word", "character"]

@@ -51,7 +51,8 @@ class HeldOut:
         self._overlap = config.min_held_out_overlap
         self._sizes = {name: rules.held_out_n_gram for name, rules in config.languages.items()}
         rows: dict[int, list[tuple[Hashes, int]]] = {}
-        splits, counts = [], []
+        splits: list[int] = []
+        counts: list[int] = []
         for split, text in pairs:
             hashes = units(text)
             for size in sorted(set(self._sizes_of(text, len(hashes)))):

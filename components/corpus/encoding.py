@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datatrove.pipeline.formatters import FTFYFormatter
 
 CHANGES = ("encoding_repaired", "controls_removed", "invisible_removed", "replacements_removed")
-# Of the codings that ftfy undoes: what Windows and Mac code pages make of UTF-8, C1 controls, entities, terminal colours.
+# What ftfy undoes: UTF-8 read in a code page of Windows or Mac, C1 controls, entities, terminal colours.
 WESTERN = re.compile("[\x80-\u024f\u0370-\u04ff]")
 MARKED = re.compile("[\x1b\x80-\x9f]|&(?:[A-Za-z]{2,8}|#\\d{2,6}|#x[0-9A-Fa-f]{2,5});")
 # Zero width, soft hyphens, marks and overrides of direction (UAX 9), interlinear marks, tags. The joiners U+200C and

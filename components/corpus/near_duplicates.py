@@ -3,8 +3,8 @@
 The scheme of datatrove and FineWeb (Penedo et al. 2024) with other sizes: 240 hashes, of each only the lowest byte
 (b-bit minwise hashing, Li and König 2010), in 60 bands of 4. Shingles are pairs of neighbouring words, or of characters
 in Chinese. Two texts are candidates where a band agrees, and near duplicates where the estimated Jaccard similarity of
-their shingles reaches what is asked. Of short texts more is asked, since a formula ("X is a village in Y") makes most of
-them alike: of a text with u < 100 units 1 - (1 - near_duplicate_similarity) * u / 100.
+their shingles reaches what is asked. Of short texts more is asked, since a formula ("X is a village in Y") makes most
+of them alike: of a text with u < 100 units 1 - (1 - near_duplicate_similarity) * u / 100.
 """
 
 from __future__ import annotations

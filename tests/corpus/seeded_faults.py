@@ -13,15 +13,15 @@ from dataclasses import dataclass
 ROWS = 1000
 EACH = 8
 """Rows of each kind of fault; the rest are clean, half of them in each language."""
-EN = (
-    "river harbour window market letter garden village captain winter morning journey mountain teacher station bridge "
-    "engine field island kitchen lantern meadow neighbour orchard painter quarry railway shepherd theatre valley "
-    "workshop almanac barley cellar doctor evening forest grammar hillside instrument justice kingdom library museum "
-    "needle ocean pasture quarrel rainfall sailor temple umbrella vessel weather yarn anchor blanket candle dialect "
-    "carried opened followed remembered painted measured crossed repaired counted watched buried lifted described "
-    "narrow heavy quiet ancient bright careful distant early foreign gentle hollow jealous loyal modest northern "
-    "often slowly never almost together seldom yesterday outside perhaps quickly"
-).split()
+EN = """
+river harbour window market letter garden village captain winter morning journey mountain teacher station bridge
+engine field island kitchen lantern meadow neighbour orchard painter quarry railway shepherd theatre valley workshop
+almanac barley cellar doctor evening forest grammar hillside instrument justice kingdom library museum needle ocean
+pasture quarrel rainfall sailor temple umbrella vessel weather yarn anchor blanket candle dialect carried opened
+followed remembered painted measured crossed repaired counted watched buried lifted described narrow heavy quiet
+ancient bright careful distant early foreign gentle hollow jealous loyal modest northern often slowly never almost
+together seldom yesterday outside perhaps quickly
+""".split()  # noqa: SIM905
 LINKS = ("the", "of", "and", "with", "in", "to", "that", "was", "for", "on")
 ZH = (
     "江河山川春夏秋冬風雨雲雪花草樹木田園村莊城門橋樑船帆書信紙筆琴棋茶酒燈火星月天地人家父母兄弟朋友客商"
