@@ -16,6 +16,8 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 
 from components.validation.tables import Table, quoted
 
+SCANNED = 100
+"""The most conditions that are counted in one scan: planning a query takes longer than its length."""
 HASHED_ROWS = 2**24
 """The most rows whose hashes are sorted at a time: 8 bytes each."""
 
@@ -32,12 +34,14 @@ class TableMetrics:
     _repeated: dict[str, str] = field(default_factory=dict)
 
     def count_ahead(self, wanted: Iterable[MetricConfiguration]) -> None:
-        """Count the rows that break any of the conditions that will be asked for, in one scan."""
-        new = dict.fromkeys(self._condition(one) for one in wanted if _map_metric(one) in CONDITIONS)
-        filters = ", ".join(["count(*)", *(f"count(*) FILTER (WHERE {one.sql})" for one in new)])
-        values = [value for one in new for value in one.values]
-        [counts] = self.table.database.execute(f"SELECT {filters} FROM {self.table.view}", values).fetchall()
-        self._counts = dict(zip(new, counts[1:], strict=True))
+        """Count the rows that break any of the conditions that will be asked for, many conditions a scan."""
+        new = list(dict.fromkeys(self._condition(one) for one in wanted if _map_metric(one) in CONDITIONS))
+        for start in range(0, len(new), SCANNED):
+            together = new[start : start + SCANNED]
+            filters = ", ".join(f"count(*) FILTER (WHERE {one.sql})" for one in together)
+            values = [value for one in together for value in one.values]
+            [counts] = self.table.database.execute(f"SELECT {filters} FROM {self.table.view}", values).fetchall()
+            self._counts |= zip(together, counts, strict=True)
 
     def values(self, wanted: Iterable[MetricConfiguration]) -> dict[Any, Any]:
         """Metric id -> value. All of them were counted ahead."""

@@ -90,13 +90,14 @@ def measured_tables(
 @contextmanager
 def open_database(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty database in memory that writes to `spill` what is too much for it, and fetches nothing."""
-    settings: dict[str, str | bool] = {
+    settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY,
         "temp_directory": str(spill),
         "preserve_insertion_order": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
     }
-    offline: dict[str, str | bool] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    with duckdb.connect(config=settings | offline) as database:
+    with duckdb.connect(config=settings) as database:
         database.execute("SET enable_progress_bar = false")
         yield database
 

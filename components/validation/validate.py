@@ -6,21 +6,25 @@ accepting the data would change what everything after depends on.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.artifacts import staged, write_json, write_manifest
 from components.errors import ValidationFailed
 from components.params import TaskConfig, ValidateConfig
 from components.run import Metrics, Run
 from components.validation.drift import STATISTICS, drift_table, read_accepted, statistics
-from components.validation.expect import Finding, judge
 from components.validation.tables import Table, measured_tables
+
+if TYPE_CHECKING:
+    from components.validation.expect import Finding
 
 DOCS = Path("reports/validation")
 SHOWN = 3
-Findings = dict[str, list[Finding]]
+Findings = dict[str, list["Finding"]]
 
 
 def validate(
@@ -36,11 +40,15 @@ def validate(
     Raises ValidationFailed naming each broken expectation, how many rows broke it and some of them.
     """
     accepted = read_accepted(Path(config.accepted)) if config.accepted else None
-    with measured_tables(corpus, labelled, tasks, verdict.with_name(f".{verdict.name}.measured")) as tables:
-        now = statistics(tables)
-        drift = [] if accepted is None else [drift_table(tables[0].database, accepted, now)]
-        findings = judge([*tables, *drift], config, DOCS)
-        moved = dict(row for table in drift for row in _moved(table))
+    scratch = verdict.with_name(f".{verdict.name}.measured")
+    # Great Expectations takes seconds to import: they pass while the rows are measured elsewhere.
+    with ThreadPoolExecutor(1) as beside:
+        expect = beside.submit(import_module, "components.validation.expect")
+        with measured_tables(corpus, labelled, tasks, scratch) as tables:
+            now = statistics(tables)
+            drift = [] if accepted is None else [drift_table(tables[0].database, accepted, now)]
+            findings: Findings = expect.result().judge([*tables, *drift], config, DOCS)
+            moved = dict(row for table in drift for row in _moved(table))
     write_json(DOCS / "verdict.json", _verdict(findings))
     run.log_files(DOCS, "validation")
     if broken := _complaint(findings, {table.name: table.rows for table in (*tables, *drift)}):
