@@ -142,9 +142,7 @@ def paired(seconds: dict[str, list[float]], ours: str, peer: str, goal: float) -
     """The round with the median ratio: its two sides were measured next to each other."""
     from benchmarks.report import Figure
 
-    figures = [
-        Figure(mine, theirs, "s", goal) for mine, theirs in zip(seconds[ours], seconds[peer], strict=True)
-    ]
+    figures = [Figure(mine, theirs, "s", goal) for mine, theirs in zip(seconds[ours], seconds[peer], strict=True)]
     middle = statistics.median_low(figure.ratio for figure in figures)
     return next(figure for figure in figures if figure.ratio == middle)
 

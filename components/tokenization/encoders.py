@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
 from components.errors import ArtifactError
@@ -79,7 +78,8 @@ class HuggingFaceEncoder:
         self.size = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
 
     def encode(self, texts: pa.Array) -> Encoded:
-        encoded = self.tokenizer.encode_batch_fast(pc.fill_null(texts, "").to_pylist(), add_special_tokens=False)
+        given = [text or "" for text in texts.to_pylist()]
+        encoded = self.tokenizer.encode_batch_fast(given, add_special_tokens=False)
         ids = [part for encoding in encoded for part in (encoding.ids, [self.end])]
         lengths = np.fromiter((len(part) + 1 for part in ids[::2]), np.int64, len(encoded))
         flat = np.fromiter((token for part in ids for token in part), np.uint32, int(lengths.sum()))
@@ -96,7 +96,7 @@ class GigatokenEncoder:
         self._encoded, self._fast = 0, self._new()
 
     def encode(self, texts: pa.Array) -> Encoded:
-        joined = self._joined(texts)
+        joined = "".join(f"{text or ''}{SEPARATOR}" for text in texts.to_pylist()).encode()
         if joined.count(self._separator) != len(texts):
             return self._plain.encode(texts)
         if self._encoded > RENEWED_AFTER:
@@ -108,17 +108,15 @@ class GigatokenEncoder:
             return self._plain.encode(texts)
         return ids, np.diff(ends, prepend=0)
 
-    def _joined(self, texts: pa.Array) -> bytes:
-        if not len(texts):
-            return b""
-        rows = pa.LargeListArray.from_arrays(pa.array([0, len(texts)], pa.int64()), pc.fill_null(texts, ""))
-        joined: bytes = pc.binary_join(rows, SEPARATOR)[0].as_buffer().to_pybytes()
-        return joined + self._separator
-
     def _new(self) -> Any:
         import gigatoken
 
         return gigatoken.Tokenizer.from_json(self._content)
+
+
+def arrow_numbers(values: np.ndarray) -> pa.Array:
+    """int64 values as an Arrow array. `pa.array` would import pandas first, which takes longer than the encoding."""
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.astype(np.int64))])
 
 
 def _with_separator(content: dict[str, Any], end: int) -> dict[str, Any]:

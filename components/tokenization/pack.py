@@ -21,8 +21,7 @@ from components.errors import ParameterError
 from components.params import SourceConfig, TokenizeConfig
 from components.run import Metrics, Progress, Run, progress
 from components.tokenization import cache
-from components.tokenization.encoders import open_encoder
-from components.tokenization.shards import DOCUMENTS, Job, make_tokens, token_type
+from components.tokenization.shards import DOCUMENTS, Job, loaded_encoder, make_tokens, token_type
 
 WORTH_WORKERS = 1 << 25
 """Bytes of parquet below which this process is done before another has started."""
@@ -37,7 +36,7 @@ def tokenize(
     """
     counts = read_manifest(corpus, "corpus")["counts"]["kept"]
     read_manifest(tokenizer, "tokenizer")
-    size = open_encoder(tokenizer).size
+    size = loaded_encoder(tokenizer.absolute(), file_hash(tokenizer / "tokenizer.json")).size
     jobs = {split: _jobs(config, sources, corpus, tokenizer, split) for split in SPLITS}
     splits: dict[str, dict[str, Any]] = {}
     used: set[str] = set()

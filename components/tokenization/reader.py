@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +25,7 @@ class PackedTokens:
         shards = manifest["splits"][split]["shards"]
         self.vocab_size: int = manifest["vocab_size"]
         self._dtype = dtype
-        self._shards = [_mapped(folder / shard["file"], shard["tokens"], dtype).data for shard in shards]
+        self._shards = [_mapped(folder / shard["file"], shard["tokens"], dtype) for shard in shards]
         self._ends = np.cumsum([len(shard) for shard in self._shards])
         self._begins = self._ends - [len(shard) for shard in self._shards]
 
@@ -56,9 +58,12 @@ class PackedTokens:
             start += len(part)
 
 
-def _mapped(path: Path, tokens: int, dtype: np.dtype) -> np.ndarray:
+def _mapped(path: Path, tokens: int, dtype: np.dtype) -> memoryview:
+    """A shard's tokens. Not np.memmap, which takes several times as long to open: a corpus may have many shards."""
     if not path.is_file():
         raise ArtifactError(f"{path}: missing", "run `dvc checkout` to restore it")
-    if path.stat().st_size != tokens * dtype.itemsize:
-        raise ArtifactError(f"{path}: not {tokens:,} tokens long", "run `dvc checkout` to restore it")
-    return np.memmap(path, dtype=dtype, mode="r")
+    with path.open("rb") as stream:
+        if os.fstat(stream.fileno()).st_size != tokens * dtype.itemsize:
+            raise ArtifactError(f"{path}: not {tokens:,} tokens long", "run `dvc checkout` to restore it")
+        content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    return memoryview(content).cast(dtype.char)

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from components.artifacts import file_hash
 from components.corpus.documents import read_shard
 from components.tokenization import cache
-from components.tokenization.encoders import Encoder, open_encoder
+from components.tokenization.encoders import Encoder, arrow_numbers, open_encoder
 
 VERSION = 1
 """Of what stands in token shards: another one makes every cached shard unknown."""
@@ -86,7 +86,7 @@ def make_tokens(job: Job) -> tuple[str, dict[str, Any]]:
     counts = cache.find(job.cache, key)
     if counts is not None:
         return key, counts
-    encoder = _encoder(job.tokenizer, job.tokenizer_hash)
+    encoder = loaded_encoder(job.tokenizer, job.tokenizer_hash)
     with cache.new_entry(job.cache, key) as (folder, counts):
         counts |= _write(job, weights, encoder, folder)
     return key, counts
@@ -123,7 +123,7 @@ def _weighted(shard: Path, weights: Mapping[str, float]) -> Iterator[pa.RecordBa
     for number in range(math.ceil(max(weights.values(), default=0))):
         for batch in read_shard(shard, COLUMNS):
             due = _due(batch, weights, number)
-            chosen = batch if due is None else batch.take(pa.array(due, pa.int64()))
+            chosen = batch if due is None else batch.take(arrow_numbers(np.array(due, dtype=np.int64)))
             if len(chosen):
                 yield chosen
 
@@ -138,14 +138,14 @@ def _due(batch: pa.RecordBatch, weights: Mapping[str, float], number: int) -> li
 
 def _lineage(batch: pa.RecordBatch, lengths: np.ndarray, position: int) -> pa.RecordBatch:
     ends = position + np.cumsum(lengths)
-    places = [pa.array(ends - lengths, pa.int64()), pa.array(ends, pa.int64())]
+    places = [arrow_numbers(ends - lengths), arrow_numbers(ends)]
     return pa.record_batch([*places, *(batch.column(name) for name in ("id", "file", "line"))], schema=LINEAGE)
 
 
 def _sums(names: pa.Array, lengths: np.ndarray) -> dict[str, int]:
     """Tokens by the name that stands in a column."""
     encoded = names.dictionary_encode("encode")
-    sums = np.bincount(encoded.indices.to_numpy(), weights=lengths).astype(np.int64)
+    sums = np.bincount(np.from_dlpack(encoded.indices), weights=lengths).astype(np.int64)
     return {str(name): int(count) for name, count in zip(encoded.dictionary.to_pylist(), sums, strict=True)}
 
 
@@ -168,6 +168,6 @@ def _key(job: Job, weights: Mapping[str, float]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _encoder(tokenizer: Path, tokenizer_hash: str) -> Encoder:
-    """A worker loads a tokenizer once."""
+def loaded_encoder(tokenizer: Path, tokenizer_hash: str) -> Encoder:
+    """The encoder of a tokenizer, loaded once a process."""
     return open_encoder(tokenizer)

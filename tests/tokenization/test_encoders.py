@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +99,14 @@ def test_a_damaged_tokenizer_is_named(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(ArtifactError, match="not a tokenizer"):
         open_encoder(tmp_path)
+
+
+def test_encoding_does_not_wait_for_pandas(tokenizer: Path, root: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); folder = Path(sys.argv[2])\n"
+        "from components.tokenization.shards import Job, make_tokens\n"
+        "shard = folder / 'corpus' / 'train' / 'poems-00000.parquet'\n"
+        "make_tokens(Job(shard, folder / 'tokenizer', 'hash', {}, 4096, folder / 'cache'))\n"
+        "sys.exit('pandas' in sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(root), str(tokenizer.parent)], check=True)
