@@ -6,7 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,11 @@ from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy, Str
 
 from components.errors import Interrupted, ParameterError
 from components.params import Precision, TrainerConfig
-from components.run import Run, progress
+from components.run import Progress, Run, progress
+from components.training import ranks, ray_launch
 from components.training.batches import Batches, StepData
-from components.training.callbacks import BestWeights, Checkpoints, Curves
+from components.training.callbacks import BestWeights, Curves
+from components.training.checkpointing import Checkpoints
 from components.training.interruption import deferred
 from components.training.module import LanguageModule
 from components.training.snapshot import load_weights, weights_of
@@ -64,7 +66,7 @@ def fit(
     the loss is no longer finite, Interrupted when asked to stop (after a checkpoint).
     """
     model = module.model
-    with _quiet(), deferred() as interruption, progress(schedule.label, schedule.tokens, "tokens") as shown:
+    with _quiet(), deferred() as interruption, _progress(schedule) as shown:
         curves = Curves(run, shown, module.steps, schedule.label, schedule.prefix, batches.samples)
         checkpoints = Checkpoints(store, interruption, curves, best)
         found = checkpoints.find()
@@ -86,6 +88,10 @@ def fit(
     return curves
 
 
+def _progress(schedule: Schedule) -> AbstractContextManager[Progress]:
+    return progress(schedule.label, schedule.tokens, "tokens", silent=not ranks.leads())
+
+
 def _segment(module: LanguageModule, validate_every: int) -> tuple[int, int]:
     """The steps from where the training stands to its next validation."""
     return module.step, min(module.steps, (module.step // validate_every + 1) * validate_every)
@@ -97,11 +103,13 @@ def _trainer(
     """Lightning's Trainer. An epoch of its is the way from one validation to the next."""
     config = module.trainer_config
     validations = -(-module.steps // validate_every)
+    devices, strategy, plugins = _processes(config)
     trainer = Trainer(
         max_epochs=validations - module.step // validate_every if module.step < module.steps else 0,
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
-        devices=config.devices,
-        strategy=lightning_strategy(config),
+        devices=devices,
+        strategy=strategy,
+        plugins=plugins,
         precision=lightning_precision(precision),
         accumulate_grad_batches=config.accumulate,
         reload_dataloaders_every_n_epochs=1,
@@ -118,6 +126,14 @@ def _trainer(
     # ranks it talks to the others from within the signal.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return trainer
+
+
+def _processes(config: TrainerConfig) -> tuple[int, str | Strategy, list[Any] | None]:
+    """Devices of this process' machine, strategy and plugins, as Lightning's Trainer takes them."""
+    if ray_launch.inside():
+        strategy, environment = ray_launch.worker_strategy(config)
+        return 1, strategy, [environment]
+    return config.devices, lightning_strategy(config), None
 
 
 def _leave_whole(module: LanguageModule, model: Any, best: BestWeights | None, found: Checkpoint | None) -> None:
