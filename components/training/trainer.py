@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -27,6 +29,8 @@ from components.training.module import LanguageModule
 from components.training.snapshot import load_weights, weights_of
 from components.training.store import Checkpoint, CheckpointStore
 
+M_ARENA_MAX = -8
+"""glibc's malloc.h."""
 QUIET = ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "lightning_fabric")
 
 
@@ -42,6 +46,7 @@ class Schedule:
 
 def prepare_libraries(threads: int) -> None:
     """Same bits on the same hardware: fixed threads, deterministic kernels only; and no progress bars but ours."""
+    _bound_memory()
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -49,6 +54,17 @@ def prepare_libraries(threads: int) -> None:
     torch.use_deterministic_algorithms(True)
     # Deterministic mode would also fill every fresh tensor, to make reads of uninitialised memory repeat.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def _bound_memory() -> None:
+    """Keep the memory of batches of many shapes from growing with each new one (decision 15)."""
+    # Kernels oneDNN has made for shapes it may not meet again; read when it makes the first.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    if sys.platform == "linux":
+        # One heap for all threads: backward passes run in their own, and what they free only they would use again.
+        set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it
+        if set_option is not None and "MALLOC_ARENA_MAX" not in os.environ:
+            set_option(M_ARENA_MAX, 1)
 
 
 def fit(

@@ -18,7 +18,7 @@ from components.params import TrainerConfig
 from components.training import ray_launch
 from tests.small_trainings import environment, remove_outputs, small_training_project, words
 
-BASE = ("pretrain.steps=40", "pretrain.precision=fp32", "pretrain.average_decay=0.5", "trainer.devices=2")
+BASE = ("pretrain.steps=80", "pretrain.precision=fp32", "pretrain.average_decay=0.5", "trainer.devices=2")
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +89,10 @@ def test_interrupted_on_ray_a_training_goes_on_there_to_the_same_weights(
     address: str, here: Path, tmp_path: Path
 ) -> None:
     folder = small_training_project(tmp_path / "project", BASE)
-    for saves in (1, 2):
+    for _ in range(2):
+        before = checkpoints(folder)
         process = start(folder, address)
-        wait_for_checkpoints(folder, process, saves)
+        wait_for_another(folder, process, before)
         process.terminate()
         told = finished(process, 130)
         assert told.count("run again to go on from there") == 1
@@ -99,10 +100,14 @@ def test_interrupted_on_ray_a_training_goes_on_there_to_the_same_weights(
     assert digest(folder / "pretrained") == digest(here / "pretrained")
 
 
-def wait_for_checkpoints(folder: Path, process: subprocess.Popen[str], count: int) -> None:
-    """Until so many checkpoints lie in the folder, two at most being kept."""
+def checkpoints(folder: Path) -> set[Path]:
+    return set(folder.glob(".cache/checkpoints/pretrain/*/step-*"))
+
+
+def wait_for_another(folder: Path, process: subprocess.Popen[str], before: set[Path]) -> None:
+    """Until the training has saved."""
     deadline = time.monotonic() + 200
-    while len(list(folder.glob(".cache/checkpoints/pretrain/*/step-*"))) < count:
+    while checkpoints(folder) <= before:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
