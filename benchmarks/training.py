@@ -20,8 +20,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import peer_environment
 from benchmarks.peak import gemm_flops
+from benchmarks.peers.environment import reenter
 from benchmarks.report import Figure, report
 from benchmarks.turns import Contender, take_turns
 from components.params import Params, load_params
@@ -47,7 +47,7 @@ def main() -> int:
     options.add_argument("--steps", type=int, help="timed steps a contender; as many as fit the shape if not given")
     options.add_argument("--threads", type=int, default=os.cpu_count())
     chosen = options.parse_args()
-    peer_environment.reenter("training", "benchmarks.training", sys.argv[1:])
+    reenter("training", "benchmarks.training", sys.argv[1:])
     _quiet()
     prepare_libraries(chosen.threads)
     params = load_params(ROOT / "params.yaml")

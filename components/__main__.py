@@ -43,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return _tell(words, f"{error.filename or 'output'}: {_CIRCUMSTANCES[error.errno]}")
     except (KeyboardInterrupt, Interrupted) as interruption:
-        _tell(words, f"interrupted; {str(interruption) or 'nothing half-written was kept'}")
+        if _leads():
+            _tell(words, f"interrupted; {str(interruption) or 'nothing half-written was kept'}")
         return 130
     return 0
 
@@ -54,17 +55,23 @@ def run_stage(words: list[str]) -> None:
     params = load_params(PARAMS_FILE)
     given = arguments(function, params, options.task) | paths
     if "checkpoints" in inspect.signature(function).parameters:
-        _train(options, function, given)
+        _train(words, options, function, given)
     else:
         _track(options, function, given, None)
 
 
-def _train(options: argparse.Namespace, function: Callable[..., Metrics], given: dict[str, Any]) -> None:
+def _train(
+    words: list[str], options: argparse.Namespace, function: Callable[..., Metrics], given: dict[str, Any]
+) -> None:
     """Run a stage that goes on where it was interrupted; its checkpoints are freed once it has its result."""
-    from components.training import ranks
+    from components.training import ranks, ray_launch
     from components.training.store import open_store
 
     store = open_store(stage_name(options), given)
+    if ray_launch.wanted(given["trainer"]):
+        # Its workers come by here too, as the ranks of one training.
+        ray_launch.launch(words, given["config"].threads, given["trainer"], store)
+        return
     if not ranks.leads():
         # One of several processes of this training: the leading one reports and writes for all.
         function(**given, checkpoints=store, run=RecordedRun())
@@ -161,6 +168,12 @@ _CIRCUMSTANCES = {
     errno.EACCES: "permission denied; check the owner and mode",
     errno.EROFS: "read-only file system; write elsewhere",
 }
+
+
+def _leads() -> bool:
+    """False in all but one of the processes of one training: an interruption is told once."""
+    ranks = sys.modules.get("components.training.ranks")
+    return ranks is None or bool(ranks.leads())
 
 
 def _tell(words: list[str], message: str) -> int:

@@ -65,8 +65,9 @@ class RecordedRun:
 class Progress:
     """A line with rate and time left: redrawn in place on a terminal, now and then elsewhere."""
 
-    def __init__(self, label: str, total: int, unit: str, every_seconds: float) -> None:
+    def __init__(self, label: str, total: int, unit: str, every_seconds: float, silent: bool = False) -> None:
         self.label, self.total, self.unit, self.every = label, total, unit, every_seconds
+        self.silent = silent
         self.done = self.before = 0
         self.began = self.shown = time.monotonic()
 
@@ -74,7 +75,7 @@ class Progress:
         """Count `amount` more units done; `note` is shown behind the rate."""
         self.done += amount
         now = time.monotonic()
-        if now - self.shown >= self.every or self.done >= self.total:
+        if not self.silent and (now - self.shown >= self.every or self.done >= self.total):
             self.shown = now
             self._show(now - self.began, note)
 
@@ -97,14 +98,14 @@ class Progress:
         self.before += amount
 
     def close(self) -> None:
-        if sys.stderr.isatty() and self.done:
+        if sys.stderr.isatty() and self.done and not self.silent:
             sys.stderr.write("\n")
 
 
 @contextmanager
-def progress(label: str, total: int, unit: str) -> Iterator[Progress]:
-    """Show progress of `total` units of work; call `.advance(n)` as they are done."""
-    shown = Progress(label, total, unit, 0.2 if sys.stderr.isatty() else 10.0)
+def progress(label: str, total: int, unit: str, silent: bool = False) -> Iterator[Progress]:
+    """Show progress of `total` units of work; call `.advance(n)` as they are done. `silent`: count them only."""
+    shown = Progress(label, total, unit, 0.2 if sys.stderr.isatty() else 10.0, silent)
     try:
         yield shown
     finally:

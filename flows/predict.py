@@ -22,8 +22,9 @@ def champion_classifier(root: Path, task: str) -> Classifier:
         raise ParameterError(f"no task '{task}' in params.yaml", hint)
     from components import tracking
     from components.deployment.serving import load_bundle
+    from components.registry import Registry
 
-    registry = tracking.Registry() if tracking.store_exists() else None
+    registry = Registry() if tracking.store_exists() else None
     champion = registry.champion(task) if registry else None
     if registry is None or champion is None:
         raise ArtifactError(f"{task}: no champion yet", "`lianzi run` trains and releases one")

@@ -15,6 +15,7 @@ from components import tracking
 from components.artifacts import digest, read_manifest, write_json
 from components.errors import ArtifactError
 from components.params import ReleaseConfig, load_params
+from components.registry import Registry
 
 RECORD = Path(".lianzi/released.json")
 """Which bundle was last considered in which store, so that a run with nothing to do need not ask MLflow."""
@@ -60,7 +61,7 @@ def release(name: str, root: Path, run_id: str) -> Verdict:
 def _judge(
     name: str, bundle: Path, scores: dict[str, float], config: ReleaseConfig, root: Path, run_id: str
 ) -> Verdict:
-    registry = tracking.Registry()
+    registry = Registry()
     champion = registry.champion(name)
     own = digest(bundle)
     if champion is not None and champion.tags.get("bundle") == own:
@@ -100,7 +101,7 @@ def refused(scores: dict[str, float], champion: float | None, config: ReleaseCon
     return ""
 
 
-def champion_score(registry: tracking.Registry, name: str, version: int, root: Path) -> float:
+def champion_score(registry: Registry, name: str, version: int, root: Path) -> float:
     """The present champion's macro-F1 on today's test rows: what it had on other rows would prove nothing."""
     from components.deployment.serving import load_bundle
     from components.evaluation.metrics import macro_f1

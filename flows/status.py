@@ -33,10 +33,11 @@ def show_status(root: Path) -> None:
 
 def _champion(task: str) -> str:
     from components import tracking
+    from components.registry import Registry
 
     if not tracking.store_exists():
         return "no champion yet: nothing was released from here"
-    champion = tracking.Registry().champion(task)
+    champion = Registry().champion(task)
     if champion is None:
         return "no champion yet"
     return f"champion v{champion.version}, macro-F1 {champion.tags.get('macro_f1', '?')} on the test rows of its run"

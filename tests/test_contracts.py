@@ -96,8 +96,9 @@ def test_a_stages_code_is_among_its_deps(name: str) -> None:
         assert path not in ("components", "components/params.py", "components/stages.py")
 
 
-def test_only_tracking_imports_mlflow() -> None:
-    assert [path.name for path in SOURCES if "mlflow" in imports(path)] == ["tracking.py"]
+def test_only_tracking_and_the_registry_import_mlflow() -> None:
+    found = [path.relative_to(ROOT).as_posix() for path in SOURCES if "mlflow" in imports(path)]
+    assert found == ["components/registry.py", "components/tracking.py"]
 
 
 def test_only_flows_import_prefect_and_dvc() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -137,6 +139,15 @@ class LanguageModule(LightningModule):
 
     def on_validation_end(self) -> None:
         # After the callbacks, which keep the best weights: the averaged ones, where there is an average.
+        if self.average is not None:
+            self.average.swap()
+
+    @contextmanager
+    def trained_weights(self) -> Iterator[None]:
+        """In a validation: the weights that are trained, instead of their average."""
+        if self.average is not None:
+            self.average.swap()
+        yield
         if self.average is not None:
             self.average.swap()
 

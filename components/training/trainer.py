@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +19,18 @@ from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy, Str
 
 from components.errors import Interrupted, ParameterError
 from components.params import Precision, TrainerConfig
-from components.run import Run, progress
+from components.run import Progress, Run, progress
+from components.training import ranks, ray_launch
 from components.training.batches import Batches, StepData
-from components.training.callbacks import BestWeights, Checkpoints, Curves
+from components.training.callbacks import BestWeights, Curves
+from components.training.checkpointing import Checkpoints
 from components.training.interruption import deferred
 from components.training.module import LanguageModule
 from components.training.snapshot import load_weights, weights_of
 from components.training.store import Checkpoint, CheckpointStore
 
+M_ARENA_MAX = -8
+"""glibc's malloc.h."""
 QUIET = ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "lightning_fabric")
 
 
@@ -40,6 +46,7 @@ class Schedule:
 
 def prepare_libraries(threads: int) -> None:
     """Same bits on the same hardware: fixed threads, deterministic kernels only; and no progress bars but ours."""
+    _bound_memory()
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -47,6 +54,17 @@ def prepare_libraries(threads: int) -> None:
     torch.use_deterministic_algorithms(True)
     # Deterministic mode would also fill every fresh tensor, to make reads of uninitialised memory repeat.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def _bound_memory() -> None:
+    """Keep the memory of batches of many shapes from growing with each new one (decision 15)."""
+    # Kernels oneDNN has made for shapes it may not meet again; read when it makes the first.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    if sys.platform == "linux":
+        # One heap for all threads: backward passes run in their own, and what they free only they would use again.
+        set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it
+        if set_option is not None and "MALLOC_ARENA_MAX" not in os.environ:
+            set_option(M_ARENA_MAX, 1)
 
 
 def fit(
@@ -64,7 +82,7 @@ def fit(
     the loss is no longer finite, Interrupted when asked to stop (after a checkpoint).
     """
     model = module.model
-    with _quiet(), deferred() as interruption, progress(schedule.label, schedule.tokens, "tokens") as shown:
+    with _quiet(), deferred() as interruption, _progress(schedule) as shown:
         curves = Curves(run, shown, module.steps, schedule.label, schedule.prefix, batches.samples)
         checkpoints = Checkpoints(store, interruption, curves, best)
         found = checkpoints.find()
@@ -86,6 +104,10 @@ def fit(
     return curves
 
 
+def _progress(schedule: Schedule) -> AbstractContextManager[Progress]:
+    return progress(schedule.label, schedule.tokens, "tokens", silent=not ranks.leads())
+
+
 def _segment(module: LanguageModule, validate_every: int) -> tuple[int, int]:
     """The steps from where the training stands to its next validation."""
     return module.step, min(module.steps, (module.step // validate_every + 1) * validate_every)
@@ -97,11 +119,13 @@ def _trainer(
     """Lightning's Trainer. An epoch of its is the way from one validation to the next."""
     config = module.trainer_config
     validations = -(-module.steps // validate_every)
+    devices, strategy, plugins = _processes(config)
     trainer = Trainer(
         max_epochs=validations - module.step // validate_every if module.step < module.steps else 0,
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
-        devices=config.devices,
-        strategy=lightning_strategy(config),
+        devices=devices,
+        strategy=strategy,
+        plugins=plugins,
         precision=lightning_precision(precision),
         accumulate_grad_batches=config.accumulate,
         reload_dataloaders_every_n_epochs=1,
@@ -118,6 +142,14 @@ def _trainer(
     # ranks it talks to the others from within the signal.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return trainer
+
+
+def _processes(config: TrainerConfig) -> tuple[int, str | Strategy, list[Any] | None]:
+    """Devices of this process' machine, strategy and plugins, as Lightning's Trainer takes them."""
+    if ray_launch.inside():
+        strategy, environment = ray_launch.worker_strategy(config)
+        return 1, strategy, [environment]
+    return config.devices, lightning_strategy(config), None
 
 
 def _leave_whole(module: LanguageModule, model: Any, best: BestWeights | None, found: Checkpoint | None) -> None:

@@ -17,6 +17,7 @@ from components import tracking
 from components.artifacts import digest, write_json
 from components.errors import ArtifactError
 from components.params import ReleaseConfig
+from components.registry import Registry
 from flows import release
 
 CONFIG = ReleaseConfig(max_loss=0.03, min_gain=0.0)
@@ -79,12 +80,12 @@ def test_the_first_is_champion_the_same_again_nothing_new_and_an_equal_one_refus
         assert not lossy.champion
         assert "release.max_loss allows" in lossy.line
 
-    champion = tracking.Registry().champion("places")
+    champion = Registry().champion("places")
     assert champion is not None
     assert champion.version == 1
 
     # The registered folder is a bundle that answers, through MLflow's own scoring server too.
-    bundle = tracking.Registry().bundle("places", 1)
+    bundle = Registry().bundle("places", 1)
     assert (bundle / "manifest.json").is_file()
     serve = [sys.executable, "-m", "mlflow", "models", "predict", "-m", "models:/places@champion", "-t", "json"]
     (project / "asked.json").write_text(
