@@ -107,10 +107,11 @@ def _places(artifacts: Path, row: Row) -> list[Place]:
 def _models(root: Path, row: Row) -> dict[str, list[str]]:
     """Registered versions made from the data the row stands in, or from data of which it cannot be said."""
     from components import tracking
+    from components.registry import Registry
 
     if not tracking.store_exists():
         return {}
-    registry = tracking.Registry()
+    registry = Registry()
     own, tag = digest(row.artifact), "corpus" if row.artifact.name == "corpus" else "rows"
     tasks = [row.artifact.name] if tag == "rows" else list(load_params(root / "params.yaml").tasks)
     told: dict[str, list[str]] = {}

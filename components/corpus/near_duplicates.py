@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from tempfile import TemporaryFile
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +31,7 @@ NEIGHBOURS = 4
 CHANCE = 1 / 256
 """That two bytes agree whose hashes do not."""
 AT_ONCE = 1 << 15
+BANDS_AT_ONCE = 5
 
 Bytes = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
@@ -57,30 +60,68 @@ def signatures(texts: Sequence[str], languages: Sequence[str], config: CurateCon
 def find(blocks: Iterable[Bytes], config: CurateConfig) -> Indices:
     """For each document the index of the first one of its cluster, or -1 for that one and all that stand alone.
 
-    Keeps 241 bytes a document, and about 60 more while a band is sorted. The blocks' size makes no difference.
+    Signatures wait in a temporary file. In memory are some 60 bytes a document. The blocks' size makes no difference.
     """
+    with TemporaryFile() as file:
+        signed = _Signed(file, blocks)
+        first = np.arange(signed.total)
+        for band in range(BANDS):
+            before, after = _candidates(signed.keys(band), signed.lengths)
+            apart = first[before] != first[after]
+            before, after = before[apart], after[apart]
+            alike = _alike(signed.rows(), before, after, config.near_duplicate_similarity)
+            if alike.any():
+                first = _joined(first, before[alike], after[alike])
+    return np.where(first == np.arange(len(first)), -1, first).astype(np.int64)
+
+
+class _Signed:
+    """All signatures, in a file. `lengths`: uint8 [total], their first bytes."""
+
+    def __init__(self, file: IO[bytes], blocks: Iterable[Bytes]) -> None:
+        self._file = file
+        lengths = [np.zeros(0, np.uint8)]
+        for block in blocks:
+            file.write(np.ascontiguousarray(block).tobytes())
+            lengths.append(block[:, 0].copy())
+        file.flush()
+        self.lengths = np.concatenate(lengths)
+        self.total = len(self.lengths)
+        self._begin = -1
+        self._keys = np.zeros((0, 0), np.uint32)
+
+    def keys(self, band: int) -> npt.NDArray[np.uint32]:
+        """[total]: what the documents have in a band. The file is read once for a few neighbouring bands."""
+        begin = band - band % BANDS_AT_ONCE
+        if begin != self._begin:
+            place = 1 + begin * ROWS
+            self._begin, self._keys = begin, np.empty((BANDS_AT_ONCE, self.total), np.uint32)
+            self._file.seek(0)
+            for start in range(0, self.total, AT_ONCE):
+                rows = np.frombuffer(self._file.read(AT_ONCE * WIDTH), np.uint8).reshape(-1, WIDTH)
+                part = np.ascontiguousarray(rows[:, place : place + BANDS_AT_ONCE * ROWS]).view(np.uint32)
+                self._keys[:, start : start + len(part)] = part.T
+        return self._keys[band - begin]
+
+    def rows(self) -> Bytes:
+        """[total, WIDTH], read where it is looked at; a new view lets go of what the last one had read."""
+        if not self.total:
+            return np.zeros((0, WIDTH), np.uint8)
+        return np.memmap(self._file, np.uint8, "r", shape=(self.total, WIDTH))
+
+
+def _joined(first: Indices, before: Indices, after: Indices) -> Indices:
+    """The first document of each one's cluster, once the pairs are of one cluster."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    kept = list(blocks)
-    signed = np.concatenate(kept) if kept else np.zeros((0, WIDTH), np.uint8)
-    kept.clear()
-    total = len(signed)
-    first = np.arange(total)
-    for band in range(BANDS):
-        before, after = _candidates(signed, band)
-        apart = first[before] != first[after]
-        before, after = before[apart], after[apart]
-        alike = _alike(signed, before, after, config.near_duplicate_similarity)
-        if not alike.any():
-            continue
-        ends = np.concatenate([before[alike], np.arange(total)]), np.concatenate([after[alike], first])
-        edges = coo_array((np.ones(len(ends[0]), np.bool_), ends), shape=(total, total))
-        count, cluster = connected_components(edges, directed=False)
-        firsts = np.full(count, total)
-        np.minimum.at(firsts, cluster, np.arange(total))
-        first = firsts[cluster]
-    return np.where(first == np.arange(total), -1, first).astype(np.int64)
+    total = len(first)
+    ends = np.concatenate([before, np.arange(total)]), np.concatenate([after, first])
+    edges = coo_array((np.ones(len(ends[0]), np.bool_), ends), shape=(total, total))
+    count, cluster = connected_components(edges, directed=False)
+    firsts = np.full(count, total)
+    np.minimum.at(firsts, cluster, np.arange(total))
+    return firsts[cluster]
 
 
 def similarity(one: Bytes, other: Bytes) -> npt.NDArray[np.float32]:
@@ -107,12 +148,10 @@ def _functions() -> tuple[Hashes, Hashes]:
     return drawn[:HASHES] | np.uint64(1), drawn[HASHES:]
 
 
-def _candidates(signed: Bytes, band: int) -> tuple[Indices, Indices]:
+def _candidates(keys: npt.NDArray[np.uint32], lengths: Bytes) -> tuple[Indices, Indices]:
     """Pairs, earlier and later, that agree in a band: each document with a few before it and with the first."""
-    place = 1 + band * ROWS
-    keys = np.ascontiguousarray(signed[:, place : place + ROWS]).view(np.uint32).ravel()
     order = np.argsort(keys, kind="stable")
-    order = order[signed[order, 0] > 0]
+    order = order[lengths[order] > 0]
     keys = keys[order]
     position = np.arange(len(keys))
     starts = np.maximum.accumulate(np.where(np.diff(keys, prepend=~keys[:1]) != 0, position, 0))

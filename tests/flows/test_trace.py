@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from components import tracking
 from components.artifacts import digest, write_manifest
 from components.corpus.curate import curate
 from components.corpus.removals import read_removals
 from components.errors import DataError
 from components.params import TokenizeConfig
+from components.registry import Registry
 from components.run import RecordedRun
 from components.tokenization.pack import tokenize
 from components.tokenization.reader import PackedTokens
@@ -52,7 +52,7 @@ def traced(tmp_path: Path, root: Path, mlflow_store: Path, monkeypatch: pytest.M
 
 
 def register(task: str, **tags: str) -> None:
-    client = tracking.Registry().client
+    client = Registry().client
     client.create_registered_model(task)
     client.create_model_version(task, "file:///nowhere", tags=tags)
 
