@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import duckdb
 
 from components.artifacts import read_manifest
 from components.corpus.documents import SPLITS, shard_paths
-from components.engine import Engine, open_engine
+from components.engine import Engine, InProcess, open_engine
 from components.params import TaskConfig
 from components.validation.measure import (
     CORPUS_COLUMNS,
@@ -33,6 +33,8 @@ from components.validation.measure import (
 
 MEMORY = "600MB"
 """What DuckDB may hold; past it, it writes to its folder."""
+SMALL = 2**26
+"""Bytes that one process measures in the seconds that others take to start."""
 HELD_OUT = ("test", "validation")
 TASK_SPLITS = (*HELD_OUT, "train")
 CORPUS_MEASURED = (*MEASURES.names, "held_out_in")
@@ -70,7 +72,7 @@ def measured_tables(
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
-        with open_database(scratch / "spill") as database, open_engine() as engine:
+        with open_database(scratch / "spill") as database, _engine(corpus, labelled) as engine:
             read_manifest(corpus, "corpus")
             labels = {name: tuple(read_manifest(labelled / name, "task")["labels"]) for name in sorted(tasks)}
             splits = _measured_splits(database, engine, labelled, tasks, scratch)
@@ -100,6 +102,12 @@ def open_database(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config=settings) as database:
         database.execute("SET enable_progress_bar = false")
         yield database
+
+
+def _engine(*folders: Path) -> AbstractContextManager[Engine]:
+    """The engine of the environment, or this process where the others would start for longer than they work."""
+    size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+    return open_engine() if size > SMALL else nullcontext(InProcess())
 
 
 def quoted(name: str) -> str:
