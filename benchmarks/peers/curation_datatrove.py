@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -33,11 +32,9 @@ def pace(file: Path, language: str, thresholds: dict[str, Any], model: Path, fol
     os.environ["HF_ASSETS_CACHE"] = str(folder / "assets")
     from datatrove.executor import LocalPipelineExecutor
     from datatrove.pipeline import dedup, filters, formatters, readers
-    from huggingface_hub import cached_assets_path
+    from datatrove.utils.lid import FT176LID
 
-    place = cached_assets_path(library_name="datatrove", namespace="lid", subfolder="ft176")
-    shutil.copy(model, place / "dl.fbaipublicfiles.com_fasttext_supervised-models_lid.176.bin")
-    (place / "dl.fbaipublicfiles.com_fasttext_supervised-models_lid.176.bin.completed").touch()
+    FT176LID.MODEL_URL = str(model)
     rules, lines = thresholds["rules"], thresholds["max_repeated_line_share"]
     steps: list[Any] = [
         readers.JsonlReader(str(file.parent), glob_pattern=file.name),

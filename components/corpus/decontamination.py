@@ -31,15 +31,15 @@ class _Table:
     keys: Hashes
     owners: npt.NDArray[np.int32]
 
-    def found(self, hashes: Hashes) -> npt.NDArray[np.int32]:
-        """The texts that the given n-grams stand in, as often as they do."""
-        first = np.searchsorted(self.keys, hashes)
-        there = first < len(self.keys)
-        there[there] = self.keys[first[there]] == hashes[there]
+    def found(self, grams: Hashes) -> npt.NDArray[np.int32]:
+        """The texts that n-grams stand in, each text as often as different ones of them do."""
+        last = len(self.keys) - 1
+        there = self.keys[np.minimum(np.searchsorted(self.keys, grams), last)] == grams
         if not there.any():
             return self.owners[:0]
-        last = np.searchsorted(self.keys, hashes[there], side="right")
-        return np.concatenate([self.owners[a:b] for a, b in zip(first[there], last, strict=True)])
+        known = np.unique(grams[there])
+        ends = zip(np.searchsorted(self.keys, known), np.searchsorted(self.keys, known, side="right"), strict=True)
+        return np.concatenate([self.owners[start:end] for start, end in ends])
 
 
 class HeldOut:
@@ -86,7 +86,7 @@ class HeldOut:
 
     def _in(self, hashes: Hashes, size: int) -> Iterator[int]:
         """The splits of the held-out texts that share enough n-grams of this size with a document."""
-        grams = np.unique(n_grams(hashes, size))
+        grams = n_grams(hashes, size)
         owners, hits = np.unique(self._tables[size].found(grams), return_counts=True)
         enough = hits >= self._overlap * self._counts[owners]
         enough |= (hits >= size) & (hits >= self._overlap * len(grams))

@@ -1,4 +1,4 @@
-"""The quality rules of a language: Gopher's (Rae et al. 2021), FineWeb's (Penedo et al. 2024), C4's (Raffel et al. 2020).
+"""The quality rules of a language: of Gopher (Rae et al. 2021), FineWeb (Penedo et al. 2024), C4 (Raffel et al. 2020).
 
 datatrove's own blocks judge, with this module's way to split a text into words (or characters) in place of spaCy's,
 and with the thresholds of params.yaml. C4QualityFilter rewrites what it judges, so its rules are here.

@@ -31,12 +31,21 @@ def n_grams(hashes: Hashes, n: int) -> Hashes:
     n = min(n, len(hashes))
     if n == 0:
         return hashes
-    count = len(hashes) - n + 1
-    runs = hashes[:count].copy()
-    for position in range(1, n):
-        runs *= MULTIPLIER
-        runs += hashes[position : position + count]
-    return mixed(runs)
+    # A run's hash is the sum of its units times falling powers of one factor: a difference of running sums, for any n.
+    up, down = _powers(len(hashes).bit_length())
+    sums = np.zeros(len(hashes) + 1, np.uint64)
+    np.cumsum(hashes * down[: len(hashes)], out=sums[1:])
+    return mixed((sums[n:] - sums[:-n]) * up[: len(hashes) - n + 1])
+
+
+@lru_cache(maxsize=64)
+def _powers(bits: int) -> tuple[Hashes, Hashes]:
+    """The first 2^bits powers of MULTIPLIER and of its inverse, modulo 2^64."""
+    factors = np.full((2, 1 << bits), MULTIPLIER)
+    factors[1] = pow(int(MULTIPLIER), -1, 1 << 64)
+    factors[:, 0] = 1
+    up, down = np.cumprod(factors, axis=1)
+    return up, down
 
 
 def mixed(values: Hashes) -> Hashes:
