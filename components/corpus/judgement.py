@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from components.corpus import encoding, personal_data, quality
 from components.corpus.filters import FILTERS, reason_to_reject
-from components.corpus.language import LANGUAGES, identify
+from components.corpus.language import CODE, LANGUAGES, identify
 from components.corpus.normalise import normalise
 from components.corpus.quality import Rules
 from components.corpus.word_lists import is_listed, read_word_lists
@@ -17,6 +17,8 @@ from components.errors import ParameterError
 from components.params import CurateConfig, LanguageConfig
 
 REASONS = tuple(dict.fromkeys([*FILTERS, "broken_encoding", "wrong_language", *quality.REASONS, "word_list"]))
+RULES_FOR_CODE = ("empty", "too_short", "too_long")
+"""Those of FILTERS that source code is held to: the others are about prose."""
 CHANGES = (*encoding.CHANGES, *personal_data.CHANGES)
 
 
@@ -36,7 +38,7 @@ class Judge:
     def __init__(self, config: CurateConfig, languages: Mapping[str, str]) -> None:
         """languages: source -> the language params.yaml claims for it. Raises ParameterError, DataError."""
         for source, language in sorted(languages.items()):
-            if _code(language) not in config.languages:
+            if _code(language) not in (*config.languages, *CODE):
                 known = ", ".join(config.languages)
                 raise ParameterError(
                     f"corpus.{source}: no quality rules for the language '{language}'",
@@ -57,7 +59,7 @@ class Judge:
             text = bare.strip()
             changes.append("replacements_removed")
         claimed = self._claimed(claimed, source)
-        language = identify(text, claimed, config.min_language_score)
+        language = claimed if claimed in CODE else identify(text, claimed, config.min_language_score)
         reason = self._reason(text, language, claimed, broken)
         if reason is None:
             text, scrubbed = personal_data.scrubbed(text, config.scrub)
@@ -74,6 +76,8 @@ class Judge:
         config = self._config
         if broken:
             return "broken_encoding"
+        if language in CODE:
+            return next((name for name in RULES_FOR_CODE if FILTERS[name](text, config)), None)
         if found := reason_to_reject(text, config):
             return found
         if language != (claimed or language) or language not in config.languages:

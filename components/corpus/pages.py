@@ -9,43 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from components.corpus.language import CODE_LANGUAGES
 from components.corpus.record import Record
 from components.corpus.rows import MAX_LINE_BYTES, lines_of
 from components.errors import DataError
-
-CODE_LANGUAGES = {
-    ".c": "c",
-    ".h": "c",
-    ".cc": "cpp",
-    ".cpp": "cpp",
-    ".hpp": "cpp",
-    ".cs": "csharp",
-    ".css": "css",
-    ".dart": "dart",
-    ".ex": "elixir",
-    ".go": "go",
-    ".hs": "haskell",
-    ".java": "java",
-    ".jl": "julia",
-    ".js": "javascript",
-    ".jsx": "javascript",
-    ".kt": "kotlin",
-    ".lua": "lua",
-    ".mjs": "javascript",
-    ".ml": "ocaml",
-    ".php": "php",
-    ".pl": "perl",
-    ".py": "python",
-    ".r": "r",
-    ".rb": "ruby",
-    ".rs": "rust",
-    ".scala": "scala",
-    ".sh": "shell",
-    ".sql": "sql",
-    ".swift": "swift",
-    ".ts": "typescript",
-    ".tsx": "typescript",
-}
 
 
 def read_markdown(path: Path, stream: BinaryIO) -> Iterator[Record]:

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 from components.corpus.documents import ROWS, SCHEMA, read_shard
-from components.corpus.language import HAN
+from components.corpus.language import CODE, HAN
 from components.errors import ArtifactError
 from components.validation.personal import personal_data
 
@@ -97,8 +97,9 @@ def _measured(batch: pa.RecordBatch, schema: pa.Schema, part: Part, first: int) 
     own = {field.name: _column(batch, field) for field in schema}
     texts = own["text"]
     language = pa.repeat(part.language, len(batch)) if part.language else own["language"]
-    # A text in no known language is in no script of its own.
+    # A text in no known language is in no script of its own; source code may say things in any.
     fits = pc.equal(pa.array(script_languages(texts)), pc.fill_null(language, ""))
+    fits = pc.or_(fits, pc.is_in(language, pa.array(sorted(CODE))))
     measures = [
         pc.cast(pc.utf8_length(texts), pa.int64()),
         pa.array(map(_fingerprint, pc.cast(texts, pa.binary()).to_pylist()), pa.string()),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import great_expectations.expectations as gxe
 
-from components.corpus.language import LANGUAGES
+from components.corpus.language import CODE, LANGUAGES
 from components.params import ValidateConfig
 from components.validation.drift import COLUMNS as DRIFT_COLUMNS
 from components.validation.measure import CORPUS_COLUMNS, TASK_COLUMNS
@@ -35,7 +35,9 @@ def corpus_suite(config: ValidateConfig) -> list[Expectation]:
             min_value=config.min_documents, description=f"at least {config.min_documents:,} documents"
         ),
         gxe.ExpectColumnValuesToBeInSet(
-            column="language", value_set=list(LANGUAGES), description=f"the language is one of {', '.join(LANGUAGES)}"
+            column="language",
+            value_set=[*LANGUAGES, *sorted(CODE)],
+            description=f"the language is one of {', '.join(LANGUAGES)}, or a programming language",
         ),
         gxe.ExpectColumnQuantileValuesToBeBetween(
             column="characters",

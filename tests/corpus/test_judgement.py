@@ -73,3 +73,10 @@ def test_source_in_a_language_without_rules_is_named() -> None:
         ParameterError, match=r"corpus\.notes: no quality rules for the language 'fr'\ncurate\.languages"
     ):
         Judge(CONFIG, {"notes": "fr"})
+
+
+def test_source_code_is_not_held_to_the_rules_of_prose() -> None:
+    code = "def f(x):\n    return [y ** 2 for y in x]\n" + "}\n" * 20
+    judgement = Judge(CONFIG, {}).judge(code, "python", "scripts")
+    assert (judgement.reason, judgement.language) == (None, "python")
+    assert Judge(CONFIG, {"scripts": "python"}).judge("x = 1", "", "scripts").reason == "too_short"
