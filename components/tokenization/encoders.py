@@ -20,7 +20,7 @@ from components.tokenization.special_tokens import token_of_role
 
 SEPARATOR = "\ufdd0\ufdd1"
 """Stands for the end of a document while gigatoken encodes many at once: code points that are no characters."""
-RENEWED_AFTER = 24 << 20
+RENEWED_AFTER = 8 << 20
 """Bytes of text after which gigatoken's cache of words is begun anew: it would grow with the corpus."""
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 PLAIN_BPE = {"type": "BPE", "dropout": None, "continuing_subword_prefix": None, "end_of_word_suffix": None}
