@@ -20,7 +20,7 @@ from components.tokenization.special_tokens import token_of_role
 
 SEPARATOR = "\ufdd0\ufdd1"
 """Stands for the end of a document while gigatoken encodes many at once: code points that are no characters."""
-RENEWED_AFTER = 1 << 26
+RENEWED_AFTER = 8 << 20
 """Bytes of text after which gigatoken's cache of words is begun anew: it would grow with the corpus."""
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 PLAIN_BPE = {"type": "BPE", "dropout": None, "continuing_subword_prefix": None, "end_of_word_suffix": None}
@@ -100,6 +100,7 @@ class GigatokenEncoder:
         if joined.count(self._separator) != len(texts):
             return self._plain.encode(texts)
         if self._encoded > RENEWED_AFTER:
+            self._fast = None  # before the next one takes memory of its own
             self._encoded, self._fast = 0, self._new()
         self._encoded += len(joined)
         ids = self._fast.encode(joined)

@@ -66,4 +66,4 @@ def _mapped(path: Path, tokens: int, dtype: np.dtype) -> memoryview:
         if os.fstat(stream.fileno()).st_size != tokens * dtype.itemsize:
             raise ArtifactError(f"{path}: not {tokens:,} tokens long", "run `dvc checkout` to restore it")
         content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    return memoryview(content).cast(dtype.char)
+    return np.frombuffer(content, dtype=dtype).data
