@@ -78,7 +78,9 @@ def main() -> int:
 def paces(folder: Path, python: Path, language: str, rows: int, rounds: int) -> dict[str, Figure]:
     """Ours and stock in turn, each in a process of its own; the round with the median ratio."""
     file = folder / f"pace-{language}.jsonl"
-    texts = list(itertools.islice(itertools.cycle(real_texts(language)), rows))
+    real = real_texts(language)
+    random.Random(rows).shuffle(real)
+    texts = list(itertools.islice(itertools.cycle(real), rows))
     write(file, texts)
     config = load_params(ROOT / "params.yaml").curate
     thresholds = {

@@ -382,7 +382,7 @@ def _nearest(keys: list[str]) -> str:
     for key in keys[:-1]:
         field = section.model_fields.get(key)
         if field is None:
-            section = TaskConfig
+            section = LanguageConfig if keys[0] == "curate" else TaskConfig
             continue
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             section = field.annotation

@@ -40,6 +40,9 @@ def test_the_shipped_file_is_read_into_frozen_sections(params: Params) -> None:
         ),
         ("finetune", "dropout", 1.5, "finetune.dropout: input should be less than or equal to 1, not 1.5"),
         ("curate", "min_characters", 10**9, "curate: min_characters is larger than max_characters"),
+        ("curate", "word_lists", ["/etc/words"], "curate: word_lists: /etc/words is not a file under data/"),
+        ("curate", "languages", {"en": {"units": "word"}}, r"curate\.languages\.en\.\w+: missing"),
+        ("curate", "scrub", ["names"], r"curate\.scrub\.0: input should be 'email', 'phone', 'ip_address'"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(section: str, key: str, value: Any, told: str) -> None:
@@ -86,3 +89,12 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_flatten_joins_keys_with_dots_and_leaves_lists() -> None:
     assert flatten({"a": {"b": 1, "c": {"d": [1, 2]}}, "e": 2}) == {"a.b": 1, "a.c.d": [1, 2], "e": 2}
+
+
+def test_an_unknown_key_of_a_language_names_the_nearest() -> None:
+    content = shipped()
+    content["curate"]["languages"]["en"]["min_unit"] = 3
+    with pytest.raises(
+        ParameterError, match=r"curate\.languages\.en\.min_unit: unknown parameter\ndid you mean 'min_units'"
+    ):
+        check_params(content, "params.yaml")

@@ -55,6 +55,7 @@ def pace(file: Path, language: str, thresholds: dict[str, Any], model: Path, fol
             min_doc_words=None,
             max_doc_words=None,
             min_avg_word_length=1,
+            max_avg_word_length=1000,  # jieba leaves clauses of classical Chinese whole
             max_symbol_word_ratio=rules["max_symbol_share"],
             max_bullet_lines_ratio=rules["max_bullet_line_share"],
             max_ellipsis_lines_ratio=rules["max_ellipsis_line_share"],
