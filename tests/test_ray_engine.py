@@ -12,8 +12,14 @@ from typing import Any
 
 import pytest
 
+from components.corpus.curate import curate
 from components.engine import open_engine
 from components.errors import ServiceError
+from components.params import TokenizeConfig
+from components.run import RecordedRun
+from components.tokenization.pack import tokenize
+from tests.corpus.small_corpus import SOURCES, TASKS, curate_config, small_data
+from tests.small_artifacts import small_tokenizer
 
 pytest.importorskip("ray")
 
@@ -59,3 +65,42 @@ def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("LIANZI_ENGINE", "127.0.0.1:1")
     with pytest.raises(ServiceError, match=r"LIANZI_ENGINE=127\.0\.0\.1:1: no Ray cluster"), open_engine():
         pass
+
+
+@pytest.mark.slow
+def test_curation_and_tokenization_give_the_same_bytes_where_a_node_is_lost(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.corpus.blocks.BLOCK_ROWS", 10)
+    monkeypatch.setattr("components.corpus.curate.REPORT", tmp_path / "reports")
+    data = small_data(tmp_path / "data")
+    small_tokenizer(tmp_path / "tokenizer")
+    address = os.environ["LIANZI_ENGINE"]
+    monkeypatch.setenv("LIANZI_ENGINE", "local")
+    monkeypatch.setenv("LIANZI_WORKERS", "1")
+    monkeypatch.setenv("LIANZI_CACHE", str(tmp_path / "cache-local"))
+    made(data, tmp_path / "tokenizer", tmp_path / "local")
+
+    def lose_a_node() -> None:
+        while not list((tmp_path / "cache-ray").rglob("*.parquet")):
+            time.sleep(0.01)
+        cluster.remove_node(cluster.second, allow_graceful=False)
+
+    monkeypatch.setenv("LIANZI_ENGINE", address)
+    monkeypatch.setenv("LIANZI_CACHE", str(tmp_path / "cache-ray"))
+    loser = threading.Thread(target=lose_a_node)
+    loser.start()
+    made(data, tmp_path / "tokenizer", tmp_path / "ray")
+    loser.join()
+    assert contents(tmp_path / "local") == contents(tmp_path / "ray")
+
+
+def made(data: Path, tokenizer: Path, out: Path) -> None:
+    """Corpus, tasks and tokens."""
+    paths = (data, data / "none", out / "corpus", out / "tasks")
+    curate(curate_config(), SOURCES, TASKS, 1, *paths, RecordedRun())
+    tokenize(TokenizeConfig(shard_tokens=1024), SOURCES, out / "corpus", tokenizer, out / "tokens", RecordedRun())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
