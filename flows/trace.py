@@ -37,7 +37,7 @@ def trace_row(root: Path, row_id: str) -> Trace:
     artifacts = root / "artifacts"
     row = find_row(artifacts, row_id)
     if row is None:
-        hint = "ids are SOURCE/NAME for documents (moby_dick_en/etymology), TASK/SPLIT/NAME for labelled rows (topic/test/line-7)"
+        hint = "ids are SOURCE/NAME (moby_dick_en/etymology), of labelled rows TASK/SPLIT/NAME (topic/test/line-7)"
         raise DataError(f"{row_id}: no such row in artifacts/", hint)
     made = [] if row.reason else descendants(artifacts, row.artifact)
     return Trace(row, _places(artifacts, row), made, _models(root, row) if not row.reason else {})

@@ -23,11 +23,11 @@ from components.artifacts import file_hash
 from components.corpus.blocks import Block, Row
 from components.corpus.decontamination import HeldOut
 from components.corpus.documents import SCHEMA
-from components.corpus.duplicates import falls_to_validation
 from components.corpus.judgement import Judge
 from components.corpus.near_duplicates import WIDTH, signatures
 from components.corpus.normalise import fingerprint
 from components.corpus.removals import Removals
+from components.corpus.splits import falls_to_validation
 from components.params import CurateConfig, SourceConfig
 
 FORMAT = 1

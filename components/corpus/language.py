@@ -1,4 +1,4 @@
-"""What language a text is in: what its row says, else its file's name, else its script."""
+"""What language a text is in, by its script and by a model, and which languages there are."""
 
 from __future__ import annotations
 
@@ -58,14 +58,6 @@ def han_share(text: str) -> float:
 def script_language(text: str) -> str:
     """`zh` where most letters are Han characters, else `en`."""
     return "zh" if han_share(text) > 0.5 else "en"
-
-
-def language_of(text: str, claimed: str, source: str) -> str:
-    """The language a row claims (`zh-Hant` counts as `zh`), else the `_en` or `_zh` its source's name ends in."""
-    if claimed:
-        return re.split("[-_]", claimed.strip().lower())[0]
-    ending = source.rpartition("_")[2]
-    return ending if ending in LANGUAGES else script_language(text)
 
 
 KANA_AND_HANGUL = re.compile("[\u3040-\u30ff]|[\uac00-\ud7af]")
