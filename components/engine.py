@@ -109,7 +109,13 @@ class LocalEngine:
         if self._pool is None:
             # Not forked: libraries' threads do not survive a fork.
             self._pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), _prepare)
-        return self._pool.submit(function, item)
+        try:
+            return self._pool.submit(function, item)
+        except BrokenProcessPool as error:
+            # A worker died before this item was handed out: told where the results are awaited, as all others are.
+            lost: Future[Result] = Future()
+            lost.set_exception(error)
+            return lost
 
 
 def _prepare() -> None:

@@ -19,6 +19,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
+Length = Annotated[int, Field(ge=2, strict=False)]  # as a key: JSON turns its numbers to text
 Precision = Literal["auto", "bf16", "fp32"]
 
 
@@ -51,8 +52,8 @@ class LanguageConfig(Section):
     stop_words: list[str]
     min_stop_words: Annotated[int, Field(ge=0)]
     min_repetition_units: Count
-    top_n_grams: dict[int, Share]
-    duplicate_n_grams: dict[int, Share]
+    top_n_grams: dict[Length, Share]
+    duplicate_n_grams: dict[Length, Share]
     min_punctuated_line_share: Share
     max_short_line_share: Share
     short_line: Count

@@ -69,4 +69,5 @@ def remove_outputs(stage: str, folder: Path) -> None:
 def environment() -> dict[str, str]:
     """For a stage's process: one thread, a checkpoint after every step, the project's own MLflow store."""
     mine = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "LIANZI_CHECKPOINT_SECONDS": "0"}
-    return {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"} | mine
+    elsewhere = ("MLFLOW_TRACKING_URI", "LIANZI_CACHE", "LIANZI_ENGINE")
+    return {name: value for name, value in os.environ.items() if name not in elsewhere} | mine

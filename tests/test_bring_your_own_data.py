@@ -79,7 +79,7 @@ def tokens_of(folder: Path) -> dict[str, Metrics]:
     bounds |= {"max_duplicate_share": 0.0, "max_personal_data_share": 0.0, "max_label_conflict_share": 0.0}
     bounds |= {"accepted": None, "max_drift": 0.25}
     return {
-        "curate": curate(curation, TASKS, 17, data, corpus, labelled, run),
+        "curate": curate(curation, {}, TASKS, 17, data, data.parent / "removals.txt", corpus, labelled, run),
         "validate": validate(ValidateConfig(**bounds), TASKS, corpus, labelled, verdict, run),
         "train_tokenizer": train_tokenizer(
             TrainTokenizerConfig(**TRAINING), corpus, verdict, tokenizer, folder / "reports", run

@@ -21,7 +21,19 @@ from components.__main__ import write_curves
 from components.artifacts import digest
 from flows.settings import change_params
 
-CURATE = ["curate", "--data", "data", "--corpus", "out/corpus", "--labelled", "out/tasks", "--metrics", "m.json"]
+CURATE = [
+    "curate",
+    "--data",
+    "data",
+    "--removals",
+    "removals.txt",
+    "--corpus",
+    "out/corpus",
+    "--labelled",
+    "out/tasks",
+    "--metrics",
+    "m.json",
+]
 
 
 def start(words: list[str], folder: Path, **options: Any) -> subprocess.Popen[str]:

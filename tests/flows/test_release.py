@@ -14,7 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from components import tracking
-from components.artifacts import digest, write_json
+from components.artifacts import digest, write_json, write_manifest
 from components.errors import ArtifactError
 from components.params import ReleaseConfig
 from components.registry import Registry
@@ -27,6 +27,8 @@ def released_project(folder: Path, ladder: Any) -> Path:
     """Make the folder a project whose one task `places` has been built and evaluated."""
     shutil.copytree(ladder.bundle, folder / "artifacts/places/bundle")
     shutil.copytree(ladder.rows, folder / "artifacts/tasks/places")
+    (folder / "artifacts/corpus").mkdir()
+    write_manifest(folder / "artifacts/corpus", "corpus", {})
     write_scores(folder, teacher=0.95, shipped=0.94)
     path = folder / "params.yaml"
     content = YAML(typ="safe").load(path.read_text())

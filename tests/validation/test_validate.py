@@ -70,7 +70,7 @@ def test_everything_wrong_is_told_at_once_with_rows_and_the_docs_are_there(
         "doc/4 held_out_in='colour/test' “test row 3”",
         "broken by 2 of 41 rows (expect_column_values_to_be_unique on `id`): doc/7",
         "broken by 2 of 41 rows (expect_column_values_to_be_unique on `fingerprint`)",
-        "expected: the language is one of en, zh; broken by 1 of 41 rows",
+        "expected: the language is one of en, zh, or a programming language; broken by 1 of 41 rows",
         "colour_train: expected: no row also stands in a split that is held out from this one",
         "colour_test: expected: the label is one of a, b; broken by 1 of 20 rows",
         "test-0 label='c' “test row 0”",
