@@ -1,0 +1,31 @@
+"""What one server takes on before it says no."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one server. They decide which requests are refused, never what an answer says."""
+
+    max_queue: int = 256
+    """Rows of one model that may wait; one more request is answered with 429."""
+
+    max_rows: int = 128
+    """Rows of one request."""
+
+    max_body: int = 1 << 20
+    """Bytes of one request."""
+
+    max_text: int = 20_000
+    """Characters of one text. What is past the bundle's `max_length` tokens is cut, as in `lianzi predict`."""
+
+    timeout: float = 10.0
+    """Seconds from a request's first byte to its answer."""
+
+    max_delay: float = 0.002
+    """Seconds that a row waits for others of its length before its batch runs."""
+
+    drain: float = 30.0
+    """Seconds that accepted requests have to finish in once the server was told to stop."""
