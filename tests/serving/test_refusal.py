@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from components.serving.refusal import Refusal
+
+
+@pytest.mark.parametrize(("status", "told"), [(429, True), (503, True), (400, False), (422, False)])
+def test_only_what_passes_tells_when_to_come_back(status: int, told: bool) -> None:
+    assert ("retry-after" in Refusal(status, "no").headers) == told
