@@ -44,6 +44,7 @@ class Champions:
     root: Path
     tasks: Sequence[str]
     _registry: tracking.Registry | None = field(default=None, repr=False)
+    _fetched: dict[str, Release] = field(default_factory=dict)
 
     def remembered(self) -> list[Release]:
         """Those served last from the present store, whose bundles are still there."""
@@ -70,14 +71,14 @@ class Champions:
             if not tracking.store_exists():
                 return []
             self._registry = tracking.Registry()
-        found = []
         for task in self.tasks:
             champion = self._registry.champion(task)
-            if champion is not None:
-                version = str(champion.version)
-                found.append(Release(task, version, self._registry.bundle(task, champion.version)))
-        self._remember(found)
-        return found
+            known = self._fetched.get(task)
+            if champion is not None and (known is None or known.version != str(champion.version)):
+                folder = self._registry.bundle(task, champion.version)
+                self._fetched[task] = Release(task, str(champion.version), folder)
+                self._remember(list(self._fetched.values()))
+        return list(self._fetched.values())
 
     def _remember(self, releases: Sequence[Release]) -> None:
         champions = {
