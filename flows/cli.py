@@ -186,6 +186,13 @@ def predict(task: str, texts: tuple[str, ...], as_json: bool) -> None:
 @click.option("--max-queue", default=LIMITS.max_queue, show_default=True, type=click.IntRange(1), help="Rows waiting.")
 @click.option("--max-rows", default=LIMITS.max_rows, show_default=True, type=click.IntRange(1), help="Of a request.")
 @click.option(
+    "--max-delay",
+    default=LIMITS.max_delay,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Seconds to fill a batch.",
+)
+@click.option(
     "--timeout", default=LIMITS.timeout, show_default=True, type=click.FloatRange(0.01), help="Seconds to an answer."
 )
 @click.option(

@@ -50,17 +50,13 @@ class Champions:
         """Those served last from the present store, whose bundles are still there."""
         from components.serving.catalogue import Release
 
-        try:
-            record = json.loads((self.root / RECORD).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return []
-        if record.get("store") != tracking.without_password(tracking.tracking_uri()):
-            return []
-        known = {task: record["champions"][task] for task in self.tasks if task in record["champions"]}
+        champions = self._record()
         return [
             Release(task, one["version"], Path(one["bundle"]))
-            for task, one in known.items()
-            if (Path(one["bundle"]) / MANIFEST).is_file() and digest(Path(one["bundle"])) == one["digest"]
+            for task, one in champions.items()
+            if task in self.tasks
+            and (Path(one["bundle"]) / MANIFEST).is_file()
+            and digest(Path(one["bundle"])) == one["digest"]
         ]
 
     def current(self) -> list[Release]:
@@ -77,17 +73,25 @@ class Champions:
             if champion is not None and (known is None or known.version != str(champion.version)):
                 folder = self._registry.bundle(task, champion.version)
                 self._fetched[task] = Release(task, str(champion.version), folder)
-                self._remember(list(self._fetched.values()))
+                self._remember(self._fetched[task])
         return list(self._fetched.values())
 
-    def _remember(self, releases: Sequence[Release]) -> None:
-        champions = {
-            one.name: {"version": one.version, "bundle": str(one.bundle), "digest": digest(one.bundle)}
-            for one in releases
-        }
-        store = tracking.without_password(tracking.tracking_uri())
-        record = {"store": store, "champions": champions}
-        write_json(self.root / RECORD, record)
+    def _remember(self, release: Release) -> None:
+        told = {"version": release.version, "bundle": str(release.bundle), "digest": digest(release.bundle)}
+        champions = self._record() | {release.name: told}
+        write_json(self.root / RECORD, {"store": _store(), "champions": champions})
+
+    def _record(self) -> dict[str, dict[str, str]]:
+        try:
+            record = json.loads((self.root / RECORD).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        champions: dict[str, dict[str, str]] = record["champions"]
+        return champions if record["store"] == _store() else {}
+
+
+def _store() -> str:
+    return tracking.without_password(tracking.tracking_uri())
 
 
 def bundle_release(folder: Path) -> Release:

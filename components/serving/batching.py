@@ -1,7 +1,7 @@
 """Rows of many requests through the model together.
 
 Rows wait in buckets of like length, so that a batch pads little. The bucket whose first row has waited longest is next;
-its batch runs once it is full or that row has waited `max_delay`.
+its batch runs once it is full or that row has waited `max_delay`. With no delay rows still gather while a batch runs.
 """
 
 from __future__ import annotations

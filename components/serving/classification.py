@@ -83,8 +83,9 @@ class Classification:
 
     def _output(self, name: str, logits: np.ndarray) -> Tensor:
         if name == "label":
-            labels = self.classifier.labels
-            return Tensor(name, "BYTES", (len(logits),), [labels[best] for best in logits.argmax(axis=1)])
+            # Not numpy's argmax: it hands the interpreter's lock to the batching thread, whatever the size.
+            best = [row.index(max(row)) for row in logits.tolist()]
+            return Tensor(name, "BYTES", (len(logits),), [self.classifier.labels[number] for number in best])
         values = softmax(logits) if name == "scores" else logits
         return Tensor(name, "FP32", values.shape, values)
 

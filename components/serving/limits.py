@@ -24,8 +24,11 @@ class Limits:
     timeout: float = 10.0
     """Seconds from a request's first byte to its answer."""
 
-    max_delay: float = 0.002
-    """Seconds that a row waits for others of its length before its batch runs."""
+    max_delay: float = 0.0
+    """Seconds that a row waits for others of its length while the engine has nothing to do.
+
+    Rows gather by themselves while a batch runs; waiting longer pays where a larger batch costs little more.
+    """
 
     drain: float = 30.0
     """Seconds that accepted requests have to finish in once the server was told to stop."""

@@ -60,7 +60,7 @@ def test_what_was_served_last_is_remembered_for_its_store_and_as_long_as_it_is_t
     champions = Champions(tmp_path, ["places"])
     assert champions.remembered() == []
     release = bundle_release(bundle)
-    champions._remember([release])
+    champions._remember(release)
     assert "secret" not in (tmp_path / RECORD).read_text()
     assert champions.remembered() == [release]
     assert Champions(tmp_path, ["topic"]).remembered() == []

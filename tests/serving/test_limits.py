@@ -8,5 +8,5 @@ def test_the_largest_request_that_is_taken_fits_the_queue() -> None:
     assert Limits().max_rows <= Limits().max_queue
 
 
-def test_a_row_waits_for_others_far_less_than_a_request_may_take() -> None:
-    assert Limits().max_delay * 100 < Limits().timeout
+def test_a_server_that_drains_waits_for_every_request_it_accepted() -> None:
+    assert Limits().drain > Limits().timeout
