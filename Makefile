@@ -73,6 +73,9 @@ bench-kills: setup  ## a hundred kills of trainings, and what is left different 
 bench-plan: setup  ## how near `lianzi plan` comes: five trainings planned, run, compared
 	@python -m benchmarks.plan
 
+bench-serving: setup  ## requests a second and latency beside MLflow's server: five minutes
+	@python -m benchmarks.serving
+
 readme: setup  ## write the README's table of results anew
 	@python docs/results_table.py
 

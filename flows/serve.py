@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from components.serving.limits import Limits
 
 ALL = "champion"
+LOOPBACK = ("127.0.0.1", "localhost")
 RECORD = Path(".lianzi/serving.json")
 """The champions served last, so that a restart neither waits for MLflow nor needs it."""
 
@@ -123,7 +124,7 @@ def serve(what: str, limits: Limits, options: ServeOptions) -> None:
 
     keys = read_keys(options.key_file) if options.key_file else ()
     tracer = open_tracer()
-    if options.host == "127.0.0.1":
+    if options.host in LOOPBACK:
         require_free(options.port, "--port")
     service = Service(limits)
     load_one = partial(load, limits=limits, measures=service.measures, threads=options.threads)
@@ -135,6 +136,8 @@ def serve(what: str, limits: Limits, options: ServeOptions) -> None:
             service.catalogue.put(served)
             say(f"{served.name}: version {served.version}, bundle {served.digest[:12]}")
         say(f"http{'s' if options.tls else ''}://{options.host}:{options.port}/v2  (Ctrl-C finishes what came in)")
+        if not keys and options.host not in LOOPBACK:
+            say("anyone who reaches this address may ask: --api-key-file asks for a key")
         if follower:
             follower.start(loop)
 
@@ -142,6 +145,9 @@ def serve(what: str, limits: Limits, options: ServeOptions) -> None:
     run_server(front, (options.host, options.port), options.tls, limits.drain, say, started)
     if follower:
         follower.stop()
+    for served in service.catalogue.models.values():
+        served.batcher.close()
+        served.batcher.join(1)
 
 
 def first_models(what: str, load_one: Callable[[Release], Served]) -> tuple[list[Served], Champions | None]:

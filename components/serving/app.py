@@ -98,7 +98,7 @@ def make_app(
 ) -> Front:
     """The application; every answer carries x-request-id and x-lianzi-trace, every error is {"error": reason}."""
     # Its pages about the interface would load scripts from elsewhere; the protocol describes itself by metadata.
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_infer(app, service)
     _add_models(app, service)
     _add_health(app, service)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,5 +76,7 @@ def run_server(
 
     try:
         asyncio.run(serve())
+    except ssl.SSLError as error:
+        raise ServiceError(f"certificate and key cannot be used: {error.reason or error}", "both in PEM form") from None
     except SystemExit:  # uvicorn's word for a port it cannot have; it has logged why
         raise ServiceError(f"cannot listen on {host}:{port}", "choose another with --host and --port") from None

@@ -19,7 +19,7 @@ from components.errors import ArtifactError, ParameterError
 from flows.cli import main
 from flows.serve import RECORD, Champions, bundle_release, wanted_tasks
 from tests.serving.asking import texts
-from tests.serving.running import running
+from tests.serving.running import free_port, running
 
 INFER = "/v2/models/places/infer"
 
@@ -84,10 +84,7 @@ def test_what_was_served_last_is_remembered_for_its_store_and_as_long_as_it_is_t
 )
 def test_mistakes_end_in_a_line_or_two(words: list[str], told: str, project: Path) -> None:
     name_the_task(project)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    done = CliRunner().invoke(main, ["serve", *words, "--port", str(port)])
+    done = CliRunner().invoke(main, ["serve", *words, "--port", str(free_port())])
     assert done.exit_code == 1
     assert told in done.output.replace(f"{project}/", "")
 
@@ -100,6 +97,14 @@ def test_a_port_in_use_is_told(ladder: Any) -> None:
         done = CliRunner().invoke(main, ["serve", str(ladder.bundle), "--port", str(port)])
     assert done.exit_code == 1
     assert f"port {port} is in use" in done.output
+
+
+def test_a_certificate_that_is_none_is_told(ladder: Any, tmp_path: Path) -> None:
+    (tmp_path / "cert.pem").write_text("words")
+    paths = ["--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "cert.pem")]
+    done = CliRunner().invoke(main, ["serve", str(ladder.bundle), "--port", str(free_port()), *paths])
+    assert done.exit_code == 1
+    assert "certificate and key cannot be used" in done.output
 
 
 class Askers:

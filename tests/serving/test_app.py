@@ -105,6 +105,7 @@ def test_a_malformed_request_is_refused_with_a_reason_in_one_line(case: Case, cl
         ("GET", "/v2/models/places/versions/8", 404),
         ("GET", "/v2/models", 404),
         ("GET", "/docs", 404),
+        ("GET", "/v2/", 404),
         ("GET", INFER, 405),
         ("DELETE", "/v2", 405),
     ],
