@@ -58,8 +58,8 @@ class Classification:
             expected = INPUTS[tensor.name][0]
             if tensor.datatype != expected:
                 raise Refusal(400, f"input '{tensor.name}' is {expected}, not {tensor.datatype}")
-            if tensor.shape[0] > limits.max_rows:
-                raise Refusal(422, f"{tensor.shape[0]} rows, at most {limits.max_rows} are taken at once")
+            if tensor.shape[0] > limits.largest:
+                raise Refusal(422, f"{tensor.shape[0]} rows, at most {limits.largest} are taken at once")
         if "text" in request.inputs:
             _check_texts(request.inputs, limits)
         else:

@@ -125,7 +125,7 @@ def _request_id(headers: dict[bytes, bytes]) -> str:
 
 
 async def _unauthorized(send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer")]
+    headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 401, "headers": headers})
     body = orjson.dumps({"error": "a valid API key is needed: authorization: Bearer KEY, or x-api-key: KEY"})
     await send({"type": "http.response.body", "body": body})

@@ -13,7 +13,7 @@ class Limits:
     """Rows of one model that may wait; one more request is answered with 429."""
 
     max_rows: int = 128
-    """Rows of one request."""
+    """Rows of one request; never more than the queue holds."""
 
     max_body: int = 1 << 20
     """Bytes of one request."""
@@ -32,3 +32,8 @@ class Limits:
 
     drain: float = 30.0
     """Seconds that accepted requests have to finish in once the server was told to stop."""
+
+    @property
+    def largest(self) -> int:
+        """Rows of the largest request that is taken: one that no empty queue holds would be put off for ever."""
+        return min(self.max_rows, self.max_queue)

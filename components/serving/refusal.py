@@ -13,4 +13,7 @@ class Refusal(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"retry-after": "1"} if self.status in (429, 503) else {}
+        if self.status in (429, 503):
+            return {"retry-after": "1"}
+        # The client is still sending; nothing else can come on this connection.
+        return {"connection": "close"} if self.status in (408, 413) else {}

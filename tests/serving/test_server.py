@@ -76,6 +76,26 @@ def test_a_second_signal_ends_the_server_at_once(ladder: Ladder, tmp_path: Path)
         connection.close()
 
 
+def test_a_body_that_does_not_come_ends_with_408(ladder: Ladder, tmp_path: Path) -> None:
+    with running(tmp_path, ladder.bundle, "--timeout", "0.8") as server:
+        answer = read_all(half_a_request(server))
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'{"error":"the body did not arrive within 0.8 s"}' in answer
+        assert httpx.post(f"{server.address}{INFER}", content=BODY).status_code == 200
+
+
+def test_clients_that_go_away_leave_nothing_under_way(ladder: Ladder, tmp_path: Path) -> None:
+    with running(tmp_path, ladder.bundle) as server:
+        for _ in range(5):
+            half_a_request(server).close()
+        assert httpx.post(f"{server.address}{INFER}", content=BODY).status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+    log = (tmp_path / "serve.log").read_text()
+    assert "stopping: 0 requests to finish" in log
+    assert "Traceback" not in log
+
+
 def test_overload_gives_answers_429_and_503_and_nothing_else(ladder: Ladder, tmp_path: Path) -> None:
     codes: list[int] = []
     many = json.dumps(texts(*["ship wave whale tide"] * 8)).encode()
