@@ -15,7 +15,7 @@ export DVC_NO_ANALYTICS = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan \
+.PHONY: help setup run test test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan bench-serving \
         ui lock readme clean
 
 help:  ## this list
@@ -72,6 +72,9 @@ bench-kills: setup  ## a hundred kills of trainings, and what is left different 
 
 bench-plan: setup  ## how near `lianzi plan` comes: five trainings planned, run, compared
 	@python -m benchmarks.plan
+
+bench-serving: setup  ## requests a second and latency beside MLflow's server: five minutes
+	@python -m benchmarks.serving
 
 readme: setup  ## write the README's table of results anew
 	@python docs/results_table.py

@@ -6,13 +6,17 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from components.errors import LianziError, ParameterError, ServiceError
+from components.serving.limits import Limits
 from flows import environment
+
+LIMITS = Limits()
 
 
 class OneLineErrors(click.Group):
@@ -44,6 +48,7 @@ def main(directory: Path | None) -> None:
     lianzi status                     what is fresh, what is stale and why
     lianzi accept                     check later data for drift against today's
     lianzi predict topic "some text"  ask the champion
+    lianzi serve champion             answer over HTTP (Open Inference Protocol)
     lianzi trace --row ID             which models a row of the data went into
     lianzi ui                         Prefect's and MLflow's pages
     lianzi doctor                     what this machine has
@@ -169,6 +174,60 @@ def predict(task: str, texts: tuple[str, ...], as_json: bool) -> None:
             click.echo(json.dumps({"text": text, "label": answer.label, "scores": scores}, ensure_ascii=False))
         else:
             click.echo(f"{answer.label}\t{answer.score:.3f}" + (f"\t{text[:60]}" if len(lines) > 1 else ""))
+
+
+@main.command()
+@click.argument("what", metavar="champion|TASK|BUNDLE")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--api-key-file", type=click.Path(path_type=Path), help="Ask for a key: one of the lines of this file.")
+@click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="With --tls-key: HTTPS.")
+@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--max-queue", default=LIMITS.max_queue, show_default=True, type=click.IntRange(1), help="Rows waiting.")
+@click.option("--max-rows", default=LIMITS.max_rows, show_default=True, type=click.IntRange(1), help="Of a request.")
+@click.option(
+    "--max-delay",
+    default=LIMITS.max_delay,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Seconds to fill a batch.",
+)
+@click.option(
+    "--timeout", default=LIMITS.timeout, show_default=True, type=click.FloatRange(0.01), help="Seconds to an answer."
+)
+@click.option(
+    "--drain", default=LIMITS.drain, show_default=True, type=click.FloatRange(0), help="Seconds to finish in."
+)
+@click.option(
+    "--threads", default=1, show_default=True, type=click.IntRange(1), help="Batches of a model side by side."
+)
+@click.option(
+    "--poll", default=3.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between looks for champions."
+)
+@click.option("--access-log/--no-access-log", default=True, show_default=True)
+def serve(
+    what: str,
+    host: str,
+    port: int,
+    api_key_file: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    threads: int,
+    poll: float,
+    access_log: bool,
+    **bounds: Any,
+) -> None:
+    """Serve every task's champion, the champion of TASK, or the bundle in a folder, until SIGTERM or Ctrl-C.
+
+    The REST form of the Open Inference Protocol (KServe v2, Triton): POST /v2/models/TASK/infer. See docs/serving.md.
+    """
+    from flows import serve as serving
+
+    if (tls_cert is None) != (tls_key is None):
+        raise ParameterError("--tls-cert and --tls-key go together")
+    tls = (tls_cert, tls_key) if tls_cert and tls_key else None
+    options = serving.ServeOptions(host, port, api_key_file, tls, threads, poll, access_log)
+    serving.serve(what, replace(LIMITS, **bounds), options)
 
 
 @main.command()

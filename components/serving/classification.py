@@ -1,0 +1,123 @@
+"""A classification bundle as the protocol sees it: texts or token ids in; labels, scores and logits out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.deployment.serving import Classifier, load_bundle, softmax
+from components.serving.limits import Limits
+from components.serving.protocol import InferRequest
+from components.serving.refusal import Refusal
+from components.serving.tensors import Tensor
+
+PLATFORM = "onnxruntime_onnx"
+INPUTS = {"text": ("BYTES", [-1]), "input_ids": ("INT64", [-1, -1]), "attention_mask": ("INT64", [-1, -1])}
+IDS = ("input_ids", "attention_mask")
+OUTPUTS = ("label", "scores", "logits")
+
+
+@dataclass(frozen=True)
+class Classification:
+    """A loaded bundle."""
+
+    classifier: Classifier
+    vocabulary: int
+
+    @classmethod
+    def load(cls, bundle: Path, threads: int = 1) -> Classification:
+        """Load the shipped graph and run it once at each end of what it takes. Raises ArtifactError, EngineError."""
+        classifier = load_bundle(bundle, threads=threads)
+        loaded = cls(classifier, classifier.encoder.tokenizer.get_vocab_size())
+        first = classifier.encoder.encode(["a"])[0]
+        for rows, length in ((1, 1), (classifier.max_batch, classifier.encoder.max_length)):
+            loaded.infer([(first * length)[:length]] * rows)
+        return loaded
+
+    def describe(self) -> dict[str, Any]:
+        """The tensors of the protocol's model metadata, and the labels in the order of `scores` and `logits`."""
+        inputs = [_described(name, datatype, shape) for name, (datatype, shape) in INPUTS.items()]
+        classes = len(self.classifier.labels)
+        outputs = [_described("label", "BYTES", [-1])]
+        outputs += [_described(name, "FP32", [-1, classes]) for name in ("scores", "logits")]
+        return {"platform": PLATFORM, "inputs": inputs, "outputs": outputs, "labels": list(self.classifier.labels)}
+
+    def check(self, request: InferRequest, limits: Limits) -> None:
+        """Raises Refusal for what can be seen to be wrong before any text is encoded."""
+        unknown = set(request.inputs) - set(INPUTS)
+        if unknown:
+            raise Refusal(400, f"no input '{min(unknown)}': it takes text, or input_ids and attention_mask")
+        absent = set(request.outputs) - set(OUTPUTS)
+        if absent:
+            raise Refusal(400, f"no output '{min(absent)}': it gives {', '.join(OUTPUTS)}")
+        for tensor in request.inputs.values():
+            expected = INPUTS[tensor.name][0]
+            if tensor.datatype != expected:
+                raise Refusal(400, f"input '{tensor.name}' is {expected}, not {tensor.datatype}")
+            if tensor.shape[0] > limits.largest:
+                raise Refusal(422, f"{tensor.shape[0]} rows, at most {limits.largest} are taken at once")
+        if "text" in request.inputs:
+            _check_texts(request.inputs, limits)
+        else:
+            self._check_ids(request.inputs)
+
+    def rows(self, request: InferRequest) -> list[list[int]]:
+        """Token ids of each row of a checked request, as `lianzi predict` encodes them."""
+        if "text" in request.inputs:
+            return self.classifier.encoder.encode(list(request.inputs["text"].values))
+        ids, mask = (request.inputs[name].values for name in IDS)
+        lengths = np.asarray(mask).sum(axis=1)
+        return [row[:length].tolist() for row, length in zip(np.asarray(ids), lengths, strict=True)]
+
+    def infer(self, rows: Sequence[list[int]]) -> np.ndarray:
+        """Logits, float32 (rows, labels)."""
+        return self.classifier.session.infer(*self.classifier.encoder.pad(rows))
+
+    def outputs(self, request: InferRequest, logits: np.ndarray) -> list[Tensor]:
+        """The outputs asked for, in the order asked for; all of them if none was named."""
+        return [self._output(name, logits) for name in request.outputs or OUTPUTS]
+
+    def _output(self, name: str, logits: np.ndarray) -> Tensor:
+        if name == "label":
+            # Not numpy's argmax: it hands the interpreter's lock to the batching thread, whatever the size.
+            best = [row.index(max(row)) for row in logits.tolist()]
+            return Tensor(name, "BYTES", (len(logits),), [self.classifier.labels[number] for number in best])
+        values = softmax(logits) if name == "scores" else logits
+        return Tensor(name, "FP32", values.shape, values)
+
+    def _check_ids(self, inputs: dict[str, Tensor]) -> None:
+        for name in IDS:
+            if name not in inputs:
+                raise Refusal(400, f"input '{name}' is missing: it takes text, or input_ids and attention_mask")
+            if len(inputs[name].shape) != 2:
+                raise Refusal(400, f"input '{name}' has shape [rows, tokens], not {list(inputs[name].shape)}")
+        ids, mask = (np.asarray(inputs[name].values) for name in IDS)
+        if ids.shape != mask.shape:
+            raise Refusal(400, f"input_ids has shape {list(ids.shape)}, attention_mask {list(mask.shape)}")
+        longest = self.classifier.encoder.max_length
+        if ids.shape[1] > longest:
+            raise Refusal(422, f"{ids.shape[1]} tokens a row, the model takes {longest}")
+        if ids.min() < 0 or ids.max() >= self.vocabulary:
+            raise Refusal(422, f"an id of input_ids is not in 0 to {self.vocabulary - 1}")
+        falling = (np.diff(mask, axis=1) <= 0).all()
+        if not (np.isin(mask, (0, 1)).all() and (mask[:, 0] == 1).all() and falling):
+            raise Refusal(400, "each row of attention_mask is ones, at least one, and then zeros")
+
+
+def _check_texts(inputs: dict[str, Tensor], limits: Limits) -> None:
+    if len(inputs) > 1:
+        raise Refusal(400, "either text, or input_ids and attention_mask, not both")
+    texts = inputs["text"]
+    if len(texts.shape) > 2 or texts.shape[1:] not in ((), (1,)):
+        raise Refusal(400, f"input 'text' has shape [rows] or [rows, 1], not {list(texts.shape)}")
+    for number, text in enumerate(texts.values):
+        if len(text) > limits.max_text:
+            raise Refusal(422, f"text {number} has {len(text)} characters, at most {limits.max_text} are taken")
+
+
+def _described(name: str, datatype: str, shape: list[int]) -> dict[str, Any]:
+    return {"name": name, "datatype": datatype, "shape": shape}

@@ -1,0 +1,131 @@
+"""What every request passes: its id, the key, the count of what is under way, the log line, the measures, the span."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from components.serving.keys import allowed
+from components.serving.measures import Measures
+from components.serving.spans import record_span
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+    from components.serving.catalogue import Served
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+REQUEST_ID = re.compile(rb"[\w.:\-]{1,128}")
+OPEN_PATHS = ("/v2/health/live", "/v2/health/ready")
+"""What a probe may ask without a key."""
+
+
+@dataclass
+class Passage:
+    """One request on its way through; handlers fill in what they learn."""
+
+    id: str
+    method: str
+    route: str = "other"
+    served: Served | None = None
+    rows: int = 0
+    status: int = 0
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def model(self) -> str:
+        return self.served.name if self.served else ""
+
+
+@dataclass
+class Gate:
+    """Whether new work is taken on, and how much is under way."""
+
+    draining: bool = False
+    under_way: int = 0
+
+
+@dataclass
+class Front:
+    """The outermost ASGI application. No text of a request, no key and no unknown path goes into its log."""
+
+    app: App
+    gate: Gate
+    measures: Measures
+    server: str
+    say: Callable[[str], None]
+    keys: tuple[bytes, ...] = ()
+    tracer: Tracer | None = None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        passage = Passage(_request_id(headers), scope["method"])
+        scope["passage"] = passage
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                passage.status = message["status"]
+                message["headers"] = [*message["headers"], *self._marks(passage)]
+            await send(message)
+
+        self.gate.under_way += 1
+        try:
+            if self.keys and scope["path"] not in OPEN_PATHS and not allowed(self.keys, headers):
+                await _unauthorized(answer)
+            else:
+                await self.app(scope, receive, answer)
+        finally:
+            self.gate.under_way -= 1
+            self._record(passage, headers)
+
+    def _marks(self, passage: Passage) -> list[tuple[bytes, bytes]]:
+        trace = f"server={self.server}" + (f";{passage.served.trace}" if passage.served else "")
+        marks = [(b"x-request-id", passage.id.encode()), (b"x-lianzi-trace", trace.encode())]
+        # A client that keeps its connection open would be cut off when the server ends.
+        return [*marks, (b"connection", b"close")] if self.gate.draining else marks
+
+    def _record(self, passage: Passage, headers: dict[bytes, bytes]) -> None:
+        seconds = time.perf_counter() - passage.started
+        self.measures.requests.labels(passage.route, passage.model, passage.status).inc()
+        if passage.route == "infer" and passage.served:
+            self.measures.seconds.labels(passage.model).observe(seconds)
+        self.say(
+            f"{passage.status} {passage.method} {passage.route} {passage.model or '-'} rows={passage.rows} "
+            f"{seconds * 1e3:.1f}ms {passage.id}"
+        )
+        if self.tracer:
+            attributes = {
+                "http.request.method": passage.method,
+                "http.response.status_code": passage.status,
+                "lianzi.request_id": passage.id,
+                "lianzi.rows": passage.rows,
+            }
+            if passage.served:
+                attributes |= {"lianzi.model": passage.model, "lianzi.version": passage.served.version}
+            carried = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
+            record_span(self.tracer, f"{passage.method} {passage.route}", seconds, carried, attributes)
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    given = headers.get(b"x-request-id", b"")
+    return given.decode() if REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+
+
+async def _unauthorized(send: Send) -> None:
+    headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    body = orjson.dumps({"error": "a valid API key is needed: authorization: Bearer KEY, or x-api-key: KEY"})
+    await send({"type": "http.response.body", "body": body})

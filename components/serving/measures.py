@@ -1,0 +1,60 @@
+"""What Prometheus reads from /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+
+if TYPE_CHECKING:
+    from components.serving.catalogue import Catalogue
+
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class Measures:
+    """The counters of one server, in a registry of its own."""
+
+    content_type = CONTENT_TYPE_LATEST
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "lianzi_requests", "Requests answered.", ["route", "model", "code"], registry=self._registry
+        )
+        self.seconds = Histogram(
+            "lianzi_infer_seconds",
+            "From an infer request's first byte to its answer.",
+            ["model"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self.batches = Histogram(
+            "lianzi_batch_rows", "Rows that went through a model together.", ["model"], buckets=ROWS,
+            registry=self._registry,
+        )  # fmt: skip
+        self._registry.register(_Present(catalogue))
+
+    def page(self) -> bytes:
+        """In Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class _Present:
+    """Gauges of what is served at the moment of asking."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def collect(self) -> Iterable[Any]:
+        queue = GaugeMetricFamily("lianzi_queue_rows", "Rows that wait for a batch.", labels=["model"])
+        info = GaugeMetricFamily(
+            "lianzi_model_info", "The version that answers.", labels=["model", "version", "bundle"]
+        )
+        for served in list(self._catalogue.models.values()):
+            queue.add_metric([served.name], served.batcher.waiting)
+            info.add_metric([served.name, served.version, served.digest], 1)
+        return [queue, info]

@@ -1,0 +1,82 @@
+"""The server process: uvicorn, but for how it stops.
+
+On SIGTERM or SIGINT it is no longer ready, refuses new work with 503, finishes what it accepted and ends with 0.
+A second signal ends it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from components.errors import ServiceError
+from components.serving.front import Front, Gate
+
+
+class Server(uvicorn.Server):
+    """Drains before it stops."""
+
+    def __init__(self, config: uvicorn.Config, gate: Gate, drain: float, say: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._gate, self._drain, self._say = gate, drain, say
+        self._told = 0.0
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._gate.draining:
+            os._exit(128 + sig)
+        self._gate.draining = True
+        self._told = time.monotonic()
+        self._say(f"stopping: {self._gate.under_way} requests to finish")
+
+    async def on_tick(self, counter: int) -> bool:
+        """Asked ten times a second whether to stop."""
+        if self._gate.draining and not self.should_exit:
+            late = time.monotonic() - self._told > self._drain
+            if late:
+                self._say(f"{self._gate.under_way} requests did not finish within {self._drain:g} s")
+            self.should_exit = late or not self._gate.under_way
+        return await super().on_tick(counter)
+
+
+def run_server(
+    front: Front,
+    listen: tuple[str, int],
+    tls: tuple[Path, Path] | None,
+    drain: float,
+    say: Callable[[str], None],
+    started: Callable[[asyncio.AbstractEventLoop], Any],
+) -> None:
+    """Serve until told to stop; `started` is called with the event loop before that. Raises ServiceError."""
+    host, port = listen
+    config = uvicorn.Config(
+        front,
+        host=host,
+        port=port,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+        ssl_certfile=str(tls[0]) if tls else None,
+        ssl_keyfile=str(tls[1]) if tls else None,
+    )
+    server = Server(config, front.gate, drain, say)
+
+    async def serve() -> None:
+        started(asyncio.get_running_loop())
+        await server.serve()
+
+    try:
+        asyncio.run(serve())
+    except ssl.SSLError as error:
+        raise ServiceError(f"certificate and key cannot be used: {error.reason or error}", "both in PEM form") from None
+    except SystemExit:  # uvicorn's word for a port it cannot have; it has logged why
+        raise ServiceError(f"cannot listen on {host}:{port}", "choose another with --host and --port") from None

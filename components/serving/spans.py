@@ -1,0 +1,59 @@
+"""OpenTelemetry spans, for those who ask for them by OTEL_EXPORTER_OTLP_ENDPOINT; nothing is sent anywhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from components.errors import ServiceError
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.trace import Tracer
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+
+def open_tracer() -> Tracer | None:
+    """A tracer that exports where the environment says; None where it says nothing. Raises ServiceError."""
+    asked = [name for name in ENDPOINTS if os.environ.get(name)]
+    if not asked:
+        return None
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    except ImportError:
+        raise ServiceError(
+            f"{asked[0]} is set, but no exporter is installed",
+            "pip install opentelemetry-exporter-otlp-proto-http, or unset it",
+        ) from None
+    return tracer_to(OTLPSpanExporter())
+
+
+def tracer_to(exporter: SpanExporter) -> Tracer:
+    """A tracer whose spans go to this exporter, in batches from a thread of its own."""
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider(resource=Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", "lianzi")}))
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider.get_tracer("lianzi.serving")
+
+
+def record_span(
+    tracer: Tracer, name: str, seconds: float, headers: Mapping[str, str], attributes: Mapping[str, Any]
+) -> None:
+    """A finished request as a span that ended now, under the caller's trace if `headers` carry a `traceparent`."""
+    import time
+
+    from opentelemetry.propagate import extract
+    from opentelemetry.trace import SpanKind, Status, StatusCode
+
+    end = time.time_ns()
+    span = tracer.start_span(
+        name, extract(headers), SpanKind.SERVER, dict(attributes), start_time=end - int(seconds * 1e9)
+    )
+    if attributes["http.response.status_code"] >= 500:
+        span.set_status(Status(StatusCode.ERROR))
+    span.end(end)

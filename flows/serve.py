@@ -1,0 +1,180 @@
+"""`lianzi serve`: champions, or one bundle, behind the Open Inference Protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components import tracking
+from components.artifacts import MANIFEST, digest, read_manifest, write_json
+from components.errors import ArtifactError, LianziError, ParameterError
+
+if TYPE_CHECKING:
+    from components.serving.catalogue import Release, Served
+    from components.serving.limits import Limits
+
+ALL = "champion"
+LOOPBACK = ("127.0.0.1", "localhost")
+RECORD = Path(".lianzi/serving.json")
+"""The champions served last, so that a restart neither waits for MLflow nor needs it."""
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """Where and how `lianzi serve` listens."""
+
+    host: str
+    port: int
+    key_file: Path | None
+    tls: tuple[Path, Path] | None
+    threads: int
+    poll: float
+    access_log: bool
+
+
+@dataclass
+class Champions:
+    """The champions of some tasks."""
+
+    root: Path
+    tasks: Sequence[str]
+    _registry: tracking.Registry | None = field(default=None, repr=False)
+    _fetched: dict[str, Release] = field(default_factory=dict)
+
+    def remembered(self) -> list[Release]:
+        """Those served last from the present store, whose bundles are still there."""
+        from components.serving.catalogue import Release
+
+        champions = self._record()
+        return [
+            Release(task, one["version"], Path(one["bundle"]))
+            for task, one in champions.items()
+            if task in self.tasks
+            and (Path(one["bundle"]) / MANIFEST).is_file()
+            and digest(Path(one["bundle"])) == one["digest"]
+        ]
+
+    def current(self) -> list[Release]:
+        """Today's, from the registry; tasks without one are left out."""
+        from components.serving.catalogue import Release
+
+        if self._registry is None:
+            if not tracking.store_exists():
+                return []
+            self._registry = tracking.Registry()
+        for task in self.tasks:
+            champion = self._registry.champion(task)
+            known = self._fetched.get(task)
+            if champion is not None and (known is None or known.version != str(champion.version)):
+                folder = self._registry.bundle(task, champion.version)
+                self._fetched[task] = Release(task, str(champion.version), folder)
+                self._remember(self._fetched[task])
+        return list(self._fetched.values())
+
+    def _remember(self, release: Release) -> None:
+        told = {"version": release.version, "bundle": str(release.bundle), "digest": digest(release.bundle)}
+        champions = self._record() | {release.name: told}
+        write_json(self.root / RECORD, {"store": _store(), "champions": champions})
+
+    def _record(self) -> dict[str, dict[str, str]]:
+        try:
+            record = json.loads((self.root / RECORD).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        champions: dict[str, dict[str, str]] = record["champions"]
+        return champions if record["store"] == _store() else {}
+
+
+def _store() -> str:
+    return tracking.without_password(tracking.tracking_uri())
+
+
+def bundle_release(folder: Path) -> Release:
+    """A bundle by itself; its version is the beginning of its digest. Raises ArtifactError."""
+    from components.serving.catalogue import Release
+
+    manifest = read_manifest(folder, "bundle")
+    return Release(manifest["task"], digest(folder)[:12], folder)
+
+
+def wanted_tasks(what: str, known: Sequence[str]) -> list[str]:
+    """The tasks that `champion`, or a task's name, stands for. Raises ParameterError."""
+    if what != ALL and what not in known:
+        raise ParameterError(
+            f"'{what}' is neither a bundle's folder nor a task of params.yaml", f"known: {ALL}, {', '.join(known)}"
+        )
+    return list(known) if what == ALL else [what]
+
+
+def serve(what: str, limits: Limits, options: ServeOptions) -> None:
+    """Serve until told to stop. Raises ParameterError, ArtifactError, EngineError, ServiceError."""
+    from components.serving.app import Service, make_app
+    from components.serving.catalogue import load
+    from components.serving.following import Follower
+    from components.serving.keys import read_keys
+    from components.serving.server import run_server
+    from components.serving.spans import open_tracer
+    from flows.ui import require_free
+
+    keys = read_keys(options.key_file) if options.key_file else ()
+    tracer = open_tracer()
+    if options.host in LOOPBACK:
+        require_free(options.port, "--port")
+    service = Service(limits)
+    load_one = partial(load, limits=limits, measures=service.measures, threads=options.threads)
+    first, champions = first_models(what, load_one)
+    follower = champions and Follower(champions.current, load_one, service.catalogue, say, options.poll)
+
+    def started(loop: asyncio.AbstractEventLoop) -> None:
+        for served in first:
+            service.catalogue.put(served)
+            say(f"{served.name}: version {served.version}, bundle {served.digest[:12]}")
+        say(f"http{'s' if options.tls else ''}://{options.host}:{options.port}/v2  (Ctrl-C finishes what came in)")
+        if not keys and options.host not in LOOPBACK:
+            say("anyone who reaches this address may ask: --api-key-file asks for a key")
+        if follower:
+            follower.start(loop)
+
+    front = make_app(service, say if options.access_log else _nothing, keys, tracer)
+    run_server(front, (options.host, options.port), options.tls, limits.drain, say, started)
+    if follower:
+        follower.stop()
+    for served in service.catalogue.models.values():
+        served.batcher.close()
+        served.batcher.join(1)
+
+
+def first_models(what: str, load_one: Callable[[Release], Served]) -> tuple[list[Served], Champions | None]:
+    """The models to start with, loaded, and the champions to follow; None for a bundle's folder."""
+    folder = Path(what)
+    if (folder / MANIFEST).is_file() or len(folder.parts) > 1:
+        return [load_one(bundle_release(folder.absolute()))], None
+    from components.params import load_params
+    from flows.settings import project_root
+
+    root = project_root()
+    champions = Champions(root, wanted_tasks(what, list(load_params(root / "params.yaml").tasks)))
+    try:
+        remembered = [load_one(one) for one in champions.remembered()]
+    except LianziError as error:
+        say(f"served last: {str(error).splitlines()[0]}; asking the registry")
+        remembered = []
+    first = remembered or [load_one(one) for one in champions.current()]
+    if not first:
+        raise ArtifactError(f"{what}: no champion yet", "`lianzi run` trains and releases one")
+    return first, champions
+
+
+def say(line: str) -> None:
+    """A line of the server's log."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _nothing(line: str) -> None:
+    """Where no access log is wanted."""

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.deployment.serving import Classifier, load_bundle
+from components.errors import ArtifactError
+from components.serving.classification import Classification
+from tests.small_artifacts import sentences
+from tests.small_ladder import Ladder
+
+
+def alone_and_together(classifier: Classifier) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of 96 texts, each by itself and in batches with others."""
+    model = Classification(classifier, classifier.encoder.tokenizer.get_vocab_size())
+    rows = classifier.encoder.encode([text for text, _ in sentences(96, seed=5)])
+    alone = np.concatenate([model.infer([row]) for row in rows])
+    together = np.concatenate([model.infer(rows[start : start + 32]) for start in (0, 32, 64)])
+    return alone, together
+
+
+def test_an_fp32_answer_does_not_depend_on_its_batch(ladder: Ladder) -> None:
+    alone, together = alone_and_together(load_bundle(ladder.bundle, "fp32"))
+    assert np.abs(alone - together).max() < 1e-4
+
+
+def test_an_int8_answer_depends_on_its_batch_no_more_than_quantization_does(ladder: Ladder) -> None:
+    """Dynamic quantization scales a batch's activations by their common range (docs/decisions/0016)."""
+    alone, together = alone_and_together(load_bundle(ladder.bundle, "int8"))
+    exact, _ = alone_and_together(load_bundle(ladder.bundle, "fp32"))
+    assert (alone.argmax(axis=1) == together.argmax(axis=1)).mean() >= 0.98
+    assert np.abs(alone - together).max() < 2 * max(np.abs(alone - exact).max(), np.abs(together - exact).max())
+
+
+def test_an_empty_text_is_answered(model: Classification) -> None:
+    assert model.infer(model.classifier.encoder.encode([""])).shape == (1, 3)
+
+
+def test_a_damaged_bundle_is_not_served(ladder: Ladder, tmp_path: Path, make_service: Callable[..., object]) -> None:
+    with pytest.raises(ArtifactError):
+        make_service(tmp_path)
+    copy = tmp_path / "bundle"
+    copy.mkdir()
+    for path in ladder.bundle.rglob("*"):
+        if path.is_file():
+            target = copy / path.relative_to(ladder.bundle)
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    (copy / "tokenizer.json").write_text("{}")
+    with pytest.raises(ArtifactError, match=r"tokenizer\.json: changed since it was made"):
+        Classification.load(copy)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from components.errors import ArtifactError
+from components.serving.app import Service
+from components.serving.catalogue import Release, load
+from components.serving.following import Follower
+from tests.serving.conftest import LIMITS
+from tests.small_ladder import Ladder
+
+
+def follow(service: Service, current: Callable[[], Sequence[Release]], until: Callable[[list[str]], bool]) -> list[str]:
+    """Follow `current` until `until`, which is given what was said, is true; five seconds at most."""
+    said: list[str] = []
+
+    async def watch() -> None:
+        load_one = partial(load, limits=LIMITS, measures=service.measures, threads=1)
+        follower = Follower(current, load_one, service.catalogue, said.append, 0.02)
+        follower.start(asyncio.get_running_loop())
+        for _ in range(250):
+            if until(said):
+                break
+            await asyncio.sleep(0.02)
+        follower.stop()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(watch())
+    return said
+
+
+def test_a_new_champion_takes_over(service: Service, ladder: Ladder) -> None:
+    follow(
+        service,
+        lambda: [Release("places", "8", ladder.bundle)],
+        lambda said: service.catalogue.find("places").version == "8",
+    )
+    assert service.catalogue.find("places").version == "8"
+    service.catalogue.find("places").batcher.close()
+
+
+def test_the_same_champion_is_not_loaded_again(service: Service, ladder: Ladder) -> None:
+    before = service.catalogue.find("places")
+    asked = []
+
+    def current() -> list[Release]:
+        asked.append(1)
+        return [Release("places", "7", ladder.bundle)]
+
+    assert follow(service, current, lambda said: len(asked) > 3) == []
+    assert service.catalogue.find("places") is before
+
+
+def test_what_cannot_be_loaded_or_asked_leaves_the_present_model_and_is_told_once(
+    service: Service, tmp_path: Path
+) -> None:
+    asked = []
+
+    def current() -> list[Release]:
+        asked.append(1)
+        if len(asked) > 5:
+            raise OSError("the registry is away")
+        return [Release("places", "8", tmp_path)]
+
+    said = follow(service, current, lambda said: len(asked) > 8)
+    assert len(said) == 2
+    assert "no bundle here; the present models stay" in said[0]
+    assert "OSError: the registry is away; the present models stay" in said[1]
+    assert service.catalogue.find("places").version == "7"
+
+
+def test_a_registry_that_comes_back_is_followed_again(service: Service, ladder: Ladder) -> None:
+    asked = []
+
+    def current() -> list[Release]:
+        asked.append(1)
+        if len(asked) < 3:
+            raise ArtifactError("away")
+        return [Release("places", "9", ladder.bundle)]
+
+    said = follow(service, current, lambda said: "version 9" in said[-1] if said else False)
+    assert said[-1] == "places: version 9 from now on"
+    service.catalogue.find("places").batcher.close()
