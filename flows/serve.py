@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from components import tracking
 from components.artifacts import MANIFEST, digest, read_manifest, write_json
 from components.errors import ArtifactError, LianziError, ParameterError
+from components.registry import Registry
 
 if TYPE_CHECKING:
     from components.serving.catalogue import Release, Served
@@ -44,7 +45,7 @@ class Champions:
 
     root: Path
     tasks: Sequence[str]
-    _registry: tracking.Registry | None = field(default=None, repr=False)
+    _registry: Registry | None = field(default=None, repr=False)
     _fetched: dict[str, Release] = field(default_factory=dict)
 
     def remembered(self) -> list[Release]:
@@ -67,7 +68,7 @@ class Champions:
         if self._registry is None:
             if not tracking.store_exists():
                 return []
-            self._registry = tracking.Registry()
+            self._registry = Registry()
         for task in self.tasks:
             champion = self._registry.champion(task)
             known = self._fetched.get(task)

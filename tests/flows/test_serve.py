@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from components import tracking
 from components.artifacts import digest, write_json
 from components.errors import ArtifactError, ParameterError
+from components.registry import Registry
 from flows.cli import main
 from flows.serve import RECORD, Champions, bundle_release, wanted_tasks
 from tests.serving.asking import texts
@@ -146,7 +147,7 @@ class Askers:
 def test_champions_change_under_load_without_a_failed_request_and_outlive_a_restart(project: Path, ladder: Any) -> None:
     name_the_task(project)
     with tracking.pipeline_run("pipeline", {}) as run:
-        registry = tracking.Registry()
+        registry = Registry()
         registry.register("places", ladder.bundle, {}, run.id)
         registry.register("places", other_bundle(ladder, project / "artifacts/b/bundle"), {}, run.id)
     registry.set_champion("places", 1)
