@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -107,7 +108,9 @@ def test_a_users_mistake_is_a_line_and_exit_code_1(project: Path) -> None:
 
 def test_a_full_disk_is_told_and_leaves_nothing_half_written(project: Path) -> None:
     """A limit on file sizes stands in for the full disk: the same write fails, with EFBIG for ENOSPC."""
-    rows = [{"text": f"Document {n}: " + "words of the sea " * 20} for n in range(10_000)]
+    chance = random.Random(0)
+    words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=7)) for _ in range(60_000)]
+    rows = [{"text": "It is of the sea: " + " ".join(chance.sample(words, 60))} for _ in range(12_000)]
     (project / "data/corpus/sea_en.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert stage(CURATE, project)[0] == 0
 
