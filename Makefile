@@ -70,6 +70,10 @@ bench-gpu: setup  ## GPT-2 124M on one GPU beside a bare compiled loop
 bench-kills: setup  ## a hundred kills of trainings, and what is left different afterwards
 	@python -m benchmarks.kills --kills 100 --record
 
+bench-data: setup  ## curation, validation and encoding beside datatrove, pandas, Hugging Face, tiktoken: twenty minutes
+	@python -m benchmarks.curation && python -m benchmarks.curation_memory
+	@python -m benchmarks.validation && python -m benchmarks.tokenization
+
 bench-plan: setup  ## how near `lianzi plan` comes: five trainings planned, run, compared
 	@python -m benchmarks.plan
 
