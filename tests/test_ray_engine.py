@@ -37,10 +37,13 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     two.shutdown()
 
 
-def slow_square(folder: Path, number: int) -> tuple[int, int]:
+def slow_square(folder: Path, number: int) -> tuple[int, str]:
+    """With the node that it was computed on."""
+    import ray
+
     (folder / f"begun-{number}-{os.getpid()}").touch()
     time.sleep(0.3)
-    return number * number, os.getppid()
+    return number * number, ray.get_runtime_context().get_node_id()
 
 
 @pytest.mark.slow
