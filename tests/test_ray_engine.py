@@ -20,6 +20,7 @@ from components.run import RecordedRun
 from components.tokenization.pack import tokenize
 from tests.corpus.small_corpus import SOURCES, TASKS, curate_config, small_data
 from tests.small_artifacts import small_tokenizer
+from tests.small_cluster import two_nodes
 
 pytest.importorskip("ray")
 
@@ -28,10 +29,7 @@ pytest.importorskip("ray")
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A real cluster of two local nodes with a CPU each."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    from ray.cluster_utils import Cluster
-
-    two = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    two.second = two.add_node(num_cpus=1)
+    two = two_nodes()
     monkeypatch.setenv("LIANZI_ENGINE", two.address)
     yield two
     two.shutdown()

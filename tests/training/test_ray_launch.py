@@ -16,6 +16,7 @@ from components.artifacts import digest
 from components.errors import Interrupted, ParameterError
 from components.params import TrainerConfig
 from components.training import ray_launch
+from tests.small_cluster import two_nodes
 from tests.small_trainings import environment, remove_outputs, small_training_project, words
 
 BASE = ("pretrain.steps=300", "pretrain.precision=fp32", "pretrain.average_decay=0.5", "trainer.devices=2")
@@ -25,12 +26,8 @@ BASE = ("pretrain.steps=300", "pretrain.precision=fp32", "pretrain.average_decay
 def address(root: Path) -> Iterator[str]:
     """Of a cluster of two nodes with one processor each."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    from ray.cluster_utils import Cluster
-
-    small = {"num_cpus": 1, "object_store_memory": 100_000_000}
-    cluster = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
+    cluster = two_nodes()
     try:
-        cluster.add_node(**small)
         yield cluster.address
     finally:
         cluster.shutdown()
