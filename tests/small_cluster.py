@@ -8,7 +8,7 @@ TRIES = 3
 
 
 def two_nodes() -> Any:
-    """A processor each; `second` is the node that may be lost. A busy machine may need more than one try to start it."""
+    """A processor each; `second` is the node that may be lost. A busy machine may need more than one try."""
     from ray.cluster_utils import Cluster
 
     small = {"num_cpus": 1, "object_store_memory": 100_000_000}
