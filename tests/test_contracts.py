@@ -108,7 +108,8 @@ def test_only_flows_import_prefect_and_dvc() -> None:
 
 
 def test_no_python_stands_under_mlflow() -> None:
-    assert not list((ROOT / "mlflow").rglob("*.py"))
+    """Where it would shadow the library; the code kept with registered models lies deeper."""
+    assert not [path for path in (ROOT / "mlflow").rglob("*.py") if (ROOT / "mlflow" / "artifacts") not in path.parents]
 
 
 def test_nothing_pickled_is_loaded() -> None:
