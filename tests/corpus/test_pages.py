@@ -8,6 +8,7 @@ import pytest
 
 from components.corpus.read import MAX_LINE_BYTES, read_records
 from components.errors import DataError
+from tests.corpus.small_files import written
 
 PAGE = """<html lang="{language}"><head><meta charset="{charset}"><title>{title}</title></head><body>
 <nav><a href="/">Home</a> <a href="/about">About us</a></nav>
@@ -15,12 +16,6 @@ PAGE = """<html lang="{language}"><head><meta charset="{charset}"><title>{title}
 <footer>All rights reserved. Cookies.</footer></body></html>"""
 ENGLISH = "The kettle had been on the fire since dawn, and nobody in the house could say who had put it there. " * 3
 CHINESE = "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。這首詩寫詩人登高望遠，表現出不凡的胸襟抱負。" * 3
-
-
-def written(folder: Path, name: str, content: bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content)
-    return path
 
 
 def test_markdown_is_one_document_as_it_stands(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import zstandard
 
 from components.corpus.read import read_records, split_name
 from components.errors import DataError
+from tests.corpus.small_files import refusal, written
 
 TEXTS = ["one cat", 'two dogs, a "bird"', "三隻貓\n在第二行"]
 ROWS = [{"id": str(number), "text": text} for number, text in enumerate(TEXTS)]
@@ -41,18 +42,6 @@ def parquet(path: Path) -> None:
 
 WRITERS = {"jsonl": jsonl, "csv": separated(","), "tsv": separated("\t"), "parquet": parquet}
 COMPRESSORS = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(DataError) as caught:
-        list(read_records(path))
-    return str(caught.value)
-
-
-def written(folder: Path, name: str, content: bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content)
-    return path
 
 
 @pytest.mark.parametrize("compression", COMPRESSORS)

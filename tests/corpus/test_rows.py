@@ -7,23 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from components.corpus.read import read_records
 from components.corpus.rows import MAX_LINE_BYTES, read_parquet
-from components.errors import DataError
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(DataError) as caught:
-        list(read_records(path))
-    return str(caught.value)
-
-
-def written(folder: Path, name: str, content: bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content)
-    return path
+from tests.corpus.small_files import refusal, written
 
 
 def test_csv_with_byte_order_mark_and_windows_line_ends_just_works(tmp_path: Path) -> None:
