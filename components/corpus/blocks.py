@@ -1,7 +1,7 @@
 """The corpus cut into blocks: rows of one source that are curated together, known by a digest of their content.
 
-A block that was curated before is not curated again, wherever in its source it stands now: rows appended to a file, or
-a new file, cost their own curation and no other's.
+A block that was curated before is not curated again: rows appended to the last file of a source, or another source,
+cost their own curation and no other's.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Block:
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def cut(files: Iterable[CorpusFile], data: Path, read: Callable[[Path, int], None]) -> Iterator[Block]:
+def cut(files: Iterable[CorpusFile], data: Path, read: Callable[[Path], None]) -> Iterator[Block]:
     """The blocks of all sources, in the order of the files; no more than one is held.
 
-    `read` hears of every file that is done, with the number of its rows. Raises DataError naming file and line.
+    `read` hears of every file that is done. Raises DataError naming file and line.
     """
     rows: list[Row] = []
     source, number, characters = "", 0, 0
@@ -57,15 +57,14 @@ def cut(files: Iterable[CorpusFile], data: Path, read: Callable[[Path, int], Non
             if rows:
                 yield Block(source, number, rows)
             source, number, rows, characters = file.source, 0, [], 0
-        count = 0
         for record in read_records(file.path):
             row = _row(record, file, data)
             rows.append(row)
-            count, characters = count + 1, characters + len(row.text)
+            characters += len(row.text)
             if len(rows) == BLOCK_ROWS or characters >= BLOCK_CHARACTERS:
                 yield Block(source, number, rows)
                 number, rows, characters = number + 1, [], 0
-        read(file.path, count)
+        read(file.path)
     if rows:
         yield Block(source, number, rows)
 

@@ -56,7 +56,7 @@ def curate(
         found = _tasks(data, labelled_target, tasks, removed)
         criteria = Criteria(config, sources, seed, HeldOut(_held_out(found), config), removed)
         with open_engine() as engine:
-            blocks = _judge(engine, criteria, corpus_files(data / "corpus"), data, run)
+            blocks = _judge(engine, criteria, corpus_files(data / "corpus"), data)
             repeats = find_repeats(blocks, config)
             ledger = _finish(engine, blocks, repeats, corpus_target)
         ledger.refuse_empty(data / "corpus")
@@ -79,17 +79,15 @@ def _held_out(found: Mapping[str, Labelled]) -> Iterator[tuple[str, str]]:
             yield from ((split, text) for text in task.held_out[split])
 
 
-def _judge(engine: Engine, criteria: Criteria, files: list[CorpusFile], data: Path, run: Run) -> list[Path]:
+def _judge(engine: Engine, criteria: Criteria, files: list[CorpusFile], data: Path) -> list[Path]:
     """The curated blocks, in their order; what was curated before costs a look."""
     folder = curated_block.cache_folder()
     work = partial(curate_block, criteria, criteria.digest, folder)
     sizes = {file.path: file.path.lstat().st_size for file in files}
     with progress("curate", sum(sizes.values()), "bytes") as shown:
 
-        def read(path: Path, rows: int) -> None:
+        def read(path: Path) -> None:
             shown.advance(sizes[path], path.name)
-            if not rows:
-                run.say(f"{path}: no rows")
 
         blocks: Iterator[Block] = cut(files, data, read)
         paths = list(engine.map(work, blocks))

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.corpus.documents import SCHEMA, SPLITS, write_table
+from components.corpus.quarantine import EXCERPT, excerpt
 
-EXCERPT = 200
 LENGTHS = np.logspace(0, 7, 29)
 """Bounds of the classes in which lengths are counted: four to a power of ten."""
 
@@ -33,7 +33,6 @@ class Account:
     """What became of a block's rows. `lengths`: by language, documents kept in each class of LENGTHS."""
 
     source: str
-    read: int
     kept: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
     characters: Counter[str] = field(default_factory=Counter)
@@ -51,7 +50,7 @@ def finish_block(work: Work) -> Account:
     for row, (reason, other) in work.repeated.items():
         reasons[row], others[row] = reason, other
     kept = table.filter(pa.array([reason is None for reason in reasons]))
-    account = Account(str(table.column("source")[0]), len(table))
+    account = Account(str(table.column("source")[0]))
     name = "-".join(work.path.stem.split("-")[:-1])
     for split in SPLITS:
         documents = kept.filter(pc.equal(kept.column("split"), split)).select(SCHEMA.names)
@@ -81,9 +80,8 @@ def _tell(account: Account, table: pa.Table, reasons: list[str | None], others: 
     few = table.select(["file", "line", "id", "text"]).take(pa.array(numbers, pa.int64())).to_pylist()
     for number, row in zip(numbers, few, strict=True):
         place = {"file": row["file"], "line": row["line"], "id": row["id"]}
-        text = row["text"][:EXCERPT]
-        if reasons[number]:
+        if reason := reasons[number]:
             same = {"same_as": others[number]} if number in others else {}
-            account.rejected.append(place | {"reason": reasons[number], **same, "text": text})
+            account.rejected.append(place | {"reason": reason, **same, "text": excerpt(row["text"], reason)})
         else:
-            account.changed.append(place | {"changes": changes[number], "text": text})
+            account.changed.append(place | {"changes": changes[number], "text": row["text"][:EXCERPT]})

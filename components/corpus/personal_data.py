@@ -11,15 +11,11 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from components.corpus.check_digits import luhn, mod_11_2, mod_97
+
 TRACE = re.compile(r"@|\d.?\d.{0,2}\d", re.ASCII)
 """Nothing personal is looked for in a text without it."""
 PREFIX = re.compile(r"(?:version|ver|v|release|section|chapter|§|版本|第)\W{0,2}$", re.IGNORECASE)
-
-
-def _luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
-    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits))]
-    return sum(value - 9 * (value > 9) for value in doubled) % 10 == 0
 
 
 def _is_card(match: re.Match[str]) -> bool:
@@ -27,20 +23,16 @@ def _is_card(match: re.Match[str]) -> bool:
     digits = re.sub(r"\D", "", match[0])
     lengths = {"4": (13, 16, 19), "5": (16,), "2": (16,), "3": (14, 15, 16), "6": (16, 17, 18, 19)}
     issuer = re.match(r"4|5[1-5]|2[2-7]|3[4-9]|30|6[0245]", digits)
-    return bool(issuer) and len(digits) in lengths[digits[0]] and len(set(digits)) > 1 and _luhn(digits)
+    return bool(issuer) and len(digits) in lengths[digits[0]] and len(set(digits)) > 1 and luhn(digits)
 
 
 def _is_iban(match: re.Match[str]) -> bool:
-    """ISO 13616: the remainder by 97 is 1."""
     plain = match[0].replace(" ", "")
-    moved = plain[4:] + plain[:4]
-    return 15 <= len(plain) <= 34 and int("".join(str(int(char, 36)) for char in moved)) % 97 == 1
+    return 15 <= len(plain) <= 34 and mod_97(plain)
 
 
 def _is_resident(match: re.Match[str]) -> bool:
-    """GB 11643-1999: ISO 7064 MOD 11-2 over 17 digits."""
-    total = sum(int(digit) * pow(2, 17 - place, 11) for place, digit in enumerate(match[0][:17]))
-    return "10X98765432"[total % 11] == match[0][17].upper()
+    return mod_11_2(match[0])
 
 
 def _is_public_ip(match: re.Match[str]) -> bool:

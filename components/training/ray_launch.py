@@ -25,7 +25,7 @@ from components.training.interruption import NOTICE_VARIABLE, deferred
 from components.training.store import CheckpointStore
 
 FORWARDED = ("LIANZI_", "MLFLOW_")
-"""What the environment variables begin with that workers get from here."""
+"""What the environment variables begin with that workers have as they are here, and not from their nodes."""
 
 
 def wanted(trainer: TrainerConfig) -> bool:
@@ -143,6 +143,9 @@ def _run_stage(given: dict[str, Any]) -> None:
     from components.training import ranks
 
     os.chdir(given["folder"])
+    # A node that has, say, a cache of its own would keep the checkpoints where nobody looks for them.
+    for name in [name for name in os.environ if name.startswith(FORWARDED)]:
+        del os.environ[name]
     os.environ.update(given["environment"])
     if ranks.leads():
         # Ray's way of printing what workers print comes with much of its own.

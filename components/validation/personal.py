@@ -1,6 +1,6 @@
 """Personal data that still stands in a text: e-mail addresses, payment cards, numbers of persons.
 
-Found by form and check digit alone, not by whatever took them out before: a check is worth something only when it
+Found by patterns of their own, not by those that took them out before: a check is worth something only when it
 does not ask the one it checks.
 """
 
@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from components.corpus.check_digits import luhn, mod_11_2
 
 SUSPICIOUS = r"@|[0-9](?:[ -]?[0-9]){8}"
 """What every finding contains, for RE2: texts without it, nearly all, are never looked at one by one."""
@@ -49,23 +51,12 @@ def _email(text: str) -> bool:
 
 def _card(text: str) -> bool:
     numbers = (re.sub("[ -]", "", found[0]) for found in DIGITS.finditer(text))
-    return any(CARD.fullmatch(number) and _luhn(number) for number in numbers)
-
-
-def _luhn(number: str) -> bool:
-    """The check digit of cards, ISO/IEC 7812-1."""
-    digits = [int(digit) for digit in reversed(number)]
-    return sum(digits[::2], sum(sum(divmod(2 * digit, 10)) for digit in digits[1::2])) % 10 == 0
+    return any(CARD.fullmatch(number) and luhn(number) for number in numbers)
 
 
 def _resident(text: str) -> bool:
     """The Chinese resident number with its check character, GB 11643-1999."""
-    return any(_mod_11_2(found[0].upper()) for found in RESIDENT.finditer(text))
-
-
-def _mod_11_2(number: str) -> bool:
-    total = sum(int(digit) * pow(2, 17 - place, 11) for place, digit in enumerate(number[:17]))
-    return "10X98765432"[total % 11] == number[17]
+    return any(mod_11_2(found[0]) for found in RESIDENT.finditer(text))
 
 
 def _social_security(text: str) -> bool:

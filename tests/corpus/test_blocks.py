@@ -13,7 +13,7 @@ from tests.corpus.small_corpus import documents, small_data, write
 
 
 def cut_all(data: Path) -> list[Block]:
-    return list(cut(corpus_files(data / "corpus"), data, lambda path, rows: None))
+    return list(cut(corpus_files(data / "corpus"), data, lambda path: None))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from components.errors import DataError
 
 
 def account(source: str, train: int, rejected: int) -> Account:
-    told = Account(source, train + rejected)
+    told = Account(source)
     told.kept.update(train=train)
     told.languages["en"] = train
     told.characters["en"] = 100 * train

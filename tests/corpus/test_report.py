@@ -12,7 +12,7 @@ from components.corpus.report import write_report
 
 
 def test_the_page_names_reasons_places_and_lengths(tmp_path: Path) -> None:
-    account = Account("sea", 3)
+    account = Account("sea")
     account.kept.update(train=1, validation=1)
     account.languages["zh"] = 2
     account.lengths["zh"] = np.histogram([12, 130], LENGTHS)[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
 import sys
 import time
@@ -23,14 +22,16 @@ BASE = ("pretrain.steps=300", "pretrain.precision=fp32", "pretrain.average_decay
 
 
 @pytest.fixture(scope="module")
-def address(root: Path) -> Iterator[str]:
-    """Of a cluster of two nodes with one processor each."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    cluster = two_nodes()
-    try:
-        yield cluster.address
-    finally:
-        cluster.shutdown()
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a cluster of two nodes with one processor each, whose own settings are not those of a training here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("LIANZI_CACHE", str(tmp_path_factory.mktemp("of_the_nodes")))
+        cluster = two_nodes()
+        try:
+            yield cluster.address
+        finally:
+            cluster.shutdown()
 
 
 @pytest.fixture(scope="module")
