@@ -1,7 +1,8 @@
-"""Texts to padded token ids, by the Rust tokenizer alone: serving needs neither torch nor transformers."""
+"""Texts to padded token ids, by Rust tokenizers alone: serving needs neither torch nor transformers."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from components.deployment.word_cache import WordCache, word_cache
 from components.errors import ArtifactError
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -17,11 +19,15 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Encoder:
-    """A tokenizer that cuts at `max_length` tokens, special ones included, and pads with `pad_id`."""
+    """A tokenizer that cuts at `max_length` tokens, special ones included, and pads with `pad_id`.
+
+    `words`: the faster way to the same ids, where there is one.
+    """
 
     tokenizer: Tokenizer
     max_length: int
     pad_id: int
+    words: WordCache | None = None
 
     @classmethod
     def load(cls, path: Path, max_length: int, pad_id: int) -> Encoder:
@@ -32,10 +38,12 @@ class Encoder:
             raise ArtifactError(f"{path}: not a tokenizer: {error}", "run `dvc checkout` to restore it") from None
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_length)
-        return cls(tokenizer, max_length, pad_id)
+        return cls(tokenizer, max_length, pad_id, word_cache(json.loads(tokenizer.to_str()), max_length))
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, unpadded."""
+        if self.words:
+            return self.words.encode(texts)
         return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
 
     def pad(self, rows: Sequence[list[int]], length: int = 0) -> Batch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,10 @@ RUNGS = ("baseline", "without_pretraining", "teacher", "student", "onnx", "shipp
 
 
 def torch_rung(folder: Path, max_length: int) -> Answer:
-    """A classifier checkpoint run by PyTorch."""
+    """A classifier checkpoint run by PyTorch, its texts encoded by Hugging Face tokenizers, as PyTorch's users do."""
     model = load_model(folder)
     encoder = Encoder.load(folder / "tokenizer.json", max_length, int(model.config.pad_token_id or 0))
+    encoder = replace(encoder, words=None)
     return _answer(torch_infer(model), encoder)
 
 

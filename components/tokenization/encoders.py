@@ -16,15 +16,11 @@ import pyarrow as pa
 from tokenizers import Tokenizer
 
 from components.errors import ArtifactError
+from components.tokenization.plain_byte_bpe import RENEWED_AFTER, is_plain_byte_bpe
 from components.tokenization.special_tokens import token_of_role
 
 SEPARATOR = "\ufdd0\ufdd1"
 """Stands for the end of a document while gigatoken encodes many at once: code points that are no characters."""
-RENEWED_AFTER = 8 << 20
-"""Bytes of text after which gigatoken's cache of words is begun anew: it would grow with the corpus."""
-BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
-PLAIN_BPE = {"type": "BPE", "dropout": None, "continuing_subword_prefix": None, "end_of_word_suffix": None}
-
 Encoded = tuple[np.ndarray, np.ndarray]
 """Ids of all documents in a row, uint32, each ended by the end token; how many of them each document has, int64."""
 
@@ -50,18 +46,6 @@ def open_encoder(folder: Path) -> Encoder:
     if find_spec("gigatoken") and is_plain_byte_bpe(content):
         return GigatokenEncoder(content, plain)
     return plain
-
-
-def is_plain_byte_bpe(content: dict[str, Any]) -> bool:
-    """Whether a tokenizer.json is byte-level BPE with GPT-2's split and special tokens alone: the form tested."""
-    model, split = content["model"], content["pre_tokenizer"] or {}
-    return (
-        content["normalizer"] is None
-        and all(model.get(name) == value for name, value in PLAIN_BPE.items())
-        and not (model.get("byte_fallback") or model.get("ignore_merges"))
-        and all(split.get(name) == value for name, value in BYTE_LEVEL.items())
-        and all(token["special"] for token in content["added_tokens"])
-    )
 
 
 class HuggingFaceEncoder:

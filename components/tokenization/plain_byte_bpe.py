@@ -1,0 +1,22 @@
+"""Which tokenizers gigatoken (Rust, caches whole words) encodes with the ids that Hugging Face tokenizers gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
+PLAIN_BPE = {"type": "BPE", "dropout": None, "continuing_subword_prefix": None, "end_of_word_suffix": None}
+RENEWED_AFTER = 8 << 20
+"""Bytes of text after which gigatoken's cache of words is begun anew: it would grow with all that was encoded."""
+
+
+def is_plain_byte_bpe(content: dict[str, Any]) -> bool:
+    """Whether a tokenizer.json is byte-level BPE with GPT-2's split and special tokens alone: the form tested."""
+    model, split = content["model"], content["pre_tokenizer"] or {}
+    return (
+        content["normalizer"] is None
+        and all(model.get(name) == value for name, value in PLAIN_BPE.items())
+        and not (model.get("byte_fallback") or model.get("ignore_merges"))
+        and all(split.get(name) == value for name, value in BYTE_LEVEL.items())
+        and all(token["special"] for token in content["added_tokens"])
+    )
