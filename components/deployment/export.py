@@ -1,12 +1,13 @@
-"""Export: a PyTorch classifier as one ONNX file whose bytes depend on weights and parameters alone."""
+"""Export: a PyTorch checkpoint as one ONNX file whose bytes depend on weights and parameters alone."""
 
 from __future__ import annotations
 
 import logging
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,21 @@ from transformers import PreTrainedModel
 
 from components.artifacts import staged, verify, write_manifest
 from components.deployment.canonical import canonical
+from components.deployment.departure import Departure, from_pytorch
 from components.deployment.encoding import Encoder
 from components.deployment.engines import OnnxRuntime
 from components.deployment.parity import Parity, compare, shapes
-from components.deployment.pytorch import load_model, torch_infer
+from components.deployment.pytorch import head, load_model, torch_infer
 from components.deployment.rows import read_rows
+from components.deployment.weights import name_weights
 from components.errors import ArtifactError
 
 if TYPE_CHECKING:
     from components.params import ExportConfig, TaskConfig
     from components.run import Metrics, Run
+
+LIMIT = 1e-4
+"""Share of a layer's output by which float32 sums in another order do not differ."""
 
 PROTOBUF_LIMIT = 2**31
 """Bytes one protobuf message, so one ONNX file, may have."""
@@ -46,8 +52,10 @@ def export(
         (folder / "model.onnx").write_bytes(graph.SerializeToString(deterministic=True))
         shutil.copyfile(student / "tokenizer.json", folder / "tokenizer.json")
         session = OnnxRuntime().load(folder / "model.onnx")
-        parity = compare(torch_infer(model), session.infer, shapes(encoder, texts))
-        check(parity, config.max_difference)
+        batches = shapes(encoder, texts)
+        parity = compare(torch_infer(model), session.infer, batches)
+        if parity.max_difference > config.max_difference:
+            check(parity, config.max_difference, from_pytorch(model, graph, batches[parity.worst_shape], LIMIT))
         metrics = {
             "parity": parity.metrics(),
             "megabytes": round((folder / "model.onnx").stat().st_size / 1e6, 3),
@@ -64,60 +72,76 @@ def export(
             pad_id=encoder.pad_id,
             opset=config.opset,
             architecture=model.config.model_type,
+            outputs=[value.name for value in graph.graph.output],
+            tools=tools(),
             **metrics,
         )
     run.say(f"largest difference from PyTorch {parity.max_difference:.1e}, answers agree on {parity.agreement:.1%}")
     return metrics
 
 
-def check(parity: Parity, max_difference: float) -> None:
-    """Raise ArtifactError, naming the shape, when the graph is further from PyTorch than allowed."""
+def check(parity: Parity, max_difference: float, departure: Departure | None = None) -> None:
+    """Raise ArtifactError, naming the shape and the layer, when the graph is further from PyTorch than allowed."""
     if parity.max_difference > max_difference:
         raise ArtifactError(
             f"the ONNX graph differs from PyTorch by {parity.max_difference:.2g} on {parity.worst_shape}; "
             f"export.max_difference allows {max_difference:g}",
-            "try another export.opset",
+            f"{departure or 'no layer departs by itself'}; try another export.opset",
         )
 
 
-class _Logits(torch.nn.Module):
+class _Answers(torch.nn.Module):
     """The model without the outputs a server has no use for."""
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, outputs: Sequence[str]) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.outputs = model, outputs
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        found = self.model(input_ids=input_ids, attention_mask=attention_mask)
+        return tuple(found[name] for name in self.outputs)
 
 
 def export_graph(model: PreTrainedModel, opset: int) -> ModelProto:
-    """The model as an ONNX graph with dynamic batch and length, without a trace of where it was made."""
+    """The model as an ONNX graph with dynamic batch and length and its head's outputs by name, each weight once and
+    called as PyTorch calls it, without a trace of where it was made."""
     if 4 * model.num_parameters() > PROTOBUF_LIMIT:
         raise ArtifactError(
             f"{model.num_parameters():,} float32 parameters do not fit one ONNX file", "lower model.depth"
         )
+    outputs = head(type(model).__name__).outputs
     ids = torch.full((2, 8), 4, dtype=torch.int64)
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
     dynamic = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    with warnings.catch_warnings(), _quiet("torch.onnx"), torch.no_grad():
+    with warnings.catch_warnings(), quiet("torch.onnx"), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            _Logits(model).eval(),
+            _Answers(model, outputs).eval(),
             (ids, mask),
             dynamo=True,
             opset_version=opset,
             dynamic_shapes={"input_ids": dynamic, "attention_mask": dynamic},
             input_names=["input_ids", "attention_mask"],
-            output_names=["logits"],
+            output_names=list(outputs),
             verbose=False,
         )
-    return canonical(program.model_proto)  # type: ignore[union-attr]
+    proto: ModelProto = program.model_proto  # type: ignore[union-attr]
+    name_weights(proto.graph, {name: value.numpy(force=True) for name, value in model.named_parameters()})
+    for value in proto.graph.output:
+        for axis, name in zip(value.type.tensor_type.shape.dim, ("batch", "length"), strict=False):
+            if axis.dim_param:
+                axis.dim_param = name
+    return canonical(proto)
+
+
+def tools() -> dict[str, str]:
+    """Versions of what made a graph; PyTorch's without its build, which does not change the graph."""
+    return {name: version(name).partition("+")[0] for name in ("onnx", "onnxscript", "torch", "transformers")}
 
 
 @contextmanager
-def _quiet(name: str) -> Iterator[None]:
+def quiet(name: str) -> Iterator[None]:
     """Keep a library's warnings about what it does not need off the console."""
     logger = logging.getLogger(name)
     level = logger.level

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
+from typing import Any
 
 import numpy as np
 
 from components.deployment.encoding import Batch, Encoder
+from components.evaluation.metrics import Bootstrap, Interval, macro_f1_of
 
 Infer = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(input_ids, attention_mask) -> logits, float32 (rows, classes)."""
+"""(input_ids, attention_mask) -> logits, float32 (rows, classes), or (rows, tokens, classes) of a head over tokens."""
+
+
+SIZES = (1, 3, 8)
 
 
 @dataclass(frozen=True)
@@ -31,35 +37,81 @@ class Parity:
         }
 
 
+@dataclass(frozen=True)
+class TaskParity:
+    """Macro-F1 on labelled rows, what it has over the rung above with a paired bootstrap interval, and the share of
+    rows with the same answer."""
+
+    macro_f1: float
+    gain: Interval
+    agreement: float
+
+    def metrics(self) -> dict[str, Any]:
+        return {
+            "macro_f1": round(self.macro_f1, 6),
+            "gain": self.gain.metrics(),
+            "agreement": round(self.agreement, 6),
+        }
+
+
 def compare(reference: Infer, candidate: Infer, batches: Mapping[str, Batch]) -> Parity:
     """Compare two rungs on named batches. A candidate that answers NaN differs infinitely."""
     differences, same = {}, []
     for name, (ids, mask) in batches.items():
         expected, found = reference(ids, mask), candidate(ids, mask)
         differences[name] = np.nan_to_num(np.abs(expected - found), nan=np.inf, posinf=np.inf)
-        same.append(expected.argmax(axis=1) == found.argmax(axis=1))
+        same.append(expected.argmax(axis=-1) == found.argmax(axis=-1))
     worst = max(differences, key=lambda name: float(differences[name].max()))
     return Parity(
         max_difference=float(differences[worst].max()),
         mean_difference=float(np.concatenate([values.ravel() for values in differences.values()]).mean()),
-        agreement=float(np.concatenate(same).mean()),
+        agreement=float(np.concatenate([values.ravel() for values in same]).mean()),
         worst_shape=worst,
     )
 
 
 def shapes(encoder: Encoder, texts: list[str]) -> dict[str, Batch]:
-    """Batches of 1, 3, 8 and 32 real rows, from the shortest to the longest, with and without padding."""
-    by_length = sorted(encoder.encode(texts), key=lambda row: (len(row), row))
-    spread = [by_length[round(place)] for place in np.linspace(0, len(by_length) - 1, min(len(by_length), 32))]
-    middle = len(spread) // 2
-    chosen = {
-        "the shortest row alone": encoder.pad(spread[:1]),
-        "the middle row alone": encoder.pad(spread[middle : middle + 1]),
-        "the longest row alone": encoder.pad(spread[-1:]),
-        "the shortest row padded to the full length": encoder.pad(spread[:1], encoder.max_length),
-        "three rows of mixed length": encoder.pad([spread[0], spread[middle], spread[-1]]),
-        "eight rows of mixed length": encoder.pad(spread[:: max(1, len(spread) // 8)][:8]),
-        "eight rows padded to the full length": encoder.pad(spread[-8:], encoder.max_length),
-        "all rows of the spread": encoder.pad(spread),
-    }
-    return {f"{name} {ids.shape}": (ids, mask) for name, (ids, mask) in chosen.items()}
+    """Batches of 1, 3 and 8 real rows, from 1 token to the longest, padded on the right; 32 rows as they are.
+
+    Rows are cut to the length that is wanted, or go on with the next row's tokens; none is padding alone.
+    """
+    rows = sorted(encoder.encode(texts), key=lambda row: (len(row), row))
+    spread = [rows[round(place)] for place in np.linspace(0, len(rows) - 1, min(len(rows), 32))]
+    found = {f"{len(spread)} rows as they are": encoder.pad(spread)}
+    for size in SIZES:
+        for length in sorted({round(length) for length in np.geomspace(1, encoder.max_length, 5)}):
+            # The first row has that length and each one after it less.
+            lengths = [max(1, round(length * (size - number) / size)) for number in range(size)]
+            cut = [_tokens(spread, number, wanted) for number, wanted in enumerate(lengths)]
+            found[f"{size} rows of 1 to {length} tokens" if size > 1 else f"1 row of {length} tokens"] = encoder.pad(
+                cut
+            )
+    found["1 row of 1 token, padded to the full length"] = encoder.pad([_tokens(spread, 0, 1)], encoder.max_length)
+    return {f"{name} {ids.shape}": (ids, mask) for name, (ids, mask) in found.items()}
+
+
+def _tokens(rows: list[list[int]], start: int, length: int) -> list[int]:
+    """That many tokens of rows, from the numbered one on and around."""
+    found: list[int] = []
+    for number in count(start):
+        found += rows[number % len(rows)]
+        if len(found) >= length:
+            break
+    return found[:length]
+
+
+def answers(infer: Infer, encoder: Encoder, texts: Sequence[str]) -> np.ndarray:
+    """The number of the likeliest label of each text, int64."""
+    found = np.empty(len(texts), dtype=np.int64)
+    for places, (ids, mask) in encoder.batches(texts, 32):
+        found[places] = np.nan_to_num(infer(ids, mask), nan=-np.inf).argmax(axis=1)
+    return found
+
+
+def compare_task(reference: np.ndarray, candidate: np.ndarray, bootstrap: Bootstrap) -> TaskParity:
+    """Compare two rungs by their answers to labelled rows: those that the bootstrap resamples."""
+    return TaskParity(
+        macro_f1=float(macro_f1_of(bootstrap.matrices(candidate)[0])),
+        gain=bootstrap.gain(reference, candidate),
+        agreement=float((reference == candidate).mean()),
+    )

@@ -1,23 +1,55 @@
-"""The first rung of the ladder: a classifier checkpoint run by PyTorch."""
+"""The first rung of the ladder: a checkpoint run by PyTorch, as a whole or layer by layer."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from torch import nn
+from transformers import (
+    AutoModelForMaskedLM,
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    PreTrainedModel,
+)
 from transformers.utils import logging
 
+from components.deployment.encoding import Batch
 from components.deployment.parity import Infer
 from components.errors import ArtifactError
 
 
+@dataclass(frozen=True)
+class Head:
+    """How a checkpoint with this head is loaded, and what it answers: names of its outputs."""
+
+    loader: Any
+    outputs: tuple[str, ...]
+
+
+HEADS: dict[str, Head] = {
+    "ForSequenceClassification": Head(AutoModelForSequenceClassification, ("logits",)),
+    "ForTokenClassification": Head(AutoModelForTokenClassification, ("logits",)),
+    "ForQuestionAnswering": Head(AutoModelForQuestionAnswering, ("start_logits", "end_logits")),
+    "ForMaskedLM": Head(AutoModelForMaskedLM, ("logits",)),
+}
+"""The end of a checkpoint's class -> its head."""
+
+PASSED_THROUGH = (nn.Dropout, nn.Identity)
+
+
 def load_model(folder: Path) -> PreTrainedModel:
-    """A classifier checkpoint in float32, ready for inference."""
+    """A checkpoint with one of HEADS in float32, ready for inference."""
     logging.disable_progress_bar()
     try:
-        model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        loader = head(_architecture(folder)).loader
+        model: PreTrainedModel = loader.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     except (OSError, ValueError) as error:
         reason = (str(error).splitlines() or [""])[0]
         raise ArtifactError(f"{folder}: not a classifier: {reason}", "run `dvc repro`") from None
@@ -25,14 +57,74 @@ def load_model(folder: Path) -> PreTrainedModel:
     return model.eval()
 
 
+def _architecture(folder: Path) -> str:
+    """The class a checkpoint was saved as."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return str((config.get("architectures") or ["no architecture"])[0])
+
+
+def head(architecture: str) -> Head:
+    """The head of a transformers class. Raises ArtifactError for one that is none of HEADS."""
+    found = next((entry for end, entry in HEADS.items() if architecture.endswith(end)), None)
+    if found is None:
+        raise ArtifactError(
+            f"a checkpoint of {architecture} has no head that is exported here", f"known: …{', …'.join(HEADS)}"
+        )
+    return found
+
+
 def torch_infer(model: PreTrainedModel) -> Infer:
-    """A PyTorch classifier as a function of numpy arrays."""
+    """A PyTorch checkpoint as a function of numpy arrays; several outputs are stacked on the second axis."""
+    outputs = head(type(model).__name__).outputs
 
     def infer(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            logits = model(
-                input_ids=torch.from_numpy(input_ids), attention_mask=torch.from_numpy(attention_mask)
-            ).logits
-        return logits.numpy()
+        found = _run(model, (input_ids, attention_mask))
+        values = [found[name].numpy() for name in outputs]
+        return values[0] if len(values) == 1 else np.stack(values, axis=1)
 
     return infer
+
+
+def layers_run(model: PreTrainedModel, batch: Batch) -> dict[str, bool]:
+    """The innermost modules in the order in which a batch first passes them, and whether each has weights."""
+    order: dict[str, bool] = {}
+    hooks = [
+        module.register_forward_hook(_note(name, order))
+        for name, module in model.named_modules()
+        if not list(module.children()) and not isinstance(module, PASSED_THROUGH)
+    ]
+    try:
+        _run(model, batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return order
+
+
+def _note(name: str, order: dict[str, bool]) -> Callable[..., None]:
+    def note(module: nn.Module, _given: Any, _found: Any) -> None:
+        order.setdefault(name, hasattr(module, "weight"))
+
+    return note
+
+
+def layer_value(model: PreTrainedModel, batch: Batch, layer: str, side: str, output: str) -> np.ndarray:
+    """What goes into a layer (`side` input) or comes out of it (output), or an output of the model (answer)."""
+    kept: dict[str, torch.Tensor] = {}
+
+    def keep(_module: nn.Module, given: Any, found: Any) -> None:
+        kept.setdefault(side, given[0] if side == "input" else found)
+
+    hook = model.get_submodule(layer).register_forward_hook(keep)
+    try:
+        answers = _run(model, batch)
+    finally:
+        hook.remove()
+    value = answers[output] if side == "answer" else kept[side]
+    return value.numpy()
+
+
+def _run(model: PreTrainedModel, batch: Batch) -> Any:
+    ids, mask = (torch.from_numpy(one) for one in batch)
+    with torch.inference_mode():
+        return model(input_ids=ids, attention_mask=mask)
