@@ -18,7 +18,7 @@ import onnx.parser
 import torch
 from onnx import ModelProto, NodeProto, TensorProto, helper
 from torch import Tensor, nn
-from transformers import AttentionMaskInterface, PreTrainedModel
+from transformers import AttentionMaskInterface, ModernBertForSequenceClassification, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 DOMAIN = "lianzi"
@@ -45,7 +45,10 @@ def fused(model: PreTrainedModel, max_length: int) -> Iterator[bool]:
         model.config._attn_implementation = MASKS
         stack.callback(setattr, model.config, "_attn_implementation", before)
         for module, name, value in changes:
-            stack.callback(setattr, module, name, getattr(module, name))
+            if name in vars(module) or name in module._modules:
+                stack.callback(setattr, module, name, getattr(module, name))
+            else:
+                stack.callback(delattr, module, name)
             setattr(module, name, value)
         yield True
 
@@ -170,13 +173,13 @@ Change = tuple[nn.Module, str, Any]
 
 
 def _modernbert(model: PreTrainedModel, max_length: int) -> list[Change]:
-    base = model.base_model
+    base: Any = model.base_model
     kinds = sorted(set(model.config.layer_types))
     if kinds != ["full_attention"]:
         return []
     changes: list[Change] = [(base, "rotary_emb", _Positions(base.rotary_emb, max_length, kinds[0]))]
     changes += [(layer.attn, "forward", MethodType(_modernbert_attention, layer.attn)) for layer in base.layers]
-    if hasattr(model, "classifier") and getattr(model.config, "classifier_pooling", "") == "mean":
+    if isinstance(model, ModernBertForSequenceClassification) and model.config.classifier_pooling == "mean":
         changes.append((model, "forward", MethodType(_modernbert_classify, model)))
     return changes
 
@@ -212,7 +215,7 @@ def _modernbert_classify(self: Any, input_ids: Tensor, attention_mask: Tensor, *
     return SequenceClassifierOutput(logits=self.classifier(self.drop(self.head(mean))))
 
 
-def _operator(name: str, inputs: tuple[Tensor, ...], settings: dict[str, float]) -> Tensor:
+def _operator(name: str, inputs: tuple[Tensor, ...], settings: dict[str, Any]) -> Tensor:
     """A node of our domain whose output is like its first input."""
     first = inputs[0]
     made: Tensor = torch.onnx.ops.symbolic(

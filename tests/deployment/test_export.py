@@ -42,7 +42,7 @@ def test_the_manifest_says_what_serving_needs(ladder: Ladder) -> None:
     manifest = read_manifest(ladder.onnx, "onnx")
     assert manifest["labels"] == LABELS
     assert (manifest["max_length"], manifest["pad_id"], manifest["opset"]) == (TASK.max_length, 0, 20)
-    assert set(manifest["files"]) == {"model.onnx", "tokenizer.json"}
+    assert set(manifest["files"]) == {"model.onnx", "onnxruntime.onnx", "tokenizer.json"}
     assert set(manifest["made_from"]) == {"rows", "student"}
 
 
