@@ -81,7 +81,7 @@ class TensorRT:
         network = self._there(builder.create_network(typed), logger, "cannot make a network")
         parser = self._parse(network, logger, onnx)
         config = self._there(builder.create_builder_config(), logger, "cannot make a configuration")
-        self._set_options(config, logger)
+        self._set_options(config)
         self._add_profiles(builder, config, logger, network_inputs(network), profile)
         timings = TimingCache.of(self.host(), self.version(), self.flags)
         if self.timed:
@@ -113,7 +113,7 @@ class TensorRT:
             raise EngineError(f"{self.name} cannot parse {onnx.name}: {reasons or logger.last}")
         return parser
 
-    def _set_options(self, config: Any, logger: Any) -> None:
+    def _set_options(self, config: Any) -> None:
         flags = self.api.BuilderFlag
         for flag in ("version_compatible", "refit"):
             if getattr(self.options, flag):
@@ -121,19 +121,18 @@ class TensorRT:
         if self.options.hardware_compatible:
             config.hardware_compatibility_level = self.api.HardwareCompatibilityLevel.AMPERE_PLUS
             if config.hardware_compatibility_level != self.api.HardwareCompatibilityLevel.AMPERE_PLUS:
-                raise EngineError(
-                    f"{self.name} has no hardware-compatible engines: {logger.last}", "leave --hardware-compatible out"
-                )
+                raise EngineError(f"{self.name} has no hardware-compatible engines", "leave --hardware-compatible out")
 
     def _add_profiles(
         self, builder: Any, config: Any, logger: Any, inputs: tuple[GraphInput, ...], profile: Profile
     ) -> None:
         for number, bucket in enumerate(profile.buckets(inputs)):
             shapes = self._there(builder.create_optimization_profile(), logger, "cannot make a profile")
-            for name, (smallest, usual, largest) in bucket.items():
-                shapes.set_shape(name, smallest, usual, largest)
+            with self._asking(logger, f"refuses profile {number} ({profile})"):
+                for name, (smallest, usual, largest) in bucket.items():
+                    shapes.set_shape(name, smallest, usual, largest)
             if config.add_optimization_profile(shapes) < 0:
-                raise EngineError(f"{self.name} refuses profile {number} ({bucket}): {logger.last}")
+                raise EngineError(f"{self.name} refuses profile {number} ({profile}): {logger.last}")
 
     def _there(self, answer: Any, logger: Any, what: str, hint: str = "") -> Any:
         """What a call answered, unless it is None."""
