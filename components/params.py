@@ -250,7 +250,12 @@ class QuantizeConfig(Section):
 class BuildConfig(Section):
     """engines, in order of preference; batch sizes and lengths of the optimization profile."""
 
-    engines: Annotated[list[Literal["onnxruntime", "tensorrt-rtx", "tensorrt"]], Field(min_length=1)]
+    engines: Annotated[
+        list[
+            Literal["onnxruntime", "openvino", "tensorrt-rtx", "tensorrt", "onnxruntime-cuda", "onnxruntime-tensorrt"]
+        ],
+        Field(min_length=1),
+    ]
     max_batch: Count
 
 

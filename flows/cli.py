@@ -48,6 +48,7 @@ def main(directory: Path | None) -> None:
     lianzi status                     what is fresh, what is stale and why
     lianzi accept                     check later data for drift against today's
     lianzi predict topic "some text"  ask the champion
+    lianzi build --engine E BUNDLE    an engine for this machine, from a bundle's graph
     lianzi serve champion             answer over HTTP (Open Inference Protocol)
     lianzi trace --row ID             which models a row of the data went into
     lianzi ui                         Prefect's and MLflow's pages
@@ -228,6 +229,25 @@ def serve(
     tls = (tls_cert, tls_key) if tls_cert and tls_key else None
     options = serving.ServeOptions(host, port, api_key_file, tls, threads, poll, access_log)
     serving.serve(what, replace(LIMITS, **bounds), options)
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--engine", required=True, metavar="NAME", help="tensorrt, tensorrt-rtx, openvino, onnxruntime-cuda, …")
+@click.option("--rung", help="The graph to build from (default: the one the bundle was tried with).")
+@click.option("--version-compatible", is_flag=True, help="TensorRT: loads in later versions too.")
+@click.option("--hardware-compatible", is_flag=True, help="TensorRT: loads on every GPU from Ampere on.")
+@click.option("--refit", is_flag=True, help="TensorRT: weights can be exchanged.")
+@click.option("--max-difference", default=0.05, show_default=True, help="Of an output, that is still allowed.")
+def build(bundle: Path, engine: str, rung: str | None, max_difference: float, **options: bool) -> None:
+    """Build an engine for this machine from the graph in the folder BUNDLE, run it, and compare the two.
+
+    Needs the engine's own library, numpy and onnxruntime: nothing that trains. See docs/deployment.md.
+    """
+    from components.deployment.engines import BuildOptions
+    from flows.build import build_bundle
+
+    build_bundle(engine, bundle, rung, BuildOptions(**options), max_difference)
 
 
 @main.command()

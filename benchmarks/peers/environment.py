@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from typing import Any
+
+from components.environments import environment_python
+from components.errors import ServiceError
 
 PEERS = Path(__file__).parent
 KEPT = PEERS.parent.parent / ".cache" / "peers"
@@ -24,20 +25,10 @@ def peer_python(name: str, sharing: bool = False) -> Path:
     `sharing`: it sees the project's own packages through a .pth file, so both sides of a comparison run on the very
     same libraries, and only what the peer needs beyond them is installed.
     """
-    folder, pins = KEPT / name, PEERS / f"{name}.txt"
-    python, mark, ours = folder / "bin" / "python", folder / ".pins", sysconfig.get_path("purelib")
-    wanted = pins.read_text(encoding="utf-8") + (f"{ours}\n" if sharing else "")
-    if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
-        return python
-    print(f"Setting up {folder} from {pins.name} …", flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    _call([sys.executable, "-m", "venv", str(folder)])
-    if sharing:
-        packages = next(folder.glob("lib/python*/site-packages"))
-        (packages / "project.pth").write_text(f"{ours}\n", encoding="utf-8")
-    _install(python, pins, ["--no-deps"] if sharing else [])
-    mark.write_text(wanted, encoding="utf-8")
-    return python
+    try:
+        return environment_python(KEPT / name, PEERS / f"{name}.txt", sharing)
+    except ServiceError as error:
+        sys.exit(str(error))
 
 
 def reenter(name: str, module: str, arguments: list[str]) -> None:
@@ -52,19 +43,6 @@ def call_script(python: Path, *words: object, **settings: str) -> dict[str, Any]
     lines = _call([str(python), *map(str, words)], **settings).splitlines()
     answer: dict[str, Any] = json.loads(lines[-1])
     return answer
-
-
-def _install(python: Path, pins: Path, options: list[str]) -> None:
-    """With uv where this environment has it (as `make setup` does), else with pip."""
-    uv = Path(sys.executable).parent / "uv"
-    if uv.is_file():
-        links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS", "")
-        _call(
-            [str(uv), "pip", "install", "--quiet", "--python", str(python), *options, "-r", str(pins)],
-            UV_FIND_LINKS=links,
-        )
-    else:
-        _call([str(python), "-m", "pip", "install", "--quiet", *options, "-r", str(pins)])
 
 
 def _call(words: list[str], **settings: str) -> str:

@@ -16,13 +16,12 @@ from components.artifacts import staged, verify, write_manifest
 from components.deployment.card import model_card
 from components.deployment.engine_store import engine_file
 from components.deployment.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
+from components.deployment.trial import BUILT_AND_RUN, BUILT_NOT_RUN
 from components.errors import EngineError
 
 if TYPE_CHECKING:
     from components.params import BuildConfig, TaskConfig
     from components.run import Metrics, Run
-
-BUILT_NOT_RUN = "built, not run"
 
 
 def build(
@@ -102,7 +101,7 @@ def _try(session: Session, reference: Session, profile: Profile) -> dict[str, An
         mask = np.ones_like(ids)
         same.append(session.infer(ids, mask).argmax(axis=1) == reference.infer(ids, mask).argmax(axis=1))
     agreement = round(float(np.concatenate(same).mean()), 6)
-    return {"status": "built and run", "agreement": agreement}
+    return {"status": BUILT_AND_RUN, "agreement": agreement}
 
 
 def _details(task_name: str, made: dict[str, Any], small: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +124,7 @@ def _metrics(folder: Path, details: dict[str, Any]) -> Metrics:
         },
         "engines_asked_for": len(statuses),
         "engines_built": sum(status.startswith("built") for status in statuses),
-        "engines_run": statuses.count("built and run"),
+        "engines_run": statuses.count(BUILT_AND_RUN),
     }
 
 

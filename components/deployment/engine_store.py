@@ -1,33 +1,84 @@
 """Built engines, kept beside the project's artifacts and never among them.
 
 TensorRT-RTX gives other bytes from one build to the next, and an engine belongs to the machine it is for, so engines
-are a cache: found by what they are made from, made again where they are missing. See docs/decisions.
+are a cache: found by graph, profile and flags, and made again where they are missing, or where their fingerprint says
+that they were made for another runtime or machine. See docs/decisions.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from components.artifacts import file_hash, staged
-from components.deployment.engines import Engine, Profile
+from components.artifacts import file_hash, staged, write_json
+from components.deployment.engines import Engine, Profile, Session
+from components.deployment.fingerprint import fingerprint, read_fingerprint
+from components.deployment.timing_cache import engines_root
 
 KEPT = 16
 """Engines of one kind the store holds."""
 
+STATUS = "status.json"
+"""Beside an engine: what became of it when it was tried."""
 
-def engine_file(engine: Engine, onnx: Path, profile: Profile) -> Path:
-    """The file to load for a graph, built if it is not there yet. Raises EngineError."""
+Say = Callable[[str], None]
+
+
+def say(line: str) -> None:
+    """A line for whoever waits."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def load_engine(engine: Engine, onnx: Path, profile: Profile, say: Say = say) -> Session:
+    """A session of an engine that was built for this machine, now if need be. Raises EngineError."""
+    return engine.load(engine_file(engine, onnx, profile, say))
+
+
+def engine_file(engine: Engine, onnx: Path, profile: Profile, say: Say = say) -> Path:
+    """The file to load for a graph, built if it is not there yet or does not fit this machine. Raises EngineError."""
     if engine.writes is None:
         return engine.build(onnx, onnx.parent, profile)
-    folder = _root() / engine.name / _key(engine, onnx, profile)
-    if not (folder / engine.writes).is_file():
-        with staged(folder) as partial:
-            engine.build(onnx, partial, profile)
-        _forget_old(folder.parent)
-    return folder / engine.writes
+    folder = engine_folder(engine, onnx, profile)
+    path = folder / engine.writes
+    if path.is_file():
+        reason = _unfit(engine, onnx, profile, path)
+        if reason is None:
+            return path
+        say(f"{engine.name}: {reason}: building it again")
+    with staged(folder) as partial:
+        built = engine.build(onnx, partial, profile)
+        fingerprint(engine, onnx, profile, built).write(partial)
+    _forget_old(folder.parent)
+    return path
+
+
+def engine_folder(engine: Engine, onnx: Path, profile: Profile) -> Path:
+    """Where an engine for this graph, profile and flags is kept."""
+    made_from = f"{file_hash(onnx)} {profile} {' '.join(engine.flags)}"
+    return engines_root() / engine.name / hashlib.sha256(made_from.encode()).hexdigest()[:16]
+
+
+def write_status(folder: Path, status: dict[str, Any]) -> None:
+    """Note what became of the engine in `folder`."""
+    write_json(folder / STATUS, status)
+
+
+def _unfit(engine: Engine, onnx: Path, profile: Profile, path: Path) -> str | None:
+    """Why the engine at `path` must not be loaded here, or None."""
+    built = read_fingerprint(path.parent)
+    if not built:
+        return "the engine has no fingerprint"
+    here = fingerprint(engine, onnx, profile, path)
+    differs = here.differs(built)
+    if not differs:
+        return None
+    if differs == ["file"]:
+        return "the engine was changed since it was built"
+    return f"the engine was built for {here.told(differs, built)}; here is {here.told(differs)}"
 
 
 def _forget_old(store: Path) -> None:
@@ -35,12 +86,3 @@ def _forget_old(store: Path) -> None:
     built = sorted(store.iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
     for folder in built[:-KEPT]:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _root() -> Path:
-    return Path(os.environ.get("LIANZI_CACHE", ".cache"), "engines")
-
-
-def _key(engine: Engine, onnx: Path, profile: Profile) -> str:
-    made_from = f"{file_hash(onnx)} {engine.version()} {profile.max_batch} {profile.max_length}"
-    return hashlib.sha256(made_from.encode()).hexdigest()[:16]

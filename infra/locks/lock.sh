@@ -13,7 +13,7 @@ keep=()
 pin() { .venv/bin/uv pip compile pyproject.toml "${keep[@]}" --quiet --no-annotate --no-header "$@" | sed 's/+cpu$//'; }
 
 pin > "$folder/base"
-for extra in dev gpu ray s3; do
+for extra in dev gpu openvino ray s3; do
     pin --extra "$extra" | grep -vxFf "$folder/base" > "$folder/$extra"
     { echo "# What the extra '$extra' adds to requirements.lock. Made by \`make lock\`."; cat "$folder/$extra"; } > "infra/locks/$extra.lock"
 done

@@ -1,0 +1,115 @@
+"""ONNX Runtime: on any CPU, and on NVIDIA GPUs through its CUDA and TensorRT execution providers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.deployment.nvidia import Host, nvidia_host
+from components.deployment.profiles import GraphInput, Profile, sample
+from components.deployment.sessions import Session, Tensors, first_line, shapes
+from components.errors import EngineError
+
+CPU = "CPUExecutionProvider"
+DTYPES = {"float": "float32", "double": "float64"}
+"""ONNX Runtime's names of types where numpy has others."""
+
+TRIED_WITH = 2
+"""Ids below this are in every vocabulary."""
+
+
+@dataclass(frozen=True)
+class OnnxRuntime:
+    """ONNX Runtime with one execution provider.
+
+    One thread by default: sums are then taken in one order, so that numbers repeat on any number of cores.
+    """
+
+    threads: int = 1
+    name: str = "onnxruntime"
+    provider: str = CPU
+    writes: str | None = None
+    flags: tuple[str, ...] = ()
+
+    def available(self) -> str | None:
+        if find_spec("onnxruntime") is None:
+            return "onnxruntime is not installed (pip install onnxruntime)"
+        import onnxruntime
+
+        there = onnxruntime.get_available_providers()
+        if self.provider not in there:
+            return f"this onnxruntime has {', '.join(there)}, no {self.provider} (pip install onnxruntime-gpu)"
+        if self.provider != CPU and nvidia_host().device is None:
+            return "no NVIDIA GPU here"
+        return None
+
+    def version(self) -> str:
+        import onnxruntime
+
+        return str(onnxruntime.__version__)
+
+    def host(self) -> Host:
+        return Host() if self.provider == CPU else nvidia_host()
+
+    def build(self, onnx: Path, folder: Path, profile: Profile) -> Path:
+        """Nothing to write: the ONNX file is what it loads. Proves that it does, at the ends of the profile."""
+        session = self.load(onnx)
+        for sizes in profile.corners(session.inputs):
+            session.run(sample(session.inputs, sizes, 0, TRIED_WITH))
+        return onnx
+
+    def load(self, path: Path) -> Session:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=[self.provider])
+        except Exception as error:  # its exceptions share no base class but Exception
+            raise EngineError(f"{path}: ONNX Runtime cannot load it: {first_line(error)}") from None
+        # A provider that cannot start is left out with no more than a warning, and the CPU takes its place.
+        if session.get_providers()[0] != self.provider:
+            raise EngineError(
+                f"{path}: ONNX Runtime would run it with {session.get_providers()[0]} instead of {self.provider}",
+                "see the provider's requirements: CUDA, cuDNN and TensorRT of the versions it was built with",
+            )
+        session.disable_fallback()
+        return OnnxRuntimeSession(session)
+
+
+@dataclass(frozen=True)
+class OnnxRuntimeSession(Session):
+    """A graph loaded by ONNX Runtime."""
+
+    session: Any
+
+    @cached_property
+    def inputs(self) -> tuple[GraphInput, ...]:
+        return tuple(
+            GraphInput(given.name, _dtype(given.type), tuple(axis or "" for axis in given.shape))
+            for given in self.session.get_inputs()
+        )
+
+    @cached_property
+    def _outputs(self) -> list[str]:
+        return [made.name for made in self.session.get_outputs()]
+
+    def run(self, feeds: Tensors) -> dict[str, np.ndarray]:
+        try:
+            answers = self.session.run(self._outputs, feeds)
+        except Exception as error:
+            raise EngineError(f"ONNX Runtime failed on {shapes(feeds)}: {first_line(error)}") from None
+        return dict(zip(self._outputs, answers, strict=True))
+
+
+def _dtype(name: str) -> str:
+    """numpy's name of what ONNX Runtime calls tensor(…)."""
+    inner = name.removeprefix("tensor(").removesuffix(")")
+    return DTYPES.get(inner, inner)
