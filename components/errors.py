@@ -5,6 +5,7 @@ LianziError                what a person can put right: shown as one or two line
 ├── DataError              a file of data/: missing, empty, malformed, undecodable, inconsistent
 ├── ValidationFailed       a Great Expectations suite found what it must not find
 ├── ArtifactError          an artifact is missing, damaged, or was made for something else
+│   └── PartRefused        a part of what would be shipped is not the checkpoint's
 ├── DoesNotFit             a planned run needs more memory or disk than there is
 ├── EngineError            an inference engine cannot be built or run on this machine
 └── ServiceError           Prefect, MLflow or DVC cannot be reached, started or locked
@@ -46,6 +47,14 @@ class ValidationFailed(LianziError):
 
 class ArtifactError(LianziError):
     """An artifact is missing, damaged or does not fit."""
+
+
+class PartRefused(ArtifactError):
+    """A part of a bundle is not what the checkpoint has there; `part` names it."""
+
+    def __init__(self, part: str, reason: str, hint: str = "") -> None:
+        super().__init__(f"{part}: {reason}", hint)
+        self.part = part
 
 
 class DoesNotFit(LianziError):

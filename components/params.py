@@ -259,6 +259,20 @@ class BuildConfig(Section):
     max_batch: Count
 
 
+class GateConfig(Section):
+    """What a bundle may differ by from its checkpoint on `rows` validation rows: a logit of the float graph by
+    max_difference, a layer of another graph by max_noise of its size. The shipped one may lose max_loss of macro-F1
+    (it is refused when the whole bootstrap interval lies beyond), and must give min_agreement of the answers."""
+
+    rows: Count
+    max_difference: Rate
+    max_noise: Rate
+    max_loss: Share
+    min_agreement: Share
+    bootstrap_samples: Annotated[int, Field(ge=100)]
+    confidence: Fraction
+
+
 class EvaluateConfig(Section):
     """Bootstrap intervals (Efron 1979) at `confidence`; latency in milliseconds."""
 
@@ -309,6 +323,7 @@ class Params(Section):
     export: ExportConfig
     quantize: QuantizeConfig
     build: BuildConfig
+    gate: GateConfig
     evaluate: EvaluateConfig
     release: ReleaseConfig
 

@@ -15,7 +15,7 @@ from components.deployment.export import export
 from components.deployment.quantize import quantize
 from components.modeling.checkpoints import load_tokenizer, save_checkpoint
 from components.params import Params, TaskConfig
-from components.run import RecordedRun
+from components.run import Metrics, RecordedRun
 from tests.small_artifacts import WORDS, sentences
 
 LABELS = sorted(WORDS)
@@ -34,23 +34,38 @@ class Ladder:
     quantized: Path
     bundle: Path
 
+    def build(self, params: Params, bundle: Path, run: RecordedRun, quantized: Path | None = None) -> Metrics:
+        """The stage `build` on these artifacts."""
+        return build(
+            params.build,
+            params.gate,
+            TASK,
+            "places",
+            self.rows,
+            self.student,
+            self.onnx,
+            quantized or self.quantized,
+            bundle,
+            run,
+        )
 
-def small_ladder(root: Path, params: Params, rows: Path, tokenizer: Path) -> Ladder:
+
+def small_ladder(root: Path, params: Params, rows: Path, tokenizer: Path, layers: int = 1) -> Ladder:
     """Every rung; the engine store is wherever LIANZI_CACHE says."""
     names = ("teacher", "scratch", "student", "onnx", "quantized", "bundle")
     ladder = Ladder(rows, *(root / name for name in names))
-    small_classifier(ladder.teacher, tokenizer, seed=1, steps=60)
-    small_classifier(ladder.scratch, tokenizer, seed=2, steps=1)
-    small_classifier(ladder.student, tokenizer, seed=3, steps=60)
+    small_classifier(ladder.teacher, tokenizer, seed=1, steps=60, layers=layers)
+    small_classifier(ladder.scratch, tokenizer, seed=2, steps=1, layers=layers)
+    small_classifier(ladder.student, tokenizer, seed=3, steps=60, layers=layers)
     run = RecordedRun()
     export(params.export, TASK, "places", rows, ladder.student, ladder.onnx, run)
     quantize(params.quantize, TASK, "places", rows, ladder.onnx, ladder.quantized, run)
-    build(params.build, TASK, "places", ladder.onnx, ladder.quantized, ladder.bundle, run)
+    ladder.build(params, ladder.bundle, run)
     return ladder
 
 
-def small_classifier(folder: Path, tokenizer: Path, seed: int, steps: int) -> PreTrainedModel:
-    """A ModernBERT of one layer that has seen `steps` batches."""
+def small_classifier(folder: Path, tokenizer: Path, seed: int, steps: int, layers: int = 1) -> PreTrainedModel:
+    """A small ModernBERT that has seen `steps` batches."""
     torch.set_num_threads(1)  # two threads wait for each other on a busy machine
     encode = load_tokenizer(tokenizer)
     torch.manual_seed(seed)
@@ -59,11 +74,11 @@ def small_classifier(folder: Path, tokenizer: Path, seed: int, steps: int) -> Pr
             vocab_size=len(encode),
             hidden_size=64,
             intermediate_size=96,
-            num_hidden_layers=1,
+            num_hidden_layers=layers,
             num_attention_heads=1,
             max_position_embeddings=32,
             classifier_pooling="mean",
-            layer_types=["full_attention"],
+            layer_types=["full_attention"] * layers,
             pad_token_id=0,
             bos_token_id=1,
             eos_token_id=2,

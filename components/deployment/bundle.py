@@ -16,18 +16,28 @@ from components.artifacts import staged, verify, write_manifest
 from components.deployment.card import model_card
 from components.deployment.engine_store import engine_file
 from components.deployment.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
+from components.deployment.gate import prove
 from components.deployment.trial import BUILT_AND_RUN, BUILT_NOT_RUN
 from components.errors import EngineError
 
 if TYPE_CHECKING:
-    from components.params import BuildConfig, TaskConfig
+    from components.params import BuildConfig, GateConfig, TaskConfig
     from components.run import Metrics, Run
 
 
 def build(
-    config: BuildConfig, task: TaskConfig, task_name: str, onnx: Path, quantized: Path, bundle: Path, run: Run
+    config: BuildConfig,
+    gate: GateConfig,
+    task: TaskConfig,
+    task_name: str,
+    rows: Path,
+    student: Path,
+    onnx: Path,
+    quantized: Path,
+    bundle: Path,
+    run: Run,
 ) -> Metrics:
-    """Assemble the bundle and build the engines for it.
+    """Assemble the bundle, build the engines for it, and prove it against the student it was made from (PartRefused).
 
     ONNX Runtime must work (EngineError otherwise). Another engine that is not there, or fails, is recorded
     with the reason in the manifest, on the model card and on the console.
@@ -47,7 +57,10 @@ def build(
         }
         (folder / "README.md").write_text(model_card(details, task), encoding="utf-8")
         write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **details)
-        metrics = _metrics(folder, details)
+        proof = prove(folder, student, rows, gate)
+        metrics = _metrics(folder, details) | {"gate": proof.metrics()}
+    for name, (noise, layer) in proof.noise.items():
+        run.say(f"{name} is the student's model: no layer differs by more than {noise:.2g} of its size ({layer})")
     for name, engine in engines.items():
         run.say(f"engine {name}: {engine['status']}" + (f" ({engine['reason']})" if "reason" in engine else ""))
     run.say(f"ships {shipped}: {reason}")

@@ -181,12 +181,12 @@ def graph_reader(model: ModelProto, batch: Batch) -> Read:
     """Values of a graph on a batch, each by a run with one more output. Raises EngineError."""
 
     def read(point: Point) -> np.ndarray:
-        return graph_values(model, batch, [point.value])[0]
+        return graph_values(model, batch, [point.value])[point.value]
 
     return read
 
 
-def graph_values(model: ModelProto, batch: Batch, names: Sequence[str]) -> list[np.ndarray]:
+def graph_values(model: ModelProto, batch: Batch, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Values of a graph by their names, outputs of it or not."""
     import onnxruntime
 
@@ -199,10 +199,11 @@ def graph_values(model: ModelProto, batch: Batch, names: Sequence[str]) -> list[
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return list(session.run(list(names), {"input_ids": batch[0], "attention_mask": batch[1]}))
+        found = session.run(list(names), {"input_ids": batch[0], "attention_mask": batch[1]})
     except Exception as error:  # its exceptions share no base class but Exception
         reason = (str(error).splitlines() or [""])[0]
-        raise EngineError(f"ONNX Runtime cannot compute {', '.join(names)}: {reason}") from None
+        raise EngineError(f"ONNX Runtime cannot compute {', '.join(names[:3])}: {reason}") from None
+    return dict(zip(names, found, strict=True))
 
 
 def between_graphs(reference: ModelProto, candidate: ModelProto, batch: Batch, limit: float) -> Departure | None:
@@ -210,28 +211,53 @@ def between_graphs(reference: ModelProto, candidate: ModelProto, batch: Batch, l
 
     Values are matched by name: quantizers keep the names of the float values that theirs stand for.
     """
-    there = {name for node in candidate.graph.node for name in node.output}
     order = layers_of_graph(reference.graph)
-    shared = [point for point in points(reference.graph, order) if point.value in there]
+    shared = _shared(reference, candidate, order)
     read = graph_reader(reference, batch)
     found = find(shared, read, graph_reader(candidate, batch), batch[1], limit, "the float graph")
     return found and _named(found, dict.fromkeys(order, True))
 
 
-def from_pytorch(model: PreTrainedModel, graph: ModelProto, batch: Batch, limit: float) -> Departure | None:
-    """The first layer of a graph whose values lie further than the limit from those of the PyTorch model."""
-    from components.deployment.pytorch import layer_value, layers_run
+def from_pytorch(
+    model: PreTrainedModel, graph: ModelProto, batch: Batch, limit: float, named_by: ModelProto | None = None
+) -> Departure | None:
+    """The first layer of a graph whose values lie further than the limit from those of the PyTorch model.
+
+    `named_by` is the float graph that a quantized one was made from, since its nodes read the weights by name.
+    """
+    from components.deployment.pytorch import layer_values, layers_run
 
     order = layers_run(model, batch)
     found = find(
-        points(graph.graph, [layer for layer, weighted in order.items() if weighted]),
-        lambda point: layer_value(model, batch, point.layer, point.side, point.value),
+        _shared(named_by or graph, graph, [layer for layer, weighted in order.items() if weighted]),
+        lambda point: layer_values(model, batch, [point])[point],
         graph_reader(graph, batch),
         batch[1],
         limit,
         "PyTorch",
     )
     return found and _named(found, order)
+
+
+def noisiest(
+    model: PreTrainedModel, graph: ModelProto, batch: Batch, named_by: ModelProto | None = None
+) -> tuple[float, str]:
+    """The largest distance of a point from PyTorch's, and the layer it belongs to: all points in one run of each."""
+    from components.deployment.pytorch import layer_values, layers_run
+
+    order = layers_run(model, batch)
+    found = _shared(named_by or graph, graph, [layer for layer, weighted in order.items() if weighted])
+    expected = layer_values(model, batch, found)
+    given = graph_values(graph, batch, list(dict.fromkeys(point.value for point in found)))
+    noise = {point: distance(expected[point], given[point.value], batch[1]) for point in found}
+    loudest = max(noise, key=lambda point: noise[point])
+    return noise[loudest], loudest.layer
+
+
+def _shared(reference: ModelProto, graph: ModelProto, layers: Iterable[str]) -> list[Point]:
+    """The points of layers of one graph whose values another has under the same names."""
+    there = {name for node in graph.graph.node for name in node.output}
+    return [point for point in points(reference.graph, layers) if point.value in there]
 
 
 def _named(found: Departure, order: Mapping[str, bool]) -> Departure:

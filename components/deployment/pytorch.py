@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from components.deployment.departure import Point
 from components.deployment.encoding import Batch
 from components.deployment.parity import Infer
 from components.errors import ArtifactError
@@ -108,20 +109,33 @@ def _note(name: str, order: dict[str, bool]) -> Callable[..., None]:
     return note
 
 
-def layer_value(model: PreTrainedModel, batch: Batch, layer: str, side: str, output: str) -> np.ndarray:
-    """What goes into a layer (`side` input) or comes out of it (output), or an output of the model (answer)."""
-    kept: dict[str, torch.Tensor] = {}
+def parameters_run(model: PreTrainedModel, batch: Batch) -> dict[str, np.ndarray]:
+    """The parameters of the modules that a batch passes, by name, in that order."""
+    return {
+        f"{layer}.{name}": value.numpy(force=True)
+        for layer, weighted in layers_run(model, batch).items()
+        if weighted
+        for name, value in model.get_submodule(layer).named_parameters(recurse=False)
+    }
 
-    def keep(_module: nn.Module, given: Any, found: Any) -> None:
-        kept.setdefault(side, given[0] if side == "input" else found)
 
-    hook = model.get_submodule(layer).register_forward_hook(keep)
+def layer_values(model: PreTrainedModel, batch: Batch, points: Sequence[Point]) -> dict[Point, np.ndarray]:
+    """What goes into layers and comes out of them, or the model's answers, at the points asked for."""
+    kept: dict[Point, np.ndarray] = {}
+    hooks = [model.get_submodule(one.layer).register_forward_hook(_keep(one, kept)) for one in points]
     try:
-        answers = _run(model, batch)
+        found = _run(model, batch)
     finally:
-        hook.remove()
-    value = answers[output] if side == "answer" else kept[side]
-    return value.numpy()
+        for hook in hooks:
+            hook.remove()
+    return kept | {one: found[one.value].numpy() for one in points if one.side == "answer"}
+
+
+def _keep(point: Point, kept: dict[Point, np.ndarray]) -> Callable[..., None]:
+    def keep(_module: nn.Module, given: Any, found: Any) -> None:
+        kept.setdefault(point, (given[0] if point.side == "input" else found).numpy())
+
+    return keep
 
 
 def _run(model: PreTrainedModel, batch: Batch) -> Any:

@@ -159,18 +159,15 @@ def _halves(packed: np.ndarray) -> np.ndarray:
     return np.stack([packed & 15, packed >> 4], axis=-1).reshape(*packed.shape[:-1], -1)
 
 
-def first_difference(expected: Mapping[str, np.ndarray], found: Mapping[str, Stored]) -> Difference | None:
-    """The first of the expected weights, in their order, that the graph lacks or holds otherwise, by more than
-    rounding to its stored form explains."""
+def differences(expected: Mapping[str, np.ndarray], found: Mapping[str, Stored]) -> list[Difference]:
+    """The expected weights, in their order, that the graph lacks or holds otherwise, by more than rounding to its
+    stored form explains."""
+    reasons = {name: _reason(value, found[name]) if name in found else "" for name, value in expected.items()}
     for name, value in expected.items():
-        if name not in found:
-            if not any(_same(value, one) for one in found.values()):  # equal weights are stored once
-                return Difference(name, "is missing")
-        else:
-            reason = _reason(value, found[name])
-            if reason:
-                return Difference(name, reason)
-    return None
+        # Equal weights are stored once, under one of their names.
+        if name not in found and not any(_same(value, one) for one in found.values()):
+            reasons[name] = "is missing"
+    return [Difference(name, reason) for name, reason in reasons.items() if reason]
 
 
 def _same(value: np.ndarray, stored: Stored) -> bool:

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from components.artifacts import digest, read_manifest, verify, write_json, write_manifest
-from components.deployment.bundle import build, build_engines, ship
+from components.deployment.bundle import build_engines, ship
 from components.deployment.engines import ENGINES
 from components.errors import ArtifactError, EngineError
 from components.params import BuildConfig, Params
 from components.run import RecordedRun
-from tests.small_ladder import LABELS, TASK, Ladder
+from tests.small_ladder import LABELS, Ladder
 
 needs_rtx = pytest.mark.skipif(ENGINES["tensorrt-rtx"].available() is not None, reason="tensorrt-rtx is not here")
 
@@ -26,7 +27,7 @@ def test_a_bundle_is_whole_and_says_what_it_is(ladder: Ladder) -> None:
 
 
 def test_the_same_inputs_give_the_same_bundle(ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path) -> None:
-    build(params.build, TASK, "places", ladder.onnx, ladder.quantized, tmp_path / "elsewhere" / "bundle", run)
+    ladder.build(params, tmp_path / "elsewhere" / "bundle", run)
     assert digest(tmp_path / "elsewhere" / "bundle") == digest(ladder.bundle)
     assert run.lines[-1].startswith("ships int8: it loses")
 
@@ -54,7 +55,7 @@ def test_a_refused_int8_graph_is_told_on_the_console_and_the_card(
     quantized = Path(shutil.copytree(ladder.quantized, tmp_path / "quantized"))
     manifest = read_manifest(quantized, "quantized")
     write_json(quantized / "manifest.json", {**manifest, "loss": 0.3, "accepted": 0})
-    metrics = build(params.build, TASK, "places", ladder.onnx, quantized, tmp_path / "bundle", run)
+    metrics = ladder.build(params, tmp_path / "bundle", run, quantized=quantized)
     assert metrics["shipped_int8"] == 0
     assert run.lines[-1].startswith("ships fp32: int8 loses 0.3000")
     assert "Shipped: **fp32**, because int8 loses 0.3000" in (tmp_path / "bundle/README.md").read_text()
@@ -80,7 +81,7 @@ def test_a_graph_onnxruntime_cannot_load_stops_the_stage(
     details = {name: value for name, value in manifest.items() if name not in ("kind", "schema", "made_from", "files")}
     write_manifest(quantized, "quantized", {}, **details)
     with pytest.raises(EngineError, match=r"int8\.onnx: ONNX Runtime cannot load it"):
-        build(params.build, TASK, "places", ladder.onnx, quantized, tmp_path / "bundle", run)
+        ladder.build(params, tmp_path / "bundle", run, quantized=quantized)
     assert not (tmp_path / "bundle").exists()
 
 
@@ -94,4 +95,4 @@ def test_a_graph_that_was_changed_is_refused_by_name(
         stream.seek(5000)
         stream.write(bytes([byte[0] ^ 1]))
     with pytest.raises(ArtifactError, match=r"model\.onnx: changed"):
-        build(params.build, TASK, "places", onnx, ladder.quantized, tmp_path / "bundle", run)
+        replace(ladder, onnx=onnx).build(params, tmp_path / "bundle", run)

@@ -1,0 +1,256 @@
+"""The gate before a bundle: is what would be shipped the checkpoint's model? The part at fault is named.
+
+What is compared is what a server uses, the bundle's files, with what training left, the checkpoint's own weights,
+tokenizer and labels, on rows of the task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+
+from components.artifacts import MANIFEST, read_manifest, verify
+from components.deployment.departure import from_pytorch, noisiest
+from components.deployment.encoding import Batch, Encoder
+from components.deployment.engines import OnnxRuntime
+from components.deployment.parity import Parity, TaskParity, answers, compare, compare_task, shapes
+from components.deployment.rows import Rows, read_rows
+from components.deployment.weights import differences, stored_weights
+from components.errors import ArtifactError, EngineError, PartRefused
+from components.evaluation.metrics import Bootstrap, confusion_matrix
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from components.params import GateConfig
+
+FLOAT = "fp32"
+"""The rung that differs from PyTorch by the order of float32 sums alone."""
+
+FLOAT_NOISE = 1e-4
+"""Share of a layer's output by which such sums never differ."""
+
+SENTENCES = (
+    "Call me Ishmael. Some years ago - never mind how long precisely - having 3,000 dollars in my purse…",
+    "床前明月光，疑是地上霜。舉頭望明月，低頭思故鄉。",
+    "It's 20°C in 北京 (Beijing) — naïve café, ＡＢＣ，ａｂｃ!\t\n  😀",
+    "",
+)
+"""English, Chinese and what tokenizers treat each in their own way: beside the rows, which may be in one language."""
+
+HINT = "nothing was shipped; run `dvc repro`, and if it stays so, report it: the exporter or quantizer is at fault"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the gate found of a bundle that it let pass: rung -> differences from PyTorch in several shapes, and on
+    labelled rows; `noise` is the largest difference of a layer, as a share of its size, and that layer."""
+
+    rows: int
+    shapes: dict[str, Parity]
+    tasks: dict[str, TaskParity]
+    noise: dict[str, tuple[float, str]]
+
+    def metrics(self) -> dict[str, Any]:
+        """As numbers for a metrics file: of each rung."""
+        return {
+            name: {
+                **self.shapes[name].metrics(),
+                **self.tasks[name].metrics(),
+                "layer_noise": float(f"{self.noise[name][0]:.2g}"),
+            }
+            for name in self.shapes
+        }
+
+
+@dataclass(frozen=True)
+class Original:
+    """What a bundle has to be: the checkpoint, its answers to the rows, and the shapes they are tried in; the float graph
+    says where the layers are in the others."""
+
+    model: PreTrainedModel
+    encoder: Encoder
+    rows: Rows
+    batches: dict[str, Batch]
+    answers: np.ndarray
+    bootstrap: Bootstrap
+    float_graph: onnx.ModelProto | None
+
+    @property
+    def mixed(self) -> Batch:
+        """The batch that layers are compared on: the most rows, of all lengths."""
+        return max(self.batches.values(), key=lambda batch: batch[0].size)
+
+
+def prove(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfig) -> Proof:
+    """Compare a bundle with the checkpoint it was made from, on validation rows. Raises PartRefused."""
+    made = check_files(bundle)
+    check_labels(made["labels"], checkpoint, rows)
+    labelled = read_rows(rows, "validation", made["labels"])
+    labelled = Rows(labelled.texts[: limits.rows], labelled.targets[: limits.rows])
+    check_tokenizer(bundle / "tokenizer.json", checkpoint, made["max_length"], labelled.texts)
+    check_sizes(made, checkpoint)
+    float_graph = onnx.load(bundle / made["rungs"][FLOAT]) if FLOAT in made["rungs"] else None
+    original = _original(made, checkpoint, labelled, limits, float_graph)
+    check_meaning(made["labels"], labelled.targets, original.answers)
+    proof = Proof(len(labelled.texts), {}, {}, {})
+    for name, path in made["rungs"].items():
+        if path.endswith(".onnx"):
+            _prove_rung(name, bundle / path, original, limits, proof, name == made["shipped"])
+    return proof
+
+
+def check_files(bundle: Path) -> dict[str, Any]:
+    """The manifest of a bundle whose files are those it lists. Raises PartRefused."""
+    try:
+        return verify(bundle, "bundle")
+    except ArtifactError as error:
+        raise _refused("files", str(error).splitlines()[0]) from None
+
+
+def check_labels(labels: Sequence[str], checkpoint: Path, rows: Path) -> None:
+    """Names and order are the checkpoint's, and every label of the rows is among them. Raises PartRefused."""
+    from transformers import AutoConfig
+
+    own = [name for _, name in sorted(AutoConfig.from_pretrained(checkpoint).id2label.items())]
+    if len(own) != len(labels):
+        raise _refused("labels", f"{len(labels)} names, and the checkpoint has {len(own)}")
+    for number, (name, expected) in enumerate(zip(labels, own, strict=True)):
+        if name != expected:
+            raise _refused("labels", f"number {number} is called {name!r}, in the checkpoint {expected!r}")
+    strange = set(read_manifest(rows, "task")["labels"]).symmetric_difference(labels)
+    if strange:
+        raise _refused("labels", f"{min(strange)!r} is only among the rows' labels or only among the model's")
+
+
+def check_tokenizer(path: Path, checkpoint: Path, max_length: int, texts: Sequence[str]) -> None:
+    """It gives the tokens that the checkpoint's own tokenizer gives. Raises PartRefused naming the first other text."""
+    from components.modeling.checkpoints import load_tokenizer
+
+    tried = [*SENTENCES, *texts]
+    own = load_tokenizer(checkpoint)(tried, truncation=True, max_length=max_length)["input_ids"]
+    for text, expected, found in zip(tried, own, Encoder.load(path, max_length, 0).encode(tried), strict=True):
+        if expected != found:
+            place = next((n for n, pair in enumerate(zip(expected, found, strict=False)) if len(set(pair)) > 1), 0)
+            shown = " ".join(text[:40].split())
+            raise _refused(
+                "tokenizer", f"{shown!r} gives {found[place:][:3]}…, the checkpoint's {expected[place:][:3]}…"
+            )
+
+
+def check_sizes(made: dict[str, Any], checkpoint: Path) -> None:
+    """Padding and the longest text are those the model was trained with. Raises PartRefused."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(checkpoint)
+    if made["pad_id"] != int(config.pad_token_id or 0):
+        raise _refused("pad id", f"{made['pad_id']}, and the checkpoint pads with {config.pad_token_id}")
+    longest = config.max_position_embeddings
+    if (checkpoint / MANIFEST).is_file():
+        longest = min(longest, read_manifest(checkpoint, "classifier").get("max_length", longest))
+    if made["max_length"] > longest:
+        raise _refused("max_length", f"{made['max_length']} tokens, and the checkpoint has learned {longest}")
+
+
+def check_meaning(labels: Sequence[str], targets: np.ndarray, found: np.ndarray) -> None:
+    """No two labels have changed places: rows of one are not answered by the other, both ways. Raises PartRefused."""
+    counts = confusion_matrix(targets, found, len(labels))
+    own = np.diagonal(counts)
+    for one, other in zip(*np.nonzero(np.triu(counts, 1) * np.triu(counts.T, 1)), strict=True):
+        if counts[one, other] > own[one] and counts[other, one] > own[other]:
+            raise _refused(
+                "labels",
+                f"{labels[one]!r} and {labels[other]!r} look exchanged: {counts[one, other]} rows of the one and "
+                f"{counts[other, one]} of the other are answered with its name",
+            )
+
+
+def _original(
+    made: dict[str, Any], checkpoint: Path, rows: Rows, limits: GateConfig, float_graph: onnx.ModelProto | None
+) -> Original:
+    import torch
+
+    from components.deployment.pytorch import load_model, torch_infer
+
+    torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
+    model = load_model(checkpoint)
+    encoder = Encoder.load(checkpoint / "tokenizer.json", made["max_length"], made["pad_id"])
+    bootstrap = Bootstrap(rows.targets, len(made["labels"]), limits.bootstrap_samples, limits.confidence, seed=0)
+    return Original(
+        model,
+        encoder,
+        rows,
+        shapes(encoder, rows.texts),
+        answers(torch_infer(model), encoder, rows.texts),
+        bootstrap,
+        float_graph,
+    )
+
+
+def _prove_rung(name: str, path: Path, original: Original, limits: GateConfig, proof: Proof, shipped: bool) -> None:
+    """Check a graph's weights, its layers and its answers, and note what was found. Raises PartRefused."""
+    from components.deployment.pytorch import torch_infer
+
+    graph = onnx.load(path)
+    check_weights(name, graph, original)
+    try:
+        infer = OnnxRuntime().load(path).infer
+        proof.noise[name] = check_layers(name, graph, original, FLOAT_NOISE if name == FLOAT else limits.max_noise)
+        proof.shapes[name] = compare(torch_infer(original.model), infer, original.batches)
+        found = answers(infer, original.encoder, original.rows.texts)
+    except EngineError as error:
+        raise _refused(f"rung {name}", str(error).splitlines()[0]) from None
+    proof.tasks[name] = compare_task(original.answers, found, original.bootstrap)
+    check_answers(name, proof, limits, shipped)
+
+
+def check_weights(name: str, graph: onnx.ModelProto, original: Original) -> None:
+    """A graph has the weights of every layer that the checkpoint runs, up to rounding. Raises PartRefused."""
+    from components.deployment.pytorch import parameters_run
+
+    expected = parameters_run(original.model, original.mixed)
+    wrong = differences(expected, stored_weights(graph.graph))
+    if wrong:
+        more = f"; so are {len(wrong) - 1} more of {len(expected)}" if len(wrong) > 1 else ""
+        raise _refused(f"rung {name}", f"the weight {wrong[0].name} {wrong[0].reason}{more}")
+
+
+def check_layers(name: str, graph: onnx.ModelProto, original: Original, limit: float) -> tuple[float, str]:
+    """The largest difference of a layer from PyTorch's, and that layer. Raises PartRefused naming the first one that
+    differs by more than the limit."""
+    compared = (original.model, graph, original.mixed)
+    noise, layer = noisiest(*compared, original.float_graph)
+    if noise > limit:
+        raise _refused(f"rung {name}", str(from_pytorch(*compared, limit, original.float_graph)))
+    return noise, layer
+
+
+def check_answers(name: str, proof: Proof, limits: GateConfig, shipped: bool) -> None:
+    """The float rung's logits are PyTorch's in every shape; the shipped one does not surely lose more of macro-F1, nor
+    change more answers, than allowed. Raises PartRefused."""
+    parity, task = proof.shapes[name], proof.tasks[name]
+    if name == FLOAT and parity.max_difference > limits.max_difference:
+        raise _refused(
+            f"rung {name}", f"logits differ by {parity.max_difference:.2g} from PyTorch's on {parity.worst_shape}"
+        )
+    if shipped and task.gain.high < -limits.max_loss:
+        raise _refused(
+            f"rung {name}",
+            f"loses {-task.gain.value:.4f} macro-F1 to PyTorch ({-task.gain.high:.4f} to {-task.gain.low:.4f}), "
+            f"gate.max_loss allows {limits.max_loss:g}",
+        )
+    if shipped and task.agreement < limits.min_agreement:
+        raise _refused(
+            f"rung {name}",
+            f"answers as PyTorch on {task.agreement:.1%} of {proof.rows} rows, "
+            f"gate.min_agreement asks for {limits.min_agreement:.1%}",
+        )
+
+
+def _refused(part: str, reason: str) -> PartRefused:
+    return PartRefused(part, reason, HINT)

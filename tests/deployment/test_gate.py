@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from components.artifacts import read_manifest
+from components.deployment.departure import from_pytorch
+from components.deployment.encoding import Encoder
+from components.deployment.gate import check_meaning, prove
+from components.deployment.parity import shapes
+from components.deployment.pytorch import load_model
+from components.deployment.rows import read_rows
+from components.errors import PartRefused
+from components.params import Params
+from components.run import RecordedRun
+from tests.deployment.planted_faults import FAULTS, graph_of, plant
+from tests.small_ladder import LABELS, Ladder, small_ladder
+
+IN_TWO_LAYERS = "two layers exchanged"
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory, params: Params, task_rows: Path, tokenizer_folder: Path) -> Ladder:
+    """The ladder of a model of two layers."""
+    root = tmp_path_factory.mktemp("deep")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIANZI_CACHE", str(root / "cache"))
+        return small_ladder(root, params, task_rows, tokenizer_folder, layers=2)
+
+
+def test_a_right_ladder_passes_with_each_rung(ladder: Ladder, params: Params) -> None:
+    proof = prove(ladder.bundle, ladder.student, ladder.rows, params.gate)
+    assert set(proof.metrics()) == {"fp32", "int8"}
+    assert proof.shapes["fp32"].max_difference < 1e-4
+    assert proof.noise["fp32"][0] < 1e-5
+    assert 1e-3 < proof.noise["int8"][0] < 0.1
+    assert proof.tasks["fp32"].gain.value == 0
+    assert proof.metrics()["int8"]["agreement"] > 0.95
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if name != IN_TWO_LAYERS])
+def test_a_planted_fault_is_refused_by_the_part_and_name_it_has(
+    name: str, ladder: Ladder, params: Params, tmp_path: Path
+) -> None:
+    bundle = plant(FAULTS[name], ladder, tmp_path)
+    with pytest.raises(PartRefused) as refused:
+        prove(bundle, ladder.student, ladder.rows, params.gate)
+    assert refused.value.part == FAULTS[name].part
+    assert FAULTS[name].named in str(refused.value).splitlines()[0]
+
+
+@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.layer and name != IN_TWO_LAYERS])
+def test_bisection_alone_finds_the_layer(name: str, ladder: Ladder, params: Params, tmp_path: Path) -> None:
+    assert bisected(name, ladder, params, tmp_path) == FAULTS[name].layer
+
+
+def bisected(name: str, ladder: Ladder, params: Params, folder: Path) -> str | None:
+    rung = FAULTS[name].part.removeprefix("rung ")
+    bundle = plant(FAULTS[name], ladder, folder)
+    encoder = Encoder.load(ladder.student / "tokenizer.json", 24, 0)
+    batches = shapes(encoder, read_rows(ladder.rows, "validation", LABELS).texts)
+    batch = max(batches.values(), key=lambda one: one[0].size)
+    limit = 1e-4 if rung == "fp32" else params.gate.max_noise
+    graph, right = onnx.load(graph_of(bundle, rung)), onnx.load(ladder.onnx / "model.onnx")
+    found = from_pytorch(load_model(ladder.student), graph, batch, limit, right)
+    return found and found.layer
+
+
+def test_two_layers_that_changed_places_are_told_from_a_deeper_model(
+    deep: Ladder, params: Params, tmp_path: Path
+) -> None:
+    """Every weight is there under its name, so the layers' outputs have to tell."""
+    prove(deep.bundle, deep.student, deep.rows, params.gate)
+    bundle = plant(FAULTS[IN_TWO_LAYERS], deep, tmp_path / "one")
+    with pytest.raises(PartRefused, match=r"rung fp32: layer model\.layers\.0\.attn\.Wqkv \(3 of 14\)"):
+        prove(bundle, deep.student, deep.rows, params.gate)
+    assert bisected(IN_TWO_LAYERS, deep, params, tmp_path / "two") == FAULTS[IN_TWO_LAYERS].layer
+
+
+def test_a_file_that_is_not_the_listed_one_is_refused(ladder: Ladder, params: Params, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(ladder.bundle, tmp_path / "bundle"))
+    (bundle / "README.md").write_text("another card")
+    with pytest.raises(PartRefused, match=r"files: .*README\.md: changed"):
+        prove(bundle, ladder.student, ladder.rows, params.gate)
+
+
+def test_labels_that_training_took_for_each_other_are_seen_in_the_answers() -> None:
+    targets = np.repeat([0, 1, 2], 20)
+    answers = np.repeat([0, 2, 1], 20)
+    with pytest.raises(PartRefused, match="labels: 'field' and 'sea' look exchanged: 20 rows"):
+        check_meaning(LABELS, targets, answers)
+    check_meaning(LABELS, targets, np.repeat([0, 1, 1], 20))
+
+
+def test_a_model_of_other_rows_is_refused(ladder: Ladder, params: Params, tmp_path: Path) -> None:
+    rows = Path(shutil.copytree(ladder.rows, tmp_path / "rows"))
+    made = (rows / "manifest.json").read_text(encoding="utf-8")
+    (rows / "manifest.json").write_text(made.replace('"sea"', '"desert"'), encoding="utf-8")
+    with pytest.raises(PartRefused, match="labels: 'desert' is only among the rows' labels"):
+        prove(ladder.bundle, ladder.student, rows, params.gate)
+
+
+def test_a_shipped_rung_that_surely_loses_too_much_is_refused(ladder: Ladder, params: Params, tmp_path: Path) -> None:
+    strict = params.gate.model_copy(update={"max_loss": 0.0, "min_agreement": 1.0, "max_noise": 10.0})
+    proof = prove(ladder.bundle, ladder.student, ladder.rows, params.gate)
+    if proof.tasks["int8"].agreement < 1:
+        with pytest.raises(PartRefused, match="rung int8: answers as PyTorch on"):
+            prove(ladder.bundle, ladder.student, ladder.rows, strict)
+
+
+def test_the_build_stage_writes_no_bundle_that_the_gate_refuses(
+    ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path
+) -> None:
+    gate = params.gate.model_copy(update={"max_noise": 1e-4})
+    with pytest.raises(PartRefused, match=r"rung int8: layer model\.embeddings\.tok_embeddings \(1 of 9\): its output"):
+        ladder.build(params.model_copy(update={"gate": gate}), tmp_path / "bundle", run)
+    assert not (tmp_path / "bundle").exists()
+    assert read_manifest(ladder.bundle, "bundle")["shipped"] == "int8"
