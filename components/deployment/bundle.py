@@ -1,7 +1,7 @@
 """The bundle: one folder with everything that is needed to answer, and the papers that go with it.
 
-models/{fp32,int8}.onnx, tokenizer.json, README.md (the model card), manifest.json. Engines are built and tried, but
-kept in the engine store: the manifest says what became of each.
+models/{fp32,int8}.onnx, tokenizer.json, README.md (the model card), NOTICE, lineage.json, manifest.json. Engines are
+built and tried, but kept in the engine store: the manifest says what became of each.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from components.artifacts import staged, verify, write_manifest
 from components.deployment.card import model_card
 from components.deployment.engine_store import engine_file
 from components.deployment.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
+from components.deployment.notices import write_notices
 from components.errors import EngineError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def build(
             "max_batch": config.max_batch,
         }
         (folder / "README.md").write_text(model_card(details, task), encoding="utf-8")
+        write_notices(folder, {"onnx": onnx, "quantized": quantized})
         write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **details)
         metrics = _metrics(folder, details)
     for name, engine in engines.items():
