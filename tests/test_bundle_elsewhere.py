@@ -21,30 +21,11 @@ from tests.small_ladder import Ladder
 
 ROOT = Path(__file__).parent.parent
 TEXTS = ["ship wave whale tide", "門 市 tower street"]
-TRAINING = [
-    "torch",
-    "transformers",
-    "pytorch_lightning",
-    "lightning",
-    "prefect",
-    "dvc",
-    "mlflow",
-    "great_expectations",
-    "datasets",
-    "datatrove",
-    "pandas",
-    "pyarrow",
-    "polars",
-    "duckdb",
-    "sklearn",
-    "scipy",
-    "ray",
-    "onnx",
-    "onnxscript",
-    "matplotlib",
-    "safetensors",
-    "sqlalchemy",
-]
+TRAINING = {
+    *("torch", "transformers", "pytorch_lightning", "lightning", "prefect", "dvc", "mlflow", "great_expectations"),
+    *("datasets", "datatrove", "pandas", "pyarrow", "polars", "duckdb", "sklearn", "scipy", "ray", "onnx"),
+    *("onnxscript", "matplotlib", "safetensors", "sqlalchemy", "networkx"),
+}
 
 BLOCKED = f"""
 import sys
@@ -118,3 +99,33 @@ def ask(process: subprocess.Popen[str], address: str) -> dict[str, Any]:
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
     raise AssertionError("it does not serve")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("uv") is None, reason="no uv to make an environment in seconds")
+def test_the_lock_for_serving_is_enough_to_serve(bundle: Path, ladder: Ladder, tmp_path: Path) -> None:
+    """As docs/serving.md has it for a machine that only serves."""
+    source, environment = tmp_path / "source", tmp_path / "environment"
+    for name in ("components", "flows"):
+        shutil.copytree(ROOT / name, source / name)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copyfile(ROOT / name, source / name)
+    settings = os.environ | {"UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", "")}
+    settings.pop("PYTHONPATH", None)
+    for words in (
+        ["venv", "--python", sys.executable, environment],
+        ["pip", "install", "--python", environment, "-r", ROOT / "infra/locks/serve.lock"],
+        ["pip", "install", "--python", environment, "--no-deps", source],
+    ):
+        subprocess.run(["uv", "--quiet", *map(str, words)], check=True, env=settings, timeout=300)
+    assert not list(environment.glob("lib/*/site-packages/torch"))
+    port = free_port()
+    command = [environment / "bin" / "lianzi", "serve", bundle, "--port", str(port)]
+    process = subprocess.Popen(command, cwd=tmp_path, env=settings, text=True, stderr=subprocess.PIPE)
+    try:
+        answer = ask(process, f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        log = process.communicate(timeout=30)[1]
+    expected = [one.label for one in load_bundle(ladder.bundle).predict(TEXTS)]
+    assert answer["outputs"][0]["data"] == expected, log
