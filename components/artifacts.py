@@ -1,7 +1,9 @@
 """Artifact folders: written whole or not at all, each with a manifest of what it is and what it was made from.
 
 manifest.json: {"kind", "schema", "made_from": {name: digest}, "files": {name: sha256}, **details}.
-The digest of an artifact is the SHA-256 of its manifest, so lineage is the chain of manifests.
+The digest of an artifact is the SHA-256 of its manifest, so lineage is the chain of manifests. A manifest tells that
+chain too, so that a copy elsewhere still says what it came from: `lineage`, {digest: {"kind", "made_from"}} of what is
+above it, and `licences`, {source: licence}, with `notices`, texts that must go along, of the data that went into it.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from components.errors import ArtifactError
@@ -36,15 +39,38 @@ def staged(target: Path) -> Iterator[Path]:
 
 
 def write_manifest(folder: Path, kind: str, made_from: Mapping[str, Path], **details: Any) -> None:
-    """Write manifest.json for the files now in `folder`; `made_from` names the input files or folders."""
+    """Write manifest.json for the files now in `folder`; `made_from` names the input files or folders.
+
+    `licences` and `notices` among the details are added to those of the inputs.
+    """
     manifest = {
         "kind": kind,
         "schema": SCHEMA,
         "made_from": {name: digest(path) for name, path in sorted(made_from.items())},
         "files": {name: file_hash(folder / name) for name in _file_names(folder)},
         **details,
+        **inherited(made_from, details.get("licences", {}), details.get("notices", ())),
     }
     write_json(folder / MANIFEST, manifest)
+
+
+def inherited(
+    made_from: Mapping[str, Path], licences: Mapping[str, str] = MappingProxyType({}), notices: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Lineage, licences and notices of what is made from these inputs, where that adds its own."""
+    lineage: dict[str, Any] = {}
+    licences, texts = dict(licences), set(notices)
+    for name, path in made_from.items():
+        if not (path / MANIFEST).is_file():
+            continue
+        above = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        lineage |= above.get("lineage", {})
+        lineage[digest(path)] = {"kind": above.get("kind"), "made_from": above.get("made_from", {})}
+        # Tasks that only took documents out of a corpus, or were only looked at, went into nothing.
+        if not name.startswith("task_"):
+            licences |= above.get("licences", {})
+            texts |= {*above.get("notices", ())}
+    return {"lineage": lineage, "licences": licences, "notices": sorted(texts)}
 
 
 def read_manifest(folder: Path, kind: str) -> dict[str, Any]:

@@ -12,11 +12,14 @@ from typing import Any
 
 import click
 
+from components.deployment.triton import TritonSettings
 from components.errors import LianziError, ParameterError, ServiceError
 from components.serving.limits import Limits
 from flows import environment
 
 LIMITS = Limits()
+TRITON = TritonSettings()
+PUBLIC_KEY = "LIANZI_PUBLIC_KEY"
 
 
 class OneLineErrors(click.Group):
@@ -50,6 +53,8 @@ def main(directory: Path | None) -> None:
     lianzi predict topic "some text"  ask the champion
     lianzi build --engine E BUNDLE    an engine for this machine, from a bundle's graph
     lianzi serve champion             answer over HTTP (Open Inference Protocol)
+    lianzi triton BUNDLE FOLDER       a model repository for Triton
+    lianzi sign, lianzi verify        who made a bundle, and whether it was changed
     lianzi trace --row ID             which models a row of the data went into
     lianzi ui                         Prefect's and MLflow's pages
     lianzi doctor                     what this machine has
@@ -160,12 +165,13 @@ def accept() -> None:
 @click.argument("task")
 @click.argument("texts", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every class's score.")
-def predict(task: str, texts: tuple[str, ...], as_json: bool) -> None:
+@click.option("--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse what it did not sign.")
+def predict(task: str, texts: tuple[str, ...], as_json: bool, public_key: Path | None) -> None:
     """Answer TEXTS with the champion of TASK; without TEXTS, each line of standard input."""
     from flows.predict import champion_classifier
     from flows.settings import project_root
 
-    classifier = champion_classifier(project_root(), task)
+    classifier = champion_classifier(project_root(), task, public_key)
     lines = list(texts) or [line.rstrip("\n") for line in sys.stdin if line.strip()]
     if not lines:
         raise ParameterError("no text given", f'lianzi predict {task} "some text", or text on standard input')
@@ -205,6 +211,7 @@ def predict(task: str, texts: tuple[str, ...], as_json: bool) -> None:
 @click.option(
     "--poll", default=3.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between looks for champions."
 )
+@click.option("--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse what it did not sign.")
 @click.option("--access-log/--no-access-log", default=True, show_default=True)
 def serve(
     what: str,
@@ -215,6 +222,7 @@ def serve(
     tls_key: Path | None,
     threads: int,
     poll: float,
+    public_key: Path | None,
     access_log: bool,
     **bounds: Any,
 ) -> None:
@@ -227,7 +235,7 @@ def serve(
     if (tls_cert is None) != (tls_key is None):
         raise ParameterError("--tls-cert and --tls-key go together")
     tls = (tls_cert, tls_key) if tls_cert and tls_key else None
-    options = serving.ServeOptions(host, port, api_key_file, tls, threads, poll, access_log)
+    options = serving.ServeOptions(host, port, api_key_file, tls, threads, poll, access_log, public_key)
     serving.serve(what, replace(LIMITS, **bounds), options)
 
 
@@ -248,6 +256,58 @@ def build(bundle: Path, engine: str, rung: str | None, max_difference: float, **
     from flows.build import build_bundle
 
     build_bundle(engine, bundle, rung, BuildOptions(**options), max_difference)
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--engine", type=click.Choice(["onnxruntime", "tensorrt"]), default="onnxruntime", show_default=True)
+@click.option(
+    "--delay", default=TRITON.delay, show_default=True, type=click.IntRange(0), help="Microseconds to fill a batch."
+)
+@click.option(
+    "--max-queue", default=TRITON.max_queue, show_default=True, type=click.IntRange(1), help="Requests waiting."
+)
+@click.option("--instances", default=TRITON.instances, show_default=True, type=click.IntRange(1), help="Of each model.")
+@click.option(
+    "--pad-to", default=TRITON.pad_to, show_default=True, type=click.IntRange(1), help="Multiple of tokens a row."
+)
+def triton(bundle: Path, folder: Path, engine: str, **settings: int) -> None:
+    """Write a Triton model repository of BUNDLE into FOLDER; with --engine tensorrt also a plan for this GPU."""
+    from components.deployment.triton import write_repository
+
+    for path in write_repository(bundle, folder, replace(TRITON, **settings), plan=engine == "tensorrt"):
+        click.echo(path)
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def keygen(file: Path) -> None:
+    """Make a key to sign bundles with: FILE, which only you can read, and FILE.pub, for everyone."""
+    from components.deployment.signing import make_keys
+
+    click.echo(f"{file}\n{make_keys(file)}")
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--key", required=True, type=click.Path(path_type=Path), help="The private key, of `lianzi keygen`.")
+def sign(bundle: Path, key: Path) -> None:
+    """Sign BUNDLE: write manifest.sig into it."""
+    from components.deployment.signing import sign_bundle
+
+    click.echo(sign_bundle(bundle, key))
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--public-key", required=True, envvar=PUBLIC_KEY, type=click.Path(path_type=Path))
+def verify(bundle: Path, public_key: Path) -> None:
+    """Check that every file of BUNDLE is as it was when it was signed."""
+    from components.deployment.signing import verify_bundle
+
+    verify_bundle(bundle, public_key)
+    click.echo(f"{bundle}: signed, and every file as it was then")
 
 
 @main.command()

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from components.deployment.serving import Classifier
 
 
-def champion_classifier(root: Path, task: str) -> Classifier:
-    """Load the champion from the registry. Raises ParameterError (unknown task), ArtifactError (none yet)."""
+def champion_classifier(root: Path, task: str, public_key: Path | None = None) -> Classifier:
+    """Load the champion from the registry; with a public key, only one that it signed.
+
+    Raises ParameterError (unknown task), ArtifactError (none yet, or not signed).
+    """
     known = list(load_params(root / "params.yaml").tasks)
     if task not in known:
         close = difflib.get_close_matches(task, known, n=1, cutoff=0.4)
@@ -28,4 +31,9 @@ def champion_classifier(root: Path, task: str) -> Classifier:
     champion = registry.champion(task) if registry else None
     if registry is None or champion is None:
         raise ArtifactError(f"{task}: no champion yet", "`lianzi run` trains and releases one")
-    return load_bundle(registry.bundle(task, champion.version))
+    bundle = registry.bundle(task, champion.version)
+    if public_key:
+        from components.deployment.signing import verify_bundle
+
+        verify_bundle(bundle, public_key)
+    return load_bundle(bundle)

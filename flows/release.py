@@ -7,12 +7,14 @@ release.min_gain over the present champion, both answering the same test rows.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components import tracking
 from components.artifacts import digest, read_manifest, write_json
+from components.deployment.signing import sign_bundle
 from components.errors import ArtifactError
 from components.params import ReleaseConfig, load_params
 from components.registry import Registry
@@ -75,6 +77,8 @@ def _judge(
             "macro_f1": f"{scores['shipped']:.6f}",
             "teacher_macro_f1": f"{scores['teacher']:.6f}",
         }
+        if key := os.environ.get("LIANZI_SIGNING_KEY"):
+            sign_bundle(bundle, Path(key))
         version = registry.register(name, bundle, tags, run_id)
     rival = champion_score(registry, name, champion.version, root) if champion else None
     refusal = refused(scores, rival, config)

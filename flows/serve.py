@@ -37,6 +37,7 @@ class ServeOptions:
     threads: int
     poll: float
     access_log: bool
+    public_key: Path | None = None
 
 
 @dataclass
@@ -129,6 +130,8 @@ def serve(what: str, limits: Limits, options: ServeOptions) -> None:
         require_free(options.port, "--port")
     service = Service(limits)
     load_one = partial(load, limits=limits, measures=service.measures, threads=options.threads)
+    if options.public_key:
+        load_one = partial(_load_signed, load_one, options.public_key)
     first, champions = first_models(what, load_one)
     follower = champions and Follower(champions.current, load_one, service.catalogue, say, options.poll)
 
@@ -170,6 +173,14 @@ def first_models(what: str, load_one: Callable[[Release], Served]) -> tuple[list
     if not first:
         raise ArtifactError(f"{what}: no champion yet", "`lianzi run` trains and releases one")
     return first, champions
+
+
+def _load_signed(load_one: Callable[[Release], Served], public_key: Path, release: Release) -> Served:
+    """Load what the key's owner signed. Raises ArtifactError for anything else."""
+    from components.deployment.signing import verify_bundle
+
+    verify_bundle(release.bundle, public_key)
+    return load_one(release)
 
 
 def say(line: str) -> None:

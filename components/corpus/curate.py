@@ -22,6 +22,7 @@ from components.corpus.files import CorpusFile, corpus_files
 from components.corpus.finished_block import Work, finish_block
 from components.corpus.labelled import HELD_OUT, Labelled, curate_task
 from components.corpus.ledger import Ledger
+from components.corpus.licences import notices, source_licences
 from components.corpus.quarantine import write_row
 from components.corpus.removals import Removals, read_removals
 from components.corpus.repeats import Repeats, find_repeats
@@ -61,7 +62,8 @@ def curate(
             ledger = _finish(engine, blocks, repeats, corpus_target)
         ledger.refuse_empty(data / "corpus")
         made_from = {"corpus": data / "corpus"} | {f"task_{name}": labelled_target / name for name in found}
-        write_manifest(corpus_target, "corpus", made_from, **ledger.manifest())
+        told = {"licences": source_licences(ledger.sources, sources), "notices": notices(data)}
+        write_manifest(corpus_target, "corpus", made_from, **ledger.manifest(), **told)
     write_report(REPORT, ledger)
     run.log_files(REPORT, "curation")
     run.say(f"{ledger.read:,} rows read, {ledger.documents:,} documents kept; report: {REPORT / 'index.html'}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.artifacts import write_manifest
+from components.corpus.licences import notices
 from components.corpus.normalise import fingerprint, normalise
 from components.corpus.quarantine import Quarantine, write_row
 from components.corpus.read import READERS, Record, read_records, split_name
@@ -60,7 +61,8 @@ def curate_task(folder: Path, root: Path, target: Path, removals: Removals) -> L
     kept = {split: len(rows) for split, rows in splits.items()}
     counts = {"read": sum(kept.values()) + quarantine.counts.total(), "kept": kept, **dict(quarantine.counts)}
     classes = dict(sorted(Counter(row.label for row in splits["train"]).items()))
-    write_manifest(target, "task", {"rows": folder}, labels=labels, counts=counts, train_classes=classes)
+    details = {"labels": labels, "counts": counts, "train_classes": classes, "notices": notices(root)}
+    write_manifest(target, "task", {"rows": folder}, **details)
     held_out = {split: [row.text for row in splits[split]] for split in HELD_OUT}
     return Labelled(kept, dict(quarantine.counts), labels, held_out)
 

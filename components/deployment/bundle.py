@@ -1,7 +1,7 @@
 """The bundle: one folder with everything that is needed to answer, and the papers that go with it.
 
-models/{fp32,int8}.onnx, tokenizer.json, README.md (the model card), manifest.json. Engines are built and tried, but
-kept in the engine store: the manifest says what became of each.
+models/{fp32,int8}.onnx, tokenizer.json, README.md (the model card), NOTICE, lineage.json, manifest.json. Engines are
+built and tried, but kept in the engine store: the manifest says what became of each.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from components.deployment.card import model_card
 from components.deployment.engine_store import engine_file
 from components.deployment.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
 from components.deployment.gate import prove
+from components.deployment.notices import write_notices
 from components.deployment.trial import BUILT_AND_RUN, BUILT_NOT_RUN
 from components.errors import EngineError
 
@@ -56,6 +57,7 @@ def build(
             "max_batch": config.max_batch,
         }
         (folder / "README.md").write_text(model_card(details, task), encoding="utf-8")
+        write_notices(folder, {"onnx": onnx, "quantized": quantized})
         write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **details)
         proof = prove(folder, student, rows, gate)
         metrics = _metrics(folder, details) | {"gate": proof.metrics()}

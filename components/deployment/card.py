@@ -32,9 +32,9 @@ def _summary(details: dict[str, Any], task: TaskConfig) -> list[str]:
         "",
         "## Data and licences",
         "",
-        f"Trained on `data/corpus` (no labels) and `data/tasks/{details['task']}`; the sources and the licence of each "
-        "are in `data/SOURCES.md` of the project that made this bundle, and bind whoever passes it on. "
-        "`manifest.json` holds the hashes of what it was made from.",
+        f"Trained on `data/corpus` (no labels) and `data/tasks/{details['task']}` of the project that made this "
+        "bundle. `NOTICE` names the sources, their licences, which bind whoever passes it on, and those of the "
+        "libraries it needs; `lineage.json` holds the hashes of everything it was made from, up to the data.",
         "",
     ]
 

@@ -61,7 +61,8 @@ def pretrain(
         return {}
     with staged(pretrained) as folder:
         save_checkpoint(learner, tokenizer, folder)
-        write_manifest(folder, "pretrained", {"tokens": tokens, "tokenizer": tokenizer})
+        imported = {} if config.init_from is None else {f"weights of {config.init_from}": "unknown"}
+        write_manifest(folder, "pretrained", {"tokens": tokens, "tokenizer": tokenizer}, licences=imported)
     run.log_figure("loss.png", curves_figure({"pretrain": curves.history}, ["loss", "validation_loss"]))
     return {
         "loss": curves.history["loss"][-1][1],

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pins what pyproject.toml asks for: requirements.lock, and per extra what it adds to it.
+# Pins what pyproject.toml asks for: requirements.lock, per extra what it adds to it, and what of it serving needs.
 # The pins in force are kept wherever they still fit; pass `--upgrade` to let them move.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -18,3 +18,6 @@ for extra in dev gpu openvino ray s3; do
     { echo "# What the extra '$extra' adds to requirements.lock. Made by \`make lock\`."; cat "$folder/$extra"; } > "infra/locks/$extra.lock"
 done
 { echo "# Everything a run needs, pinned. Made by \`make lock\`; installed by \`make setup\`."; cat "$folder/base"; } > requirements.lock
+
+serving() { .venv/bin/uv pip compile infra/locks/serve.in -c requirements.lock --quiet --no-annotate --no-header; }
+{ echo "# What a machine needs that only serves, pinned as in requirements.lock. Made by \`make lock\`."; serving; } > infra/locks/serve.lock

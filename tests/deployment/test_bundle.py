@@ -19,7 +19,8 @@ needs_rtx = pytest.mark.skipif(ENGINES["tensorrt-rtx"].available() is not None, 
 
 def test_a_bundle_is_whole_and_says_what_it_is(ladder: Ladder) -> None:
     manifest = verify(ladder.bundle, "bundle")
-    assert set(manifest["files"]) == {"README.md", "models/fp32.onnx", "models/int8.onnx", "tokenizer.json"}
+    papers = {"NOTICE", "README.md", "lineage.json"}
+    assert set(manifest["files"]) == {*papers, "models/fp32.onnx", "models/int8.onnx", "tokenizer.json"}
     assert manifest["labels"] == LABELS
     assert "model.engine" not in str(manifest["files"])
     assert (manifest["task"], manifest["shipped"], manifest["max_length"]) == ("places", "int8", 24)

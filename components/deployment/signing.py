@@ -1,0 +1,126 @@
+"""Who made a bundle: an Ed25519 signature (RFC 8032) over manifest.json, which holds the hash of every other file.
+
+manifest.sig is the bare signature, keys are PEM, so that others can check it without this package:
+`openssl pkeyutl -verify -pubin -inkey KEY.pub -rawin -in manifest.json -sigfile manifest.sig`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.artifacts import MANIFEST, verify
+from components.errors import ArtifactError, ParameterError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+SIGNATURE = "manifest.sig"
+FROM_ELSEWHERE = "take the bundle again from where it came"
+
+
+def make_keys(private: Path) -> Path:
+    """Write a new private key, readable by its owner alone, and beside it NAME.pub, which is returned."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+    public, key = private.with_name(f"{private.name}.pub"), Ed25519PrivateKey.generate()
+    for path in (private, public):
+        if path.exists():
+            raise ParameterError(f"{path}: there is such a file already", "another name makes another key")
+    private.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return public
+
+
+def sign_bundle(bundle: Path, private: Path) -> Path:
+    """Write manifest.sig, after checking that the bundle is what its manifest says. Raises ArtifactError."""
+    key = _private_key(private)
+    _check_files(bundle)
+    path = bundle / SIGNATURE
+    path.write_bytes(key.sign((bundle / MANIFEST).read_bytes()))
+    return path
+
+
+def verify_bundle(bundle: Path, public: Path) -> None:
+    """Raises ArtifactError, naming the file, unless each file is as its signer left it and nothing was added."""
+    check_signature(bundle, public_key(public), public)
+    _check_files(bundle)
+
+
+def check_signature(bundle: Path, key: Ed25519PublicKey, told: Path) -> None:
+    """Check manifest.sig alone; `told`: the file that the key came from. Raises ArtifactError."""
+    from cryptography.exceptions import InvalidSignature
+
+    signature, manifest = bundle / SIGNATURE, bundle / MANIFEST
+    if not manifest.is_file():
+        raise ArtifactError(f"{bundle}: no bundle here")
+    if not signature.is_file():
+        raise ArtifactError(f"{bundle}: not signed ({SIGNATURE} is missing)", "`lianzi sign` signs a bundle")
+    try:
+        key.verify(signature.read_bytes(), manifest.read_bytes())
+    except InvalidSignature:
+        raise ArtifactError(
+            f"{manifest}: changed since it was signed, or signed with another key than {told}", FROM_ELSEWHERE
+        ) from None
+
+
+def public_key(path: Path) -> Ed25519PublicKey:
+    """Raises ParameterError for what is no Ed25519 public key in PEM form."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        key = load_pem_public_key(_read_key(path))
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise ParameterError(f"{path}: not an Ed25519 public key in PEM form", "`lianzi keygen` writes one, NAME.pub")
+    return key
+
+
+def _private_key(path: Path) -> Ed25519PrivateKey:
+    """Errors never quote the file: it may hold a key."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    content = _read_key(path)
+    if path.stat().st_mode & 0o077:
+        raise ParameterError(f"{path}: others than its owner may read this key", f"chmod 600 {path}")
+    try:
+        key = load_pem_private_key(content, password=None)
+    except TypeError:
+        raise ParameterError(f"{path}: this key has a password", "`lianzi sign` takes a key without one") from None
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ParameterError(f"{path}: not an Ed25519 private key in PEM form", "`lianzi keygen` makes one")
+    return key
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ParameterError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _check_files(bundle: Path) -> None:
+    """Each file against its hash, and none beside them. Raises ArtifactError."""
+    listed = {*verify(bundle, "bundle")["files"], MANIFEST, SIGNATURE}
+    for name in _present(bundle):
+        if name not in listed:
+            raise ArtifactError(f"{bundle / name}: not listed in {MANIFEST}", FROM_ELSEWHERE)
+
+
+def _present(bundle: Path) -> Iterator[str]:
+    """Every file and every link, also one to a folder, in the order of names."""
+    for path in sorted(bundle.rglob("*")):
+        if path.is_symlink() or not path.is_dir():
+            yield path.relative_to(bundle).as_posix()

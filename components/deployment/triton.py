@@ -1,0 +1,213 @@
+"""A Triton model repository of a bundle: texts in, labels and scores out, with the tensors of `lianzi serve`.
+
+TASK is an ensemble of TASK_tokenizer and TASK_answer (Python backend: tokenizers and numpy, nothing of Lianzi) around
+TASK_classifier, the shipped graph on the ONNX Runtime backend. TASK_classifier/configs/tensorrt.pbtxt is that model as
+a TensorRT plan: `tritonserver --model-config-name=tensorrt` takes it once `1/model.plan` is there. The repository is
+written where it is wanted instead of into the bundle, which would then hold the weights twice.
+
+Configurations: https://github.com/triton-inference-server/common/blob/main/protobuf/model_config.proto
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.artifacts import digest, staged, verify, write_json
+from components.deployment import triton_models
+from components.errors import ArtifactError, EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+IDS = ("input_ids", "attention_mask")
+TYPES = {"tensor(int64)": "TYPE_INT64", "tensor(float)": "TYPE_FP32"}
+TENSORRT = "tensorrt"
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class TritonSettings:
+    """How Triton is to run the models; none of it changes what is computed, but for int8's scales by batch."""
+
+    delay: int = 500
+    """Microseconds that a request waits for others to fill a batch."""
+
+    max_queue: int = 256
+    """Requests that may wait; one more is refused."""
+
+    instances: int = 1
+    """Copies of each model side by side."""
+
+    pad_to: int = 8
+    """Rows are padded to a multiple of so many tokens: only requests of one width share a batch. 1: as in `predict`."""
+
+
+def write_repository(bundle: Path, repository: Path, settings: TritonSettings, plan: bool = False) -> list[Path]:
+    """Write a bundle's four models into a repository, which may hold others; `plan`: with a TensorRT plan, built here.
+
+    Returns the models' folders. Raises ArtifactError for what is no classifier, EngineError where no plan can be built.
+    """
+    manifest = verify(bundle, "bundle")
+    if "labels" not in manifest:
+        raise ArtifactError(f"{bundle}: not a classifier", "`lianzi triton` writes repositories of classifiers")
+    task, engine = manifest["task"], _plan(bundle, manifest) if plan else None
+    parts = {name: repository / f"{task}_{name}" for name in ("tokenizer", "classifier", "answer")}
+    with staged(parts["tokenizer"]) as folder:
+        _write(folder, _tokenizer_config(task, manifest, settings), "tokenizer")
+        shutil.copyfile(bundle / "tokenizer.json", folder / VERSION / "tokenizer.json")
+    with staged(parts["classifier"]) as folder:
+        _write_classifier(folder, bundle, manifest, settings)
+        if engine:
+            shutil.copyfile(engine, folder / VERSION / "model.plan")
+    with staged(parts["answer"]) as folder:
+        _write(folder, _answer_config(task, manifest, settings), "answer")
+        write_json(folder / VERSION / "labels.json", manifest["labels"])
+    with staged(repository / task) as folder:
+        _write(folder, _ensemble_config(task, manifest, digest(bundle)))
+        # Triton wants a folder for the version, stores of objects keep no empty ones.
+        (folder / VERSION / ".keep").touch()
+    return [*parts.values(), repository / task]
+
+
+def _write(folder: Path, config: str, model: str = "") -> None:
+    (folder / VERSION).mkdir()
+    (folder / "config.pbtxt").write_text(config, encoding="utf-8")
+    if model:
+        shutil.copyfile(Path(triton_models.__path__[0], f"{model}.py"), folder / VERSION / "model.py")
+
+
+def _write_classifier(folder: Path, bundle: Path, manifest: dict[str, Any], settings: TritonSettings) -> None:
+    graph = bundle / manifest["rungs"][manifest["shipped"]]
+    (folder / VERSION).mkdir()
+    shutil.copyfile(graph, folder / VERSION / "model.onnx")
+    name, tensors = f"{manifest['task']}_classifier", _graph_tensors(graph, manifest)
+    onnx, tensorrt = _classifier_configs(name, tensors, manifest["max_batch"], settings)
+    (folder / "config.pbtxt").write_text(onnx, encoding="utf-8")
+    (folder / "configs").mkdir()
+    (folder / "configs" / f"{TENSORRT}.pbtxt").write_text(tensorrt, encoding="utf-8")
+
+
+def _plan(bundle: Path, manifest: dict[str, Any]) -> Path:
+    """The TensorRT plan for this machine's GPU, from the engine store or built. Raises EngineError."""
+    from components.deployment.engine_store import engine_file
+    from components.deployment.engines import ENGINES, Profile
+
+    reason = ENGINES[TENSORRT].available()
+    if reason:
+        raise EngineError(f"{TENSORRT}: {reason}")
+    rung = manifest["engines"].get(TENSORRT, {}).get("rung", "fp32")
+    profile = Profile(manifest["max_batch"], manifest["max_length"])
+    return engine_file(ENGINES[TENSORRT], bundle / manifest["rungs"][rung], profile)
+
+
+def _graph_tensors(graph: Path, manifest: dict[str, Any]) -> str:
+    """Inputs and output as the graph has them. Raises ArtifactError for a graph that is called otherwise."""
+    from onnxruntime import InferenceSession, SessionOptions
+
+    options = SessionOptions()
+    options.log_severity_level = 3
+    session = InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if {one.name for one in inputs} != set(IDS) or [one.name for one in outputs] != ["logits"]:
+        found = ", ".join(one.name for one in [*inputs, *outputs])
+        raise ArtifactError(f"{graph}: its tensors are {found}", f"expected {', '.join(IDS)} and logits")
+    dims = {one.name: [-1] * (len(one.shape) - 1) for one in inputs} | {"logits": [len(manifest["labels"])]}
+    typed = [(one.name, TYPES[one.type], dims[one.name]) for one in [*inputs, *outputs]]
+    return "\n".join([_tensors("input", typed[: len(inputs)]), _tensors("output", typed[len(inputs) :])])
+
+
+def _classifier_configs(name: str, tensors: str, max_batch: int, settings: TritonSettings) -> tuple[str, str]:
+    """As an ONNX graph on the CPU, and as a TensorRT plan with the profile that `lianzi build` gives it."""
+    shared = f"name: {_text(name)}\nmax_batch_size: {max_batch}\n{tensors}\n{_batching(max_batch, settings)}\n"
+    # One thread: sums are then taken in one order, and answers are those of `lianzi predict`.
+    threads = "".join(_parameter(key, 1) for key in ("intra_op_thread_count", "inter_op_thread_count"))
+    onnx = f'{shared}backend: "onnxruntime"\n{_instances(settings.instances)}\n{threads}'
+    plan = f'{shared}backend: "tensorrt"\ndefault_model_filename: "model.plan"\n'
+    return onnx, f"{plan}{_instances(settings.instances, gpu=True)}\n"
+
+
+def _tokenizer_config(task: str, manifest: dict[str, Any], settings: TritonSettings) -> str:
+    values = {"max_length": manifest["max_length"], "pad_id": manifest["pad_id"], "pad_to": settings.pad_to}
+    return "\n".join(
+        [
+            f'name: {_text(f"{task}_tokenizer")}\nbackend: "python"',
+            _tensors("input", [("text", "TYPE_STRING", [-1])]),
+            _tensors("output", [(name, "TYPE_INT64", [-1, -1]) for name in IDS]),
+            _instances(settings.instances),
+            "".join(_parameter(name, value) for name, value in values.items()),
+        ]
+    )
+
+
+def _answer_config(task: str, manifest: dict[str, Any], settings: TritonSettings) -> str:
+    classes = len(manifest["labels"])
+    return "\n".join(
+        [
+            f'name: {_text(f"{task}_answer")}\nbackend: "python"',
+            _tensors("input", [("logits", "TYPE_FP32", [-1, classes])]),
+            _tensors("output", [("label", "TYPE_STRING", [-1]), ("scores", "TYPE_FP32", [-1, classes])]),
+            _instances(settings.instances) + "\n",
+        ]
+    )
+
+
+def _ensemble_config(task: str, manifest: dict[str, Any], bundle: str) -> str:
+    """Without a batch dimension of its own, so that `text` and `label` have the shape [rows], as in `lianzi serve`."""
+    classes = len(manifest["labels"])
+    outputs = [("label", "TYPE_STRING", [-1]), *((name, "TYPE_FP32", [-1, classes]) for name in ("scores", "logits"))]
+    steps = [
+        _step(f"{task}_tokenizer", ["text"], IDS),
+        _step(f"{task}_classifier", IDS, ["logits"]),
+        _step(f"{task}_answer", ["logits"], ["label", "scores"]),
+    ]
+    return "\n".join(
+        [
+            f'name: {_text(task)}\nplatform: "ensemble"',
+            _tensors("input", [("text", "TYPE_STRING", [-1])]),
+            _tensors("output", outputs),
+            "ensemble_scheduling {\n  step [\n" + ",\n".join(steps) + "\n  ]\n}",
+            _parameter("bundle", bundle),
+        ]
+    )
+
+
+def _batching(max_batch: int, settings: TritonSettings) -> str:
+    preferred = sorted({max(1, max_batch // 4), max_batch})
+    return (
+        f"dynamic_batching {{\n  preferred_batch_size: {preferred}\n"
+        f"  max_queue_delay_microseconds: {settings.delay}\n"
+        f"  default_queue_policy {{ max_queue_size: {settings.max_queue} }}\n}}"
+    )
+
+
+def _instances(count: int, gpu: bool = False) -> str:
+    where = 'kind: KIND_GPU profile: ["0"]' if gpu else "kind: KIND_CPU"
+    return f"instance_group [ {{ count: {count} {where} }} ]"
+
+
+def _tensors(side: str, tensors: Iterable[tuple[str, str, list[int]]]) -> str:
+    lines = [f"  {{ name: {_text(name)} data_type: {kind} dims: {dims} }}" for name, kind, dims in tensors]
+    return f"{side} [\n" + ",\n".join(lines) + "\n]"
+
+
+def _step(model: str, inputs: Iterable[str], outputs: Iterable[str]) -> str:
+    """A step whose tensors keep their names in the ensemble."""
+    maps = [
+        f"      {side}_map {{ key: {_text(name)} value: {_text(name)} }}"
+        for side, names in (("input", inputs), ("output", outputs))
+        for name in names
+    ]
+    return f"    {{\n      model_name: {_text(model)}\n      model_version: -1\n" + "\n".join(maps) + "\n    }"
+
+
+def _parameter(key: str, value: object) -> str:
+    return f"parameters {{ key: {_text(key)} value: {{ string_value: {_text(str(value))} }} }}\n"
+
+
+def _text(value: str) -> str:
+    """A string of protobuf's text format, which reads JSON's escapes of quotes and backslashes."""
+    return json.dumps(value, ensure_ascii=False)
