@@ -1,0 +1,107 @@
+"""Small language models as transformers saves them, and bundles of them: random weights, one or two layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    ModernBertConfig,
+    ModernBertForMaskedLM,
+    PreTrainedModel,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from components.modeling.checkpoints import load_tokenizer, save_checkpoint
+
+VOCABULARY = {"vocab_size": 330, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+GROUPED = {
+    "num_hidden_layers": 1,
+    "hidden_size": 64,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 96,
+    "max_position_embeddings": 64,
+    "tie_word_embeddings": True,
+    **VOCABULARY,
+}
+
+
+def small_gpt2() -> PreTrainedModel:
+    return GPT2LMHeadModel(GPT2Config(n_layer=2, n_embd=64, n_head=2, n_positions=64, **VOCABULARY))
+
+
+def small_t5() -> PreTrainedModel:
+    config = T5Config(num_layers=1, d_model=64, d_kv=16, num_heads=4, d_ff=96, decoder_start_token_id=0, **VOCABULARY)
+    return T5ForConditionalGeneration(config)
+
+
+def small_bart() -> PreTrainedModel:
+    config = BartConfig(
+        encoder_layers=1,
+        decoder_layers=1,
+        d_model=64,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=96,
+        decoder_ffn_dim=96,
+        max_position_embeddings=64,
+        decoder_start_token_id=2,
+        **VOCABULARY,
+    )
+    return BartForConditionalGeneration(config)
+
+
+def small_modernbert() -> PreTrainedModel:
+    config = ModernBertConfig(
+        num_hidden_layers=1,
+        hidden_size=64,
+        num_attention_heads=2,
+        intermediate_size=96,
+        max_position_embeddings=64,
+        layer_types=["full_attention"],
+        cls_token_id=1,
+        sep_token_id=2,
+        **VOCABULARY,
+    )
+    return ModernBertForMaskedLM(config)
+
+
+MODELS: dict[str, Callable[[], PreTrainedModel]] = {
+    "gpt2": small_gpt2,
+    "llama": lambda: LlamaForCausalLM(LlamaConfig(**GROUPED)),
+    "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**GROUPED)),
+    "t5": small_t5,
+    "bart": small_bart,
+    "modernbert": small_modernbert,
+}
+
+
+def small_model(name: str, seed: int = 0) -> PreTrainedModel:
+    """Random weights, larger than usual, so that answers differ from text to text."""
+    torch.set_num_threads(1)  # two threads wait for each other on a busy machine
+    torch.manual_seed(seed)
+    model = MODELS[name]().eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() == 2:
+                weight.mul_(3)
+    return model
+
+
+def small_model_folder(folder: Path, name: str, tokenizer: Path) -> Path:
+    """The folder of a model, as `lianzi bundle` takes it."""
+    assert len(load_tokenizer(tokenizer)) == VOCABULARY["vocab_size"]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(small_model(name), tokenizer, folder)
+    return folder
