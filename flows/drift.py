@@ -20,7 +20,7 @@ DIMENSIONS = {"length": LENGTH, "label": "answer"}
 
 @dataclass(frozen=True)
 class Moved:
-    """A distribution: its stability index, the bin that moved most, and whether that is more than params.yaml allows."""
+    """A distribution: its stability index, the bin that moved most, and whether params.yaml allows less."""
 
     dimension: str
     index: float
@@ -47,7 +47,7 @@ def request_drift(root: Path, log: Path, task: str) -> tuple[int, list[Moved]]:
             raise DataError(f"{log}: no row of the model '{task}'", "lianzi serve --log-requests SHARE writes them")
         drift_table(database, {task: learnt}, {task: asked})
         found = database.execute("SELECT id, text, stability_index FROM drift ORDER BY row").fetchall()
-    most = params.validate.max_drift
+    most = params.validation.max_drift
     return rows, [Moved(name.partition("/")[2], index, text, index > most) for name, text, index in found]
 
 

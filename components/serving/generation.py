@@ -12,7 +12,7 @@ from components.serving.refusal import Refusal
 from components.serving.stepping import Wish
 
 if TYPE_CHECKING:
-    from components.deployment.generation import Generator
+    from components.deployment.generation.generator import Generator
 
 PLATFORM = "onnxruntime_onnx"
 
@@ -28,7 +28,7 @@ class Generation:
     @classmethod
     def load(cls, bundle: Path, threads: int = 1) -> Generation:
         """Load the shipped graph and make a token with it. Raises ArtifactError, EngineError."""
-        from components.deployment.generation import Sampling, load_generator
+        from components.deployment.generation.generator import Sampling, load_generator
 
         generator = load_generator(bundle, threads=threads)
         row = generator.start(generator.encode("a"), Sampling(1, 0.0, 1.0, 0, ()))
@@ -62,7 +62,7 @@ class Generation:
         stop: tuple[str, ...],
     ) -> Wish:
         """A row for the stepper: at most `most` tokens and what fits; OpenAI's defaults, temperature and top_p of 1."""
-        from components.deployment.generation import Sampling
+        from components.deployment.generation.sampling import Sampling
 
         tokens = min(most or self.room(ids), self.room(ids))
         by = Sampling(

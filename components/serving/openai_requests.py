@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from components.serving.refusal import Refusal
+
+
+def _truth_value(value: Any) -> bool:
+    """0 is no false in JSON."""
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
 
 MOST_STOPS = 4
 Text = Annotated[str, Field(min_length=1)]
@@ -18,8 +26,10 @@ Id = Annotated[int, Field(ge=0, lt=2**31)]
 Ids = Annotated[list[Id], Field(min_length=1)]
 Texts = Text | Annotated[list[Text], Field(min_length=1)] | Ids | Annotated[list[Ids], Field(min_length=1)]
 TEXTS = "a string, a list of strings, a list of token ids, or a list of such lists; none of them empty"
+One = Annotated[int, Field(ge=1, le=1)]
 Zero = Annotated[float, Field(ge=0, le=0)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
+Never = Annotated[Literal[False], BeforeValidator(_truth_value)]
 Request = TypeVar("Request", bound="Asked")
 
 
@@ -51,7 +61,7 @@ class Sampled(Asked):
     stop: Text | Annotated[list[Text], Field(max_length=MOST_STOPS)] | None = Field(
         None, description=f"a string, or at most {MOST_STOPS}; none of them empty"
     )
-    n: Literal[1] | None = Field(None, description="1, the only number of choices that is supported")
+    n: One | None = Field(None, description="1, the only number of choices that is supported")
     frequency_penalty: Zero | None = Field(None, description="0, no other value is supported")
     presence_penalty: Zero | None = Field(None, description="0, no other value is supported")
     logit_bias: Annotated[dict[str, Any], Field(max_length=0)] | None = Field(
@@ -68,8 +78,8 @@ class CompletionRequest(Sampled):
 
     prompt: Texts = Field(description=TEXTS)
     max_tokens: Count | None = Field(None, description="a whole number above 0; 16 if not given")
-    best_of: Literal[1] | None = Field(None, description="1, no other value is supported")
-    echo: Literal[False] | None = Field(None, description="false, no other value is supported")
+    best_of: One | None = Field(None, description="1, no other value is supported")
+    echo: Never | None = Field(None, description="false, no other value is supported")
     logprobs: None = Field(None, description="null, no other value is supported")
     suffix: None = Field(None, description="null, no other value is supported")
 
@@ -110,7 +120,7 @@ class ChatRequest(Sampled):
     messages: Annotated[list[Message], Field(min_length=1)] = Field(description="a list of at least one message")
     max_tokens: Count | None = Field(None, description="a whole number above 0; to the model's end if not given")
     max_completion_tokens: Count | None = Field(None, description="a whole number above 0; goes before max_tokens")
-    logprobs: Literal[False] | None = Field(None, description="false, no other value is supported")
+    logprobs: Never | None = Field(None, description="false, no other value is supported")
     response_format: PlainText | None = Field(None, description='{"type": "text"}, no other value is supported')
 
 

@@ -14,7 +14,7 @@ from components.serving.embedding import Embedding
 from components.serving.generation import Generation
 from components.serving.openai_requests import ChatRequest, CompletionRequest, EmbeddingRequest
 from components.serving.protocol import JSON_LENGTH
-from components.serving.schemas import OPENAI, PROTOCOL, ref
+from components.serving.schemas import INFER_EXAMPLES, OPENAI, PROTOCOL, ref
 
 if TYPE_CHECKING:
     from components.serving.catalogue import Catalogue
@@ -90,11 +90,16 @@ def _protocol_paths(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def _openai_paths(catalogue: Catalogue) -> dict[str, Any]:
-    name = _path_parameter("name", _names(catalogue, Generation) + _names(catalogue, Embedding))
+    generating, embedding = _names(catalogue, Generation), _names(catalogue, Embedding)
+    name = _path_parameter("name", generating + embedding)
+    model = {"model": (generating or ["a-model"])[0]}
+    begun = model | {"prompt": "床前明月光", "max_tokens": 8}
+    said = model | {"messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 8}
+    texts = {"model": (embedding or ["a-model"])[0], "input": ["the moon", "明月"]}
     return {
-        "/v1/completions": {"post": _post("completions", "CompletionRequest", "Completion", streams=True)},
-        "/v1/chat/completions": {"post": _post("chat", "ChatRequest", "ChatCompletion", streams=True)},
-        "/v1/embeddings": {"post": _post("embeddings", "EmbeddingRequest", "Embeddings")},
+        "/v1/completions": {"post": _post("completions", "CompletionRequest", "Completion", begun, streams=True)},
+        "/v1/chat/completions": {"post": _post("chat", "ChatRequest", "ChatCompletion", said, streams=True)},
+        "/v1/embeddings": {"post": _post("embeddings", "EmbeddingRequest", "Embeddings", texts)},
         "/v1/models": {"get": _get("models", "OpenAIModels")},
         "/v1/models/{name}": {
             "parameters": [name],
@@ -142,13 +147,14 @@ def _get(
     return made
 
 
-def _post(operation: str, asked: str, given: str, streams: bool = False) -> Operation:
-    content: dict[str, Any] = {JSON: {"schema": ref(given)}}
+def _post(operation: str, asked: str, given: str, example: dict[str, Any], streams: bool = False) -> Operation:
+    answer: dict[str, Any] = {JSON: {"schema": ref(given)}}
     if streams:
-        content[EVENTS] = {"schema": {"type": "string"}}
-    made = _answers(operation, content)
+        answer[EVENTS] = {"schema": {"type": "string"}}
+    made = _answers(operation, answer)
     made["responses"] |= {str(status): _error(status, "OpenAIError") for status in ASKING}
-    return made | {"requestBody": {"required": True, "content": {JSON: {"schema": ref(asked)}}}}
+    content = {JSON: {"schema": ref(asked), "examples": {"short": {"value": example}}}}
+    return made | {"requestBody": {"required": True, "content": content}}
 
 
 def _infer(operation: str) -> Operation:
@@ -160,7 +166,8 @@ def _infer(operation: str) -> Operation:
         "description": "bytes of JSON before binary data",
         "schema": {"type": "integer", "minimum": 0},
     }
-    content = {JSON: {"schema": ref("InferRequest")}, OCTETS: {"schema": BYTES}}
+    examples = {name: {"value": value} for name, value in INFER_EXAMPLES.items()}
+    content = {JSON: {"schema": ref("InferRequest"), "examples": examples}, OCTETS: {"schema": BYTES}}
     return made | {"parameters": [length], "requestBody": {"required": True, "content": content}}
 
 

@@ -122,6 +122,18 @@ PROTOCOL: dict[str, Schema] = {
         },
     },
 }
+INFER_EXAMPLES: dict[str, dict[str, Any]] = {
+    "text": {
+        "inputs": [{"name": "text", "datatype": "BYTES", "shape": [2], "data": ["the moon", "明月"]}],
+        "outputs": [{"name": "label"}, {"name": "scores"}],
+    },
+    "ids": {
+        "inputs": [
+            {"name": "input_ids", "datatype": "INT64", "shape": [1, 3], "data": [[1, 5, 2]]},
+            {"name": "attention_mask", "datatype": "INT64", "shape": [1, 3], "data": [[1, 1, 1]]},
+        ],
+    },
+}
 USAGE = record(prompt_tokens=COUNT, completion_tokens=COUNT, total_tokens=COUNT)
 OPTIONAL = {"type": ["string", "null"]}
 
