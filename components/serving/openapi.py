@@ -14,7 +14,7 @@ from components.serving.embedding import Embedding
 from components.serving.generation import Generation
 from components.serving.openai_requests import ChatRequest, CompletionRequest, EmbeddingRequest
 from components.serving.protocol import JSON_LENGTH
-from components.serving.schemas import INFER_EXAMPLES, OPENAI, PROTOCOL, ref
+from components.serving.schemas import INFER_EXAMPLES, OPENAI, PROTOCOL, events, ref
 
 if TYPE_CHECKING:
     from components.serving.catalogue import Catalogue
@@ -150,7 +150,7 @@ def _get(
 def _post(operation: str, asked: str, given: str, example: dict[str, Any], streams: bool = False) -> Operation:
     answer: dict[str, Any] = {JSON: {"schema": ref(given)}}
     if streams:
-        answer[EVENTS] = {"schema": {"type": "string"}}
+        answer[EVENTS] = {"schema": events(f"{given}Chunk")}
     made = _answers(operation, answer)
     made["responses"] |= {str(status): _error(status, "OpenAIError") for status in ASKING}
     content = {JSON: {"schema": ref(asked), "examples": {"short": {"value": example}}}}

@@ -150,7 +150,28 @@ def _completion(kind: str, usage: Schema, **choice: Schema) -> Schema:
     )
 
 
+def _chunk(kind: str, **choice: Schema) -> Schema:
+    """What an event of a stream holds; the one with usage comes last and has no choices."""
+    made = _completion(kind, USAGE, **choice)
+    return made | {"required": [name for name in made["required"] if name != "usage"]}
+
+
+def events(name: str) -> Schema:
+    """An event of a stream of chunks."""
+    chunk = {"type": "string", "contentMediaType": "application/json", "contentSchema": ref(name)}
+    data = {"anyOf": [chunk, one_of("[DONE]")], "description": "a chunk, an error in its stead, or the end"}
+    return {"type": "object", "required": ["data"], "properties": {"data": data}}
+
+
+UNFINISHED = one_of("stop", "length", None)
+DELTA = {
+    "type": "object",
+    "properties": {"role": one_of("assistant"), "content": STRING},
+    "additionalProperties": False,
+}
 OPENAI: dict[str, Schema] = {
+    "CompletionChunk": _chunk("text_completion", text=STRING, finish_reason=UNFINISHED),
+    "ChatCompletionChunk": _chunk("chat.completion.chunk", delta=DELTA, finish_reason=UNFINISHED),
     "OpenAIError": record(error=record(message=STRING, type=STRING, param=OPTIONAL, code=OPTIONAL)),
     "Completion": _completion("text_completion", USAGE, text=STRING, finish_reason=REASON),
     "ChatCompletion": _completion(
