@@ -20,6 +20,7 @@ from flows import environment
 LIMITS = Limits()
 TRITON = TritonSettings()
 PUBLIC_KEY = "LIANZI_PUBLIC_KEY"
+REQUESTS = Path(".lianzi/requests.jsonl")
 
 
 class OneLineErrors(click.Group):
@@ -52,7 +53,8 @@ def main(directory: Path | None) -> None:
     lianzi accept                     check later data for drift against today's
     lianzi predict topic "some text"  ask the champion
     lianzi build --engine E BUNDLE    an engine for this machine, from a bundle's graph
-    lianzi serve champion             answer over HTTP (Open Inference Protocol)
+    lianzi serve champion             answer over HTTP (Open Inference Protocol, OpenAI's)
+    lianzi drift LOG TASK             what was asked beside what was learnt from
     lianzi triton BUNDLE FOLDER       a model repository for Triton
     lianzi sign, lianzi verify        who made a bundle, and whether it was changed
     lianzi trace --row ID             which models a row of the data went into
@@ -184,7 +186,7 @@ def predict(task: str, texts: tuple[str, ...], as_json: bool, public_key: Path |
 
 
 @main.command()
-@click.argument("what", metavar="champion|TASK|BUNDLE")
+@click.argument("what", nargs=-1, required=True, metavar="champion|TASK|BUNDLE...")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--api-key-file", type=click.Path(path_type=Path), help="Ask for a key: one of the lines of this file.")
@@ -213,8 +215,14 @@ def predict(task: str, texts: tuple[str, ...], as_json: bool, public_key: Path |
 )
 @click.option("--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse what it did not sign.")
 @click.option("--access-log/--no-access-log", default=True, show_default=True)
+@click.option(
+    "--log-requests", type=click.FloatRange(0, 1, min_open=True), help="Keep this share of requests, scrubbed."
+)
+@click.option(
+    "--log-file", default=REQUESTS, show_default=True, type=click.Path(path_type=Path), help="Where they are kept."
+)
 def serve(
-    what: str,
+    what: tuple[str, ...],
     host: str,
     port: int,
     api_key_file: Path | None,
@@ -224,18 +232,22 @@ def serve(
     poll: float,
     public_key: Path | None,
     access_log: bool,
+    log_requests: float | None,
+    log_file: Path,
     **bounds: Any,
 ) -> None:
-    """Serve every task's champion, the champion of TASK, or the bundle in a folder, until SIGTERM or Ctrl-C.
+    """Serve every task's champion, the champion of TASK, or the bundles in some folders, until SIGTERM or Ctrl-C.
 
-    The REST form of the Open Inference Protocol (KServe v2, Triton): POST /v2/models/TASK/infer. See docs/serving.md.
+    The REST form of the Open Inference Protocol (KServe v2, Triton): POST /v2/models/TASK/infer; OpenAI's form for what
+    generates or embeds: POST /v1/chat/completions. See docs/serving.md, and /openapi.json of a server.
     """
     from flows import serve as serving
 
     if (tls_cert is None) != (tls_key is None):
         raise ParameterError("--tls-cert and --tls-key go together")
     tls = (tls_cert, tls_key) if tls_cert and tls_key else None
-    options = serving.ServeOptions(host, port, api_key_file, tls, threads, poll, access_log, public_key)
+    log = (log_requests, log_file) if log_requests else None
+    options = serving.ServeOptions(host, port, api_key_file, tls, threads, poll, access_log, public_key, log)
     serving.serve(what, replace(LIMITS, **bounds), options)
 
 
@@ -308,6 +320,23 @@ def verify(bundle: Path, public_key: Path) -> None:
 
     verify_bundle(bundle, public_key)
     click.echo(f"{bundle}: signed, and every file as it was then")
+
+
+@main.command()
+@click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("task")
+def drift(log: Path, task: str) -> None:
+    """Compare the requests in LOG, kept by `lianzi serve --log-requests`, with the training rows of TASK.
+
+    Lengths and labels, by the population stability index: below 0.1 hardly anything moved, above 0.25 much did.
+    """
+    from flows.drift import request_drift
+    from flows.settings import project_root
+
+    rows, found = request_drift(project_root(), log, task)
+    click.echo(f"{rows} rows of {task} in {log}, beside its training rows")
+    for one in found:
+        click.echo(f"{one.dimension:8} {one.index:8.3f}  {one.most}{'  more than max_drift' * one.too_much}")
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""`lianzi serve`: champions, or one bundle, behind the Open Inference Protocol."""
+"""`lianzi serve`: champions, or bundles, behind the Open Inference Protocol and OpenAI's."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from components.registry import Registry
 if TYPE_CHECKING:
     from components.serving.catalogue import Release, Served
     from components.serving.limits import Limits
+    from components.serving.measures import Measures
+    from components.serving.request_log import RequestLog
 
 ALL = "champion"
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -38,6 +40,8 @@ class ServeOptions:
     poll: float
     access_log: bool
     public_key: Path | None = None
+    request_log: tuple[float, Path] | None = None
+    """The share of requests to keep, and where."""
 
 
 @dataclass
@@ -102,7 +106,17 @@ def bundle_release(folder: Path) -> Release:
     from components.serving.catalogue import Release
 
     manifest = read_manifest(folder, "bundle")
-    return Release(manifest["task"], digest(folder)[:12], folder)
+    return Release(manifest.get("task") or manifest["name"], digest(folder)[:12], folder)
+
+
+def bundle_releases(folders: Sequence[Path]) -> list[Release]:
+    """Several, each under its own name. Raises ArtifactError, ParameterError."""
+    releases = [bundle_release(folder.absolute()) for folder in folders]
+    for number, one in enumerate(releases):
+        other = next((before for before in releases[:number] if before.name == one.name), None)
+        if other:
+            raise ParameterError(f"{one.bundle} and {other.bundle} are both of '{one.name}'", "serve them on two ports")
+    return releases
 
 
 def wanted_tasks(what: str, known: Sequence[str]) -> list[str]:
@@ -114,13 +128,14 @@ def wanted_tasks(what: str, known: Sequence[str]) -> list[str]:
     return list(known) if what == ALL else [what]
 
 
-def serve(what: str, limits: Limits, options: ServeOptions) -> None:
+def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
     """Serve until told to stop. Raises ParameterError, ArtifactError, EngineError, ServiceError."""
-    from components.serving.app import Service, make_app
+    from components.serving.app import make_app
     from components.serving.catalogue import load
     from components.serving.following import Follower
     from components.serving.keys import read_keys
     from components.serving.server import run_server
+    from components.serving.service import Service
     from components.serving.spans import open_tracer
     from flows.ui import require_free
 
@@ -129,6 +144,8 @@ def serve(what: str, limits: Limits, options: ServeOptions) -> None:
     if options.host in LOOPBACK:
         require_free(options.port, "--port")
     service = Service(limits)
+    if options.request_log:
+        service.log = open_log(options.request_log, service.measures)
     load_one = partial(load, limits=limits, measures=service.measures, threads=options.threads)
     if options.public_key:
         load_one = partial(_load_signed, load_one, options.public_key)
@@ -152,18 +169,31 @@ def serve(what: str, limits: Limits, options: ServeOptions) -> None:
     for served in service.catalogue.models.values():
         served.batcher.close()
         served.batcher.join(1)
+    if service.log:
+        service.log.close()
 
 
-def first_models(what: str, load_one: Callable[[Release], Served]) -> tuple[list[Served], Champions | None]:
-    """The models to start with, loaded, and the champions to follow; None for a bundle's folder."""
-    folder = Path(what)
-    if (folder / MANIFEST).is_file() or len(folder.parts) > 1:
-        return [load_one(bundle_release(folder.absolute()))], None
+def open_log(wanted: tuple[float, Path], measures: Measures) -> RequestLog:
+    """Raises ServiceError."""
+    from components.serving.request_log import RequestLog
+
+    share, path = wanted
+    say(f"keeping {share:.2%} of requests, scrubbed, in {path}")
+    return RequestLog(path, share, measures.unlogged.inc)
+
+
+def first_models(what: Sequence[str], load_one: Callable[[Release], Served]) -> tuple[list[Served], Champions | None]:
+    """The models to start with, loaded, and the champions to follow; None for bundles' folders."""
+    folders = [Path(one) for one in what]
+    if all((folder / MANIFEST).is_file() or len(folder.parts) > 1 for folder in folders):
+        return [load_one(one) for one in bundle_releases(folders)], None
+    if len(what) > 1:
+        raise ParameterError("several are served only from their folders", "or all champions: lianzi serve champion")
     from components.params import load_params
     from flows.settings import project_root
 
     root = project_root()
-    champions = Champions(root, wanted_tasks(what, list(load_params(root / "params.yaml").tasks)))
+    champions = Champions(root, wanted_tasks(what[0], list(load_params(root / "params.yaml").tasks)))
     try:
         remembered = [load_one(one) for one in champions.remembered()]
     except LianziError as error:
@@ -171,7 +201,7 @@ def first_models(what: str, load_one: Callable[[Release], Served]) -> tuple[list
         remembered = []
     first = remembered or [load_one(one) for one in champions.current()]
     if not first:
-        raise ArtifactError(f"{what}: no champion yet", "`lianzi run` trains and releases one")
+        raise ArtifactError(f"{what[0]}: no champion yet", "`lianzi run` trains and releases one")
     return first, champions
 
 

@@ -1,5 +1,6 @@
 """Environments for peers: .cache/peers/NAME holds what benchmarks/peers/NAME.txt pins, and is kept until that changes.
 
+python -m benchmarks.peers.environment NAME… makes some, such as those that tests look for and do not make.
 A peer's script runs there as its own process and ends with one line of JSON on stdout.
 """
 
@@ -50,3 +51,8 @@ def _call(words: list[str], **settings: str) -> str:
     if done.returncode:
         sys.exit(f"{' '.join(words)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return done.stdout
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:]:
+        print(peer_python(wanted))

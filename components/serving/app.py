@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
-from components.serving.catalogue import Catalogue, Served
-from components.serving.front import Front, Gate
-from components.serving.limits import Limits
-from components.serving.measures import Measures
-from components.serving.protocol import JSON_LENGTH, read_request, write_answer
-from components.serving.refusal import Refusal
+from components.serving.classification import Classification
+from components.serving.front import Front
+from components.serving.openai_routes import add_openai
+from components.serving.openapi import add_openapi
+from components.serving.protocol import JSON_LENGTH, InferRequest, read_request, write_answer
+from components.serving.refusal import Refusal, error_content
+from components.serving.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,78 +29,40 @@ MUCH_TEXT = 4096
 """Characters past which texts are encoded in a thread, lest other requests wait for them."""
 
 
-@dataclass
-class Service:
-    """What the handlers share."""
-
-    limits: Limits
-    catalogue: Catalogue = field(default_factory=Catalogue)
-    gate: Gate = field(default_factory=Gate)
-
-    def __post_init__(self) -> None:
-        self.measures = Measures(self.catalogue)
-
-    @property
-    def ready(self) -> bool:
-        return bool(self.catalogue.models) and not self.gate.draining
-
-    async def infer(self, request: Request, name: str, version: str | None = None) -> Response:
-        """Answer an infer request. Raises Refusal."""
-        passage = request.scope["passage"]
-        passage.route = "infer"
-        self._admit()
-        deadline = asyncio.get_running_loop().time() + self.limits.timeout
-        with self.catalogue.lease(name, version) as served:
-            passage.served = served
-            body = await self._body(request, deadline)
-            asked = read_request(body, request.headers.get(JSON_LENGTH))
-            served.model.check(asked, self.limits)
-            try:
-                async with asyncio.timeout_at(deadline):
-                    rows = await _rows(served, asked, len(body))
-                    passage.rows = len(rows)
-                    logits = await served.batcher.submit(rows)
-            except TimeoutError:
-                raise Refusal(503, f"no answer within {self.limits.timeout:g} s") from None
-            answer, headers = write_answer(name, served.version, asked, served.model.outputs(asked, logits))
-            return Response(answer, headers=headers)
-
-    def _admit(self) -> None:
-        if not self.ready:
-            raise Refusal(503, "the server is about to stop" if self.gate.draining else "no model is loaded yet")
-        # Bodies take memory before their rows are counted.
-        if self.gate.under_way > 2 * self.limits.max_queue:
-            raise Refusal(429, f"{self.gate.under_way} requests are under way already")
-
-    async def _body(self, request: Request, deadline: float) -> bytes:
-        _check_headers(request)
-        declared = request.headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self.limits.max_body:
-            raise Refusal(413, f"a body of {declared} bytes, at most {self.limits.max_body} are taken")
-        parts, size = [], 0
+async def _infer(service: Service, request: Request, name: str, version: str | None) -> Response:
+    passage = request.scope["passage"]
+    passage.route = "infer"
+    deadline = service.admit()
+    with service.catalogue.lease(name, version) as served:
+        passage.served = served
+        model, batcher = served.batched(Classification)
+        body = await service.body(request, deadline, BODY_TYPES)
+        asked = read_request(body, request.headers.get(JSON_LENGTH))
+        model.check(asked, service.limits)
         try:
             async with asyncio.timeout_at(deadline):
-                async for part in request.stream():
-                    size += len(part)
-                    if size > self.limits.max_body:
-                        raise Refusal(413, f"a body of more than {self.limits.max_body} bytes")
-                    parts.append(part)
+                rows = await _rows(model, asked, len(body))
+                passage.rows = len(rows)
+                logits = await batcher.submit(rows)
         except TimeoutError:
-            raise Refusal(408, f"the body did not arrive within {self.limits.timeout:g} s") from None
-        except ClientDisconnect:
-            raise Refusal(400, "the client went away") from None
-        return b"".join(parts)
+            raise service.too_late() from None
+        if service.log and "text" in asked.inputs and service.log.wants(passage.id):
+            service.log.put_labels(passage, list(asked.inputs["text"].values), model.classifier.labels, logits)
+        answer, headers = write_answer(name, served.version, asked, model.outputs(asked, logits))
+        return Response(answer, headers=headers)
 
 
 def make_app(
     service: Service, say: Callable[[str], None], keys: tuple[bytes, ...] = (), tracer: Tracer | None = None
 ) -> Front:
     """The application; every answer carries x-request-id and x-lianzi-trace, every error is {"error": reason}."""
-    # Its pages about the interface would load scripts from elsewhere; the protocol describes itself by metadata.
+    # Its pages about the interface would load scripts from elsewhere, and its document knows no bodies read by hand.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_infer(app, service)
     _add_models(app, service)
     _add_health(app, service)
+    add_openai(app, service)
+    add_openapi(app, service, bool(keys))
 
     @app.get("/metrics")
     async def metrics(request: Request) -> Response:
@@ -136,7 +97,7 @@ def _add_infer(app: FastAPI, service: Service) -> None:
     @app.post("/v2/models/{name}/infer")
     @app.post("/v2/models/{name}/versions/{version}/infer")
     async def infer(request: Request) -> Response:
-        return await service.infer(request, request.path_params["name"], request.path_params.get("version"))
+        return await _infer(service, request, request.path_params["name"], request.path_params.get("version"))
 
 
 def _add_models(app: FastAPI, service: Service) -> None:
@@ -155,37 +116,31 @@ def _add_models(app: FastAPI, service: Service) -> None:
         return _json({"name": name, "ready": service.ready}, 200 if service.ready else 503)
 
 
-def _check_headers(request: Request) -> None:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind and kind not in BODY_TYPES:
-        raise Refusal(415, f"content-type is {' or '.join(BODY_TYPES)}")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refusal(415, "compressed bodies are not taken")
-
-
-async def _rows(served: Served, asked: Any, size: int) -> list[list[int]]:
+async def _rows(model: Classification, asked: InferRequest, size: int) -> list[list[int]]:
     if size > MUCH_TEXT:
-        return await asyncio.to_thread(served.model.rows, asked)
-    return served.model.rows(asked)
+        return await asyncio.to_thread(model.rows, asked)
+    return model.rows(asked)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    answer = _json({"error": error.reason}, error.status)
+    content = error_content(request.url.path, error.status, error.reason, error.param, error.code)
+    answer = _json(content, error.status)
     answer.headers.update(error.headers)
     return answer
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    answer = _json({"error": str(error.detail)}, error.status_code)
+    answer = _json(error_content(request.url.path, error.status_code, str(error.detail)), error.status_code)
     answer.headers.update(error.headers or {})
     return answer
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     """A bug, or a row that the engine fails on; its traceback goes to the log."""
-    return _json({"error": f"internal error ({type(error).__name__}); request {request.scope['passage'].id}"}, 500)
+    reason = f"internal error ({type(error).__name__}); request {request.scope['passage'].id}"
+    return _json(error_content(request.url.path, 500, reason), 500)
 
 
 def _json(content: Any, status: int = 200) -> Response:

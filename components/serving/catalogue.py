@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from components.artifacts import digest
+from components.artifacts import digest, read_manifest
+from components.errors import ArtifactError
 from components.serving.batching import Batcher
 from components.serving.classification import Classification
+from components.serving.embedding import Embedding
+from components.serving.generation import Generation
 from components.serving.limits import Limits
 from components.serving.measures import Measures
 from components.serving.refusal import Refusal
+from components.serving.stepping import Stepper
+
+Form = TypeVar("Form", Classification, Embedding)
+Model = Classification | Embedding | Generation
+Queue = Batcher | Stepper
 
 
 @dataclass(frozen=True)
@@ -32,10 +42,28 @@ class Served:
     name: str
     version: str
     digest: str
-    model: Classification
-    batcher: Batcher
+    model: Model
+    batcher: Queue
     users: int = 0
     """Requests that hold it now."""
+    loaded: int = field(default_factory=lambda: int(time.time()))
+    """Seconds since 1970."""
+
+    def batched(self, form: type[Form]) -> tuple[Form, Batcher]:
+        """Model and queue, of the form that a route is for. Raises Refusal."""
+        if isinstance(self.model, form) and isinstance(self.batcher, Batcher):
+            return self.model, self.batcher
+        raise self._other_form()
+
+    def stepped(self) -> tuple[Generation, Stepper]:
+        """Model and queue of what generates. Raises Refusal."""
+        if isinstance(self.model, Generation) and isinstance(self.batcher, Stepper):
+            return self.model, self.batcher
+        raise self._other_form()
+
+    def _other_form(self) -> Refusal:
+        ways = " and ".join(self.model.ways)
+        return Refusal(400, f"{self.name} does not answer here, but at {ways}", "model", "model_not_supported")
 
     @property
     def trace(self) -> str:
@@ -52,7 +80,12 @@ class Catalogue:
     @contextmanager
     def lease(self, name: str, version: str | None) -> Iterator[Served]:
         """The model for one request, kept until the request is done with it. Raises Refusal (404)."""
-        served = self.find(name, version)
+        with self.hold(self.find(name, version)) as served:
+            yield served
+
+    @contextmanager
+    def hold(self, served: Served) -> Iterator[Served]:
+        """The same for one that was found."""
         served.users += 1
         try:
             yield served
@@ -76,18 +109,54 @@ class Catalogue:
 
 
 def load(release: Release, limits: Limits, measures: Measures, threads: int) -> Served:
-    """Check, load and warm a release up. Raises ArtifactError, EngineError."""
-    model = Classification.load(release.bundle)
-    batcher = Batcher(
-        model.infer,
-        model.classifier.encoder.max_length,
-        model.classifier.max_batch,
-        limits.max_queue,
-        limits.max_delay,
-        measures.batches.labels(release.name).observe,
-        threads,
-    )
+    """Check, load and warm a release up, as what its manifest says it is. Raises ArtifactError, EngineError."""
+    form = read_manifest(release.bundle, "bundle").get("form", "classification")
+    if form not in LOADERS:
+        raise ArtifactError(f"{release.bundle}: a bundle of the form '{form}'", f"served are {', '.join(LOADERS)}")
+    model, batcher = LOADERS[form](release, limits, measures, threads)
     return Served(release.name, release.version, digest(release.bundle), model, batcher)
+
+
+def _classification(release: Release, limits: Limits, measures: Measures, threads: int) -> tuple[Model, Queue]:
+    model = Classification.load(release.bundle)
+    encoder = model.classifier.encoder
+    return model, _batcher(model, encoder.max_length, model.classifier.max_batch, release, limits, measures, threads)
+
+
+def _embedding(release: Release, limits: Limits, measures: Measures, threads: int) -> tuple[Model, Queue]:
+    model = Embedding.load(release.bundle)
+    return model, _batcher(model, model.max_length, model.max_batch, release, limits, measures, threads)
+
+
+def _generation(release: Release, limits: Limits, measures: Measures, threads: int) -> tuple[Model, Queue]:
+    model = Generation.load(release.bundle, threads)
+    return model, Stepper(
+        model.generator,
+        limits.max_queue,
+        measures.batches.labels(release.name).observe,
+        measures.generated.labels(release.name).inc,
+    )
+
+
+def _batcher(
+    model: Classification | Embedding,
+    max_length: int,
+    max_batch: int,
+    release: Release,
+    limits: Limits,
+    measures: Measures,
+    threads: int,
+) -> Batcher:
+    observe = measures.batches.labels(release.name).observe
+    return Batcher(model.infer, max_length, max_batch, limits.max_queue, limits.max_delay, observe, threads)
+
+
+LOADERS: dict[str, Callable[[Release, Limits, Measures, int], tuple[Model, Queue]]] = {
+    "classification": _classification,
+    "embedding": _embedding,
+    "generation": _generation,
+}
+"""By a bundle's form; the threads are batches side by side, or those of a step."""
 
 
 async def _retire(served: Served) -> None:

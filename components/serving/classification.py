@@ -27,6 +27,7 @@ class Classification:
 
     classifier: Classifier
     vocabulary: int
+    ways = ("/v2/models/NAME/infer",)
 
     @classmethod
     def load(cls, bundle: Path, threads: int = 1) -> Classification:

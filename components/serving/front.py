@@ -13,6 +13,7 @@ import orjson
 
 from components.serving.keys import allowed
 from components.serving.measures import Measures
+from components.serving.refusal import error_content
 from components.serving.spans import record_span
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Passage:
     route: str = "other"
     served: Served | None = None
     rows: int = 0
+    tokens: int = 0
+    """Generated for it."""
     status: int = 0
     started: float = field(default_factory=time.perf_counter)
 
@@ -84,7 +87,7 @@ class Front:
         self.gate.under_way += 1
         try:
             if self.keys and scope["path"] not in OPEN_PATHS and not allowed(self.keys, headers):
-                await _unauthorized(answer)
+                await _unauthorized(scope["path"], answer)
             else:
                 await self.app(scope, receive, answer)
         finally:
@@ -102,8 +105,11 @@ class Front:
         self.measures.requests.labels(passage.route, passage.model, passage.status).inc()
         if passage.route == "infer" and passage.served:
             self.measures.seconds.labels(passage.model).observe(seconds)
+        if passage.tokens and passage.served:
+            self.measures.generation_seconds.labels(passage.model).observe(seconds)
+        tokens = f"tokens={passage.tokens} " if passage.tokens else ""
         self.say(
-            f"{passage.status} {passage.method} {passage.route} {passage.model or '-'} rows={passage.rows} "
+            f"{passage.status} {passage.method} {passage.route} {passage.model or '-'} rows={passage.rows} {tokens}"
             f"{seconds * 1e3:.1f}ms {passage.id}"
         )
         if self.tracer:
@@ -113,6 +119,8 @@ class Front:
                 "lianzi.request_id": passage.id,
                 "lianzi.rows": passage.rows,
             }
+            if passage.tokens:
+                attributes["lianzi.tokens"] = passage.tokens
             if passage.served:
                 attributes |= {"lianzi.model": passage.model, "lianzi.version": passage.served.version}
             carried = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
@@ -124,8 +132,9 @@ def _request_id(headers: dict[bytes, bytes]) -> str:
     return given.decode() if REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
 
-async def _unauthorized(send: Send) -> None:
+async def _unauthorized(path: str, send: Send) -> None:
     headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 401, "headers": headers})
-    body = orjson.dumps({"error": "a valid API key is needed: authorization: Bearer KEY, or x-api-key: KEY"})
+    reason = "a valid API key is needed: authorization: Bearer KEY, or x-api-key: KEY"
+    body = orjson.dumps(error_content(path, 401, reason, code="invalid_api_key"))
     await send({"type": "http.response.body", "body": body})

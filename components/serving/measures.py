@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from components.serving.catalogue import Catalogue
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+LONG_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -36,6 +37,27 @@ class Measures:
             "lianzi_batch_rows", "Rows that went through a model together.", ["model"], buckets=ROWS,
             registry=self._registry,
         )  # fmt: skip
+        self.prompted = Counter(
+            "lianzi_prompt_tokens", "Tokens of prompts and of texts to embed.", ["model"], registry=self._registry
+        )
+        self.generated = Counter("lianzi_generated_tokens", "Tokens generated.", ["model"], registry=self._registry)
+        self.unlogged = Counter(
+            "lianzi_log_dropped_rows", "Rows that the request log had no time for.", registry=self._registry
+        )
+        self.first_token = Histogram(
+            "lianzi_first_token_seconds",
+            "From a request's first byte to its first token.",
+            ["model"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self.generation_seconds = Histogram(
+            "lianzi_generation_seconds",
+            "From a request's first byte to its last token.",
+            ["model"],
+            buckets=LONG_SECONDS,
+            registry=self._registry,
+        )
         self._registry.register(_Present(catalogue))
 
     def page(self) -> bytes:
@@ -54,7 +76,9 @@ class _Present:
         info = GaugeMetricFamily(
             "lianzi_model_info", "The version that answers.", labels=["model", "version", "bundle"]
         )
+        active = GaugeMetricFamily("lianzi_active_rows", "Rows that a generator is at.", labels=["model"])
         for served in list(self._catalogue.models.values()):
             queue.add_metric([served.name], served.batcher.waiting)
             info.add_metric([served.name, served.version, served.digest], 1)
-        return [queue, info]
+            active.add_metric([served.name], getattr(served.batcher, "active", 0))
+        return [queue, active, info]

@@ -1,15 +1,25 @@
-"""A request that gets no answer, and why."""
+"""A request that gets no answer, and why; the two forms in which a client is told."""
 
 from __future__ import annotations
 
+from typing import Any
+
+OPENAI_KINDS = {401: "authentication_error", 429: "rate_limit_error", 500: "server_error", 503: "server_error"}
+"""`type` of an error under /v1; any other status is the request's fault."""
+
 
 class Refusal(Exception):
-    """Becomes an HTTP answer with {"error": reason}. 429 and 503 tell the client when to come back."""
+    """Becomes an HTTP answer with `error_content`. 429 and 503 tell the client when to come back.
 
-    def __init__(self, status: int, reason: str) -> None:
+    `param` names the parameter that is wrong, `code` is for programs; only answers under /v1 hold them.
+    """
+
+    def __init__(self, status: int, reason: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.param = param
+        self.code = code
 
     @property
     def headers(self) -> dict[str, str]:
@@ -17,3 +27,13 @@ class Refusal(Exception):
             return {"retry-after": "1"}
         # The client is still sending; nothing else can come on this connection.
         return {"connection": "close"} if self.status in (408, 413) else {}
+
+
+def error_content(
+    path: str, status: int, reason: str, param: str | None = None, code: str | None = None
+) -> dict[str, Any]:
+    """The Open Inference Protocol's error, or OpenAI's for a path under /v1."""
+    if not path.startswith("/v1/"):
+        return {"error": reason}
+    kind = OPENAI_KINDS.get(status, "invalid_request_error")
+    return {"error": {"message": reason, "type": kind, "param": param, "code": code}}

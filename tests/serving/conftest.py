@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from components.serving.app import Service, make_app
+from components.serving.app import make_app
 from components.serving.catalogue import Release, Served, load
 from components.serving.classification import Classification
 from components.serving.limits import Limits
+from components.serving.service import Service
 from tests.small_ladder import Ladder
 
 LIMITS = Limits(max_queue=64, max_rows=16, max_body=20_000, max_text=500, timeout=20)

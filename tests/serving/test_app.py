@@ -15,9 +15,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from components.errors import EngineError
-from components.serving.app import Service, make_app
+from components.serving.app import make_app
 from components.serving.classification import Classification
 from components.serving.limits import Limits
+from components.serving.service import Service
 from tests.serving.asking import ids, in_binary, read_binary, texts
 from tests.serving.conftest import LIMITS
 from tests.serving.malformed import CASES, Case

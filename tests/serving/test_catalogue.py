@@ -5,9 +5,9 @@ import dataclasses
 
 import pytest
 
-from components.serving.app import Service
 from components.serving.catalogue import Catalogue, Release, Served, load
 from components.serving.refusal import Refusal
+from components.serving.service import Service
 from tests.serving.conftest import LIMITS
 from tests.small_ladder import Ladder
 

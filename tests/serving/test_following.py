@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from components.errors import ArtifactError
-from components.serving.app import Service
 from components.serving.catalogue import Release, load
 from components.serving.following import Follower
+from components.serving.service import Service
 from tests.serving.conftest import LIMITS
 from tests.small_ladder import Ladder
 

@@ -6,7 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from components.artifacts import digest
-from components.serving.app import Service, make_app
+from components.serving.app import make_app
+from components.serving.service import Service
 from tests.serving.asking import texts
 from tests.small_ladder import Ladder
 

@@ -6,7 +6,8 @@ from starlette.testclient import TestClient
 
 from components.errors import ServiceError
 from components.serving import spans
-from components.serving.app import Service, make_app
+from components.serving.app import make_app
+from components.serving.service import Service
 from tests.serving.asking import texts
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

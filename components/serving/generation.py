@@ -1,0 +1,92 @@
+"""A generation bundle as a server sees it: prompts or messages in, rows to step out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.errors import DataError
+from components.serving.refusal import Refusal
+from components.serving.stepping import Wish
+
+if TYPE_CHECKING:
+    from components.deployment.generation.generator import Generator
+
+PLATFORM = "onnxruntime_onnx"
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A loaded bundle."""
+
+    generator: Generator
+    vocabulary: int
+    ways = ("/v1/completions", "/v1/chat/completions")
+
+    @classmethod
+    def load(cls, bundle: Path, threads: int = 1) -> Generation:
+        """Load the shipped graph and make a token with it. Raises ArtifactError, EngineError."""
+        from components.deployment.generation.generator import Sampling, load_generator
+
+        generator = load_generator(bundle, threads=threads)
+        row = generator.start(generator.encode("a"), Sampling(1, 0.0, 1.0, 0, ()))
+        generator.step([row])
+        return cls(generator, generator.tokenizer.get_vocab_size())
+
+    def describe(self) -> dict[str, Any]:
+        """The tensors of the protocol's model metadata; it is asked under /v1."""
+        inputs = [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+        return {"platform": PLATFORM, "inputs": inputs, "outputs": inputs, "labels": []}
+
+    def prompt(self, given: str | Sequence[int], param: str) -> list[int]:
+        """Token ids of a text, or the ids given. Raises Refusal."""
+        ids = self.generator.encode(given) if isinstance(given, str) else list(given)
+        return self._fitting(ids, param)
+
+    def conversation(self, messages: list[dict[str, str]]) -> list[int]:
+        """Token ids of messages by the bundle's chat template, or as plain lines. Raises Refusal."""
+        try:
+            return self._fitting(self.generator.chat(messages), "messages")
+        except DataError as error:
+            raise Refusal(400, str(error).splitlines()[0], "messages") from None
+
+    def wish(
+        self,
+        ids: list[int],
+        most: int | None,
+        temperature: float | None,
+        top_p: float | None,
+        seed: int,
+        stop: tuple[str, ...],
+    ) -> Wish:
+        """A row for the stepper: at most `most` tokens and what fits; OpenAI's defaults, temperature and top_p of 1."""
+        from components.deployment.generation.sampling import Sampling
+
+        tokens = min(most or self.room(ids), self.room(ids))
+        by = Sampling(
+            max_tokens=tokens,
+            temperature=1.0 if temperature is None else temperature,
+            top_p=1.0 if top_p is None else top_p,
+            seed=seed,
+            stop=stop,
+        )
+        return Wish(ids, by)
+
+    def room(self, ids: Sequence[int]) -> int:
+        """Tokens that can follow: an encoder-decoder's answer does not stand behind its source."""
+        longest = self.generator.max_length
+        return longest - len(ids) if self.generator.encoder is None else longest if len(ids) <= longest else 0
+
+    def _fitting(self, ids: list[int], param: str) -> list[int]:
+        if not ids:
+            raise Refusal(400, f"'{param}' holds no token", param)
+        if self.room(ids) < 1:
+            longest = self.generator.max_length - 1
+            raise Refusal(
+                400, f"'{param}' is {len(ids)} tokens, at most {longest} fit", param, "context_length_exceeded"
+            )
+        if max(ids) >= self.vocabulary:
+            raise Refusal(400, f"'{param}' has the id {max(ids)}, the last one is {self.vocabulary - 1}", param)
+        return ids

@@ -1,0 +1,267 @@
+"""The routes under /v1, in OpenAI's form: completions, chat, embeddings, models."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from starlette.types import Receive, Scope, Send
+
+from components.serving.embedding import Embedding
+from components.serving.front import Passage
+from components.serving.generation import Generation
+from components.serving.openai_answers import DONE, ChatForm, CompletionForm, embeddings, event, model_card, usage
+from components.serving.openai_requests import (
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    Sampled,
+    read_asked,
+    rows_of,
+)
+from components.serving.refusal import Refusal, error_content
+from components.serving.service import Service, while_there
+from components.serving.stepping import Job, Piece, Wish
+
+if TYPE_CHECKING:
+    from components.serving.catalogue import Served
+
+BODY_TYPES = ("application/json",)
+FEW_TOKENS = 16
+"""What /v1/completions generates when it is not told, as OpenAI's does."""
+SEEDS = 2**63
+
+
+def add_openai(app: FastAPI, service: Service) -> None:
+    """Add the routes."""
+
+    @app.post("/v1/completions")
+    async def completions(request: Request) -> Response:
+        return await _generate(service, request, "completions", CompletionRequest)
+
+    @app.post("/v1/chat/completions")
+    async def chat(request: Request) -> Response:
+        return await _generate(service, request, "chat", ChatRequest)
+
+    @app.post("/v1/embeddings")
+    async def embed(request: Request) -> Response:
+        return await _embed(service, request)
+
+    @app.get("/v1/models")
+    async def models(request: Request) -> Response:
+        request.scope["passage"].route = "models"
+        served = [one for one in service.catalogue.models.values() if isinstance(one.model, Generation | Embedding)]
+        return _json({"object": "list", "data": [model_card(one.name, one.loaded) for one in served]})
+
+    @app.get("/v1/models/{name}")
+    async def model(request: Request, name: str) -> Response:
+        request.scope["passage"].route = "models"
+        served = _served(service, request.scope["passage"], name)
+        return _json(model_card(served.name, served.loaded))
+
+
+def _served(service: Service, passage: Passage, name: str) -> Served:
+    try:
+        served = service.catalogue.find(name)
+    except Refusal as error:
+        raise Refusal(404, error.reason, "model", "model_not_found") from None
+    passage.served = served
+    return served
+
+
+async def _embed(service: Service, request: Request) -> Response:
+    passage = request.scope["passage"]
+    passage.route = "embeddings"
+    deadline = service.admit()
+    asked = read_asked(EmbeddingRequest, await service.body(request, deadline, BODY_TYPES))
+    with service.catalogue.hold(_served(service, passage, asked.model)) as served:
+        model, batcher = served.batched(Embedding)
+        given = rows_of(asked.input)
+        _check_sizes(service, given, "input")
+        if asked.dimensions not in (None, model.width):
+            raise Refusal(400, f"'dimensions' is {model.width} with this model", "dimensions")
+        try:
+            async with asyncio.timeout_at(deadline):
+                rows = await asyncio.to_thread(model.rows, given)
+                passage.rows = len(rows)
+                vectors = await batcher.submit(rows)
+        except TimeoutError:
+            raise service.too_late() from None
+        tokens = sum(map(len, rows))
+        service.measures.prompted.labels(served.name).inc(tokens)
+        return _json(embeddings(served.name, vectors, asked.encoding_format == "base64", tokens))
+
+
+@dataclass
+class _Generating:
+    """A request for text under way."""
+
+    service: Service
+    passage: Passage
+    asked: Sampled
+    served: Served
+    form: CompletionForm
+    job: Job
+    prompted: int
+    """Tokens of all prompts."""
+    texts: list[str]
+    reasons: list[str]
+    """What was generated so far, and why it ended, a row each."""
+
+    def take(self, piece: Piece) -> None:
+        self.texts[piece.index] += piece.text
+        self.reasons[piece.index] = piece.finished or ""
+
+    @property
+    def usage(self) -> dict[str, int]:
+        return usage(self.prompted, self.job.tokens)
+
+    async def first(self) -> tuple[AsyncIterator[Piece], Piece]:
+        """The rest of the pieces, and the first."""
+        pieces = aiter(self.job)
+        piece = await anext(pieces)
+        seconds = time.perf_counter() - self.passage.started
+        self.service.measures.first_token.labels(self.served.name).observe(seconds)
+        return pieces, piece
+
+    async def whole(self) -> Response:
+        pieces, piece = await self.first()
+        self.take(piece)
+        async for piece in pieces:
+            self.take(piece)
+        return _json(self.form.whole(self.texts, self.reasons, self.usage))
+
+    async def events(self, pieces: AsyncIterator[Piece], piece: Piece) -> AsyncIterator[bytes]:
+        """The stream; an error in the midst of it is its last event."""
+        for content in self.form.first(len(self.texts)):
+            yield event(content)
+        try:
+            yield self._event(piece)
+            while self.job.missing:
+                async with asyncio.timeout(self.service.limits.timeout):
+                    piece = await anext(pieces)
+                if piece.text or piece.finished:
+                    yield self._event(piece)
+        except Exception as error:
+            late = isinstance(error, TimeoutError)
+            reason = self.service.too_late().reason if late else f"internal error ({type(error).__name__})"
+            yield event(error_content("/v1/", 503 if late else 500, f"{reason}; request {self.passage.id}"))
+            return
+        options = self.asked.stream_options
+        if options and options.include_usage:
+            yield event(self.form.counts(self.usage))
+        yield DONE
+
+    def _event(self, piece: Piece) -> bytes:
+        self.take(piece)
+        return event(self.form.part(piece.index, piece.text, piece.finished))
+
+    def end(self) -> None:
+        """Done, or given up."""
+        self.job.cancel()
+        self.passage.tokens = self.job.tokens
+        if self.service.log and all(self.reasons) and self.service.log.wants(self.passage.id):
+            self.service.log.put_texts(self.passage, _prompts(self.asked), self.texts)
+
+
+async def _generate(
+    service: Service, request: Request, route: str, kind: type[CompletionRequest] | type[ChatRequest]
+) -> Response:
+    passage = request.scope["passage"]
+    passage.route = route
+    deadline = service.admit()
+    asked = read_asked(kind, await service.body(request, deadline, BODY_TYPES))
+    with ExitStack() as held:
+        served = held.enter_context(service.catalogue.hold(_served(service, passage, asked.model)))
+        generating = await _submit(service, passage, served, asked)
+        held.callback(generating.end)
+        try:
+            async with asyncio.timeout_at(deadline):
+                if not asked.stream:
+                    return await while_there(request.receive, generating.whole())
+                pieces, piece = await while_there(request.receive, generating.first())
+        except TimeoutError:
+            raise service.too_late() from None
+        return EventStream(generating.events(pieces, piece), held.pop_all())
+
+
+async def _submit(service: Service, passage: Passage, served: Served, asked: Sampled) -> _Generating:
+    model, stepper = served.stepped()
+    _check_sizes(service, _prompts(asked), "messages" if isinstance(asked, ChatRequest) else "prompt")
+    if asked.stream_options and not asked.stream:
+        raise Refusal(400, "'stream_options' goes with 'stream': true", "stream_options")
+    wishes = await asyncio.to_thread(_wishes, model, asked)
+    passage.rows = len(wishes)
+    job = stepper.submit(wishes)
+    prompted = sum(len(one.ids) for one in wishes)
+    service.measures.prompted.labels(served.name).inc(prompted)
+    form = ChatForm if isinstance(asked, ChatRequest) else CompletionForm
+    written = form(passage.id, served.name, served.digest[:12])
+    texts = [""] * len(wishes)
+    return _Generating(service, passage, asked, served, written, job, prompted, texts, list(texts))
+
+
+def _wishes(model: Generation, asked: Sampled) -> list[Wish]:
+    """The rows a request asks for."""
+    if isinstance(asked, ChatRequest):
+        rows = [model.conversation([message.plain for message in asked.messages])]
+        most = asked.max_completion_tokens or asked.max_tokens
+    else:
+        assert isinstance(asked, CompletionRequest)
+        rows = [model.prompt(one, "prompt") for one in rows_of(asked.prompt)]
+        most = asked.max_tokens or FEW_TOKENS
+    seed = random.getrandbits(63) if asked.seed is None else asked.seed
+    return [model.wish(ids, most, asked.temperature, asked.top_p, (seed + index) % SEEDS, asked.stops)
+            for index, ids in enumerate(rows)]  # fmt: skip
+
+
+def _prompts(asked: Sampled) -> list[str | list[int]]:
+    """What a model is to go on from, by row; messages are joined."""
+    if isinstance(asked, ChatRequest):
+        return ["\n".join(message.plain["content"] for message in asked.messages)]
+    assert isinstance(asked, CompletionRequest)
+    return rows_of(asked.prompt)
+
+
+def _check_sizes(service: Service, given: list[str | list[int]], param: str) -> None:
+    limits = service.limits
+    if len(given) > limits.largest:
+        raise Refusal(400, f"'{param}' is {len(given)} rows, at most {limits.largest} are taken at once", param)
+    longest = max(len(one) for one in given)
+    if longest > limits.max_text:
+        raise Refusal(400, f"'{param}' is {longest} long, at most {limits.max_text} are taken", param)
+
+
+class EventStream(Response):
+    """Server-sent events until they end or the client goes; then `held` is let go."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncIterator[bytes], held: ExitStack) -> None:
+        super().__init__(headers={"cache-control": "no-store"})
+        del self.headers["content-length"]
+        self._events, self._held = events, held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._held:
+            try:
+                await while_there(receive, self._send(send))
+            except Refusal:  # the client has gone
+                return
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for one in self._events:
+            await send({"type": "http.response.body", "body": one, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _json(content: Any) -> Response:
+    return Response(orjson.dumps(content), media_type="application/json")

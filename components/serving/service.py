@@ -1,0 +1,102 @@
+"""What every route shares: the models, the limits, the measures, and the way in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from components.serving.catalogue import Catalogue
+from components.serving.front import Gate
+from components.serving.limits import Limits
+from components.serving.measures import Measures
+from components.serving.refusal import Refusal
+
+if TYPE_CHECKING:
+    from components.serving.request_log import RequestLog
+
+Result = TypeVar("Result")
+GONE = "the client went away"
+
+
+@dataclass
+class Service:
+    """What the handlers share; `log` is None where no requests are kept."""
+
+    limits: Limits
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    gate: Gate = field(default_factory=Gate)
+    log: RequestLog | None = None
+
+    def __post_init__(self) -> None:
+        self.measures = Measures(self.catalogue)
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.catalogue.models) and not self.gate.draining
+
+    def admit(self) -> float:
+        """The time of the event loop by which the request is to be answered. Raises Refusal (429, 503)."""
+        if not self.ready:
+            raise Refusal(503, "the server is about to stop" if self.gate.draining else "no model is loaded yet")
+        # Bodies take memory before their rows are counted.
+        if self.gate.under_way > 2 * self.limits.max_queue:
+            raise Refusal(429, f"{self.gate.under_way} requests are under way already")
+        return asyncio.get_running_loop().time() + self.limits.timeout
+
+    async def body(self, request: Request, deadline: float, kinds: tuple[str, ...]) -> bytes:
+        """The whole body, of one of these content types. Raises Refusal."""
+        _check_headers(request, kinds)
+        declared = request.headers.get("content-length", "0")
+        if declared.isdigit() and int(declared) > self.limits.max_body:
+            raise Refusal(413, f"a body of {declared} bytes, at most {self.limits.max_body} are taken")
+        parts, size = [], 0
+        try:
+            async with asyncio.timeout_at(deadline):
+                async for part in request.stream():
+                    size += len(part)
+                    if size > self.limits.max_body:
+                        raise Refusal(413, f"a body of more than {self.limits.max_body} bytes")
+                    parts.append(part)
+        except TimeoutError:
+            raise Refusal(408, f"the body did not arrive within {self.limits.timeout:g} s") from None
+        except ClientDisconnect:
+            raise Refusal(400, GONE) from None
+        return b"".join(parts)
+
+    def too_late(self) -> Refusal:
+        """What a request is told whose answer takes too long."""
+        return Refusal(503, f"no answer within {self.limits.timeout:g} s")
+
+
+async def while_there(
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]], work: Coroutine[Any, Any, Result]
+) -> Result:
+    """What `work` returns; cancelled, and Refusal raised, once the client of a request read whole has gone."""
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise Refusal(400, GONE)
+        return task.result()
+    finally:
+        for one in (task, gone):
+            one.cancel()
+        await asyncio.gather(task, gone, return_exceptions=True)
+
+
+async def _gone(receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _check_headers(request: Request, kinds: tuple[str, ...]) -> None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind and kind not in kinds:
+        raise Refusal(415, f"content-type is {' or '.join(kinds)}")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refusal(415, "compressed bodies are not taken")

@@ -1,0 +1,215 @@
+"""Continuous batching: rows of many requests through a generator together, joining and leaving between two steps.
+
+Orca (Yu et al. 2022, OSDI): a batch is put together anew at every step, so a short answer never waits for a long one.
+A free place goes to the requests in turn, a row at a time, so one with many prompts does not keep the others out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from components.errors import EngineError
+from components.serving.refusal import Refusal
+
+
+class Row(Protocol):
+    """A text that grows; `finished` is None, stop or length."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def finished(self) -> str | None: ...
+
+
+class Generates(Protocol):
+    """What is stepped; `start` and `step` are called from one thread."""
+
+    @property
+    def max_batch(self) -> int: ...
+    def start(self, ids: list[int], sampling: Any, /) -> Any: ...
+    def step(self, rows: list[Any], /) -> list[int]: ...
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A row that is wanted: its prompt and how to sample."""
+
+    ids: list[int]
+    sampling: Any
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one step brought to row `index` of a request; `finished` is None, stop or length."""
+
+    index: int
+    text: str
+    finished: str | None
+
+
+@dataclass(eq=False)
+class Job:
+    """The rows of one request. Its pieces are read by the event loop, in which it was made."""
+
+    wishes: deque[tuple[int, Wish]]
+    missing: int
+    pieces: asyncio.Queue[Piece | Exception] = field(default_factory=asyncio.Queue)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    tokens: int = 0
+    """Generated so far, those that end a text included."""
+    cancelled: bool = False
+
+    async def __aiter__(self) -> AsyncIterator[Piece]:
+        """Every piece until all rows are finished. Raises what the generator raised."""
+        while self.missing:
+            piece = await self.pieces.get()
+            if isinstance(piece, Exception):
+                raise piece
+            self.missing -= piece.finished is not None
+            yield piece
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more: its rows leave before the next step."""
+        self.cancelled = True
+
+
+@dataclass(eq=False)
+class _Active:
+    job: Job
+    index: int
+    row: Row
+    told: int = 0
+    """Characters that were handed on."""
+
+    def piece(self) -> Piece:
+        """What is new."""
+        text = self.row.text
+        fresh, self.told = text[self.told :], len(text)
+        return Piece(self.index, fresh, self.row.finished)
+
+
+class Stepper:
+    """A bounded queue of rows and the thread that steps them. `submit` belongs to the event loop."""
+
+    def __init__(
+        self, generator: Generates, max_queue: int, observe: Callable[[int], None], count: Callable[[int], None]
+    ) -> None:
+        """`observe` is told the rows of every step, `count` the tokens it made."""
+        self.waiting = 0
+        """Rows that have not begun."""
+        self.active = 0
+        """Rows of the present step."""
+        self._generator, self._max_queue, self._observe, self._count = generator, max_queue, observe, count
+        self._jobs: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def submit(self, wishes: Sequence[Wish]) -> Job:
+        """A job whose rows begin as places become free. Raises Refusal (429)."""
+        job = Job(deque(enumerate(wishes)), len(wishes))
+        with self._changed:
+            if self.waiting + len(wishes) > self._max_queue:
+                raise Refusal(429, f"{self.waiting} rows are waiting already, the queue holds {self._max_queue}")
+            self._jobs.append(job)
+            self.waiting += len(wishes)
+            self._changed.notify()
+        return job
+
+    def close(self) -> None:
+        """Finish what waits, then end the thread. Returns at once."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def join(self, seconds: float) -> None:
+        """Wait for a closed stepper's thread."""
+        self._thread.join(seconds)
+
+    def _work(self) -> None:
+        active: list[_Active] = []
+        while True:
+            active = [one for one in active if not one.job.cancelled]
+            if not active and not self._await_job():
+                return
+            active += self._joining(self._generator.max_batch - len(active))
+            self.active = len(active)
+            if active:
+                self._observe(len(active))
+                self._step(active)
+                active = [one for one in active if one.row.finished is None and not one.job.cancelled]
+            self.active = len(active)
+
+    def _await_job(self) -> bool:
+        """Whether there is something to do: False once closed and empty."""
+        with self._changed:
+            while not self._jobs and not self._closed:
+                self._changed.wait()
+            return bool(self._jobs)
+
+    def _joining(self, places: int) -> list[_Active]:
+        joining: list[_Active] = []
+        while len(joining) < places:
+            taken = self._take()
+            if taken is None:
+                break
+            job, index, wish = taken
+            try:
+                joining.append(_Active(job, index, self._generator.start(wish.ids, wish.sampling)))
+            except Exception as error:
+                self._fail([job], error)
+        return joining
+
+    def _take(self) -> tuple[Job, int, Wish] | None:
+        """The next row of the job whose turn it is; what nobody waits for any more is dropped."""
+        with self._changed:
+            while self._jobs:
+                job = self._jobs.popleft()
+                if job.cancelled:
+                    self.waiting -= len(job.wishes)
+                    continue
+                index, wish = job.wishes.popleft()
+                self.waiting -= 1
+                if job.wishes:
+                    self._jobs.append(job)
+                return job, index, wish
+            return None
+
+    def _step(self, active: list[_Active]) -> None:
+        """One failing row must not take the others with it, so a step that fails is tried again row by row."""
+        try:
+            made = self._generator.step([one.row for one in active])
+        except Exception as error:
+            if len(active) > 1 and isinstance(error, EngineError):
+                for one in active:
+                    self._step([one])
+            else:
+                self._fail([one.job for one in active], error)
+            return
+        self._count(len(made))
+        self._deliver([(one.job, one.piece()) for one in active], tokens=1)
+
+    def _fail(self, jobs: list[Job], error: Exception) -> None:
+        if not isinstance(error, EngineError):  # a bug: this thread must outlive it
+            logging.getLogger("lianzi.serving").error("a step of %d rows failed", len(jobs), exc_info=error)
+        for job in jobs:
+            job.cancel()
+        self._deliver([(job, error) for job in jobs], tokens=0)
+
+    def _deliver(self, found: Sequence[tuple[Job, Piece | Exception]], tokens: int) -> None:
+        loop = found[0][0].loop
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_hand_over, found, tokens)
+
+
+def _hand_over(found: Sequence[tuple[Job, Piece | Exception]], tokens: int) -> None:
+    for job, piece in found:
+        job.tokens += tokens
+        job.pieces.put_nowait(piece)

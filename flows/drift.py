@@ -1,0 +1,67 @@
+"""`lianzi drift`: what a server was asked beside what its model learnt from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from components.artifacts import verify
+from components.errors import DataError, ParameterError
+from components.params import load_params
+from components.validation.drift import LENGTH, STATISTICS, Distribution, drift_table
+from components.validation.tables import literal, open_database
+
+COLUMNS = {"model": "VARCHAR", "text": "VARCHAR", "answer": "VARCHAR"}
+DIMENSIONS = {"length": LENGTH, "label": "answer"}
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A distribution: its stability index, the bin that moved most, and whether params.yaml allows less."""
+
+    dimension: str
+    index: float
+    most: str
+    too_much: bool
+
+
+def request_drift(root: Path, log: Path, task: str) -> tuple[int, list[Moved]]:
+    """How many logged rows of the task's model there are, and how far they are from the task's training rows.
+
+    Lengths are of scrubbed texts, as in training; labels are the model's answers against the true ones, so a shift of
+    labels alone may also be the model's own leaning. Raises ArtifactError, DataError, ParameterError.
+    """
+    params = load_params(root / "params.yaml")
+    if task not in params.tasks:
+        raise ParameterError(f"'{task}' is no task of params.yaml", f"known: {', '.join(params.tasks)}")
+    verify(root / "artifacts" / "validation", "verdict")
+    content = (root / "artifacts" / "validation" / STATISTICS).read_text(encoding="utf-8")
+    learnt = json.loads(content)["tables"][f"{task}_train"]
+    with open_database(root / ".cache" / "spill") as database:
+        asked = _asked(database, log, task)
+        rows = sum(asked["length"].values())
+        if not rows:
+            raise DataError(f"{log}: no row of the model '{task}'", "lianzi serve --log-requests SHARE writes them")
+        drift_table(database, {task: learnt}, {task: asked})
+        found = database.execute("SELECT id, text, stability_index FROM drift ORDER BY row").fetchall()
+    most = params.validation.max_drift
+    return rows, [Moved(name.partition("/")[2], index, text, index > most) for name, text, index in found]
+
+
+def _asked(database: duckdb.DuckDBPyConnection, log: Path, task: str) -> dict[str, Distribution]:
+    source = f"read_json({literal(str(log))}, format = 'newline_delimited', columns = {COLUMNS})"
+    try:
+        database.execute(
+            f"CREATE VIEW asked AS SELECT *, length(text) AS characters FROM {source} WHERE model = {literal(task)}"
+        )
+        return {
+            name: dict(
+                database.execute(f"SELECT ({sql})::VARCHAR, count(*) FROM asked GROUP BY 1 ORDER BY 1").fetchall()
+            )
+            for name, sql in DIMENSIONS.items()
+        }
+    except duckdb.Error as error:
+        raise DataError(f"{log}: not a request log: {str(error).splitlines()[0]}") from None
