@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,22 @@ LIMITS = Limits(max_queue=64, max_rows=16, max_body=20_000, max_text=500, timeou
 @pytest.fixture(scope="session")
 def model(ladder: Ladder) -> Classification:
     return Classification.load(ladder.bundle)
+
+
+@dataclass(frozen=True)
+class Generators:
+    """Bundles `letters`, which generates, and `meanings`, which embeds."""
+
+    letters: Path
+    meanings: Path
+
+
+@pytest.fixture(scope="session")
+def generators(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Generators:
+    from tests.small_generators import small_decoder, small_encoder
+
+    root = tmp_path_factory.mktemp("generators")
+    return Generators(small_decoder(root, tokenizer_folder), small_encoder(root, tokenizer_folder))
 
 
 @pytest.fixture

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from components.serving.openai_requests import ChatRequest, CompletionRequest, EmbeddingRequest, read_asked, rows_of
+from components.serving.refusal import Refusal
+
+GOOD = {"model": "m", "prompt": "p"}
+SAID = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+
+
+def refusal(kind: Any, content: Any) -> Refusal:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    with pytest.raises(Refusal) as caught:
+        read_asked(kind, body)
+    assert caught.value.status == 400
+    assert "\n" not in caught.value.reason
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "the body is not valid JSON"),
+        (b"{", "the body is not valid JSON"),
+        (b"\xff", "the body is not valid JSON"),
+        (b"[" * 5000, "the body is not valid JSON"),
+        (b'{"model": "m", "prompt": "\\ud800"}', "the body is not valid JSON"),
+        (b"[]", "the body is not a JSON object"),
+        (b"null", "the body is not a JSON object"),
+    ],
+)
+def test_what_is_no_json_object_is_refused(body: bytes, reason: str) -> None:
+    assert refusal(CompletionRequest, body).reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "param", "reason"),
+    [
+        ({"prompt": None}, "prompt", "'prompt' is a string, a list"),
+        ({"prompt": ""}, "prompt", "none of them empty"),
+        ({"prompt": []}, "prompt", "none of them empty"),
+        ({"prompt": [[]]}, "prompt", "none of them empty"),
+        ({"prompt": [-1]}, "prompt", "token ids"),
+        ({"prompt": ["a", 1]}, "prompt", "'prompt' is"),
+        ({"model": 3}, "model", "the name of a model"),
+        ({"max_tokens": 0}, "max_tokens", "a whole number above 0"),
+        ({"max_tokens": 1.5}, "max_tokens", "a whole number above 0"),
+        ({"max_tokens": True}, "max_tokens", "a whole number above 0"),
+        ({"temperature": -0.1}, "temperature", "a number from 0 to 2"),
+        ({"temperature": "1"}, "temperature", "a number from 0 to 2"),
+        ({"top_p": 0}, "top_p", "above 0, at most 1"),
+        ({"seed": 2**63}, "seed", "a whole number of 64 bits"),
+        ({"stop": ""}, "stop", "none of them empty"),
+        ({"stop": list("abcde")}, "stop", "at most 4"),
+        ({"n": 2}, "n", "1, the only number of choices that is supported"),
+        ({"n": True}, "n", "1, the only number"),
+        ({"best_of": 3}, "best_of", "no other value is supported"),
+        ({"echo": True}, "echo", "false, no other value"),
+        ({"echo": 0}, "echo", "false, no other value"),
+        ({"logprobs": 5}, "logprobs", "null, no other value"),
+        ({"logit_bias": {"5": 1}}, "logit_bias", "{}, no other value"),
+        ({"presence_penalty": 0.5}, "presence_penalty", "0, no other value"),
+        ({"stream": "yes"}, "stream", "true or false"),
+        ({"stream_options": {"all": True}}, "stream_options", "include_usage"),
+        ({"tools": []}, "tools", "'tools' is not supported"),
+        ({"a\nb": 1}, "a?b", "'a?b' is not supported"),
+    ],
+)
+def test_a_parameter_that_is_wrong_is_named_with_what_it_should_be(changes: Any, param: str, reason: str) -> None:
+    found = refusal(CompletionRequest, GOOD | changes)
+    assert found.param == param
+    assert reason in found.reason
+
+
+def test_a_parameter_that_is_missing_is_named() -> None:
+    assert refusal(CompletionRequest, {"prompt": "p"}).code == "missing_parameter"
+    assert refusal(ChatRequest, {"model": "m"}).reason == "'messages' is missing: a list of at least one message"
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("hello", "number 1 is none"),
+        ({"role": "robot", "content": "a"}, "number 1: 'role' is system, developer, user or assistant"),
+        ({"role": "user"}, "number 1: 'content' is a string, or a list of parts"),
+        ({"role": "user", "content": [{"type": "image_url"}]}, "number 1: 'content' is a string, or a list of parts"),
+    ],
+)
+def test_the_message_that_is_wrong_is_named(message: Any, reason: str) -> None:
+    found = refusal(ChatRequest, SAID | {"messages": [*SAID["messages"], message]})
+    assert (found.param, reason in found.reason) == ("messages", True), found.reason
+
+
+def test_values_that_change_nothing_are_taken() -> None:
+    neutral = {"n": 1, "frequency_penalty": 0, "presence_penalty": 0.0, "logit_bias": {}, "user": "me"}
+    assert read_asked(CompletionRequest, json.dumps(GOOD | neutral | {"best_of": 1, "echo": False}).encode())
+    chat = SAID | neutral | {"logprobs": False, "response_format": {"type": "text"}}
+    assert read_asked(ChatRequest, json.dumps(chat).encode())
+    nothing = dict.fromkeys(set(CompletionRequest.model_fields) - set(GOOD))
+    assert read_asked(CompletionRequest, json.dumps(GOOD | nothing).encode()).stops == ()
+
+
+def test_stop_strings_are_one_or_several() -> None:
+    assert read_asked(CompletionRequest, json.dumps(GOOD | {"stop": "。"}).encode()).stops == ("。",)
+    assert read_asked(CompletionRequest, json.dumps(GOOD | {"stop": ["a", "b"]}).encode()).stops == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("given", "rows"), [("ab", ["ab"]), (["ab", "c"], ["ab", "c"]), ([1, 2], [[1, 2]]), ([[1, 2], [3]], [[1, 2], [3]])]
+)
+def test_each_input_is_a_row(given: Any, rows: Any) -> None:
+    asked = read_asked(EmbeddingRequest, json.dumps({"model": "m", "input": given}).encode())
+    assert rows_of(asked.input) == rows

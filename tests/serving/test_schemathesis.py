@@ -1,0 +1,49 @@
+"""Schemathesis against a server process: what /openapi.json says, tried by requests made from it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks.peers.environment import KEPT, peer_python
+from tests.serving.conftest import Generators
+from tests.serving.running import running
+from tests.small_ladder import Ladder
+
+SETTINGS = Path(__file__).parent / "schemathesis.toml"
+KEY = "a-key-of-some-length"
+EXAMPLES = 10
+"""Of each operation in each phase; coverage makes a thousand requests beside them."""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (KEPT / "schemathesis" / ".pins").is_file(),
+        reason="no environment with it: python -m benchmarks.peers.environment schemathesis makes it",
+    ),
+]
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_it_finds_nothing(locked: bool, generators: Generators, ladder: Ladder, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(f"{KEY}\n")
+    words = ["--api-key-file", "keys"] if locked else []
+    command = [peer_python("schemathesis").parent / "st", "--config-file", SETTINGS, "run"]
+    options = [
+        "--max-examples",
+        str(EXAMPLES),
+        "--seed",
+        "1",
+        "--no-color",
+        "--header",
+        "x-api-key: a-key-of-some-length",
+    ]
+    with running(tmp_path, ladder.bundle, generators.letters, generators.meanings, *words) as server:
+        done = subprocess.run(
+            [*command, f"{server.address}/openapi.json", *options], cwd=tmp_path, capture_output=True, text=True
+        )
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert "Tested: 15" in done.stdout
+    assert "Traceback" not in (tmp_path / "serve.log").read_text()
