@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -69,3 +70,23 @@ def test_status_lists_the_stages_and_why_they_are_stale(project: Path) -> None:
     assert "dependant" in result.output
     assert "stale" in result.output
     assert "topic: no champion yet" in result.output
+
+
+def test_a_bundle_is_signed_and_verified_by_command(ladder: Any, tmp_path: Path) -> None:
+    bundle, key = shutil.copytree(ladder.bundle, tmp_path / "bundle"), str(tmp_path / "key")
+    assert lianzi("keygen", key).output.split() == [key, f"{key}.pub"]
+    assert "not signed" in lianzi("verify", str(bundle), "--public-key", f"{key}.pub").output
+    assert lianzi("sign", str(bundle), "--key", key).output.strip() == str(bundle / "manifest.sig")
+    done = lianzi("verify", str(bundle), "--public-key", f"{key}.pub")
+    assert (done.exit_code, done.output.strip()) == (0, f"{bundle}: signed, and every file as it was then")
+    (bundle / "tokenizer.json").unlink()
+    done = lianzi("verify", str(bundle), "--public-key", f"{key}.pub")
+    assert (done.exit_code, "tokenizer.json: missing" in done.output) == (1, True)
+    assert Path(key).read_text().splitlines()[1] not in done.output
+
+
+def test_a_triton_repository_is_written_by_command(ladder: Any, tmp_path: Path) -> None:
+    done = lianzi("triton", str(ladder.bundle), str(tmp_path / "models"), "--delay", "7")
+    assert done.output.split() == [str(path) for path in map(Path, done.output.split()) if path.is_dir()]
+    assert "max_queue_delay_microseconds: 7" in (tmp_path / "models/places_classifier/config.pbtxt").read_text()
+    assert lianzi("triton", str(tmp_path), str(tmp_path / "more")).exit_code == 1

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from components import tracking
 from components.artifacts import digest, write_json
+from components.deployment.signing import make_keys, sign_bundle
 from components.errors import ArtifactError, ParameterError
 from components.registry import Registry
 from flows.cli import main
@@ -71,6 +72,26 @@ def test_what_was_served_last_is_remembered_for_its_store_and_as_long_as_it_is_t
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     write_json(bundle / "manifest.json", {})
     assert champions.remembered() == []
+
+
+def test_with_a_public_key_only_what_it_signed_is_served(ladder: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    bundle, public = other_bundle(ladder, tmp_path / "bundle"), make_keys(tmp_path / "key")
+    words = ["serve", str(bundle), "--port", str(free_port())]
+    done = CliRunner().invoke(main, [*words, "--public-key", str(public)])
+    assert (done.exit_code, "not signed" in done.output) == (1, True)
+    # By the environment too.
+    monkeypatch.setenv("LIANZI_PUBLIC_KEY", str(public))
+    sign_bundle(bundle, tmp_path / "key")
+    (bundle / "models" / "extra").write_bytes(b"x")
+    assert "models/extra: not listed in manifest.json" in CliRunner().invoke(main, words).output
+
+
+@pytest.mark.slow
+def test_a_signed_bundle_is_served(ladder: Any, tmp_path: Path) -> None:
+    bundle, public = other_bundle(ladder, tmp_path / "bundle"), make_keys(tmp_path / "key")
+    sign_bundle(bundle, tmp_path / "key")
+    with running(tmp_path, bundle, "--public-key", str(public)) as server:
+        assert httpx.post(f"{server.address}{INFER}", json=texts("ship wave")).status_code == 200
 
 
 @pytest.mark.parametrize(
