@@ -14,6 +14,9 @@ from pathlib import Path
 
 from components.errors import ServiceError
 
+UV = Path(sys.executable).parent / "uv"
+"""Takes seconds where pip takes minutes."""
+
 
 def environment_python(folder: Path, pins: Path, sharing: bool = False) -> Path:
     """The interpreter of the environment in `folder`, made when there is none or its pins have changed.
@@ -27,7 +30,7 @@ def environment_python(folder: Path, pins: Path, sharing: bool = False) -> Path:
         return python
     print(f"Setting up {folder} from {pins.name} …", file=sys.stderr, flush=True)
     shutil.rmtree(folder, ignore_errors=True)
-    _run([sys.executable, "-m", "venv", str(folder)])
+    _run([sys.executable, "-m", "venv", *(["--without-pip"] if UV.is_file() else []), str(folder)])
     if sharing:
         packages = next(folder.glob("lib/python*/site-packages"))
         (packages / "project.pth").write_text(f"{ours}\n", encoding="utf-8")
@@ -38,11 +41,10 @@ def environment_python(folder: Path, pins: Path, sharing: bool = False) -> Path:
 
 def _install(python: Path, pins: Path, options: list[str]) -> None:
     """With uv where this environment has it (as `make setup` does), else with pip."""
-    uv = Path(sys.executable).parent / "uv"
-    if uv.is_file():
+    if UV.is_file():
         links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS", "")
         _run(
-            [str(uv), "pip", "install", "--quiet", "--python", str(python), *options, "-r", str(pins)],
+            [str(UV), "pip", "install", "--quiet", "--python", str(python), *options, "-r", str(pins)],
             UV_FIND_LINKS=links,
         )
     else:

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -79,7 +79,7 @@ def _optimize(
         _write_canonical(made, out)
 
 
-def _stacked(calibration: Sequence[Tensors]) -> dict[str, np.ndarray]:
+def _stacked(calibration: Sequence[Tensors]) -> dict[str, Any]:
     """All rows in one array an input, as it reads them."""
     if not calibration:
         raise EngineError("Model Optimizer was given no calibration inputs", "give it real rows of the training split")
