@@ -12,14 +12,12 @@ from typing import Any
 
 import click
 
-from components.deployment.triton import TritonSettings
 from components.errors import LianziError, ParameterError, ServiceError
 from components.serving.limits import Limits
-from flows import environment
+from flows import bundle_commands, environment
+from flows.bundle_commands import PUBLIC_KEY
 
 LIMITS = Limits()
-TRITON = TritonSettings()
-PUBLIC_KEY = "LIANZI_PUBLIC_KEY"
 REQUESTS = Path(".lianzi/requests.jsonl")
 
 
@@ -52,6 +50,8 @@ def main(directory: Path | None) -> None:
     lianzi status                     what is fresh, what is stale and why
     lianzi accept                     check later data for drift against today's
     lianzi predict topic "some text"  ask the champion
+    lianzi bundle MODEL BUNDLE        a language model as proven, small ONNX graphs
+    lianzi generate BUNDLE "Once"     let it carry a text on
     lianzi build --engine E BUNDLE    an engine for this machine, from a bundle's graph
     lianzi serve champion             answer over HTTP (Open Inference Protocol, OpenAI's)
     lianzi drift LOG TASK             what was asked beside what was learnt from
@@ -252,77 +252,6 @@ def serve(
 
 
 @main.command()
-@click.argument("bundle", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--engine", required=True, metavar="NAME", help="tensorrt, tensorrt-rtx, openvino, onnxruntime-cuda, …")
-@click.option("--rung", help="The graph to build from (default: the one the bundle was tried with).")
-@click.option("--version-compatible", is_flag=True, help="TensorRT: loads in later versions too.")
-@click.option("--hardware-compatible", is_flag=True, help="TensorRT: loads on every GPU from Ampere on.")
-@click.option("--refit", is_flag=True, help="TensorRT: weights can be exchanged.")
-@click.option("--max-difference", default=0.05, show_default=True, help="Of an output, that is still allowed.")
-def build(bundle: Path, engine: str, rung: str | None, max_difference: float, **options: bool) -> None:
-    """Build an engine for this machine from the graph in the folder BUNDLE, run it, and compare the two.
-
-    Needs the engine's own library, numpy and onnxruntime: nothing that trains. See docs/deployment.md.
-    """
-    from components.deployment.engines import BuildOptions
-    from flows.build import build_bundle
-
-    build_bundle(engine, bundle, rung, BuildOptions(**options), max_difference)
-
-
-@main.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--engine", type=click.Choice(["onnxruntime", "tensorrt"]), default="onnxruntime", show_default=True)
-@click.option(
-    "--delay", default=TRITON.delay, show_default=True, type=click.IntRange(0), help="Microseconds to fill a batch."
-)
-@click.option(
-    "--max-queue", default=TRITON.max_queue, show_default=True, type=click.IntRange(1), help="Requests waiting."
-)
-@click.option("--instances", default=TRITON.instances, show_default=True, type=click.IntRange(1), help="Of each model.")
-@click.option(
-    "--pad-to", default=TRITON.pad_to, show_default=True, type=click.IntRange(1), help="Multiple of tokens a row."
-)
-def triton(bundle: Path, folder: Path, engine: str, **settings: int) -> None:
-    """Write a Triton model repository of BUNDLE into FOLDER; with --engine tensorrt also a plan for this GPU."""
-    from components.deployment.triton import write_repository
-
-    for path in write_repository(bundle, folder, replace(TRITON, **settings), plan=engine == "tensorrt"):
-        click.echo(path)
-
-
-@main.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def keygen(file: Path) -> None:
-    """Make a key to sign bundles with: FILE, which only you can read, and FILE.pub, for everyone."""
-    from components.deployment.signing import make_keys
-
-    click.echo(f"{file}\n{make_keys(file)}")
-
-
-@main.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--key", required=True, type=click.Path(path_type=Path), help="The private key, of `lianzi keygen`.")
-def sign(bundle: Path, key: Path) -> None:
-    """Sign BUNDLE: write manifest.sig into it."""
-    from components.deployment.signing import sign_bundle
-
-    click.echo(sign_bundle(bundle, key))
-
-
-@main.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--public-key", required=True, envvar=PUBLIC_KEY, type=click.Path(path_type=Path))
-def verify(bundle: Path, public_key: Path) -> None:
-    """Check that every file of BUNDLE is as it was when it was signed."""
-    from components.deployment.signing import verify_bundle
-
-    verify_bundle(bundle, public_key)
-    click.echo(f"{bundle}: signed, and every file as it was then")
-
-
-@main.command()
 @click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("task")
 def drift(log: Path, task: str) -> None:
@@ -379,6 +308,9 @@ def doctor() -> None:
     if not show_report(Path.cwd()):
         raise ServiceError("something above needs mending")
 
+
+for command in bundle_commands.COMMANDS:
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()
