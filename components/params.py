@@ -218,9 +218,16 @@ class FinetuneConfig(OptimizerConfig):
 
 
 class DistillConfig(OptimizerConfig):
-    """Soft labels at `temperature` (Hinton 2015) and hidden states (Jiao 2020, TinyBERT)."""
+    """Soft labels at `temperature` (Hinton 2015) and hidden states (Jiao 2020, TinyBERT).
+
+    ffn_fraction, head_fraction: of the teacher's feed-forward neurons and attention heads (Michel 2019);
+    min_token_count: how often a token must stand in the training rows to stay in the student's vocabulary, 0 keeps all.
+    """
 
     depth_fraction: Annotated[float, Field(gt=0, le=1)]
+    ffn_fraction: Annotated[float, Field(gt=0, le=1)]
+    head_fraction: Annotated[float, Field(gt=0, le=1)]
+    min_token_count: Annotated[int, Field(ge=0)]
     epochs: Count
     patience: Count
     batch_size: Count

@@ -1,4 +1,4 @@
-"""A shallower copy of a model: which layers it keeps, and whose output each of them has to learn."""
+"""A smaller copy of a model: which layers it keeps, and whose output each of them has to learn."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from components.modeling.architectures import architecture_of, layers_of
+from components.modeling.pruning import Kept, narrow_config, narrow_weights
 
 
 @dataclass(frozen=True)
@@ -31,20 +32,22 @@ def map_layers(teacher_depth: int, depth_fraction: float) -> LayerMap:
     return LayerMap(tuple(bounds[:-1]), tuple(bound - 1 for bound in bounds[1:]))
 
 
-def build_student(teacher: PreTrainedModel, layers: LayerMap, dropout: float) -> PreTrainedModel:
-    """A model as wide as the teacher, with copies of some of its layers and of all that is not a layer."""
+def build_student(teacher: PreTrainedModel, layers: LayerMap, kept: Kept, dropout: float) -> PreTrainedModel:
+    """A model with copies of some of the teacher's layers, or of what is kept of them, and of all that is no layer."""
     config = copy.deepcopy(teacher.config)
     config.num_hidden_layers = len(layers.copied)
     if getattr(config, "layer_types", None):
         config.layer_types = [config.layer_types[index] for index in layers.copied]
+    narrow_config(config, kept)
     for name in architecture_of(config).dropouts:
         setattr(config, name, dropout)
     student: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)
-    kept = {id(layer) for layer in layers_of(teacher)}
+    stacked = {id(layer) for layer in layers_of(teacher)}
     with torch.no_grad():
-        _copy_outside(teacher, student, kept)
+        _copy_outside(teacher, student, stacked)
         for target, index in zip(layers_of(student), layers.copied, strict=True):
-            target.load_state_dict(layers_of(teacher)[index].state_dict())
+            weights = layers_of(teacher)[index].state_dict()
+            target.load_state_dict(narrow_weights(config, weights, kept, index))
     return student
 
 

@@ -64,6 +64,12 @@ class Classification:
             validation,
         )
 
+    @classmethod
+    def training_texts(cls, rows: Path) -> list[str]:
+        """The texts of the training rows. Raises DataError naming file and line."""
+        labels = tuple(read_manifest(rows, "task")["labels"])
+        return [text for text, _ in read_split(rows / "train.jsonl", labels)]
+
     def check_length(self, model: PreTrainedModel, task_name: str) -> None:
         """Raise ParameterError where texts are cut longer than the model can read."""
         if self.max_length > model.config.max_position_embeddings:

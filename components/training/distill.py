@@ -1,8 +1,9 @@
-"""Stage distill: a shallower student learns from its teacher's answers, its hidden states and the labels."""
+"""Stage distill: a smaller student learns from its teacher's answers, its hidden states and the labels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +16,23 @@ from components.artifacts import read_manifest
 from components.modeling.architectures import layers_of
 from components.modeling.checkpoints import load_tokenizer
 from components.modeling.objectives import Batch
+from components.modeling.pruning import Kept, most_important
 from components.modeling.students import LayerMap, build_student, map_layers
+from components.modeling.vocabulary import keep_tokens
 from components.params import DistillConfig, TaskConfig, TrainerConfig
 from components.run import Metrics, Run
-from components.tasks.classification import Classification, ClassificationObjective
+from components.tasks.classification import Classification, ClassificationObjective, logits_of
 from components.tasks.kinds import TASK_KINDS
+from components.tokenization.trimming import trim_tokenizer
 from components.training import ranks
 from components.training.figures import curves_figure
 from components.training.finetune import VALIDATION_BATCH, learn_task, save_classifier, task_schedule, validation_batch
 from components.training.randomness import derived_seed
 from components.training.store import CheckpointStore
 from components.training.trainer import prepare_libraries
+
+IMPORTANCE_ROWS = 1024
+"""Rows, spread over the training rows, by which neurons and heads are judged."""
 
 
 def distill(
@@ -40,22 +47,58 @@ def distill(
     checkpoints: CheckpointStore,
     run: Run,
 ) -> Metrics:
-    """Train a student of `teacher` and write it to `student`. Returns its best epoch's validation metrics."""
+    """Train a student of `teacher`, trim its vocabulary and write it to `student`.
+
+    Returns the validation metrics of what is written.
+    """
     read_manifest(teacher, "classifier")
     prepare_libraries(config.threads)
     data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(teacher))
     guide: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(teacher).eval()
     layers = map_layers(len(layers_of(guide)), config.depth_fraction)
-    torch.manual_seed(derived_seed(seed, "student"))
-    learner = build_student(guide, layers, config.dropout)
-    objective = DistillationObjective(guide, layers, config, ClassificationObjective(len(data.labels), 0.0))
-    schedule = task_schedule(data, config, f"distill {task_name}", "")
-    curves, metrics = learn_task(learner, objective, data, config, trainer, seed, schedule, checkpoints, run)
-    if not ranks.leads():
-        return {}
-    save_classifier(learner, teacher, student, task_name, data, {"rows": rows, "teacher": teacher})
+    with tempfile.TemporaryDirectory() as folder:
+        trimmed = Trimmed.of(config.min_token_count, task, data, rows, teacher, Path(folder))
+        torch.manual_seed(derived_seed(seed, "student"))
+        learner = build_student(guide, layers, missed_most(guide, data, config), config.dropout)
+        objective = DistillationObjective(guide, layers, config, ClassificationObjective(len(data.labels), 0.0))
+        schedule = task_schedule(data, config, f"distill {task_name}", "")
+        curves, metrics = learn_task(learner, objective, data, config, trainer, seed, schedule, checkpoints, run)
+        if not ranks.leads():
+            return {}
+        if trimmed.kept:
+            keep_tokens(learner, trimmed.kept)
+            metrics |= validate(learner, objective, trimmed.data)
+        made_from = {"rows": rows, "teacher": teacher}
+        save_classifier(learner, trimmed.tokenizer, student, task_name, trimmed.data, made_from)
     run.log_figure("loss.png", curves_figure({"student": curves.history}, ["loss", data.monitor]))
-    return {**metrics, "agreement": agreement(guide, learner, data), "layers": len(layers.copied)}
+    return {
+        **metrics,
+        "agreement": agreement(guide, learner, data, trimmed.data),
+        "layers": len(layers.copied),
+        "vocabulary": learner.config.vocab_size,
+    }
+
+
+@dataclass(frozen=True)
+class Trimmed:
+    """What a student knows: a tokenizer's folder, the teacher's ids of its tokens, and the task in its own ids.
+
+    Found before the training, applied after it: the teacher reads every batch too, in ids that both share. Where
+    nothing is trimmed the tokenizer and the data are the teacher's, and `kept` is empty.
+    """
+
+    tokenizer: Path
+    kept: list[int]
+    data: Classification
+
+    @classmethod
+    def of(cls, least: int, task: TaskConfig, data: Classification, rows: Path, teacher: Path, folder: Path) -> Trimmed:
+        """The tokens that occur `least` times in the training texts, in a tokenizer written to `folder`."""
+        if least == 0:
+            return cls(teacher, [], data)
+        kind = TASK_KINDS[task.kind]
+        kept = trim_tokenizer(teacher, folder, kind.training_texts(rows), data.max_length, least)
+        return cls(folder, kept, kind.read(rows, task, load_tokenizer(folder)))
 
 
 @dataclass(frozen=True)
@@ -113,15 +156,34 @@ def hidden_loss(states: Sequence[Tensor], wanted: Sequence[Tensor], mask: Tensor
     return total / len(wanted)
 
 
+def missed_most(teacher: PreTrainedModel, data: Classification, config: DistillConfig) -> Kept:
+    """The teacher's neurons and heads that its answers to some training rows need most."""
+    objective = ClassificationObjective(len(data.labels), 0.0)
+    rows = range(0, len(data.train.ids), -(-len(data.train.ids) // IMPORTANCE_ROWS))
+
+    def losses(model: PreTrainedModel) -> Iterator[Tensor]:
+        for start in range(0, len(rows), VALIDATION_BATCH):
+            batch = data.batch(data.train, rows[start : start + VALIDATION_BATCH])
+            yield objective.loss(model, batch) * batch["count"]
+
+    return most_important(teacher, losses, config.ffn_fraction, config.head_fraction)
+
+
 @torch.no_grad()
-def agreement(teacher: PreTrainedModel, student: PreTrainedModel, data: Classification) -> float:
-    """Share of the validation rows that both put into the same class."""
-    same = total = 0
-    teacher.cpu()
-    for number in range(-(-len(data.validation.ids) // VALIDATION_BATCH)):
-        batch = validation_batch(data, number)
-        inputs = batch["input_ids"], batch["attention_mask"]
-        answers = [model(*inputs).logits.argmax(dim=1) for model in (teacher, student)]
-        same += int((answers[0] == answers[1]).sum())
-        total += len(answers[0])
-    return same / total
+def validate(model: PreTrainedModel, objective: DistillationObjective, data: Classification) -> dict[str, float]:
+    """The validation metrics of a model as it is."""
+    return objective.summary([objective.score(model, batch) for batch in _validation(data)])
+
+
+@torch.no_grad()
+def agreement(teacher: PreTrainedModel, student: PreTrainedModel, data: Classification, own: Classification) -> float:
+    """Share of the validation rows that both put into the same class; `own`: the task in the student's ids."""
+    answers = [
+        torch.cat([logits_of(model, batch).argmax(dim=1) for batch in _validation(part)])
+        for model, part in ((teacher.cpu(), data), (student, own))
+    ]
+    return (answers[0] == answers[1]).double().mean().item()
+
+
+def _validation(data: Classification) -> Iterator[Batch]:
+    return (validation_batch(data, number) for number in range(-(-len(data.validation.ids) // VALIDATION_BATCH)))

@@ -23,6 +23,12 @@ def test_texts_are_cut_at_max_length_and_end_with_the_separator(data: Classifica
     assert data.labels == ("city", "field", "sea")
 
 
+def test_the_training_texts_are_those_of_the_rows(data: Classification, task_rows: Path) -> None:
+    assert Classification.training_texts(task_rows) == [
+        text for text, _ in read_split(task_rows / "train.jsonl", data.labels)
+    ]
+
+
 def test_a_batch_is_padded_to_its_longest_text(data: Classification) -> None:
     samples = range(8)
     batch = data.batch(data.train, samples)

@@ -1,14 +1,16 @@
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification
 
 from components.artifacts import digest, read_manifest, write_manifest
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
 from components.params import DistillConfig, ModelConfig, Params, TaskConfig
 from components.run import Metrics, RecordedRun
-from components.tasks.classification import Classification, ClassificationObjective
+from components.tasks.classification import Classification, ClassificationObjective, measure, read_split
 from components.training.distill import agreement, distill, hidden_loss, soft_loss
 from components.training.finetune import learn_task, task_schedule
 from components.training.store import CheckpointStore
@@ -38,8 +40,10 @@ def teacher_folder(
     return folder
 
 
-def shrink(params: Params, rows: Path, teacher: Path, student: Path, run: RecordedRun) -> Metrics:
-    config = DistillConfig.model_validate({**params.distill.model_dump(), **SMALL, "depth_fraction": 0.5})
+def shrink(
+    params: Params, rows: Path, teacher: Path, student: Path, run: RecordedRun, **changes: float | bool
+) -> Metrics:
+    config = DistillConfig.model_validate({**params.distill.model_dump(), **SMALL, "depth_fraction": 0.5, **changes})
     store = CheckpointStore(student.with_name(f"{student.name}-checkpoints"))
     return distill(config, TASK, "places", params.trainer, 7, rows, teacher, student, store, run)
 
@@ -58,12 +62,50 @@ def test_a_student_of_half_the_depth_answers_like_its_teacher(
     assert digest(tmp_path / "student") == digest(tmp_path / "again")
 
 
-def test_a_model_agrees_with_itself(task_rows: Path, teacher_folder: Path) -> None:
-    from transformers import AutoModelForSequenceClassification
+def test_a_trimmed_student_answers_training_texts_as_the_whole_one(
+    params: Params, task_rows: Path, teacher_folder: Path, tmp_path: Path, run: RecordedRun
+) -> None:
+    rows = tmp_path / "rows"
+    shutil.copytree(task_rows, rows)
+    lines = (rows / "train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (rows / "train.jsonl").write_text("".join(line for line in lines if "whale" not in line), encoding="utf-8")
+    whole = shrink(params, rows, teacher_folder, tmp_path / "whole", run, epochs=1, min_token_count=0)
+    own = shrink(params, rows, teacher_folder, tmp_path / "own", run, epochs=1, min_token_count=1)
+    assert own["vocabulary"] < whole["vocabulary"] == len(load_tokenizer(teacher_folder))
+    assert digest(tmp_path / "whole" / "tokenizer.json") == digest(teacher_folder / "tokenizer.json")
+    texts = Classification.training_texts(rows)
+    assert torch.equal(logits(tmp_path / "own", texts), logits(tmp_path / "whole", texts))
 
+
+def test_a_student_of_half_the_neurons_learns_to_answer_like_its_teacher(
+    params: Params, task_rows: Path, teacher_folder: Path, tmp_path: Path, run: RecordedRun
+) -> None:
+    metrics = shrink(params, task_rows, teacher_folder, tmp_path / "own", run, ffn_fraction=0.5)
+    assert AutoModelForSequenceClassification.from_pretrained(tmp_path / "own").config.intermediate_size == 160
+    assert metrics["macro_f1"] > 0.7
+
+
+@torch.no_grad()
+def logits(folder: Path, texts: list[str]) -> torch.Tensor:
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    read = load_tokenizer(folder)(texts, truncation=True, max_length=16, padding=True, return_tensors="pt")
+    return model(**read).logits
+
+
+def test_the_metrics_are_those_of_the_trimmed_student(
+    params: Params, task_rows: Path, teacher_folder: Path, tmp_path: Path, run: RecordedRun
+) -> None:
+    metrics = shrink(params, task_rows, teacher_folder, tmp_path / "own", run, epochs=1, min_token_count=60)
+    data = Classification.read(task_rows, TASK, load_tokenizer(tmp_path / "own"))
+    found = logits(tmp_path / "own", [text for text, _ in read_split(task_rows / "validation.jsonl", data.labels)])
+    measured = measure(found, data.validation.targets, 3)
+    assert {name: metrics[name] for name in measured} == pytest.approx(measured)
+
+
+def test_a_model_agrees_with_itself(task_rows: Path, teacher_folder: Path) -> None:
     data = Classification.read(task_rows, TASK, load_tokenizer(teacher_folder))
     model = AutoModelForSequenceClassification.from_pretrained(teacher_folder).eval()
-    assert agreement(model, model, data) == 1
+    assert agreement(model, model, data, data) == 1
 
 
 def test_equal_answers_cost_nothing() -> None:

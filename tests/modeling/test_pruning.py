@@ -1,0 +1,130 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
+
+from components.errors import ParameterError
+from components.modeling.architectures import ARCHITECTURES, build_language_model, layers_of
+from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
+from components.modeling.pruning import HEADS, NEURONS, Kept, head_count, importance, most_important, width
+from components.modeling.students import build_student, map_layers
+from components.params import ModelConfig
+
+IDS = torch.randint(4, 300, (6, 12), generator=torch.Generator().manual_seed(1))
+TARGETS = torch.tensor([0, 1, 0, 1, 1, 0])
+DEAD = range(5, 90, 2)
+
+
+def classifier(architecture: str, tokenizer_folder: Path, folder: Path) -> PreTrainedModel:
+    torch.manual_seed(5)
+    section = ModelConfig.model_validate({"architecture": architecture, "depth": 2, "max_length": 32})
+    save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, folder)
+    return random_classifier(folder, ["a", "b"], 0.0).eval()
+
+
+def losses(model: PreTrainedModel) -> Iterator[Tensor]:
+    for part in (slice(0, 4), slice(4, 6)):
+        yield cross_entropy(model(IDS[part]).logits, TARGETS[part], reduction="sum")
+
+
+@torch.no_grad()
+def silence(layer: torch.nn.Module, out: str, units: Tensor) -> None:
+    """Have nobody read these units."""
+    weight = layer.get_submodule(out).weight
+    assert isinstance(weight, Tensor)
+    (weight.T if isinstance(layer.get_submodule(out), torch.nn.Linear) else weight)[units] = 0
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_neurons_that_nobody_reads_go_first_and_are_not_missed(
+    architecture: str, tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    teacher = classifier(architecture, tokenizer_folder, tmp_path)
+    for layer in layers_of(teacher):
+        silence(layer, NEURONS[architecture].out, torch.tensor(DEAD))
+    whole = width_of(teacher)
+    kept = most_important(teacher, losses, 1 - len(DEAD) / whole, 1.0)
+    assert kept.neurons is not None
+    assert kept.heads is None
+    for neurons in kept.neurons:
+        assert len(neurons) % 8 == 0
+        assert set(range(whole)) - set(DEAD) <= set(neurons.tolist())
+    student = build_student(teacher, map_layers(2, 1.0), kept, 0.0).eval()
+    assert width_of(student) == len(kept.neurons[0]) < whole
+    torch.testing.assert_close(student(IDS).logits, teacher(IDS).logits, atol=1e-6, rtol=1e-5)
+
+
+def width_of(model: PreTrainedModel) -> int:
+    units = NEURONS[model.config.model_type]
+    module = layers_of(model)[0].get_submodule(units.out)
+    shape = module.weight.shape
+    return int(shape[1] if isinstance(module, torch.nn.Linear) else shape[0])
+
+
+def test_a_head_that_nobody_reads_goes_and_is_not_missed(tokenizer_folder: Path, tmp_path: Path) -> None:
+    teacher = classifier("llama", tokenizer_folder, tmp_path)
+    silence(layers_of(teacher)[0], HEADS["llama"].out, torch.arange(64, 128))
+    silence(layers_of(teacher)[1], HEADS["llama"].out, torch.arange(0, 64))
+    kept = most_important(teacher, losses, 1.0, 0.5)
+    assert kept.heads is not None
+    assert [heads.tolist() for heads in kept.heads] == [[0], [1]]
+    student = build_student(teacher, map_layers(2, 1.0), kept, 0.0).eval()
+    assert student.config.num_attention_heads == 1
+    assert student.config.head_dim == 64
+    torch.testing.assert_close(student(IDS).logits, teacher(IDS).logits, atol=1e-6, rtol=1e-5)
+
+
+def test_importance_is_what_a_loss_changes_by_to_first_order(tokenizer_folder: Path, tmp_path: Path) -> None:
+    model = classifier("bert", tokenizer_folder, tmp_path)
+    scores = importance(model, losses, [(NEURONS["bert"], 1)])[0][1]
+    neuron = int(scores.argmax())
+    linear = layers_of(model)[1].get_submodule("output.dense")
+    before = row_losses(model)
+    with torch.no_grad():
+        linear.weight[:, neuron] *= 0.999
+    assert (row_losses(model) - before).abs().sum() * 1000 == pytest.approx(scores[neuron].item(), rel=0.05)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@torch.no_grad()
+def row_losses(model: PreTrainedModel) -> Tensor:
+    return cross_entropy(model.double()(IDS).logits, TARGETS, reduction="none")
+
+
+def test_nothing_is_computed_where_nothing_goes(tokenizer_folder: Path, tmp_path: Path) -> None:
+    def never(model: PreTrainedModel) -> Iterator[Tensor]:
+        raise AssertionError
+
+    model = classifier("bert", tokenizer_folder, tmp_path)
+    assert most_important(model, never, 1.0, 1.0) == Kept(None, None)
+
+
+def test_heads_are_refused_where_their_width_is_the_models(tokenizer_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"head_fraction 0.5: a modernbert has as many heads") as caught:
+        most_important(classifier("modernbert", tokenizer_folder, tmp_path), losses, 1.0, 0.5)
+    assert "llama" in caught.value.hint
+
+
+def test_heads_that_share_keys_are_refused(tokenizer_folder: Path, tmp_path: Path) -> None:
+    model = classifier("llama", tokenizer_folder, tmp_path)
+    model.config.num_key_value_heads = 1
+    with pytest.raises(ParameterError, match="heads that share keys"):
+        most_important(model, losses, 1.0, 0.5)
+
+
+WIDTHS = [(320, 0.5, 160), (320, 0.51, 168), (320, 0.001, 8), (5, 0.5, 5)]
+
+
+@pytest.mark.parametrize(("whole", "fraction", "left"), WIDTHS)
+def test_widths_are_multiples_of_eight(whole: int, fraction: float, left: int) -> None:
+    assert width(whole, fraction) == left
+
+
+def test_the_heads_left_divide_the_width(tokenizer_folder: Path, tmp_path: Path) -> None:
+    config = classifier("llama", tokenizer_folder, tmp_path).config
+    config.num_attention_heads, config.hidden_size = 12, 768
+    assert [head_count(config, fraction) for fraction in (0.05, 0.4, 0.5, 0.75, 0.8)] == [1, 6, 6, 12, 12]
