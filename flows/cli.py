@@ -49,6 +49,7 @@ def main(directory: Path | None) -> None:
     lianzi accept                     check later data for drift against today's
     lianzi predict topic "some text"  ask the champion
     lianzi serve champion             answer over HTTP (Open Inference Protocol)
+    lianzi speed topic                how fast each rung of a bundle is here
     lianzi trace --row ID             which models a row of the data went into
     lianzi ui                         Prefect's and MLflow's pages
     lianzi doctor                     what this machine has
@@ -228,6 +229,19 @@ def serve(
     tls = (tls_cert, tls_key) if tls_cert and tls_key else None
     options = serving.ServeOptions(host, port, api_key_file, tls, threads, poll, access_log)
     serving.serve(what, replace(LIMITS, **bounds), options)
+
+
+@main.command()
+@click.argument("what", metavar="TASK|BUNDLE")
+def speed(what: str) -> None:
+    """Time the rungs of a task's bundle, or of the bundle in a folder, in turn: the gate that a release goes through."""
+    from components.artifacts import MANIFEST
+    from flows.settings import project_root
+    from flows.speed import show_speed
+
+    folder = Path(what).absolute()  # as seen from where it was typed
+    root = project_root()
+    show_speed(root, str(folder) if (folder / MANIFEST).is_file() else what)
 
 
 @main.command()
