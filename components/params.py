@@ -248,10 +248,20 @@ class ExportConfig(Section):
 
 
 class QuantizeConfig(Section):
-    """int8 weights; activations quantized at run time (dynamic)."""
+    """The rungs below fp32, from the top of the ladder down, and what each may lose in macro-F1.
 
+    calibration_rows: training rows that set the ranges of static int8; max_float_layers: the most that may stay in
+    float where it loses too much; embedding_block: weights of an embedding row that share a scale, in int4.
+    """
+
+    rungs: list[Literal["int8", "int8_static", "int4_embeddings"]]
     per_channel: bool
+    calibration_rows: Count
+    max_float_layers: Annotated[int, Field(ge=0)]
+    embedding_block: Literal[16, 32, 64, 128, 256]
     max_accuracy_loss: Share
+    bootstrap_samples: Annotated[int, Field(ge=100)]
+    confidence: Fraction
 
 
 class BuildConfig(Section):
@@ -290,10 +300,16 @@ class EvaluateConfig(Section):
 
 
 class ReleaseConfig(Section):
-    """max_loss: macro-F1 the shipped model may lose to its teacher; min_gain: over the champion."""
+    """max_loss: macro-F1 the shipped model may lose to its teacher; min_gain: over the champion.
+
+    min_speedup: of a rung over the one above it, at batches of target_batch rows; speed_rounds: times each is timed.
+    """
 
     max_loss: Share
     min_gain: Annotated[float, Field(ge=-1, le=1)]
+    min_speedup: Rate
+    target_batch: Count
+    speed_rounds: Annotated[int, Field(ge=10)]
 
 
 class TaskConfig(Section):

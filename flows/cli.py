@@ -54,6 +54,7 @@ def main(directory: Path | None) -> None:
     lianzi generate BUNDLE "Once"     let it carry a text on
     lianzi build --engine E BUNDLE    an engine for this machine, from a bundle's graph
     lianzi serve champion             answer over HTTP (Open Inference Protocol, OpenAI's)
+    lianzi speed topic                how fast each rung of a bundle is here
     lianzi drift LOG TASK             what was asked beside what was learnt from
     lianzi triton BUNDLE FOLDER       a model repository for Triton
     lianzi sign, lianzi verify        who made a bundle, and whether it was changed
@@ -266,6 +267,19 @@ def drift(log: Path, task: str) -> None:
     click.echo(f"{rows} rows of {task} in {log}, beside its training rows")
     for one in found:
         click.echo(f"{one.dimension:8} {one.index:8.3f}  {one.most}{'  more than max_drift' * one.too_much}")
+
+
+@main.command()
+@click.argument("what", metavar="TASK|BUNDLE")
+def speed(what: str) -> None:
+    """Time the rungs of a task's bundle, or of the bundle in a folder, in turn: the gate that a release goes through."""
+    from components.artifacts import MANIFEST
+    from flows.settings import project_root
+    from flows.speed import show_speed
+
+    folder = Path(what).absolute()  # as seen from where it was typed
+    root = project_root()
+    show_speed(root, str(folder) if (folder / MANIFEST).is_file() else what)
 
 
 @main.command()

@@ -1,13 +1,17 @@
 """Release: register a task's bundle in MLflow and decide whether it becomes the champion.
 
-The alias `champion` moves only to a model that stays within release.max_loss of its teacher and wins more than
-release.min_gain over the present champion, both answering the same test rows.
+Before it is registered, its rungs are timed in turn on this machine: one that is not faster than the one above is refused,
+and the one above shipped (components.deployment.speed). The alias `champion` moves only to a model whose shipped rung
+stays within release.max_loss of its teacher and wins more than release.min_gain over the present champion, both
+answering the same test rows.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +20,9 @@ from components import tracking
 from components.artifacts import digest, read_manifest, write_json
 from components.deployment.signing import sign_bundle
 from components.errors import ArtifactError
-from components.params import ReleaseConfig, load_params
+from components.params import Params, ReleaseConfig, flatten, load_params
 from components.registry import Registry
+from flows import speed
 
 RECORD = Path(".lianzi/released.json")
 """Which bundle was last considered in which store, so that a run with nothing to do need not ask MLflow."""
@@ -55,14 +60,12 @@ def release(name: str, root: Path, run_id: str) -> Verdict:
     bundle = root / "artifacts" / name / "bundle"
     read_manifest(bundle, "bundle")
     scores = _scores(root / "metrics" / "evaluate" / f"{name}.json")
-    verdict = _judge(name, bundle, scores, load_params(root / "params.yaml").release, root, run_id)
+    verdict = _judge(name, bundle, scores, load_params(root / "params.yaml"), root, run_id)
     _remember(root, name, digest(bundle))
     return verdict
 
 
-def _judge(
-    name: str, bundle: Path, scores: dict[str, float], config: ReleaseConfig, root: Path, run_id: str
-) -> Verdict:
+def _judge(name: str, bundle: Path, metrics: dict[str, Any], params: Params, root: Path, run_id: str) -> Verdict:
     registry = Registry()
     champion = registry.champion(name)
     own = digest(bundle)
@@ -70,25 +73,75 @@ def _judge(
         return Verdict(name, champion.version, True, f"{name} v{champion.version} is the champion already")
     version = registry.version_of(name, own)
     if version is None:
-        tags = {
-            "bundle": own,
-            "corpus": digest(root / "artifacts" / "corpus"),
-            "rows": digest(root / "artifacts" / "tasks" / name),
-            "macro_f1": f"{scores['shipped']:.6f}",
-            "teacher_macro_f1": f"{scores['teacher']:.6f}",
-        }
-        if key := os.environ.get("LIANZI_SIGNING_KEY"):
-            sign_bundle(bundle, Path(key))
-        version = registry.register(name, bundle, tags, run_id)
+        version = _register(registry, name, bundle, metrics, params, root, run_id)
+    rung = _rung(registry, name, version, bundle)
+    scores = {"teacher": _macro_f1(metrics, "teacher"), "shipped": _macro_f1(metrics, rung)}
     rival = champion_score(registry, name, champion.version, root) if champion else None
-    refusal = refused(scores, rival, config)
+    refusal = refused(scores, rival, params.release)
     if refusal:
-        return Verdict(name, version, False, f"{name} v{version} registered, not champion: {refusal}")
+        return Verdict(name, version, False, f"{name} v{version} ({rung}) registered, not champion: {refusal}")
     registry.set_champion(name, version)
     before = f", before it v{champion.version}" if champion else ""
-    return Verdict(
-        name, version, True, f"{name} v{version} is the champion now: macro-F1 {scores['shipped']:.4f}{before}"
+    line = f"{name} v{version} ({rung}) is the champion now: macro-F1 {scores['shipped']:.4f}{before}"
+    return Verdict(name, version, True, line)
+
+
+def _register(
+    registry: Registry, name: str, bundle: Path, metrics: dict[str, Any], params: Params, root: Path, run_id: str
+) -> int:
+    """Time the rungs, and register the bundle together with what came of it."""
+    from components.deployment.speed import write_speed
+
+    found = speed.measured(root, bundle, params)
+    for rung, verdict in found["verdicts"].items():
+        if not verdict["accepted"]:
+            print(f"[release@{name}] {rung} refused: {verdict['reason']}", flush=True)
+    scores = {rung: metrics[_system(rung)] for rung in found["ladder"] if _system(rung) in metrics}
+    _log_speed(registry, name, found, speed.report(root, found, scores, speed.refused_for_quality(bundle)), run_id)
+    tags = {
+        "bundle": digest(bundle),
+        "corpus": digest(root / "artifacts" / "corpus"),
+        "rows": digest(root / "artifacts" / "tasks" / name),
+        "rung": found["shipped"],
+        "rung_because": found["shipped_because"],
+        "macro_f1": f"{_macro_f1(metrics, found['shipped']):.6f}",
+        "teacher_macro_f1": f"{_macro_f1(metrics, 'teacher'):.6f}",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        # DVC owns the bundle in artifacts/: what a clock said goes into a copy.
+        copy = Path(shutil.copytree(bundle, Path(folder, "bundle")))
+        write_speed(copy, found)
+        if key := os.environ.get("LIANZI_SIGNING_KEY"):
+            sign_bundle(copy, Path(key))
+        return registry.register(name, copy, tags, run_id)
+
+
+def _log_speed(registry: Registry, name: str, found: dict[str, Any], report: Path, run_id: str) -> None:
+    run = tracking.TrackedRun(registry.client, run_id)
+    run.log_metrics(
+        {f"speed/{name}/{key.replace('.', '/')}": value for key, value in flatten(found["speed"]).items()}, 0
     )
+    run.log_files(report, f"speed/{name}")
+    run.flush()
+
+
+def _rung(registry: Registry, name: str, version: int, bundle: Path) -> str:
+    """The rung a registered version ships."""
+    tags = next(found.tags for found in registry.versions(name) if found.version == version)
+    return tags.get("rung") or str(read_manifest(bundle, "bundle")["shipped"])
+
+
+def _system(rung: str) -> str:
+    """What `evaluate` calls a rung of the bundle."""
+    return "onnx" if rung == "fp32" else rung
+
+
+def _macro_f1(metrics: dict[str, Any], rung: str) -> float:
+    """On the test rows. Raises ArtifactError for a rung that was not evaluated."""
+    try:
+        return float(metrics[_system(rung)]["macro_f1"])
+    except KeyError:
+        raise ArtifactError(f"the rung {rung} was not evaluated", "run `lianzi run`") from None
 
 
 def refused(scores: dict[str, float], champion: float | None, config: ReleaseConfig) -> str:
@@ -119,12 +172,12 @@ def champion_score(registry: Registry, name: str, version: int, root: Path) -> f
     return float(macro_f1(actual, predicted, sorted({*actual, *predicted})))
 
 
-def _scores(path: Path) -> dict[str, float]:
+def _scores(path: Path) -> dict[str, Any]:
     try:
-        metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ArtifactError(f"{path}: missing, so this bundle was not evaluated", "run `lianzi run`") from None
-    return {rung: float(metrics[rung]["macro_f1"]) for rung in ("teacher", "shipped")}
+    return found
 
 
 def _remember(root: Path, name: str, bundle: str) -> None:

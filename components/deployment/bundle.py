@@ -1,7 +1,8 @@
 """The bundle: one folder with everything that is needed to answer, and the papers that go with it.
 
-models/{fp32,int8}.onnx, tokenizer.json, README.md (the model card), NOTICE, lineage.json, manifest.json. Engines are
-built and tried, but kept in the engine store: the manifest says what became of each.
+models/RUNG.onnx of fp32 and of every rung that kept its quality, tokenizer.json, README.md (the model card), NOTICE,
+lineage.json, manifest.json. Engines are built and tried, but kept in the engine store: the manifest says what became
+of each.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def build(
     made, small = verify(onnx, "onnx"), verify(quantized, "quantized")
     with staged(bundle) as folder:
         _copy(onnx / "model.onnx", folder / "models/fp32.onnx")
-        _copy(quantized / "model.onnx", folder / "models/int8.onnx")
+        for name, rung in accepted(small).items():
+            _copy(quantized / rung["file"], folder / f"models/{name}.onnx")
         _copy(onnx / "tokenizer.json", folder / "tokenizer.json")
         shipped, reason = ship(small)
         engines = build_engines(config, made, folder, shipped)
@@ -69,12 +71,19 @@ def build(
     return metrics
 
 
+def accepted(small: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rungs that kept their quality, the top of the ladder first."""
+    return {name: small["rungs"][name] for name in small["ladder"] if small["rungs"][name]["accepted"]}
+
+
 def ship(small: dict[str, Any]) -> tuple[str, str]:
-    """The rung to ship, and why."""
-    loss, allowed = small["loss"], small["max_accuracy_loss"]
-    if small["accepted"]:
-        return "int8", f"it loses {loss:.4f} macro-F1 on validation rows, {allowed:g} is allowed"
-    return "fp32", f"int8 loses {loss:.4f} macro-F1 on validation rows, only {allowed:g} is allowed"
+    """The rung to ship as far as quality goes: the last that kept it; and why. Speed is judged at release."""
+    kept = accepted(small)
+    refused = [f"{name} {rung['reason']}" for name, rung in small["rungs"].items() if name not in kept]
+    if not kept:
+        return "fp32", "; ".join(refused) or "it is the only rung"
+    name = list(kept)[-1]
+    return name, f"it {kept[name]['reason']}"
 
 
 def build_engines(config: BuildConfig, made: dict[str, Any], folder: Path, shipped: str) -> dict[str, dict[str, Any]]:
@@ -121,19 +130,24 @@ def _try(session: Session, reference: Session, profile: Profile) -> dict[str, An
 
 def _details(task_name: str, made: dict[str, Any], small: dict[str, Any]) -> dict[str, Any]:
     kept = ("labels", "language", "max_length", "pad_id", "opset", "architecture", "parameters", "parity")
-    numbers = ("macro_f1", "fp32_macro_f1", "loss", "agreement", "accepted")
+    rungs = ("fp32", *accepted(small))
     return {
         "task": task_name,
         **{name: made[name] for name in kept},
-        "rungs": {"fp32": "models/fp32.onnx", "int8": "models/int8.onnx"},
-        "quantization": {name: small[name] for name in numbers},
+        "ladder": list(rungs),
+        "rungs": {name: f"models/{name}.onnx" for name in rungs},
+        "quantization": {
+            "fp32": {"macro_f1": small["fp32_macro_f1"], "megabytes": small["fp32_megabytes"]},
+            **{name: small["rungs"][name] for name in small["ladder"]},
+        },
     }
 
 
 def _metrics(folder: Path, details: dict[str, Any]) -> Metrics:
     statuses = [engine["status"] for engine in details["engines"].values()]
     return {
-        "shipped_int8": int(details["shipped"] == "int8"),
+        "rungs": len(details["rungs"]),
+        "refused": len(details["quantization"]) - len(details["rungs"]),
         "megabytes": {
             name: round((folder / path).stat().st_size / 1e6, 3) for name, path in sorted(details["rungs"].items())
         },

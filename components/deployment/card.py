@@ -25,7 +25,7 @@ def _summary(details: dict[str, Any], task: TaskConfig) -> list[str]:
         f"# {details['task']}: text classification, {LANGUAGES[task.language]}",
         "",
         f"A {details['architecture']} classifier of {details['parameters']:,} parameters: pretrained, fine-tuned "
-        f"on the task `{details['task']}`, distilled from a larger one, exported to ONNX and quantized to int8. "
+        f"on the task `{details['task']}`, distilled from a larger one, exported to ONNX and quantized. "
         f"It answers with one of {len(details['labels'])} labels: {labels}.",
         "",
         f"Shipped: **{details['shipped']}**, because {details['shipped_because']}.",
@@ -40,20 +40,38 @@ def _summary(details: dict[str, Any], task: TaskConfig) -> list[str]:
 
 
 def _numbers(details: dict[str, Any]) -> list[str]:
-    parity, quantization = details["parity"], details["quantization"]
+    parity, rungs = details["parity"], details["quantization"]
+    top = rungs["fp32"]
     return [
         "## What is known of its quality",
         "",
         "On validation rows, which also decided when training stopped; figures on test rows, with intervals and beside "
         "baselines, are in the project's `metrics/evaluate`.",
         "",
-        "| graph | macro-F1 | compared with | largest difference of a logit | same answer |",
-        "|---|---|---|---|---|",
-        f"| fp32 | {quantization['fp32_macro_f1']:.4f} | PyTorch | {parity['max_difference']:.1e} "
-        f"| {parity['agreement']:.2%} |",
-        f"| int8 | {quantization['macro_f1']:.4f} | fp32 | | {quantization['agreement']:.2%} |",
+        "| rung | MB | macro-F1 | change, with interval | same answer | verdict |",
+        "|---|---|---|---|---|---|",
+        f"| fp32 | {top['megabytes']:.2f} | {top['macro_f1']:.4f} | | | |",
+        *(_rung(name, rung) for name, rung in rungs.items() if name != "fp32"),
+        "",
+        f"fp32 against PyTorch: largest difference of a logit {parity['max_difference']:.1e}, "
+        f"same answer {parity['agreement']:.2%}. The rungs below are compared with fp32.",
+        "",
+        "Which rung is fastest depends on the machine: where `speed.json` lies beside this card, it holds what was "
+        "measured before the release, and names the rung that is shipped.",
         "",
     ]
+
+
+def _rung(name: str, rung: dict[str, Any]) -> str:
+    change = rung["change"]
+    kept = rung.get("float_layers")
+    verdict = ("accepted" if rung["accepted"] else f"refused: it {rung['reason']}") + (
+        f"; in float: {', '.join(kept)}" if kept else ""
+    )
+    return (
+        f"| {name} | {rung['megabytes']:.2f} | {rung['macro_f1']:.4f} | {change['value']:+.4f} "
+        f"({change['low']:+.4f} … {change['high']:+.4f}) | {rung['agreement']:.2%} | {verdict} |"
+    )
 
 
 def _engines(details: dict[str, Any]) -> list[str]:
@@ -85,7 +103,8 @@ def _use(details: dict[str, Any]) -> list[str]:
         f"- It reads the first {details['max_length']} tokens of a text and nothing after them.",
         "- It always picks one of its labels, also for a text that fits none; its probabilities are not calibrated.",
         "- It knows the language and the kind of text of its training rows; elsewhere expect worse.",
-        "- int8 scales activations by the batch they stand in: a score may move a little with a text's neighbours.",
+        "- The rung `int8` scales activations by the batch they stand in: a score may move a little with a text's "
+        "neighbours. The rungs below it have fixed ranges.",
         "- An engine runs on the GPU architecture and library version it was built for; one called "
         '"built, not run" has answered nothing yet.',
         "",

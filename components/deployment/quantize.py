@@ -1,20 +1,33 @@
-"""Quantization: int8 weights, activations quantized at run time, for ONNX Runtime on a CPU."""
+"""Quantization: the rungs below the float graph, each smaller, each judged on validation rows.
+
+int8             int8 weights; activations quantized at run time
+int8_static      int8 weights; activations quantized by ranges from training rows (Q/DQ); layers that hurt stay in float
+int4_embeddings  as int8_static, with the embedding tables in four bits
+
+All for ONNX Runtime on a CPU. How fast they are is judged at release, on the machine they are for.
+"""
 
 from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx as onnx_format
+from onnx import ModelProto
 
 from components.artifacts import staged, verify, write_manifest
-from components.deployment.encoding import Encoder
+from components.deployment.embeddings import quantize_tables
+from components.deployment.encoding import Batch, Encoder
 from components.deployment.engines import OnnxRuntime
 from components.deployment.rows import Rows, read_rows
-from components.evaluation.metrics import macro_f1
+from components.deployment.static_quantization import StaticQuantizer, sensitivities
+from components.evaluation.metrics import Bootstrap, macro_f1
 
 if TYPE_CHECKING:
     from components.params import QuantizeConfig, TaskConfig
@@ -26,35 +39,147 @@ BATCH = 32
 def quantize(
     config: QuantizeConfig, task: TaskConfig, task_name: str, rows: Path, onnx: Path, quantized: Path, run: Run
 ) -> Metrics:
-    """Write the int8 graph and compare its answers on validation rows with the float graph's.
+    """Write a graph for each rung of the ladder and compare its answers on validation rows with the float graph's.
 
-    A graph that loses more macro-F1 than `max_accuracy_loss` is written all the same, with `accepted` 0:
-    `build` then ships the float graph.
+    A rung that loses more macro-F1 than `max_accuracy_loss` is written all the same, with `accepted` 0 and the
+    reason: `build` leaves it out, and release ships the one above.
     """
     made = verify(onnx, "onnx")
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
-    validation = read_rows(rows, "validation", made["labels"])
+    validation, train = (read_rows(rows, split, made["labels"]) for split in ("validation", "train"))
+    judge = Judge(config, onnx / "model.onnx", encoder, validation, len(made["labels"]))
     with staged(quantized) as folder:
-        quantize_graph(onnx / "model.onnx", folder / "model.onnx", config.per_channel)
-        metrics = compare_answers(encoder, validation, onnx / "model.onnx", folder / "model.onnx", len(made["labels"]))
-        metrics["accepted"] = int(metrics["loss"] <= config.max_accuracy_loss)
+        making = Making(config, judge, folder, calibration_batches(encoder, train.texts, config.calibration_rows))
+        rungs: dict[str, dict[str, Any]] = {name: RECIPES[name](making, name) for name in config.rungs}
+        found = {
+            "fp32_macro_f1": round(judge.fp32_macro_f1, 6),
+            "fp32_megabytes": _megabytes(judge.source),
+            "sensitivities": making.measured_sensitivities,
+        }
         write_manifest(
             folder,
             "quantized",
             {"onnx": onnx, "rows": rows},
             task=task_name,
             max_accuracy_loss=config.max_accuracy_loss,
-            **metrics,
+            ladder=list(rungs),
+            rungs=rungs,
+            **found,
         )
-    run.say(
-        f"int8: {metrics['megabytes']:.1f} of {metrics['fp32_megabytes']:.1f} MB, macro-F1 {metrics['macro_f1']:.4f} "
-        f"against {metrics['fp32_macro_f1']:.4f}, answers agree on {metrics['agreement']:.1%}"
-    )
-    if not metrics["accepted"]:
-        run.say(
-            f"int8 loses {metrics['loss']:.4f} macro-F1, {config.max_accuracy_loss:g} is allowed: fp32 will be shipped"
-        )
-    return metrics
+    for name, rung in rungs.items():
+        run.say(_line(name, rung, found))
+    return {**found, "macro_f1": _last_accepted(rungs, found), "rungs": {name: _numbers(rungs[name]) for name in rungs}}
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The float graph's answers on validation rows, and what another graph loses to them."""
+
+    config: QuantizeConfig
+    source: Path
+    encoder: Encoder
+    rows: Rows
+    classes: int
+
+    @cached_property
+    def expected(self) -> np.ndarray:
+        return answers(self.source, self.encoder, self.rows.texts)
+
+    @cached_property
+    def fp32_macro_f1(self) -> float:
+        return self._macro_f1(self.expected)
+
+    @cached_property
+    def bootstrap(self) -> Bootstrap:
+        return Bootstrap(self.rows.targets, self.classes, self.config.bootstrap_samples, self.config.confidence, seed=0)
+
+    def judged(self, graph: Path) -> dict[str, Any]:
+        """Macro-F1, its loss (never negative), the change with its paired interval, agreement, size, the verdict."""
+        found = answers(graph, self.encoder, self.rows.texts)
+        score = self._macro_f1(found)
+        loss, allowed = round(max(0.0, self.fp32_macro_f1 - score), 6), self.config.max_accuracy_loss
+        accepted = loss <= allowed
+        return {
+            "file": graph.name,
+            "macro_f1": round(score, 6),
+            "loss": loss,
+            "change": self.bootstrap.gain(self.expected, found).metrics(),
+            "agreement": round(float((self.expected == found).mean()), 6),
+            "megabytes": _megabytes(graph),
+            "accepted": int(accepted),
+            "reason": f"loses {loss:.4f} macro-F1 on validation rows, "
+            + (f"{allowed:g} is allowed" if accepted else f"only {allowed:g} is allowed"),
+        }
+
+    def _macro_f1(self, found: np.ndarray) -> float:
+        return macro_f1(self.rows.targets, found, range(self.classes))
+
+
+@dataclass
+class Making:
+    """What the recipes share: the static quantizer, what each layer costs, the layers that stay in float."""
+
+    config: QuantizeConfig
+    judge: Judge
+    folder: Path
+    calibration: list[Batch]
+    measured_sensitivities: dict[str, float] = field(default_factory=dict)
+    kept: list[str] | None = None
+
+    @cached_property
+    def static(self) -> StaticQuantizer:
+        return StaticQuantizer.calibrated(self.judge.source, self.calibration, self.config.per_channel)
+
+    def float_layers(self) -> list[str]:
+        """The layers kept in float: none where all in int8 lose little, else those that hurt most, one more a try."""
+        if self.kept is None:
+            self.measured_sensitivities = sensitivities(self.static, self.judge.source, self.calibration)
+            worst = list(self.measured_sensitivities)[: self.config.max_float_layers]
+            tries = (worst[:count] for count in range(len(worst) + 1))
+            self.kept = next((kept for kept in tries if self._fits(kept)), [])
+        return self.kept
+
+    def _fits(self, kept: list[str]) -> bool:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "model.onnx")
+            _write(self.static.graph(self.without(kept)), path)
+            return bool(self.judge.judged(path)["accepted"])
+
+    def without(self, kept: list[str]) -> list[str]:
+        return [name for name in (*self.static.products, *self.static.tables) if name not in kept]
+
+
+def int8(making: Making, name: str) -> dict[str, Any]:
+    """The dynamic rung."""
+    path = making.folder / f"{name}.onnx"
+    quantize_graph(making.judge.source, path, making.config.per_channel)
+    return making.judge.judged(path)
+
+
+def int8_static(making: Making, name: str) -> dict[str, Any]:
+    """The static rung, with as many layers in float as it takes; all in int8 where no number of them helps."""
+    kept = making.float_layers()
+    path = making.folder / f"{name}.onnx"
+    _write(making.static.graph(making.without(kept)), path)
+    return making.judge.judged(path) | {"float_layers": kept}
+
+
+def int4_embeddings(making: Making, name: str) -> dict[str, Any]:
+    """The static rung's matrix products over embedding tables of four bits."""
+    kept = [layer for layer in making.float_layers() if layer not in making.static.tables]
+    model = making.static.graph(making.without([*kept, *making.static.tables]))
+    tables = quantize_tables(model, making.config.embedding_block)
+    path = making.folder / f"{name}.onnx"
+    _write(model, path)
+    found = making.judge.judged(path) | {"float_layers": kept}
+    return found if tables else found | {"accepted": 0, "reason": "has no embedding table of its own to make smaller"}
+
+
+RECIPES: dict[str, Callable[[Making, str], dict[str, Any]]] = {
+    "int8": int8,
+    "int8_static": int8_static,
+    "int4_embeddings": int4_embeddings,
+}
 
 
 def quantize_graph(source: Path, target: Path, per_channel: bool) -> None:
@@ -76,23 +201,7 @@ def quantize_graph(source: Path, target: Path, per_channel: bool) -> None:
     finally:
         logging.getLogger().removeFilter(no_preprocessing_hint)
     del graph.graph.value_info[:]
-    target.write_bytes(graph.SerializeToString(deterministic=True))
-
-
-def compare_answers(encoder: Encoder, rows: Rows, fp32: Path, int8: Path, classes: int) -> Metrics:
-    """Macro-F1 of both graphs on the same rows, what int8 loses (never negative), agreement and sizes."""
-    before, after = answers(fp32, encoder, rows.texts), answers(int8, encoder, rows.texts)
-    scores = {
-        name: macro_f1(rows.targets, found, range(classes)) for name, found in (("fp32", before), ("int8", after))
-    }
-    return {
-        "macro_f1": round(scores["int8"], 6),
-        "fp32_macro_f1": round(scores["fp32"], 6),
-        "loss": round(max(0.0, scores["fp32"] - scores["int8"]), 6),
-        "agreement": round(float((before == after).mean()), 6),
-        "megabytes": round(int8.stat().st_size / 1e6, 3),
-        "fp32_megabytes": round(fp32.stat().st_size / 1e6, 3),
-    }
+    _write(graph, target)
 
 
 def answers(graph: Path, encoder: Encoder, texts: list[str]) -> np.ndarray:
@@ -102,6 +211,39 @@ def answers(graph: Path, encoder: Encoder, texts: list[str]) -> np.ndarray:
     for places, (ids, mask) in encoder.batches(texts, BATCH):
         found[places] = session.infer(ids, mask).argmax(axis=1)
     return found
+
+
+def calibration_batches(encoder: Encoder, texts: list[str], count: int) -> list[Batch]:
+    """Batches of `count` rows, evenly spaced among the texts: the same rows every time."""
+    chosen = np.unique(np.linspace(0, len(texts) - 1, min(count, len(texts))).round().astype(int))
+    return [batch for _, batch in encoder.batches([texts[place] for place in chosen], BATCH)]
+
+
+def _last_accepted(rungs: dict[str, dict[str, Any]], found: dict[str, Any]) -> float:
+    return next((rung["macro_f1"] for rung in reversed(rungs.values()) if rung["accepted"]), found["fp32_macro_f1"])
+
+
+def _numbers(rung: dict[str, Any]) -> dict[str, Any]:
+    """What of a rung stands in a metrics file."""
+    kept = {name: value for name, value in rung.items() if name not in ("file", "reason", "float_layers")}
+    return kept | ({"float_layers": len(rung["float_layers"])} if "float_layers" in rung else {})
+
+
+def _line(name: str, rung: dict[str, Any], found: dict[str, Any]) -> str:
+    kept = f", in float: {', '.join(rung['float_layers'])}" if rung.get("float_layers") else ""
+    return (
+        f"{name}: {rung['megabytes']:.1f} of {found['fp32_megabytes']:.1f} MB, macro-F1 {rung['macro_f1']:.4f} "
+        f"against {found['fp32_macro_f1']:.4f}, answers agree on {rung['agreement']:.1%}{kept}"
+        + ("" if rung["accepted"] else f"; refused: it {rung['reason']}")
+    )
+
+
+def _megabytes(path: Path) -> float:
+    return round(path.stat().st_size / 1e6, 3)
+
+
+def _write(model: ModelProto, path: Path) -> None:
+    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def no_preprocessing_hint(record: logging.LogRecord) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.artifacts import verify
+from components.artifacts import digest, verify
 from components.deployment.encoding import Encoder
 from components.deployment.engine_store import engine_file
 from components.deployment.engines import ENGINES, OnnxRuntime, Profile, Session
@@ -17,6 +18,10 @@ from components.errors import ArtifactError, DataError, EngineError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+
+SPEED_FILE = "speed.json"
+"""Beside a released bundle's manifest, in no hash list: what was measured of its rungs, and which is shipped."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ def load_bundle(path: Path, rung: str | None = None, threads: int = 1) -> Classi
     An engine is built first where this machine has none yet. Raises ArtifactError, EngineError.
     """
     manifest = verify(path, "bundle")
-    chosen = rung or manifest["shipped"]
+    chosen = rung or shipped_rung(path, manifest)
     return Classifier(
         task=manifest["task"],
         rung=chosen,
@@ -73,6 +78,17 @@ def load_bundle(path: Path, rung: str | None = None, threads: int = 1) -> Classi
         encoder=Encoder.load(path / "tokenizer.json", manifest["max_length"], manifest["pad_id"]),
         session=_session(path, manifest, chosen, threads),
     )
+
+
+def shipped_rung(path: Path, manifest: dict[str, Any]) -> str:
+    """The rung that a measurement of this very bundle chose; without one, the last that kept its quality."""
+    try:
+        measured = json.loads((path / SPEED_FILE).read_text(encoding="utf-8"))
+        if measured["bundle"] == digest(path) and measured["shipped"] in manifest["rungs"]:
+            return str(measured["shipped"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return str(manifest["shipped"])
 
 
 def _session(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> Session:

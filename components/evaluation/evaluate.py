@@ -18,7 +18,7 @@ from components.evaluation.baseline import Baseline
 from components.evaluation.figures import confusion_figure, latency_figure, rungs_figure
 from components.evaluation.metrics import Bootstrap, confusion_matrix, per_class
 from components.evaluation.page import write_page
-from components.evaluation.rungs import RUNGS, bundle_rung, torch_rung
+from components.evaluation.rungs import bundle_rung, systems, torch_rung
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,18 +76,23 @@ def evaluate(
         "baseline": baseline.predict,
         **{name: torch_rung(folder, made["max_length"]) for name, folder in folders.items()},
         "onnx": bundle_rung(bundle, "fp32"),
-        "shipped": bundle_rung(bundle, None),
+        **{name: bundle_rung(bundle, name) for name in made["ladder"] if name != "fp32"},
     }
-    answers = {name: contenders[name](test.texts) for name in RUNGS}
+    answers = {name: answer(test.texts) for name, answer in contenders.items()}
+    answers["shipped"] = answers[_system(made["shipped"])]
     metrics = score(config, seed, labels, test, answers)
     metrics["size_megabytes"] = _sizes(baseline, folders, bundle, made)
     _write_confusion(
         confusion, [labels[number] for number in test.targets], [labels[number] for number in answers["shipped"]]
     )
     # Without pretraining the teacher is the same network, so it takes the same time.
-    timed = {name: contenders[name] for name in RUNGS if name != "without_pretraining"}
+    timed = {name: answer for name, answer in contenders.items() if name != "without_pretraining"}
     latency = measure(timed, test.texts, config.latency_batches, config.latency_repeats)
-    _report(REPORTS / task_name, task_name, metrics, latency, _figures(labels, test, answers, metrics, latency), run)
+    latency["shipped"] = latency[_system(made["shipped"])]
+    order = systems(made["ladder"])
+    latency = {name: latency[name] for name in order if name in latency}
+    figures = _figures(labels, test, answers, {name: metrics[name] for name in order}, latency)
+    _report(REPORTS / task_name, task_name, order, metrics, latency, figures, run)
     return metrics
 
 
@@ -114,8 +119,14 @@ def _check_labels(folder: Path, labels: list[str]) -> None:
         )
 
 
+def _system(rung: str) -> str:
+    """What a rung of the bundle is called among the systems."""
+    return "onnx" if rung == "fp32" else rung
+
+
 def _sizes(baseline: Baseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]) -> dict[str, float]:
-    graphs = {"onnx": bundle / made["rungs"]["fp32"], "shipped": bundle / made["rungs"][made["shipped"]]}
+    graphs = {_system(rung): bundle / path for rung, path in made["rungs"].items()}
+    graphs["shipped"] = bundle / made["rungs"][made["shipped"]]
     weights = {name: folder / "model.safetensors" for name, folder in folders.items()}
     sizes = {name: path.stat().st_size / 1e6 for name, path in (weights | graphs).items()}
     return {name: round(size, 3) for name, size in {"baseline": baseline.megabytes(), **sizes}.items()}
@@ -131,21 +142,27 @@ def _write_confusion(path: Path, actual: list[str], predicted: list[str]) -> Non
 
 
 def _figures(
-    labels: list[str], test: Rows, answers: Answers, metrics: Metrics, latency: dict[str, Any]
+    labels: list[str], test: Rows, answers: Answers, scores: Metrics, latency: dict[str, Any]
 ) -> dict[str, Figure]:
     return {
-        "macro_f1.png": rungs_figure({name: metrics[name] for name in RUNGS}),
+        "macro_f1.png": rungs_figure(scores),
         "confusion.png": confusion_figure(confusion_matrix(test.targets, answers["shipped"], len(labels)), labels),
         "latency.png": latency_figure(latency),
     }
 
 
 def _report(
-    folder: Path, task_name: str, metrics: Metrics, latency: dict[str, Any], figures: dict[str, Figure], run: Run
+    folder: Path,
+    task_name: str,
+    order: Sequence[str],
+    metrics: Metrics,
+    latency: dict[str, Any],
+    figures: dict[str, Figure],
+    run: Run,
 ) -> None:
     """Pictures, latency and a page to read: reports/evaluate/TASK/index.html."""
     write_json(folder / "latency.json", latency)
-    write_page(folder / "index.html", task_name, metrics, latency, figures)
+    write_page(folder / "index.html", task_name, order, metrics, latency, figures)
     for name, figure in figures.items():
         run.log_figure(name, figure)
     flat = {
@@ -158,5 +175,5 @@ def _report(
     run.log_files(folder, "evaluate")
     run.say(
         f"macro-F1 on {metrics['test_rows']} test rows: "
-        + ", ".join(f"{name} {metrics[name]['macro_f1']:.4f}" for name in RUNGS)
+        + ", ".join(f"{name} {metrics[name]['macro_f1']:.4f}" for name in order)
     )

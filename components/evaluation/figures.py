@@ -18,6 +18,10 @@ TITLES = {
     "teacher": "teacher",
     "student": "student, distilled",
     "onnx": "student as ONNX, fp32",
+    "fp32": "fp32",
+    "int8": "int8, dynamic",
+    "int8_static": "int8, static",
+    "int4_embeddings": "int8, embeddings int4",
     "shipped": "shipped",
 }
 REFERENCES = ("baseline", "without_pretraining")

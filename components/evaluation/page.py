@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.evaluation.figures import TITLES
-from components.evaluation.rungs import RUNGS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,27 +36,37 @@ STEPS = {
 
 
 def write_page(
-    path: Path, task_name: str, metrics: Metrics, latency: Mapping[str, Any], figures: Mapping[str, Figure]
+    path: Path,
+    task_name: str,
+    order: Sequence[str],
+    metrics: Metrics,
+    latency: Mapping[str, Any],
+    figures: Mapping[str, Figure],
 ) -> None:
-    """Write a self-contained HTML page."""
+    """Write a self-contained HTML page; `order`: the systems, from what has to be beaten to what is shipped."""
     parts = [
         f"<h1>{escape(task_name)}: evaluation on {metrics['test_rows']:,} test rows</h1>",
-        _section("Systems", _systems(metrics, latency)),
-        _picture(figures["macro_f1.png"], "Macro-F1 of every system with its interval"),
+        section("Systems", _systems(order, metrics, latency)),
+        picture(figures["macro_f1.png"], "Macro-F1 of every system with its interval"),
         '<p class="note">Intervals: percentile bootstrap over test rows. Every system ran on one CPU thread; '
         "times include the tokenizer and were taken in turn, on this machine alone.</p>",
-        _section("What each step bought, in macro-F1", _gains(metrics["gain"])),
-        _section("The shipped model, by label", _labels(metrics["shipped"]["per_class"])),
-        _picture(figures["confusion.png"], "Confusion matrix of the shipped model"),
-        _section("Latency", _picture(figures["latency.png"], "Latency of every system")),
-        _section("Same answer", _agreements(metrics["agreement"])),
+        section("What each step bought, in macro-F1", _gains(metrics["gain"])),
+        section("The shipped model, by label", _labels(metrics["shipped"]["per_class"])),
+        picture(figures["confusion.png"], "Confusion matrix of the shipped model"),
+        section("Latency", picture(figures["latency.png"], "Latency of every system")),
+        section("Same answer", _agreements(metrics["agreement"])),
     ]
+    write_html(path, f"{task_name}: evaluation", parts)
+
+
+def write_html(path: Path, title: str, parts: Sequence[str]) -> None:
+    """Write a page of these parts, in the one style."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    head = f'<!doctype html><meta charset="utf-8"><title>{escape(task_name)}: evaluation</title><style>{STYLE}</style>'
+    head = f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
     path.write_text("\n".join([head, *parts]) + "\n", encoding="utf-8")
 
 
-def _systems(metrics: Metrics, latency: Mapping[str, Any]) -> str:
+def _systems(order: Sequence[str], metrics: Metrics, latency: Mapping[str, Any]) -> str:
     batches = list(next(iter(latency.values())))
     header = [
         "system",
@@ -68,13 +77,13 @@ def _systems(metrics: Metrics, latency: Mapping[str, Any]) -> str:
         *(f"ms, {batch.replace('_', ' ')}" for batch in batches),
     ]
     rows = []
-    for name in RUNGS:
+    for name in order:
         score = metrics[name]
         interval = f"{score['macro_f1_low']:.3f} – {score['macro_f1_high']:.3f}"
         size = f"{metrics['size_megabytes'][name]:.1f}"
         medians = [f"{latency[name][batch]['p50']:.2f}" if name in latency else "as teacher" for batch in batches]
         rows.append([TITLES[name], f"{score['accuracy']:.4f}", f"{score['macro_f1']:.4f}", interval, size, *medians])
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _gains(gains: Mapping[str, Mapping[str, float]]) -> str:
@@ -82,7 +91,7 @@ def _gains(gains: Mapping[str, Mapping[str, float]]) -> str:
         [STEPS[name], f"{gain['value']:+.4f}", f"{gain['low']:+.4f} … {gain['high']:+.4f}", _reading(gain)]
         for name, gain in gains.items()
     ]
-    return _table(["step", "gain", "interval", ""], rows)
+    return table(["step", "gain", "interval", ""], rows)
 
 
 def _reading(gain: Mapping[str, float]) -> str:
@@ -96,27 +105,30 @@ def _labels(classes: Mapping[str, Mapping[str, float]]) -> str:
         [label, *(f"{found[name]:.3f}" for name in ("precision", "recall", "f1")), f"{found['support']}"]
         for label, found in classes.items()
     ]
-    return _table(["label", "precision", "recall", "F1", "test rows"], rows)
+    return table(["label", "precision", "recall", "F1", "test rows"], rows)
 
 
 def _agreements(agreement: Mapping[str, float]) -> str:
-    return _table(
+    return table(
         ["pair", "share of test rows"],
         [[" and ".join(name.split("_")), f"{share:.2%}"] for name, share in agreement.items()],
     )
 
 
-def _section(title: str, content: str) -> str:
+def section(title: str, content: str) -> str:
+    """A part with a heading; `content` is HTML."""
     return f"<h2>{escape(title)}</h2>\n{content}"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows of plain text."""
     lines = ["<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in header) + "</tr>"]
     lines += ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
     return "<table>\n" + "\n".join(lines) + "\n</table>"
 
 
-def _picture(figure: Figure, description: str) -> str:
+def picture(figure: Figure, description: str) -> str:
+    """A figure inside the page."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     data = base64.b64encode(buffer.getvalue()).decode()

@@ -17,7 +17,12 @@ Answer = Callable[[Sequence[str]], np.ndarray]
 
 BATCH = 32
 RUNGS = ("baseline", "without_pretraining", "teacher", "student", "onnx", "shipped")
-"""From what has to be beaten to what is shipped."""
+"""From what has to be beaten to what is shipped; the quantized rungs of a bundle stand before the last."""
+
+
+def systems(ladder: Sequence[str]) -> tuple[str, ...]:
+    """Everything that is compared: RUNGS with a bundle's quantized rungs, the top of the ladder first."""
+    return (*RUNGS[:-1], *(name for name in ladder if name != "fp32"), RUNGS[-1])
 
 
 def torch_rung(folder: Path, max_length: int) -> Answer:

@@ -1,0 +1,204 @@
+"""How fast a bundle's rungs are on this machine, in turn, and which of them is worth shipping.
+
+Going down the ladder, a rung has to be faster than the one above it that still stands: the median of the ratios of
+their times, of the same rows in the same round. The verdict goes into `speed.json` beside a released bundle's manifest,
+which DVC does not see (docs/decisions/0001, 0018).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.artifacts import digest, verify, write_json
+from components.deployment.engines import ENGINES
+from components.deployment.serving import SPEED_FILE, Classifier, load_bundle
+from components.machine import machine
+
+WARM_UP = 3
+SHARES = (50, 95, 99)
+PACKAGES = ("numpy", "onnxruntime", "tokenizers")
+ON_CPU = ("openvino",)
+"""Engines beside ONNX Runtime that run on a CPU: measured where they are installed, and never what is shipped."""
+
+POWER = Path("/sys/class/powercap")
+
+Seconds = dict[str, dict[str, np.ndarray]]
+"""Rung -> case -> seconds of each round."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a call is made of: `batch` rows, drawn from the shortest or the longest quarter of some texts."""
+
+    batch: int
+    length: str
+    texts: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"batch_{self.batch}_{self.length}"
+
+    def rows(self, number: int) -> list[str]:
+        """The rows of a round."""
+        start = number * self.batch
+        return [self.texts[(start + place) % len(self.texts)] for place in range(self.batch)]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is asked of a rung: `min_speedup` over the one above at batches of `batch` rows, in `rounds` rounds."""
+
+    batch: int
+    min_speedup: float
+    rounds: int
+
+
+def measure_speed(bundle: Path, texts: Sequence[str], batches: Sequence[int], target: Target) -> dict[str, Any]:
+    """Time every rung of a bundle, and judge them: what `speed.json` holds."""
+    manifest = verify(bundle, "bundle")
+    ladder = [name for name in manifest.get("ladder", list(manifest["rungs"])) if name in manifest["rungs"]]
+    classifiers = {name: load_bundle(bundle, name) for name in (*ladder, *_engines_here(manifest))}
+    every = cases(classifiers[ladder[0]], texts, sorted({*batches, target.batch}))
+    seconds = in_turn({name: one.predict for name, one in classifiers.items()}, every, target.rounds)
+    verdicts = judge({name: seconds[name] for name in ladder}, target)
+    shipped = [name for name, verdict in verdicts.items() if verdict["accepted"]][-1]
+    energy = _energy(classifiers, every[-1])
+    return {
+        "bundle": digest(bundle),
+        "task": manifest["task"],
+        "ladder": ladder,
+        "shipped": shipped,
+        "shipped_because": verdicts[shipped]["reason"],
+        "target": {"batch": target.batch, "min_speedup": target.min_speedup, "rounds": target.rounds},
+        "verdicts": verdicts,
+        "speed": {
+            name: {case.name: _figures(found[case.name], case.batch) for case in every}
+            for name, found in seconds.items()
+        },
+        "megabytes": {name: round((bundle / manifest["rungs"][name]).stat().st_size / 1e6, 3) for name in ladder},
+        "memory_megabytes": {name: peak_memory(bundle, name, every[-1].rows(0)) for name in classifiers},
+        **({"joules_per_1000_rows": energy} if energy else {}),
+        "machine": machine(PACKAGES),
+    }
+
+
+def write_speed(folder: Path, measured: Mapping[str, Any]) -> None:
+    """Put a measurement beside a bundle's manifest, where `load_bundle` takes the shipped rung from."""
+    write_json(folder / SPEED_FILE, measured)
+
+
+def cases(classifier: Classifier, texts: Sequence[str], batches: Sequence[int]) -> list[Case]:
+    """Every batch size with short and with full rows; the largest batch of full rows comes last."""
+    lengths = [len(row) for row in classifier.encoder.encode(texts)]
+    ordered = [texts[place] for place in np.argsort(lengths, kind="stable")]
+    quarter = max(1, len(ordered) // 4)
+    drawn = {"short": tuple(ordered[:quarter]), "full": tuple(ordered[-quarter:])}
+    return [Case(batch, length, drawn[length]) for batch in batches for length in drawn]
+
+
+def in_turn(contenders: Mapping[str, Callable[[list[str]], object]], every: Sequence[Case], rounds: int) -> Seconds:
+    """Seconds a call. In each round every contender answers the same rows; who begins changes with the round."""
+    names = list(contenders)
+    found: Seconds = {name: {} for name in names}
+    for case in every:
+        spent = {name: np.empty(rounds) for name in names}
+        for number in range(-WARM_UP, rounds):
+            rows, turn = case.rows(number + WARM_UP), number % len(names)
+            for name in names[turn:] + names[:turn]:
+                began = time.perf_counter()
+                contenders[name](rows)
+                if number >= 0:
+                    spent[name][number] = time.perf_counter() - began
+        for name in names:
+            found[name][case.name] = spent[name]
+    return found
+
+
+def judge(seconds: Seconds, target: Target) -> dict[str, dict[str, Any]]:
+    """Verdict of each rung, top of the ladder first: accepted or not, its speed-up over the rung above, the reason."""
+    names = list(seconds)
+    above = names[0]
+    verdicts: dict[str, dict[str, Any]] = {above: {"accepted": True, "reason": "it is the top of the ladder"}}
+    for name in names[1:]:
+        ratio = speed_up(seconds[above], seconds[name], target.batch)
+        accepted = ratio >= target.min_speedup
+        rows = f"{target.batch} row" + ("s" if target.batch > 1 else "")
+        reason = f"{ratio:.2f} times as fast as {above} at {rows}, release.min_speedup asks for {target.min_speedup:g}"
+        verdicts[name] = {
+            "accepted": accepted,
+            "above": above,
+            "speed_up": round(ratio, 4),
+            "reason": f"it is {reason}" if accepted else f"it is only {reason}",
+        }
+        above = name if accepted else above
+    return verdicts
+
+
+def speed_up(above: Mapping[str, np.ndarray], below: Mapping[str, np.ndarray], batch: int) -> float:
+    """How many times as fast as the rung above: the median over rounds, short and full rows alike."""
+    names = [name for name in above if name.startswith(f"batch_{batch}_")]
+    return float(np.median(np.concatenate([above[name] / below[name] for name in names])))
+
+
+def _figures(seconds: np.ndarray, batch: int) -> dict[str, float]:
+    """Milliseconds a call at p50, p95 and p99; rows a second."""
+    milliseconds = {
+        f"p{share}": round(float(value), 3)
+        for share, value in zip(SHARES, np.percentile(1e3 * seconds, SHARES), strict=True)
+    }
+    return milliseconds | {"rows_per_second": round(float(batch * len(seconds) / seconds.sum()), 1)}
+
+
+def _engines_here(manifest: Mapping[str, Any]) -> list[str]:
+    known = [name for name in ON_CPU if name in manifest["engines"] and name in ENGINES]
+    return [name for name in known if ENGINES[name].available() is None]
+
+
+MEMORY = """
+import json, resource, sys
+from pathlib import Path
+import components.deployment.serving as serving
+bundle, rung, rows = json.load(sys.stdin)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+serving.load_bundle(Path(bundle), rung).predict(rows)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def peak_memory(bundle: Path, rung: str, rows: Sequence[str]) -> float | None:
+    """Megabytes that loading a rung and answering add to the peak of a fresh process; None where it cannot be told."""
+    given = json.dumps([str(bundle), rung, list(rows)])
+    done = subprocess.run([sys.executable, "-c", MEMORY], input=given, capture_output=True, text=True, check=False)
+    return round(int(done.stdout) * 1024 / 1e6, 1) if done.returncode == 0 else None
+
+
+def _energy(classifiers: Mapping[str, Classifier], case: Case) -> dict[str, float]:
+    """Joules of the processor's packages for 1,000 rows; empty where it does not count them (RAPL) or hides it."""
+    if package_joules() is None:
+        return {}
+    return {name: _joules(one, case) for name, one in classifiers.items()}
+
+
+def _joules(classifier: Classifier, case: Case, seconds: float = 1.0) -> float:
+    before, began, rows = package_joules() or 0.0, time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        rows += len(classifier.predict(case.rows(rows)))
+    return round(1000 * ((package_joules() or 0.0) - before) / rows, 3)
+
+
+def package_joules(root: Path = POWER) -> float | None:
+    """What the processor's packages have used since some start; None where that cannot be read."""
+    try:
+        counters = [path.read_text() for path in root.glob("intel-rapl:[0-9]/energy_uj")]
+    except OSError:
+        return None
+    return sum(int(counter) for counter in counters) / 1e6 if counters else None

@@ -1,0 +1,126 @@
+"""The ladder as one page and one picture: size against latency against quality, refused rungs with their reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from components.evaluation.figures import ACCENT, GRID, INK, QUIET, TITLES
+from components.evaluation.page import picture, section, table, write_html
+
+PICTURE = "ladder.png"
+
+
+def write_speed_page(
+    path: Path, found: Mapping[str, Any], scores: Mapping[str, Any], refused: Mapping[str, str]
+) -> None:
+    """Write the page and, beside it, the picture.
+
+    `found`: what speed.json holds; `scores`: rung -> macro-F1 with its interval, on test rows; `refused`: rung -> why
+    its quality kept it out of the bundle.
+    """
+    figure = ladder_figure(found, scores)
+    target = found["target"]
+    parts = [
+        f"<h1>{escape(found['task'])}: the ladder on this machine</h1>",
+        f"<p>Ships <b>{escape(found['shipped'])}</b>: {escape(found['shipped_because'])}.</p>",
+        picture(figure, "Size against latency of every rung, with macro-F1"),
+        section("Rungs", _rungs(found, scores, refused)),
+        section("Milliseconds a call, and rows a second", _times(found)),
+        '<p class="note">The rungs answered the same rows in turn, each on one thread, tokenizer included, after '
+        f"{target['rounds']} rounds; short and full rows are the shortest and longest quarter of the test rows. A rung "
+        f"is compared with the one above it that still stands, at {target['batch']} row(s) a call.</p>",
+        section("Machine", _machine(found["machine"])),
+    ]
+    write_html(path, f"{found['task']}: speed", parts)
+    figure.savefig(path.parent / PICTURE, dpi=120)
+
+
+def ladder_figure(found: Mapping[str, Any], scores: Mapping[str, Any]) -> Figure:
+    """Megabytes across, milliseconds up, each rung with its macro-F1; hollow: refused; a line through what stands."""
+    case = f"batch_{found['target']['batch']}_full"
+    places = {name: (found["megabytes"][name], found["speed"][name][case]["p50"]) for name in found["ladder"]}
+    figure = Figure(figsize=(7.5, 4.4), layout="constrained")
+    axes = figure.subplots()
+    standing = [name for name in found["ladder"] if found["verdicts"][name]["accepted"]]
+    axes.plot(*zip(*(places[name] for name in standing), strict=True), color=ACCENT, linewidth=1.5, alpha=0.5, zorder=1)
+    for number, (name, (size, time)) in enumerate(places.items()):
+        color = ACCENT if name in standing else QUIET
+        axes.plot(size, time, "o", color=color, markersize=9, markerfacecolor=color if name in standing else "white")
+        axes.annotate(
+            _label(name, found, scores),
+            (size, time),
+            (10, 14 if number % 2 else -20),
+            textcoords="offset points",
+            color=INK if name in standing else QUIET,
+            fontsize=9,
+        )
+    largest, slowest = (max(place[axis] for place in places.values()) for axis in (0, 1))
+    axes.set(xlim=(0, 1.35 * largest), ylim=(0, 1.2 * slowest), xlabel="megabytes")
+    axes.set_ylabel(f"milliseconds a call of {found['target']['batch']}, median, full rows")
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _label(name: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> str:
+    quality = f"\nmacro-F1 {scores[name]['macro_f1']:.3f}" if name in scores else ""
+    state = ", shipped" if name == found["shipped"] else ""
+    return name + (state if found["verdicts"][name]["accepted"] else ", refused") + quality
+
+
+def _rungs(found: Mapping[str, Any], scores: Mapping[str, Any], refused: Mapping[str, str]) -> str:
+    rows = []
+    for name in found["ladder"]:
+        verdict, score, peak = found["verdicts"][name], scores.get(name), found["memory_megabytes"][name]
+        rows.append(
+            [
+                TITLES.get(name, name),
+                f"{found['megabytes'][name]:.2f}",
+                "" if peak is None else f"{peak:.0f}",
+                _score(score),
+                f"{verdict['speed_up']:.2f} × {verdict['above']}" if "speed_up" in verdict else "",
+                ("stands: " if verdict["accepted"] else "refused: ") + verdict["reason"],
+            ]
+        )
+    rows += [[TITLES.get(name, name), "", "", "", "", f"refused: {reason}"] for name, reason in refused.items()]
+    return table(["rung", "MB", "peak memory, MB", "macro-F1 on test rows", "speed", "verdict"], rows)
+
+
+def _score(score: Mapping[str, float] | None) -> str:
+    if score is None:
+        return ""
+    return f"{score['macro_f1']:.4f} ({score['macro_f1_low']:.3f} – {score['macro_f1_high']:.3f})"
+
+
+def _times(found: Mapping[str, Any]) -> str:
+    every = list(next(iter(found["speed"].values())))
+    joules = found.get("joules_per_1000_rows", {})
+    header = ["rung", *(case.replace("_", " ") for case in every), *(["joules, 1,000 rows"] if joules else [])]
+    rows = [
+        [
+            name,
+            *(
+                f"{one['p50']:.2f} / {one['p95']:.2f} / {one['p99']:.2f}; {one['rows_per_second']:,.0f}"
+                for one in cases.values()
+            ),
+            *([f"{joules[name]:.2f}"] if joules else []),
+        ]
+        for name, cases in found["speed"].items()
+    ]
+    return '<p class="note">p50 / p95 / p99; rows a second</p>' + table(header, rows)
+
+
+def _machine(described: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in described["versions"].items())
+    rows = [
+        ["processor", f"{described['processor']}, {described['cores']} cores"],
+        ["instructions", " ".join(described["instructions"])],
+        ["software", f"{described['system']}, Python {described['python']}, {versions}"],
+    ]
+    return table(["", ""], rows)
