@@ -64,9 +64,7 @@ def test_calibration_repeats(quantizer: StaticQuantizer, ladder: Ladder, batches
     assert one == other
 
 
-def test_a_layer_costs_more_the_coarser_it_is(
-    quantizer: StaticQuantizer, ladder: Ladder, batches: list[Batch]
-) -> None:
+def test_a_layer_costs_more_the_coarser_it_is(quantizer: StaticQuantizer, ladder: Ladder, batches: list[Batch]) -> None:
     fine = sensitivities(quantizer, ladder.onnx / "model.onnx", batches)
     assert set(fine) == {*quantizer.products, *quantizer.tables}
     assert list(fine.values()) == sorted(fine.values(), reverse=True)
