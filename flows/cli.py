@@ -272,7 +272,7 @@ def drift(log: Path, task: str) -> None:
 @main.command()
 @click.argument("what", metavar="TASK|BUNDLE")
 def speed(what: str) -> None:
-    """Time the rungs of a task's bundle, or of the bundle in a folder, in turn: the gate that a release goes through."""
+    """Time the rungs of a task's bundle, or of the bundle in a folder: the gate that a release goes through."""
     from components.artifacts import MANIFEST
     from flows.settings import project_root
     from flows.speed import show_speed

@@ -1,9 +1,9 @@
 """Release: register a task's bundle in MLflow and decide whether it becomes the champion.
 
-Before it is registered, its rungs are timed in turn on this machine: one that is not faster than the one above is refused,
-and the one above shipped (components.deployment.speed). The alias `champion` moves only to a model whose shipped rung
-stays within release.max_loss of its teacher and wins more than release.min_gain over the present champion, both
-answering the same test rows.
+Before it is registered, its rungs are timed in turn on this machine: one that is not faster than the one above is
+refused, and the one above shipped (components.deployment.speed). The alias `champion` moves only to a model whose
+shipped rung stays within release.max_loss of its teacher and wins more than release.min_gain over the present champion,
+both answering the same test rows.
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ def show_speed(root: Path, what: str) -> None:
 
     bundle = bundle_of(root, what)
     found = measured(root, bundle, load_params(root / "params.yaml"))
-    console = Console(highlight=False)
-    console.print(table(found))
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(sizes(found), "", times(found), "", sep="\n")
     for name, verdict in found["verdicts"].items():
         if not verdict["accepted"]:
             console.print(f"{name} refused: {verdict['reason']}")
@@ -79,16 +79,30 @@ def show_speed(root: Path, what: str) -> None:
     console.print(f"ships {found['shipped']}: {found['shipped_because']}")
 
 
-def table(found: dict[str, Any]) -> Table:
-    """A row a rung: size, memory, and for each case the median, the 99th percentile and rows a second."""
+def sizes(found: dict[str, Any]) -> Table:
+    """A row a rung: megabytes of its file, and what it adds to the memory of a process."""
+    shown = _table("rung", "MB", "peak memory, MB")
+    for name, peak in found["memory_megabytes"].items():
+        size = found["megabytes"].get(name)
+        shown.add_row(name, "" if size is None else f"{size:.2f}", "" if peak is None else f"{peak:.0f}")
+    return shown
+
+
+def times(found: dict[str, Any]) -> Table:
+    """A row a rung and case: milliseconds a call, and rows a second."""
+    shown = _table("case", "rung", "p50 ms", "p95", "p99", "rows/s")
+    for case in next(iter(found["speed"].values())):
+        for name, figures in found["speed"].items():
+            one = figures[case]
+            cells = [f"{one[share]:.2f}" for share in ("p50", "p95", "p99")]
+            shown.add_row(case.replace("_", " "), name, *cells, f"{one['rows_per_second']:,.0f}")
+    return shown
+
+
+def _table(*headings: str) -> Table:
     from rich.table import Table
 
     shown = Table(box=None, pad_edge=False)
-    every = list(next(iter(found["speed"].values())))
-    for heading in ("rung", "MB", "peak MB", *(case.replace("_", " ").removeprefix("batch ") for case in every)):
-        shown.add_column(heading, justify="left" if heading == "rung" else "right")
-    for name, figures in found["speed"].items():
-        size, peak = found["megabytes"].get(name), found["memory_megabytes"][name]
-        cells = [f"{one['p50']:.2f} / {one['p99']:.2f} ms, {one['rows_per_second']:,.0f}/s" for one in figures.values()]
-        shown.add_row(name, "" if size is None else f"{size:.2f}", "" if peak is None else f"{peak:.0f}", *cells)
+    for heading in headings:
+        shown.add_column(heading, justify="left" if heading in ("rung", "case") else "right", no_wrap=True)
     return shown

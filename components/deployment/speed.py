@@ -164,13 +164,15 @@ def _engines_here(manifest: Mapping[str, Any]) -> list[str]:
 
 
 MEMORY = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
-import components.deployment.serving as serving
+import onnxruntime
+from components.deployment.serving import load_bundle
+from components.deployment.speed import peak_kilobytes
 bundle, rung, rows = json.load(sys.stdin)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-serving.load_bundle(Path(bundle), rung).predict(rows)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+before = peak_kilobytes()
+load_bundle(Path(bundle), rung).predict(rows)
+print(peak_kilobytes() - before)
 """
 
 
@@ -179,6 +181,12 @@ def peak_memory(bundle: Path, rung: str, rows: Sequence[str]) -> float | None:
     given = json.dumps([str(bundle), rung, list(rows)])
     done = subprocess.run([sys.executable, "-c", MEMORY], input=given, capture_output=True, text=True, check=False)
     return round(int(done.stdout) * 1024 / 1e6, 1) if done.returncode == 0 else None
+
+
+def peak_kilobytes() -> int:
+    """The peak of this process's resident memory, of its own alone: getrusage counts the one it was forked from."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def _energy(classifiers: Mapping[str, Classifier], case: Case) -> dict[str, float]:

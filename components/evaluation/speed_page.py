@@ -44,23 +44,27 @@ def ladder_figure(found: Mapping[str, Any], scores: Mapping[str, Any]) -> Figure
     """Megabytes across, milliseconds up, each rung with its macro-F1; hollow: refused; a line through what stands."""
     case = f"batch_{found['target']['batch']}_full"
     places = {name: (found["megabytes"][name], found["speed"][name][case]["p50"]) for name in found["ladder"]}
-    figure = Figure(figsize=(7.5, 4.4), layout="constrained")
+    figure = Figure(figsize=(8.2, 4.2), layout="constrained")
     axes = figure.subplots()
     standing = [name for name in found["ladder"] if found["verdicts"][name]["accepted"]]
     axes.plot(*zip(*(places[name] for name in standing), strict=True), color=ACCENT, linewidth=1.5, alpha=0.5, zorder=1)
-    for number, (name, (size, time)) in enumerate(places.items()):
-        color = ACCENT if name in standing else QUIET
-        axes.plot(size, time, "o", color=color, markersize=9, markerfacecolor=color if name in standing else "white")
+    for number, name in enumerate(sorted(places, key=lambda name: places[name][1])):
+        stands = name in standing
+        color = ACCENT if stands else QUIET
+        axes.plot(*places[name], "o", color=color, markersize=9, markerfacecolor=color if stands else "white")
+        # In a column of their own: the rungs themselves lie close to each other.
         axes.annotate(
             _label(name, found, scores),
-            (size, time),
-            (10, 14 if number % 2 else -20),
-            textcoords="offset points",
-            color=INK if name in standing else QUIET,
+            places[name],
+            (1.04, (number + 0.5) / len(places)),
+            textcoords="axes fraction",
+            va="center",
+            color=INK if stands else QUIET,
             fontsize=9,
+            arrowprops={"arrowstyle": "-", "color": QUIET, "linewidth": 0.6, "shrinkA": 4, "shrinkB": 6},
         )
     largest, slowest = (max(place[axis] for place in places.values()) for axis in (0, 1))
-    axes.set(xlim=(0, 1.35 * largest), ylim=(0, 1.2 * slowest), xlabel="megabytes")
+    axes.set(xlim=(0, 1.1 * largest), ylim=(0, 1.2 * slowest), xlabel="megabytes")
     axes.set_ylabel(f"milliseconds a call of {found['target']['batch']}, median, full rows")
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)

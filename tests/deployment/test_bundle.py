@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,18 +20,19 @@ needs_rtx = pytest.mark.skipif(ENGINES["tensorrt-rtx"].available() is not None, 
 
 def test_a_bundle_is_whole_and_says_what_it_is(ladder: Ladder) -> None:
     manifest = verify(ladder.bundle, "bundle")
-    papers = {"NOTICE", "README.md", "lineage.json"}
-    assert set(manifest["files"]) == {*papers, "models/fp32.onnx", "models/int8.onnx", "tokenizer.json"}
+    graphs = {f"models/{name}.onnx" for name in ("fp32", "int8", "int8_static", "int4_embeddings")}
+    assert set(manifest["files"]) == {"NOTICE", "README.md", "lineage.json", "tokenizer.json", *graphs}
+    assert manifest["ladder"] == ["fp32", "int8", "int8_static", "int4_embeddings"]
     assert manifest["labels"] == LABELS
     assert "model.engine" not in str(manifest["files"])
-    assert (manifest["task"], manifest["shipped"], manifest["max_length"]) == ("places", "int8", 24)
+    assert (manifest["task"], manifest["shipped"], manifest["max_length"]) == ("places", "int4_embeddings", 24)
     assert set(manifest["made_from"]) == {"onnx", "quantized"}
 
 
 def test_the_same_inputs_give_the_same_bundle(ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path) -> None:
     ladder.build(params, tmp_path / "elsewhere" / "bundle", run)
     assert digest(tmp_path / "elsewhere" / "bundle") == digest(ladder.bundle)
-    assert run.lines[-1].startswith("ships int8: it loses")
+    assert run.lines[-1].startswith("ships int4_embeddings: it loses")
 
 
 def test_every_engine_of_params_has_a_status(ladder: Ladder, params: Params) -> None:
@@ -41,32 +43,42 @@ def test_every_engine_of_params_has_a_status(ladder: Ladder, params: Params) -> 
     assert all("reason" in engine for engine in engines.values() if engine["status"] != "built and run")
 
 
-def test_float_is_shipped_where_int8_was_not_accepted() -> None:
-    verdict = {"loss": 0.0512, "max_accuracy_loss": 0.02}
-    assert ship({**verdict, "accepted": 1})[0] == "int8"
-    assert ship({**verdict, "accepted": 0}) == (
-        "fp32",
-        "int8 loses 0.0512 macro-F1 on validation rows, only 0.02 is allowed",
-    )
+def verdict(**accepted: int) -> dict[str, Any]:
+    rungs = {name: {"accepted": one, "reason": f"loses 0.0{one}"} for name, one in accepted.items()}
+    return {"ladder": list(accepted), "rungs": rungs}
 
 
-def test_a_refused_int8_graph_is_told_on_the_console_and_the_card(
+def test_the_last_rung_that_kept_its_quality_is_shipped() -> None:
+    assert ship(verdict(int8=1, int8_static=1)) == ("int8_static", "it loses 0.01")
+    assert ship(verdict(int8=1, int8_static=0)) == ("int8", "it loses 0.01")
+    assert ship(verdict(int8=0, int8_static=1))[0] == "int8_static"
+
+
+def test_float_is_shipped_where_no_rung_was_accepted() -> None:
+    assert ship(verdict(int8=0, int8_static=0)) == ("fp32", "int8 loses 0.00; int8_static loses 0.00")
+    assert ship(verdict()) == ("fp32", "it is the only rung")
+
+
+def test_a_refused_rung_is_left_out_and_told_on_the_card(
     ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path
 ) -> None:
     quantized = Path(shutil.copytree(ladder.quantized, tmp_path / "quantized"))
     manifest = read_manifest(quantized, "quantized")
-    write_json(quantized / "manifest.json", {**manifest, "loss": 0.3, "accepted": 0})
+    manifest["rungs"]["int4_embeddings"] |= {"accepted": 0, "reason": "loses 0.3000"}
+    write_json(quantized / "manifest.json", manifest)
     metrics = ladder.build(params, tmp_path / "bundle", run, quantized=quantized)
-    assert metrics["shipped_int8"] == 0
-    assert run.lines[-1].startswith("ships fp32: int8 loses 0.3000")
-    assert "Shipped: **fp32**, because int8 loses 0.3000" in (tmp_path / "bundle/README.md").read_text()
+    assert (metrics["rungs"], metrics["refused"]) == (3, 1)
+    assert run.lines[-1].startswith("ships int8_static: it loses")
+    assert not (tmp_path / "bundle/models/int4_embeddings.onnx").exists()
+    assert "refused: it loses 0.3000" in (tmp_path / "bundle/README.md").read_text()
+    assert read_manifest(tmp_path / "bundle", "bundle")["quantization"]["int4_embeddings"]["reason"] == "loses 0.3000"
 
 
 @needs_rtx
 def test_an_engine_that_fails_to_build_is_recorded_with_its_reason(ladder: Ladder, tmp_path: Path) -> None:
     """A graph of ONNX Runtime's own operators, which TensorRT cannot parse."""
     (tmp_path / "models").mkdir()
-    shutil.copy(ladder.quantized / "model.onnx", tmp_path / "models/fp32.onnx")
+    shutil.copy(ladder.quantized / "int8.onnx", tmp_path / "models/fp32.onnx")
     config = BuildConfig.model_validate({"engines": ["tensorrt-rtx"], "max_batch": 2})
     found = build_engines(config, {"max_length": 8}, tmp_path, "int8")["tensorrt-rtx"]
     assert found["status"] == "failed"
@@ -78,10 +90,10 @@ def test_a_graph_onnxruntime_cannot_load_stops_the_stage(
 ) -> None:
     quantized = Path(shutil.copytree(ladder.quantized, tmp_path / "quantized"))
     manifest = read_manifest(quantized, "quantized")
-    (quantized / "model.onnx").write_bytes(b"not a graph")
+    (quantized / "int4_embeddings.onnx").write_bytes(b"not a graph")
     details = {name: value for name, value in manifest.items() if name not in ("kind", "schema", "made_from", "files")}
     write_manifest(quantized, "quantized", {}, **details)
-    with pytest.raises(EngineError, match=r"int8\.onnx: ONNX Runtime cannot load it"):
+    with pytest.raises(EngineError, match=r"int4_embeddings\.onnx: ONNX Runtime cannot load it"):
         ladder.build(params, tmp_path / "bundle", run, quantized=quantized)
     assert not (tmp_path / "bundle").exists()
 

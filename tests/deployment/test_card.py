@@ -10,7 +10,8 @@ def test_the_card_tells_labels_numbers_engines_and_limits(ladder: Ladder) -> Non
     card = (ladder.bundle / "README.md").read_text(encoding="utf-8")
     assert len(card) == len(model_card(manifest, TASK))
     assert all(f"`{label}`" in card for label in LABELS)
-    assert f"{manifest['quantization']['macro_f1']:.4f}" in card
+    for name, rung in manifest["quantization"].items():
+        assert f"| {name} | {rung['megabytes']:.2f} | {rung['macro_f1']:.4f} |" in card
     assert f"first {TASK.max_length} tokens" in card
     for name, engine in manifest["engines"].items():
         assert f"| {name} | {engine['status']} |" in card

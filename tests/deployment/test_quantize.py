@@ -10,7 +10,7 @@ from onnx import numpy_helper
 
 from components.artifacts import digest, read_manifest, write_manifest
 from components.deployment.encoding import Encoder
-from components.deployment.quantize import answers, quantize
+from components.deployment.quantize import answers, calibration_batches, quantize
 from components.params import Params, QuantizeConfig
 from components.run import Metrics, RecordedRun
 from tests.small_ladder import LABELS, TASK, Ladder
@@ -42,19 +42,34 @@ def test_the_same_graph_gives_the_same_bytes(ladder: Ladder, params: Params, run
     assert digest(tmp_path / "other place" / "quantized") == digest(ladder.quantized)
 
 
-def test_int8_is_small_and_answers_nearly_as_float_does(ladder: Ladder) -> None:
+def test_every_rung_is_small_and_answers_nearly_as_float_does(ladder: Ladder, params: Params) -> None:
     manifest = read_manifest(ladder.quantized, "quantized")
-    assert manifest["accepted"] == 1
-    assert manifest["agreement"] > 0.95
-    assert manifest["macro_f1"] > 0.8
-    assert manifest["megabytes"] < 0.5 * manifest["fp32_megabytes"]
+    assert manifest["ladder"] == params.quantize.rungs == ["int8", "int8_static", "int4_embeddings"]
+    for rung in manifest["rungs"].values():
+        assert rung["accepted"] == 1
+        assert rung["agreement"] > 0.9
+        assert rung["macro_f1"] > 0.8
+        assert rung["megabytes"] < 0.55 * manifest["fp32_megabytes"]
+        assert rung["change"]["low"] <= rung["change"]["value"] <= rung["change"]["high"]
+    sizes = [manifest["rungs"][name]["megabytes"] for name in manifest["ladder"]]
+    assert sizes[-1] < min(sizes[:-1])
 
 
 def test_weights_and_embeddings_are_int8(ladder: Ladder) -> None:
-    graph = onnx.load(ladder.quantized / "model.onnx").graph
+    graph = onnx.load(ladder.quantized / "int8.onnx").graph
     floats = [weight for weight in graph.initializer if weight.data_type == onnx.TensorProto.FLOAT]
     assert max(int(np.prod(weight.dims)) for weight in floats) < 1000
     assert "MatMulInteger" in {node.op_type for node in graph.node}
+
+
+def test_sensitivities_name_the_layers_and_the_worst_comes_first(
+    ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path
+) -> None:
+    metrics = shrink(params.quantize, ladder, ladder.onnx, tmp_path / "quantized", run)
+    layers = metrics["sensitivities"]
+    assert set(layers) >= {"Gather_0"}
+    assert list(layers.values()) == sorted(layers.values(), reverse=True)
+    assert min(layers.values()) > 0
 
 
 def test_a_graph_that_loses_too_much_is_written_and_not_accepted(
@@ -63,10 +78,45 @@ def test_a_graph_that_loses_too_much_is_written_and_not_accepted(
     damaged = with_outlier(ladder, tmp_path / "onnx")
     metrics = shrink(params.quantize, ladder, damaged, tmp_path / "quantized", run)
     assert metrics["fp32_macro_f1"] > 0.8
-    assert metrics["loss"] > params.quantize.max_accuracy_loss
-    assert metrics["accepted"] == 0
-    assert "fp32 will be shipped" in run.lines[-1]
-    assert read_manifest(tmp_path / "quantized", "quantized")["accepted"] == 0
+    assert metrics["rungs"]["int8"]["loss"] > params.quantize.max_accuracy_loss
+    assert metrics["rungs"]["int8"]["accepted"] == 0
+    assert "refused: it loses 0." in run.lines[0]
+    assert (tmp_path / "quantized/int8.onnx").is_file()
+    refused = read_manifest(tmp_path / "quantized", "quantized")["rungs"]["int8"]
+    assert refused["reason"].endswith("macro-F1 on validation rows, only 0.02 is allowed")
+
+
+def test_the_layer_that_ruins_it_stays_in_float_and_the_rung_stands(
+    ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path
+) -> None:
+    """The outlier is in the embedding table: it alone is kept, and a scale a row does no harm in four bits."""
+    damaged = with_outlier(ladder, tmp_path / "onnx")
+    shrink(params.quantize, ladder, damaged, tmp_path / "quantized", run)
+    manifest = read_manifest(tmp_path / "quantized", "quantized")
+    assert manifest["rungs"]["int8_static"]["float_layers"] == ["Gather_0"]
+    assert manifest["rungs"]["int8_static"]["accepted"] == manifest["rungs"]["int4_embeddings"]["accepted"] == 1
+    assert manifest["rungs"]["int4_embeddings"]["float_layers"] == []
+    assert max(manifest["sensitivities"], key=manifest["sensitivities"].get) == "Gather_0"
+    assert run.lines[1].endswith("in float: Gather_0")
+
+
+def test_without_a_layer_to_keep_the_rung_is_refused(
+    ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path
+) -> None:
+    damaged = with_outlier(ladder, tmp_path / "onnx")
+    config = params.quantize.model_copy(update={"rungs": ["int8_static"], "max_float_layers": 0})
+    metrics = shrink(config, ladder, damaged, tmp_path / "quantized", run)
+    assert metrics["rungs"]["int8_static"]["accepted"] == 0
+    assert metrics["macro_f1"] == metrics["fp32_macro_f1"]
+
+
+def test_calibration_takes_the_same_rows_every_time(ladder: Ladder) -> None:
+    encoder = Encoder.load(ladder.onnx / "tokenizer.json", TASK.max_length, 0)
+    texts = [f"ship {number}" for number in range(100)]
+    first, again = (calibration_batches(encoder, texts, 40) for _ in range(2))
+    assert [len(ids) for ids, _ in first] == [32, 8]
+    assert all(np.array_equal(one[0], other[0]) for one, other in zip(first, again, strict=True))
+    assert sum(len(ids) for ids, _ in calibration_batches(encoder, texts[:3], 40)) == 3
 
 
 @pytest.mark.parametrize("per_channel", [True, False])
@@ -74,7 +124,8 @@ def test_both_granularities_run(
     per_channel: bool, ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path
 ) -> None:
     config = QuantizeConfig.model_validate({**params.quantize.model_dump(), "per_channel": per_channel})
-    assert shrink(config, ladder, ladder.onnx, tmp_path / "quantized", run)["agreement"] > 0.9
+    rungs = shrink(config, ladder, ladder.onnx, tmp_path / "quantized", run)["rungs"]
+    assert min(rung["agreement"] for rung in rungs.values()) > 0.85
 
 
 def test_answers_come_in_the_order_of_the_texts(ladder: Ladder) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pandas
 import pytest
 
-from components.deployment.serving import Classifier, _load_pyfunc, load_bundle, softmax
+from components.artifacts import digest, write_json
+from components.deployment.serving import SPEED_FILE, Classifier, _load_pyfunc, load_bundle, softmax
 from components.errors import ArtifactError, DataError, EngineError
 from tests.small_ladder import LABELS, Ladder
 
@@ -38,7 +39,7 @@ def test_more_texts_than_a_batch_holds_are_answered_alike(classifier: Classifier
 
 
 def test_the_shipped_graph_is_the_default_and_others_can_be_asked_for(ladder: Ladder, classifier: Classifier) -> None:
-    assert classifier.rung == "int8"
+    assert classifier.rung == "int4_embeddings"
     fp32 = load_bundle(ladder.bundle, "fp32")
     assert fp32.rung == "fp32"
     assert np.abs(fp32.logits(TEXTS) - classifier.logits(TEXTS)).max() < 0.5
@@ -46,8 +47,22 @@ def test_the_shipped_graph_is_the_default_and_others_can_be_asked_for(ladder: La
 
 
 def test_a_rung_that_is_not_there_is_refused_with_those_that_are(ladder: Ladder) -> None:
-    with pytest.raises(ArtifactError, match=r"no rung 'int4'\nit has fp32, int8, onnxruntime"):
+    with pytest.raises(ArtifactError, match=r"no rung 'int4'\nit has fp32, int4_embeddings, int8, int8_static, onnx"):
         load_bundle(ladder.bundle, "int4")
+
+
+def test_a_measurement_of_this_bundle_decides_what_is_shipped_and_another_does_not(
+    ladder: Ladder, tmp_path: Path
+) -> None:
+    bundle = Path(shutil.copytree(ladder.bundle, tmp_path / "bundle"))
+    measured = {"bundle": digest(bundle), "shipped": "int8"}
+    write_json(bundle / SPEED_FILE, measured)
+    assert load_bundle(bundle).rung == "int8"
+    for strange in ({**measured, "bundle": "0" * 64}, {**measured, "shipped": "int2"}, {}, []):
+        write_json(bundle / SPEED_FILE, strange)
+        assert load_bundle(bundle).rung == "int4_embeddings"
+    (bundle / SPEED_FILE).write_text("{")
+    assert load_bundle(bundle).rung == "int4_embeddings"
 
 
 @pytest.mark.skipif(find_spec("tensorrt") is not None, reason="tensorrt is installed here")

@@ -11,7 +11,7 @@ import pytest
 from components.artifacts import read_manifest, write_json
 from components.errors import ArtifactError, DataError
 from components.evaluation.evaluate import evaluate
-from components.evaluation.rungs import RUNGS
+from components.evaluation.rungs import systems
 from components.params import EvaluateConfig
 from components.run import Metrics, RecordedRun
 from tests.small_ladder import LABELS, TASK, Ladder
@@ -31,8 +31,12 @@ def measured(ladder: Ladder, run: RecordedRun) -> Metrics:
 
 def test_every_rung_is_scored_with_its_interval(ladder: Ladder, run: RecordedRun) -> None:
     metrics = measured(ladder, run)
-    for name in RUNGS:
+    ladder_names = read_manifest(ladder.bundle, "bundle")["ladder"]
+    for name in systems(ladder_names):
         assert metrics[name]["macro_f1_low"] <= metrics[name]["macro_f1"] <= metrics[name]["macro_f1_high"]
+    assert {"int8", "int8_static", "int4_embeddings"} <= set(metrics)
+    shipped = {name: value for name, value in metrics["shipped"].items() if name != "per_class"}
+    assert shipped == metrics["int4_embeddings"]
     assert metrics["teacher"]["macro_f1"] > metrics["without_pretraining"]["macro_f1"]
     assert metrics["onnx"] == metrics["student"]
     assert metrics["agreement"]["onnx_student"] == 1

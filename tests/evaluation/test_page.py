@@ -24,7 +24,7 @@ def test_the_page_holds_tables_and_pictures_and_escapes_labels(tmp_path: Path) -
     metrics["shipped"]["per_class"] = label  # type: ignore[assignment]
     latency = {name: {"batch_1": {"p50": 1.5, "p95": 2.5}} for name in RUNGS if name != "without_pretraining"}
     figures = {name: Figure() for name in ("macro_f1.png", "confusion.png", "latency.png")}
-    write_page(tmp_path / "reports" / "index.html", "topic & more", metrics, latency, figures)
+    write_page(tmp_path / "reports" / "index.html", "topic & more", RUNGS, metrics, latency, figures)
     page = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
     assert "topic &amp; more: evaluation on 1,354 test rows" in page
     assert "&lt;b&gt;" in page

@@ -19,8 +19,11 @@ from components.errors import ArtifactError
 from components.params import ReleaseConfig
 from components.registry import Registry
 from flows import release
+from flows.predict import champion_classifier
+from tests.slower import slow_down
 
-CONFIG = ReleaseConfig(max_loss=0.03, min_gain=0.0)
+CONFIG = ReleaseConfig(max_loss=0.03, min_gain=0.0, min_speedup=0.95, target_batch=1, speed_rounds=10)
+RUNGS = ("onnx", "int8", "int8_static", "int4_embeddings")
 
 
 def released_project(folder: Path, ladder: Any) -> Path:
@@ -33,12 +36,16 @@ def released_project(folder: Path, ladder: Any) -> Path:
     path = folder / "params.yaml"
     content = YAML(typ="safe").load(path.read_text())
     content["tasks"] = {"places": {"kind": "classification", "language": "en", "max_length": 24}}
+    content["release"]["speed_rounds"] = 10
     YAML().dump(content, path)
     return folder
 
 
 def write_scores(folder: Path, **scores: float) -> None:
-    write_json(folder / "metrics/evaluate/places.json", {rung: {"macro_f1": score} for rung, score in scores.items()})
+    """Of the teacher, and of whichever rung is shipped."""
+    every = {"teacher": scores["teacher"], **dict.fromkeys(RUNGS, scores["shipped"])}
+    found = {name: {"macro_f1": score, "macro_f1_low": score, "macro_f1_high": score} for name, score in every.items()}
+    write_json(folder / "metrics/evaluate/places.json", found)
 
 
 def other_bundle(folder: Path) -> None:
@@ -103,6 +110,33 @@ def test_the_first_is_champion_the_same_again_nothing_new_and_an_equal_one_refus
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.strip().splitlines()[-1])["predictions"][0]["label"] == "sea"
+
+
+@pytest.mark.slow
+def test_a_rung_made_slower_is_not_what_the_champion_answers_with(project: Path, ladder: Any) -> None:
+    released_project(project, ladder)
+    bundle = project / "artifacts/places/bundle"
+    slow_down(bundle, "int4_embeddings")
+    before = digest(bundle)
+    with tracking.pipeline_run("pipeline", {}) as run:
+        verdict = release.release("places", project, run.id)
+        kept = [path.path for path in run.client.list_artifacts(run.id, "speed/places")]
+        measured = run.client.get_run(run.id).data.metrics
+
+    classifier = champion_classifier(project, "places")
+    assert verdict.champion
+    assert classifier.rung in ("fp32", "int8", "int8_static")
+    assert f"({classifier.rung}) is the champion now" in verdict.line
+    champion = Registry().champion("places")
+    assert champion is not None
+    assert champion.tags["rung"] == classifier.rung
+    found = json.loads((project / "reports/speed/places/speed.json").read_text())
+    assert not found["verdicts"]["int4_embeddings"]["accepted"]
+    assert set(kept) == {f"speed/places/{name}" for name in ("index.html", "ladder.png", "speed.json")}
+    assert measured["speed/places/int8/batch_1_full/p99"] > 0
+    # The bundle that DVC owns is as it was.
+    assert not (bundle / "speed.json").exists()
+    assert digest(bundle) == before
 
 
 def test_a_bundle_that_was_not_evaluated_is_not_released(project: Path, ladder: Any) -> None:

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.text import Text
+
+from components.evaluation.speed_page import PICTURE, ladder_figure, write_speed_page
+
+TIMES = {"p50": 1.0, "p95": 1.5, "p99": 2.0, "rows_per_second": 900.0}
+SCORES = {"int8": {"macro_f1": 0.8123, "macro_f1_low": 0.79, "macro_f1_high": 0.83}}
+
+
+def found() -> dict[str, Any]:
+    ladder = ["fp32", "int8", "int8_static"]
+    return {
+        "task": "topic & more",
+        "ladder": ladder,
+        "shipped": "int8",
+        "shipped_because": "it is 1.50 times as fast as fp32",
+        "target": {"batch": 1, "min_speedup": 1.0, "rounds": 100},
+        "verdicts": {
+            "fp32": {"accepted": True, "reason": "it is the top of the ladder"},
+            "int8": {"accepted": True, "above": "fp32", "speed_up": 1.5, "reason": "it is 1.50 times as fast as fp32"},
+            "int8_static": {"accepted": False, "above": "int8", "speed_up": 0.9, "reason": "it is only 0.90 <times>"},
+        },
+        "speed": {name: {"batch_1_full": TIMES} for name in [*ladder, "openvino"]},
+        "megabytes": dict.fromkeys(ladder, 1.5),
+        "memory_megabytes": {**dict.fromkeys(ladder, 12.0), "openvino": None},
+        "machine": {
+            "processor": "a processor",
+            "cores": 2,
+            "instructions": ["avx2"],
+            "system": "Linux",
+            "python": "3.11",
+            "versions": {"numpy": "2"},
+        },
+    }
+
+
+def test_the_page_tells_what_ships_what_was_refused_and_why(tmp_path: Path) -> None:
+    write_speed_page(tmp_path / "speed" / "index.html", found(), SCORES, {"int2": "it loses 0.2 macro-F1"})
+    page = (tmp_path / "speed" / "index.html").read_text(encoding="utf-8")
+    assert "topic &amp; more" in page
+    assert "Ships <b>int8</b>: it is 1.50 times as fast as fp32." in page
+    assert "refused: it is only 0.90 &lt;times&gt;" in page
+    assert "refused: it loses 0.2 macro-F1" in page
+    assert "<td>0.8123 (0.790 – 0.830)</td><td>1.50 × fp32</td>" in page
+    assert "1.00 / 1.50 / 2.00; 900" in page
+    assert "joules" not in page
+    assert (tmp_path / "speed" / PICTURE).stat().st_size > 1000
+
+
+def test_energy_has_a_column_where_it_was_measured(tmp_path: Path) -> None:
+    measured = found() | {"joules_per_1000_rows": dict.fromkeys(found()["speed"], 3.25)}
+    write_speed_page(tmp_path / "index.html", measured, SCORES, {})
+    assert "<td>3.25</td>" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_picture_names_every_rung_with_its_quality_and_state() -> None:
+    words = {text.get_text() for text in ladder_figure(found(), SCORES).findobj(Text)}  # type: ignore[attr-defined]
+    assert {"fp32", "int8, shipped\nmacro-F1 0.812", "int8_static, refused"} <= words

@@ -1,0 +1,52 @@
+"""flows.speed: the table of a bundle's rungs, and what stands in its way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.artifacts import read_manifest, write_json
+from components.errors import ArtifactError, ParameterError
+from flows.settings import change_params
+from flows.speed import bundle_of, refused_for_quality, show_speed
+from tests.flows.test_release import released_project
+
+
+def test_a_tasks_bundle_and_a_folder_are_timed_alike(
+    project: Path, ladder: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released_project(project, ladder)
+    change_params(project / "params.yaml", ("release.speed_rounds=10", "release.min_speedup=0.01"))
+    for what in ("places", str(ladder.bundle)):
+        show_speed(project, what)
+        told = capsys.readouterr().out
+        assert "rows/s" in told
+        assert all(rung in told for rung in ("fp32", "int8", "int8_static", "int4_embeddings"))
+        assert "ships int4_embeddings: it is" in told
+
+
+def test_what_is_neither_a_bundle_nor_a_task_is_refused(project: Path) -> None:
+    with pytest.raises(ParameterError, match="'zzz' is neither a bundle's folder nor a task\ntasks: topic, form"):
+        bundle_of(project, "zzz")
+
+
+def test_a_task_without_a_bundle_says_what_makes_one(project: Path) -> None:
+    with pytest.raises(ArtifactError, match="no bundle here"):
+        bundle_of(project, "topic")
+
+
+def test_without_rows_there_is_nothing_to_time_with(project: Path, ladder: Any) -> None:
+    with pytest.raises(ArtifactError, match="no rows of 'places' to time with"):
+        show_speed(project, str(ladder.bundle))
+
+
+def test_rungs_that_lost_quality_are_named(project: Path, ladder: Any) -> None:
+    released_project(project, ladder)
+    bundle = project / "artifacts/places/bundle"
+    assert refused_for_quality(bundle) == {}
+    manifest = read_manifest(bundle, "bundle")
+    manifest["quantization"]["int8"] |= {"accepted": 0, "reason": "loses 0.3"}
+    write_json(bundle / "manifest.json", manifest)
+    assert refused_for_quality(bundle) == {"int8": "it loses 0.3"}
