@@ -154,7 +154,9 @@ def test_a_changed_graph_is_refused(decoder_bundle: Path, tmp_path: Path) -> Non
         load_generator(tmp_path / "bundle")
 
 
-def test_a_template_of_the_bundle_is_used_and_its_end_of_turn_ends_answers(decoder_bundle: Path, tmp_path: Path) -> None:
+def test_a_template_of_the_bundle_is_used_and_its_end_of_turn_ends_answers(
+    decoder_bundle: Path, tmp_path: Path
+) -> None:
     bundle = tmp_path / "bundle"
     shutil.copytree(decoder_bundle, bundle)
     manifest = json.loads((bundle / "manifest.json").read_text())
