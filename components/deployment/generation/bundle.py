@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,11 @@ from typing import Any
 from onnx import ModelProto
 
 from components.artifacts import MANIFEST, read_manifest, staged, write_manifest
+from components.deployment.generation.card import model_card
+from components.deployment.generation.gate import Limits, climb
+from components.deployment.generation.quantize import QUANTIZERS
 from components.deployment.generation.source import Source, load_weights, read_source
+from components.errors import ParameterError
 
 Say = Callable[[str], None]
 
@@ -27,12 +31,27 @@ ENDS = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>")
 
 @dataclass(frozen=True)
 class BundleOptions:
-    """opset: of the graphs; max_batch: rows of one step; max_length: of prompt and answer, the model's own if None."""
+    """opset: of the graphs; max_batch: rows of one step; max_length: of prompt and answer, never above the model's.
 
-    rungs: tuple[str, ...] = ("fp32", "int8", "int4")
+    measure: whether a rung must also be faster here than the one above it.
+    """
+
+    rungs: tuple[str, ...] = ("fp32", *QUANTIZERS)
     opset: int = 20
     max_batch: int = 16
-    max_length: int | None = None
+    max_length: int = 2048
+    measure: bool = True
+    limits: Limits = field(default_factory=Limits)
+
+
+def rungs_named(text: str) -> tuple[str, ...]:
+    """Rungs by commas, in the order of the ladder, fp32 always among them. Raises ParameterError."""
+    known = ("fp32", *QUANTIZERS)
+    asked = {rung.strip() for rung in text.split(",") if rung.strip()}
+    unknown = sorted(asked - set(known))
+    if unknown:
+        raise ParameterError(f"--rungs: no rung '{unknown[0]}'", f"known: {', '.join(known)}")
+    return tuple(rung for rung in known if rung in asked | {"fp32"})
 
 
 def make_bundle(
@@ -40,7 +59,8 @@ def make_bundle(
 ) -> dict[str, Any]:
     """Export, quantize, prove on `texts` and write a bundle, whole or not at all. Returns its manifest.
 
-    Raises ArtifactError where the folder cannot be bundled or the fp32 graphs do not answer as PyTorch does.
+    Raises ArtifactError where the folder cannot be bundled or the fp32 graphs do not answer as PyTorch does, DataError
+    where the texts prove nothing.
     """
     import torch
 
@@ -48,16 +68,20 @@ def make_bundle(
     source = read_source(model)
     weights = load_weights(source)
     say(f"{model.name}: {source.form}, {source.config.model_type}, {weights.num_parameters():,} parameters")
+    details = describe(source, options, name or model.resolve().name) | {"parameters": weights.num_parameters()}
     with staged(bundle) as folder:
-        rungs = {"fp32": _write(folder, "fp32", export_graphs(source, weights, options.opset))}
-        details = describe(source, options, name or model.resolve().name) | {
-            "parameters": weights.num_parameters(),
-            "rungs": rungs,
-            "shipped": "fp32",
-            "shipped_because": "it is the only one",
-        }
-        _copy_tokenizer(source, folder)
+        copy_tokenizer(source, folder)
+        say(f"exporting to ONNX, opset {options.opset}")
+        graphs = export_graphs(source, weights, options.opset)
+        details["rungs"] = {"fp32": write_rung(folder, "fp32", graphs)}
+        for rung in options.rungs:
+            if rung != "fp32":
+                made = {part: QUANTIZERS[rung](graph) for part, graph in graphs.items()}
+                details["rungs"][rung] = write_rung(folder, rung, made)
+        details |= climb(folder, details, weights, texts, options.limits, options.measure, say)
+        (folder / "README.md").write_text(model_card(details), encoding="utf-8")
         write_manifest(folder, "bundle", {"model": model}, **details)
+    say(f"ships {details['shipped']}: {details['shipped_because']}")
     return read_manifest(bundle, "bundle")
 
 
@@ -76,12 +100,11 @@ def describe(source: Source, options: BundleOptions, name: str) -> dict[str, Any
     """What a server has to know of the model, for the manifest."""
     ours = (source.folder / MANIFEST).is_file()
     config, tokenizer = source.config, source.tokenizer_config
-    length = min(source.length, options.max_length or source.length)
     common = {
         "name": name,
         "form": "embedding" if source.form == "encoder" else "generation",
         "architecture": config.model_type,
-        "max_length": length,
+        "max_length": min(source.length, options.max_length),
         "max_batch": options.max_batch,
         "pad_id": _first(config.pad_token_id) or 0,
         "opset": options.opset,
@@ -128,7 +151,7 @@ def _first(value: Any) -> Any:
     return value[0] if isinstance(value, list) else value
 
 
-def _write(folder: Path, rung: str, graphs: dict[str, ModelProto]) -> dict[str, str]:
+def write_rung(folder: Path, rung: str, graphs: dict[str, ModelProto]) -> dict[str, str]:
     """Write a rung's graphs; their paths in the bundle by name."""
     paths = {name: f"models/{rung}/{name}.onnx" for name in graphs}
     for name, graph in graphs.items():
@@ -137,7 +160,7 @@ def _write(folder: Path, rung: str, graphs: dict[str, ModelProto]) -> dict[str, 
     return paths
 
 
-def _copy_tokenizer(source: Source, folder: Path) -> None:
+def copy_tokenizer(source: Source, folder: Path) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         if (source.folder / name).is_file():
             shutil.copyfile(source.folder / name, folder / name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,9 +53,14 @@ def load_embedder(bundle: Path, rung: str | None = None, threads: int = 1) -> Em
 
     Raises ArtifactError where it is no bundle of an encoder or has no such rung, EngineError.
     """
-    manifest, files = read_bundle(bundle, "embedding", rung)
+    manifest = read_bundle(bundle, "embedding", rung)
+    return open_embedder(bundle, manifest, rung or manifest["shipped"], threads)
+
+
+def open_embedder(bundle: Path, manifest: dict[str, Any], rung: str, threads: int) -> Embedder:
+    """The same of a folder that is known to be whole."""
     encoder = Encoder.load(bundle / "tokenizer.json", manifest["max_length"], manifest["pad_id"])
     encoder.tokenizer.encode_special_tokens = manifest["split_special_tokens"]
-    graph = Graph.load(files["encoder"], threads)
+    graph = Graph.load(bundle / manifest["rungs"][rung]["encoder"], threads)
     width = int(graph.session.get_outputs()[0].shape[1])
-    return Embedder(manifest["name"], rung or manifest["shipped"], width, manifest["max_batch"], encoder, graph)
+    return Embedder(manifest["name"], rung, width, manifest["max_batch"], encoder, graph)

@@ -189,16 +189,21 @@ def load_generator(bundle: Path, rung: str | None = None, threads: int = 1) -> G
 
     Raises ArtifactError where it is no bundle of a generating model or has no such rung, EngineError.
     """
-    manifest, files = read_bundle(bundle, "generation", rung)
-    tokenizer = load_tokenizer(bundle, manifest)
+    manifest = read_bundle(bundle, "generation", rung)
+    return open_generator(bundle, manifest, rung or manifest["shipped"], threads)
+
+
+def open_generator(bundle: Path, manifest: dict[str, Any], rung: str, threads: int) -> Generator:
+    """The same of a folder that is known to be whole."""
+    files = {name: bundle / path for name, path in manifest["rungs"][rung].items()}
     return Generator(
         name=manifest["name"],
-        rung=rung or manifest["shipped"],
+        rung=rung,
         max_length=manifest["max_length"],
         max_batch=manifest["max_batch"],
         chat_template=manifest["chat_template"],
         special_tokens=manifest["special_tokens"],
-        tokenizer=tokenizer,
+        tokenizer=load_tokenizer(bundle, manifest),
         pad_id=manifest["pad_id"],
         start_id=manifest["start_id"],
         stop_ids=frozenset(manifest["stop_ids"]),
@@ -208,8 +213,8 @@ def load_generator(bundle: Path, rung: str | None = None, threads: int = 1) -> G
     )
 
 
-def read_bundle(bundle: Path, form: str, rung: str | None) -> tuple[dict[str, Any], dict[str, Path]]:
-    """The manifest of a bundle of this form and the files of one rung's graphs. Raises ArtifactError."""
+def read_bundle(bundle: Path, form: str, rung: str | None) -> dict[str, Any]:
+    """The manifest of a bundle of this form that has this rung, every file checked. Raises ArtifactError."""
     manifest = verify(bundle, "bundle")
     found = manifest.get("form", "classification")
     if found != form:
@@ -217,7 +222,7 @@ def read_bundle(bundle: Path, form: str, rung: str | None) -> tuple[dict[str, An
     chosen = rung or manifest["shipped"]
     if chosen not in manifest["rungs"]:
         raise ArtifactError(f"{bundle}: no rung '{chosen}'", f"it has {', '.join(manifest['rungs'])}")
-    return manifest, {name: bundle / path for name, path in manifest["rungs"][chosen].items()}
+    return manifest
 
 
 def load_tokenizer(bundle: Path, manifest: dict[str, Any]) -> Tokenizer:
