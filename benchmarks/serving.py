@@ -1,9 +1,11 @@
 """Requests a second and latency of `lianzi serve` and of `mlflow models serve`, from the same bundle, in turn.
 
 python -m benchmarks.serving [--clients N] [--seconds S] [--rounds N] [--bundle FOLDER] [--texts FILE] [--triton]
+                            [--overload SECONDS]
 
 Both servers run all the time; clients ask one of them, then another, each client one text after the other over a kept
-connection. `--triton` also asks ours through Triton's own Python client, in an environment of its own.
+connection. `--triton` also asks ours through Triton's own Python client, in an environment of its own. `--overload`
+(a release is tried with 60) asks ours alone, for more than it can answer, then kills it and starts it anew.
 """
 
 from __future__ import annotations
@@ -26,11 +28,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.overload import ALLOWED, CLIENTS, ROWS, overload, seconds_to_restart, server_words
 from benchmarks.peers.environment import PEERS, call_script, peer_python
 from benchmarks.report import Figure, report
 
 ROOT = Path(__file__).parent.parent
 SPEED_GOAL, LATENCY_GOAL = 2.0, 1.0
+RESTART_GOAL = 5.0
+"""Seconds."""
 
 
 @dataclass
@@ -58,8 +63,11 @@ def main() -> int:
     options.add_argument("--bundle", type=Path, default=ROOT / "artifacts/topic/bundle")
     options.add_argument("--texts", type=Path, default=ROOT / "artifacts/tasks/topic/test.jsonl")
     options.add_argument("--triton", action="store_true", help="ask ours through Triton's client as well")
+    options.add_argument("--overload", type=float, metavar="SECONDS", help="ask ours for more than it can answer")
     chosen = options.parse_args()
     texts = [json.loads(line)["text"] for line in chosen.texts.read_text(encoding="utf-8").splitlines()]
+    if chosen.overload:
+        return overloaded(chosen.bundle, texts, chosen.overload)
     with tempfile.TemporaryDirectory() as folder:
         found = contenders(chosen.bundle, Path(folder), texts)
         with running(list(found.values())):
@@ -70,6 +78,25 @@ def main() -> int:
     note = f"{chosen.clients} clients, a text a request, {chosen.rounds} turns of {chosen.seconds:g} s each"
     report("serving", figures(found), ("fastapi", "mlflow", "onnxruntime", "uvicorn"), note)
     return 0
+
+
+def overloaded(bundle: Path, texts: list[str], seconds: float) -> int:
+    """0 where only answers, 429 and 503 came, memory stayed flat and a killed server was back soon."""
+    port = free_port()
+    path = f"/v2/models/{task_of(bundle)}/infer"
+    ours = Contender(server_words(str(bundle), port), port, path, "/v2/health/ready", [])
+    with running([ours]) as (process,):
+        found = overload(port, process.pid, path, texts, seconds)
+    back = seconds_to_restart(ours.words, port, path, texts[0])
+    print(f"{CLIENTS} clients, {ROWS} texts a request, {seconds:g} s: {found.line()}")
+    print(f"killed and started again: {back:.1f} s to the first answer")
+    made = {
+        "memory, end of an overload beside its beginning": Figure(found.late / 2**20, found.early / 2**20, "MiB", 0.9),
+        "back after SIGKILL": Figure(back, RESTART_GOAL, "s", LATENCY_GOAL),
+    }
+    report("overload", made, ("fastapi", "onnxruntime", "uvicorn"), f"{seconds:g} s; {found.line()}")
+    well = set(found.codes) <= ALLOWED and not found.unanswered and found.flat and back <= RESTART_GOAL
+    return 0 if well else 1
 
 
 def contenders(bundle: Path, folder: Path, texts: list[str]) -> dict[str, Contender]:
@@ -183,17 +210,17 @@ def figures(found: dict[str, Contender]) -> dict[str, Figure]:
 
 
 @contextmanager
-def running(found: list[Contender]) -> Iterator[None]:
+def running(found: list[Contender]) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Servers that answer, each with its children in a session of its own."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
-    processes = []
+    processes: list[subprocess.Popen[bytes]] = []
     try:
         for contender in found:
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
             processes.append(subprocess.Popen(contender.words, cwd=ROOT, env=environment, **quiet))  # type: ignore[call-overload]
         for contender, process in zip(found, processes, strict=True):
             await_health(contender, process)
-        yield
+        yield processes
     finally:
         for process in processes:
             os.killpg(process.pid, 15)

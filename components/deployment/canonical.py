@@ -13,6 +13,9 @@ from typing import Any
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto
 
+FOR_ONNXRUNTIME = "onnxruntime.onnx"
+"""The graph that ONNX Runtime's rungs are made from, beside model.onnx where the architecture has one of its own."""
+
 METADATA = ("metadata_props", "doc_string", "value_info")
 
 Axes = Mapping[str, Sequence[str]]

@@ -16,7 +16,7 @@ from onnx import ModelProto
 from transformers import PreTrainedModel
 
 from components.artifacts import staged, verify, write_manifest
-from components.deployment.canonical import canonical
+from components.deployment.canonical import FOR_ONNXRUNTIME, canonical
 from components.deployment.departure import Departure, from_pytorch
 from components.deployment.encoding import Batch, Encoder
 from components.deployment.engines import OnnxRuntime
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 LIMIT = 1e-4
 """Share of a layer's output by which float32 sums in another order do not differ."""
-
-FOR_ONNXRUNTIME = "onnxruntime.onnx"
-"""The graph that ONNX Runtime's rungs are made from, beside model.onnx where the architecture has one of its own."""
 
 PROTOBUF_LIMIT = 2**31
 """Bytes one protobuf message, so one ONNX file, may have."""

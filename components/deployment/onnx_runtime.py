@@ -19,6 +19,9 @@ CPU = "CPUExecutionProvider"
 DTYPES = {"float": "float32", "double": "float64"}
 """ONNX Runtime's names of types where numpy has others."""
 
+SLOWER = ["SkipLayerNormFusion"]
+"""Fusions that cost more than they save: an addition and a layer normalization in one took three times as long here."""
+
 TRIED_WITH = 2
 """Ids below this are in every vocabulary."""
 
@@ -71,7 +74,9 @@ class OnnxRuntime:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=[self.provider])
+            session = onnxruntime.InferenceSession(
+                str(path), options, providers=[self.provider], disabled_optimizers=SLOWER
+            )
         except Exception as error:  # its exceptions share no base class but Exception
             raise EngineError(f"{path}: ONNX Runtime cannot load it: {first_line(error)}") from None
         # A provider that cannot start is left out with no more than a warning, and the CPU takes its place.

@@ -22,6 +22,7 @@ import onnx as onnx_format
 from onnx import ModelProto
 
 from components.artifacts import staged, verify, write_manifest
+from components.deployment.canonical import FOR_ONNXRUNTIME
 from components.deployment.embeddings import quantize_tables
 from components.deployment.encoding import Batch, Encoder
 from components.deployment.engines import OnnxRuntime
@@ -47,7 +48,7 @@ def quantize(
     made = verify(onnx, "onnx")
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
     validation, train = (read_rows(rows, split, made["labels"]) for split in ("validation", "train"))
-    judge = Judge(config, onnx / "model.onnx", encoder, validation, len(made["labels"]))
+    judge = Judge(config, _source(onnx), encoder, validation, len(made["labels"]))
     with staged(quantized) as folder:
         making = Making(config, judge, folder, calibration_batches(encoder, train.texts, config.calibration_rows))
         rungs: dict[str, dict[str, Any]] = {name: RECIPES[name](making, name) for name in config.rungs}
@@ -196,12 +197,20 @@ def quantize_graph(source: Path, target: Path, per_channel: bool) -> None:
                 op_types_to_quantize=["MatMul", "Gemm", "Gather"],
                 per_channel=per_channel,
                 weight_type=QuantType.QInt8,
+                # Of what ONNX Runtime's own operators give, which shape inference does not know.
+                extra_options={"DefaultTensorType": onnx_format.TensorProto.FLOAT},
             )
             graph = onnx_format.load(written)
     finally:
         logging.getLogger().removeFilter(no_preprocessing_hint)
     del graph.graph.value_info[:]
     _write(graph, target)
+
+
+def _source(onnx: Path) -> Path:
+    """The graph to quantize: ONNX Runtime's own where the architecture has one."""
+    own = onnx / FOR_ONNXRUNTIME
+    return own if own.is_file() else onnx / "model.onnx"
 
 
 def answers(graph: Path, encoder: Encoder, texts: list[str]) -> np.ndarray:

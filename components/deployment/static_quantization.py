@@ -38,9 +38,9 @@ class StaticQuantizer:
         """Run the rows through the graph, on one thread, and note what every activation spans (min, max)."""
         from onnxruntime.quantization.quant_utils import save_and_reload_model_with_shape_infer
 
-        model = save_and_reload_model_with_shape_infer(onnx_format.load(source))
+        model = save_and_reload_model_with_shape_infer(_typed(onnx_format.load(source)))
         products, tables = (tuple(_layers(model, kinds)) for kinds in (PRODUCTS, TABLES))
-        return cls(model, _ranges(source, batches), per_channel, products, tables)
+        return cls(model, _ranges(model, batches), per_channel, products, tables)
 
     def graph(self, layers: Collection[str]) -> ModelProto:
         """The graph with these layers, named as its nodes, in int8."""
@@ -57,12 +57,25 @@ class StaticQuantizer:
             [name for name in (*self.products, *self.tables) if name in layers] or ["none"],
             [],
             [*PRODUCTS, *TABLES],
-            {"OpTypesToExcludeOutputQuantization": [*PRODUCTS]},
+            {
+                "OpTypesToExcludeOutputQuantization": [*PRODUCTS],
+            },
         )
         quantizer.quantize_model()
         found: ModelProto = quantizer.model.model
         del found.graph.value_info[:]
         return found
+
+
+def _typed(model: ModelProto) -> ModelProto:
+    """With the type of what ONNX Runtime's own operators give: shape inference does not know them."""
+    for node in model.graph.node:
+        if node.domain:
+            model.graph.value_info.extend(
+                onnx_format.helper.make_tensor_value_info(name, onnx_format.TensorProto.FLOAT, None)
+                for name in node.output
+            )
+    return model
 
 
 def sensitivities(quantizer: StaticQuantizer, source: Path, batches: Sequence[Batch]) -> dict[str, float]:
@@ -95,7 +108,7 @@ def _is_matrix(weight: Any) -> bool:
     return len(weight.dims) == 2 and weight.data_type == onnx_format.TensorProto.FLOAT
 
 
-def _ranges(source: Path, batches: Sequence[Batch]) -> Any:
+def _ranges(model: ModelProto, batches: Sequence[Batch]) -> Any:
     import onnxruntime
     from onnxruntime.quantization.calibrate import create_calibrator
 
@@ -104,8 +117,9 @@ def _ranges(source: Path, batches: Sequence[Batch]) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     with tempfile.TemporaryDirectory() as folder:
-        augmented = Path(folder, "augmented.onnx").as_posix()
-        calibrator = create_calibrator(source.as_posix(), [*PRODUCTS, *TABLES], augmented)
+        source, augmented = (Path(folder, f"{name}.onnx").as_posix() for name in ("model", "augmented"))
+        onnx_format.save(model, source)
+        calibrator = create_calibrator(source, [*PRODUCTS, *TABLES], augmented)
         calibrator.infer_session = onnxruntime.InferenceSession(augmented, options, providers=["CPUExecutionProvider"])
         calibrator.collect_data(_Reader(batches))
         return calibrator.compute_data()
