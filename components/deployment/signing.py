@@ -2,6 +2,7 @@
 
 manifest.sig is the bare signature, keys are PEM, so that others can check it without this package:
 `openssl pkeyutl -verify -pubin -inkey KEY.pub -rawin -in manifest.json -sigfile manifest.sig`.
+What a release puts beside the manifest has a signature of its own, over the manifest and that file.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.artifacts import MANIFEST, verify
-from components.deployment.serving import SPEED_FILE
 from components.errors import ArtifactError, ParameterError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 SIGNATURE = "manifest.sig"
+BESIDE = {"speed.json": "speed.sig"}
+"""Files that no manifest lists, and their signatures: what was measured where a bundle was released."""
 FROM_ELSEWHERE = "take the bundle again from where it came"
 
 
@@ -43,7 +45,13 @@ def sign_bundle(bundle: Path, private: Path) -> Path:
     key = _private_key(private)
     _check_files(bundle)
     path = bundle / SIGNATURE
-    path.write_bytes(key.sign((bundle / MANIFEST).read_bytes()))
+    manifest = (bundle / MANIFEST).read_bytes()
+    path.write_bytes(key.sign(manifest))
+    for name, signature in BESIDE.items():
+        if (bundle / name).is_file():
+            (bundle / signature).write_bytes(key.sign(manifest + (bundle / name).read_bytes()))
+        else:
+            (bundle / signature).unlink(missing_ok=True)
     return path
 
 
@@ -54,19 +62,28 @@ def verify_bundle(bundle: Path, public: Path) -> None:
 
 
 def check_signature(bundle: Path, key: Ed25519PublicKey, told: Path) -> None:
-    """Check manifest.sig alone; `told`: the file that the key came from. Raises ArtifactError."""
+    """Check the signatures alone; `told`: the file that the key came from. Raises ArtifactError."""
+    if not (bundle / MANIFEST).is_file():
+        raise ArtifactError(f"{bundle}: no bundle here")
+    manifest = (bundle / MANIFEST).read_bytes()
+    _check_one(bundle, MANIFEST, SIGNATURE, manifest, key, told)
+    for name, signature in BESIDE.items():
+        if (bundle / name).exists():
+            _check_one(bundle, name, signature, manifest + (bundle / name).read_bytes(), key, told)
+        elif (bundle / signature).exists():
+            raise ArtifactError(f"{bundle / name}: missing", FROM_ELSEWHERE)
+
+
+def _check_one(bundle: Path, name: str, signature: str, signed: bytes, key: Ed25519PublicKey, told: Path) -> None:
     from cryptography.exceptions import InvalidSignature
 
-    signature, manifest = bundle / SIGNATURE, bundle / MANIFEST
-    if not manifest.is_file():
-        raise ArtifactError(f"{bundle}: no bundle here")
-    if not signature.is_file():
-        raise ArtifactError(f"{bundle}: not signed ({SIGNATURE} is missing)", "`lianzi sign` signs a bundle")
+    if not (bundle / signature).is_file():
+        raise ArtifactError(f"{bundle / name}: not signed ({signature} is missing)", "`lianzi sign` signs a bundle")
     try:
-        key.verify(signature.read_bytes(), manifest.read_bytes())
+        key.verify((bundle / signature).read_bytes(), signed)
     except InvalidSignature:
         raise ArtifactError(
-            f"{manifest}: changed since it was signed, or signed with another key than {told}", FROM_ELSEWHERE
+            f"{bundle / name}: changed since it was signed, or signed with another key than {told}", FROM_ELSEWHERE
         ) from None
 
 
@@ -114,8 +131,7 @@ def _read_key(path: Path) -> bytes:
 
 def _check_files(bundle: Path) -> None:
     """Each file against its hash, and none beside them. Raises ArtifactError."""
-    # A machine's own measurement of how fast the rungs are: it chooses among what was signed, and adds nothing.
-    listed = {*verify(bundle, "bundle")["files"], MANIFEST, SIGNATURE, SPEED_FILE}
+    listed = {*verify(bundle, "bundle")["files"], MANIFEST, SIGNATURE, *BESIDE, *BESIDE.values()}
     for name in _present(bundle):
         if name not in listed:
             raise ArtifactError(f"{bundle / name}: not listed in {MANIFEST}", FROM_ELSEWHERE)

@@ -96,6 +96,21 @@ def test_whatever_was_changed_added_or_removed_is_refused_by_name(
         verify_bundle(signed, public)
 
 
+def test_what_a_release_puts_beside_the_manifest_is_signed_with_it(signed: Path, key: Path, public: Path) -> None:
+    """It says which rung is shipped, so it must neither be slipped in nor taken from another bundle."""
+    (signed / "speed.json").write_text("{}")
+    with pytest.raises(ArtifactError, match=r"speed\.json: not signed"):
+        verify_bundle(signed, public)
+    sign_bundle(signed, key)
+    verify_bundle(signed, public)
+    change("speed.json")(signed)
+    with pytest.raises(ArtifactError, match=r"speed\.json: changed since it was signed"):
+        verify_bundle(signed, public)
+    remove("speed.json")(signed)
+    with pytest.raises(ArtifactError, match=r"speed\.json: missing"):
+        verify_bundle(signed, public)
+
+
 def test_a_signature_of_another_key_is_refused(signed: Path, tmp_path: Path) -> None:
     other = make_keys(tmp_path / "other")
     with pytest.raises(ArtifactError, match=r"signed with another key than .*other.pub"):

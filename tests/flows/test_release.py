@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from components import tracking
 from components.artifacts import digest, write_json, write_manifest
+from components.deployment.signing import make_keys, verify_bundle
 from components.errors import ArtifactError
 from components.params import ReleaseConfig
 from components.registry import Registry
@@ -137,6 +138,19 @@ def test_a_rung_made_slower_is_not_what_the_champion_answers_with(project: Path,
     # The bundle that DVC owns is as it was.
     assert not (bundle / "speed.json").exists()
     assert digest(bundle) == before
+
+
+@pytest.mark.slow
+def test_with_a_key_a_release_signs_what_it_registers(
+    project: Path, ladder: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path_factory.mktemp("keys") / "key"
+    public = make_keys(key)
+    monkeypatch.setenv("LIANZI_SIGNING_KEY", str(key))
+    released_project(project, ladder)
+    with tracking.pipeline_run("pipeline", {}) as run:
+        version = release.release("places", project, run.id).version
+    verify_bundle(Registry().bundle("places", version), public)
 
 
 def test_a_bundle_that_was_not_evaluated_is_not_released(project: Path, ladder: Any) -> None:
