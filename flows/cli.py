@@ -50,6 +50,8 @@ def main(directory: Path | None) -> None:
     lianzi predict topic "some text"  ask the champion
     lianzi build --engine E BUNDLE    an engine for this machine, from a bundle's graph
     lianzi serve champion             answer over HTTP (Open Inference Protocol)
+    lianzi bundle MODEL BUNDLE        a language model as proven, small ONNX graphs
+    lianzi generate BUNDLE "Once"     let it carry a text on
     lianzi trace --row ID             which models a row of the data went into
     lianzi ui                         Prefect's and MLflow's pages
     lianzi doctor                     what this machine has
@@ -232,22 +234,59 @@ def serve(
 
 
 @main.command()
-@click.argument("bundle", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--engine", required=True, metavar="NAME", help="tensorrt, tensorrt-rtx, openvino, onnxruntime-cuda, …")
-@click.option("--rung", help="The graph to build from (default: the one the bundle was tried with).")
-@click.option("--version-compatible", is_flag=True, help="TensorRT: loads in later versions too.")
-@click.option("--hardware-compatible", is_flag=True, help="TensorRT: loads on every GPU from Ampere on.")
-@click.option("--refit", is_flag=True, help="TensorRT: weights can be exchanged.")
-@click.option("--max-difference", default=0.05, show_default=True, help="Of an output, that is still allowed.")
-def build(bundle: Path, engine: str, rung: str | None, max_difference: float, **options: bool) -> None:
-    """Build an engine for this machine from the graph in the folder BUNDLE, run it, and compare the two.
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--rungs", default="fp32,int8,int4", show_default=True, help="To try, by commas; fp32 is always among them."
+)
+@click.option("--rows", type=click.Path(path_type=Path), help="Held-out texts: a line each, or JSON lines with `text`.")
+@click.option("--name", help="What clients call the model (default: as its folder is called).")
+@click.option("--opset", default=20, show_default=True, type=click.IntRange(18, 26))
+@click.option("--max-batch", default=16, show_default=True, type=click.IntRange(1), help="Rows of one step.")
+@click.option(
+    "--max-length", default=2048, show_default=True, type=click.IntRange(8), help="Tokens, never more than the model's."
+)
+@click.option("--speed/--no-speed", default=True, help="Refuse a rung that is no faster here than the one above it.")
+def bundle(
+    model: Path,
+    bundle: Path,
+    rungs: str,
+    rows: Path | None,
+    name: str | None,
+    opset: int,
+    max_batch: int,
+    max_length: int,
+    speed: bool,
+) -> None:
+    """Turn MODEL, a folder with safetensors weights, into BUNDLE: ONNX graphs proven against PyTorch.
 
-    Needs the engine's own library, numpy and onnxruntime: nothing that trains. See docs/deployment.md.
+    A decoder or encoder-decoder generates text, an encoder makes sentence embeddings. See docs/generation.md.
     """
-    from components.deployment.engines import BuildOptions
-    from flows.build import build_bundle
+    from components.deployment.generation.bundle import BundleOptions, rungs_named
+    from flows.bundle import bundle_model
 
-    build_bundle(engine, bundle, rung, BuildOptions(**options), max_difference)
+    options = BundleOptions(rungs_named(rungs), opset, max_batch, max_length, speed)
+    bundle_model(model, bundle, rows, name, options)
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("prompt")
+@click.option("--max-tokens", default=128, show_default=True, type=click.IntRange(1))
+@click.option("--temperature", default=0.0, show_default=True, type=click.FloatRange(0), help="0: the likeliest token.")
+@click.option("--top-p", default=1.0, show_default=True, type=click.FloatRange(0, 1, min_open=True))
+@click.option("--seed", type=click.IntRange(0), help="The same text again.")
+@click.option("--stop", multiple=True, help="A text that ends the answer; may be repeated.")
+@click.option("--chat", is_flag=True, help="PROMPT is a message to the assistant.")
+@click.option("--rung", help="fp32, int8 or int4 (default: the shipped one).")
+def generate(bundle: Path, prompt: str, **options: Any) -> None:
+    """Print how the model in BUNDLE carries PROMPT on, as it comes."""
+    from flows.bundle import Ask
+    from flows.bundle import generate as pieces
+
+    for piece in pieces(bundle, prompt, Ask(**options)):
+        click.echo(piece, nl=False)
+    click.echo()
 
 
 @main.command()
@@ -280,6 +319,25 @@ def ui(prefect_port: int, mlflow_port: int) -> None:
     from flows.ui import serve_pages
 
     serve_pages(project_root(), prefect_port, mlflow_port)
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--engine", required=True, metavar="NAME", help="tensorrt, tensorrt-rtx, openvino, onnxruntime-cuda, …")
+@click.option("--rung", help="The graph to build from (default: the one the bundle was tried with).")
+@click.option("--version-compatible", is_flag=True, help="TensorRT: loads in later versions too.")
+@click.option("--hardware-compatible", is_flag=True, help="TensorRT: loads on every GPU from Ampere on.")
+@click.option("--refit", is_flag=True, help="TensorRT: weights can be exchanged.")
+@click.option("--max-difference", default=0.05, show_default=True, help="Of an output, that is still allowed.")
+def build(bundle: Path, engine: str, rung: str | None, max_difference: float, **options: bool) -> None:
+    """Build an engine for this machine from the graph in the folder BUNDLE, run it, and compare the two.
+
+    Needs the engine's own library, numpy and onnxruntime: nothing that trains. See docs/deployment.md.
+    """
+    from components.deployment.engines import BuildOptions
+    from flows.build import build_bundle
+
+    build_bundle(engine, bundle, rung, BuildOptions(**options), max_difference)
 
 
 @main.command()

@@ -13,6 +13,8 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
     ModernBertConfig,
     ModernBertForMaskedLM,
     PreTrainedModel,
@@ -23,6 +25,7 @@ from transformers import (
 )
 
 from components.modeling.checkpoints import load_tokenizer, save_checkpoint
+from tests.small_artifacts import sentences
 
 VOCABULARY = {"vocab_size": 330, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 GROUPED = {
@@ -38,7 +41,7 @@ GROUPED = {
 
 
 def small_gpt2() -> PreTrainedModel:
-    return GPT2LMHeadModel(GPT2Config(n_layer=2, n_embd=64, n_head=2, n_positions=64, **VOCABULARY))
+    return GPT2LMHeadModel(GPT2Config(n_layer=1, n_embd=64, n_head=2, n_positions=64, **VOCABULARY))
 
 
 def small_t5() -> PreTrainedModel:
@@ -81,6 +84,7 @@ MODELS: dict[str, Callable[[], PreTrainedModel]] = {
     "gpt2": small_gpt2,
     "llama": lambda: LlamaForCausalLM(LlamaConfig(**GROUPED)),
     "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**GROUPED)),
+    "mistral": lambda: MistralForCausalLM(MistralConfig(**GROUPED)),
     "t5": small_t5,
     "bart": small_bart,
     "modernbert": small_modernbert,
@@ -88,20 +92,32 @@ MODELS: dict[str, Callable[[], PreTrainedModel]] = {
 
 
 def small_model(name: str, seed: int = 0) -> PreTrainedModel:
-    """Random weights, larger than usual, so that answers differ from text to text."""
+    """Random weights."""
     torch.set_num_threads(1)  # two threads wait for each other on a busy machine
     torch.manual_seed(seed)
-    model = MODELS[name]().eval()
-    with torch.no_grad():
-        for weight in model.parameters():
-            if weight.dim() == 2:
-                weight.mul_(3)
-    return model
+    return MODELS[name]().eval()
+
+
+def trained(model: PreTrainedModel, tokenizer: Path, steps: int = 60) -> PreTrainedModel:
+    """A decoder that has read sentences, each with the end token behind it, so that its answers are words."""
+    encode = load_tokenizer(tokenizer)
+    optimizer = torch.optim.AdamW(model.train().parameters(), 3e-3)
+    for step in range(steps):
+        rows = [encode(text, add_special_tokens=False)["input_ids"][:30] for text, _ in sentences(24, seed=step)]
+        ids = torch.zeros(len(rows), 31, dtype=torch.int64)
+        for number, row in enumerate(rows):
+            ids[number, : len(row) + 1] = torch.tensor([*row, 2])
+        labels = ids.masked_fill(ids == 0, -100)
+        model(input_ids=ids, attention_mask=(ids > 0).long(), labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model.eval()
 
 
 def small_model_folder(folder: Path, name: str, tokenizer: Path) -> Path:
     """The folder of a model, as `lianzi bundle` takes it."""
     assert len(load_tokenizer(tokenizer)) == VOCABULARY["vocab_size"]
     folder.parent.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(small_model(name), tokenizer, folder)
+    model = small_model(name)
+    save_checkpoint(trained(model, tokenizer) if name == "gpt2" else model, tokenizer, folder)
     return folder

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from components.deployment.generation.card import model_card
 from components.deployment.generation.gate import Limits, climb
 from components.deployment.generation.quantize import QUANTIZERS
 from components.deployment.generation.source import Source, load_weights, read_source
+from components.errors import ParameterError
 
 Say = Callable[[str], None]
 
@@ -40,7 +41,17 @@ class BundleOptions:
     max_batch: int = 16
     max_length: int = 2048
     measure: bool = True
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
+
+
+def rungs_named(text: str) -> tuple[str, ...]:
+    """Rungs by commas, in the order of the ladder, fp32 always among them. Raises ParameterError."""
+    known = ("fp32", *QUANTIZERS)
+    asked = {rung.strip() for rung in text.split(",") if rung.strip()}
+    unknown = sorted(asked - set(known))
+    if unknown:
+        raise ParameterError(f"--rungs: no rung '{unknown[0]}'", f"known: {', '.join(known)}")
+    return tuple(rung for rung in known if rung in asked | {"fp32"})
 
 
 def make_bundle(

@@ -21,15 +21,15 @@ def _header(details: dict[str, Any]) -> list[str]:
         "",
         f"# {details['name']}",
         "",
-        f"A {details['architecture']} of {details['parameters']:,} parameters as ONNX graphs (opset {details['opset']}), "
-        f"for at most {details['max_length']:,} tokens.",
+        f"A {details['architecture']} of {details['parameters']:,} parameters as ONNX graphs of opset "
+        f"{details['opset']}, for at most {details['max_length']:,} tokens.",
         "",
         f"Shipped: **{details['shipped']}**, because it is {details['shipped_because']}."
         if details["shipped"] != "fp32"
         else f"Shipped: **fp32**: {details['shipped_because']}.",
         "",
-        "The licence of the weights and of what they were trained on binds whoever passes this on; `manifest.json` holds "
-        "the hash of the folder it was made from.",
+        "The licence of the weights and of what they were trained on binds whoever passes this on; `manifest.json` "
+        "holds the hash of the folder it was made from.",
         "",
     ]
 

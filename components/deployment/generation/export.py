@@ -17,7 +17,7 @@ from onnx import ModelProto
 from torch import Tensor, nn
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 
-from components.deployment.canonical import canonical
+from components.deployment.canonical import Axes, canonical
 from components.deployment.export import PROTOBUF_LIMIT, quiet
 from components.errors import ArtifactError
 
@@ -185,8 +185,8 @@ def cache_shape(model: PreTrainedModel) -> tuple[int, int, int]:
 def _export(
     model: nn.Module,
     given: tuple[Any, ...],
-    inputs: dict[str, Sequence[str]],
-    outputs: dict[str, Sequence[str]],
+    inputs: Axes,
+    outputs: Axes,
     opset: int,
 ) -> ModelProto:
     parameters = sum(weight.numel() for weight in model.parameters())
@@ -241,9 +241,9 @@ def _cache(count: int, heads: int, width: int, length: int) -> Layers:
     return [(torch.zeros(2, heads, length, width), torch.zeros(2, heads, length, width)) for _ in range(count)]
 
 
-def _cache_axes(name: str, count: int, axes: Sequence[str]) -> dict[str, Sequence[str]]:
+def _cache_axes(name: str, count: int, axes: Sequence[str]) -> Axes:
     return {f"{name}.{layer}.{kind}": axes for layer in range(count) for kind in ("key", "value")}
 
 
 def _layers(cache: DynamicCache) -> Layers:
-    return [(layer.keys, layer.values) for layer in cache.layers]
+    return [(layer.keys, layer.values) for layer in cache.layers]  # type: ignore[union-attr,misc]

@@ -106,8 +106,8 @@ class Generator:
         if any(row.finished for row in rows):
             raise ValueError("a finished row cannot go on")
         chosen: dict[int, int] = {}
-        for new in (True, False):
-            waiting = [row for row in rows if (row.past is None) == new]
+        # Told apart beforehand: what is new now has been read once the first batch is done.
+        for waiting in [[row for row in rows if (row.past is None) == new] for new in (True, False)]:
             for first in range(0, len(waiting), self.max_batch):
                 batch = waiting[first : first + self.max_batch]
                 for row, logits in zip(batch, self.advance(batch), strict=True):

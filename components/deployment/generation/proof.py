@@ -93,7 +93,8 @@ class Reference:
     def _greedy(self, ids: list[int], count: int) -> list[int]:
         import torch
 
-        read, answer, state = torch.tensor([ids]), [], {}
+        read, answer = torch.tensor([ids]), list[int]()
+        state: dict[str, Any] = {}
         if self.start_id is not None:
             state = {"encoder_outputs": self.model.get_encoder()(read)}
             read = torch.tensor([[self.start_id]])
@@ -109,7 +110,8 @@ class Reference:
 
 def prove(reference: Reference, generator: Generator) -> Proof:
     """Compare a rung with PyTorch."""
-    differences, same = {}, []
+    differences: dict[str, list[np.ndarray]] = {}
+    same = []
     for name, case in reference.cases.items():
         for expected, found in zip(reference.logits[name], led(generator, case), strict=True):
             away = np.nan_to_num(np.abs(expected - found), nan=np.inf, posinf=np.inf)

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -158,7 +159,7 @@ def _blocked_table(graph: GraphProto, table: Table) -> None:
             numpy_helper.from_array(np.array([rows, width]), f"{name}.shape"),
         ]
     )
-    form = {"block_size": BLOCK, "bits": 8, "domain": "com.microsoft"}
+    form: dict[str, Any] = {"block_size": BLOCK, "bits": 8, "domain": "com.microsoft"}
     for node in table.lookups:
         out, ids = node.output[0], node.input[1]
         inputs = [f"{out}.table", ids, f"{name}.scale"]

@@ -27,7 +27,9 @@ class GrowingText:
         self.done = False
 
     def add(self, token: int) -> None:
-        """Take in one more token; `stopped` tells whether a stop text is now complete."""
+        """Take in one more token; `stopped` tells whether a stop text is now complete. Nothing follows one."""
+        if self.stopped:
+            return
         self.ids.append(token)
         before = self._decoded(self.start, self.read)
         now = self._decoded(self.start, len(self.ids))
