@@ -64,8 +64,9 @@ bench-reader: setup  ## windows of tokens a second, beside litdata and datasets
 bench-training: setup  ## a training step beside HF Trainer, Lightning and bare loops: ten minutes
 	@python -m benchmarks.training
 
-bench-gpu: setup  ## GPT-2 124M on one GPU beside a bare compiled loop
+bench-gpu: setup  ## on one GPU: GPT-2 124M beside a bare compiled loop, engines beside ONNX Runtime and torch.compile
 	@python -m benchmarks.gpu
+	@python -m benchmarks.gpu_inference
 
 bench-kills: setup  ## a hundred kills of trainings, and what is left different afterwards
 	@python -m benchmarks.kills --kills 100 --record

@@ -6,33 +6,50 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from components.artifacts import verify
 from components.deployment.engine_store import engine_folder, write_status
 from components.deployment.engines import ENGINES, BuildOptions, Engine, Profile, TensorRT
 from components.deployment.trial import BUILT_NOT_RUN, build_and_try, read_samples
 from components.errors import ArtifactError, EngineError, ParameterError
 
+REFUSED = "refused"
+
 
 def build_bundle(
     name: str, bundle: Path, rung: str | None, options: BuildOptions, max_difference: float
-) -> dict[str, Any]:
-    """Build an engine from a bundle's graph into the engine store, try it, and note beside it what came of it.
+) -> dict[str, dict[str, Any]]:
+    """Build engines from a bundle's graphs into the engine store, try them, and note beside each what came of it.
 
-    Raises ArtifactError, ParameterError, EngineError; also where the engine is further from its graph than allowed.
+    Graph -> status: a classifier has one graph, a language model one or two. Raises ArtifactError, ParameterError,
+    EngineError; also where an engine is further from its graph than allowed.
     """
     manifest = verify(bundle, "bundle")
     engine = chosen_engine(name, options)
-    graph, profile = bundle / chosen_rung(bundle, manifest, name, rung), bundle_profile(manifest)
-    print(f"building {name} {engine.version()} from {graph} for {profile}", flush=True)
-    status = build_and_try(engine, graph, profile, read_samples(bundle), say=print)
+    found = {}
+    for graph in chosen_graphs(bundle, manifest, name, rung):
+        profile = Profile(manifest["max_batch"], manifest["max_length"])
+        print(f"building {name} {engine.version()} from {graph} for {profile}", flush=True)
+        found[graph.stem] = build_graph(engine, graph, profile, read_samples(bundle), max_difference)
+    refused = [status["reason"] for status in found.values() if status["status"] == REFUSED]
+    if refused:
+        raise EngineError(f"{name}: {refused[0]}, {max_difference:g} is allowed", "see --max-difference")
+    return found
+
+
+def build_graph(
+    engine: Engine, graph: Path, profile: Profile, samples: list[dict[str, np.ndarray]], max_difference: float
+) -> dict[str, Any]:
+    """Build, try and judge one engine; what came of it stands beside it in the store, and on the console."""
+    status = build_and_try(engine, graph, profile, samples, say=print)
     if status.get("max_difference", 0.0) > max_difference:
-        status |= {"status": "refused", "reason": f"its outputs differ by {status['max_difference']:g}"}
-    folder = bundle if engine.writes is None else engine_folder(engine, graph, profile)
+        status |= {"status": REFUSED, "reason": f"its outputs differ by {status['max_difference']:g}"}
     if engine.writes is not None:
-        write_status(folder, status)
-    tell(name, status, folder)
-    if status["status"] == "refused":
-        raise EngineError(f"{name}: {status['reason']}, {max_difference:g} is allowed", "see --max-difference")
+        write_status(engine_folder(engine, graph, profile), status)
+    tell(engine.name, status)
+    if engine.writes is not None:
+        print(f"kept in {engine_folder(engine, graph, profile)}")
     return status
 
 
@@ -51,21 +68,17 @@ def chosen_engine(name: str, options: BuildOptions) -> Engine:
     return engine
 
 
-def chosen_rung(bundle: Path, manifest: dict[str, Any], name: str, rung: str | None) -> str:
-    """The graph to build from: the one named, the one the bundle was tried with, or the float one."""
-    rungs: dict[str, str] = manifest["rungs"]
-    chosen = rung or manifest["engines"].get(name, {}).get("rung", "fp32")
+def chosen_graphs(bundle: Path, manifest: dict[str, Any], name: str, rung: str | None) -> list[Path]:
+    """The graphs to build from: of the rung named, of the one the bundle was tried with, or of the float one."""
+    rungs: dict[str, str | dict[str, str]] = manifest["rungs"]
+    chosen = rung or manifest.get("engines", {}).get(name, {}).get("rung", "fp32")
     if chosen not in rungs:
         raise ArtifactError(f"{bundle}: no rung '{chosen}'", f"it has {', '.join(rungs)}")
-    return rungs[chosen]
+    paths = rungs[chosen]
+    return [bundle / paths] if isinstance(paths, str) else [bundle / path for path in paths.values()]
 
 
-def bundle_profile(manifest: dict[str, Any]) -> Profile:
-    """The shapes that a bundle was made for."""
-    return Profile(manifest["max_batch"], manifest["max_length"])
-
-
-def tell(name: str, status: dict[str, Any], folder: Path) -> None:
+def tell(name: str, status: dict[str, Any]) -> None:
     """What became of it, for whoever asked."""
     print(f"engine {name}: {status['status']}" + (f" ({status['reason']})" if "reason" in status else ""))
     if "agreement" in status:
@@ -75,4 +88,3 @@ def tell(name: str, status: dict[str, Any], folder: Path) -> None:
         )
     elif status["status"] == BUILT_NOT_RUN:
         print("nothing was compared: run `lianzi build` where its GPU is")
-    print(f"kept in {folder}")

@@ -100,14 +100,14 @@ def gpu(_root: Path) -> Finding:
     return Finding("GPU", True, f"{name}, compute {major}.{minor}", "training and engines use it")
 
 
-def tensorrt(_root: Path) -> Finding:
-    """Which TensorRT flavours can be imported."""
+def engines(_root: Path) -> Finding:
+    """Which inference engines can be built."""
     from components.deployment.engines import ENGINES
 
-    reasons = {name: engine.available() for name, engine in ENGINES.items() if name != "onnxruntime"}
+    reasons = {name: engine.available() for name, engine in ENGINES.items()}
     there = [name for name, reason in reasons.items() if not reason]
     missing = "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
-    return Finding("TensorRT", True, ", ".join(there) or "none", missing or "engines of both flavours are built")
+    return Finding("engines", "onnxruntime" in there, ", ".join(there) or "none", missing or "all of them can be built")
 
 
 def memory(_root: Path) -> Finding:
@@ -147,7 +147,7 @@ LOOKS: tuple[Callable[[Path], Finding], ...] = (
     packages,
     processor,
     gpu,
-    tensorrt,
+    engines,
     memory,
     disk,
     data,

@@ -51,7 +51,7 @@ def build_and_try(
 ) -> dict[str, Any]:
     """Build an engine into the store, run it if it runs here, and compare it with its graph. Raises EngineError.
 
-    Without samples it is asked about random tokens, at the corners of the profile.
+    Without samples of its graph's inputs it is asked about random tokens, at the corners of the profile.
     """
     path = engine_file(engine, onnx, profile, say)
     built: dict[str, Any] = {"version": engine.version(), "profile": str(profile), "flags": list(engine.flags)}
@@ -60,9 +60,11 @@ def build_and_try(
     except EngineError as error:
         return built | {"status": BUILT_NOT_RUN, "reason": first_line(error)}
     reference = OnnxRuntime().load(onnx)
-    asked = samples or list(generated(reference.inputs, profile, vocabulary))
+    wanted = {given.name for given in reference.inputs}
+    real = [feeds for feeds in samples if set(feeds) == wanted]
+    asked = real or list(generated(reference.inputs, profile, vocabulary))
     found = difference(reference, session, asked)
-    told = {"samples": len(asked), "inputs": "the bundle's samples" if samples else "random tokens"}
+    told = {"samples": len(asked), "inputs": "the bundle's samples" if real else "random tokens"}
     return built | {"status": BUILT_AND_RUN} | told | found.metrics()
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.artifacts import write_manifest
 from components.deployment.engine_store import engine_folder
-from components.deployment.engines import ENGINES, BuildOptions
+from components.deployment.engines import ENGINES, BuildOptions, Profile
 from components.deployment.nvidia import nvidia_host
 from components.errors import ArtifactError, EngineError, ParameterError
-from flows.build import build_bundle, bundle_profile, chosen_engine
+from flows.build import build_bundle, chosen_engine
 from tests.small_ladder import Ladder
 
 RTX = ENGINES["tensorrt-rtx"]
@@ -41,8 +43,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_engine_that_runs_here_is_compared(ladder: Ladder, capsys: pytest.CaptureFixture[str]) -> None:
-    status = build_bundle("onnxruntime", ladder.bundle, None, PLAIN, 0.05)
-    assert status["status"] == "built and run"
+    found = build_bundle("onnxruntime", ladder.bundle, None, PLAIN, 0.05)
+    assert [status["status"] for status in found.values()] == ["built and run"]
     told = capsys.readouterr().out
     assert "engine onnxruntime: built and run" in told
     assert "answers agree on 100.0%" in told
@@ -58,7 +60,9 @@ def test_without_a_gpu_it_is_built_not_run_with_its_status_beside_it(
     assert "engine tensorrt-rtx: built, not run (tensorrt-rtx cannot run here:" in told
     assert "nothing was compared" in told
     manifest = json.loads((ladder.bundle / "manifest.json").read_text())
-    folder = engine_folder(RTX, ladder.bundle / "models/fp32.onnx", bundle_profile(manifest))
+    folder = engine_folder(
+        RTX, ladder.bundle / "models/fp32.onnx", Profile(manifest["max_batch"], manifest["max_length"])
+    )
     assert json.loads((folder / "status.json").read_text())["status"] == "built, not run"
     assert (folder / "fingerprint.json").is_file()
 
@@ -77,6 +81,17 @@ def test_nothing_that_trains_is_needed(ladder: Ladder, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "engine tensorrt-rtx: built" in done.stdout
+
+
+def test_every_graph_of_a_language_models_bundle_is_built(ladder: Ladder, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    paths = {name: f"models/fp32/{name}.onnx" for name in ("encoder", "decoder")}
+    (folder / "models/fp32").mkdir(parents=True)
+    for path in paths.values():
+        shutil.copyfile(ladder.onnx / "model.onnx", folder / path)
+    write_manifest(folder, "bundle", {}, rungs={"fp32": paths}, max_batch=2, max_length=8)
+    found = build_bundle("onnxruntime", folder, None, PLAIN, 0.05)
+    assert {name: status["status"] for name, status in found.items()} == dict.fromkeys(paths, "built and run")
 
 
 def test_an_engine_further_off_than_allowed_is_refused(ladder: Ladder) -> None:

@@ -1,0 +1,213 @@
+"""Engines on one GPU: TensorRT beside ONNX Runtime's CUDA provider, torch.compile and eager PyTorch, calls in turn.
+
+python -m benchmarks.gpu_inference [--engine tensorrt-rtx]     minutes; needs no data; exit code 1 without a GPU
+python -m benchmarks.gpu_inference --cpu                       what needs no GPU, tiny; records nothing
+
+Classifiers of BERT-base's and GPT-2's shape with random weights. A call takes ids and mask from the host's memory and
+gives logits back there, for everyone. All compute in float32 with TF32 products, which is TensorRT's default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Infer = Callable[[np.ndarray, np.ndarray], np.ndarray]
+FLAVOURS = ("tensorrt", "tensorrt-rtx")
+PEER = "onnxruntime-cuda"
+OPSET, WARM_UP, VOCABULARY = 20, 10, 1000
+MAX_DIFFERENCE = 0.02
+"""Of a logit, from eager PyTorch in float32: TF32 keeps ten bits of a product's factors."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of both models and of what they are asked."""
+
+    layers: int = 12
+    width: int = 768
+    batches: tuple[int, ...] = (1, 8)
+    length: int = 128
+
+
+TINY = Size(layers=1, width=64, batches=(1, 2), length=8)
+
+
+def main() -> int:
+    """Measure and write benchmarks/results/gpu_inference.json."""
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--engine", choices=FLAVOURS, default="tensorrt")
+    options.add_argument("--rounds", type=int, default=100)
+    options.add_argument("--cpu", action="store_true", help="a tiny dry run of what needs no GPU")
+    chosen = options.parse_args()
+    import torch
+
+    if chosen.cpu:
+        dry_run()
+        return 0
+    if not torch.cuda.is_available():
+        return _refuse("no CUDA GPU here")
+    from components.deployment.engines import ENGINES
+
+    for name in (chosen.engine, PEER):
+        reason = ENGINES[name].available()
+        if reason:
+            return _refuse(f"{name}: {reason}")
+    measure(chosen.engine, Size(), chosen.rounds)
+    return 0
+
+
+def measure(engine: str, size: Size, rounds: int) -> None:
+    """Every model and batch; raises AssertionError where an engine does not compute the same."""
+    import torch
+
+    from benchmarks.report import Figure, report
+
+    torch.set_float32_matmul_precision("high")
+    figures: dict[str, Figure] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["LIANZI_CACHE"] = folder
+        for shape, make in SHAPES.items():
+            model = make(size)
+            contenders = sessions(engine, export(model, Path(folder, f"{shape}.onnx")), size) | torch_ways(model)
+            for batch in size.batches:
+                ids, mask = rows(batch, size.length)
+                check(contenders, ids, mask)
+                spent = take_turns(contenders, ids, mask, rounds)
+                ours = statistics.median(spent.pop(engine))
+                for peer, seconds in spent.items():
+                    label = f"{shape}, batch {batch}, {size.length} tokens: p50, {peer}"
+                    figures[label] = Figure(1e3 * ours, 1e3 * statistics.median(seconds), "ms")
+    note = f"{engine}, {torch.cuda.get_device_name()}, float32 with TF32, {rounds} calls in turn"
+    report("gpu_inference", figures, ("torch", "transformers", "onnx"), note)
+
+
+def dry_run() -> None:
+    """Export, build without running, and compare the ways that a CPU has, at a tiny size."""
+    from components.deployment.engines import ENGINES, OnnxRuntime, Profile
+    from components.deployment.trial import build_and_try
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["LIANZI_CACHE"] = folder
+        for shape, make in SHAPES.items():
+            model = make(TINY)
+            graph = export(model, Path(folder, f"{shape}.onnx"))
+            ways = {"onnxruntime": OnnxRuntime().load(graph).infer, "eager": eager(model, "cpu")}
+            ids, mask = rows(TINY.batches[-1], TINY.length)
+            check(ways, ids, mask)
+            spent = take_turns(ways, ids, mask, rounds=2)
+            calls = ", ".join(f"{name} {len(seconds)}" for name, seconds in spent.items())
+            print(f"{shape}: onnxruntime and eager agree; calls in turn: {calls}")
+            if ENGINES["tensorrt-rtx"].available() is None:
+                found = build_and_try(ENGINES["tensorrt-rtx"], graph, Profile(TINY.batches[-1], TINY.length))
+                print(f"{shape}: tensorrt-rtx {found['status']}")
+
+
+def bert(size: Size) -> Any:
+    """A classifier of BERT-base's shape."""
+    from transformers import BertConfig, BertForSequenceClassification
+
+    heads = size.width // 64
+    shape = {"hidden_size": size.width, "num_hidden_layers": size.layers, "intermediate_size": 4 * size.width}
+    return _seeded(BertForSequenceClassification, BertConfig(num_attention_heads=heads, **shape))
+
+
+def gpt2(size: Size) -> Any:
+    """A classifier of GPT-2's shape, which reads the last real token."""
+    from transformers import GPT2Config, GPT2ForSequenceClassification
+
+    shape = {"n_layer": size.layers, "n_embd": size.width, "n_head": size.width // 64, "pad_token_id": 0}
+    return _seeded(GPT2ForSequenceClassification, GPT2Config(**shape))
+
+
+SHAPES: dict[str, Callable[[Size], Any]] = {"bert-base": bert, "gpt2": gpt2}
+
+
+def _seeded(kind: Any, config: Any) -> Any:
+    import torch
+
+    torch.manual_seed(0)
+    config.use_cache = False
+    return kind(config).eval()
+
+
+def export(model: Any, path: Path) -> Path:
+    from components.deployment.export import export_graph
+
+    path.write_bytes(export_graph(model, OPSET).SerializeToString(deterministic=True))
+    return path
+
+
+def sessions(engine: str, graph: Path, size: Size) -> dict[str, Infer]:
+    """The engine and ONNX Runtime's CUDA provider, built and loaded."""
+    from components.deployment.engine_store import load_engine
+    from components.deployment.engines import ENGINES, Profile
+
+    profile = Profile(max(size.batches), size.length)
+    return {name: load_engine(ENGINES[name], graph, profile).infer for name in (engine, PEER)}
+
+
+def torch_ways(model: Any) -> dict[str, Infer]:
+    import torch
+
+    on_gpu = model.cuda()
+    return {"eager": eager(on_gpu, "cuda"), "torch.compile": eager(torch.compile(on_gpu), "cuda")}
+
+
+def eager(model: Any, device: str) -> Infer:
+    """A PyTorch model as a function of numpy arrays."""
+    import torch
+
+    def infer(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            given = [torch.from_numpy(array).to(device) for array in (ids, mask)]
+            logits: np.ndarray = model(input_ids=given[0], attention_mask=given[1]).logits.cpu().numpy()
+        return logits
+
+    return infer
+
+
+def rows(batch: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random tokens, none of them padding."""
+    ids = np.random.default_rng(batch).integers(1, VOCABULARY, (batch, length))
+    return ids, np.ones_like(ids)
+
+
+def check(contenders: dict[str, Infer], ids: np.ndarray, mask: np.ndarray) -> None:
+    """Raises AssertionError where one is further from eager PyTorch than TF32 explains."""
+    expected = contenders["eager"](ids, mask)
+    for name, infer in contenders.items():
+        apart = float(np.abs(infer(ids, mask) - expected).max())
+        assert apart <= MAX_DIFFERENCE, f"{name} differs from eager by {apart:.3g} on {ids.shape}"
+
+
+def take_turns(contenders: dict[str, Infer], ids: np.ndarray, mask: np.ndarray, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each call; the order turns with the round, so that nobody always follows the same neighbour."""
+    names = list(contenders)
+    spent: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(WARM_UP + rounds):
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            began = time.perf_counter()
+            contenders[name](ids, mask)
+            spent[name].append(time.perf_counter() - began)
+    return {name: seconds[WARM_UP:] for name, seconds in spent.items()}
+
+
+def _refuse(reason: str) -> int:
+    print(f"benchmarks.gpu_inference: {reason}; nothing was measured", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""benchmarks.gpu_inference, as far as it goes without a GPU."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.gpu_inference import check, take_turns
+from components.deployment.nvidia import nvidia_host
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.gpu_inference", *words]
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ}, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.mark.skipif(nvidia_host().device is not None, reason="there is a GPU here")
+def test_without_a_gpu_it_says_so_and_measures_nothing() -> None:
+    done = run()
+    assert done.returncode == 1
+    assert done.stderr.endswith("benchmarks.gpu_inference: no CUDA GPU here; nothing was measured\n")
+
+
+@pytest.mark.slow
+def test_what_needs_no_gpu_runs_dry() -> None:
+    done = run("--cpu")
+    assert done.returncode == 0, done.stderr
+    assert "bert-base: onnxruntime and eager agree" in done.stdout
+    assert "gpt2: onnxruntime and eager agree" in done.stdout
+
+
+def test_everyone_is_called_as_often_and_in_turn() -> None:
+    order: list[str] = []
+
+    def contender(name: str) -> np.ndarray:
+        order.append(name)
+        return np.zeros((1, 2))
+
+    ways = {name: lambda ids, mask, name=name: contender(name) for name in ("a", "b")}
+    spent = take_turns(ways, np.ones((1, 1)), np.ones((1, 1)), rounds=3)
+    assert [len(seconds) for seconds in spent.values()] == [3, 3]
+    assert order[:4] == ["a", "b", "b", "a"]
+
+
+def test_a_contender_that_computes_something_else_is_named() -> None:
+    ways = {"eager": lambda ids, mask: np.zeros((1, 2)), "wrong": lambda ids, mask: np.ones((1, 2))}
+    with pytest.raises(AssertionError, match=r"wrong differs from eager by 1 on \(1, 1\)"):
+        check(ways, np.ones((1, 1)), np.ones((1, 1)))
