@@ -72,7 +72,7 @@ def rounded(model: nn.Module) -> Iterator[None]:
         (module, forward) for module in model.modules() for kind, forward in FORWARDS.items() if type(module) is kind
     ]
     for module, forward in replaced:
-        module.forward = partial(forward, module)  # type: ignore[method-assign]
+        module.forward = partial(forward, module)
     try:
         yield
     finally:
