@@ -221,6 +221,7 @@ class DistillConfig(OptimizerConfig):
     """Soft labels at `temperature` (Hinton 2015) and hidden states (Jiao 2020, TinyBERT).
 
     ffn_fraction, head_fraction: of the teacher's feed-forward neurons and attention heads (Michel 2019);
+    quantization_aware: share of the steps, the last ones, in which int8 rounds the forward pass (Jacob 2018);
     min_token_count: how often a token must stand in the training rows to stay in the student's vocabulary, 0 keeps all.
     """
 
@@ -236,6 +237,7 @@ class DistillConfig(OptimizerConfig):
     temperature: Rate
     soft_weight: Share
     hidden_weight: Annotated[float, Field(ge=0)]
+    quantization_aware: Share
     precision: Precision
     threads: Count
 

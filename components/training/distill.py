@@ -27,6 +27,7 @@ from components.tokenization.trimming import trim_tokenizer
 from components.training import ranks
 from components.training.figures import curves_figure
 from components.training.finetune import VALIDATION_BATCH, learn_task, save_classifier, task_schedule, validation_batch
+from components.training.quantization_aware import quantization_aware
 from components.training.randomness import derived_seed
 from components.training.store import CheckpointStore
 from components.training.trainer import prepare_libraries
@@ -62,11 +63,14 @@ def distill(
         learner = build_student(guide, layers, missed_most(guide, data, config), config.dropout)
         objective = DistillationObjective(guide, layers, config, ClassificationObjective(len(data.labels), 0.0))
         schedule = task_schedule(data, config, f"distill {task_name}", "")
-        curves, metrics = learn_task(learner, objective, data, config, trainer, seed, schedule, checkpoints, run)
+        steps = config.epochs * schedule.validate_every
+        learned = quantization_aware(objective, config.quantization_aware, steps, trainer)
+        curves, metrics = learn_task(learner, learned, data, config, trainer, seed, schedule, checkpoints, run)
         if not ranks.leads():
             return {}
         if trimmed.kept:
             keep_tokens(learner, trimmed.kept)
+        if trimmed.kept or config.quantization_aware:
             metrics |= validate(learner, objective, trimmed.data)
         made_from = {"rows": rows, "teacher": teacher}
         save_classifier(learner, trimmed.tokenizer, student, task_name, trimmed.data, made_from)

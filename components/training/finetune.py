@@ -93,12 +93,12 @@ def task_schedule(data: Classification, config: FinetuneConfig | DistillConfig, 
 
 
 def task_batches(data: Classification, order: BucketedOrder, token_masking: float, seed: int) -> Batches:
-    """Bucketed batches with some of their tokens hidden, and all of them under `clean_ids`."""
+    """Bucketed batches, each with its step: some tokens are hidden, all of them stand under `clean_ids`."""
 
     def make(step: int, rows: slice) -> Batch:
         batch = data.batch(data.train, order.samples(step))
         noisy = data.hide_tokens(batch, token_masking, derived_torch(seed, "token masking", step))
-        return part_of({**noisy, "clean_ids": batch["input_ids"]}, rows)
+        return part_of({**noisy, "clean_ids": batch["input_ids"], "step": step}, rows)
 
     return Batches(
         make=make,

@@ -379,3 +379,8 @@ def test_an_interrupted_distillation_ends_as_one_that_was_not(
     distillation.changes = {"optimizer": optimizer, "average_decay": average_decay}
     distillation.trainer = {"accumulate": accumulate}
     distillation.check(at(2), at(5), at(10, "validation_loss"), at(13))
+
+
+def test_a_distillation_that_rounds_ends_as_one_that_was_not_interrupted(distillation: Distillation) -> None:
+    distillation.changes = {"quantization_aware": 0.5, "ffn_fraction": 0.5, "min_token_count": 30}
+    distillation.check(at(5), at(13))
