@@ -70,7 +70,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Original:
-    """What a bundle has to be: the checkpoint, its answers to the rows, and the shapes they are tried in; the float graph
+    """What a bundle has to be: the checkpoint, its answers to rows, the shapes they are tried in; the float graph
     says where the layers are in the others."""
 
     model: PreTrainedModel
