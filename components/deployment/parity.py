@@ -18,6 +18,7 @@ Infer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 SIZES = (1, 3, 8)
+NEVER = np.float32(-1e4)
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,15 @@ def compare(reference: Infer, candidate: Infer, batches: Mapping[str, Batch]) ->
         agreement=float(np.concatenate([values.ravel() for values in same]).mean()),
         worst_shape=worst,
     )
+
+
+def gathered(values: Sequence[np.ndarray], mask: np.ndarray) -> np.ndarray:
+    """A head's outputs as one array without what they say of padding, where queries may have nothing to attend to:
+    (rows, classes); (rows, tokens, classes) with 0 there; or places in a text (rows, outputs, tokens), never there."""
+    if len(values) > 1:
+        return np.stack([np.where(mask == 1, value, NEVER) for value in values], axis=1)
+    value = values[0]
+    return np.where(mask[:, :, None] == 1, value, np.float32(0)) if value.ndim == 3 else value
 
 
 def shapes(encoder: Encoder, texts: list[str]) -> dict[str, Batch]:

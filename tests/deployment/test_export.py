@@ -27,7 +27,7 @@ from components.deployment.departure import Departure, from_pytorch
 from components.deployment.encoding import Encoder
 from components.deployment.engines import OnnxRuntime
 from components.deployment.export import check, export, export_graph
-from components.deployment.parity import Infer, Parity, compare, shapes
+from components.deployment.parity import Infer, Parity, compare, gathered, shapes
 from components.deployment.pytorch import HEADS, load_model, parameters_run, torch_infer
 from components.deployment.rows import read_rows
 from components.deployment.weights import differences, stored_weights
@@ -146,8 +146,7 @@ def onnx_infer(graph: onnx.ModelProto) -> Infer:
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
 
     def infer(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        found = session.run(None, {"input_ids": ids, "attention_mask": mask})
-        return found[0] if len(found) == 1 else np.stack(found, axis=1)
+        return gathered(session.run(None, {"input_ids": ids, "attention_mask": mask}), mask)
 
     return infer
 
@@ -155,7 +154,7 @@ def onnx_infer(graph: onnx.ModelProto) -> Infer:
 @pytest.mark.slow
 @pytest.mark.parametrize(("architecture", "head"), CHECKPOINTS)
 def test_every_architecture_answers_alike_with_every_head(architecture: str, head: str, tokenizer_folder: Path) -> None:
-    """In every shape, from one token on, at padding too; each weight once, under PyTorch's name."""
+    """In every shape, from one token on; each weight once, under PyTorch's name."""
     model = random_checkpoint(architecture, head)
     graph = export_graph(model, 20)
     assert tuple(value.name for value in graph.graph.output) == HEADS[head].outputs
@@ -167,7 +166,7 @@ def test_every_architecture_answers_alike_with_every_head(architecture: str, hea
     weights = [one for one in graph.graph.initializer if len(one.dims) == 2 and one.data_type == TensorProto.FLOAT]
     assert {one.name for one in weights} <= {name for name, _ in model.named_parameters()}
     held = [numpy_helper.to_array(one) for one in weights]
-    assert len({tuple(sorted(value.shape)) + (float(value.sum()),) for value in held}) == len(held)
+    assert len({(*sorted(value.shape), float(value.sum())) for value in held}) == len(held)
     batch = batches["8 rows of up to 32 tokens (8, 32)"]
     assert differences(parameters_run(model, batch), stored_weights(graph.graph)) == []
     assert from_pytorch(model, graph, batch, 1e-4) is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.deployment.encoding import Encoder
-from components.deployment.parity import answers, compare, compare_task, shapes
+from components.deployment.parity import answers, compare, compare_task, gathered, shapes
 from components.errors import DataError
 from components.evaluation.metrics import Bootstrap
 
@@ -64,6 +64,12 @@ def test_one_text_is_enough_for_shapes_and_none_is_not(tokenizer_folder: Path) -
     assert max(ids.shape for ids, _ in shapes(encoder, ["ship"]).values()) == (8, 16)
     with pytest.raises(DataError, match="no text has a token"):
         shapes(encoder, [])
+
+
+def test_what_a_head_says_of_padding_does_not_count() -> None:
+    mask = np.array([[1, 0]])
+    assert gathered([np.ones((1, 2, 3))], mask)[0, :, 0].tolist() == [1, 0]
+    assert gathered([np.array([[1.0, 5.0]]), np.array([[2.0, np.nan]])], mask).argmax(axis=-1).tolist() == [[0, 0]]
 
 
 def test_answers_come_in_the_order_of_the_texts(tokenizer_folder: Path) -> None:
