@@ -16,22 +16,20 @@ WEIGHTS = {
     "first.weight": GENERATOR.normal(size=(2 * WIDTH, WIDTH)).astype(np.float32),
     "first.bias": GENERATOR.normal(size=2 * WIDTH).astype(np.float32),
     "second.weight": GENERATOR.normal(size=(WIDTH, 2 * WIDTH)).astype(np.float32),
+    "second.bias": GENERATOR.normal(size=WIDTH).astype(np.float32),
 }
 """As PyTorch keeps them: (outputs, inputs)."""
 
 
 def two_layers() -> ModelProto:
-    """What the exporter writes: weights of MatMul turned and numbered, others under their names, wrapped."""
+    """What the exporter writes: the weight of a MatMul turned and numbered, others under their names in a wrapper."""
     nodes = [
         helper.make_node("MatMul", ["x", "val_7"], ["a"]),
         helper.make_node("Add", ["a", "model.first.bias"], ["b"]),
-        helper.make_node("MatMul", ["b", "val_9"], ["y"]),
+        helper.make_node("Gemm", ["b", "model.second.weight", "model.second.bias"], ["y"], transB=1),
     ]
-    held = {
-        "val_7": WEIGHTS["first.weight"].T,
-        "model.first.bias": WEIGHTS["first.bias"],
-        "val_9": WEIGHTS["second.weight"].T,
-    }
+    held = {"val_7": WEIGHTS["first.weight"].T}
+    held |= {f"model.{name}": WEIGHTS[name] for name in ("first.bias", "second.weight", "second.bias")}
     graph = helper.make_graph(
         nodes,
         "model",
@@ -110,7 +108,7 @@ def test_numbered_weights_get_the_names_pytorch_gave_them() -> None:
     assert [list(node.input) for node in graph.node] == [
         ["x", "first.weight"],
         ["a", "first.bias"],
-        ["b", "second.weight"],
+        ["b", "second.weight", "second.bias"],
     ]
 
 
@@ -160,7 +158,7 @@ def test_correct_rounding_is_no_difference(form: str, tmp_path: Path) -> None:
     [
         ("dynamic int8", "second.weight_scale"),
         ("Q/DQ int8", "second.weight_scale"),
-        ("blocks of four bits", "second.weight_scales"),
+        ("blocks of four bits", "first.weight_scales"),
         ("float16", "second.weight"),
     ],
 )
@@ -168,7 +166,7 @@ def test_a_wrong_scale_is_named(form: str, tensor: str, tmp_path: Path) -> None:
     graph = stored_as(form, tmp_path)
     change(graph, tensor, lambda value: (value * 1.5).astype(value.dtype))
     (wrong,) = differences(WEIGHTS, stored_weights(graph))
-    assert wrong.name == "second.weight"
+    assert wrong.name == tensor.partition("_")[0]
     assert "differs beyond half a step of its scale" in wrong.reason
 
 
