@@ -15,7 +15,7 @@ export DVC_NO_ANALYTICS = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan bench-data bench-serving \
+.PHONY: help setup run test test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan bench-data bench-serving bench-faults \
         ui lock readme clean
 
 help:  ## this list
@@ -80,6 +80,9 @@ bench-plan: setup  ## how near `lianzi plan` comes: five trainings planned, run,
 
 bench-serving: setup  ## requests a second and latency beside MLflow's server: five minutes
 	@python -m benchmarks.serving
+
+bench-faults: setup  ## faults planted in a bundle, and what the gate says of each: a minute
+	@python -m benchmarks.planted_faults --record
 
 readme: setup  ## write the README's table of results anew
 	@python docs/results_table.py

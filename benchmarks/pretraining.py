@@ -32,8 +32,9 @@ from components.artifacts import write_json
 from components.modeling.checkpoints import load_classifier, load_tokenizer, random_classifier
 from components.params import Params, load_params
 from components.run import RecordedRun
-from components.tasks.classification import Classification, ClassificationObjective, Examples, encode, read_split
+from components.tasks.classification import Classification, ClassificationObjective, Examples, encode
 from components.tasks.kinds import TASK_KINDS
+from components.tasks.rows import read_split
 from components.training.finetune import task_batches
 from components.training.module import LanguageModule
 from components.training.order import BucketedOrder

@@ -70,7 +70,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Original:
-    """What a bundle has to be: the checkpoint, its answers to the rows, and the shapes they are tried in; the float graph
+    """What a bundle has to be: the checkpoint, its answers to rows, the shapes they are tried in; the float graph
     says where the layers are in the others."""
 
     model: PreTrainedModel
@@ -130,10 +130,12 @@ def check_labels(labels: Sequence[str], checkpoint: Path, rows: Path) -> None:
 
 def check_tokenizer(path: Path, checkpoint: Path, max_length: int, texts: Sequence[str]) -> None:
     """It gives the tokens that the checkpoint's own tokenizer gives. Raises PartRefused naming the first other text."""
-    from components.modeling.checkpoints import load_tokenizer
+    from transformers import PreTrainedTokenizerFast
 
     tried = [*SENTENCES, *texts]
-    own = load_tokenizer(checkpoint)(tried, truncation=True, max_length=max_length)["input_ids"]
+    own = PreTrainedTokenizerFast.from_pretrained(checkpoint)(tried, truncation=True, max_length=max_length)[
+        "input_ids"
+    ]
     for text, expected, found in zip(tried, own, Encoder.load(path, max_length, 0).encode(tried), strict=True):
         if expected != found:
             place = next((n for n, pair in enumerate(zip(expected, found, strict=False)) if len(set(pair)) > 1), 0)

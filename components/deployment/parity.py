@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from components.deployment.encoding import Batch, Encoder
+from components.errors import DataError
 from components.evaluation.metrics import Bootstrap, Interval, macro_f1_of
 
 Infer = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -17,6 +18,7 @@ Infer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 SIZES = (1, 3, 8)
+NEVER = np.float32(-1e4)
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,24 @@ def compare(reference: Infer, candidate: Infer, batches: Mapping[str, Batch]) ->
     )
 
 
+def gathered(values: Sequence[np.ndarray], mask: np.ndarray) -> np.ndarray:
+    """A head's outputs as one array without what they say of padding, where queries may have nothing to attend to:
+    (rows, classes); (rows, tokens, classes) with 0 there; or places in a text (rows, outputs, tokens), never there."""
+    if len(values) > 1:
+        return np.stack([np.where(mask == 1, value, NEVER) for value in values], axis=1)
+    value = values[0]
+    return np.where(mask[:, :, None] == 1, value, np.float32(0)) if value.ndim == 3 else value
+
+
 def shapes(encoder: Encoder, texts: list[str]) -> dict[str, Batch]:
     """Batches of 1, 3 and 8 real rows, from 1 token to the longest, padded on the right; 32 rows as they are.
 
-    Rows are cut to the length that is wanted, or go on with the next row's tokens; none is padding alone.
+    Rows are cut to the length that is wanted, or go on with the next row's tokens; none is padding alone. Raises
+    DataError where no text has a token.
     """
-    rows = sorted(encoder.encode(texts), key=lambda row: (len(row), row))
+    rows = sorted((row for row in encoder.encode(texts) if row), key=lambda row: (len(row), row))
+    if not rows:
+        raise DataError("no text has a token to compare rungs on", "give rows with text")
     spread = [rows[round(place)] for place in np.linspace(0, len(rows) - 1, min(len(rows), 32))]
     found = {f"{len(spread)} rows as they are": encoder.pad(spread)}
     for size in SIZES:
@@ -83,9 +97,7 @@ def shapes(encoder: Encoder, texts: list[str]) -> dict[str, Batch]:
             # The first row has that length and each one after it less.
             lengths = [max(1, round(length * (size - number) / size)) for number in range(size)]
             cut = [_tokens(spread, number, wanted) for number, wanted in enumerate(lengths)]
-            found[f"{size} rows of 1 to {length} tokens" if size > 1 else f"1 row of {length} tokens"] = encoder.pad(
-                cut
-            )
+            found[f"{size} rows of up to {length} tokens"] = encoder.pad(cut)
     found["1 row of 1 token, padded to the full length"] = encoder.pad([_tokens(spread, 0, 1)], encoder.max_length)
     return {f"{name} {ids.shape}": (ids, mask) for name, (ids, mask) in found.items()}
 

@@ -22,7 +22,7 @@ from transformers.utils import logging
 
 from components.deployment.departure import Point
 from components.deployment.encoding import Batch
-from components.deployment.parity import Infer
+from components.deployment.parity import Infer, gathered
 from components.errors import ArtifactError
 
 
@@ -75,13 +75,12 @@ def head(architecture: str) -> Head:
 
 
 def torch_infer(model: PreTrainedModel) -> Infer:
-    """A PyTorch checkpoint as a function of numpy arrays; several outputs are stacked on the second axis."""
+    """A PyTorch checkpoint as a function of numpy arrays."""
     outputs = head(type(model).__name__).outputs
 
     def infer(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         found = _run(model, (input_ids, attention_mask))
-        values = [found[name].numpy() for name in outputs]
-        return values[0] if len(values) == 1 else np.stack(values, axis=1)
+        return gathered([found[name].numpy() for name in outputs], attention_mask)
 
     return infer
 

@@ -100,8 +100,8 @@ def stored_weights(graph: GraphProto) -> dict[str, Stored]:
     readers = {name: node for node in graph.node for name in node.input if name in tensors}
     found = {}
     for name, tensor in tensors.items():
-        base, mark, _ = name.rpartition("_quantized")
-        if mark and "." in base:
+        base = name.removesuffix("_quantized")
+        if base != name and "." in base:
             scale = next(one for one in (f"{base}_scale", f"{name}_scale") if one in tensors)
             zero = tensors.get(scale.removesuffix("_scale") + "_zero_point")
             found[base] = _dequantized(tensor, tensors[scale], zero, readers.get(name))

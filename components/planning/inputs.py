@@ -13,7 +13,7 @@ from components.corpus.labelled import curate_task
 from components.corpus.removals import Removals
 from components.params import Params
 from components.planning import stand_ins
-from components.tasks.classification import read_split
+from components.tasks.rows import read_split
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,10 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.artifacts import read_manifest
-from components.errors import DataError, ParameterError
+from components.errors import ParameterError
 from components.modeling.objectives import Batch
 from components.params import TaskConfig
+from components.tasks.rows import read_split
 
 
 @dataclass(frozen=True)
@@ -136,31 +136,6 @@ def measure(logits: Tensor, targets: Tensor, classes: int) -> dict[str, float]:
     answers = logits.argmax(dim=1)
     macro_f1 = f1_score(targets, answers, labels=range(classes), average="macro", zero_division=0)
     return {"accuracy": (answers == targets).double().mean().item(), "macro_f1": float(macro_f1)}
-
-
-def read_split(path: Path, labels: Sequence[str]) -> list[tuple[str, str]]:
-    """(text, label) of every row. Raises DataError for a row that does not fit, or a file without rows."""
-    rows = []
-    try:
-        with path.open(encoding="utf-8") as stream:
-            for number, line in enumerate(stream, 1):
-                rows.append(_row(line, f"{path}:{number}", labels))
-    except FileNotFoundError:
-        raise DataError(f"{path}: missing", "run `dvc repro` or `lianzi run` to make it") from None
-    if not rows:
-        raise DataError(f"{path}: no rows", "a task needs train, validation and test rows")
-    return rows
-
-
-def _row(line: str, where: str, labels: Sequence[str]) -> tuple[str, str]:
-    try:
-        row = json.loads(line)
-        text, label = row["text"], row["label"]
-    except (ValueError, KeyError, TypeError):
-        raise DataError(f"{where}: not a row with text and label") from None
-    if label not in labels:
-        raise DataError(f"{where}: label {label!r} is not among the task's labels", f"known: {', '.join(labels)}")
-    return text, label
 
 
 def encode(rows: Sequence[tuple[str, str]], labels: Sequence[str], tokenizer: Tokenizer, max_length: int) -> Examples:

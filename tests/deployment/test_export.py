@@ -1,28 +1,40 @@
 from __future__ import annotations
 
+import copy
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
+from transformers import (
+    BertConfig,
+    BertForMultipleChoice,
+    GPT2Config,
+    LlamaConfig,
+    ModernBertConfig,
+    PreTrainedModel,
+)
 
-from components.artifacts import file_hash, read_manifest, write_manifest
+from components.artifacts import file_hash, read_manifest
+from components.deployment.departure import Departure, from_pytorch
 from components.deployment.encoding import Encoder
 from components.deployment.engines import OnnxRuntime
-from components.deployment.export import check, export
-from components.deployment.parity import Parity, compare, shapes
-from components.deployment.pytorch import load_model, torch_infer
+from components.deployment.export import check, export, export_graph
+from components.deployment.parity import Infer, Parity, compare, gathered, shapes
+from components.deployment.pytorch import HEADS, load_model, parameters_run, torch_infer
 from components.deployment.rows import read_rows
+from components.deployment.weights import differences, stored_weights
 from components.errors import ArtifactError
-from components.modeling.architectures import build_language_model
-from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
-from components.params import ModelConfig, Params
+from components.params import Params
 from components.run import RecordedRun
+from tests.small_artifacts import sentences
 from tests.small_ladder import LABELS, TASK, Ladder
 
 
@@ -101,20 +113,85 @@ def test_another_process_in_another_folder_writes_the_same_bytes(ladder: Ladder,
         assert file_hash(target / name) == file_hash(ladder.onnx / name)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["bert", "gpt2", "llama"])
-def test_other_architectures_are_exported_as_well(
-    architecture: str, params: Params, task_rows: Path, tokenizer_folder: Path, run: RecordedRun, tmp_path: Path
-) -> None:
-    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "max_length": 32})
+SIZES = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+ENCODERS = {
+    "bert": BertConfig(**SIZES, max_position_embeddings=32),
+    "modernbert": ModernBertConfig(**SIZES, local_attention=8, global_attn_every_n_layers=2),
+}
+DECODERS = {
+    "gpt2": GPT2Config(n_embd=32, n_layer=2, n_head=2, n_positions=32, activation_function="gelu_pytorch_tanh"),
+    "llama": LlamaConfig(**SIZES, max_position_embeddings=32),
+}
+CHECKPOINTS = [
+    (name, head) for name in {**ENCODERS, **DECODERS} for head in HEADS if name in ENCODERS or head != "ForMaskedLM"
+]
+
+
+def random_checkpoint(architecture: str, head: str) -> PreTrainedModel:
+    """Every parameter drawn apart, so that none is like another by chance."""
+    config = copy.deepcopy({**ENCODERS, **DECODERS}[architecture])
+    config.update({"vocab_size": 330, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2})
+    config.num_labels = 2 if head == "ForQuestionAnswering" else 3
     torch.manual_seed(0)
-    language_model = build_language_model(section, load_tokenizer(tokenizer_folder), 16)
-    for name in ("pretrained", "student"):
-        (tmp_path / name).mkdir()
-    save_checkpoint(language_model, tokenizer_folder, tmp_path / "pretrained")
-    classifier = random_classifier(tmp_path / "pretrained", LABELS, 0.0)
-    save_checkpoint(classifier, tokenizer_folder, tmp_path / "student")
-    write_manifest(tmp_path / "student", "classifier", {}, task="places", labels=LABELS, max_length=24)
-    metrics = export(params.export, TASK, "places", task_rows, tmp_path / "student", tmp_path / "onnx", run)
-    assert metrics["parity"]["max_difference"] < 1e-4
-    assert metrics["parameters"] == classifier.num_parameters()
+    model = HEADS[head].loader.from_config(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    model.config.use_cache = False
+    return model.eval()
+
+
+def onnx_infer(graph: onnx.ModelProto) -> Infer:
+    """All outputs of a graph, as `torch_infer` gives them."""
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+
+    def infer(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return gathered(session.run(None, {"input_ids": ids, "attention_mask": mask}), mask)
+
+    return infer
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("architecture", "head"), CHECKPOINTS)
+def test_every_architecture_answers_alike_with_every_head(architecture: str, head: str, tokenizer_folder: Path) -> None:
+    """In every shape, from one token on; each weight once, under PyTorch's name."""
+    model = random_checkpoint(architecture, head)
+    graph = export_graph(model, 20)
+    assert tuple(value.name for value in graph.graph.output) == HEADS[head].outputs
+    encoder = Encoder.load(tokenizer_folder / "tokenizer.json", 32, 0)
+    batches = shapes(encoder, [text for text, _ in sentences(40)])
+    parity = compare(torch_infer(model), onnx_infer(graph), batches)
+    assert parity.max_difference < 1e-4, parity
+    assert parity.agreement > 0.999
+    weights = [one for one in graph.graph.initializer if len(one.dims) == 2 and one.data_type == TensorProto.FLOAT]
+    assert {one.name for one in weights} <= {name for name, _ in model.named_parameters()}
+    held = [numpy_helper.to_array(one) for one in weights]
+    assert len({(*sorted(value.shape), float(value.sum())) for value in held}) == len(held)
+    batch = batches["8 rows of up to 32 tokens (8, 32)"]
+    assert differences(parameters_run(model, batch), stored_weights(graph.graph)) == []
+    assert from_pytorch(model, graph, batch, 1e-4) is None
+
+
+def test_a_head_over_tokens_has_outputs_by_name_with_dynamic_axes(tokenizer_folder: Path) -> None:
+    graph = export_graph(random_checkpoint("bert", "ForQuestionAnswering"), 20)
+    axes = {value.name: [axis.dim_param for axis in value.type.tensor_type.shape.dim] for value in graph.graph.output}
+    assert axes == {"start_logits": ["batch", "length"], "end_logits": ["batch", "length"]}
+
+
+def test_a_checkpoint_with_another_head_is_refused_by_name() -> None:
+    with pytest.raises(ArtifactError, match="a checkpoint of BertForMultipleChoice has no head that is exported here"):
+        export_graph(BertForMultipleChoice(BertConfig(**SIZES, vocab_size=40)), 20)
+
+
+def test_the_manifest_names_the_tools_that_wrote_the_graph(ladder: Ladder) -> None:
+    manifest = read_manifest(ladder.onnx, "onnx")
+    assert set(manifest["tools"]) == {"onnx", "onnxscript", "torch", "transformers"}
+    assert all(re.fullmatch(r"[\d.]+\w*", found) for found in manifest["tools"].values())
+    assert manifest["outputs"] == ["logits"]
+
+
+def test_the_layer_that_departs_is_named_beside_the_shape() -> None:
+    parity = Parity(0.3, 0.1, 0.9, "3 rows of up to 5 tokens (3, 5)")
+    departure = Departure("classifier", 9, 9, "its output", 0.4, 1e-7, "PyTorch")
+    with pytest.raises(ArtifactError, match=r"\(3, 5\).*\n.*layer classifier \(9 of 9\): its output differs by 0\.4"):
+        check(parity, 1e-3, departure)

@@ -18,7 +18,7 @@ def test_rows_come_with_the_numbers_of_their_labels(task_rows: Path) -> None:
 
 
 def test_a_label_the_model_does_not_know_is_told_with_its_line(task_rows: Path) -> None:
-    with pytest.raises(DataError, match=r"test\.jsonl:\d+: label 'sea' is not one of the model's: city, field"):
+    with pytest.raises(DataError, match=r"test\.jsonl:\d+: label 'sea' is not among the labels"):
         read_rows(task_rows, "test", ["city", "field"])
 
 

@@ -10,7 +10,7 @@ import pytest
 from components.params import Params, TaskConfig
 from components.planning.inputs import Inputs
 from components.planning.miniatures import MINIATURES
-from components.tasks.classification import read_split
+from components.tasks.rows import read_split
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
 

@@ -8,7 +8,7 @@ from components.artifacts import read_manifest
 from components.modeling.checkpoints import load_tokenizer
 from components.params import Params
 from components.planning import stand_ins
-from components.tasks.classification import read_split
+from components.tasks.rows import read_split
 from components.tokenization.reader import PackedTokens
 
 

@@ -1,13 +1,12 @@
-import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from components.errors import ArtifactError, DataError, ParameterError
+from components.errors import ArtifactError, ParameterError
 from components.modeling.checkpoints import load_tokenizer
 from components.params import TaskConfig
-from components.tasks.classification import Classification, ClassificationObjective, measure, read_split
+from components.tasks.classification import Classification, ClassificationObjective, measure
 
 TASK = TaskConfig(kind="classification", language="en", max_length=10)
 
@@ -74,26 +73,6 @@ def test_texts_longer_than_the_model_reads_are_refused(data: Classification) -> 
         data.check_length(BertForSequenceClassification(config), "places")
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("{", r"train.jsonl:2: not a row"),
-        ('{"text": "a"}', r"train.jsonl:2: not a row"),
-        ('{"text": "a", "label": "green"}', r"train.jsonl:2: label 'green' is not among"),
-    ],
-)
-def test_a_broken_row_is_named_by_file_and_line(tmp_path: Path, line: str, message: str) -> None:
-    path = tmp_path / "train.jsonl"
-    path.write_text(json.dumps({"text": "ship", "label": "sea"}) + "\n" + line + "\n")
-    with pytest.raises(DataError, match=message):
-        read_split(path, ["sea"])
-
-
-def test_missing_and_empty_splits_are_refused(tmp_path: Path, tokenizer_folder: Path) -> None:
-    with pytest.raises(DataError, match="missing"):
-        read_split(tmp_path / "train.jsonl", ["sea"])
-    (tmp_path / "train.jsonl").touch()
-    with pytest.raises(DataError, match="no rows"):
-        read_split(tmp_path / "train.jsonl", ["sea"])
+def test_a_folder_without_a_task_is_refused(tmp_path: Path, tokenizer_folder: Path) -> None:
     with pytest.raises(ArtifactError, match="no task here"):
         Classification.read(tmp_path, TASK, load_tokenizer(tokenizer_folder))

@@ -1,0 +1,91 @@
+"""Faults planted in a bundle, and what the gate says of each: `python -m benchmarks.planted_faults`, about two minutes.
+
+A small classifier of two layers is trained, exported, quantized and bundled; every fault goes into a copy of that
+bundle, whose manifest is written anew, so that nothing but the fault gives it away. The bundle without a fault has to
+pass. The exit code is 1 where a fault passes, is put down to another part, or the right bundle is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.report import RESULTS
+from components.artifacts import write_json
+from components.deployment.gate import prove
+from components.errors import PartRefused
+from components.params import Params, load_params
+from flows import environment
+from tests.deployment.planted_faults import FAULTS, Fault, nothing, plant
+from tests.small_artifacts import small_task, small_tokenizer
+from tests.small_ladder import Ladder, small_ladder
+
+NONE = "(no fault)"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`part` is empty where the bundle passed; `right`: whether that, or the part and the name, is as it should be."""
+
+    part: str
+    reason: str
+    right: bool
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--faults", nargs="+", choices=list(FAULTS), default=list(FAULTS), metavar="FAULT")
+    options.add_argument("--record", action="store_true", help="write benchmarks/results/planted_faults.json")
+    chosen = options.parse_args(arguments)
+    environment.prepare()
+    params = load_params(Path("params.yaml"))
+    with tempfile.TemporaryDirectory() as name:
+        ladder = make_ladder(Path(name), params)
+        tried = {NONE: Fault(nothing, "", "")} | {fault: FAULTS[fault] for fault in chosen.faults}
+        found = {
+            fault: judge(entry, ladder, params, Path(name, str(number)))
+            for number, (fault, entry) in enumerate(tried.items())
+        }
+    Console(highlight=False, width=160).print(table(found))
+    if chosen.record:
+        write_json(RESULTS / "planted_faults.json", {fault: asdict(verdict) for fault, verdict in found.items()})
+    return int(not all(verdict.right for verdict in found.values()))
+
+
+def make_ladder(folder: Path, params: Params) -> Ladder:
+    """The ladder of a model of two layers, from training to the bundle."""
+    os.environ["LIANZI_CACHE"] = str(folder / "cache")
+    rows, tokenizer = small_task(folder / "rows"), small_tokenizer(folder / "tokenizer")
+    return small_ladder(folder / "ladder", params, rows, tokenizer, layers=2)
+
+
+def judge(fault: Fault, ladder: Ladder, params: Params, folder: Path) -> Verdict:
+    """Plant a fault and ask the gate."""
+    bundle = plant(fault, ladder, folder)
+    try:
+        prove(bundle, ladder.student, ladder.rows, params.gate)
+    except PartRefused as refused:
+        reason = str(refused).splitlines()[0].removeprefix(f"{refused.part}: ")
+        return Verdict(refused.part, reason, refused.part == fault.part and fault.named in reason)
+    return Verdict("", "passes", not fault.part)
+
+
+def table(found: dict[str, Verdict]) -> Table:
+    """Fault, the part it was refused by, what was named, and whether that was right."""
+    shown = Table(title="Faults planted in a bundle, and what the gate says", title_justify="left", box=None)
+    for heading in ("fault", "refused by", "reason", "right"):
+        shown.add_column(heading)
+    for fault, verdict in found.items():
+        shown.add_row(fault, verdict.part, verdict.reason, "yes" if verdict.right else "NO")
+    return shown
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

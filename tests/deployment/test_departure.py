@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from components.deployment.departure import (
+    Departure,
+    between_graphs,
+    distance,
+    first_departure,
+    from_pytorch,
+    graph_values,
+    layers_of_graph,
+    noisiest,
+    points,
+)
+from components.deployment.encoding import Batch, Encoder
+from components.deployment.parity import shapes
+from components.deployment.pytorch import load_model
+from components.deployment.rows import read_rows
+from components.errors import EngineError
+from tests.deployment.planted_faults import other_activation
+from tests.small_ladder import LABELS, Ladder
+
+LAYERS = [
+    "model.embeddings.tok_embeddings",
+    "model.embeddings.norm",
+    "model.layers.0.attn.Wqkv",
+    "model.layers.0.attn.Wo",
+    "model.layers.0.mlp_norm",
+    "model.layers.0.mlp.Wi",
+    "model.layers.0.mlp.Wo",
+    "model.final_norm",
+    "head.dense",
+    "head.norm",
+    "classifier",
+]
+
+
+def graph_of(ladder: Ladder, name: str) -> onnx.ModelProto:
+    return onnx.load(getattr(ladder, name) / "model.onnx")
+
+
+def a_batch(ladder: Ladder) -> Batch:
+    encoder = Encoder.load(ladder.student / "tokenizer.json", 24, 0)
+    return shapes(encoder, read_rows(ladder.rows, "validation", LABELS).texts)["8 rows of up to 24 tokens (8, 24)"]
+
+
+class Steps:
+    """Differences that are there from one point on; remembers where it was asked."""
+
+    def __init__(self, wrong: int) -> None:
+        self.wrong = wrong
+        self.places: set[int] = set()
+
+    def __call__(self, place: int) -> float:
+        self.places.add(place)
+        return float(place >= self.wrong)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9, 100])
+def test_the_first_wrong_point_is_found_by_halving(count: int) -> None:
+    for wrong in {0, count // 3, count - 1}:
+        assert first_departure(asked := Steps(wrong), count, 0.5) == wrong
+        assert len(asked.places) <= math.ceil(math.log2(count + 1)) + 2
+
+
+def test_where_all_points_agree_there_is_no_departure() -> None:
+    assert first_departure(lambda place: 0.1, 8, 0.5) is None
+    assert first_departure(lambda place: 0.1, 0, 0.5) is None
+
+
+def test_a_difference_that_vanishes_again_is_found_all_the_same() -> None:
+    assert first_departure([0.0, 0.0, 1.0, 0.0, 0.0].__getitem__, 5, 0.5) == 2
+
+
+def test_a_branch_around_a_right_point_does_not_hide_the_wrong_one_before_it() -> None:
+    assert first_departure([0.0, 1.0, 0.0, 1.0, 1.0].__getitem__, 5, 0.5) == 1
+
+
+def test_not_a_number_departs() -> None:
+    assert first_departure([0.0, float("inf"), float("inf")].__getitem__, 3, 0.5) == 1
+
+
+def test_the_distance_is_a_share_of_the_size_on_real_tokens() -> None:
+    mask = np.array([[1, 1], [1, 0]])
+    expected = np.ones((2, 2, 3), dtype=np.float32)
+    found = expected.copy()
+    found[1, 1] = 100
+    assert distance(expected, found, mask) == 0
+    assert distance(expected, found.reshape(4, 3), mask) == 0
+    assert distance(expected, 1.5 * expected, mask) == 0.5
+    assert distance(expected, expected * np.nan, mask) == np.inf
+    assert distance(expected, expected[:1], mask) == np.inf
+
+
+def test_points_are_in_the_order_of_the_layers_and_end_with_the_answer(ladder: Ladder) -> None:
+    graph = graph_of(ladder, "onnx").graph
+    assert layers_of_graph(graph) == LAYERS
+    found = points(graph, LAYERS)
+    assert list(dict.fromkeys(point.layer for point in found)) == LAYERS
+    assert (found[-1].side, found[-1].value) == ("output", "logits")
+    assert len({point.value for point in found}) == len(found)
+
+
+def test_a_right_graph_departs_nowhere(ladder: Ladder) -> None:
+    model, batch = load_model(ladder.student), a_batch(ladder)
+    graph, quantized = graph_of(ladder, "onnx"), graph_of(ladder, "quantized")
+    assert from_pytorch(model, graph, batch, 1e-4) is None
+    assert between_graphs(graph, quantized, batch, 0.2) is None
+    assert noisiest(model, graph, batch)[0] < 1e-5 < noisiest(model, quantized, batch, graph)[0] < 0.1
+
+
+def test_the_layer_that_departs_between_two_graphs_is_named(ladder: Ladder) -> None:
+    graph, wrong = graph_of(ladder, "onnx"), graph_of(ladder, "quantized")
+    scale = next(one for one in wrong.graph.initializer if one.name == "model.layers.0.mlp.Wi.weight_scale")
+    scale.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(scale) * np.float32(1.5), scale.name))
+    found = between_graphs(graph, wrong, a_batch(ladder), 0.2)
+    assert found is not None
+    assert (found.layer, found.number, found.of) == ("model.layers.0.mlp.Wi", 6, len(LAYERS))
+    assert 0.4 < found.difference < 0.6
+    assert found.before < 0.05
+
+
+def test_what_is_computed_between_two_layers_is_named_by_the_module_that_holds_them(ladder: Ladder) -> None:
+    graph, wrong = graph_of(ladder, "onnx"), graph_of(ladder, "onnx")
+    other_activation(wrong.graph)
+    found = between_graphs(graph, wrong, a_batch(ladder), 1e-3)
+    assert str(found).startswith("layer model.layers.0.mlp (7 of 11): what it computes between Wi and Wo differs by 0.")
+    assert str(found).endswith("from the float graph's; what comes before agrees to 0")
+
+
+def test_the_message_is_one_line_with_layer_place_and_sizes() -> None:
+    found = Departure("model.layers.0.mlp.Wi", 3, 9, "its output", 0.8, 1e-6, "PyTorch")
+    assert str(found) == (
+        "layer model.layers.0.mlp.Wi (3 of 9): its output differs by 0.8 of its size from PyTorch's; "
+        "what goes into it agrees to 1e-06"
+    )
+
+
+def test_a_graph_that_cannot_run_says_so(ladder: Ladder, tmp_path: Path) -> None:
+    graph = graph_of(ladder, "onnx")
+    with pytest.raises(EngineError, match="ONNX Runtime cannot compute no_such_value"):
+        graph_values(graph, a_batch(ladder), ["no_such_value"])
