@@ -122,8 +122,9 @@ def export_for_rows(model: PreTrainedModel, opset: int, max_length: int) -> tupl
     """The same for rows of at most `max_length` tokens: in standard operators, and with those that ONNX Runtime has
     for attention; None in place of the latter where they are not known for the architecture."""
     with fused(model, max_length) as known:
-        traced = _traced(model, opset)
-    return canonical(portable(traced)), canonical(for_onnxruntime(traced)) if known else None
+        # In canonical form before they part: what both compute has one name in both.
+        traced = canonical(_traced(model, opset))
+    return portable(traced), for_onnxruntime(traced) if known else None
 
 
 def _traced(model: PreTrainedModel, opset: int) -> ModelProto:

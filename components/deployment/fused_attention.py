@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from types import MethodType
 from typing import Any
 
+import onnx.checker
 import onnx.inliner
 import onnx.parser
 import torch
@@ -73,6 +74,9 @@ def _without_detour(graph: ModelProto) -> None:
         before = casts.get(node.input[0])
         if before is not None and _settings(before)["to"] == TensorProto.BOOL:
             node.input[0] = before.input[0]
+    read = {name for node in graph.graph.node for name in node.input} | {value.name for value in graph.graph.output}
+    for name in casts.keys() - read:
+        graph.graph.node.remove(casts[name])
 
 
 def portable(graph: ModelProto) -> ModelProto:
@@ -96,6 +100,7 @@ def _without_domain(graph: ModelProto) -> ModelProto:
     kept = [one for one in graph.opset_import if one.domain != DOMAIN]
     del graph.opset_import[:]
     graph.opset_import.extend(kept)
+    onnx.checker.check_model(graph)
     return graph
 
 

@@ -7,6 +7,7 @@ from components.errors import ArtifactError, ParameterError
 from components.modeling.checkpoints import load_tokenizer
 from components.params import TaskConfig
 from components.tasks.classification import Classification, ClassificationObjective, measure
+from components.tasks.rows import read_split
 
 TASK = TaskConfig(kind="classification", language="en", max_length=10)
 
