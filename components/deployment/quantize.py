@@ -186,7 +186,7 @@ def quantize_graph(source: Path, target: Path, per_channel: bool) -> None:
     """Quantize the weights of matrix products and embedding tables; equal input gives equal bytes."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.getLogger().addFilter(_no_preprocessing_hint)
+    logging.getLogger().addFilter(no_preprocessing_hint)
     try:
         with tempfile.TemporaryDirectory() as folder:
             written = Path(folder, "model.onnx")
@@ -199,7 +199,7 @@ def quantize_graph(source: Path, target: Path, per_channel: bool) -> None:
             )
             graph = onnx_format.load(written)
     finally:
-        logging.getLogger().removeFilter(_no_preprocessing_hint)
+        logging.getLogger().removeFilter(no_preprocessing_hint)
     del graph.graph.value_info[:]
     _write(graph, target)
 
@@ -246,6 +246,6 @@ def _write(model: ModelProto, path: Path) -> None:
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _no_preprocessing_hint(record: logging.LogRecord) -> bool:
+def no_preprocessing_hint(record: logging.LogRecord) -> bool:
     """Its advice to run a pre-processing step, which fails on graphs of the dynamo exporter."""
     return "pre-processing" not in record.getMessage()
