@@ -50,6 +50,8 @@ def main(directory: Path | None) -> None:
     lianzi predict topic "some text"  ask the champion
     lianzi serve champion             answer over HTTP (Open Inference Protocol)
     lianzi speed topic                how fast each rung of a bundle is here
+    lianzi bundle MODEL BUNDLE        a language model as proven, small ONNX graphs
+    lianzi generate BUNDLE "Once"     let it carry a text on
     lianzi trace --row ID             which models a row of the data went into
     lianzi ui                         Prefect's and MLflow's pages
     lianzi doctor                     what this machine has
@@ -242,6 +244,62 @@ def speed(what: str) -> None:
     folder = Path(what).absolute()  # as seen from where it was typed
     root = project_root()
     show_speed(root, str(folder) if (folder / MANIFEST).is_file() else what)
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--rungs", default="fp32,int8,int4", show_default=True, help="To try, by commas; fp32 is always among them."
+)
+@click.option("--rows", type=click.Path(path_type=Path), help="Held-out texts: a line each, or JSON lines with `text`.")
+@click.option("--name", help="What clients call the model (default: as its folder is called).")
+@click.option("--opset", default=20, show_default=True, type=click.IntRange(18, 26))
+@click.option("--max-batch", default=16, show_default=True, type=click.IntRange(1), help="Rows of one step.")
+@click.option(
+    "--max-length", default=2048, show_default=True, type=click.IntRange(8), help="Tokens, never more than the model's."
+)
+@click.option("--speed/--no-speed", default=True, help="Refuse a rung that is no faster here than the one above it.")
+def bundle(
+    model: Path,
+    bundle: Path,
+    rungs: str,
+    rows: Path | None,
+    name: str | None,
+    opset: int,
+    max_batch: int,
+    max_length: int,
+    speed: bool,
+) -> None:
+    """Turn MODEL, a folder with safetensors weights, into BUNDLE: ONNX graphs proven against PyTorch.
+
+    A decoder or encoder-decoder generates text, an encoder makes sentence embeddings. See docs/generation.md.
+    """
+    from components.deployment.generation.bundle import BundleOptions, rungs_named
+    from flows.bundle import bundle_model
+
+    options = BundleOptions(rungs_named(rungs), opset, max_batch, max_length, speed)
+    bundle_model(model, bundle, rows, name, options)
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("prompt")
+@click.option("--max-tokens", default=128, show_default=True, type=click.IntRange(1))
+@click.option("--temperature", default=0.0, show_default=True, type=click.FloatRange(0), help="0: the likeliest token.")
+@click.option("--top-p", default=1.0, show_default=True, type=click.FloatRange(0, 1, min_open=True))
+@click.option("--seed", type=click.IntRange(0), help="The same text again.")
+@click.option("--stop", multiple=True, help="A text that ends the answer; may be repeated.")
+@click.option("--chat", is_flag=True, help="PROMPT is a message to the assistant.")
+@click.option("--rung", help="fp32, int8 or int4 (default: the shipped one).")
+def generate(bundle: Path, prompt: str, **options: Any) -> None:
+    """Print how the model in BUNDLE carries PROMPT on, as it comes."""
+    from flows.bundle import Ask
+    from flows.bundle import generate as pieces
+
+    for piece in pieces(bundle, prompt, Ask(**options)):
+        click.echo(piece, nl=False)
+    click.echo()
 
 
 @main.command()

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 from components.artifacts import write_manifest
@@ -35,6 +35,7 @@ def small_tokenizer(folder: Path) -> Path:
     """A byte-level BPE tokenizer of some 330 tokens."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
         vocab_size=330, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False

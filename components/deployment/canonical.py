@@ -6,6 +6,7 @@ the order of Python sets, which changes from process to process.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -14,15 +15,18 @@ from onnx import GraphProto, ModelProto, NodeProto
 
 METADATA = ("metadata_props", "doc_string", "value_info")
 
+Axes = Mapping[str, Sequence[str]]
+"""Input or output -> the name of each axis, "" for one of a fixed size."""
 
-def canonical(model: ModelProto) -> ModelProto:
-    """Bring a classifier's graph into canonical form, in place: no metadata, nodes in the order in which the output
-    needs them, values named by that order, axes called batch and length."""
+
+def canonical(model: ModelProto, axes: Axes | None = None) -> ModelProto:
+    """Bring a graph into canonical form, in place: no metadata, nodes in the order in which the output needs them,
+    values named by that order, axes called as `axes` says, or as a classifier's are: batch and length."""
     for holder in _holders(model):
         for field in METADATA:
             if field in holder.DESCRIPTOR.fields_by_name:
                 holder.ClearField(field)
-    _name_axes(model.graph)
+    _name_axes(model.graph, _classifier_axes(model.graph) if axes is None else axes)
     if not any(_subgraphs(node) for node in model.graph.node):  # those refer to values outside by name
         _order(model.graph)
     onnx.checker.check_model(model)
@@ -71,12 +75,17 @@ def _needed(graph: GraphProto) -> list[NodeProto]:
     return [graph.node[number] for number in order]
 
 
-def _name_axes(graph: GraphProto) -> None:
-    for value in graph.input:
-        for axis, name in zip(value.type.tensor_type.shape.dim, ("batch", "length"), strict=True):
-            axis.dim_param = name
-    for value in graph.output:
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+def _classifier_axes(graph: GraphProto) -> Axes:
+    return {value.name: ("batch", "length") for value in graph.input} | {
+        value.name: ("batch", *[""] * (len(value.type.tensor_type.shape.dim) - 1)) for value in graph.output
+    }
+
+
+def _name_axes(graph: GraphProto, axes: Axes) -> None:
+    for value in (*graph.input, *graph.output):
+        for axis, name in zip(value.type.tensor_type.shape.dim, axes[value.name], strict=True):
+            if name:
+                axis.dim_param = name
 
 
 def _holders(model: ModelProto) -> list[Any]:

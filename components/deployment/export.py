@@ -101,7 +101,7 @@ def export_graph(model: PreTrainedModel, opset: int) -> ModelProto:
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
     dynamic = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    with warnings.catch_warnings(), _quiet("torch.onnx"), torch.no_grad():
+    with warnings.catch_warnings(), quiet("torch.onnx"), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             _Logits(model).eval(),
@@ -117,7 +117,7 @@ def export_graph(model: PreTrainedModel, opset: int) -> ModelProto:
 
 
 @contextmanager
-def _quiet(name: str) -> Iterator[None]:
+def quiet(name: str) -> Iterator[None]:
     """Keep a library's warnings about what it does not need off the console."""
     logger = logging.getLogger(name)
     level = logger.level

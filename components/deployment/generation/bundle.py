@@ -1,0 +1,166 @@
+"""A bundle of a language model: graphs of every accepted rung, the tokenizer, the model card, the manifest.
+
+models/RUNG/{decoder,encoder}.onnx, tokenizer.json, tokenizer_config.json, README.md, manifest.json with
+`form`: "generation" or "embedding".
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto
+
+from components.artifacts import MANIFEST, read_manifest, staged, write_manifest
+from components.deployment.generation.card import model_card
+from components.deployment.generation.gate import Limits, climb
+from components.deployment.generation.quantize import QUANTIZERS
+from components.deployment.generation.source import Source, load_weights, read_source
+from components.errors import ParameterError
+
+Say = Callable[[str], None]
+
+TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime", "transformers", "tokenizers")
+ENDS = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>")
+"""What ends a turn in the chat templates of the time, beside the model's own end token."""
+
+
+@dataclass(frozen=True)
+class BundleOptions:
+    """opset: of the graphs; max_batch: rows of one step; max_length: of prompt and answer, never above the model's.
+
+    measure: whether a rung must also be faster here than the one above it.
+    """
+
+    rungs: tuple[str, ...] = ("fp32", *QUANTIZERS)
+    opset: int = 20
+    max_batch: int = 16
+    max_length: int = 2048
+    measure: bool = True
+    limits: Limits = field(default_factory=Limits)
+
+
+def rungs_named(text: str) -> tuple[str, ...]:
+    """Rungs by commas, in the order of the ladder, fp32 always among them. Raises ParameterError."""
+    known = ("fp32", *QUANTIZERS)
+    asked = {rung.strip() for rung in text.split(",") if rung.strip()}
+    unknown = sorted(asked - set(known))
+    if unknown:
+        raise ParameterError(f"--rungs: no rung '{unknown[0]}'", f"known: {', '.join(known)}")
+    return tuple(rung for rung in known if rung in asked | {"fp32"})
+
+
+def make_bundle(
+    model: Path, bundle: Path, texts: Sequence[str], options: BundleOptions, name: str | None = None, say: Say = print
+) -> dict[str, Any]:
+    """Export, quantize, prove on `texts` and write a bundle, whole or not at all. Returns its manifest.
+
+    Raises ArtifactError where the folder cannot be bundled or the fp32 graphs do not answer as PyTorch does, DataError
+    where the texts prove nothing.
+    """
+    import torch
+
+    torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
+    source = read_source(model)
+    weights = load_weights(source)
+    say(f"{model.name}: {source.form}, {source.config.model_type}, {weights.num_parameters():,} parameters")
+    details = describe(source, options, name or model.resolve().name) | {"parameters": weights.num_parameters()}
+    with staged(bundle) as folder:
+        copy_tokenizer(source, folder)
+        say(f"exporting to ONNX, opset {options.opset}")
+        graphs = export_graphs(source, weights, options.opset)
+        details["rungs"] = {"fp32": write_rung(folder, "fp32", graphs)}
+        for rung in options.rungs:
+            if rung != "fp32":
+                made = {part: QUANTIZERS[rung](graph) for part, graph in graphs.items()}
+                details["rungs"][rung] = write_rung(folder, rung, made)
+        details |= climb(folder, details, weights, texts, options.limits, options.measure, say)
+        (folder / "README.md").write_text(model_card(details), encoding="utf-8")
+        write_manifest(folder, "bundle", {"model": model}, **details)
+    say(f"ships {details['shipped']}: {details['shipped_because']}")
+    return read_manifest(bundle, "bundle")
+
+
+def export_graphs(source: Source, weights: Any, opset: int) -> dict[str, ModelProto]:
+    """The model's graphs by name."""
+    from components.deployment.generation.export import export_decoder, export_encoder, export_encoder_decoder
+
+    if source.form == "decoder":
+        return {"decoder": export_decoder(weights, opset)}
+    if source.form == "encoder":
+        return {"encoder": export_encoder(weights, opset)}
+    return export_encoder_decoder(weights, opset)
+
+
+def describe(source: Source, options: BundleOptions, name: str) -> dict[str, Any]:
+    """What a server has to know of the model, for the manifest."""
+    ours = (source.folder / MANIFEST).is_file()
+    config, tokenizer = source.config, source.tokenizer_config
+    common = {
+        "name": name,
+        "form": "embedding" if source.form == "encoder" else "generation",
+        "architecture": config.model_type,
+        "max_length": min(source.length, options.max_length),
+        "max_batch": options.max_batch,
+        "pad_id": _first(config.pad_token_id) or 0,
+        "opset": options.opset,
+        "versions": {tool: version(tool) for tool in TOOLS},
+        "split_special_tokens": bool(tokenizer.get("split_special_tokens", False)),
+    }
+    if source.form == "encoder":
+        return common
+    return common | {
+        "start_id": _start_id(source),
+        "stop_ids": stop_ids(source),
+        # The platform's own decoders have read documents without a token in front.
+        "framed": not (ours and source.form == "decoder"),
+        "chat_template": tokenizer.get("chat_template") if isinstance(tokenizer.get("chat_template"), str) else None,
+        "special_tokens": {
+            role: value["content"] if isinstance(value, dict) else value
+            for role, value in sorted(tokenizer.items())
+            if role.endswith("_token") and isinstance(value, str | dict)
+        },
+    }
+
+
+def stop_ids(source: Source) -> list[int]:
+    """The tokens that end an answer: those of the generation config and the config, and the end of a turn."""
+    from tokenizers import Tokenizer
+
+    found: set[int] = set()
+    for value in (source.generation_config.get("eos_token_id"), source.config.eos_token_id):
+        found |= set(value if isinstance(value, list) else [] if value is None else [value])
+    template = source.tokenizer_config.get("chat_template") or ""
+    tokenizer = Tokenizer.from_file(str(source.folder / "tokenizer.json"))
+    ends = [tokenizer.token_to_id(token) for token in ENDS if token in template]
+    return sorted(found | {index for index in ends if index is not None})
+
+
+def _start_id(source: Source) -> int | None:
+    if source.form != "encoder-decoder":
+        return None
+    named = source.generation_config.get("decoder_start_token_id", source.config.decoder_start_token_id)
+    return int(_first(named) or 0)
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list) else value
+
+
+def write_rung(folder: Path, rung: str, graphs: dict[str, ModelProto]) -> dict[str, str]:
+    """Write a rung's graphs; their paths in the bundle by name."""
+    paths = {name: f"models/{rung}/{name}.onnx" for name in graphs}
+    for name, graph in graphs.items():
+        (folder / paths[name]).parent.mkdir(parents=True, exist_ok=True)
+        (folder / paths[name]).write_bytes(graph.SerializeToString(deterministic=True))
+    return paths
+
+
+def copy_tokenizer(source: Source, folder: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        if (source.folder / name).is_file():
+            shutil.copyfile(source.folder / name, folder / name)

@@ -1,0 +1,94 @@
+"""The model card of a language model's bundle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def model_card(details: dict[str, Any]) -> str:
+    """Markdown, with the metadata header that model hubs read."""
+    return "\n".join([*_header(details), *_rungs(details), *_use(details), *_limits(details)])
+
+
+def _header(details: dict[str, Any]) -> list[str]:
+    embedding = details["form"] == "embedding"
+    kind = "feature-extraction" if embedding else "text2text-generation" if _has_encoder(details) else "text-generation"
+    return [
+        "---",
+        f"pipeline_tag: {kind}",
+        "library_name: onnx",
+        "---",
+        "",
+        f"# {details['name']}",
+        "",
+        f"A {details['architecture']} of {details['parameters']:,} parameters as ONNX graphs of opset "
+        f"{details['opset']}, for at most {details['max_length']:,} tokens.",
+        "",
+        f"Shipped: **{details['shipped']}**, because it is {details['shipped_because']}."
+        if details["shipped"] != "fp32"
+        else f"Shipped: **fp32**: {details['shipped_because']}.",
+        "",
+        "The licence of the weights and of what they were trained on binds whoever passes this on; `manifest.json` "
+        "holds the hash of the folder it was made from.",
+        "",
+    ]
+
+
+def _rungs(details: dict[str, Any]) -> list[str]:
+    columns = list(next(iter(details["proof"].values())))
+    lines = [
+        f"| {rung} | {details['megabytes'][rung]:.2f} | "
+        + " | ".join(str(proof[column]) for column in columns)
+        + f" | {details['refused'].get(rung, 'accepted')} |"
+        for rung, proof in details["proof"].items()
+    ]
+    return [
+        "## Against PyTorch, on real texts",
+        "",
+        f"| rung | MB | {' | '.join(column.replace('_', ' ') for column in columns)} | |",
+        "|---" * (len(columns) + 3) + "|",
+        *lines,
+        "",
+    ]
+
+
+def _use(details: dict[str, Any]) -> list[str]:
+    embedding = details["form"] == "embedding"
+    module, name = ("embedder", "load_embedder") if embedding else ("generator", "load_generator")
+    call = (
+        'load_embedder(Path("path/to/this/folder")).embed(["some text"])'
+        if embedding
+        else 'load_generator(Path("path/to/this/folder")).complete(["Some text"], Sampling(64, 0.0, 1.0, None, ()))'
+    )
+    also = "" if embedding else ", Sampling"
+    return [
+        "## How to use it",
+        "",
+        "```python",
+        "from pathlib import Path",
+        f"from components.deployment.generation.{module} import {name}{also}",
+        "",
+        call,
+        "```",
+        "",
+    ]
+
+
+def _limits(details: dict[str, Any]) -> list[str]:
+    lines = [
+        "## Limits",
+        "",
+        f"- {details['max_length']:,} tokens"
+        + (", longer texts are cut." if details["form"] == "embedding" else " of prompt and answer together."),
+    ]
+    if details["form"] == "generation":
+        lines += ["- It says what is likely, not what is true."]
+    return [
+        *lines,
+        "- int8 scales activations by the batch they stand in: answers may move with a row's neighbours.",
+        "",
+    ]
+
+
+def _has_encoder(details: dict[str, Any]) -> bool:
+    return "encoder" in next(iter(details["rungs"].values()))

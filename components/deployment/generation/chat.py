@@ -1,0 +1,65 @@
+"""Conversations as prompts: the tokenizer's chat template, rendered as transformers does, in Jinja's sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from components.errors import DataError
+
+ROLES = ("system", "user", "assistant", "tool", "developer")
+
+
+def check_messages(messages: Any) -> list[dict[str, Any]]:
+    """The messages as {role, content} of text. Raises DataError naming the first that is none."""
+    if not isinstance(messages, Sequence) or isinstance(messages, str) or not messages:
+        raise DataError("messages: expected a list of at least one {role, content}")
+    for number, message in enumerate(messages):
+        if not isinstance(message, Mapping) or not {"role", "content"} <= set(message):
+            raise DataError(f"message {number}: expected role and content")
+        if message["role"] not in ROLES:
+            raise DataError(f"message {number}: unknown role {message['role']!r:.40}", f"known: {', '.join(ROLES)}")
+        if not isinstance(message["content"], str):
+            raise DataError(f"message {number}: content: expected text, found {type(message['content']).__name__}")
+    return [{"role": message["role"], "content": message["content"]} for message in messages]
+
+
+def plain_prompt(messages: Sequence[Mapping[str, str]]) -> str:
+    """A line a message and the beginning of the answer's, for models that have learnt no template."""
+    return "".join(f"{message['role']}: {message['content']}\n" for message in messages) + "assistant:"
+
+
+def render(template: str, messages: Sequence[Mapping[str, str]], tokens: Mapping[str, str]) -> str:
+    """The prompt of a conversation, with the beginning of the answer; tokens: bos_token and the like.
+
+    A template comes from whoever made the model: it runs in a sandbox. Raises DataError where it refuses the messages
+    (its roles must alternate, say) or fails.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        return _environment().from_string(template).render(messages=messages, add_generation_prompt=True, **tokens)
+    except (TemplateError, TypeError, ValueError, KeyError, OverflowError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"the model's chat template refuses these messages: {reason}") from None
+
+
+def _environment() -> Any:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    made.filters["tojson"] = _to_json
+    made.globals["raise_exception"] = _refuse
+    return made
+
+
+def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None) -> str:
+    """Jinja's own filter writes HTML's entities."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
+
+
+def _refuse(message: str) -> None:
+    from jinja2 import TemplateError
+
+    raise TemplateError(message)

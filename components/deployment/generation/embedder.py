@@ -1,0 +1,66 @@
+"""Texts as vectors by a bundle. Needs numpy, tokenizers and onnxruntime: no torch, no transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.deployment.encoding import Encoder
+from components.deployment.generation.generator import read_bundle
+from components.deployment.generation.graphs import Graph
+from components.deployment.serving import check_texts
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A loaded bundle of an encoder; a text is cut at `max_length` tokens."""
+
+    name: str
+    rung: str
+    width: int
+    max_batch: int
+    encoder: Encoder
+    graph: Graph
+
+    @property
+    def max_length(self) -> int:
+        return self.encoder.max_length
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, cut."""
+        return self.encoder.encode(check_texts(texts))
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Float32 (texts, width), each row of length 1. Raises DataError for what is not text."""
+        checked = check_texts(texts)
+        found = np.empty((len(checked), self.width), dtype=np.float32)
+        if checked:
+            for places, (ids, mask) in self.encoder.batches(checked, self.max_batch):
+                found[places] = self.infer(ids, mask)
+        return found
+
+    def infer(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+        """The same of padded ids."""
+        return self.graph.run({"input_ids": input_ids, "attention_mask": attention_mask})[0]
+
+
+def load_embedder(bundle: Path, rung: str | None = None, threads: int = 1) -> Embedder:
+    """Load a bundle's shipped rung, or the one named, after checking every file's hash.
+
+    Raises ArtifactError where it is no bundle of an encoder or has no such rung, EngineError.
+    """
+    manifest = read_bundle(bundle, "embedding", rung)
+    return open_embedder(bundle, manifest, rung or manifest["shipped"], threads)
+
+
+def open_embedder(bundle: Path, manifest: dict[str, Any], rung: str, threads: int) -> Embedder:
+    """The same of a folder that is known to be whole."""
+    encoder = Encoder.load(bundle / "tokenizer.json", manifest["max_length"], manifest["pad_id"])
+    encoder.tokenizer.encode_special_tokens = manifest["split_special_tokens"]
+    graph = Graph.load(bundle / manifest["rungs"][rung]["encoder"], threads)
+    width = int(graph.session.get_outputs()[0].shape[1])
+    return Embedder(manifest["name"], rung, width, manifest["max_batch"], encoder, graph)

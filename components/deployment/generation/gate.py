@@ -1,0 +1,162 @@
+"""The ladder of a language model: a rung that loses too much, or is no faster, is refused with the reason."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.deployment.generation.embedder import open_embedder
+from components.deployment.generation.embedding_proof import EmbeddingProof, EmbeddingReference, prove_embeddings
+from components.deployment.generation.generator import open_generator
+from components.deployment.generation.proof import Proof, Reference, prove
+from components.deployment.generation.speed import BATCHES, embedding_speed, generation_speed
+from components.errors import ArtifactError, DataError
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a rung may lose. fp32 must also give PyTorch's greedy answers token by token.
+
+    max_difference: of fp32's logits, or numbers of a vector, from PyTorch's. max_perplexity_loss: as a share.
+    min_agreement: positions with the same likeliest token. min_cosine: of every vector with PyTorch's.
+    """
+
+    max_difference: float = 1.0e-3
+    max_perplexity_loss: float = 0.05
+    min_agreement: float = 0.85
+    min_cosine: float = 0.98
+
+
+def climb(
+    folder: Path, details: dict[str, Any], weights: Any, texts: Sequence[str], limits: Limits, measure: bool, say: Say
+) -> dict[str, Any]:
+    """Prove every rung written in `folder` and take the refused ones out. What the manifest says of it.
+
+    Raises ArtifactError where fp32 itself is refused, DataError where no text has two tokens.
+    """
+    load = open_embedder if details["form"] == "embedding" else open_generator
+    check = _check_embeddings if details["form"] == "embedding" else _check_generation
+    rungs = {rung: load(folder, details, rung, 1) for rung in details["rungs"]}
+    proofs, refused = check(weights, rungs, texts, limits, say)
+    if "fp32" in refused:
+        raise ArtifactError(f"the fp32 graph is not the model: {refused['fp32']}", "try another --opset")
+    sizes = {rung: _megabytes(folder / f"models/{rung}") for rung in rungs}
+    speed = _speed(details["form"], {rung: rungs[rung] for rung in rungs if rung not in refused}) if measure else {}
+    refused |= _not_worth_it([rung for rung in rungs if rung not in refused], sizes, speed)
+    for rung, reason in refused.items():
+        say(f"{rung} is refused: {reason}")
+        shutil.rmtree(folder / f"models/{rung}")
+    kept = [rung for rung in rungs if rung not in refused]
+    shipped = min(kept, key=lambda rung: sizes[rung])
+    return {
+        "rungs": {rung: details["rungs"][rung] for rung in kept},
+        "refused": refused,
+        "proof": proofs,
+        "megabytes": sizes,
+        "speed": speed,
+        "shipped": shipped,
+        "shipped_because": _because(shipped, sizes, speed),
+    }
+
+
+def generation_refusal(rung: str, proof: Proof, limits: Limits) -> str | None:
+    """Why a rung is not good enough, or None."""
+    if rung == "fp32":
+        if proof.max_difference > limits.max_difference:
+            return (
+                f"a logit differs from PyTorch's by {proof.max_difference:.2g} on {proof.worst}, "
+                f"{limits.max_difference:g} is allowed"
+            )
+        return None if proof.greedy_exact == 1 else f"only {proof.greedy_exact:.1%} of greedy tokens are PyTorch's"
+    if not proof.perplexity_loss <= limits.max_perplexity_loss:
+        return (
+            f"perplexity {proof.perplexity:.4g} against {proof.reference_perplexity:.4g}, "
+            f"{limits.max_perplexity_loss:.0%} more is allowed"
+        )
+    if proof.agreement < limits.min_agreement:
+        return f"the likeliest token is the same at {proof.agreement:.1%}, {limits.min_agreement:.0%} is asked for"
+    return None
+
+
+def embedding_refusal(rung: str, proof: EmbeddingProof, limits: Limits) -> str | None:
+    """Why a rung is not good enough, or None."""
+    if rung == "fp32" and proof.max_difference > limits.max_difference:
+        return f"a number differs from PyTorch's by {proof.max_difference:.2g}, {limits.max_difference:g} is allowed"
+    if proof.min_cosine < limits.min_cosine:
+        return f"cosine {proof.min_cosine:.4f} with PyTorch's on {proof.worst}, {limits.min_cosine:g} is asked for"
+    return None
+
+
+def _check_generation(
+    weights: Any, rungs: dict[str, Any], texts: Sequence[str], limits: Limits, say: Say
+) -> tuple[dict[str, Any], dict[str, str]]:
+    if not any(len(rungs["fp32"].encode(text)) >= 2 for text in texts):
+        raise DataError("no text of two tokens and more to prove the graphs on", "--rows FILE names one")
+    reference = Reference(weights, rungs["fp32"], texts)
+    proofs, refused = {}, {}
+    for rung, generator in rungs.items():
+        proof = prove(reference, generator)
+        proofs[rung] = proof.metrics()
+        say(
+            f"{rung}: largest difference {proof.max_difference:.1e}, perplexity {proof.perplexity:.5g} against "
+            f"{proof.reference_perplexity:.5g}, greedy tokens the same {proof.greedy_exact:.1%}"
+        )
+        if reason := generation_refusal(rung, proof, limits):
+            refused[rung] = reason
+    return proofs, refused
+
+
+def _check_embeddings(
+    weights: Any, rungs: dict[str, Any], texts: Sequence[str], limits: Limits, say: Say
+) -> tuple[dict[str, Any], dict[str, str]]:
+    if not any(text.strip() for text in texts):
+        raise DataError("no text to prove the graphs on", "--rows FILE names some")
+    reference = EmbeddingReference(weights, rungs["fp32"], texts)
+    proofs, refused = {}, {}
+    for rung, embedder in rungs.items():
+        proof = prove_embeddings(reference, embedder)
+        proofs[rung] = proof.metrics()
+        say(
+            f"{rung}: cosine with PyTorch's vectors {proof.min_cosine:.5f} and more, {proof.mean_cosine:.5f} on average"
+        )
+        if reason := embedding_refusal(rung, proof, limits):
+            refused[rung] = reason
+    return proofs, refused
+
+
+def _speed(form: str, rungs: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Batch -> rung -> milliseconds on this machine."""
+    measure: Callable[..., dict[str, float]] = embedding_speed if form == "embedding" else generation_speed
+    return {str(batch): measure(rungs, batch) for batch in BATCHES}
+
+
+def _not_worth_it(rungs: list[str], sizes: dict[str, float], speed: dict[str, dict[str, float]]) -> dict[str, str]:
+    """The rungs that are no smaller or, where that was measured, at one row no faster than the accepted one above."""
+    refused, above = {}, rungs[0]
+    alone = speed.get(str(BATCHES[0]), {})
+    for rung in rungs[1:]:
+        if sizes[rung] >= sizes["fp32"]:
+            refused[rung] = f"{sizes[rung]:.3f} MB, fp32 has {sizes['fp32']:.3f}"
+        elif alone and alone[rung] >= alone[above]:
+            refused[rung] = f"{alone[rung]:.2f} ms a step, {above} takes {alone[above]:.2f}: not faster"
+        else:
+            above = rung
+    return refused
+
+
+def _because(shipped: str, sizes: dict[str, float], speed: dict[str, dict[str, float]]) -> str:
+    if shipped == "fp32":
+        return "no smaller rung was accepted"
+    times = "".join(
+        f", {found['fp32'] / found[shipped]:.2f}x as fast at batch {batch}" for batch, found in speed.items()
+    )
+    return f"the smallest accepted rung, {sizes[shipped]:.1f} of {sizes['fp32']:.1f} MB{times}"
+
+
+def _megabytes(folder: Path) -> float:
+    return round(sum(path.stat().st_size for path in folder.iterdir()) / 1e6, 3)

@@ -1,0 +1,237 @@
+"""Texts carried on by a bundle. Needs numpy, tokenizers, onnxruntime and jinja2: no torch, no transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from components.artifacts import verify
+from components.deployment.generation.cache import Place, at_the_right, gathered, mask_of, padded_left
+from components.deployment.generation.chat import check_messages, plain_prompt, render
+from components.deployment.generation.graphs import Graph
+from components.deployment.generation.sampling import Sampler, Sampling
+from components.deployment.generation.text import GrowingText
+from components.errors import ArtifactError, DataError
+
+__all__ = ["Generator", "Row", "Sampling", "load_generator"]
+
+
+@dataclass(eq=False)
+class Row:
+    """One text being generated: what it has come to, and its keys and values."""
+
+    prompt: list[int]
+    sampling: Sampling
+    sampler: Sampler
+    grown: GrowingText
+    source: list[int] = field(default_factory=list)
+    """What the encoder of an encoder-decoder reads."""
+    tokens: list[int] = field(default_factory=list)
+    """What was generated so far, without the token that says it is the end."""
+    finished: Literal["stop", "length"] | None = None
+    """Why it goes on no further: an end token or a stop text; max_tokens or the model's length."""
+    past: Place | None = None
+    cross: Place | None = None
+
+    @property
+    def text(self) -> str:
+        """Decoded so far: whole characters, without a stop text or what may become one; it only ever grows."""
+        return self.grown.shown
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.tokens)
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A loaded bundle of a decoder or an encoder-decoder; `max_length` counts prompt and answer."""
+
+    name: str
+    rung: str
+    max_length: int
+    max_batch: int
+    chat_template: str | None
+    special_tokens: dict[str, str]
+    tokenizer: Tokenizer
+    pad_id: int
+    start_id: int | None
+    """What an encoder-decoder's answer begins with; None for a decoder, which carries the prompt on."""
+    stop_ids: frozenset[int]
+    framed: bool
+    """Whether a text gets the tokenizer's special tokens around it."""
+    decoder: Graph
+    encoder: Graph | None
+
+    def encode(self, text: str) -> list[int]:
+        """A prompt's ids, or the source's for an encoder-decoder. A prompt is to be carried on: it has no end token."""
+        ids = list(self.tokenizer.encode(text, add_special_tokens=self.framed).ids)
+        if self.encoder is None:
+            while self.framed and len(ids) > 1 and ids[-1] in self.stop_ids:
+                ids.pop()
+        return ids
+
+    def chat(self, messages: list[dict[str, Any]]) -> list[int]:
+        """The ids of a conversation up to where the assistant's answer begins. Raises DataError."""
+        checked = check_messages(messages)
+        if self.chat_template is None:
+            return self.encode(plain_prompt(checked))
+        prompt = render(self.chat_template, checked, self.special_tokens)
+        return list(self.tokenizer.encode(prompt, add_special_tokens=False).ids)
+
+    def start(self, ids: list[int], sampling: Sampling) -> Row:
+        """A row that has generated nothing yet. Raises DataError where the prompt leaves no room for an answer."""
+        if not ids:
+            raise DataError("an empty prompt: nothing to carry on")
+        room = self.max_length - (len(ids) if self.encoder is None else 0)
+        if room < 1 or len(ids) > self.max_length:
+            raise DataError(
+                f"the prompt has {len(ids):,} tokens, {self.name} takes {self.max_length:,} with the answer",
+                "shorten the prompt",
+            )
+        prompt = ids if self.start_id is None else [self.start_id]
+        source = [] if self.encoder is None else ids
+        grown = GrowingText(self.tokenizer, prompt, sampling.stop)
+        return Row(list(prompt), sampling, Sampler(sampling), grown, list(source))
+
+    def step(self, rows: Sequence[Row]) -> list[int]:
+        """One more token for each row, whatever its length and age; new rows are read first. Returns the tokens.
+
+        Rows that are new and rows that go on are two batches, each cut at `max_batch`.
+        """
+        if any(row.finished for row in rows):
+            raise ValueError("a finished row cannot go on")
+        chosen: dict[int, int] = {}
+        # Told apart beforehand: what is new now has been read once the first batch is done.
+        for waiting in [[row for row in rows if (row.past is None) == new] for new in (True, False)]:
+            for first in range(0, len(waiting), self.max_batch):
+                batch = waiting[first : first + self.max_batch]
+                for row, logits in zip(batch, self.advance(batch), strict=True):
+                    chosen[id(row)] = self._take(row, logits)
+        return [chosen[id(row)] for row in rows]
+
+    def generate(self, prompt_ids: list[int], sampling: Sampling) -> Iterator[str]:
+        """The pieces of one answer as they come."""
+        row, told = self.start(prompt_ids, sampling), 0
+        while row.finished is None:
+            self.step([row])
+            if len(row.text) > told:
+                yield row.text[told:]
+                told = len(row.text)
+
+    def complete(self, texts: Sequence[str], sampling: Sampling) -> list[str]:
+        """The answer to each text, `max_batch` of them at a time; one that is done makes room for the next."""
+        rows = [self.start(self.encode(text), sampling) for text in texts]
+        while going := [row for row in rows if row.finished is None]:
+            self.step(going[: self.max_batch])
+        return [row.text for row in rows]
+
+    def advance(self, rows: Sequence[Row]) -> np.ndarray:
+        """Read what the rows, all new or all old, have not read yet. Logits of the next token, (rows, vocabulary)."""
+        new = rows[0].past is None
+        pending = [row.prompt if new else row.tokens[-1:] for row in rows]
+        ids = padded_left(pending, self.pad_id)
+        lengths = [len(row) for row in rows]
+        past = self.decoder.empty_cache(len(rows)) if new else gathered([row.past for row in rows if row.past])
+        mask = mask_of(lengths)
+        positions = np.maximum(mask.cumsum(axis=1) - 1, 0)[:, -ids.shape[1] :]
+        feeds = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
+        feeds |= dict(zip(self.decoder.past, past, strict=True)) | self._source(rows)
+        logits, *present = self.decoder.run(feeds)
+        for row, place in zip(rows, at_the_right(present, lengths), strict=True):
+            row.past = place
+        return logits
+
+    def _source(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+        """What an encoder-decoder's decoder reads of the source."""
+        if self.encoder is None:
+            return {}
+        if rows[0].cross is None:
+            self._read_source(rows)
+        lengths = [len(row.source) for row in rows]
+        cross = gathered([row.cross for row in rows if row.cross])
+        for row, place in zip(rows, at_the_right(cross, lengths), strict=True):
+            row.cross = place
+        return {"encoder_attention_mask": mask_of(lengths), **dict(zip(self.decoder.cross, cross, strict=True))}
+
+    def _read_source(self, rows: Sequence[Row]) -> None:
+        assert self.encoder is not None
+        ids = np.full((len(rows), max(len(row.source) for row in rows)), self.pad_id, dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for number, row in enumerate(rows):  # padded on the right: some encoders count positions from the left
+            ids[number, : len(row.source)] = row.source
+            mask[number, : len(row.source)] = 1
+        made = self.encoder.run({"input_ids": ids, "attention_mask": mask})
+        for number, row in enumerate(rows):
+            row.cross = Place(made, number, 0, len(row.source))
+
+    def _take(self, row: Row, logits: np.ndarray) -> int:
+        token = row.sampler.pick(logits)
+        if token in self.stop_ids:
+            row.finished = "stop"
+        else:
+            row.tokens.append(token)
+            row.grown.add(token)
+            if row.grown.stopped:
+                row.finished = "stop"
+            elif len(row.tokens) >= row.sampling.max_tokens or len(row) >= self.max_length:
+                row.finished = "length"
+        row.grown.done = row.finished is not None
+        return token
+
+
+def load_generator(bundle: Path, rung: str | None = None, threads: int = 1) -> Generator:
+    """Load a bundle's shipped rung, or the one named, after checking every file's hash.
+
+    Raises ArtifactError where it is no bundle of a generating model or has no such rung, EngineError.
+    """
+    manifest = read_bundle(bundle, "generation", rung)
+    return open_generator(bundle, manifest, rung or manifest["shipped"], threads)
+
+
+def open_generator(bundle: Path, manifest: dict[str, Any], rung: str, threads: int) -> Generator:
+    """The same of a folder that is known to be whole."""
+    files = {name: bundle / path for name, path in manifest["rungs"][rung].items()}
+    return Generator(
+        name=manifest["name"],
+        rung=rung,
+        max_length=manifest["max_length"],
+        max_batch=manifest["max_batch"],
+        chat_template=manifest["chat_template"],
+        special_tokens=manifest["special_tokens"],
+        tokenizer=load_tokenizer(bundle, manifest),
+        pad_id=manifest["pad_id"],
+        start_id=manifest["start_id"],
+        stop_ids=frozenset(manifest["stop_ids"]),
+        framed=manifest["framed"],
+        decoder=Graph.load(files["decoder"], threads),
+        encoder=Graph.load(files["encoder"], threads) if "encoder" in files else None,
+    )
+
+
+def read_bundle(bundle: Path, form: str, rung: str | None) -> dict[str, Any]:
+    """The manifest of a bundle of this form that has this rung, every file checked. Raises ArtifactError."""
+    manifest = verify(bundle, "bundle")
+    found = manifest.get("form", "classification")
+    if found != form:
+        raise ArtifactError(f"{bundle}: a bundle for {found}, not for {form}", "lianzi bundle MODEL BUNDLE makes one")
+    chosen = rung or manifest["shipped"]
+    if chosen not in manifest["rungs"]:
+        raise ArtifactError(f"{bundle}: no rung '{chosen}'", f"it has {', '.join(manifest['rungs'])}")
+    return manifest
+
+
+def load_tokenizer(bundle: Path, manifest: dict[str, Any]) -> Tokenizer:
+    """The bundle's tokenizer. Text stays text where the model has learnt no marks of a conversation."""
+    try:
+        tokenizer = Tokenizer.from_file(str(bundle / "tokenizer.json"))
+    except Exception as error:  # the Rust library raises plain Exception for everything
+        raise ArtifactError(f"{bundle / 'tokenizer.json'}: not a tokenizer: {error}") from None
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.encode_special_tokens = manifest["split_special_tokens"]
+    return tokenizer

@@ -1,0 +1,219 @@
+"""Is a rung the model? Logits along real texts against PyTorch's, greedy answers token by token, perplexity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.deployment.generation.generator import Generator, Row
+from components.deployment.generation.sampling import Sampling
+
+TOKENS = 64
+"""Of a row, where not the whole length is asked for."""
+
+ANSWER = 32
+"""Tokens of a greedy answer."""
+
+HELD_OUT = 32
+"""Rows that the perplexity is taken on."""
+
+GREEDY = Sampling(max_tokens=1, temperature=0.0, top_p=1.0, seed=None, stop=())
+
+
+@dataclass(frozen=True)
+class Forced:
+    """A text the model is led along: it reads `prompt` (an encoder-decoder: `source`) and then `follow`, whatever it
+    would have said itself."""
+
+    source: list[int]
+    prompt: list[int]
+    follow: list[int]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Differences of logits from PyTorch's, the share of positions with the same likeliest token, the share of equal
+    tokens in greedy answers, perplexities, and where the largest difference was."""
+
+    max_difference: float
+    mean_difference: float
+    agreement: float
+    greedy_exact: float
+    perplexity: float
+    reference_perplexity: float
+    worst: str
+
+    @property
+    def perplexity_loss(self) -> float:
+        """The share by which the perplexity is higher than PyTorch's."""
+        return self.perplexity / self.reference_perplexity - 1
+
+    def metrics(self) -> dict[str, float | str]:
+        """For the manifest; to few digits, since the last bits are noise."""
+        return {
+            "max_difference": float(f"{self.max_difference:.2g}"),
+            "mean_difference": float(f"{self.mean_difference:.2g}"),
+            "agreement": round(self.agreement, 4),
+            "greedy_exact": round(self.greedy_exact, 4),
+            "perplexity": float(f"{self.perplexity:.5g}"),
+            "reference_perplexity": float(f"{self.reference_perplexity:.5g}"),
+            "worst": self.worst,
+        }
+
+
+class Reference:
+    """What PyTorch says, each row alone and without padding; computed once for all rungs."""
+
+    def __init__(self, model: Any, generator: Generator, texts: Sequence[str]) -> None:
+        self.model, self.start_id = model, generator.start_id
+        rows = [row[: generator.max_length] for text in texts if len(row := generator.encode(text)) >= 2]
+        self.cases = cases(rows, generator)
+        self.prompts = prompts(rows, generator)
+        self.logits = {name: [self._logits(row) for row in case] for name, case in self.cases.items()}
+        self.answers = [self._greedy(ids, min(ANSWER, generator.max_length - len(ids))) for ids in self.prompts]
+
+    def _logits(self, row: Forced) -> np.ndarray:
+        """After the prompt and after each followed token, (1 + followed, vocabulary)."""
+        import torch
+
+        with torch.inference_mode():
+            if self.start_id is None:
+                ids = torch.tensor([row.prompt + row.follow])
+                kept = len(row.follow) + 1
+                return self.model(input_ids=ids, logits_to_keep=kept).logits[0, -kept:].numpy()
+            ids = torch.tensor([row.source])
+            return (
+                self.model(input_ids=ids, decoder_input_ids=torch.tensor([row.prompt + row.follow])).logits[0].numpy()
+            )
+
+    def _greedy(self, ids: list[int], count: int) -> list[int]:
+        import torch
+
+        read, answer = torch.tensor([ids]), list[int]()
+        state: dict[str, Any] = {}
+        if self.start_id is not None:
+            state = {"encoder_outputs": self.model.get_encoder()(read)}
+            read = torch.tensor([[self.start_id]])
+        with torch.inference_mode():
+            for _ in range(count):
+                given = {"input_ids": read} if self.start_id is None else {"decoder_input_ids": read}
+                said = self.model(**given, **state, use_cache=True)
+                state["past_key_values"] = said.past_key_values
+                answer.append(int(said.logits[0, -1].argmax()))
+                read = torch.tensor([answer[-1:]])
+        return answer
+
+
+def prove(reference: Reference, generator: Generator) -> Proof:
+    """Compare a rung with PyTorch."""
+    differences: dict[str, list[np.ndarray]] = {}
+    same = []
+    for name, case in reference.cases.items():
+        for expected, found in zip(reference.logits[name], led(generator, case), strict=True):
+            away = np.nan_to_num(np.abs(expected - found), nan=np.inf, posinf=np.inf)
+            differences.setdefault(name, []).append(away)
+            same.append(expected.argmax(axis=1) == found.argmax(axis=1))
+    largest = {name: max(float(away.max()) for away in found) for name, found in differences.items()}
+    worst = max(largest, key=lambda name: largest[name])
+    every = [away.ravel() for found in differences.values() for away in found]
+    answers = greedy(generator, reference.prompts, [len(answer) for answer in reference.answers])
+    pairs = [
+        pair for one, other in zip(reference.answers, answers, strict=True) for pair in zip(one, other, strict=True)
+    ]
+    rows = reference.cases["held-out rows"]
+    return Proof(
+        max_difference=largest[worst],
+        mean_difference=float(sum(away.sum() for away in every) / sum(away.size for away in every)),
+        agreement=float(np.concatenate(same).mean()),
+        greedy_exact=sum(one == other for one, other in pairs) / len(pairs),
+        perplexity=perplexity(rows, led(generator, rows)),
+        reference_perplexity=perplexity(rows, reference.logits["held-out rows"]),
+        worst=worst,
+    )
+
+
+def cases(rows: Sequence[list[int]], generator: Generator) -> dict[str, list[Forced]]:
+    """Real rows in batches of 1, 3 and 8: read at once, padded, and token by token from an empty cache."""
+    made = forced_decoder if generator.start_id is None else forced_pair(generator.start_id)
+    short = sorted((row[:TOKENS] for row in rows), key=lambda row: (len(row), row))
+    spread = [short[round(place)] for place in np.linspace(0, len(short) - 1, min(len(short), HELD_OUT))]
+    mixed = [spread[0], spread[len(spread) // 2], spread[-1]]
+    everything = [token for row in rows for token in row]
+    full = (everything * (generator.max_length // len(everything) + 1))[: generator.max_length]
+    return {
+        "one row, token by token": [made(spread[-1], 1)],
+        "three rows of mixed length, half of each read at once": [made(row, len(row) // 2) for row in mixed],
+        "eight rows of mixed length, read at once": [
+            made(row, len(row) - 1) for row in spread[:: max(1, len(spread) // 8)][:8]
+        ],
+        "one row of the full length": [made(full, len(full) - 1)],
+        "held-out rows": [made(row, 1) for row in spread],
+    }
+
+
+def forced_decoder(row: list[int], read: int) -> Forced:
+    """`read` tokens at once (at least one), the rest one by one."""
+    return Forced([], row[: max(1, read)], row[max(1, read) :])
+
+
+def forced_pair(start_id: int) -> Callable[[list[int], int], Forced]:
+    """For an encoder-decoder there is no such thing as half a source: the second half follows the first."""
+
+    def made(row: list[int], read: int) -> Forced:
+        half = max(1, len(row) // 2 if read < len(row) - 1 else read)
+        return Forced(row[:half], [start_id], row[half:][:TOKENS])
+
+    return made
+
+
+def prompts(rows: Sequence[list[int]], generator: Generator) -> list[list[int]]:
+    """The beginnings of eight rows, of different lengths, with room for an answer."""
+    room = max(1, min(generator.max_length - ANSWER, ANSWER))
+    return [row[: min(room, 1 + 2 * number)] for number, row in enumerate(rows[:8])]
+
+
+def led(generator: Generator, case: Sequence[Forced]) -> list[np.ndarray]:
+    """The rung's logits along each row, the rows side by side, at most eight."""
+    found: list[list[np.ndarray]] = [[] for _ in case]
+    for first in range(0, len(case), 8):
+        numbers = range(first, min(first + 8, len(case)))
+        rows = {number: _row(generator, case[number]) for number in numbers}
+        while rows:
+            for number, logits in zip(list(rows), generator.advance(list(rows.values())), strict=True):
+                found[number].append(logits)
+                done = len(rows[number].tokens)
+                if done == len(case[number].follow):
+                    del rows[number]
+                else:
+                    rows[number].tokens.append(case[number].follow[done])
+    return [np.stack(logits) for logits in found]
+
+
+def greedy(generator: Generator, prompts: Sequence[list[int]], counts: Sequence[int]) -> list[list[int]]:
+    """The likeliest tokens, ends of text included, of all prompts side by side from an empty cache."""
+    rows = [generator.start(ids, GREEDY) for ids in prompts]
+    going = list(zip(rows, counts, strict=True))
+    while going:
+        for (row, _), logits in zip(going, generator.advance([row for row, _ in going]), strict=True):
+            row.tokens.append(int(logits.argmax()))
+        going = [(row, count) for row, count in going if len(row.tokens) < count]
+    return [row.tokens for row in rows]
+
+
+def perplexity(rows: Sequence[Forced], logits: Sequence[np.ndarray]) -> float:
+    """exp of the mean negative log-likelihood of the followed tokens."""
+    losses = []
+    for row, found in zip(rows, logits, strict=True):
+        scores = found[: len(row.follow)].astype(np.float64)
+        top = scores.max(axis=1)
+        total = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
+        losses += list(total - scores[np.arange(len(row.follow)), row.follow])
+    return math.exp(min(float(np.mean(losses)), 700.0))
+
+
+def _row(generator: Generator, row: Forced) -> Row:
+    return generator.start(row.source or row.prompt, GREEDY)

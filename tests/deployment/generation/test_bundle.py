@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components.artifacts import verify, write_manifest
+from components.deployment.generation.bundle import BundleOptions, describe, make_bundle, rungs_named
+from components.deployment.generation.gate import Limits
+from components.deployment.generation.generator import load_generator
+from components.deployment.generation.source import read_source
+from components.errors import ArtifactError, ParameterError
+from components.tokenization.special_tokens import CHAT_TEMPLATES
+from tests.deployment.generation.conftest import TEXTS
+
+
+def test_a_bundle_holds_every_accepted_rung_and_says_how_it_was_made(decoder_bundle: Path) -> None:
+    manifest = verify(decoder_bundle, "bundle")
+    assert manifest["form"] == "generation"
+    assert manifest["name"] == "gpt2"
+    assert set(manifest["rungs"]) == {"fp32", "int8", "int4"}
+    assert manifest["shipped"] == "int4"
+    assert manifest["versions"].keys() >= {"torch", "onnx", "onnxscript", "transformers"}
+    assert (manifest["opset"], manifest["max_length"], manifest["stop_ids"]) == (20, 64, [2])
+    assert manifest["megabytes"]["int4"] < manifest["megabytes"]["int8"] < manifest["megabytes"]["fp32"] / 2
+    assert manifest["proof"]["fp32"]["greedy_exact"] == 1.0
+    assert set(manifest["files"]) >= {"README.md", "tokenizer.json", "tokenizer_config.json"}
+
+
+def test_encoder_decoders_have_two_graphs_and_encoders_one(
+    encoder_decoder_bundle: Path, embedding_bundle: Path
+) -> None:
+    two, one = verify(encoder_decoder_bundle, "bundle"), verify(embedding_bundle, "bundle")
+    assert two["rungs"]["fp32"] == {"encoder": "models/fp32/encoder.onnx", "decoder": "models/fp32/decoder.onnx"}
+    assert two["start_id"] == 0
+    assert one["form"] == "embedding"
+    assert one["rungs"]["int8"] == {"encoder": "models/int8/encoder.onnx"}
+
+
+def test_what_fails_leaves_nothing_behind(decoder_bundle: Path, tmp_path: Path) -> None:
+    options = BundleOptions(rungs=("fp32",), measure=False, limits=Limits(max_difference=1e-12))
+    with pytest.raises(ArtifactError):
+        make_bundle(decoder_bundle.parent / "gpt2", tmp_path / "bundle", TEXTS, options, say=lambda line: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_rungs_come_in_the_ladders_order_and_fp32_always() -> None:
+    assert rungs_named("int4") == ("fp32", "int4")
+    assert rungs_named("int4, int8") == ("fp32", "int8", "int4")
+    with pytest.raises(ParameterError, match="no rung 'int3'"):
+        rungs_named("int3")
+
+
+def test_a_decoder_of_the_platform_and_one_with_a_template_are_described_as_they_were_trained(
+    decoder_bundle: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(decoder_bundle.parent / "gpt2", folder)
+    assert describe(read_source(folder), BundleOptions(), "m")["framed"]
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    tokens, template = CHAT_TEMPLATES["chatml"]
+    content = json.loads((folder / "tokenizer.json").read_text())
+    content["added_tokens"] += [
+        {"id": 330 + place, "content": token, "single_word": False, "lstrip": False, "rstrip": False}
+        | {"normalized": False, "special": True}
+        for place, token in enumerate(tokens)
+    ]
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": template}))
+    write_manifest(folder, "pretrained", {})
+    made = describe(read_source(folder), BundleOptions(max_length=32), "m")
+    assert made["chat_template"] == template
+    assert made["stop_ids"] == [2, 331]
+    assert not made["framed"]
+    assert made["max_length"] == 32
+    assert made["special_tokens"]["bos_token"] == "[CLS]"
+
+
+def test_the_shipped_rung_answers_by_default(decoder_bundle: Path) -> None:
+    assert load_generator(decoder_bundle).rung == "int4"

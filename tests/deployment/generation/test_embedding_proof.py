@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from transformers import AutoModel
+
+from components.deployment.generation.embedder import load_embedder
+from components.deployment.generation.embedding_proof import EmbeddingReference, prove_embeddings
+from tests.deployment.generation.conftest import TEXTS
+
+
+@pytest.fixture(scope="module")
+def reference(embedding_bundle: Path) -> EmbeddingReference:
+    model = AutoModel.from_pretrained(embedding_bundle.parent / "modernbert").eval()
+    return EmbeddingReference(model, load_embedder(embedding_bundle, "fp32"), TEXTS)
+
+
+def test_fp32_vectors_are_pytorchs_in_every_shape(reference: EmbeddingReference, embedding_bundle: Path) -> None:
+    proof = prove_embeddings(reference, load_embedder(embedding_bundle, "fp32"))
+    assert proof.min_cosine > 0.99999
+    assert proof.max_difference < 1e-5
+    assert {name.rpartition("(")[2].partition(",")[0] for name in reference.batches} >= {"1", "3", "8"}
+
+
+@pytest.mark.parametrize("rung", ["int8", "int4"])
+def test_quantized_vectors_point_the_same_way(reference: EmbeddingReference, embedding_bundle: Path, rung: str) -> None:
+    proof = prove_embeddings(reference, load_embedder(embedding_bundle, rung))
+    assert 0.98 < proof.min_cosine <= proof.mean_cosine < 1
+
+
+def test_vectors_of_other_rows_or_none_at_all_show(reference: EmbeddingReference, embedding_bundle: Path) -> None:
+    embedder = load_embedder(embedding_bundle, "fp32")
+
+    class Turned:
+        def run(self, feeds: Any) -> list[np.ndarray]:
+            return [embedder.graph.run(feeds)[0][::-1]]
+
+    class Broken:
+        def run(self, feeds: Any) -> list[np.ndarray]:
+            return [embedder.graph.run(feeds)[0] * np.nan]
+
+    assert prove_embeddings(reference, replace(embedder, graph=Turned())).min_cosine < 0.99  # type: ignore[arg-type]
+    broken = prove_embeddings(reference, replace(embedder, graph=Broken()))  # type: ignore[arg-type]
+    assert (broken.min_cosine, broken.max_difference) == (-1.0, float("inf"))

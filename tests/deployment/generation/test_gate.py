@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.deployment.generation import gate
+from components.deployment.generation.embedding_proof import EmbeddingProof
+from components.deployment.generation.gate import Limits, climb, embedding_refusal, generation_refusal
+from components.deployment.generation.proof import Proof
+from components.errors import ArtifactError, DataError
+from tests.deployment.generation.conftest import TEXTS
+
+LIMITS = Limits()
+PERFECT = Proof(1e-6, 1e-7, 1.0, 1.0, 20.0, 20.0, "one row")
+
+
+def written(bundle: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """A bundle's graphs before the gate has judged them."""
+    shutil.copytree(bundle, folder)
+    return folder, json.loads((folder / "manifest.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("rung", "changed", "told"),
+    [
+        ("fp32", {"max_difference": 0.5}, "differs from PyTorch's by 0.5 on one row"),
+        ("fp32", {"greedy_exact": 0.99}, "only 99.0% of greedy tokens"),
+        ("int8", {"perplexity": 22.0}, "perplexity 22 against 20, 5% more is allowed"),
+        ("int8", {"perplexity": float("nan")}, "perplexity nan"),
+        ("int4", {"agreement": 0.5}, "the same at 50.0%, 85% is asked for"),
+    ],
+)
+def test_a_rung_that_loses_too_much_is_refused_with_the_reason(rung: str, changed: dict[str, Any], told: str) -> None:
+    assert told in str(generation_refusal(rung, replace(PERFECT, **changed), LIMITS))
+
+
+def test_a_rung_within_limits_is_not() -> None:
+    assert generation_refusal("fp32", PERFECT, LIMITS) is None
+    assert generation_refusal("int8", replace(PERFECT, max_difference=3.0, greedy_exact=0.4), LIMITS) is None
+
+
+def test_vectors_that_turned_are_refused() -> None:
+    assert "cosine 0.9000" in str(embedding_refusal("int8", EmbeddingProof(0.9, 0.99, 0.1, "a"), LIMITS))
+    assert "a number differs" in str(embedding_refusal("fp32", EmbeddingProof(1.0, 1.0, 0.1, "a"), LIMITS))
+    assert embedding_refusal("int8", EmbeddingProof(0.99, 0.99, 0.1, "a"), LIMITS) is None
+
+
+def test_a_refused_rung_leaves_the_bundle_and_the_one_above_ships(
+    decoder_bundle: Path, decoder_model: Any, tmp_path: Path
+) -> None:
+    folder, details = written(decoder_bundle, tmp_path / "bundle")
+    said: list[str] = []
+    limits = Limits(max_perplexity_loss=-1.0)
+    found = climb(folder, details, decoder_model, TEXTS, limits, measure=False, say=said.append)
+    assert (found["shipped"], list(found["rungs"]), sorted(found["refused"])) == ("fp32", ["fp32"], ["int4", "int8"])
+    assert not (folder / "models/int8").exists()
+    assert any(line.startswith("int8 is refused: perplexity") for line in said)
+    assert set(found["proof"]) == {"fp32", "int8", "int4"}
+
+
+def test_a_rung_that_is_not_faster_is_refused(
+    decoder_bundle: Path, decoder_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, details = written(decoder_bundle, tmp_path / "bundle")
+    times = {"fp32": 5.0, "int8": 5.5, "int4": 4.0}
+    monkeypatch.setattr(gate, "generation_speed", lambda rungs, batch: {name: times[name] for name in rungs})
+    limits = Limits(max_perplexity_loss=1.0, min_agreement=0.0)
+    found = climb(folder, details, decoder_model, TEXTS, limits, measure=True, say=lambda line: None)
+    assert found["refused"] == {"int8": "5.50 ms a step, fp32 takes 5.00: not faster"}
+    assert found["shipped"] == "int4"
+    assert "1.25x as fast at batch 1" in found["shipped_because"]
+
+
+def test_fp32_that_is_not_the_model_makes_no_bundle(decoder_bundle: Path, decoder_model: Any, tmp_path: Path) -> None:
+    folder, details = written(decoder_bundle, tmp_path / "bundle")
+    with pytest.raises(ArtifactError, match="the fp32 graph is not the model"):
+        climb(folder, details, decoder_model, TEXTS, Limits(max_difference=1e-12), measure=False, say=print)
+
+
+def test_texts_that_prove_nothing_are_refused(decoder_bundle: Path, decoder_model: Any, tmp_path: Path) -> None:
+    folder, details = written(decoder_bundle, tmp_path / "bundle")
+    with pytest.raises(DataError, match="no text of two tokens"):
+        climb(folder, details, decoder_model, ["", ""], LIMITS, measure=False, say=print)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from components.deployment.generation.generator import Generator, load_generator
+from components.deployment.generation.graphs import Graph
+from components.deployment.generation.proof import Forced, Reference, cases, perplexity, prove
+from tests.deployment.generation.conftest import TEXTS
+
+
+@pytest.fixture(scope="module")
+def reference(generator: Generator, decoder_model: Any) -> Reference:
+    return Reference(decoder_model, generator, TEXTS)
+
+
+def planted(generator: Generator, bundle: Path, tmp_path: Path, weight: str, factor: float) -> Generator:
+    """The generator with one weight matrix scaled."""
+    model = onnx.load(bundle / "models/fp32/decoder.onnx")
+    (found,) = (one for one in model.graph.initializer if one.name == weight)
+    found.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(found) * np.float32(factor), weight))
+    (tmp_path / "planted.onnx").write_bytes(model.SerializeToString())
+    return replace(generator, decoder=Graph.load(tmp_path / "planted.onnx", 1))
+
+
+def test_fp32_is_pytorch_token_by_token(reference: Reference, generator: Generator) -> None:
+    proof = prove(reference, generator)
+    assert proof.max_difference < 1e-4
+    assert (proof.greedy_exact, proof.agreement) == (1.0, 1.0)
+    assert proof.perplexity == pytest.approx(proof.reference_perplexity, rel=1e-4)
+    assert 1 < proof.perplexity < 100
+    assert all(len(answer) >= 32 for answer in reference.answers)
+
+
+def test_int8_is_near_and_int4_less_so(reference: Reference, decoder_bundle: Path) -> None:
+    int8, int4 = (prove(reference, load_generator(decoder_bundle, rung)) for rung in ("int8", "int4"))
+    assert int8.perplexity_loss < 0.05
+    assert int8.mean_difference < int4.mean_difference
+
+
+@pytest.mark.parametrize(
+    ("weight", "factor"),
+    [
+        ("model.lm_head.weight", 1.01),
+        ("model.transformer.wpe.weight", 2.0),
+        ("model.transformer.h.0.attn.c_attn.weight", 0.0),
+    ],
+)
+def test_a_planted_fault_shows(
+    weight: str, factor: float, reference: Reference, generator: Generator, decoder_bundle: Path, tmp_path: Path
+) -> None:
+    proof = prove(reference, planted(generator, decoder_bundle, tmp_path, weight, factor))
+    assert proof.max_difference > 1e-3
+    assert proof.worst in reference.cases
+
+
+def test_a_graph_that_answers_nan_differs_infinitely(
+    reference: Reference, generator: Generator, decoder_bundle: Path, tmp_path: Path
+) -> None:
+    fault = planted(generator, decoder_bundle, tmp_path, "model.lm_head.weight", float("nan"))
+    assert prove(reference, fault).max_difference == float("inf")
+
+
+def test_cases_are_batches_of_one_three_and_eight_and_the_full_length(
+    generator: Generator, translator: Generator
+) -> None:
+    rows = [generator.encode(text) for text in TEXTS]
+    made = cases(rows, generator)
+    assert [len(case) for case in made.values()][:4] == [1, 3, 8, 1]
+    assert len(made["one row of the full length"][0].prompt) == generator.max_length - 1
+    assert len(made["one row, token by token"][0].prompt) == 1
+    pair = cases([translator.encode(text) for text in TEXTS], translator)["held-out rows"][0]
+    assert (pair.prompt, bool(pair.source), bool(pair.follow)) == ([0], True, True)
+
+
+def test_an_encoder_decoder_is_proven_with_its_source(translator: Generator, encoder_decoder_model: Any) -> None:
+    proof = prove(Reference(encoder_decoder_model, translator, TEXTS[:9]), translator)
+    assert proof.max_difference < 1e-4
+    assert proof.greedy_exact == 1.0
+
+
+def test_perplexity_of_even_odds_is_their_number() -> None:
+    assert perplexity([Forced([], [1], [2, 3])], [np.zeros((3, 50), dtype=np.float32)]) == pytest.approx(50)

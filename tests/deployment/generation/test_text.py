@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+
+from components.deployment.generation.text import GrowingText
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tokenizer_folder: Path) -> Tokenizer:
+    return Tokenizer.from_file(str(tokenizer_folder / "tokenizer.json"))
+
+
+def steps(tokenizer: Tokenizer, text: str, stop: tuple[str, ...] = (), prompt: str = "ship") -> list[str]:
+    """What is shown after each token of a text."""
+    grown = GrowingText(tokenizer, tokenizer.encode(prompt, add_special_tokens=False).ids, stop)
+    shown = []
+    for token in tokenizer.encode(text, add_special_tokens=False).ids:
+        grown.add(token)
+        shown.append(grown.shown)
+    return shown
+
+
+def test_a_character_of_many_tokens_comes_whole_or_not_at_all(tokenizer: Tokenizer) -> None:
+    shown = steps(tokenizer, "窗前𠀀 ok")
+    assert len(shown) > 8
+    assert all("�" not in text for text in shown)
+    assert all(later.startswith(sooner) for sooner, later in zip(shown, shown[1:], strict=False))
+    assert shown[-1] == "窗前𠀀 ok"
+
+
+def test_bytes_that_are_no_text_hold_nothing_back_for_long(tokenizer: Tokenizer) -> None:
+    broken = tokenizer.token_to_id("ä")  # the byte E4: the first of three
+    grown = GrowingText(tokenizer, [], ())
+    for token in [broken] * 6 + tokenizer.encode(" sail", add_special_tokens=False).ids:
+        grown.add(token)
+    assert grown.shown.endswith(" sail")
+
+
+def test_random_tokens_only_ever_lengthen_the_text(tokenizer: Tokenizer) -> None:
+    generator = np.random.default_rng(3)
+    for _ in range(20):
+        grown, before = GrowingText(tokenizer, [5, 6], ("ab", "船")), ""
+        for token in generator.integers(4, 330, size=60):
+            grown.add(int(token))
+            assert grown.shown.startswith(before)
+            before = grown.shown
+            if grown.stopped:
+                break
+
+
+def test_a_stop_text_is_left_out_and_its_beginning_is_held_back(tokenizer: Tokenizer) -> None:
+    shown = steps(tokenizer, " wave END more", stop=("END",))
+    assert all("E" not in text for text in shown)
+    assert shown[-1] == " wave "
+
+
+def test_what_only_looked_like_a_stop_text_is_shown_after_all(tokenizer: Tokenizer) -> None:
+    assert steps(tokenizer, " wave EN", stop=("END",))[-1] == " wave "
+    assert steps(tokenizer, " wave ENOUGH", stop=("END",))[-1] == " wave ENOUGH"
