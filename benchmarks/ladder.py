@@ -1,6 +1,6 @@
 """The ladder, from the fp32 teacher in eager PyTorch down to what is shipped: size, speed, agreement, quality.
 
-python -m benchmarks.ladder [--rounds 200] [--kinds classifiers …]     needs artifacts/ of a finished run
+python -m benchmarks.ladder [--rounds 200] [--kinds classifiers …]     in the project, after a finished run
 
 Every rung of a model answers the same rows in turn, on one thread, tokenizer included. benchmarks/results/ladder.json:
 {"models": {model: {"rungs": {rung: numbers}, "shipped", "refused", "goals"}}, "rounds", "machine", "versions"}; numbers
@@ -43,26 +43,40 @@ def main(words: list[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ladder", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200, help="times each rung is timed (default: 200)")
+    parser.add_argument(
+        "--training-steps", type=int, default=150, help="of each language model, which is made here (default: 150)"
+    )
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     options = parser.parse_args(words)
     torch.set_num_threads(1)
     params = load_params(ROOT / "params.yaml")
     models: dict[str, Any] = {}
     for kind in options.kinds:
-        for name, found in KINDS[kind](params, options.rounds).items():
-            show(name, found)
+        for name, found in KINDS[kind](params, options).items():
+            show(name, found, LANGUAGE_COLUMNS if kind == "language_models" else COLUMNS)
             models[name] = found
     content = {"models": models, "rounds": options.rounds, "machine": machine(), "versions": versions(PACKAGES)}
     write_json(RESULTS / "ladder.json", content)
     return 0
 
 
-def classifiers(params: Params, rounds: int) -> dict[str, Any]:
+def classifiers(params: Params, options: argparse.Namespace) -> dict[str, Any]:
     """The ladder of each task of params.yaml."""
-    return {task: classifier(ROOT / "artifacts", task, params, rounds) for task in params.tasks}
+    return {task: classifier(ROOT / "artifacts", task, params, options.rounds) for task in params.tasks}
 
 
-KINDS: dict[str, Callable[[Params, int], dict[str, Any]]] = {"classifiers": classifiers}
+def language_models(params: Params, options: argparse.Namespace) -> dict[str, Any]:
+    """A causal language model and an encoder-decoder; an answer takes some hundred times as long as a label."""
+    from benchmarks.ladder_language_models import MODELS, language_model
+
+    rounds = max(5, options.rounds // 20)
+    return {name: language_model(name, params, rounds, options.training_steps) for name in MODELS}
+
+
+KINDS: dict[str, Callable[[Params, argparse.Namespace], dict[str, Any]]] = {
+    "classifiers": classifiers,
+    "language_models": language_models,
+}
 """Kind of model -> its models' ladders. A new kind is a function here and a line in this table."""
 
 
@@ -158,6 +172,20 @@ COLUMNS = {
     "kept": "macro_f1_kept",
 }
 
+LANGUAGE_COLUMNS = {
+    "MB": "megabytes",
+    "× smaller": "times_smaller",
+    "b1 p50": "batch_1_p50_ms",
+    "tokens/s": "batch_1_tokens_per_second",
+    "× faster": "times_faster_batch_1",
+    "b8 p50": "batch_8_p50_ms",
+    "tokens/s ": "batch_8_tokens_per_second",
+    "× faster ": "times_faster_batch_8",
+    "greedy exact": "greedy_exact",
+    "same top token": "agreement",
+    "perplexity": "perplexity",
+}
+
 
 def show(model: str, found: Mapping[str, Any], columns: Mapping[str, str] = COLUMNS) -> None:
     """A row a rung; then what the gate refused, and how the goals fare."""
@@ -172,7 +200,7 @@ def show(model: str, found: Mapping[str, Any], columns: Mapping[str, str] = COLU
     for name, reason in found.get("refused", {}).items():
         console.print(f"{name} refused: {reason}")
     goals = ", ".join(f"{name} {one['shipped']:g} (goal {one['goal']:g})" for name, one in found["goals"].items())
-    console.print(f"ships {found['shipped']}: {goals}\n")
+    console.print(f"ships {found['shipped']}" + (f": {goals}" if goals else "") + "\n")
 
 
 def _cell(value: float | None) -> str:
