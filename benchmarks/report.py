@@ -6,17 +6,14 @@ Seconds of different runs compare only within one file: everything in it was mea
 
 from __future__ import annotations
 
-import os
-import platform
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from components.artifacts import write_json
-from flows.doctor import INSTRUCTIONS, cpu_flags
+from components.machine import machine, versions
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -53,29 +50,9 @@ def report(name: str, figures: dict[str, Figure], packages: tuple[str, ...], not
         "note": note,
         "figures": {label: figure.row() for label, figure in figures.items()},
         "machine": machine(),
-        "versions": {package: metadata.version(package) for package in packages},
+        "versions": versions(packages),
     }
     write_json(RESULTS / f"{name}.json", content)
-
-
-def machine() -> dict[str, object]:
-    """What the figures depend on, without naming the machine."""
-    flags = cpu_flags()
-    model = next(
-        (line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor()
-    )
-    return {
-        "cores": os.cpu_count(),
-        "processor": model,
-        "instructions": [flag for flag in INSTRUCTIONS if flag in flags],
-        "python": platform.python_version(),
-        "system": platform.system(),
-    }
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def _rounded(value: object) -> float | str | None:

@@ -12,8 +12,8 @@ INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "am
 """Instruction sets that training in bf16 and inference in int8 live on."""
 
 
-def machine(packages: Sequence[str]) -> dict[str, object]:
-    """Processor, cores, instructions, system, and the versions of these packages. No name, no address."""
+def machine() -> dict[str, object]:
+    """Processor, cores, instructions, system. No name, no address."""
     flags = cpu_flags()
     return {
         "cores": os.cpu_count(),
@@ -21,8 +21,12 @@ def machine(packages: Sequence[str]) -> dict[str, object]:
         "instructions": [flag for flag in INSTRUCTIONS if flag in flags],
         "python": platform.python_version(),
         "system": platform.system(),
-        "versions": {package: metadata.version(package) for package in packages},
     }
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Of the packages that measured figures depend on."""
+    return {package: metadata.version(package) for package in packages}
 
 
 def processor() -> str:

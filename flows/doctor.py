@@ -15,9 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components import tracking
-
-INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
-"""The instruction sets that decide precision and speed."""
+from components.machine import INSTRUCTIONS, cpu_flags
 
 PACKAGES = (
     "prefect",
@@ -153,12 +151,3 @@ LOOKS: tuple[Callable[[Path], Finding], ...] = (
     data,
     services,
 )
-
-
-def cpu_flags() -> set[str]:
-    """The instruction sets Linux lists for the first core."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return set()
-    return next((set(line.partition(":")[2].split()) for line in lines if line.startswith("flags")), set())

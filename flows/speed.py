@@ -33,6 +33,10 @@ def measured(root: Path, bundle: Path, params: Params) -> dict[str, Any]:
     from components.deployment.speed import Target, measure_speed
 
     manifest = read_manifest(bundle, "bundle")
+    if "labels" not in manifest:
+        raise ArtifactError(
+            f"{bundle}: not a classifier's bundle", "a language model's rungs are timed as it is bundled"
+        )
     rows = root / "artifacts" / "tasks" / manifest["task"]
     if not (rows / "test.jsonl").is_file():
         raise ArtifactError(f"{rows}: no rows of '{manifest['task']}' to time with", "`dvc repro curate` makes them")

@@ -21,7 +21,7 @@ import numpy as np
 from components.artifacts import digest, verify, write_json
 from components.deployment.engines import ENGINES
 from components.deployment.serving import SPEED_FILE, Classifier, load_bundle
-from components.machine import machine
+from components.machine import machine, versions
 
 WARM_UP = 3
 SHARES = (50, 95, 99)
@@ -66,7 +66,7 @@ def measure_speed(bundle: Path, texts: Sequence[str], batches: Sequence[int], ta
     """Time every rung of a bundle, and judge them: what `speed.json` holds."""
     manifest = verify(bundle, "bundle")
     ladder = [name for name in manifest.get("ladder", list(manifest["rungs"])) if name in manifest["rungs"]]
-    classifiers = {name: load_bundle(bundle, name) for name in (*ladder, *_engines_here(manifest))}
+    classifiers = {name: load_bundle(bundle, name) for name in (*ladder, *cpu_engines(manifest))}
     every = cases(classifiers[ladder[0]], texts, sorted({*batches, target.batch}))
     seconds = in_turn({name: one.predict for name, one in classifiers.items()}, every, target.rounds)
     verdicts = judge({name: seconds[name] for name in ladder}, target)
@@ -87,7 +87,7 @@ def measure_speed(bundle: Path, texts: Sequence[str], batches: Sequence[int], ta
         "megabytes": {name: round((bundle / manifest["rungs"][name]).stat().st_size / 1e6, 3) for name in ladder},
         "memory_megabytes": {name: peak_memory(bundle, name, every[-1].rows(0)) for name in classifiers},
         **({"joules_per_1000_rows": energy} if energy else {}),
-        "machine": machine(PACKAGES),
+        "machine": machine() | {"versions": versions(PACKAGES)},
     }
 
 
@@ -158,7 +158,8 @@ def _figures(seconds: np.ndarray, batch: int) -> dict[str, float]:
     return milliseconds | {"rows_per_second": round(float(batch * len(seconds) / seconds.sum()), 1)}
 
 
-def _engines_here(manifest: Mapping[str, Any]) -> list[str]:
+def cpu_engines(manifest: Mapping[str, Any]) -> list[str]:
+    """The engines of a bundle that run here beside ONNX Runtime."""
     known = [name for name in ON_CPU if name in manifest["engines"] and name in ENGINES]
     return [name for name in known if ENGINES[name].available() is None]
 

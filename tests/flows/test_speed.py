@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.artifacts import read_manifest, write_json
+from components.artifacts import read_manifest, write_json, write_manifest
 from components.errors import ArtifactError, ParameterError
 from flows.settings import change_params
 from flows.speed import bundle_of, refused_for_quality, show_speed
@@ -50,3 +50,10 @@ def test_rungs_that_lost_quality_are_named(project: Path, ladder: Any) -> None:
     manifest["quantization"]["int8"] |= {"accepted": 0, "reason": "loses 0.3"}
     write_json(bundle / "manifest.json", manifest)
     assert refused_for_quality(bundle) == {"int8": "it loses 0.3"}
+
+
+def test_a_bundle_of_a_language_model_was_timed_when_it_was_made(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "story").mkdir()
+    write_manifest(tmp_path / "story", "bundle", {}, form="generation")
+    with pytest.raises(ArtifactError, match="not a classifier's bundle\na language model's rungs"):
+        show_speed(project, str(tmp_path / "story"))
