@@ -1,7 +1,6 @@
 """Embedding tables in four bits: most of a small model's bytes, and touched a row at a time.
 
-Weight-only, a scale a block of a row (ONNX Runtime's GatherBlockQuantized, which runs on the CPU). Where nothing but a
-layer norm stands on the table, the norm goes into it: it is a function of the token alone.
+Weight-only, a scale a block of a row (ONNX Runtime's GatherBlockQuantized, which runs on the CPU).
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ def quantize_tables(model: ModelProto, block: int) -> int:
     graph = model.graph
     found = [node for node in graph.node if _is_lookup(graph, node)]
     for node in found:
-        _fold_norm(graph, node)
         _quantize(graph, node, block)
     if found and all(opset.domain != DOMAIN for opset in model.opset_import):
         model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
@@ -60,7 +58,7 @@ def _is_lookup(graph: GraphProto, node: NodeProto) -> bool:
 def _quantize(graph: GraphProto, node: NodeProto, block: int) -> None:
     table = _initializer(graph, node.input[0])
     codes, scales = four_bits(numpy_helper.to_array(table), block)
-    names = [f"{table.name}.codes", f"{table.name}.scales"]
+    names = [f"{table.name}_codes", f"{table.name}_scales"]
     graph.initializer.remove(table)
     graph.initializer.extend(
         numpy_helper.from_array(values, name) for values, name in zip((codes, scales), names, strict=True)
@@ -77,27 +75,6 @@ def _quantize(graph: GraphProto, node: NodeProto, block: int) -> None:
         quantize_axis=1,
     )
     node.CopyFrom(lookup)
-
-
-def _fold_norm(graph: GraphProto, lookup: NodeProto) -> None:
-    """Apply a layer norm that alone reads the looked-up rows to the table, and take it out of the graph."""
-    readers = [node for node in graph.node if lookup.output[0] in node.input]
-    if len(readers) != 1 or readers[0].op_type != "LayerNormalization" or len(readers[0].output) != 1:
-        return
-    norm = readers[0]
-    given = [_initializer(graph, name) for name in norm.input[1:]]
-    attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in norm.attribute}
-    if attributes.get("axis", -1) not in (-1, 2) or any(values is None for values in given):
-        return
-    table = _initializer(graph, lookup.input[0])
-    values = numpy_helper.to_array(table).astype(np.float64)
-    centred = values - values.mean(axis=1, keepdims=True)
-    deviation = np.sqrt(centred.var(axis=1, keepdims=True) + attributes.get("epsilon", 1e-5))
-    weight, *bias = (numpy_helper.to_array(values) for values in given)
-    normed = centred / deviation * weight + (bias[0] if bias else 0)
-    table.CopyFrom(numpy_helper.from_array(normed.astype(np.float32), table.name))
-    lookup.output[0] = norm.output[0]
-    graph.node.remove(norm)
 
 
 def _initializer(graph: GraphProto, name: str) -> Any:

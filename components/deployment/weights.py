@@ -94,7 +94,8 @@ def stored_weights(graph: GraphProto) -> dict[str, Stored]:
     """Every weight of a graph by its PyTorch name: float32, float16, or integers with a scale and a zero point.
 
     Knows the forms of ONNX Runtime's quantizers: NAME_quantized, NAME_scale, NAME_zero_point, read by
-    DequantizeLinear, MatMulInteger or a Gather, and four-bit blocks read by MatMulNBits.
+    DequantizeLinear, MatMulInteger or a Gather; four-bit blocks read by MatMulNBits; and NAME_codes with NAME_scales,
+    four-bit rows read by GatherBlockQuantized.
     """
     tensors = {one.name: one for one in graph.initializer}
     readers = {name: node for node in graph.node for name in node.input if name in tensors}
@@ -110,6 +111,8 @@ def stored_weights(graph: GraphProto) -> dict[str, Stored]:
     for node in graph.node:
         if node.op_type == "MatMulNBits" and node.input[1] in tensors:
             found[node.input[1].rpartition("_Q")[0]] = _blocks(node, tensors)
+        if node.op_type == "GatherBlockQuantized" and node.input[0] in tensors:
+            found[node.input[0].removesuffix("_codes")] = _rows(tensors[node.input[0]], tensors[node.input[2]])
     return found
 
 
@@ -148,6 +151,14 @@ def _blocks(node: NodeProto, tensors: Mapping[str, TensorProto]) -> Stored:
         offset = _halves(zeros)[:, :blocks, None].astype(np.float32)
     value = ((whole - offset) * step).reshape(columns, -1)[:, : size["K"]].T
     return Stored(value, _rounding(whole, step).reshape(columns, -1)[:, : size["K"]].T)
+
+
+def _rows(codes: TensorProto, scales: TensorProto) -> Stored:
+    """A (rows, width) table from four-bit codes around 8, low half of a byte first, and scales (rows, blocks)."""
+    whole = _halves(numpy_helper.to_array(codes)).astype(np.float32)
+    step = numpy_helper.to_array(scales)
+    step = np.repeat(step, -(-whole.shape[1] // step.shape[1]), axis=1)[:, : whole.shape[1]]
+    return Stored((whole - 8) * step, _rounding(whole, step))
 
 
 def _rounding(whole: np.ndarray, step: np.ndarray) -> np.ndarray:

@@ -14,18 +14,14 @@ GENERATOR = np.random.default_rng(3)
 IDS = np.array([[0, 4, 9], [1, 1, 8]], dtype=np.int64)
 
 
-def table_graph(table: np.ndarray, *norm: np.ndarray) -> onnx.ModelProto:
-    """A lookup, and a layer norm on it where weights for one are given."""
-    names = ["weight", "bias"][: len(norm)]
-    nodes = [helper.make_node("Gather", ["table", "ids"], ["rows" if norm else "out"], name="lookup")]
-    if norm:
-        nodes.append(helper.make_node("LayerNormalization", ["rows", *names], ["out"], name="norm", axis=-1))
+def table_graph(table: np.ndarray) -> onnx.ModelProto:
+    """A lookup alone."""
     graph = helper.make_graph(
-        nodes,
+        [helper.make_node("Gather", ["table", "ids"], ["out"], name="lookup")],
         "table",
         [helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "length"])],
         [helper.make_tensor_value_info("out", TensorProto.FLOAT, None)],
-        [numpy_helper.from_array(value, name) for value, name in zip((table, *norm), ("table", *names), strict=True)],
+        [numpy_helper.from_array(table, "table")],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
 
@@ -55,24 +51,6 @@ def test_rows_of_zeros_stay_zeros() -> None:
     assert not run(model).any()
 
 
-@pytest.mark.parametrize("parts", [1, 2])
-def test_a_norm_that_alone_reads_the_table_goes_into_it(parts: int) -> None:
-    table = GENERATOR.normal(2, 3, size=(10, 64)).astype(np.float32)
-    norm = [GENERATOR.normal(size=64).astype(np.float32) for _ in range(parts)]
-    model = table_graph(table, *norm)
-    expected = run(model)
-    assert quantize_tables(model, 64) == 1
-    assert [node.op_type for node in model.graph.node] == ["GatherBlockQuantized"]
-    assert np.abs(run(model) - expected).max() < np.abs(expected).max() / 12
-
-
-def test_a_norm_stays_where_the_rows_are_read_elsewhere_too() -> None:
-    model = table_graph(np.ones((10, 32), dtype=np.float32), np.ones(32, dtype=np.float32))
-    model.graph.node.append(helper.make_node("Identity", ["rows"], ["kept"]))
-    quantize_tables(model, 32)
-    assert "LayerNormalization" in {node.op_type for node in model.graph.node}
-
-
 def test_a_table_that_is_also_a_matrix_of_a_product_is_left_alone() -> None:
     model = table_graph(np.ones((10, 32), dtype=np.float32))
     model.graph.node.append(helper.make_node("Transpose", ["table"], ["turned"]))
@@ -84,8 +62,3 @@ def test_the_small_ladders_table_is_in_four_bits(ladder: object) -> None:
     folder: Path = ladder.quantized  # type: ignore[attr-defined]
     kinds = [node.op_type for node in onnx.load(folder / "int4_embeddings.onnx").graph.node]
     assert kinds.count("GatherBlockQuantized") == 1
-    norms = [
-        [node.op_type for node in onnx.load(folder / name).graph.node].count("LayerNormalization")
-        for name in ("int8_static.onnx", "int4_embeddings.onnx")
-    ]
-    assert norms[1] == norms[0] - 1
