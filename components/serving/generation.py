@@ -83,10 +83,8 @@ class Generation:
         if not ids:
             raise Refusal(400, f"'{param}' holds no token", param)
         if self.room(ids) < 1:
-            longest = self.generator.max_length - 1
-            raise Refusal(
-                400, f"'{param}' is {len(ids)} tokens, at most {longest} fit", param, "context_length_exceeded"
-            )
+            reason = f"'{param}' is {len(ids)} tokens, the model takes {self.generator.max_length} with the answer"
+            raise Refusal(400, reason, param, "context_length_exceeded")
         if max(ids) >= self.vocabulary:
             raise Refusal(400, f"'{param}' has the id {max(ids)}, the last one is {self.vocabulary - 1}", param)
         return ids

@@ -14,6 +14,7 @@ from components.serving.catalogue import Release, Served, load
 from components.serving.classification import Classification
 from components.serving.limits import Limits
 from components.serving.service import Service
+from tests.small_artifacts import sentences
 from tests.small_ladder import Ladder
 
 LIMITS = Limits(max_queue=64, max_rows=16, max_body=20_000, max_text=500, timeout=20)
@@ -34,10 +35,21 @@ class Generators:
 
 @pytest.fixture(scope="session")
 def generators(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Generators:
-    from tests.small_generators import small_decoder, small_encoder
-
     root = tmp_path_factory.mktemp("generators")
-    return Generators(small_decoder(root, tokenizer_folder), small_encoder(root, tokenizer_folder))
+    made = {"letters": "gpt2", "meanings": "modernbert"}
+    return Generators(**{name: language_bundle(root / name, kind, tokenizer_folder) for name, kind in made.items()})
+
+
+def language_bundle(folder: Path, kind: str, tokenizer: Path) -> Path:
+    """A bundle of a small language model under the name of its folder."""
+    from components.deployment.generation.bundle import BundleOptions, make_bundle
+    from tests.small_language_models import small_model_folder
+
+    options = BundleOptions(rungs=("fp32",), max_batch=4, max_length=48, measure=False)
+    model = small_model_folder(folder / kind, kind, tokenizer)
+    texts = [text for text, _ in sentences(40, seed=9)]
+    make_bundle(model, folder / "bundle", texts, options, folder.name, lambda line: None)
+    return folder / "bundle"
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from components.serving.app import make_app
 from components.serving.limits import Limits
 from components.serving.service import Service
+from components.serving.stepping import Stepper
 from tests.serving.scripted import ScriptedGenerator, serve_scripted
 
 LIMITS = Limits(max_queue=4, max_rows=4, max_body=20_000, max_text=500, timeout=10)
@@ -234,6 +235,57 @@ def test_a_full_queue_gives_429_and_what_was_accepted_is_answered(
     for thread in asking:
         thread.join(20)
     assert set(codes) == {200, 429}
+
+
+def begun(client: TestClient, service: Service, answers: list[Any]) -> threading.Thread:
+    """A thread whose request is under way."""
+    thread = threading.Thread(target=lambda: answers.append(complete(client, max_tokens=3)))
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not service.catalogue.models["echo"].batcher.active and time.monotonic() < deadline:  # type: ignore[union-attr]
+        time.sleep(0.01)
+    return thread
+
+
+def test_an_exchanged_generator_finishes_what_it_began(
+    client: TestClient, service: Service, generator: ScriptedGenerator
+) -> None:
+    generator.go.clear()
+    answers: list[Any] = []
+    thread = begun(client, service, answers)
+    before = service.catalogue.models["echo"]
+    after = ScriptedGenerator()
+    after.go.set()
+    stepper = Stepper(after, 4, lambda rows: None, lambda tokens: None)
+    model = replace(before.model, generator=after)  # type: ignore[type-var]
+
+    def exchange() -> None:
+        service.catalogue.put(replace(before, version="2", model=model, batcher=stepper))
+
+    assert client.portal is not None
+    client.portal.call(exchange)
+    assert ";version=2;" in complete(client).headers["x-lianzi-trace"]
+    generator.go.set()
+    thread.join(10)
+    assert answers[0].json()["choices"][0]["text"] == "aba"
+    assert ";version=1;" in answers[0].headers["x-lianzi-trace"]
+    before.batcher.join(5)
+    assert not before.batcher._thread.is_alive()  # type: ignore[union-attr]
+    stepper.close()
+
+
+def test_a_server_that_drains_finishes_texts_and_begins_none(
+    client: TestClient, service: Service, generator: ScriptedGenerator
+) -> None:
+    generator.go.clear()
+    answers: list[Any] = []
+    thread = begun(client, service, answers)
+    service.gate.draining = True
+    refused = complete(client)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (503, "server_error")
+    generator.go.set()
+    thread.join(10)
+    assert (answers[0].status_code, answers[0].json()["usage"]["completion_tokens"]) == (200, 3)
 
 
 def test_generation_is_measured_and_logged_without_its_texts(client: TestClient, said: list[str]) -> None:

@@ -9,6 +9,7 @@ from components.serving import spans
 from components.serving.app import make_app
 from components.serving.service import Service
 from tests.serving.asking import texts
+from tests.serving.scripted import ScriptedGenerator, serve_scripted
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -45,3 +46,19 @@ def test_a_request_is_a_span_under_its_callers_trace(service: Service) -> None:
     assert span.attributes["http.response.status_code"] == 200
     assert span.end_time > span.start_time
     assert "secret" not in span.to_json()
+
+
+def test_the_span_of_a_stream_ends_with_it_and_counts_its_tokens(service: Service) -> None:
+    exporter = InMemorySpanExporter()
+    tracer = spans.tracer_to(exporter)
+    generator = ScriptedGenerator()
+    generator.go.set()
+    with TestClient(make_app(service, print, tracer=tracer)) as client:
+        served = serve_scripted(service, generator)
+        client.post("/v1/completions", json={"model": "echo", "prompt": "ab", "max_tokens": 3, "stream": True})
+    tracer.span_processor.force_flush()  # type: ignore[attr-defined]
+    (span,) = exporter.get_finished_spans()
+    assert span.name == "POST completions"
+    assert (span.attributes["lianzi.model"], span.attributes["lianzi.tokens"]) == ("echo", 3)
+    for one in served:
+        one.batcher.close()
