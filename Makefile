@@ -15,7 +15,7 @@ export DVC_NO_ANALYTICS = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan bench-data bench-serving \
+.PHONY: help setup run test test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan bench-data bench-serving bench-ladder \
         ui lock readme clean
 
 help:  ## this list
@@ -79,6 +79,9 @@ bench-plan: setup  ## how near `lianzi plan` comes: five trainings planned, run,
 
 bench-serving: setup  ## requests a second and latency beside MLflow's server: five minutes
 	@python -m benchmarks.serving
+
+bench-ladder: setup  ## size, speed and quality of every rung, from the eager teacher down: six minutes
+	@python -m benchmarks.ladder
 
 readme: setup  ## write the README's table of results anew
 	@python docs/results_table.py
