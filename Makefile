@@ -15,8 +15,8 @@ export DVC_NO_ANALYTICS = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan bench-data bench-serving bench-faults \
-        ui lock readme clean
+.PHONY: help setup run test test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan \
+        bench-data bench-serving bench-faults bench-ladder ui lock readme clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,6 +83,9 @@ bench-serving: setup  ## requests a second and latency beside MLflow's server: f
 
 bench-faults: setup  ## faults planted in a bundle, and what the gate says of each: a minute
 	@python -m benchmarks.planted_faults --record
+
+bench-ladder: setup  ## size, speed and quality of every rung, from the eager teacher down: six minutes
+	@python -m benchmarks.ladder
 
 readme: setup  ## write the README's table of results anew
 	@python docs/results_table.py
