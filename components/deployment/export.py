@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -54,8 +54,7 @@ def export(
         session = OnnxRuntime().load(folder / "model.onnx")
         batches = shapes(encoder, texts)
         parity = compare(torch_infer(model), session.infer, batches)
-        if parity.max_difference > config.max_difference:
-            check(parity, config.max_difference, from_pytorch(model, graph, batches[parity.worst_shape], LIMIT))
+        check(parity, config.max_difference, lambda: from_pytorch(model, graph, batches[parity.worst_shape], LIMIT))
         metrics = {
             "parity": parity.metrics(),
             "megabytes": round((folder / "model.onnx").stat().st_size / 1e6, 3),
@@ -80,13 +79,13 @@ def export(
     return metrics
 
 
-def check(parity: Parity, max_difference: float, departure: Departure | None = None) -> None:
+def check(parity: Parity, max_difference: float, departure: Callable[[], Departure | None]) -> None:
     """Raise ArtifactError, naming the shape and the layer, when the graph is further from PyTorch than allowed."""
     if parity.max_difference > max_difference:
         raise ArtifactError(
             f"the ONNX graph differs from PyTorch by {parity.max_difference:.2g} on {parity.worst_shape}; "
             f"export.max_difference allows {max_difference:g}",
-            f"{departure or 'no layer departs by itself'}; try another export.opset",
+            f"{departure() or 'no layer departs by itself'}; try another export.opset",
         )
 
 
