@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -85,18 +85,17 @@ def _prove(
     """Write a graph and compare it with the model. Raises ArtifactError."""
     path.write_bytes(graph.SerializeToString(deterministic=True))
     parity = compare(torch_infer(model), OnnxRuntime().load(path).infer, batches)
-    if parity.max_difference > max_difference:
-        check(parity, max_difference, from_pytorch(model, graph, batches[parity.worst_shape], LIMIT))
+    check(parity, max_difference, lambda: from_pytorch(model, graph, batches[parity.worst_shape], LIMIT))
     return parity
 
 
-def check(parity: Parity, max_difference: float, departure: Departure | None = None) -> None:
+def check(parity: Parity, max_difference: float, departure: Callable[[], Departure | None]) -> None:
     """Raise ArtifactError, naming the shape and the layer, when the graph is further from PyTorch than allowed."""
     if parity.max_difference > max_difference:
         raise ArtifactError(
             f"the ONNX graph differs from PyTorch by {parity.max_difference:.2g} on {parity.worst_shape}; "
             f"export.max_difference allows {max_difference:g}",
-            f"{departure or 'no layer departs by itself'}; try another export.opset",
+            f"{departure() or 'no layer departs by itself'}; try another export.opset",
         )
 
 

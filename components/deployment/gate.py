@@ -160,11 +160,14 @@ def check_sizes(made: dict[str, Any], checkpoint: Path) -> None:
 
 
 def check_meaning(labels: Sequence[str], targets: np.ndarray, found: np.ndarray) -> None:
-    """No two labels have changed places: rows of one are not answered by the other, both ways. Raises PartRefused."""
+    """No two labels have changed places: rows of one are not answered by the other, both ways, more often than by their
+    own, by four standard deviations of a toss. Raises PartRefused."""
     counts = confusion_matrix(targets, found, len(labels))
     own = np.diagonal(counts)
     for one, other in zip(*np.nonzero(np.triu(counts, 1) * np.triu(counts.T, 1)), strict=True):
-        if counts[one, other] > own[one] and counts[other, one] > own[other]:
+        crossed, straight = counts[one, other] + counts[other, one], own[one] + own[other]
+        both_ways = counts[one, other] > own[one] and counts[other, one] > own[other]
+        if both_ways and crossed - straight > 4 * np.sqrt(crossed + straight):
             raise _refused(
                 "labels",
                 f"{labels[one]!r} and {labels[other]!r} look exchanged: {counts[one, other]} rows of the one and "

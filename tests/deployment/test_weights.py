@@ -185,7 +185,7 @@ def test_what_is_missing_not_a_number_or_of_another_shape_is_told() -> None:
     reasons = {one.name: one.reason for one in differences(WEIGHTS, stored_weights(graph))}
     assert reasons["first.bias"] == "is missing"
     assert reasons["first.weight"].endswith("values that are not numbers")
-    assert reasons["second.weight"] == f"has the shape ({2 * WIDTH}, {WIDTH - 1}) instead of ({WIDTH}, {2 * WIDTH})"
+    assert reasons["second.weight"] == f"has the shape ({WIDTH}, {2 * WIDTH - 1}) instead of ({WIDTH}, {2 * WIDTH})"
 
 
 def test_equal_weights_may_be_stored_once() -> None:
