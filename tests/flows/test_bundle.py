@@ -21,16 +21,16 @@ def lianzi(*words: str) -> Result:
 def bundle(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> tuple[Path, Result]:
     """A model's bundle, made by the command as a person types it, and what it said."""
     folder = tmp_path_factory.mktemp("command")
-    small_model_folder(folder / "gpt2", "gpt2", tokenizer_folder)
+    small_model_folder(folder / "llama", "llama", tokenizer_folder)
     (folder / "rows.txt").write_text("\n".join(text for text, _ in sentences(40)), encoding="utf-8")
-    words = ("bundle", str(folder / "gpt2"), str(folder / "bundle"), "--rows", str(folder / "rows.txt"))
+    words = ("bundle", str(folder / "llama"), str(folder / "bundle"), "--rows", str(folder / "rows.txt"))
     return folder / "bundle", lianzi(*words, "--rungs", "int8", "--no-speed", "--name", "words")
 
 
 def test_the_command_tells_how_it_goes_and_what_ships(bundle: tuple[Path, Result]) -> None:
     folder, result = bundle
     assert result.exit_code == 0, result.output
-    assert "gpt2: decoder, gpt2" in result.output
+    assert "llama: decoder, llama" in result.output
     assert "fp32: largest difference" in result.output
     assert "ships int8: the smallest accepted rung" in result.output
     assert load_generator(folder).name == "words"

@@ -35,12 +35,12 @@ def _header(details: dict[str, Any]) -> list[str]:
 
 
 def _rungs(details: dict[str, Any]) -> list[str]:
-    columns = list(next(iter(details["proof"].values())))
+    columns = sorted(next(iter(details["proof"].values())))
     lines = [
         f"| {rung} | {details['megabytes'][rung]:.2f} | "
         + " | ".join(str(proof[column]) for column in columns)
         + f" | {details['refused'].get(rung, 'accepted')} |"
-        for rung, proof in details["proof"].items()
+        for rung, proof in sorted(details["proof"].items(), key=lambda pair: -details["megabytes"][pair[0]])
     ]
     return [
         "## Against PyTorch, on real texts",

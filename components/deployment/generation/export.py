@@ -9,7 +9,8 @@ the left, a source on the right; `attention_mask` (batch, past + length) is 1 at
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -80,10 +81,13 @@ class _CrossDecoder(nn.Module):
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.model = model
+        self.places = _places_of(model)
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, source_mask: Tensor, past: Layers, cross: Layers
     ) -> tuple[Tensor, Layers]:
+        if self.places is not None:
+            self.places.positions = (attention_mask.cumsum(1) - 1).clamp(min=0)[:, -input_ids.shape[1] :]
         cache = EncoderDecoderCache(DynamicCache(past), DynamicCache(cross))
         cache.is_updated = dict.fromkeys(range(len(cross)), True)
         # Its presence tells the decoder that there is a source; with the cache full, nothing reads it.
@@ -97,6 +101,24 @@ class _CrossDecoder(nn.Module):
             use_cache=True,
         )
         return answer.logits[:, -1], _layers(cache.self_attention_cache)
+
+
+class _Places(nn.Module):
+    """BART's learned positions, each row's own: its decoder would count padding on the left as well."""
+
+    def __init__(self, learned: Any) -> None:
+        super().__init__()
+        self.learned = learned
+        self.positions: Tensor
+
+    def forward(self, *_: Any, **__: Any) -> Tensor:
+        return nn.functional.embedding(self.positions + self.learned.offset, self.learned.weight)
+
+
+def _places_of(model: PreTrainedModel) -> _Places | None:
+    """Positions of a decoder that has learned ones; T5's are relative."""
+    learned = getattr(model.get_decoder(), "embed_positions", None)
+    return _Places(learned) if hasattr(learned, "offset") else None
 
 
 class _SentenceEncoder(nn.Module):
@@ -143,8 +165,11 @@ def export_decoder(model: PreTrainedModel, opset: int) -> ModelProto:
 
 
 def export_encoder_decoder(model: PreTrainedModel, opset: int) -> dict[str, ModelProto]:
-    """A T5 (Raffel et al. 2020) as "encoder": input_ids, attention_mask -> cross.N.…, and "decoder": input_ids,
-    attention_mask, encoder_attention_mask, past.N.…, cross.N.… -> logits, present.N.…"""
+    """A T5 (Raffel et al. 2020) or BART (Lewis et al. 2020) as two graphs.
+
+    "encoder": input_ids, attention_mask -> cross.N.…; "decoder": input_ids, attention_mask, encoder_attention_mask,
+    past.N.…, cross.N.… -> logits, present.N.…
+    """
     count, heads, width = cache_shape(model)
     source = torch.ones(2, 6, dtype=torch.int64)
     source[1, 4:] = 0
@@ -162,7 +187,22 @@ def export_encoder_decoder(model: PreTrainedModel, opset: int) -> dict[str, Mode
     }
     made = {"logits": ("batch", ""), **_cache_axes("present", count, ("batch", "", "past_and_length", ""))}
     given = (_ids(3), mask, source, _cache(count, heads, width, 5), _cache(count, heads, width, 6))
-    return {"encoder": encoder, "decoder": _export(_CrossDecoder(model), given, axes, made, opset)}
+    wrapped = _CrossDecoder(model)
+    with _counted_by_row(model, wrapped.places):
+        return {"encoder": encoder, "decoder": _export(wrapped, given, axes, made, opset)}
+
+
+@contextmanager
+def _counted_by_row(model: PreTrainedModel, places: _Places | None) -> Iterator[None]:
+    """Lend the decoder other positions while it is traced."""
+    decoder: Any = model.get_decoder()
+    if places is not None:
+        decoder.embed_positions = places
+    try:
+        yield
+    finally:
+        if places is not None:
+            decoder.embed_positions = places.learned
 
 
 def export_encoder(model: PreTrainedModel, opset: int) -> ModelProto:

@@ -63,13 +63,9 @@ def follows_pytorch(name: str) -> None:
             assert np.abs(expected - np.stack([logits[row], later[row]])).max() < 1e-5
 
 
-def test_llama_as_one_graph_with_grouped_heads_follows_pytorch() -> None:
-    follows_pytorch("llama")
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["gpt2", "qwen2", "mistral"])
-def test_other_decoders_follow_pytorch_too(name: str) -> None:
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen2", "mistral"])
+def test_a_decoder_as_one_graph_follows_pytorch(name: str) -> None:
     follows_pytorch(name)
 
 

@@ -136,14 +136,15 @@ def test_a_finished_row_cannot_go_on(generator: Generator) -> None:
 
 
 def test_a_bundle_of_another_form_or_without_the_rung_is_refused(
-    decoder_bundle: Path, embedding_bundle: Path, ladder: Any
+    decoder_bundle: Path, embedding_bundle: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ArtifactError, match="no rung 'int3'"):
         load_generator(decoder_bundle, "int3")
     with pytest.raises(ArtifactError, match="a bundle for embedding, not for generation"):
         load_generator(embedding_bundle)
+    write_manifest(tmp_path, "bundle", {}, shipped="int8")
     with pytest.raises(ArtifactError, match="a bundle for classification"):
-        load_generator(ladder.bundle)
+        load_generator(tmp_path)
 
 
 def test_a_changed_graph_is_refused(decoder_bundle: Path, tmp_path: Path) -> None:

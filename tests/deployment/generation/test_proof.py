@@ -9,10 +9,11 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from components.artifacts import verify
 from components.deployment.generation.generator import Generator, load_generator
 from components.deployment.generation.graphs import Graph
 from components.deployment.generation.proof import Forced, Reference, cases, perplexity, prove
-from tests.deployment.generation.conftest import TEXTS
+from tests.deployment.generation.conftest import TEXTS, bundled
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,13 @@ def test_an_encoder_decoder_is_proven_with_its_source(translator: Generator, enc
     proof = prove(Reference(encoder_decoder_model, translator, TEXTS[:9]), translator)
     assert proof.max_difference < 1e-4
     assert proof.greedy_exact == 1.0
+
+
+@pytest.mark.slow
+def test_learned_positions_of_an_encoder_decoder_are_each_rows_own(tmp_path: Path, tokenizer_folder: Path) -> None:
+    proof = verify(bundled(tmp_path, "bart", tokenizer_folder), "bundle")["proof"]["fp32"]
+    assert proof["max_difference"] < 1e-4
+    assert proof["greedy_exact"] == 1.0
 
 
 def test_perplexity_of_even_odds_is_their_number() -> None:
