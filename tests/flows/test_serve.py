@@ -19,7 +19,7 @@ from components.deployment.signing import make_keys, sign_bundle
 from components.errors import ArtifactError, ParameterError
 from components.registry import Registry
 from flows.cli import main
-from flows.serve import RECORD, Champions, bundle_release, wanted_tasks
+from flows.serve import RECORD, Champions, bundle_release, bundle_releases, wanted_tasks
 from tests.serving.asking import texts
 from tests.serving.running import free_port, running
 
@@ -52,6 +52,13 @@ def test_a_bundle_by_itself_is_known_by_its_task_and_digest(ladder: Any, tmp_pat
     assert (release.name, release.version) == ("places", digest(ladder.bundle)[:12])
     with pytest.raises(ArtifactError, match="no bundle here"):
         bundle_release(tmp_path)
+
+
+def test_two_bundles_of_one_name_are_not_served_together(ladder: Any, tmp_path: Path) -> None:
+    other = other_bundle(ladder, tmp_path / "bundle")
+    assert [one.name for one in bundle_releases([other])] == ["places"]
+    with pytest.raises(ParameterError, match="are both of 'places'\nserve them on two ports"):
+        bundle_releases([ladder.bundle, other])
 
 
 def test_what_was_served_last_is_remembered_for_its_store_and_as_long_as_it_is_the_same(
@@ -99,6 +106,7 @@ def test_a_signed_bundle_is_served(ladder: Any, tmp_path: Path) -> None:
     [
         (["moods"], "'moods' is neither a bundle's folder nor a task"),
         (["some/folder"], "some/folder: no bundle here"),
+        (["places", "some/folder"], "several are served only from their folders"),
         (["places", "--tls-cert", "params.yaml"], "--tls-cert and --tls-key go together"),
         (["places", "--api-key-file", "nowhere"], "nowhere: cannot be read"),
         (["places"], "places: no champion yet\n`lianzi run` trains and releases one"),
