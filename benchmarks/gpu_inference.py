@@ -57,7 +57,7 @@ def main() -> int:
         return 0
     if not torch.cuda.is_available():
         return _refuse("no CUDA GPU here")
-    from components.deployment.engines import ENGINES
+    from components.inference.engines import ENGINES
 
     for name in (chosen.engine, PEER):
         reason = ENGINES[name].available()
@@ -94,8 +94,8 @@ def measure(engine: str, size: Size, rounds: int) -> None:
 
 def dry_run() -> None:
     """Export, build without running, and compare the ways that a CPU has, at a tiny size."""
-    from components.deployment.engines import ENGINES, OnnxRuntime, Profile
-    from components.deployment.trial import build_and_try
+    from components.inference.engines import ENGINES, OnnxRuntime, Profile
+    from components.inference.trial import build_and_try
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LIANZI_CACHE"] = folder
@@ -150,8 +150,8 @@ def export(model: Any, path: Path) -> Path:
 
 def sessions(engine: str, graph: Path, size: Size) -> dict[str, Infer]:
     """The engine and ONNX Runtime's CUDA provider, built and loaded."""
-    from components.deployment.engine_store import load_engine
-    from components.deployment.engines import ENGINES, Profile
+    from components.inference.engine_store import load_engine
+    from components.inference.engines import ENGINES, Profile
 
     profile = Profile(max(size.batches), size.length)
     return {name: load_engine(ENGINES[name], graph, profile).infer for name in (engine, PEER)}

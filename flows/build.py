@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from components.artifacts import verify
-from components.deployment.engine_store import engine_folder, write_status
-from components.deployment.engines import ENGINES, BuildOptions, Engine, Profile, TensorRT
-from components.deployment.trial import BUILT_NOT_RUN, build_and_try, read_samples
 from components.errors import ArtifactError, EngineError, ParameterError
+from components.inference.engine_store import engine_folder, write_status
+from components.inference.engines import ENGINES, BuildOptions, Engine, Profile, TensorRT
+from components.inference.trial import BUILT_NOT_RUN, build_and_try, read_samples
 
 REFUSED = "refused"
 

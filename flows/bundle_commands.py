@@ -84,7 +84,7 @@ def build(bundle: Path, engine: str, rung: str | None, max_difference: float, **
 
     Needs the engine's own library, numpy and onnxruntime: nothing that trains. See docs/deployment.md.
     """
-    from components.deployment.engines import BuildOptions
+    from components.inference.engines import BuildOptions
     from flows.build import build_bundle
 
     build_bundle(engine, bundle, rung, BuildOptions(**options), max_difference)

@@ -100,7 +100,7 @@ def gpu(_root: Path) -> Finding:
 
 def engines(_root: Path) -> Finding:
     """Which inference engines can be built."""
-    from components.deployment.engines import ENGINES
+    from components.inference.engines import ENGINES
 
     reasons = {name: engine.available() for name, engine in ENGINES.items()}
     there = [name for name, reason in reasons.items() if not reason]

@@ -15,12 +15,12 @@ import numpy as np
 
 from components.artifacts import staged, verify, write_manifest
 from components.deployment.card import model_card
-from components.deployment.engine_store import engine_file
-from components.deployment.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
 from components.deployment.gate import prove
 from components.deployment.notices import write_notices
-from components.deployment.trial import BUILT_AND_RUN, BUILT_NOT_RUN
 from components.errors import EngineError
+from components.inference.engine_store import engine_file
+from components.inference.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
+from components.inference.trial import BUILT_AND_RUN, BUILT_NOT_RUN
 
 if TYPE_CHECKING:
     from components.params import BuildConfig, GateConfig, TaskConfig

@@ -19,13 +19,13 @@ from components.artifacts import staged, verify, write_manifest
 from components.deployment.canonical import FOR_ONNXRUNTIME, canonical
 from components.deployment.departure import Departure, from_pytorch
 from components.deployment.encoding import Batch, Encoder
-from components.deployment.engines import OnnxRuntime
 from components.deployment.fused_attention import for_onnxruntime, fused, portable
 from components.deployment.parity import Parity, compare, shapes
 from components.deployment.pytorch import head, load_model, torch_infer
 from components.deployment.rows import read_rows
 from components.deployment.weights import name_weights
 from components.errors import ArtifactError
+from components.inference.engines import OnnxRuntime
 
 if TYPE_CHECKING:
     from components.params import ExportConfig, TaskConfig

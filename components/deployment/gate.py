@@ -17,12 +17,12 @@ import onnx
 from components.artifacts import MANIFEST, read_manifest, verify
 from components.deployment.departure import from_pytorch, noisiest
 from components.deployment.encoding import Batch, Encoder
-from components.deployment.engines import OnnxRuntime
 from components.deployment.parity import Parity, TaskParity, answers, compare, compare_task, shapes
 from components.deployment.rows import Rows, read_rows
 from components.deployment.weights import differences, stored_weights
 from components.errors import ArtifactError, EngineError, PartRefused
 from components.evaluation.metrics import Bootstrap, confusion_matrix
+from components.inference.engines import OnnxRuntime
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -25,10 +25,10 @@ from components.artifacts import staged, verify, write_manifest
 from components.deployment.canonical import FOR_ONNXRUNTIME
 from components.deployment.embeddings import quantize_tables
 from components.deployment.encoding import Batch, Encoder
-from components.deployment.engines import OnnxRuntime
 from components.deployment.rows import Rows, read_rows
 from components.deployment.static_quantization import StaticQuantizer, sensitivities
 from components.evaluation.metrics import Bootstrap, macro_f1
+from components.inference.engines import OnnxRuntime
 
 if TYPE_CHECKING:
     from components.params import QuantizeConfig, TaskConfig

@@ -12,9 +12,9 @@ import numpy as np
 
 from components.artifacts import digest, verify
 from components.deployment.encoding import Encoder
-from components.deployment.engine_store import engine_file
-from components.deployment.engines import ENGINES, OnnxRuntime, Profile, Session
 from components.errors import ArtifactError, DataError, EngineError
+from components.inference.engine_store import engine_file
+from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from components.artifacts import digest, verify, write_json
-from components.deployment.engines import ENGINES
 from components.deployment.serving import SPEED_FILE, Classifier, load_bundle
+from components.inference.engines import ENGINES
 from components.machine import machine, versions
 
 WARM_UP = 3

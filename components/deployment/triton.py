@@ -81,11 +81,15 @@ def _write(folder: Path, config: str, model: str = "") -> None:
 
 
 def _write_classifier(folder: Path, bundle: Path, manifest: dict[str, Any], settings: TritonSettings) -> None:
-    graph = bundle / manifest["rungs"][manifest["shipped"]]
+    from components.deployment.serving import shipped_rung
+    from components.inference.profiles import Profile, graph_inputs
+
+    graph = bundle / manifest["rungs"][shipped_rung(bundle, manifest)]
     (folder / VERSION).mkdir()
     shutil.copyfile(graph, folder / VERSION / "model.onnx")
     name, tensors = f"{manifest['task']}_classifier", _graph_tensors(graph, manifest)
-    onnx, tensorrt = _classifier_configs(name, tensors, manifest["max_batch"], settings)
+    profiles = len(Profile(manifest["max_batch"], manifest["max_length"]).buckets(graph_inputs(graph)))
+    onnx, tensorrt = _classifier_configs(name, tensors, manifest["max_batch"], profiles, settings)
     (folder / "config.pbtxt").write_text(onnx, encoding="utf-8")
     (folder / "configs").mkdir()
     (folder / "configs" / f"{TENSORRT}.pbtxt").write_text(tensorrt, encoding="utf-8")
@@ -93,8 +97,8 @@ def _write_classifier(folder: Path, bundle: Path, manifest: dict[str, Any], sett
 
 def _plan(bundle: Path, manifest: dict[str, Any]) -> Path:
     """The TensorRT plan for this machine's GPU, from the engine store or built. Raises EngineError."""
-    from components.deployment.engine_store import engine_file
-    from components.deployment.engines import ENGINES, Profile
+    from components.inference.engine_store import engine_file
+    from components.inference.engines import ENGINES, Profile
 
     reason = ENGINES[TENSORRT].available()
     if reason:
@@ -120,14 +124,16 @@ def _graph_tensors(graph: Path, manifest: dict[str, Any]) -> str:
     return "\n".join([_tensors("input", typed[: len(inputs)]), _tensors("output", typed[len(inputs) :])])
 
 
-def _classifier_configs(name: str, tensors: str, max_batch: int, settings: TritonSettings) -> tuple[str, str]:
-    """As an ONNX graph on the CPU, and as a TensorRT plan with the profile that `lianzi build` gives it."""
+def _classifier_configs(
+    name: str, tensors: str, max_batch: int, profiles: int, settings: TritonSettings
+) -> tuple[str, str]:
+    """As an ONNX graph on the CPU, and as a TensorRT plan with the profiles that `lianzi build` gives it."""
     shared = f"name: {_text(name)}\nmax_batch_size: {max_batch}\n{tensors}\n{_batching(max_batch, settings)}\n"
     # One thread: sums are then taken in one order, and answers are those of `lianzi predict`.
     threads = "".join(_parameter(key, 1) for key in ("intra_op_thread_count", "inter_op_thread_count"))
     onnx = f'{shared}backend: "onnxruntime"\n{_instances(settings.instances)}\n{threads}'
     plan = f'{shared}backend: "tensorrt"\ndefault_model_filename: "model.plan"\n'
-    return onnx, f"{plan}{_instances(settings.instances, gpu=True)}\n"
+    return onnx, f"{plan}{_instances(settings.instances, profiles)}\n"
 
 
 def _tokenizer_config(task: str, manifest: dict[str, Any], settings: TritonSettings) -> str:
@@ -184,8 +190,10 @@ def _batching(max_batch: int, settings: TritonSettings) -> str:
     )
 
 
-def _instances(count: int, gpu: bool = False) -> str:
-    where = 'kind: KIND_GPU profile: ["0"]' if gpu else "kind: KIND_CPU"
+def _instances(count: int, profiles: int = 0) -> str:
+    """On the CPU, or with a plan's optimization profiles on a GPU: a request goes to the one that fits it best."""
+    where = f"kind: KIND_GPU profile: {json.dumps([str(number) for number in range(profiles)])}"
+    where = where if profiles else "kind: KIND_CPU"
     return f"instance_group [ {{ count: {count} {where} }} ]"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.gpu_inference import check, take_turns
-from components.deployment.nvidia import nvidia_host
+from components.inference.nvidia import nvidia_host
 
 ROOT = Path(__file__).parent.parent.parent
 

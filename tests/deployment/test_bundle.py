@@ -9,8 +9,8 @@ import pytest
 
 from components.artifacts import digest, read_manifest, verify, write_json, write_manifest
 from components.deployment.bundle import build_engines, ship
-from components.deployment.engines import ENGINES
 from components.errors import ArtifactError, EngineError
+from components.inference.engines import ENGINES
 from components.params import BuildConfig, Params
 from components.run import RecordedRun
 from tests.small_ladder import LABELS, Ladder

@@ -25,13 +25,13 @@ from transformers import (
 from components.artifacts import file_hash, read_manifest
 from components.deployment.departure import Departure, from_pytorch
 from components.deployment.encoding import Encoder
-from components.deployment.engines import OnnxRuntime
 from components.deployment.export import check, export, export_graph
 from components.deployment.parity import Infer, Parity, compare, gathered, shapes
 from components.deployment.pytorch import HEADS, load_model, parameters_run, torch_infer
 from components.deployment.rows import read_rows
 from components.deployment.weights import differences, stored_weights
 from components.errors import ArtifactError
+from components.inference.engines import OnnxRuntime
 from components.params import Params
 from components.run import RecordedRun
 from tests.small_artifacts import sentences

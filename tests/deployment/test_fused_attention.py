@@ -16,10 +16,10 @@ from transformers import (
     ModernBertForSequenceClassification,
 )
 
-from components.deployment.engines import OnnxRuntime
 from components.deployment.export import export_for_rows, export_graph
 from components.deployment.fused_attention import CONTRIB, fused
 from components.deployment.pytorch import torch_infer
+from components.inference.engines import OnnxRuntime
 
 LENGTH = 24
 

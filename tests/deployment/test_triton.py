@@ -15,10 +15,10 @@ from google.protobuf import text_format
 
 from benchmarks.peers.environment import KEPT
 from components.artifacts import digest, read_manifest, write_manifest
-from components.deployment.engines import ENGINES
 from components.deployment.serving import load_bundle
 from components.deployment.triton import TritonSettings, write_repository
 from components.errors import ArtifactError, EngineError
+from components.inference.engines import ENGINES
 from components.serving.classification import Classification
 from tests.deployment.triton_stand_in import SCHEMA, Repository, read_config
 from tests.small_ladder import Ladder
@@ -161,7 +161,7 @@ def test_a_plan_is_prepared_and_filled_where_tensorrt_is(
     config = read_config(folder / "configs" / "tensorrt.pbtxt")
     assert (folder / "1" / config.default_model_filename).read_bytes() == b"plan of fp32.onnx"
     assert config.backend == "tensorrt"
-    assert [list(group.profile) for group in config.instance_group] == [["0"]]
+    assert [list(group.profile) for group in config.instance_group] == [["0", "1", "2", "3"]]
     assert described(config.input) == described(read_config(folder / "config.pbtxt").input)
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from components.artifacts import write_manifest
-from components.deployment.engine_store import engine_folder
-from components.deployment.engines import ENGINES, BuildOptions, Profile
-from components.deployment.nvidia import nvidia_host
 from components.errors import ArtifactError, EngineError, ParameterError
+from components.inference.engine_store import engine_folder
+from components.inference.engines import ENGINES, BuildOptions, Profile
+from components.inference.nvidia import nvidia_host
 from flows.build import build_bundle, chosen_engine
 from tests.small_ladder import Ladder
 

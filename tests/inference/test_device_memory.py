@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.deployment import device_memory
-from components.deployment.device_memory import CudaPython, open_device
-from components.deployment.nvidia import nvidia_host
+from components.inference import device_memory
 from components.errors import EngineError
+from components.inference.device_memory import CudaPython, open_device
+from components.inference.nvidia import nvidia_host
 
 
 class Runtime:

@@ -17,13 +17,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from components.deployment.device_memory import NO_GPU, open_device
-from components.deployment.nvidia import Host, nvidia_host
-from components.deployment.profiles import GraphInput, Profile
-from components.deployment.sessions import Session, first_line
-from components.deployment.tensorrt_session import TensorRTSession
-from components.deployment.timing_cache import TimingCache
 from components.errors import EngineError
+from components.inference.device_memory import NO_GPU, open_device
+from components.inference.nvidia import Host, nvidia_host
+from components.inference.profiles import GraphInput, Profile
+from components.inference.sessions import Session, first_line
+from components.inference.tensorrt_session import TensorRTSession
+from components.inference.timing_cache import TimingCache
 
 DTYPES = {"INT64": "int64", "INT32": "int32", "FLOAT": "float32", "HALF": "float16", "BOOL": "bool"}
 

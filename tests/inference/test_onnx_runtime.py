@@ -7,8 +7,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from components.deployment.engines import ENGINES, OnnxRuntime, Profile
 from components.errors import EngineError
+from components.inference.engines import ENGINES, OnnxRuntime, Profile
 from tests.small_ladder import Ladder
 
 CUDA = "CUDAExecutionProvider"
@@ -70,7 +70,7 @@ def test_a_provider_without_its_gpu_is_not_available(monkeypatch: pytest.MonkeyP
     def providers() -> list[Any]:
         return [CUDA, "CPUExecutionProvider"]
 
-    from components.deployment.nvidia import nvidia_host
+    from components.inference.nvidia import nvidia_host
 
     if nvidia_host().device is not None:
         pytest.skip("there is a GPU here")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.deployment.sessions import first_line, shapes
+from components.inference.sessions import first_line, shapes
 
 
 def test_equal_shapes_are_told_once() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.deployment.engines import ENGINES, OnnxRuntime, Profile, Session
-from components.deployment.profiles import GraphInput
-from components.deployment.sessions import Tensors
-from components.deployment.trial import build_and_try, difference, generated, read_samples
 from components.errors import ArtifactError, EngineError
+from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
+from components.inference.profiles import GraphInput
+from components.inference.sessions import Tensors
+from components.inference.trial import build_and_try, difference, generated, read_samples
 from tests.small_ladder import Ladder
 
 PROFILE = Profile(4, 24)

@@ -8,13 +8,13 @@ import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
-from components.deployment.engine_store import engine_folder
-from components.deployment.engines import ENGINES, OnnxRuntime, Profile
 from components.deployment.export import export_graph
 from components.deployment.generation.export import export_decoder, export_encoder_decoder
-from components.deployment.nvidia import nvidia_host
-from components.deployment.profiles import graph_inputs
-from components.deployment.trial import BUILT_AND_RUN, BUILT_NOT_RUN, build_and_try
+from components.inference.engine_store import engine_folder
+from components.inference.engines import ENGINES, OnnxRuntime, Profile
+from components.inference.nvidia import nvidia_host
+from components.inference.profiles import graph_inputs
+from components.inference.trial import BUILT_AND_RUN, BUILT_NOT_RUN, build_and_try
 from tests.small_language_models import small_model
 
 OPSET = 20

@@ -11,9 +11,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from components.deployment.engines import ENGINES, BuildOptions, Profile, TensorRT
-from components.deployment.nvidia import nvidia_host
 from components.errors import EngineError
+from components.inference.engines import ENGINES, BuildOptions, Profile, TensorRT
+from components.inference.nvidia import nvidia_host
 from tests.small_ladder import Ladder
 
 PROFILE = Profile(1, 4)

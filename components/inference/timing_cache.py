@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.deployment.nvidia import Host
+from components.inference.nvidia import Host
 
 
 def engines_root() -> Path:

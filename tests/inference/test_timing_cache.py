@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components.deployment.nvidia import Host
-from components.deployment.timing_cache import TimingCache, engines_root
+from components.inference.nvidia import Host
+from components.inference.timing_cache import TimingCache, engines_root
 
 HOST = Host("NVIDIA Test", "9.0", "13.1", "580.65.06")
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from components.deployment.device_memory import Device
-from components.deployment.profiles import GraphInput
-from components.deployment.sessions import Session, Tensors, shapes
 from components.errors import EngineError
+from components.inference.device_memory import Device
+from components.inference.profiles import GraphInput
+from components.inference.sessions import Session, Tensors, shapes
 
 
 class TensorRTSession(Session):

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from components.deployment.tensorrt_session import TensorRTSession
 from components.errors import EngineError
+from components.inference.tensorrt_session import TensorRTSession
 from tests.small_tensorrt import API, Engine, Memory
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from components.deployment.nvidia import Host, nvidia_host
-from components.deployment.profiles import GraphInput, Profile, sample
-from components.deployment.sessions import Session, Tensors, first_line, shapes
 from components.errors import EngineError
+from components.inference.nvidia import Host, nvidia_host
+from components.inference.profiles import GraphInput, Profile, sample
+from components.inference.sessions import Session, Tensors, first_line, shapes
 
 CPU = "CPUExecutionProvider"
 DTYPES = {"float": "float32", "double": "float64"}

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from components.deployment.sessions import Tensors
 from components.environments import environment_python
 from components.errors import EngineError
+from components.inference.sessions import Tensors
 
 PINS = Path(__file__).parents[2] / "infra" / "locks" / "model-optimizer.lock"
 RUNS_ON_CPU = ("fp16", "int8")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from components.deployment import nvidia
-from components.deployment.nvidia import Host, nvidia_host
+from components.inference import nvidia
+from components.inference.nvidia import Host, nvidia_host
 
 
 class Driver:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.deployment.engine_store import KEPT, engine_file, engine_folder, load_engine, write_status
-from components.deployment.engines import ENGINES, OnnxRuntime, Profile
-from components.deployment.fingerprint import FINGERPRINT
-from components.deployment.nvidia import Host
 from components.errors import EngineError
+from components.inference.engine_store import KEPT, engine_file, engine_folder, load_engine, write_status
+from components.inference.engines import ENGINES, OnnxRuntime, Profile
+from components.inference.fingerprint import FINGERPRINT
+from components.inference.nvidia import Host
 from tests.small_ladder import Ladder
 
 PROFILE = Profile(4, 24)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.deployment.engines import ENGINES, OnnxRuntime, Profile
 from components.errors import EngineError
+from components.inference.engines import ENGINES, OnnxRuntime, Profile
 from components.params import Params
 from tests.small_ladder import Ladder
 

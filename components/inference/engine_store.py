@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts import file_hash, staged, write_json
-from components.deployment.engines import Engine, Profile, Session
-from components.deployment.fingerprint import fingerprint, read_fingerprint
-from components.deployment.timing_cache import engines_root
+from components.inference.engines import Engine, Profile, Session
+from components.inference.fingerprint import fingerprint, read_fingerprint
+from components.inference.timing_cache import engines_root
 
 KEPT = 16
 """Engines of one kind the store holds."""

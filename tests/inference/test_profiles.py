@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.deployment.profiles import GraphInput, Profile, graph_inputs, role, sample
 from components.errors import EngineError
+from components.inference.profiles import GraphInput, Profile, graph_inputs, role, sample
 from tests.small_ladder import Ladder
 
 ENCODER = (

@@ -9,9 +9,9 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from components.deployment.engine_store import load_engine
-from components.deployment.engines import OnnxRuntime, OpenVino, Profile
 from components.errors import EngineError
+from components.inference.engine_store import load_engine
+from components.inference.engines import OnnxRuntime, OpenVino, Profile
 from tests.small_ladder import Ladder
 
 ENGINE = OpenVino()
@@ -89,7 +89,7 @@ def test_an_input_too_few_is_an_engine_error(ladder: Ladder, tmp_path: Path) -> 
 def test_openvino_leaves_no_trace_for_its_telemetry(ladder: Ladder, tmp_path: Path) -> None:
     """Merely importing it writes an id for its reports to ~/intel."""
     code = (
-        "from pathlib import Path; from components.deployment.engines import *;"
+        "from pathlib import Path; from components.inference.engines import *;"
         f"OpenVino().build(Path({str(ladder.onnx / 'model.onnx')!r}), Path({str(tmp_path)!r}), Profile(1, 8))"
     )
     home = tmp_path / "home"
@@ -99,7 +99,7 @@ def test_openvino_leaves_no_trace_for_its_telemetry(ladder: Ladder, tmp_path: Pa
 
 
 def test_openvino_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.deployment.openvino_engine.find_spec", lambda name: None)
+    monkeypatch.setattr("components.inference.openvino_engine.find_spec", lambda name: None)
     assert ENGINE.available() == "openvino is not installed (pip install 'lianzi[openvino]')"
 
 

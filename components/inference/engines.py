@@ -12,12 +12,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from components.deployment.nvidia import Host
-from components.deployment.onnx_runtime import OnnxRuntime
-from components.deployment.openvino_engine import OpenVino
-from components.deployment.profiles import Profile
-from components.deployment.sessions import Session
-from components.deployment.tensorrt_engine import BuildOptions, TensorRT
+from components.inference.nvidia import Host
+from components.inference.onnx_runtime import OnnxRuntime
+from components.inference.openvino_engine import OpenVino
+from components.inference.profiles import Profile
+from components.inference.sessions import Session
+from components.inference.tensorrt_engine import BuildOptions, TensorRT
 
 __all__ = ["ENGINES", "BuildOptions", "Engine", "OnnxRuntime", "OpenVino", "Profile", "Session", "TensorRT"]
 

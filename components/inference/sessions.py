@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from components.deployment.profiles import GraphInput
+from components.inference.profiles import GraphInput
 
 Tensors = Mapping[str, np.ndarray]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from components.artifacts import file_hash, write_json
 
 if TYPE_CHECKING:
-    from components.deployment.engines import Engine, Profile
+    from components.inference.engines import Engine, Profile
 
 FINGERPRINT = "fingerprint.json"
 LONG = ("onnx", "file")

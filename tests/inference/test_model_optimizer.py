@@ -6,12 +6,12 @@ import numpy as np
 import onnx
 import pytest
 
-from components.deployment import model_optimizer
-from components.deployment.engine_store import engine_file
-from components.deployment.engines import ENGINES, OnnxRuntime, Profile
-from components.deployment.model_optimizer import PINS, RUNS_ON_CPU, autocast, optimizer_python, quantize
-from components.deployment.trial import difference
+from components.inference import model_optimizer
 from components.errors import EngineError, ServiceError
+from components.inference.engine_store import engine_file
+from components.inference.engines import ENGINES, OnnxRuntime, Profile
+from components.inference.model_optimizer import PINS, RUNS_ON_CPU, autocast, optimizer_python, quantize
+from components.inference.trial import difference
 from tests.small_ladder import Ladder
 
 CONVERSIONS = {"fp16": autocast, "bf16": autocast, "int8": quantize, "fp8": quantize}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.deployment.fingerprint import FINGERPRINT, Fingerprint, read_fingerprint
+from components.inference.fingerprint import FINGERPRINT, Fingerprint, read_fingerprint
 
 HERE = Fingerprint(
     runtime="tensorrt",

@@ -1,0 +1,1 @@
+"""Inference engines behind one interface: built from ONNX graphs, fingerprinted, never loaded blindly."""
