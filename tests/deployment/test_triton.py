@@ -19,6 +19,7 @@ from components.deployment.serving import load_bundle
 from components.deployment.triton import TritonSettings, write_repository
 from components.errors import ArtifactError, EngineError
 from components.inference.engines import ENGINES
+from components.inference.nvidia import Host
 from components.serving.classification import Classification
 from tests.deployment.triton_stand_in import SCHEMA, Repository, read_config
 from tests.small_ladder import Ladder
@@ -143,6 +144,10 @@ def test_a_plan_is_prepared_and_filled_where_tensorrt_is(
     class Planner:
         name: str = "tensorrt"
         writes: str = "model.engine"
+        flags: tuple[str, ...] = ()
+
+        def host(self) -> Host:
+            return Host()
 
         def available(self) -> str | None:
             return None

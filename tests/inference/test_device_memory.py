@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.inference import device_memory
 from components.errors import EngineError
+from components.inference import device_memory
 from components.inference.device_memory import CudaPython, open_device
 from components.inference.nvidia import nvidia_host
 

@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 import pytest
 
-from components.inference import model_optimizer
 from components.errors import EngineError, ServiceError
+from components.inference import model_optimizer
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, OnnxRuntime, Profile
 from components.inference.model_optimizer import PINS, RUNS_ON_CPU, autocast, optimizer_python, quantize
