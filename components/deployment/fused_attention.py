@@ -89,7 +89,10 @@ def portable(graph: ModelProto) -> ModelProto:
         made.functions.append(onnx.parser.parse_function(_body(node, name, opset)))
         node.op_type = name
         del node.attribute[:]
-    return _without_domain(onnx.inliner.inline_local_functions(made))
+    made = onnx.inliner.inline_local_functions(made)
+    for node in made.graph.node:
+        node.name = node.name or node.output[0]  # those from a body have none
+    return _without_domain(made)
 
 
 def _own(graph: ModelProto) -> list[NodeProto]:

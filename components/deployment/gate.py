@@ -99,7 +99,8 @@ def prove(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfig) -> Pro
     original = _original(made, checkpoint, labelled, limits, float_graph)
     check_meaning(made["labels"], labelled.targets, original.answers)
     proof = Proof(len(labelled.texts), {}, {}, {})
-    for name, path in made["rungs"].items():
+    for name in made["ladder"]:
+        path = made["rungs"][name]
         if path.endswith(".onnx"):
             _prove_rung(name, bundle / path, original, limits, proof, name == made["shipped"])
     return proof

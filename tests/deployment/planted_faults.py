@@ -80,8 +80,8 @@ def drop_bias(graph: GraphProto) -> None:
 
 def ignore_mask(graph: GraphProto) -> None:
     """Attention reads a mask of ones; pooling still reads the real one."""
-    needed = {name for node in graph.node if node.op_type == "GatherND" for name in node.input}
-    cast = next(node for node in graph.node if node.op_type == "Cast" and node.output[0] in needed)
+    lowered = {node.input[0] for node in graph.node if node.op_type == "Sub"}  # 0 where a token stands, else -1
+    cast = next(node for node in graph.node if node.op_type == "Cast" and node.output[0] in lowered)
     one = helper.make_tensor("one", TensorProto.INT64, [1], [1])
     ones = [
         helper.make_node("Shape", ["attention_mask"], ["shape_of_mask"]),

@@ -42,8 +42,12 @@ LAYERS = [
 ]
 
 
-def graph_of(ladder: Ladder, name: str) -> onnx.ModelProto:
-    return onnx.load(getattr(ladder, name) / "model.onnx")
+def graph_of(ladder: Ladder) -> onnx.ModelProto:
+    return onnx.load(ladder.onnx / "model.onnx")
+
+
+def int8_graph_of(ladder: Ladder) -> onnx.ModelProto:
+    return onnx.load(ladder.quantized / "int8.onnx")
 
 
 def a_batch(ladder: Ladder) -> Batch:
@@ -100,7 +104,7 @@ def test_the_distance_is_a_share_of_the_size_on_real_tokens() -> None:
 
 
 def test_points_are_in_the_order_of_the_layers_and_end_with_the_answer(ladder: Ladder) -> None:
-    graph = graph_of(ladder, "onnx").graph
+    graph = graph_of(ladder).graph
     assert layers_of_graph(graph) == LAYERS
     found = points(graph, LAYERS)
     assert list(dict.fromkeys(point.layer for point in found)) == LAYERS
@@ -110,14 +114,14 @@ def test_points_are_in_the_order_of_the_layers_and_end_with_the_answer(ladder: L
 
 def test_a_right_graph_departs_nowhere(ladder: Ladder) -> None:
     model, batch = load_model(ladder.student), a_batch(ladder)
-    graph, quantized = graph_of(ladder, "onnx"), graph_of(ladder, "quantized")
+    graph, quantized = graph_of(ladder), int8_graph_of(ladder)
     assert from_pytorch(model, graph, batch, 1e-4) is None
     assert between_graphs(graph, quantized, batch, 0.2) is None
     assert noisiest(model, graph, batch)[0] < 1e-5 < noisiest(model, quantized, batch, graph)[0] < 0.1
 
 
 def test_the_layer_that_departs_between_two_graphs_is_named(ladder: Ladder) -> None:
-    graph, wrong = graph_of(ladder, "onnx"), graph_of(ladder, "quantized")
+    graph, wrong = graph_of(ladder), int8_graph_of(ladder)
     scale = next(one for one in wrong.graph.initializer if one.name == "model.layers.0.mlp.Wi.weight_scale")
     scale.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(scale) * np.float32(1.5), scale.name))
     found = between_graphs(graph, wrong, a_batch(ladder), 0.2)
@@ -128,7 +132,7 @@ def test_the_layer_that_departs_between_two_graphs_is_named(ladder: Ladder) -> N
 
 
 def test_what_is_computed_between_two_layers_is_named_by_the_module_that_holds_them(ladder: Ladder) -> None:
-    graph, wrong = graph_of(ladder, "onnx"), graph_of(ladder, "onnx")
+    graph, wrong = graph_of(ladder), graph_of(ladder)
     other_activation(wrong.graph)
     found = between_graphs(graph, wrong, a_batch(ladder), 1e-3)
     assert str(found).startswith("layer model.layers.0.mlp (7 of 11): what it computes between Wi and Wo differs by 0.")
@@ -144,6 +148,6 @@ def test_the_message_is_one_line_with_layer_place_and_sizes() -> None:
 
 
 def test_a_graph_that_cannot_run_says_so(ladder: Ladder, tmp_path: Path) -> None:
-    graph = graph_of(ladder, "onnx")
+    graph = graph_of(ladder)
     with pytest.raises(EngineError, match="ONNX Runtime cannot compute no_such_value"):
         graph_values(graph, a_batch(ladder), ["no_such_value"])

@@ -35,7 +35,7 @@ def deep(tmp_path_factory: pytest.TempPathFactory, params: Params, task_rows: Pa
 
 def test_a_right_ladder_passes_with_each_rung(ladder: Ladder, params: Params) -> None:
     proof = prove(ladder.bundle, ladder.student, ladder.rows, params.gate)
-    assert set(proof.metrics()) == {"fp32", "int8"}
+    assert list(proof.metrics()) == ["fp32", "int8", "int8_static", "int4_embeddings"]
     assert proof.shapes["fp32"].max_difference < 1e-4
     assert proof.noise["fp32"][0] < 1e-5
     assert 1e-3 < proof.noise["int8"][0] < 0.1
@@ -130,4 +130,4 @@ def test_the_build_stage_writes_no_bundle_that_the_gate_refuses(
     ):
         ladder.build(params.model_copy(update={"gate": gate}), tmp_path / "bundle", run)
     assert not (tmp_path / "bundle").exists()
-    assert read_manifest(ladder.bundle, "bundle")["shipped"] == "int8"
+    assert read_manifest(ladder.bundle, "bundle")["shipped"] == "int4_embeddings"

@@ -79,7 +79,7 @@ def test_a_row_whose_label_the_model_does_not_know_is_refused(ladder: Ladder, ru
     rows = Path(shutil.copytree(ladder.rows, tmp_path / "rows"))
     with (rows / "test.jsonl").open("a") as stream:
         stream.write('{"id": "x", "text": "dune", "label": "desert"}\n')
-    with pytest.raises(DataError, match=r"test\.jsonl:61: label 'desert' is not one of the model's"):
+    with pytest.raises(DataError, match=r"test\.jsonl:61: label 'desert' is not among the labels"):
         measured(replace(ladder, rows=rows), run)
 
 

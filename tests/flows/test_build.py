@@ -116,7 +116,7 @@ def test_an_engine_that_is_not_there_says_why() -> None:
 
 
 def test_a_rung_that_is_not_there_is_told_with_those_that_are(ladder: Ladder) -> None:
-    with pytest.raises(ArtifactError, match="no rung 'fp4'\nit has fp32, int8"):
+    with pytest.raises(ArtifactError, match=r"no rung 'fp4'\nit has fp32, .*int8"):
         build_bundle("onnxruntime", ladder.bundle, "fp4", PLAIN, 0.05)
 
 
