@@ -53,6 +53,11 @@ class Case:
         return [self.texts[(start + place) % len(self.texts)] for place in range(self.batch)]
 
 
+    def others(self, number: int) -> list[str]:
+        """Rows that another round is about."""
+        return self.rows(number + len(self.texts) // (2 * self.batch) + 1)
+
+
 @dataclass(frozen=True)
 class Target:
     """What is asked of a rung: `min_speedup` over the one above at batches of `batch` rows, in `rounds` rounds."""
@@ -106,7 +111,8 @@ def cases(classifier: Classifier, texts: Sequence[str], batches: Sequence[int]) 
 
 
 def in_turn(contenders: Mapping[str, Callable[[list[str]], object]], every: Sequence[Case], rounds: int) -> Seconds:
-    """Seconds a call. In each round every contender answers the same rows; who begins changes with the round."""
+    """Seconds a call, warm: in each round every contender answers other rows, untimed, and then the same as all others;
+    who begins changes with the round."""
     names = list(contenders)
     found: Seconds = {name: {} for name in names}
     for case in every:
@@ -114,6 +120,7 @@ def in_turn(contenders: Mapping[str, Callable[[list[str]], object]], every: Sequ
         for number in range(-WARM_UP, rounds):
             rows, turn = case.rows(number + WARM_UP), number % len(names)
             for name in names[turn:] + names[:turn]:
+                contenders[name](case.others(number + WARM_UP))
                 began = time.perf_counter()
                 contenders[name](rows)
                 if number >= 0:

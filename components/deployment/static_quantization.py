@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,14 +57,31 @@ class StaticQuantizer:
             [name for name in (*self.products, *self.tables) if name in layers] or ["none"],
             [],
             [*PRODUCTS, *TABLES],
-            {
-                "OpTypesToExcludeOutputQuantization": [*PRODUCTS],
-            },
+            {"OpTypesToExcludeOutputQuantization": [*PRODUCTS]},
         )
         quantizer.quantize_model()
         found: ModelProto = quantizer.model.model
+        _undo_beside_layers(found, layers)
         del found.graph.value_info[:]
         return found
+
+
+def _undo_beside_layers(model: ModelProto, layers: Collection[str]) -> None:
+    """Give float values to what is no quantized layer: the quantizer rounds a value for all who read it, so a residual
+    connection around a layer would be rounded with what goes into the layer."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    for node in model.graph.node:
+        if node.name in layers or node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            continue
+        for place, name in enumerate(node.input):
+            back = makers.get(name)
+            there = makers.get(back.input[0]) if back and back.op_type == "DequantizeLinear" else None
+            if there and there.op_type == "QuantizeLinear" and not _made_by(makers, there.input[0], layers):
+                node.input[place] = there.input[0]
+
+
+def _made_by(makers: Mapping[str, Any], value: str, layers: Collection[str]) -> bool:
+    return value in makers and makers[value].name in layers
 
 
 def _typed(model: ModelProto) -> ModelProto:

@@ -72,3 +72,11 @@ def test_a_layer_costs_more_the_coarser_it_is(quantizer: StaticQuantizer, ladder
     whole = StaticQuantizer.calibrated(ladder.onnx / "model.onnx", batches, per_channel=False)
     coarse = sensitivities(whole, ladder.onnx / "model.onnx", batches)
     assert sum(coarse.values()) > sum(fine.values())
+
+
+def test_a_residual_connection_around_a_quantized_layer_is_not_rounded(quantizer: StaticQuantizer) -> None:
+    graph = quantizer.graph([*quantizer.products, *quantizer.tables]).graph
+    rounded = {name for node in graph.node if node.op_type == "DequantizeLinear" for name in node.output}
+    sums = [node for node in graph.node if node.op_type == "Add"]
+    assert sums
+    assert not rounded & {name for node in sums for name in node.input}
