@@ -106,11 +106,14 @@ def test_a_few_disturbed_rounds_do_not_turn_the_verdict() -> None:
     assert judge(timed, TARGET)["int8"]["speed_up"] == 2
 
 
-def test_contenders_take_turns_on_the_same_rows() -> None:
+def test_contenders_take_turns_on_the_same_rows_each_warm() -> None:
     calls: list[tuple[str, tuple[str, ...]]] = []
     contenders = {name: lambda rows, name=name: calls.append((name, tuple(rows))) for name in ("a", "b")}
     in_turn(contenders, [Case(2, "full", ("one", "two", "three"))], 10)
-    rounds = [calls[start : start + 2] for start in range(0, len(calls), 2)]
+    warm, timed = calls[::2], calls[1::2]
+    assert [name for name, _ in warm] == [name for name, _ in timed]
+    assert all(one[1] != other[1] for one, other in zip(warm, timed, strict=True))
+    rounds = [timed[start : start + 2] for start in range(0, len(timed), 2)]
     assert all(first[1] == second[1] and first[0] != second[0] for first, second in rounds)
     assert len({pair[0][0] for pair in rounds}) == 2
     assert rounds[1][0][1] == ("three", "one")
