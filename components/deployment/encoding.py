@@ -59,6 +59,9 @@ class Encoder:
     def batches(self, texts: Sequence[str], size: int) -> Iterator[tuple[np.ndarray, Batch]]:
         """Batches of texts of like length, which saves padding, with the position of each row."""
         encoded = self.encode(texts)
+        if len(encoded) <= size:
+            yield np.arange(len(encoded)), self.pad(encoded)
+            return
         order = np.argsort([len(row) for row in encoded], kind="stable")
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
