@@ -13,11 +13,12 @@ from contextlib import ExitStack, contextmanager
 from types import MethodType
 from typing import Any
 
+import numpy as np
 import onnx.checker
 import onnx.inliner
 import onnx.parser
 import torch
-from onnx import ModelProto, NodeProto, TensorProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from transformers import AttentionMaskInterface, ModernBertForSequenceClassification, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
@@ -92,7 +93,17 @@ def portable(graph: ModelProto) -> ModelProto:
     made = onnx.inliner.inline_local_functions(made)
     for node in made.graph.node:
         node.name = node.name or node.output[0]  # those from a body have none
+    _store_constants(made)
     return _without_domain(made)
+
+
+def _store_constants(graph: ModelProto) -> None:
+    """Numbers as stored tensors, as the exporter has them: converters to other types change those, and no nodes."""
+    for node in [node for node in graph.graph.node if node.op_type == "Constant"]:
+        ((kind, value),) = _settings(node).items()
+        number = np.array(value, np.float32 if kind == "value_float" else np.int64)
+        graph.graph.initializer.append(numpy_helper.from_array(number, node.output[0]))
+        graph.graph.node.remove(node)
 
 
 def _own(graph: ModelProto) -> list[NodeProto]:

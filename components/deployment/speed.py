@@ -52,7 +52,6 @@ class Case:
         start = number * self.batch
         return [self.texts[(start + place) % len(self.texts)] for place in range(self.batch)]
 
-
     def others(self, number: int) -> list[str]:
         """Rows that another round is about."""
         return self.rows(number + len(self.texts) // (2 * self.batch) + 1)

@@ -9,6 +9,7 @@ are for GPUs.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -64,8 +65,9 @@ def _optimize(
     with tempfile.TemporaryDirectory() as folder:
         inputs = Path(folder, "calibration.npz")
         np.savez(inputs, **_stacked(calibration))
-        made = Path(folder, "model.onnx")
-        files = ["--onnx_path", str(onnx.absolute()), "--output_path", str(made), option, str(inputs)]
+        given, made = Path(folder, "given.onnx"), Path(folder, "model.onnx")
+        shutil.copyfile(onnx, given)  # it writes shapes into the file that it reads
+        files = ["--onnx_path", str(given), "--output_path", str(made), option, str(inputs)]
         done = subprocess.run(
             [str(python), "-m", f"modelopt.onnx.{module}", *files, *words],
             cwd=folder,  # it leaves files where it runs

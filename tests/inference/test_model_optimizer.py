@@ -39,9 +39,11 @@ def test_a_graph_is_converted_runs_where_it_can_and_builds(
     precision: str, ladder: Ladder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, out = ladder.onnx / "model.onnx", tmp_path / f"{precision}.onnx"
+    before = source.read_bytes()
     CONVERSIONS[precision](source, out, precision, [rows()])  # type: ignore[operator]
     kinds = {onnx.TensorProto.DataType.Name(weight.data_type) for weight in onnx.load(str(out)).graph.initializer}
     assert ELEMENTS[precision] in kinds
+    assert source.read_bytes() == before
     if precision in RUNS_ON_CPU:
         found = difference(OnnxRuntime().load(source), OnnxRuntime().load(out), [rows(seed=1)])
         assert 0 < found.max_difference < 0.5
