@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -54,7 +57,8 @@ def import_source(root: Path, argument: str, options: ImportOptions) -> None:
     check_name(corpus, name, options.replace)
     documents = Documents(source, options.text_column, options.id_column, options.language, options.licence)
     try:
-        path = write_documents(corpus, name, counted(islice(documents, options.limit), name))
+        with noted_interrupts() as noted:
+            path = write_documents(corpus, name, counted(islice(documents, options.limit), name, noted))
     except KeyboardInterrupt:
         click.echo("interrupted; nothing was imported", err=True)
         raise click.exceptions.Exit(130) from None
@@ -71,12 +75,37 @@ def import_source(root: Path, argument: str, options: ImportOptions) -> None:
     )
 
 
-def counted(documents: Iterable[Any], name: str) -> Iterator[Any]:
-    """The same documents, with a line that counts them: redrawn on a terminal, every ten seconds elsewhere."""
+@contextmanager
+def noted_interrupts() -> Iterator[list[int]]:
+    """Ctrl-C raises KeyboardInterrupt, and stands in the list as well: libraries that read a source may lose what is
+    raised while they call back."""
+    noted: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        noted.append(number)
+        raise KeyboardInterrupt
+
+    numbers = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is signal.default_int_handler]
+    for number in numbers:
+        signal.signal(number, interrupt)
+    try:
+        yield noted
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.default_int_handler)
+
+
+def counted(documents: Iterable[Any], name: str, interrupts: Sequence[int] = ()) -> Iterator[Any]:
+    """The same documents, with a line that counts them: redrawn on a terminal, every ten seconds elsewhere.
+
+    Raises KeyboardInterrupt as soon as there is one among `interrupts`.
+    """
     terminal, began = sys.stderr.isatty(), time.monotonic()
     shown, count = began, 0
     for count, document in enumerate(documents, 1):
         yield document
+        if interrupts:
+            raise KeyboardInterrupt
         if time.monotonic() - shown >= (0.2 if terminal else 10.0):
             shown = time.monotonic()
             line = f"{name}  {count:,} documents  {count / (shown - began):,.0f} documents/s"

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from click.testing import CliRunner, Result
 from components.corpus.read import read_records
 from components.params import load_params
 from flows.cli import main
+from flows.imports import counted, noted_interrupts
 
 
 @pytest.fixture
@@ -122,6 +125,24 @@ def test_an_interrupted_import_leaves_nothing(folder: Path, root: Path) -> None:
     assert importing.returncode == 130
     assert not list((folder / "data" / "corpus").iterdir())
     assert "many" not in load_params(folder / "params.yaml").corpus
+
+
+def test_an_interrupt_that_a_library_swallows_is_not_lost() -> None:
+    """As one that is raised while C code calls back."""
+
+    def swallowing() -> Iterator[int]:
+        for number in range(10):
+            if number == 3:
+                with suppress(KeyboardInterrupt):
+                    os.kill(os.getpid(), signal.SIGINT)
+                    time.sleep(1)
+            yield number
+
+    read = []
+    with pytest.raises(KeyboardInterrupt), noted_interrupts() as noted:
+        read.extend(counted(swallowing(), "numbers", noted))
+    assert noted == [signal.SIGINT]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_memory_does_not_grow_with_the_source(folder: Path, root: Path) -> None:
