@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 EXTENSIONS = ["binary_tensor_data"]
 BODY_TYPES = ("application/json", "application/octet-stream")
-MUCH_TEXT = 4096
-"""Characters past which texts are encoded in a thread, lest other requests wait for them."""
+MUCH_TEXT, MUCH_TEXT_LOOKED_UP = 4096, 1 << 18
+"""Bytes past which texts are encoded in a thread, lest other requests wait for them; and where words are looked up, a
+cache of which every thread that encodes keeps for itself."""
 
 
 async def _infer(service: Service, request: Request, name: str, version: str | None) -> Response:
@@ -117,7 +118,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
 
 
 async def _rows(model: Classification, asked: InferRequest, size: int) -> list[list[int]]:
-    if size > MUCH_TEXT:
+    if size > (MUCH_TEXT_LOOKED_UP if model.classifier.encoder.words else MUCH_TEXT):
         return await asyncio.to_thread(model.rows, asked)
     return model.rows(asked)
 
