@@ -21,6 +21,7 @@ from benchmarks.report import RESULTS
 from components.artifacts import write_json
 from components.deployment.gate import prove
 from components.errors import PartRefused
+from components.machine import machine, versions
 from components.params import Params, load_params
 from flows import environment
 from tests.deployment.planted_faults import FAULTS, Fault, nothing, plant
@@ -55,7 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
     Console(highlight=False, width=160).print(table(found))
     if chosen.record:
-        write_json(RESULTS / "planted_faults.json", {fault: asdict(verdict) for fault, verdict in found.items()})
+        verdicts = {fault: asdict(verdict) for fault, verdict in found.items()}
+        packages = ("onnx", "onnxruntime", "torch", "transformers")
+        content = {"verdicts": verdicts, "machine": machine(), "versions": versions(packages)}
+        write_json(RESULTS / "planted_faults.json", content)
     return int(not all(verdict.right for verdict in found.values()))
 
 
