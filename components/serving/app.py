@@ -14,9 +14,9 @@ from components.serving.classification import Classification
 from components.serving.front import Front
 from components.serving.openai_routes import add_openai
 from components.serving.openapi import add_openapi
-from components.serving.protocol import JSON_LENGTH, InferRequest, read_request, write_answer
+from components.serving.protocol import JSON_LENGTH, read_request, write_answer
 from components.serving.refusal import Refusal, error_content
-from components.serving.service import Service
+from components.serving.service import Service, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 EXTENSIONS = ["binary_tensor_data"]
 BODY_TYPES = ("application/json", "application/octet-stream")
-MUCH_TEXT, MUCH_TEXT_LOOKED_UP = 4096, 1 << 18
-"""Bytes past which texts are encoded in a thread, lest other requests wait for them; and where words are looked up, a
-cache of which every thread that encodes keeps for itself."""
 
 
 async def _infer(service: Service, request: Request, name: str, version: str | None) -> Response:
@@ -42,7 +39,7 @@ async def _infer(service: Service, request: Request, name: str, version: str | N
         model.check(asked, service.limits)
         try:
             async with asyncio.timeout_at(deadline):
-                rows = await _rows(model, asked, len(body))
+                rows = await encoded(model.classifier.encoder, len(body), model.rows, asked)
                 passage.rows = len(rows)
                 logits = await batcher.submit(rows)
         except TimeoutError:
@@ -115,12 +112,6 @@ def _add_models(app: FastAPI, service: Service) -> None:
         request.scope["passage"].route = "model_ready"
         request.scope["passage"].served = service.catalogue.find(name, version)
         return _json({"name": name, "ready": service.ready}, 200 if service.ready else 503)
-
-
-async def _rows(model: Classification, asked: InferRequest, size: int) -> list[list[int]]:
-    if size > (MUCH_TEXT_LOOKED_UP if model.classifier.encoder.words else MUCH_TEXT):
-        return await asyncio.to_thread(model.rows, asked)
-    return model.rows(asked)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

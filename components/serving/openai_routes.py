@@ -27,7 +27,7 @@ from components.serving.openai_requests import (
     rows_of,
 )
 from components.serving.refusal import Refusal, error_content
-from components.serving.service import Service, while_there
+from components.serving.service import Service, encoded, while_there
 from components.serving.stepping import Job, Piece, Wish
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ async def _embed(service: Service, request: Request) -> Response:
             raise Refusal(400, f"'dimensions' is {model.width} with this model", "dimensions")
         try:
             async with asyncio.timeout_at(deadline):
-                rows = await asyncio.to_thread(model.rows, given)
+                rows = await encoded(model.embedder.encoder, sum(map(len, given)), model.rows, given)
                 passage.rows = len(rows)
                 vectors = await batcher.submit(rows)
         except TimeoutError:

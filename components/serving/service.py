@@ -17,10 +17,14 @@ from components.serving.measures import Measures
 from components.serving.refusal import Refusal
 
 if TYPE_CHECKING:
+    from components.deployment.encoding import Encoder
     from components.serving.request_log import RequestLog
 
 Result = TypeVar("Result")
 GONE = "the client went away"
+MUCH_TEXT, MUCH_TEXT_LOOKED_UP = 4096, 1 << 18
+"""Size past which texts are encoded in a thread, lest other requests wait for them; and where words are looked up, in a
+cache that every thread which encodes keeps for itself."""
 
 
 @dataclass
@@ -100,3 +104,10 @@ def _check_headers(request: Request, kinds: tuple[str, ...]) -> None:
         raise Refusal(415, f"content-type is {' or '.join(kinds)}")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refusal(415, "compressed bodies are not taken")
+
+
+async def encoded(encoder: Encoder, size: int, rows: Callable[[Any], list[list[int]]], given: Any) -> list[list[int]]:
+    """`rows(given)`, which encodes `size` bytes or so: in a thread where it would keep other requests waiting."""
+    if size > (MUCH_TEXT_LOOKED_UP if encoder.words else MUCH_TEXT):
+        return await asyncio.to_thread(rows, given)
+    return rows(given)

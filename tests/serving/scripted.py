@@ -89,6 +89,7 @@ class ScriptedEmbedder:
     max_length: int = 8
     max_batch: int = 4
     width: int = 2
+    words: None = None
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         return [list(text.encode())[: self.max_length] for text in texts]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,9 @@ def load_embedder(bundle: Path, rung: str | None = None, threads: int = 1) -> Em
 def open_embedder(bundle: Path, manifest: dict[str, Any], rung: str, threads: int) -> Embedder:
     """The same of a folder that is known to be whole."""
     encoder = Encoder.load(bundle / "tokenizer.json", manifest["max_length"], manifest["pad_id"])
-    encoder.tokenizer.encode_special_tokens = manifest["split_special_tokens"]
+    if manifest["split_special_tokens"]:
+        encoder.tokenizer.encode_special_tokens = True
+        encoder = replace(encoder, words=None)  # which takes the names of special tokens for these
     graph = Graph.load(bundle / manifest["rungs"][rung]["encoder"], threads)
     width = int(graph.session.get_outputs()[0].shape[1])
     return Embedder(manifest["name"], rung, width, manifest["max_batch"], encoder, graph)

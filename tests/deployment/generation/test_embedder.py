@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.deployment.generation.embedder import load_embedder
+from components.artifacts import read_manifest
+from components.deployment.generation.embedder import load_embedder, open_embedder
 from components.errors import ArtifactError, DataError
 
 
@@ -56,3 +57,12 @@ def test_embedding_needs_neither_torch_nor_transformers(embedding_bundle: Path, 
     )
     command = [sys.executable, "-c", program, str(embedding_bundle)]
     assert subprocess.check_output(command, text=True, cwd=root).strip() == "[]"
+
+
+@pytest.mark.parametrize(("split", "ends"), [(False, 2), (True, 1)])
+def test_the_name_of_a_special_token_is_letters_where_the_tokenizer_splits_it(
+    split: bool, ends: int, embedding_bundle: Path
+) -> None:
+    manifest = read_manifest(embedding_bundle, "bundle") | {"split_special_tokens": split}
+    embedder = open_embedder(embedding_bundle, manifest, "fp32", 1)
+    assert embedder.encode(["a [SEP] b"])[0].count(2) == ends
