@@ -15,7 +15,7 @@ export DVC_NO_ANALYTICS = 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan \
+.PHONY: help setup run test peers test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan \
         bench-data bench-serving bench-faults bench-ladder ui lock readme clean
 
 help:  ## this list
@@ -38,10 +38,13 @@ run: setup  ## the whole pipeline, from the sample data to a released model
 	@test -e data || { echo "Pulling the sample data …"; dvc pull --quiet data; }
 	@lianzi run
 
-test: setup  ## every test; the sample data are pulled if need be
+test: setup peers  ## every test; the sample data are pulled if need be
 	@test -e data || dvc pull --quiet data
 	@echo "Running the tests …"
 	@python -m pytest -n $(JOBS) --dist loadfile
+
+peers: setup  ## the clients that tests of the server run beside it, in environments of their own
+	@python -m benchmarks.peers.environment openai schemathesis serving || echo "Tests that need these are skipped."
 
 test-fast: setup  ## the tests that need no whole pipeline and no server
 	@python -m pytest -n $(JOBS) --dist loadfile -m "not slow"

@@ -220,12 +220,14 @@ class FinetuneConfig(OptimizerConfig):
 class DistillConfig(OptimizerConfig):
     """Soft labels at `temperature` (Hinton 2015) and hidden states (Jiao 2020, TinyBERT).
 
-    ffn_fraction, head_fraction: of the teacher's feed-forward neurons and attention heads (Michel 2019);
+    width_fraction, ffn_fraction, head_fraction: of the teacher's channels (Muralidharan 2024), feed-forward neurons and
+    attention heads (Michel 2019);
     quantization_aware: share of the steps, the last ones, in which int8 rounds the forward pass (Jacob 2018);
     min_token_count: how often a token must stand in the training rows to stay in the student's vocabulary, 0 keeps all.
     """
 
     depth_fraction: Annotated[float, Field(gt=0, le=1)]
+    width_fraction: Annotated[float, Field(gt=0, le=1)]
     ffn_fraction: Annotated[float, Field(gt=0, le=1)]
     head_fraction: Annotated[float, Field(gt=0, le=1)]
     min_token_count: Annotated[int, Field(ge=0)]

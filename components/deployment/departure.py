@@ -82,11 +82,6 @@ def points(graph: GraphProto, layers: Iterable[str]) -> list[Point]:
     return found + [Point(last, "answer", value.name) for value in graph.output if value.name not in known]
 
 
-def layers_of_graph(graph: GraphProto) -> list[str]:
-    """The layers whose weights a graph reads, in the order in which it reads them."""
-    return list(_readers(graph))
-
-
 def _readers(graph: GraphProto) -> dict[str, NodeProto]:
     """Layer -> the first node that reads its weight, directly or turned."""
     weights = {one.name for one in graph.initializer if one.name.endswith(".weight")}
@@ -204,18 +199,6 @@ def graph_values(model: ModelProto, batch: Batch, names: Sequence[str]) -> dict[
         reason = (str(error).splitlines() or [""])[0]
         raise EngineError(f"ONNX Runtime cannot compute {', '.join(names[:3])}: {reason}") from None
     return dict(zip(names, found, strict=True))
-
-
-def between_graphs(reference: ModelProto, candidate: ModelProto, batch: Batch, limit: float) -> Departure | None:
-    """The first layer of the candidate whose values lie further than the limit from the reference graph's.
-
-    Values are matched by name: quantizers keep the names of the float values that theirs stand for.
-    """
-    order = layers_of_graph(reference.graph)
-    shared = _shared(reference, candidate, order)
-    read = graph_reader(reference, batch)
-    found = find(shared, read, graph_reader(candidate, batch), batch[1], limit, "the float graph")
-    return found and _named(found, dict.fromkeys(order, True))
 
 
 def from_pytorch(

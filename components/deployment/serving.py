@@ -46,8 +46,7 @@ class Classifier:
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """One prediction a text, in order. Raises DataError for what is not text."""
-        probabilities = softmax(self.logits(check_texts(texts)))
-        return [self._prediction(row) for row in probabilities]
+        return [self._prediction(row) for row in softmax(self.logits(check_texts(texts))).tolist()]
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Float32 (texts, labels)."""
@@ -57,10 +56,9 @@ class Classifier:
                 found[places] = self.session.infer(ids, mask)
         return found
 
-    def _prediction(self, row: np.ndarray) -> Prediction:
-        best = int(row.argmax())
-        scores = {label: float(score) for label, score in zip(self.labels, row, strict=True)}
-        return Prediction(self.labels[best], float(row[best]), scores)
+    def _prediction(self, row: list[float]) -> Prediction:
+        best = max(row)
+        return Prediction(self.labels[row.index(best)], best, dict(zip(self.labels, row, strict=True)))
 
 
 def load_bundle(path: Path, rung: str | None = None, threads: int = 1) -> Classifier:

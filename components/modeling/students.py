@@ -7,10 +7,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 
 from components.modeling.architectures import architecture_of, layers_of
-from components.modeling.pruning import Kept, narrow_config, narrow_weights
+from components.modeling.pruning import Kept, Sizes, fit_channels, narrow_config, narrow_weights
 
 
 @dataclass(frozen=True)
@@ -32,27 +32,33 @@ def map_layers(teacher_depth: int, depth_fraction: float) -> LayerMap:
     return LayerMap(tuple(bounds[:-1]), tuple(bound - 1 for bound in bounds[1:]))
 
 
-def build_student(teacher: PreTrainedModel, layers: LayerMap, kept: Kept, dropout: float) -> PreTrainedModel:
-    """A model with copies of some of the teacher's layers, or of what is kept of them, and of all that is no layer."""
-    config = copy.deepcopy(teacher.config)
+def student_config(teacher: PreTrainedConfig, layers: LayerMap, left: Sizes) -> PreTrainedConfig:
+    """The teacher's config with fewer and narrower layers."""
+    config = copy.deepcopy(teacher)
     config.num_hidden_layers = len(layers.copied)
     if getattr(config, "layer_types", None):
         config.layer_types = [config.layer_types[index] for index in layers.copied]
-    narrow_config(config, kept)
+    narrow_config(config, left)
+    return config
+
+
+def build_student(teacher: PreTrainedModel, layers: LayerMap, kept: Kept, dropout: float) -> PreTrainedModel:
+    """A model with copies of some of the teacher's layers, or of what is kept of them, and of all that is no layer."""
+    config = student_config(teacher.config, layers, kept.sizes(teacher.config))
     for name in architecture_of(config).dropouts:
         setattr(config, name, dropout)
     student: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)
     stacked = {id(layer) for layer in layers_of(teacher)}
     with torch.no_grad():
-        _copy_outside(teacher, student, stacked)
+        _copy_outside(teacher, student, stacked, kept)
         for target, index in zip(layers_of(student), layers.copied, strict=True):
-            weights = layers_of(teacher)[index].state_dict()
-            target.load_state_dict(narrow_weights(config, weights, kept, index))
+            weights = narrow_weights(teacher.config, layers_of(teacher)[index].state_dict(), kept, index)
+            target.load_state_dict(fit_channels(weights, target, kept))
     return student
 
 
-def _copy_outside(teacher: PreTrainedModel, student: PreTrainedModel, layers: set[int]) -> None:
-    """Copy every tensor that belongs to no layer."""
+def _copy_outside(teacher: PreTrainedModel, student: PreTrainedModel, layers: set[int], kept: Kept) -> None:
+    """Copy every tensor that belongs to no layer, or what is kept of it."""
     inside = {
         f"{name}.{inner}"
         for name, module in teacher.named_modules()
@@ -60,4 +66,4 @@ def _copy_outside(teacher: PreTrainedModel, student: PreTrainedModel, layers: se
         for inner in module.state_dict()
     }
     outside = {name: tensor for name, tensor in teacher.state_dict().items() if name not in inside}
-    student.load_state_dict(outside, strict=False)
+    student.load_state_dict(fit_channels(outside, student, kept), strict=False)

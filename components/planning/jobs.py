@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.modeling.architectures import LANGUAGE_MODELS, build_language_model, check_objective
 from components.modeling.checkpoints import random_classifier
-from components.modeling.students import map_layers
+from components.modeling.pruning import narrower
+from components.modeling.students import map_layers, student_config
 from components.params import DistillConfig, FinetuneConfig, Params, PretrainConfig, TrainerConfig
 from components.planning import estimate
 from components.planning.estimate import Memory, Shape
@@ -85,9 +86,8 @@ def distill_job(given: dict[str, Any], data: Classification) -> Job:
     config: DistillConfig = given["config"]
     with torch.device("meta"):
         model = random_classifier(given["teacher"], data.labels, 0.0)
-    teacher = estimate.shape_of(model)
-    kept = len(map_layers(teacher.layers, config.depth_fraction).copied)
-    return _task_job(given, data, _shallower(teacher, kept), teacher, trainings=1)
+        student = AutoModelForSequenceClassification.from_config(_student(model.config, config))
+    return _task_job(given, data, estimate.shape_of(student), estimate.shape_of(model), trainings=1)
 
 
 def sketched_task_job(given: dict[str, Any], model: PreTrainedModel) -> Job:
@@ -108,7 +108,7 @@ def _task_job(given: dict[str, Any], data: Classification, shape: Shape, teacher
     validations: float = trainings * config.epochs
     if teacher is not None:
         flops += estimate.reading_flops(teacher, tokens, mean)
-        validations += 1 + teacher.layers / shape.layers
+        validations += 1 + teacher.inside / shape.inside
     return Job(
         parameters=shape.parameters,
         steps=trainings * config.epochs * -(-len(lengths) // config.batch_size),
@@ -140,15 +140,6 @@ def _memory(
     )
 
 
-def _shallower(shape: Shape, layers: int) -> Shape:
-    """A model as wide with fewer layers; all layers are alike."""
-    dropped = (shape.layers - layers) * (shape.in_layers // shape.layers)
-    return Shape(
-        layers=layers,
-        width=shape.width,
-        vocabulary=shape.vocabulary,
-        parameters=shape.parameters - dropped,
-        inside=shape.inside - dropped,
-        in_layers=shape.in_layers - dropped,
-        matrices=shape.matrices * layers // shape.layers,
-    )
+def _student(teacher: PreTrainedConfig, config: DistillConfig) -> PreTrainedConfig:
+    left = narrower(teacher, config.width_fraction, config.ffn_fraction, config.head_fraction)
+    return student_config(teacher, map_layers(teacher.num_hidden_layers, config.depth_fraction), left)

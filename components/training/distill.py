@@ -16,7 +16,7 @@ from components.artifacts import read_manifest
 from components.modeling.architectures import layers_of
 from components.modeling.checkpoints import load_tokenizer
 from components.modeling.objectives import Batch
-from components.modeling.pruning import Kept, most_important
+from components.modeling.pruning import Kept, most_important, narrower
 from components.modeling.students import LayerMap, build_student, map_layers
 from components.modeling.vocabulary import keep_tokens
 from components.params import DistillConfig, TaskConfig, TrainerConfig
@@ -33,7 +33,7 @@ from components.training.store import CheckpointStore
 from components.training.trainer import prepare_libraries
 
 IMPORTANCE_ROWS = 1024
-"""Rows, spread over the training rows, by which neurons and heads are judged."""
+"""Rows, spread over the training rows, by which channels, neurons and heads are judged."""
 
 
 def distill(
@@ -60,8 +60,10 @@ def distill(
     with tempfile.TemporaryDirectory() as folder:
         trimmed = Trimmed.of(config.min_token_count, task, data, rows, teacher, Path(folder))
         torch.manual_seed(derived_seed(seed, "student"))
-        learner = build_student(guide, layers, missed_most(guide, data, config), config.dropout)
-        objective = DistillationObjective(guide, layers, config, ClassificationObjective(len(data.labels), 0.0))
+        kept = missed_most(guide, data, config)
+        learner = build_student(guide, layers, kept, config.dropout)
+        task_objective = ClassificationObjective(len(data.labels), 0.0)
+        objective = DistillationObjective(guide, layers, config, task_objective, kept.channels)
         schedule = task_schedule(data, config, f"distill {task_name}", "")
         steps = config.epochs * schedule.validate_every
         learned = quantization_aware(objective, config.quantization_aware, steps, trainer)
@@ -116,6 +118,8 @@ class DistillationObjective:
     layers: LayerMap
     config: DistillConfig
     task: ClassificationObjective
+    channels: Tensor | None = None
+    """Those of the teacher that the student has."""
 
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
         mask = batch["attention_mask"]
@@ -126,6 +130,9 @@ class DistillationObjective:
         soft = soft_loss(answer.logits.float(), guide.logits.float(), self.config.temperature) / batch["count"]
         # hidden_states[0] is the embedding, [1] the first layer's output.
         wanted = [guide.hidden_states[index + 1] for index in self.layers.imitated]
+        if self.channels is not None:
+            kept = self.channels.to(mask.device, non_blocking=True)
+            wanted = [states.index_select(-1, kept) for states in wanted]
         hidden = hidden_loss(answer.hidden_states[1:], wanted, mask) / batch["tokens"]
         weight = self.config.soft_weight
         return weight * soft + (1 - weight) * hard + self.config.hidden_weight * hidden
@@ -161,7 +168,7 @@ def hidden_loss(states: Sequence[Tensor], wanted: Sequence[Tensor], mask: Tensor
 
 
 def missed_most(teacher: PreTrainedModel, data: Classification, config: DistillConfig) -> Kept:
-    """The teacher's neurons and heads that its answers to some training rows need most."""
+    """The teacher's channels, neurons and heads that its answers to some training rows need most."""
     objective = ClassificationObjective(len(data.labels), 0.0)
     rows = range(0, len(data.train.ids), -(-len(data.train.ids) // IMPORTANCE_ROWS))
 
@@ -170,7 +177,8 @@ def missed_most(teacher: PreTrainedModel, data: Classification, config: DistillC
             batch = data.batch(data.train, rows[start : start + VALIDATION_BATCH])
             yield objective.loss(model, batch) * batch["count"]
 
-    return most_important(teacher, losses, config.ffn_fraction, config.head_fraction)
+    left = narrower(teacher.config, config.width_fraction, config.ffn_fraction, config.head_fraction)
+    return most_important(teacher, losses, left)
 
 
 @torch.no_grad()

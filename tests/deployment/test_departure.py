@@ -10,12 +10,10 @@ from onnx import numpy_helper
 
 from components.deployment.departure import (
     Departure,
-    between_graphs,
     distance,
     first_departure,
     from_pytorch,
     graph_values,
-    layers_of_graph,
     noisiest,
     points,
 )
@@ -24,7 +22,6 @@ from components.deployment.parity import shapes
 from components.deployment.pytorch import load_model
 from components.deployment.rows import read_rows
 from components.errors import EngineError
-from tests.deployment.planted_faults import other_activation
 from tests.small_ladder import LABELS, Ladder
 
 LAYERS = [
@@ -105,7 +102,6 @@ def test_the_distance_is_a_share_of_the_size_on_real_tokens() -> None:
 
 def test_points_are_in_the_order_of_the_layers_and_end_with_the_answer(ladder: Ladder) -> None:
     graph = graph_of(ladder).graph
-    assert layers_of_graph(graph) == LAYERS
     found = points(graph, LAYERS)
     assert list(dict.fromkeys(point.layer for point in found)) == LAYERS
     assert (found[-1].side, found[-1].value) == ("output", "logits")
@@ -116,27 +112,19 @@ def test_a_right_graph_departs_nowhere(ladder: Ladder) -> None:
     model, batch = load_model(ladder.student), a_batch(ladder)
     graph, quantized = graph_of(ladder), int8_graph_of(ladder)
     assert from_pytorch(model, graph, batch, 1e-4) is None
-    assert between_graphs(graph, quantized, batch, 0.2) is None
+    assert from_pytorch(model, quantized, batch, 0.2, graph) is None
     assert noisiest(model, graph, batch)[0] < 1e-5 < noisiest(model, quantized, batch, graph)[0] < 0.1
 
 
-def test_the_layer_that_departs_between_two_graphs_is_named(ladder: Ladder) -> None:
+def test_the_layer_of_a_quantized_graph_that_departs_is_named(ladder: Ladder) -> None:
     graph, wrong = graph_of(ladder), int8_graph_of(ladder)
     scale = next(one for one in wrong.graph.initializer if one.name == "model.layers.0.mlp.Wi.weight_scale")
     scale.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(scale) * np.float32(1.5), scale.name))
-    found = between_graphs(graph, wrong, a_batch(ladder), 0.2)
+    found = from_pytorch(load_model(ladder.student), wrong, a_batch(ladder), 0.2, graph)
     assert found is not None
     assert (found.layer, found.number, found.of) == ("model.layers.0.mlp.Wi", 6, len(LAYERS))
     assert 0.4 < found.difference < 0.6
     assert found.before < 0.05
-
-
-def test_what_is_computed_between_two_layers_is_named_by_the_module_that_holds_them(ladder: Ladder) -> None:
-    graph, wrong = graph_of(ladder), graph_of(ladder)
-    other_activation(wrong.graph)
-    found = between_graphs(graph, wrong, a_batch(ladder), 1e-3)
-    assert str(found).startswith("layer model.layers.0.mlp (7 of 11): what it computes between Wi and Wo differs by 0.")
-    assert str(found).endswith("from the float graph's; what comes before agrees to 0")
 
 
 def test_the_message_is_one_line_with_layer_place_and_sizes() -> None:

@@ -68,7 +68,7 @@ def test_a_misspelt_field_fails(repository: Path, tmp_path: Path) -> None:
 def test_the_schema_is_the_one_tritons_client_ships() -> None:
     folder = next(iter((KEPT / "serving").glob("lib/python*/site-packages/tritonclient/grpc")), None)
     if folder is None:
-        pytest.skip("no environment with Triton's client: python -m benchmarks.serving --triton makes it")
+        pytest.skip("no environment with Triton's client: `make peers` makes it")
     # By its path: the package around it wants gRPC.
     spec = spec_from_file_location("model_config_pb2", folder / "model_config_pb2.py")
     assert spec is not None

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from components.errors import ParameterError
 from components.modeling.architectures import ARCHITECTURES, build_language_model, layers_of
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
-from components.modeling.pruning import HEADS, NEURONS, Kept, head_count, importance, most_important, width
+from components.modeling.pruning import HEADS, NEURONS, UNTIED, Kept, Sizes, importance, most_important, narrower
 from components.modeling.students import build_student, map_layers
 from components.params import ModelConfig
 
@@ -47,9 +47,9 @@ def test_neurons_that_nobody_reads_go_first_and_are_not_missed(
     for layer in layers_of(teacher):
         silence(layer, NEURONS[architecture].out, torch.tensor(DEAD))
     whole = width_of(teacher)
-    kept = most_important(teacher, losses, 1 - len(DEAD) / whole, 1.0)
+    kept = most_important(teacher, losses, narrower(teacher.config, 1.0, 1 - len(DEAD) / whole, 1.0))
     assert kept.neurons is not None
-    assert kept.heads is None
+    assert kept.heads is kept.channels is None
     for neurons in kept.neurons:
         assert len(neurons) % 8 == 0
         assert set(range(whole)) - set(DEAD) <= set(neurons.tolist())
@@ -69,7 +69,7 @@ def test_a_head_that_nobody_reads_goes_and_is_not_missed(tokenizer_folder: Path,
     teacher = classifier("llama", tokenizer_folder, tmp_path)
     silence(layers_of(teacher)[0], HEADS["llama"].out, torch.arange(64, 128))
     silence(layers_of(teacher)[1], HEADS["llama"].out, torch.arange(0, 64))
-    kept = most_important(teacher, losses, 1.0, 0.5)
+    kept = most_important(teacher, losses, narrower(teacher.config, 1.0, 1.0, 0.5))
     assert kept.heads is not None
     assert [heads.tolist() for heads in kept.heads] == [[0], [1]]
     student = build_student(teacher, map_layers(2, 1.0), kept, 0.0).eval()
@@ -100,31 +100,110 @@ def test_nothing_is_computed_where_nothing_goes(tokenizer_folder: Path, tmp_path
         raise AssertionError
 
     model = classifier("bert", tokenizer_folder, tmp_path)
-    assert most_important(model, never, 1.0, 1.0) == Kept(None, None)
+    assert most_important(model, never, narrower(model.config, 1.0, 1.0, 1.0)) == Kept()
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_channels_that_nobody_writes_go_first(architecture: str, tokenizer_folder: Path, tmp_path: Path) -> None:
+    teacher = classifier(architecture, tokenizer_folder, tmp_path)
+    dead = torch.arange(0, 128, 2)
+    with torch.no_grad():
+        for module in teacher.modules():
+            if isinstance(module, torch.nn.Embedding):
+                module.weight[:, dead] = 0
+            elif isinstance(getattr(module, "weight", None), Tensor) and module.weight.ndim == 1:
+                module.weight[dead] = 0
+        for layer in layers_of(teacher):
+            for out in (NEURONS[architecture].out, HEADS[architecture].out):
+                weight = layer.get_submodule(out).weight
+                (weight.T if architecture == "gpt2" else weight)[dead] = 0
+    kept = most_important(teacher, losses, narrower(teacher.config, 0.5, 1.0, 1.0))
+    assert kept.channels is not None
+    assert kept.channels.tolist() == list(range(1, 128, 2))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_narrower_student_has_its_teachers_weights_between_what_is_kept(
+    architecture: str, tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    teacher = classifier(architecture, tokenizer_folder, tmp_path)
+    kept = most_important(teacher, losses, narrower(teacher.config, 0.5, 0.5, 1.0))
+    assert kept.channels is not None
+    assert kept.neurons is not None
+    assert (kept.heads is None) == (architecture in UNTIED)
+    student = build_student(teacher, map_layers(2, 1.0), kept, 0.0).eval()
+    assert Sizes.of(student.config) == kept.sizes(teacher.config)
+    assert student.config.hidden_size == 64
+    assert student(IDS).logits.isfinite().all()
+    embedded = teacher.get_input_embeddings().weight[:, kept.channels]
+    assert torch.equal(student.get_input_embeddings().weight, embedded)
+    for one, other, neurons in zip(layers_of(student), layers_of(teacher), kept.neurons, strict=True):
+        out, wanted = (layer.get_submodule(NEURONS[architecture].out).weight for layer in (one, other))
+        rows, columns = (neurons, kept.channels) if architecture == "gpt2" else (kept.channels, neurons)
+        assert torch.equal(out, wanted[rows][:, columns])
+
+
+def test_a_tied_head_goes_with_the_width_and_takes_its_part_of_queries_keys_and_values(
+    tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    teacher = classifier("modernbert", tokenizer_folder, tmp_path)
+    silence(layers_of(teacher)[0], HEADS["modernbert"].out, torch.arange(0, 64))
+    silence(layers_of(teacher)[1], HEADS["modernbert"].out, torch.arange(64, 128))
+    kept = most_important(teacher, losses, narrower(teacher.config, 0.5, 1.0, 1.0))
+    assert kept.heads is not None
+    assert [heads.tolist() for heads in kept.heads] == [[1], [0]]
+    student = build_student(teacher, map_layers(2, 1.0), kept, 0.0)
+    whole, part = (layers_of(model)[0].get_submodule("attn.Wqkv").weight for model in (teacher, student))
+    rows = torch.cat([torch.arange(64, 128) + 128 * third for third in range(3)])
+    assert torch.equal(part, whole[rows][:, kept.channels])
 
 
 def test_heads_are_refused_where_their_width_is_the_models(tokenizer_folder: Path, tmp_path: Path) -> None:
+    config = classifier("modernbert", tokenizer_folder, tmp_path).config
     with pytest.raises(ParameterError, match=r"head_fraction 0.5: a modernbert has as many heads") as caught:
-        most_important(classifier("modernbert", tokenizer_folder, tmp_path), losses, 1.0, 0.5)
-    assert "llama" in caught.value.hint
+        narrower(config, 1.0, 1.0, 0.5)
+    assert "width_fraction" in caught.value.hint
 
 
 def test_heads_that_share_keys_are_refused(tokenizer_folder: Path, tmp_path: Path) -> None:
-    model = classifier("llama", tokenizer_folder, tmp_path)
-    model.config.num_key_value_heads = 1
-    with pytest.raises(ParameterError, match="heads that share keys"):
-        most_important(model, losses, 1.0, 0.5)
-
-
-WIDTHS = [(320, 0.5, 160), (320, 0.51, 168), (320, 0.001, 8), (5, 0.5, 5)]
-
-
-@pytest.mark.parametrize(("whole", "fraction", "left"), WIDTHS)
-def test_widths_are_multiples_of_eight(whole: int, fraction: float, left: int) -> None:
-    assert width(whole, fraction) == left
-
-
-def test_the_heads_left_divide_the_width(tokenizer_folder: Path, tmp_path: Path) -> None:
     config = classifier("llama", tokenizer_folder, tmp_path).config
-    config.num_attention_heads, config.hidden_size = 12, 768
-    assert [head_count(config, fraction) for fraction in (0.05, 0.4, 0.5, 0.75, 0.8)] == [1, 6, 6, 12, 12]
+    config.num_key_value_heads = 1
+    with pytest.raises(ParameterError, match="heads that share keys"):
+        narrower(config, 1.0, 1.0, 0.5)
+
+
+NEURON_SHARES = [(320, 0.5, 160), (320, 0.51, 168), (320, 0.001, 8), (5, 0.5, 5)]
+
+
+@pytest.mark.parametrize(("whole", "fraction", "left"), NEURON_SHARES)
+def test_neurons_are_multiples_of_eight(
+    whole: int, fraction: float, left: int, tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    config = classifier("bert", tokenizer_folder, tmp_path).config
+    config.intermediate_size = whole
+    assert narrower(config, 1.0, fraction, 1.0).neurons == left
+
+
+SHARES = [
+    ("llama", 1.0, 0.05, (768, 1)),
+    ("llama", 1.0, 0.4, (768, 6)),
+    ("llama", 1.0, 0.8, (768, 12)),
+    ("llama", 0.5, 1.0, (384, 12)),
+    ("llama", 0.3, 0.25, (240, 3)),
+    ("modernbert", 0.5, 1.0, (384, 6)),
+    ("modernbert", 0.3, 1.0, (256, 4)),
+    ("bert", 0.01, 1.0, (64, 1)),
+]
+
+
+@pytest.mark.parametrize(("architecture", "width", "heads", "left"), SHARES)
+def test_heads_and_width_fit_each_other(
+    architecture: str, width: float, heads: float, left: tuple[int, int], tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    config = classifier(architecture, tokenizer_folder, tmp_path).config
+    config.num_attention_heads = 12
+    config.hidden_size = 768
+    if architecture == "llama":
+        config.num_key_value_heads = 12
+    found = narrower(config, width, 1.0, heads)
+    assert (found.width, found.heads) == left

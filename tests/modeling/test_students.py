@@ -10,7 +10,7 @@ from components.modeling.pruning import Kept
 from components.modeling.students import build_student, map_layers
 from components.params import ModelConfig
 
-ALL = Kept(None, None)
+ALL = Kept()
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,8 @@ def test_a_narrower_student_is_saved_and_loaded(architecture: str, tokenizer_fol
     section = ModelConfig.model_validate({"architecture": architecture, "depth": 2, "max_length": 32})
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, tmp_path)
     teacher = random_classifier(tmp_path, ["a", "b"], 0.0).eval()
-    kept = Kept(
-        [torch.arange(0, 64), torch.arange(8, 72)], [torch.tensor([1])] * 2 if architecture == "llama" else None
-    )
+    neurons, head = [torch.arange(0, 64), torch.arange(8, 72)], [torch.tensor([1])] * 2
+    kept = Kept(neurons, head, torch.arange(1, 128, 2))
     student = build_student(teacher, map_layers(2, 1.0), kept, 0.0).eval()
     student.save_pretrained(tmp_path / "student")
     ids = torch.tensor([[1, 20, 30, 2]])

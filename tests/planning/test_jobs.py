@@ -70,15 +70,22 @@ def test_finetuning_trains_two_models_for_all_epochs(given: dict[str, Any], data
     assert job.results == 2 * 4 * job.parameters
 
 
-def test_a_student_is_shallower_and_its_teacher_reads_along(
+def test_a_student_is_smaller_and_its_teacher_reads_along(
     params: Params, given: dict[str, Any], data: Classification
 ) -> None:
-    distilled = {**given, "config": params.distill, "teacher": given["pretrained"]}
-    job, teacher = distill_job(distilled, data), finetune_job(given, data)
-    assert job.parameters < teacher.parameters
+    whole = {"depth_fraction": 0.5, "width_fraction": 1.0, "ffn_fraction": 1.0}
+    shallower, narrower, fewer = (
+        distill_job(
+            {**given, "config": params.distill.model_copy(update=changes), "teacher": given["pretrained"]}, data
+        )
+        for changes in (whole, {**whole, "width_fraction": 0.5}, {**whole, "ffn_fraction": 0.5})
+    )
+    teacher = finetune_job(given, data)
+    assert narrower.parameters < fewer.parameters < shallower.parameters < teacher.parameters
+    assert narrower.memory.activations < shallower.memory.activations
     # Its own epochs, then student and a teacher of twice its layers once each.
-    assert job.validations == params.distill.epochs + 1 + 2
-    assert job.flops < teacher.flops
+    assert shallower.validations == pytest.approx(params.distill.epochs + 1 + 2, rel=0.05)
+    assert narrower.flops < shallower.flops < teacher.flops
 
 
 def test_a_sketch_knows_memory_and_disk_before_rows_are_read(

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.skipif(
     not (KEPT / "openai" / ".pins").is_file(),
-    reason="no environment with OpenAI's client: python -m benchmarks.peers.environment openai makes it",
+    reason="no environment with OpenAI's client: `make peers` makes it",
 )
 def test_openais_client_gets_what_it_asks_for(generators: Generators, tmp_path: Path) -> None:
     with running(tmp_path, generators.letters, generators.meanings) as server:

@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         not (KEPT / "schemathesis" / ".pins").is_file(),
-        reason="no environment with it: python -m benchmarks.peers.environment schemathesis makes it",
+        reason="no environment with it: `make peers` makes it",
     ),
 ]
 

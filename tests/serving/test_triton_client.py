@@ -16,7 +16,7 @@ TEXTS = ("ship wave whale tide", "門 市 tower street")
 @pytest.mark.slow
 @pytest.mark.skipif(
     not (KEPT / "serving" / ".pins").is_file(),
-    reason="no environment with Triton's client: python -m benchmarks.serving --triton makes it",
+    reason="no environment with Triton's client: `make peers` makes it",
 )
 def test_tritons_client_gets_what_it_asks_for(ladder: Ladder, tmp_path: Path) -> None:
     with running(tmp_path, ladder.bundle) as server:

@@ -77,11 +77,20 @@ def test_a_trimmed_student_answers_training_texts_as_the_whole_one(
     assert torch.equal(logits(tmp_path / "own", texts), logits(tmp_path / "whole", texts))
 
 
-def test_a_student_of_half_the_neurons_learns_to_answer_like_its_teacher(
-    params: Params, task_rows: Path, teacher_folder: Path, tmp_path: Path, run: RecordedRun
+@pytest.mark.parametrize(("width", "neurons"), [(1.0, 1.0), (1.0, 0.5), (0.5, 0.5)])
+def test_a_narrower_student_learns_to_answer_like_its_teacher(
+    width: float,
+    neurons: float,
+    params: Params,
+    task_rows: Path,
+    teacher_folder: Path,
+    tmp_path: Path,
+    run: RecordedRun,
 ) -> None:
-    metrics = shrink(params, task_rows, teacher_folder, tmp_path / "own", run, ffn_fraction=0.5)
-    assert AutoModelForSequenceClassification.from_pretrained(tmp_path / "own").config.intermediate_size == 160
+    shares = {"width_fraction": width, "ffn_fraction": neurons}
+    metrics = shrink(params, task_rows, teacher_folder, tmp_path / "own", run, **shares)
+    config = AutoModelForSequenceClassification.from_pretrained(tmp_path / "own").config
+    assert (config.hidden_size, config.intermediate_size) == (128 * width, 320 * neurons)
     assert metrics["macro_f1"] > 0.7
 
 
