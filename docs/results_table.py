@@ -22,7 +22,6 @@ RUNGS = {
     "int8": "int8, dynamic (ONNX)",
     "int8_static": "int8, static (ONNX)",
     "int4_embeddings": "int8, embeddings int4 (ONNX)",
-    "shipped": "**shipped** (ONNX, quantized)",
 }
 
 

@@ -1,8 +1,8 @@
 """The bundle: one folder with everything that is needed to answer, and the papers that go with it.
 
 models/RUNG.onnx of fp32 and of every rung that kept its quality, tokenizer.json, README.md (the model card), NOTICE,
-lineage.json, manifest.json. Engines are built and tried, but kept in the engine store: the manifest says what became
-of each.
+lineage.json, samples/ (token ids of some validation rows, to try engines with), manifest.json. Engines are built and
+tried, but kept in the engine store: the manifest says what became of each.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ import numpy as np
 
 from components.artifacts import staged, verify, write_manifest
 from components.deployment.card import model_card
+from components.deployment.encoding import Encoder
 from components.deployment.gate import prove
 from components.deployment.notices import write_notices
+from components.deployment.parity import shapes
+from components.deployment.rows import read_rows
 from components.errors import EngineError
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
-from components.inference.trial import BUILT_AND_RUN, BUILT_NOT_RUN
+from components.inference.trial import BUILT_AND_RUN, BUILT_NOT_RUN, write_samples
 
 if TYPE_CHECKING:
     from components.params import BuildConfig, GateConfig, TaskConfig
@@ -50,6 +53,7 @@ def build(
         for name, rung in accepted(small).items():
             _copy(quantized / rung["file"], folder / f"models/{name}.onnx")
         _copy(onnx / "tokenizer.json", folder / "tokenizer.json")
+        write_samples(folder, _samples(made, onnx, rows))
         shipped, reason = ship(small)
         engines = build_engines(config, made, folder, shipped)
         details = _details(task_name, made, small) | {
@@ -69,6 +73,13 @@ def build(
         run.say(f"engine {name}: {engine['status']}" + (f" ({engine['reason']})" if "reason" in engine else ""))
     run.say(f"ships {shipped}: {reason}")
     return metrics
+
+
+def _samples(made: dict[str, Any], onnx: Path, rows: Path) -> list[dict[str, np.ndarray]]:
+    """Validation rows in the shapes in which the graphs were compared with PyTorch."""
+    encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
+    batches = shapes(encoder, read_rows(rows, "validation", made["labels"]).texts).values()
+    return [{"input_ids": ids, "attention_mask": mask} for ids, mask in batches]
 
 
 def accepted(small: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -90,6 +90,13 @@ def generated(inputs: Sequence[GraphInput], profile: Profile, vocabulary: int) -
             yield sample(inputs, sizes, seed, vocabulary)
 
 
+def write_samples(folder: Path, samples: Iterable[Tensors]) -> None:
+    """Put inputs into a bundle; equal ones give equal bytes."""
+    (folder / SAMPLES).mkdir()
+    for number, feeds in enumerate(samples):
+        np.savez_compressed(folder / SAMPLES / f"{number:03d}.npz", allow_pickle=False, **feeds)
+
+
 def read_samples(folder: Path) -> list[dict[str, np.ndarray]]:
     """The real inputs that a bundle carries, none where it has no such folder. Raises ArtifactError."""
     found = []

@@ -9,8 +9,11 @@ import pytest
 
 from components.artifacts import digest, read_manifest, verify, write_json, write_manifest
 from components.deployment.bundle import build_engines, ship
+from components.deployment.rows import read_rows
+from components.deployment.serving import load_bundle
 from components.errors import ArtifactError, EngineError
 from components.inference.engines import ENGINES
+from components.inference.trial import read_samples
 from components.params import BuildConfig, Params
 from components.run import RecordedRun
 from tests.small_ladder import LABELS, Ladder
@@ -21,12 +24,23 @@ needs_rtx = pytest.mark.skipif(ENGINES["tensorrt-rtx"].available() is not None, 
 def test_a_bundle_is_whole_and_says_what_it_is(ladder: Ladder) -> None:
     manifest = verify(ladder.bundle, "bundle")
     graphs = {f"models/{name}.onnx" for name in ("fp32", "int8", "int8_static", "int4_embeddings")}
-    assert set(manifest["files"]) == {"NOTICE", "README.md", "lineage.json", "tokenizer.json", *graphs}
+    samples = {name for name in manifest["files"] if name.startswith("samples/")}
+    assert set(manifest["files"]) - samples == {"NOTICE", "README.md", "lineage.json", "tokenizer.json", *graphs}
     assert manifest["ladder"] == ["fp32", "int8", "int8_static", "int4_embeddings"]
     assert manifest["labels"] == LABELS
     assert "model.engine" not in str(manifest["files"])
     assert (manifest["task"], manifest["shipped"], manifest["max_length"]) == ("places", "int4_embeddings", 24)
     assert set(manifest["made_from"]) == {"onnx", "quantized"}
+
+
+def test_a_bundle_carries_real_rows_in_every_shape_to_try_engines_with(ladder: Ladder) -> None:
+    samples = read_samples(ladder.bundle)
+    assert {feeds["input_ids"].shape for feeds in samples} >= {(1, 1), (1, 24), (3, 24), (8, 24)}
+    assert all(feeds["input_ids"].shape == feeds["attention_mask"].shape for feeds in samples)
+    assert any((feeds["attention_mask"] == 0).any() for feeds in samples)
+    encoder = load_bundle(ladder.bundle).encoder
+    known = [row for row in encoder.encode(read_rows(ladder.rows, "validation", LABELS).texts) if row]
+    assert samples[0]["input_ids"][-1].tolist()[: len(max(known, key=len))] in known
 
 
 def test_the_same_inputs_give_the_same_bundle(ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path) -> None:
