@@ -66,13 +66,14 @@ def _row(rung: str, metrics: dict[str, Any], latency: dict[str, Any], task: str)
     score = metrics[rung]
     interval = f"{score['macro_f1']:.3f} ({score['macro_f1_low']:.3f}–{score['macro_f1_high']:.3f})"
     size = metrics["size_megabytes"][rung]
+    megabytes = f"{size:.1f}" if size >= 1 else f"{size:.2f}"
     # The model without pretraining is the teacher's shape: its latency is the teacher's.
     timed = "teacher" if rung == "without_pretraining" else rung
     times = [
         " / ".join(f"{latency[f'{task}/{timed}/{batch}/{share}']['ours']:.2f}" for share in ("p50", "p95"))
         for batch in ("batch_1", "batch_8")
     ]
-    return f"| {RUNGS[rung]} | {interval} | {score['accuracy']:.3f} | {size:.1f} | {times[0]} | {times[1]} |"
+    return f"| {RUNGS[rung]} | {interval} | {score['accuracy']:.3f} | {megabytes} | {times[0]} | {times[1]} |"
 
 
 if __name__ == "__main__":
