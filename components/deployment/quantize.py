@@ -241,7 +241,7 @@ def _numbers(rung: dict[str, Any]) -> dict[str, Any]:
 def _line(name: str, rung: dict[str, Any], found: dict[str, Any]) -> str:
     kept = f", in float: {', '.join(rung['float_layers'])}" if rung.get("float_layers") else ""
     return (
-        f"{name}: {rung['megabytes']:.1f} of {found['fp32_megabytes']:.1f} MB, macro-F1 {rung['macro_f1']:.4f} "
+        f"{name}: {rung['megabytes']:.2f} of {found['fp32_megabytes']:.2f} MB, macro-F1 {rung['macro_f1']:.4f} "
         f"against {found['fp32_macro_f1']:.4f}, answers agree on {rung['agreement']:.1%}{kept}"
         + ("" if rung["accepted"] else f"; refused: it {rung['reason']}")
     )

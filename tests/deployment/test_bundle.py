@@ -46,7 +46,7 @@ def test_a_bundle_carries_real_rows_in_every_shape_to_try_engines_with(ladder: L
 def test_the_same_inputs_give_the_same_bundle(ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path) -> None:
     ladder.build(params, tmp_path / "elsewhere" / "bundle", run)
     assert digest(tmp_path / "elsewhere" / "bundle") == digest(ladder.bundle)
-    assert run.lines[-1].startswith("ships int4_embeddings: it loses")
+    assert run.lines[-1].startswith("ships int4_embeddings unless the release finds it slower: it loses")
 
 
 def test_every_engine_of_params_has_a_status(ladder: Ladder, params: Params) -> None:
@@ -82,7 +82,7 @@ def test_a_refused_rung_is_left_out_and_told_on_the_card(
     write_json(quantized / "manifest.json", manifest)
     metrics = ladder.build(params, tmp_path / "bundle", run, quantized=quantized)
     assert (metrics["rungs"], metrics["refused"]) == (3, 1)
-    assert run.lines[-1].startswith("ships int8_static: it loses")
+    assert run.lines[-1].startswith("ships int8_static unless the release finds it slower: it loses")
     assert not (tmp_path / "bundle/models/int4_embeddings.onnx").exists()
     assert "refused: it loses 0.3000" in (tmp_path / "bundle/README.md").read_text()
     assert read_manifest(tmp_path / "bundle", "bundle")["quantization"]["int4_embeddings"]["reason"] == "loses 0.3000"
