@@ -9,7 +9,8 @@ of them alike: of a text with u < 100 units 1 - (1 - near_duplicate_similarity) 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from tempfile import TemporaryFile
 from typing import IO
@@ -31,6 +32,7 @@ NEIGHBOURS = 4
 CHANCE = 1 / 256
 """That two bytes agree whose hashes do not."""
 AT_ONCE = 1 << 15
+PAIRS_AT_ONCE = 1 << 12
 BANDS_AT_ONCE = 5
 
 Bytes = npt.NDArray[np.uint8]
@@ -60,18 +62,19 @@ def signatures(texts: Sequence[str], languages: Sequence[str], config: CurateCon
 def find(blocks: Iterable[Bytes], config: CurateConfig) -> Indices:
     """For each document the index of the first one of its cluster, or -1 for that one and all that stand alone.
 
-    Signatures wait in a temporary file. In memory are some 60 bytes a document. The blocks' size makes no difference.
+    Signatures wait in a temporary file. In memory are some 100 bytes a document. The blocks' size makes no difference.
     """
     with TemporaryFile() as file:
         signed = _Signed(file, blocks)
         first = np.arange(signed.total)
         for band in range(BANDS):
-            before, after = _candidates(signed.keys(band), signed.lengths)
-            apart = first[before] != first[after]
-            before, after = before[apart], after[apart]
-            alike = _alike(signed.rows(), before, after, config.near_duplicate_similarity)
-            if alike.any():
-                first = _joined(first, before[alike], after[alike])
+            pairs = [np.zeros((2, 0), np.int64)]
+            for candidates in _candidates(signed.keys(band), signed.lengths):
+                apart = candidates[:, first[candidates[0]] != first[candidates[1]]]
+                pairs.append(_alike(signed, apart, config.near_duplicate_similarity))
+            alike = np.concatenate(pairs, axis=1)
+            if alike.size:
+                first = _joined(first, *alike)
     return np.where(first == np.arange(len(first)), -1, first).astype(np.int64)
 
 
@@ -103,11 +106,11 @@ class _Signed:
                 self._keys[:, start : start + len(part)] = part.T
         return self._keys[band - begin]
 
-    def rows(self) -> Bytes:
-        """[total, WIDTH], read where it is looked at; a new view lets go of what the last one had read."""
-        if not self.total:
-            return np.zeros((0, WIDTH), np.uint8)
-        return np.memmap(self._file, np.uint8, "r", shape=(self.total, WIDTH))
+    def rows(self, documents: Indices) -> Bytes:
+        """[documents, WIDTH]. Read, not mapped: a mapped page brings its neighbours along, and soon all are there."""
+        number = self._file.fileno()
+        found = b"".join(os.pread(number, WIDTH, place) for place in (documents.astype(np.int64) * WIDTH).tolist())
+        return np.frombuffer(found, np.uint8).reshape(-1, WIDTH)
 
 
 def _joined(first: Indices, before: Indices, after: Indices) -> Indices:
@@ -148,25 +151,25 @@ def _functions() -> tuple[Hashes, Hashes]:
     return drawn[:HASHES] | np.uint64(1), drawn[HASHES:]
 
 
-def _candidates(keys: npt.NDArray[np.uint32], lengths: Bytes) -> tuple[Indices, Indices]:
-    """Pairs, earlier and later, that agree in a band: each document with a few before it and with the first."""
-    order = np.argsort(keys, kind="stable")
+def _candidates(keys: npt.NDArray[np.uint32], lengths: Bytes) -> Iterator[Indices]:
+    """Pairs [2, n], earlier and later, that agree in a band: each document with the first and with a few before it."""
+    order = np.argsort(keys, kind="stable").astype(np.uint32 if len(keys) <= 1 << 32 else np.int64)
     order = order[lengths[order] > 0]
     keys = keys[order]
     position = np.arange(len(keys))
     starts = np.maximum.accumulate(np.where(np.diff(keys, prepend=~keys[:1]) != 0, position, 0))
-    later = [position[starts < position]]
-    earlier = [starts[later[0]]]
+    later = position[starts < position]
+    yield order[np.stack([starts[later], later])]
     for distance in range(1, NEIGHBOURS + 1):
-        later.append(position[position - distance > starts])
-        earlier.append(later[-1] - distance)
-    return order[np.concatenate(earlier)], order[np.concatenate(later)]
+        later = later[later - distance > starts[later]]
+        yield order[np.stack([later - distance, later])]
 
 
-def _alike(signed: Bytes, before: Indices, after: Indices, wanted: float) -> npt.NDArray[np.bool_]:
-    alike = np.zeros(len(before), np.bool_)
-    for start in range(0, len(before), AT_ONCE):
-        one, other = signed[before[start : start + AT_ONCE]], signed[after[start : start + AT_ONCE]]
+def _alike(signed: _Signed, pairs: Indices, wanted: float) -> Indices:
+    """The pairs [2, n] that are near duplicates."""
+    alike = np.zeros(pairs.shape[1], np.bool_)
+    for start in range(0, len(alike), PAIRS_AT_ONCE):
+        one, other = (signed.rows(documents) for documents in pairs[:, start : start + PAIRS_AT_ONCE])
         length = np.minimum(np.minimum(one[:, 0], other[:, 0]), FULL_LENGTH)
-        alike[start : start + AT_ONCE] = similarity(one, other) >= 1 - (1 - wanted) * length / FULL_LENGTH
-    return alike
+        alike[start : start + PAIRS_AT_ONCE] = similarity(one, other) >= 1 - (1 - wanted) * length / FULL_LENGTH
+    return pairs[:, alike]

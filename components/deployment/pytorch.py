@@ -20,9 +20,9 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from components.deployment.departure import Point
 from components.deployment.encoding import Batch
 from components.deployment.parity import Infer, gathered
+from components.deployment.points import Point
 from components.errors import ArtifactError
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 PLAIN_BPE = {"type": "BPE", "dropout": None, "continuing_subword_prefix": None, "end_of_word_suffix": None}
-RENEWED_AFTER = 8 << 20
+RENEWED_AFTER = 6 << 20
 """Bytes of text after which gigatoken's cache of words is begun anew: it would grow with all that was encoded."""
 
 

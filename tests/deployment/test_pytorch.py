@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from components.deployment.departure import Point
+from components.deployment.points import Point
 from components.deployment.pytorch import head, layer_values, layers_run, load_model, parameters_run, torch_infer
 from components.errors import ArtifactError
 from tests.small_ladder import Ladder
