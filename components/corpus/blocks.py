@@ -17,7 +17,7 @@ from components.corpus.files import CorpusFile
 from components.corpus.read import Record, read_records
 
 BLOCK_ROWS = 16_384
-BLOCK_CHARACTERS = 8_000_000
+BLOCK_CHARACTERS = 4_000_000
 
 
 class Row(NamedTuple):
