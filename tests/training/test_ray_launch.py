@@ -55,7 +55,7 @@ def start(folder: Path, engine: str, stage: str = "pretrain") -> subprocess.Pope
 
 
 def finished(process: subprocess.Popen[str], code: int = 0) -> str:
-    told, _ = process.communicate(timeout=300)
+    told, _ = process.communicate(timeout=900)  # two workers that wait for each other suffer most from a busy machine
     assert process.returncode == code, told
     return told
 
