@@ -97,7 +97,7 @@ def classifier(artifacts: Path, task: str, params: Params, rounds: int) -> dict[
         for name in rungs
     }
     release = params.release
-    target = Target(release.target_batch, release.min_speedup, rounds)
+    target = Target(release.target_batch, release.min_speedup, rounds, release.confidence)
     verdicts = judge({name: seconds[name] for name in made["ladder"]}, target)
     shipped = [name for name in verdicts if verdicts[name]["accepted"]][-1]
     return {

@@ -102,9 +102,8 @@ def language_model(name: str, params: Params, rounds: int, steps: int) -> dict[s
             "times_smaller": round(sizes["eager"] / sizes[rung], 2),
         }
     release = params.release
-    verdicts = judge(
-        {rung: seconds[rung] for rung in ladder}, Target(release.target_batch, release.min_speedup, rounds)
-    )
+    target = Target(release.target_batch, release.min_speedup, rounds, release.confidence)
+    verdicts = judge({rung: seconds[rung] for rung in ladder}, target)
     too_slow = {rung: verdict["reason"] for rung, verdict in verdicts.items() if not verdict["accepted"]}
     return {
         "rungs": numbers,

@@ -306,7 +306,8 @@ class EvaluateConfig(Section):
 class ReleaseConfig(Section):
     """max_loss: macro-F1 the shipped model may lose to its teacher; min_gain: over the champion.
 
-    min_speedup: of a rung over the one above it, at batches of target_batch rows; speed_rounds: times each is timed.
+    min_speedup: of a rung over the one above it, at batches of target_batch rows, with its whole interval at
+    `confidence`; speed_rounds: times each is timed.
     """
 
     max_loss: Share
@@ -314,6 +315,7 @@ class ReleaseConfig(Section):
     min_speedup: Rate
     target_batch: Count
     speed_rounds: Annotated[int, Field(ge=10)]
+    confidence: Fraction
 
 
 class TaskConfig(Section):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.tracking import connect, tracking_uri
+from components.errors import ServiceError
+from components.tracking import connect, tracking_uri, without_password
 
 
 @dataclass(frozen=True)
@@ -27,28 +29,37 @@ class Registry:
         mlflow.set_tracking_uri(tracking_uri())
 
     def champion(self, task: str) -> Version | None:
-        """The version the alias `champion` points at, or None."""
-        from mlflow.exceptions import MlflowException
+        """The version the alias `champion` points at, or None. Raises ServiceError.
 
-        try:
-            found = self.client.get_model_version_by_alias(task, "champion")
-        except MlflowException:
-            return None
+        A search answers "none" with an empty list: no error of any kind, a 503 say, is ever taken for it. It was once,
+        and a worse model would have become champion.
+        """
+        with _answering():
+            known = self.client.search_registered_models(f"name = '{task}'")
+            version = known[0].aliases.get("champion") if known else None
+            if version is None:
+                return None
+            found = self.client.get_model_version(task, str(version))
         return Version(int(found.version), dict(found.tags))
 
     def version_of(self, task: str, bundle: str) -> int | None:
-        """The version registered from the bundle with this digest, or None."""
-        found = self.client.search_model_versions(f"name = '{task}' and tags.bundle = '{bundle}'")
+        """The version registered from the bundle with this digest, or None. Raises ServiceError."""
+        with _answering():
+            found = self.client.search_model_versions(f"name = '{task}' and tags.bundle = '{bundle}'")
         return max((int(version.version) for version in found), default=None)
 
     def versions(self, task: str) -> list[Version]:
-        """All versions of a task's model, the newest first."""
-        found = self.client.search_model_versions(f"name = '{task}'")
+        """All versions of a task's model, the newest first. Raises ServiceError."""
+        with _answering():
+            found = self.client.search_model_versions(f"name = '{task}'")
         every = (Version(int(version.version), dict(version.tags)) for version in found)
         return sorted(every, key=lambda version: -version.version)
 
     def register(self, task: str, bundle: Path, tags: Mapping[str, str], run_id: str) -> int:
-        """Log the bundle as a pyfunc model of a run, with signature and input example, and register it."""
+        """Log the bundle as a pyfunc model of a run, with signature and input example, and register it.
+
+        Raises ServiceError.
+        """
         import mlflow
         import pandas
 
@@ -56,7 +67,7 @@ class Registry:
 
         example = pandas.DataFrame({"text": ["The whale is the largest animal that has ever lived."]})
         signature = mlflow.models.infer_signature(example, _load_pyfunc(str(bundle)).predict(example))
-        with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+        with _answering(), mlflow.start_run(run_id=run_id, log_system_metrics=False):
             logged = mlflow.pyfunc.log_model(
                 name=task,
                 loader_module="components.deployment.serving",
@@ -66,20 +77,37 @@ class Registry:
                 code_paths=[str(Path(__file__).parent)],
                 pip_requirements=_serving_requirements(),
             )
-        version = mlflow.register_model(logged.model_uri, task, tags=dict(tags))
+            version = mlflow.register_model(logged.model_uri, task, tags=dict(tags))
         return int(version.version)
 
     def set_champion(self, task: str, version: int) -> None:
-        """Point the alias `champion` at a version."""
-        self.client.set_registered_model_alias(task, "champion", str(version))
+        """Point the alias `champion` at a version. Raises ServiceError."""
+        with _answering():
+            self.client.set_registered_model_alias(task, "champion", str(version))
 
     def bundle(self, task: str, version: int) -> Path:
-        """The folder with a registered version's bundle, fetched if it lies elsewhere."""
+        """The folder with a registered version's bundle, fetched if it lies elsewhere. Raises ServiceError."""
         import mlflow
 
         uri = f"models:/{task}/{version}"
-        folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
+        with _answering():
+            folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
         return folder / "data" / "bundle"
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Tell a registry that does not answer, or refuses, in two lines."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        told = without_password(str(error).splitlines()[0])[:200]
+        raise ServiceError(
+            f"MLflow's registry at {without_password(tracking_uri())}: {told}",
+            "nothing was decided; run again once it answers",
+        ) from None
 
 
 def _serving_requirements() -> list[str]:

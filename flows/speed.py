@@ -42,7 +42,7 @@ def measured(root: Path, bundle: Path, params: Params) -> dict[str, Any]:
         raise ArtifactError(f"{rows}: no rows of '{manifest['task']}' to time with", "`dvc repro curate` makes them")
     texts = read_rows(rows, "test", manifest["labels"]).texts
     release = params.release
-    target = Target(release.target_batch, release.min_speedup, release.speed_rounds)
+    target = Target(release.target_batch, release.min_speedup, release.speed_rounds, release.confidence)
     return measure_speed(bundle, texts, params.evaluate.latency_batches, target)
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
+
 from components import registry, tracking
+from components.errors import ServiceError
 
 
 def registered(task: str, bundle: str) -> int:
@@ -35,3 +42,55 @@ def test_a_version_is_found_by_its_bundle(here: Path) -> None:
     assert registry.Registry().version_of("topic", "b") == second
     assert registry.Registry().version_of("topic", "c") is None
     assert registry.Registry().version_of("form", "b") is None
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """MLflow's tracking server in the moment when its registry is out of order, or a proxy hides it."""
+
+    status = 503
+
+    def do_GET(self) -> None:
+        known = "experiments" in self.path
+        told = {"experiment": {"experiment_id": "1", "name": tracking.EXPERIMENT}} if known else {}
+        body = json.dumps(told).encode() if known else b"not today"
+        self.send_response(200 if known else self.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def refusing(here: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+    handler = type("Handler", (Refusing,), {"status": request.param})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_address[1]}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("refusing", [503, 500, 404, 403], indirect=True)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda known: known.champion("topic"),
+        lambda known: known.version_of("topic", "a"),
+        lambda known: known.versions("topic"),
+        lambda known: known.set_champion("topic", 1),
+    ],
+    ids=["champion", "version_of", "versions", "set_champion"],
+)
+def test_a_registry_that_does_not_answer_is_never_an_empty_one(
+    refusing: None, ask: Callable[[registry.Registry], object]
+) -> None:
+    with pytest.raises(ServiceError, match=r"registry at http://127.0.0.1:\d+: .*\n.*run again once it answers"):
+        ask(registry.Registry())

@@ -1,8 +1,8 @@
 """How fast a bundle's rungs are on this machine, in turn, and which of them is worth shipping.
 
-Going down the ladder, a rung has to be faster than the one above it that still stands: the median of the ratios of
-their times, of the same rows in the same round. The verdict goes into `speed.json` beside a released bundle's manifest,
-which DVC does not see (docs/decisions/0001, 0018).
+Going down the ladder, a rung has to be faster than the one above it that still stands, beyond the noise: the median of
+the ratios of their times, of the same rows in the same round, with its whole interval. The verdict goes into
+`speed.json` beside a released bundle's manifest, which DVC does not see (docs/decisions/0001, 0018).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from components.artifacts import digest, verify, write_json
 from components.deployment.serving import SPEED_FILE, Classifier, load_bundle
+from components.deployment.speed_up import SpeedUp, speed_up
 from components.inference.engines import ENGINES
 from components.machine import machine, versions
 
@@ -59,11 +60,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked of a rung: `min_speedup` over the one above at batches of `batch` rows, in `rounds` rounds."""
+    """What is asked of a rung: more than `min_speedup` over the one above at batches of `batch` rows, in `rounds`
+    rounds, the whole interval at `confidence`."""
 
     batch: int
     min_speedup: float
     rounds: int
+    confidence: float
 
 
 def measure_speed(bundle: Path, texts: Sequence[str], batches: Sequence[int], target: Target) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def measure_speed(bundle: Path, texts: Sequence[str], batches: Sequence[int], ta
         "ladder": ladder,
         "shipped": shipped,
         "shipped_because": verdicts[shipped]["reason"],
-        "target": {"batch": target.batch, "min_speedup": target.min_speedup, "rounds": target.rounds},
+        "target": asdict(target),
         "verdicts": verdicts,
         "speed": {
             name: {case.name: _figures(found[case.name], case.batch) for case in every}
@@ -135,24 +138,27 @@ def judge(seconds: Seconds, target: Target) -> dict[str, dict[str, Any]]:
     above = names[0]
     verdicts: dict[str, dict[str, Any]] = {above: {"accepted": True, "reason": "it is the top of the ladder"}}
     for name in names[1:]:
-        ratio = speed_up(seconds[above], seconds[name], target.batch)
-        accepted = ratio >= target.min_speedup
-        rows = f"{target.batch} row" + ("s" if target.batch > 1 else "")
-        reason = f"{ratio:.2f} times as fast as {above} at {rows}, release.min_speedup asks for {target.min_speedup:g}"
-        verdicts[name] = {
-            "accepted": accepted,
-            "above": above,
-            "speed_up": round(ratio, 4),
-            "reason": f"it is {reason}" if accepted else f"it is only {reason}",
-        }
+        ratio = speed_up(_at(seconds[above], target.batch), _at(seconds[name], target.batch), target.confidence)
+        accepted = ratio.surely_above(target.min_speedup)
+        reason = _reason(ratio, above, target)
+        verdicts[name] = {"accepted": accepted, "above": above, **ratio.metrics(), "reason": reason}
         above = name if accepted else above
     return verdicts
 
 
-def speed_up(above: Mapping[str, np.ndarray], below: Mapping[str, np.ndarray], batch: int) -> float:
-    """How many times as fast as the rung above: the median over rounds, short and full rows alike."""
-    names = [name for name in above if name.startswith(f"batch_{batch}_")]
-    return float(np.median(np.concatenate([above[name] / below[name] for name in names])))
+def _at(seconds: Mapping[str, np.ndarray], batch: int) -> list[np.ndarray]:
+    """The cases with batches of this size, short and full rows alike."""
+    return [found for name, found in seconds.items() if name.startswith(f"batch_{batch}_")]
+
+
+def _reason(ratio: SpeedUp, above: str, target: Target) -> str:
+    rows = f"{target.batch} row" + ("s" if target.batch > 1 else "")
+    doubt = "only " if ratio.value <= target.min_speedup else "perhaps "
+    doubt = "" if ratio.surely_above(target.min_speedup) else doubt
+    return (
+        f"it is {doubt}{ratio.value:.2f} times as fast as {above} at {rows} ({ratio.low:.2f} to {ratio.high:.2f}), "
+        f"release.min_speedup asks for more than {target.min_speedup:g}"
+    )
 
 
 def _figures(seconds: np.ndarray, batch: int) -> dict[str, float]:

@@ -33,7 +33,9 @@ def write_speed_page(
         section("Milliseconds a call, and rows a second", _times(found)),
         '<p class="note">The rungs answered the same rows in turn, each on one thread, tokenizer included, after '
         f"{target['rounds']} rounds; short and full rows are the shortest and longest quarter of the test rows. A rung "
-        f"is compared with the one above it that still stands, at {target['batch']} row(s) a call.</p>",
+        f"is compared with the one above it that still stands, at {target['batch']} row(s) a call; it stands where the "
+        f"whole {target['confidence']:.0%} interval of the speed-up, a bootstrap over the rounds, lies above "
+        f"{target['min_speedup']:g}.</p>",
         section("Machine", _machine(found["machine"])),
     ]
     write_html(path, f"{found['task']}: speed", parts)
@@ -88,12 +90,19 @@ def _rungs(found: Mapping[str, Any], scores: Mapping[str, Any], refused: Mapping
                 f"{found['megabytes'][name]:.2f}",
                 "" if peak is None else f"{peak:.0f}",
                 _score(score),
-                f"{verdict['speed_up']:.2f} × {verdict['above']}" if "speed_up" in verdict else "",
+                _speed(verdict),
                 ("stands: " if verdict["accepted"] else "refused: ") + verdict["reason"],
             ]
         )
     rows += [[TITLES.get(name, name), "", "", "", "", f"refused: {reason}"] for name, reason in refused.items()]
     return table(["rung", "MB", "peak memory, MB", "macro-F1 on test rows", "speed", "verdict"], rows)
+
+
+def _speed(verdict: Mapping[str, Any]) -> str:
+    if "speed_up" not in verdict:
+        return ""
+    low, high = verdict["speed_up_low"], verdict["speed_up_high"]
+    return f"{verdict['speed_up']:.2f} × {verdict['above']} ({low:.2f} – {high:.2f})"
 
 
 def _score(score: Mapping[str, float] | None) -> str:

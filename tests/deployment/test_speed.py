@@ -26,7 +26,7 @@ from components.deployment.speed import (
 from tests.slower import slow_down
 from tests.small_ladder import LABELS, Ladder
 
-TARGET = Target(batch=1, min_speedup=1.0, rounds=10)
+TARGET = Target(batch=1, min_speedup=1.0, rounds=10, confidence=0.95)
 
 
 def texts_of(ladder: Ladder) -> list[str]:
@@ -95,8 +95,23 @@ def test_going_down_each_rung_is_compared_with_the_last_that_stands() -> None:
 
 def test_a_rung_below_the_margin_is_refused_and_one_above_it_stands() -> None:
     above = seconds(fp32=1.0, int8=1 / 0.96)
-    assert judge(above, Target(1, 0.95, 10))["int8"]["accepted"]
-    assert not judge(above, Target(1, 1.0, 10))["int8"]["accepted"]
+    assert judge(above, Target(1, 0.95, 10, 0.95))["int8"]["accepted"]
+    assert not judge(above, Target(1, 1.0, 10, 0.95))["int8"]["accepted"]
+
+
+def test_a_rung_that_is_faster_within_the_noise_alone_is_refused() -> None:
+    noise = 1 + 0.2 * np.random.default_rng(1).standard_normal((2, 100))
+    timed = seconds(fp32=1.01, int8=1.0)
+    for number, case in enumerate(timed["int8"]):
+        timed["fp32"][case], timed["int8"][case] = np.full(100, 1.01), noise[number]
+    verdict = judge(timed, TARGET)["int8"]
+    assert verdict["speed_up_low"] <= 1 < verdict["speed_up"] < verdict["speed_up_high"]
+    assert not verdict["accepted"]
+    low, high = f"{verdict['speed_up_low']:.2f}", f"{verdict['speed_up_high']:.2f}"
+    assert verdict["reason"] == (
+        f"it is perhaps {verdict['speed_up']:.2f} times as fast as fp32 at 1 row ({low} to {high}), "
+        "release.min_speedup asks for more than 1"
+    )
 
 
 def test_a_few_disturbed_rounds_do_not_turn_the_verdict() -> None:

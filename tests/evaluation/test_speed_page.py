@@ -18,11 +18,25 @@ def found() -> dict[str, Any]:
         "ladder": ladder,
         "shipped": "int8",
         "shipped_because": "it is 1.50 times as fast as fp32",
-        "target": {"batch": 1, "min_speedup": 1.0, "rounds": 100},
+        "target": {"batch": 1, "min_speedup": 1.0, "rounds": 100, "confidence": 0.95},
         "verdicts": {
             "fp32": {"accepted": True, "reason": "it is the top of the ladder"},
-            "int8": {"accepted": True, "above": "fp32", "speed_up": 1.5, "reason": "it is 1.50 times as fast as fp32"},
-            "int8_static": {"accepted": False, "above": "int8", "speed_up": 0.9, "reason": "it is only 0.90 <times>"},
+            "int8": {
+                "accepted": True,
+                "above": "fp32",
+                "speed_up": 1.5,
+                "speed_up_low": 1.4,
+                "speed_up_high": 1.6,
+                "reason": "it is 1.50 times as fast as fp32",
+            },
+            "int8_static": {
+                "accepted": False,
+                "above": "int8",
+                "speed_up": 0.9,
+                "speed_up_low": 0.8,
+                "speed_up_high": 1.0,
+                "reason": "it is only 0.90 <times>",
+            },
         },
         "speed": {name: {"batch_1_full": TIMES} for name in [*ladder, "openvino"]},
         "megabytes": dict.fromkeys(ladder, 1.5),
@@ -45,7 +59,7 @@ def test_the_page_tells_what_ships_what_was_refused_and_why(tmp_path: Path) -> N
     assert "Ships <b>int8</b>: it is 1.50 times as fast as fp32." in page
     assert "refused: it is only 0.90 &lt;times&gt;" in page
     assert "refused: it loses 0.2 macro-F1" in page
-    assert "<td>0.8123 (0.790 – 0.830)</td><td>1.50 × fp32</td>" in page
+    assert "<td>0.8123 (0.790 – 0.830)</td><td>1.50 × fp32 (1.40 – 1.60)</td>" in page
     assert "1.00 / 1.50 / 2.00; 900" in page
     assert "joules" not in page
     assert (tmp_path / "speed" / PICTURE).stat().st_size > 1000

@@ -23,7 +23,7 @@ from flows import release
 from flows.predict import champion_classifier
 from tests.slower import slow_down
 
-CONFIG = ReleaseConfig(max_loss=0.03, min_gain=0.0, min_speedup=0.95, target_batch=1, speed_rounds=10)
+CONFIG = ReleaseConfig(max_loss=0.03, min_gain=0.0, min_speedup=0.95, target_batch=1, speed_rounds=10, confidence=0.95)
 RUNGS = ("onnx", "int8", "int8_static", "int4_embeddings")
 
 

@@ -1,4 +1,4 @@
-"""The ladder of a language model: a rung that loses too much, or is no faster, is refused with the reason."""
+"""The ladder of a language model: a rung that loses too much, or is not surely faster, is refused with the reason."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from components.deployment.generation.embedder import open_embedder
 from components.deployment.generation.embedding_proof import EmbeddingProof, EmbeddingReference, prove_embeddings
 from components.deployment.generation.generator import open_generator
 from components.deployment.generation.proof import Proof, Reference, prove
 from components.deployment.generation.speed import BATCHES, embedding_speed, generation_speed
+from components.deployment.speed_up import speed_up
 from components.errors import ArtifactError, DataError
 
 Say = Callable[[str], None]
+Times = dict[str, dict[str, np.ndarray]]
+"""Batch -> rung -> milliseconds of each round on this machine."""
+
+CONFIDENCE = 0.95
+"""Of the interval that must lie above 1 for a rung to count as faster."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +54,9 @@ def climb(
     if "fp32" in refused:
         raise ArtifactError(f"the fp32 graph is not the model: {refused['fp32']}", "try another --opset")
     sizes = {rung: _megabytes(folder / f"models/{rung}") for rung in rungs}
-    speed = _speed(details["form"], {rung: rungs[rung] for rung in rungs if rung not in refused}) if measure else {}
-    refused |= _not_worth_it([rung for rung in rungs if rung not in refused], sizes, speed)
+    times = _times(details["form"], {rung: rungs[rung] for rung in rungs if rung not in refused}) if measure else {}
+    refused |= _not_worth_it([rung for rung in rungs if rung not in refused], sizes, times)
+    speed = {batch: _medians(found) for batch, found in times.items()}
     for rung, reason in refused.items():
         say(f"{rung} is refused: {reason}")
         shutil.rmtree(folder / f"models/{rung}")
@@ -129,21 +138,27 @@ def _check_embeddings(
     return proofs, refused
 
 
-def _speed(form: str, rungs: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Batch -> rung -> milliseconds on this machine."""
-    measure: Callable[..., dict[str, float]] = embedding_speed if form == "embedding" else generation_speed
+def _times(form: str, rungs: dict[str, Any]) -> Times:
+    measure: Callable[..., dict[str, np.ndarray]] = embedding_speed if form == "embedding" else generation_speed
     return {str(batch): measure(rungs, batch) for batch in BATCHES}
 
 
-def _not_worth_it(rungs: list[str], sizes: dict[str, float], speed: dict[str, dict[str, float]]) -> dict[str, str]:
-    """The rungs that are no smaller or, where that was measured, at one row no faster than the accepted one above."""
+def _medians(times: dict[str, np.ndarray]) -> dict[str, float]:
+    return {rung: round(float(np.median(one)), 3) for rung, one in times.items()}
+
+
+def _not_worth_it(rungs: list[str], sizes: dict[str, float], times: Times) -> dict[str, str]:
+    """The rungs that are no smaller or, where that was measured, at one row not surely faster than the accepted one
+    above."""
     refused, above = {}, rungs[0]
-    alone = speed.get(str(BATCHES[0]), {})
+    alone = times.get(str(BATCHES[0]), {})
     for rung in rungs[1:]:
         if sizes[rung] >= sizes["fp32"]:
             refused[rung] = f"{sizes[rung]:.3f} MB, fp32 has {sizes['fp32']:.3f}"
-        elif alone and alone[rung] >= alone[above]:
-            refused[rung] = f"{alone[rung]:.2f} ms a step, {above} takes {alone[above]:.2f}: not faster"
+            continue
+        ratio = speed_up([alone[above]], [alone[rung]], CONFIDENCE) if alone else None
+        if ratio and not ratio.surely_above(1.0):
+            refused[rung] = f"{ratio} times as fast as {above}, a step of one row: not surely faster"
         else:
             above = rung
     return refused

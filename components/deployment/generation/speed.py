@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from statistics import median
 
 import numpy as np
 
@@ -12,19 +11,19 @@ from components.deployment.generation.embedder import Embedder
 from components.deployment.generation.generator import Generator, Row
 from components.deployment.generation.sampling import Sampling
 
-STEPS = 24
+ROUNDS = 48
 WARM_UP = 3
 PROMPT = 16
 BATCHES = (1, 8)
 
 
-def generation_speed(rungs: Mapping[str, Generator], batch: int) -> dict[str, float]:
-    """Milliseconds of one step of `batch` rows, the median of those after the first few, by rung."""
+def generation_speed(rungs: Mapping[str, Generator], batch: int) -> dict[str, np.ndarray]:
+    """Milliseconds of each step of `batch` rows after the first few, by rung."""
     return _in_turn({name: _stepper(generator, batch) for name, generator in rungs.items()})
 
 
-def embedding_speed(rungs: Mapping[str, Embedder], batch: int) -> dict[str, float]:
-    """Milliseconds to embed `batch` rows of half the full length, by rung."""
+def embedding_speed(rungs: Mapping[str, Embedder], batch: int) -> dict[str, np.ndarray]:
+    """Milliseconds of each round to embed `batch` rows of half the full length, by rung."""
 
     def run(embedder: Embedder) -> Callable[[], object]:
         ids = np.full((batch, max(1, embedder.max_length // 2)), 4, dtype=np.int64)
@@ -34,7 +33,7 @@ def embedding_speed(rungs: Mapping[str, Embedder], batch: int) -> dict[str, floa
 
 
 def _stepper(generator: Generator, batch: int) -> Callable[[], object]:
-    prompt = [4] * max(1, min(PROMPT, generator.max_length - STEPS - WARM_UP - 1))
+    prompt = [4] * max(1, min(PROMPT, generator.max_length - ROUNDS - WARM_UP - 1))
     sampling = Sampling(max_tokens=generator.max_length, temperature=0.0, top_p=1.0, seed=None, stop=())
     rows: list[Row] = []
 
@@ -47,11 +46,14 @@ def _stepper(generator: Generator, batch: int) -> Callable[[], object]:
     return step
 
 
-def _in_turn(runs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    taken: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(WARM_UP + STEPS):
-        for name, run in runs.items():
+def _in_turn(runs: Mapping[str, Callable[[], object]]) -> dict[str, np.ndarray]:
+    """In each round every rung does the same once; who begins changes with the round."""
+    names = list(runs)
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(WARM_UP + ROUNDS):
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
             began = time.perf_counter()
-            run()
+            runs[name]()
             taken[name].append(1000 * (time.perf_counter() - began))
-    return {name: round(median(times[WARM_UP:]), 3) for name, times in taken.items()}
+    return {name: np.array(times[WARM_UP:]) for name, times in taken.items()}

@@ -12,4 +12,4 @@ def test_every_rung_is_timed(decoder_bundle: Path, embedding_bundle: Path) -> No
     steps = generation_speed({name: load_generator(decoder_bundle, name) for name in names}, 2)
     vectors = embedding_speed({name: load_embedder(embedding_bundle, name) for name in names}, 2)
     assert list(steps) == list(vectors) == list(names)
-    assert all(time > 0 for time in (*steps.values(), *vectors.values()))
+    assert all((time > 0).all() for time in (*steps.values(), *vectors.values()))
