@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from components import outcomes
 from components.artifacts import write_json
-from components.errors import Interrupted, LianziError, ParameterError
-from components.params import Params, Section, load_params
+from components.declared import declared
+from components.errors import InputsChanged, Interrupted, LianziError, ParameterError
+from components.inputs import Inputs, remove
+from components.libraries import LIBRARIES_FILE, check_libraries, noted
+from components.params import Params, Section, check_params, read_yaml
 from components.run import SYSTEM, Metrics, RecordedRun
 from components.stages import STAGES, stage_function
 
@@ -50,18 +53,44 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_stage(words: list[str]) -> None:
-    """Parse a stage's command line, run it inside a tracked run and write its metrics."""
+    """Parse a stage's command line, run it inside a tracked run and write its metrics.
+
+    Raises InputsChanged where someone has changed what it is made from in the meantime; nothing of it is left then but
+    its checkpoints.
+    """
+    task = words[words.index("--task") + 1] if "--task" in words[:-1] else None
+    stage = check_stage(words)
+    wanted = declared(_name(stage, task))
+    # Before the stage's own modules are imported: the code that is compared is the code that runs.
+    inputs = Inputs()
+    inputs.add(wanted.files())
+    content = read_yaml(PARAMS_FILE)
+    inputs.add_params(PARAMS_FILE, content, wanted.params)
+    versions = noted()
+    check_libraries(wanted.libraries, versions)
+    inputs.add_params(LIBRARIES_FILE, versions, [name for name in wanted.libraries if name in versions])
     options, function, paths = parse(words)
-    params = load_params(PARAMS_FILE)
+    params = check_params(content, PARAMS_FILE.name)
     given = arguments(function, params, options.task) | paths
-    if "checkpoints" in inspect.signature(function).parameters:
-        _train(words, options, function, given)
-    else:
-        _track(options, function, given, None)
+    inputs.add(paths[name] for name in wanted.reads)
+    try:
+        if "checkpoints" in inspect.signature(function).parameters:
+            _train(words, options, function, given, inputs)
+        else:
+            _track(options, function, given, inputs, None)
+        # Once more, for the time that it took to deliver what MLflow is told.
+        inputs.check()
+    except InputsChanged:
+        remove(getattr(options, name) for name in wanted.writes)
+        raise
 
 
 def _train(
-    words: list[str], options: argparse.Namespace, function: Callable[..., Metrics], given: dict[str, Any]
+    words: list[str],
+    options: argparse.Namespace,
+    function: Callable[..., Metrics],
+    given: dict[str, Any],
+    inputs: Inputs,
 ) -> None:
     """Run a stage that goes on where it was interrupted; its checkpoints are freed once it has its result."""
     from components.training import ranks, ray_launch
@@ -76,29 +105,35 @@ def _train(
         # One of several processes of this training: the leading one reports and writes for all.
         function(**given, checkpoints=store, run=RecordedRun())
         return
-    _track(options, function, given | {"checkpoints": store}, store)
+    _track(options, function, given | {"checkpoints": store}, inputs, store)
+    inputs.check()
     store.clear()
 
 
 def _track(
-    options: argparse.Namespace, function: Callable[..., Metrics], given: dict[str, Any], store: CheckpointStore | None
+    options: argparse.Namespace,
+    function: Callable[..., Metrics],
+    given: dict[str, Any],
+    inputs: Inputs,
+    store: CheckpointStore | None,
 ) -> None:
     from components import tracking
 
     sections = {name: value for name, value in given.items() if isinstance(value, Section)}
     paths = {name: value for name, value in given.items() if isinstance(value, Path)}
     begun = None if store is None else store.run_id()
-    inputs = outcomes.size_of(paths.values())
+    read = outcomes.size_of(paths.values())
     with tracking.stage_run(options.stage, options.task, sections, paths, begun) as run:
         if store is not None:
             store.remember_run(run.id)
         metrics = function(**given, run=run)
+        inputs.check()
         run.log_result(metrics)
         if options.curves:
             write_curves(options.curves, run.steps)
         write_json(options.metrics, metrics)
         processes = sections["trainer"].devices if "trainer" in sections else 1  # type: ignore[attr-defined]
-        took = outcomes.outcome(outcomes.process_start(), inputs, processes)
+        took = outcomes.outcome(outcomes.process_start(), read, processes)
         # Of a training carried on only the last part was timed, which nothing was predicted for.
         planned = {} if run.resumed else outcomes.prediction(stage_name(options), sections)
         run.log_result({"outcome": took, "plan": planned})
@@ -106,7 +141,11 @@ def _track(
 
 def stage_name(options: argparse.Namespace) -> str:
     """The stage's name in the graph: STAGE, or STAGE@TASK."""
-    return f"{options.stage}@{options.task}" if options.task else str(options.stage)
+    return _name(options.stage, options.task)
+
+
+def _name(stage: str, task: str | None) -> str:
+    return f"{stage}@{task}" if task else stage
 
 
 def write_curves(path: Path, steps: list[tuple[int, dict[str, float]]]) -> None:
@@ -130,11 +169,16 @@ def path_names(function: Callable[..., Metrics]) -> list[str]:
     return [parameter.name for parameter in parameters if parameter.annotation in ("Path", Path)]
 
 
-def parse(words: list[str]) -> tuple[argparse.Namespace, Callable[..., Metrics], dict[str, Path]]:
-    """A stage's command line: its options, its function and the paths the function takes."""
+def check_stage(words: list[str]) -> str:
+    """The stage that a command line names. Raises ParameterError where it names none."""
     if not words or words[0] not in STAGES:
         raise ParameterError(f"no stage {words[0] if words else ''!r}", f"stages: {', '.join(STAGES)}")
-    function = stage_function(words[0])
+    return words[0]
+
+
+def parse(words: list[str]) -> tuple[argparse.Namespace, Callable[..., Metrics], dict[str, Path]]:
+    """A stage's command line: its options, its function and the paths the function takes."""
+    function = stage_function(check_stage(words))
     parser = argparse.ArgumentParser(prog=f"python -m components {words[0]}", description=function.__doc__)
     names = path_names(function)
     for name in names:

@@ -6,6 +6,7 @@ LianziError                what a person can put right: shown as one or two line
 ├── ValidationFailed       a Great Expectations suite found what it must not find
 ├── ArtifactError          an artifact is missing, damaged, or was made for something else
 │   └── PartRefused        a part of what would be shipped is not the checkpoint's
+├── InputsChanged          parameters, code or data changed while a stage was reading them
 ├── DoesNotFit             a planned run needs more memory or disk than there is
 ├── EngineError            an inference engine cannot be built or run on this machine
 └── ServiceError           Prefect, MLflow or DVC cannot be reached, started or locked
@@ -55,6 +56,10 @@ class PartRefused(ArtifactError):
     def __init__(self, part: str, reason: str, hint: str = "") -> None:
         super().__init__(f"{part}: {reason}", hint)
         self.part = part
+
+
+class InputsChanged(LianziError):
+    """What a stage was made from is no longer there as it was."""
 
 
 class DoesNotFit(LianziError):

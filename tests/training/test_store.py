@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from components.artifacts import MANIFEST
+from components.artifacts import MANIFEST, file_hash
+from components.declared import Declared, declared
 from components.params import Params
 from components.training.store import (
     KEPT_CHECKPOINTS,
@@ -281,6 +283,11 @@ def test_clearing_frees_the_folder(store: CheckpointStore) -> None:
     store.clear()
 
 
+STAGE = Declared(
+    code=("components/training/order.py",), reads=("rows", "table"), writes=(), params=(), libraries=("torch",)
+)
+
+
 @pytest.fixture
 def arguments(params: Params, tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "rows").mkdir()
@@ -297,40 +304,53 @@ def arguments(params: Params, tmp_path: Path) -> dict[str, Any]:
 
 
 def test_the_same_arguments_have_the_same_key(arguments: dict[str, Any]) -> None:
-    assert training_key(arguments) == training_key(dict(reversed(arguments.items())))
+    assert training_key(STAGE, arguments) == training_key(STAGE, dict(reversed(arguments.items())))
 
 
 def test_a_parameter_or_a_seed_changes_the_key(arguments: dict[str, Any]) -> None:
     config = arguments["config"]
     keys = [
-        training_key(arguments),
-        training_key(arguments | {"seed": 18}),
-        training_key(arguments | {"config": config.model_copy(update={"learning_rate": 0.5})}),
-        training_key(arguments | {"config": config.model_copy(update={"steps": config.steps + 1})}),
-        training_key(arguments | {"model": arguments["model"].model_copy(update={"depth": 9})}),
+        training_key(STAGE, arguments),
+        training_key(STAGE, arguments | {"seed": 18}),
+        training_key(STAGE, arguments | {"config": config.model_copy(update={"learning_rate": 0.5})}),
+        training_key(STAGE, arguments | {"config": config.model_copy(update={"steps": config.steps + 1})}),
+        training_key(STAGE, arguments | {"model": arguments["model"].model_copy(update={"depth": 9})}),
     ]
     assert len(set(keys)) == len(keys)
 
 
 @pytest.mark.parametrize(("file", "content"), [("table", "tablE"), ("rows/train.jsonl", "rox\n")])
 def test_a_byte_of_an_input_changes_the_key(arguments: dict[str, Any], tmp_path: Path, file: str, content: str) -> None:
-    before = training_key(arguments)
+    before = training_key(STAGE, arguments)
     (tmp_path / file).write_text(content)
-    assert training_key(arguments) != before
+    assert training_key(STAGE, arguments) != before
 
 
-def test_where_an_output_is_to_go_does_not_change_the_key(arguments: dict[str, Any], tmp_path: Path) -> None:
-    assert training_key(arguments) == training_key(arguments | {"output": tmp_path / "elsewhere"})
+def test_an_output_does_not_change_the_key_nor_where_it_is_to_go(arguments: dict[str, Any], tmp_path: Path) -> None:
+    key = training_key(STAGE, arguments)
+    assert key == training_key(STAGE, arguments | {"output": tmp_path / "elsewhere"})
+    (tmp_path / "output").write_text("of an earlier run")
+    assert key == training_key(STAGE, arguments)
 
 
 def test_other_code_or_libraries_change_the_key(arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = [training_key(arguments)]
-    with monkeypatch.context() as patch:
-        patch.setattr("components.training.store._code", list)
-        keys.append(training_key(arguments))
-    monkeypatch.setattr("components.training.store.metadata.version", lambda name: "0")
-    keys.append(training_key(arguments))
+    other = replace(STAGE, code=("components/training/spikes.py",))
+    keys = [training_key(STAGE, arguments), training_key(other, arguments)]
+    monkeypatch.setattr("components.training.store.installed", lambda name: "0")
+    keys.append(training_key(STAGE, arguments))
     assert len(set(keys)) == 3
+
+
+def test_a_change_to_what_a_stage_does_not_import_leaves_its_checkpoints(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {"tokens": arguments["rows"], "tokenizer": arguments["table"]}
+    key = training_key(declared("pretrain"), arguments | paths)
+    hashed = []
+    monkeypatch.setattr("components.training.store.file_hash", lambda path: hashed.append(path.name) or file_hash(path))
+    assert training_key(declared("pretrain"), arguments | paths) == key
+    assert "trainer.py" in hashed
+    assert not {"figures.py", "finetune.py", "pruning.py"} & set(hashed)
 
 
 def test_an_opened_store_is_found_again_and_the_oldest_key_is_forgotten(
