@@ -157,7 +157,7 @@ EDITS: dict[str, Callable[[Path], object]] = {
     "removals.txt": lambda project: (project / "removals.txt").write_text("sea/1\n"),
     "components/corpus/read.py": lambda project: (project / "components/corpus/read.py").write_text("# other\n"),
     "libraries.yaml: numpy: ": lambda project: (project / "libraries.yaml").write_text(
-        re.sub('numpy: .*', 'numpy: "1"', (project / "libraries.yaml").read_text())
+        re.sub("numpy: .*", 'numpy: "1"', (project / "libraries.yaml").read_text())
     ),
 }
 OTHERS: dict[str, Callable[[Path], object]] = {
