@@ -12,6 +12,9 @@ HALF_STEP = 0.5 * (1 + 1e-4)
 """Rounding to the nearest value of a grid moves a weight by half a step at most, the rest is float32's last bits; at
 the ends of the grid by one, since the zero point is rounded too."""
 
+LOOKUP_BLOCK = 128
+"""GatherBlockQuantized's block size where the node names none."""
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -112,7 +115,7 @@ def stored_weights(graph: GraphProto) -> dict[str, Stored]:
         if node.op_type == "MatMulNBits" and node.input[1] in tensors:
             found[node.input[1].rpartition("_Q")[0]] = _blocks(node, tensors)
         if node.op_type == "GatherBlockQuantized" and node.input[0] in tensors:
-            found[node.input[0].removesuffix("_codes")] = _rows(tensors[node.input[0]], tensors[node.input[2]])
+            found[node.input[0].removesuffix("_codes")] = _rows(node, tensors)
     return found
 
 
@@ -140,7 +143,7 @@ def _dequantized(tensor: TensorProto, scale: TensorProto, zero: TensorProto | No
 
 def _blocks(node: NodeProto, tensors: Mapping[str, TensorProto]) -> Stored:
     """A (K, N) weight from blocks of four-bit values along K, low half of a byte first (ONNX Runtime, MatMulNBits)."""
-    size = {one.name: one.i for one in node.attribute}
+    size = _numbers(node)
     columns, blocks = size["N"], -(-size["K"] // size["block_size"])
     packed = numpy_helper.to_array(tensors[node.input[1]]).reshape(columns, blocks, -1)
     whole = _halves(packed).astype(np.float32)
@@ -153,12 +156,18 @@ def _blocks(node: NodeProto, tensors: Mapping[str, TensorProto]) -> Stored:
     return Stored(value, _rounding(whole, step).reshape(columns, -1)[:, : size["K"]].T)
 
 
-def _rows(codes: TensorProto, scales: TensorProto) -> Stored:
+def _rows(node: NodeProto, tensors: Mapping[str, TensorProto]) -> Stored:
     """A (rows, width) table from four-bit codes around 8, low half of a byte first, and scales (rows, blocks)."""
-    whole = _halves(numpy_helper.to_array(codes)).astype(np.float32)
-    step = numpy_helper.to_array(scales)
-    step = np.repeat(step, -(-whole.shape[1] // step.shape[1]), axis=1)[:, : whole.shape[1]]
+    whole = _halves(numpy_helper.to_array(tensors[node.input[0]])).astype(np.float32)
+    # The last block is shorter where the width is no multiple of the block: the node knows the size, the scales do not.
+    scales = numpy_helper.to_array(tensors[node.input[2]])
+    step = np.repeat(scales, _numbers(node).get("block_size", LOOKUP_BLOCK), axis=1)[:, : whole.shape[1]]
     return Stored((whole - 8) * step, _rounding(whole, step))
+
+
+def _numbers(node: NodeProto) -> dict[str, int]:
+    """The attributes of a node that are integers."""
+    return {one.name: int(one.i) for one in node.attribute}
 
 
 def _rounding(whole: np.ndarray, step: np.ndarray) -> np.ndarray:

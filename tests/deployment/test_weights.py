@@ -8,6 +8,7 @@ import onnx
 import pytest
 from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 
+from components.deployment.embeddings import quantize_tables
 from components.deployment.weights import differences, name_weights, stored_weights
 
 GENERATOR = np.random.default_rng(0)
@@ -191,3 +192,22 @@ def test_what_is_missing_not_a_number_or_of_another_shape_is_told() -> None:
 def test_equal_weights_may_be_stored_once() -> None:
     twice = {**WEIGHTS, "third.bias": WEIGHTS["first.bias"]}
     assert differences(twice, stored_weights(two_layers().graph)) == []
+
+
+@pytest.mark.parametrize("width", [64, 128, 192, 320])
+@pytest.mark.parametrize("block", [16, 128, 256])
+def test_a_table_in_blocks_of_four_bits_is_read_as_wide_as_it_is(width: int, block: int) -> None:
+    """The last block of a row is shorter where the width is no multiple of the block."""
+    table = GENERATOR.normal(size=(40, width)).astype(np.float32) * np.linspace(0.1, 9, width, dtype=np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["words.weight", "ids"], ["y"])],
+        "table",
+        [helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", width])],
+        [numpy_helper.from_array(table, "words.weight")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    assert quantize_tables(model, block) == 1
+    assert differences({"words.weight": table}, stored_weights(model.graph)) == []
+    change(model.graph, "words.weight_scales", lambda scales: scales * np.float32(1.5))
+    assert [one.name for one in differences({"words.weight": table}, stored_weights(model.graph))] == ["words.weight"]
