@@ -203,7 +203,7 @@ def datasets_map(folder: Path) -> Made:
     from transformers import AutoTokenizer
 
     disable_progress_bars()
-    tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
+    tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", trust_remote_code=False)
     files = [str(path) for path in shard_paths(folder / "corpus", "train")]
     cache = str(folder / f"datasets-{time.time_ns()}")
     texts = load_dataset("parquet", data_files=files, split="train", columns=["text"], cache_dir=cache)

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from benchmarks.peak import step_flops
 from components.artifacts import write_manifest
 from components.modeling.architectures import ARCHITECTURES, LANGUAGE_MODELS, head_of
+from components.modeling.loading import random_model
 from components.modeling.objectives import (
     WHOLE,
     CausalLanguageModeling,
@@ -129,7 +130,7 @@ def task_of(shape: Shape, params: Params, steps: int, folder: Path, bf16: bool) 
     entry = ARCHITECTURES[shape.model.architecture]
     names = ("pad", "bos", "eos", "cls", "sep")
     vocabulary = {"vocab_size": VOCABULARY, **{f"{name}_token_id": number for number, name in enumerate(names)}}
-    model = LANGUAGE_MODELS[entry.objectives[0]].from_config(entry.config(shape.model, vocabulary))
+    model = random_model(LANGUAGE_MODELS[entry.objectives[0]], entry.config(shape.model, vocabulary))
     return Task(params.trainer, config, shape.model, objective, batches, model, bf16)
 
 

@@ -192,6 +192,33 @@ def test_nothing_pickled_is_loaded() -> None:
         assert "allow_pickle=True" not in text, path
 
 
+def calls(path: Path, method: str) -> list[ast.Call]:
+    """The calls of a method of that name in a file."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(f".{method}")]
+
+
+def test_no_code_of_a_models_folder_is_run() -> None:
+    """transformers asks, and runs it on a yes, wherever it is not told that it must not."""
+    for path in [*SOURCES, *ROOT.glob("benchmarks/**/*.py")]:
+        for call in (*calls(path, "from_pretrained"), *calls(path, "from_config")):
+            given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+            assert given.get("trust_remote_code") == "False", f"{path.relative_to(ROOT)}:{call.lineno}"
+
+
+def test_weights_are_loaded_in_one_place_where_nothing_pickled_is_read() -> None:
+    """Tokenizers and configs have no weights; a model's are read as safetensors, into float32."""
+    loads = [
+        (path.relative_to(ROOT).as_posix(), {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords})
+        for path in SOURCES
+        for call in (*calls(path, "from_pretrained"), *calls(path, "from_config"))
+        if not re.search(r"(Tokenizer\w*|Config)\.from", ast.unparse(call.func))
+    ]
+    assert {path for path, _ in loads} == {"components/modeling/loading.py"}
+    assert {given["dtype"] for _, given in loads} == {"MASTER"}
+    assert [given.get("use_safetensors") for _, given in loads] == ["True", None]
+
+
 def test_every_module_has_a_test_module_in_the_same_place() -> None:
     for path in SOURCES:
         if path.name == "__init__.py":

@@ -23,6 +23,7 @@ from components.deployment.weights import differences, stored_weights
 from components.errors import ArtifactError, EngineError, PartRefused
 from components.evaluation.metrics import Bootstrap, confusion_matrix
 from components.inference.onnx_runtime import OnnxRuntime
+from components.modeling.loading import load_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -116,9 +117,7 @@ def check_files(bundle: Path) -> dict[str, Any]:
 
 def check_labels(labels: Sequence[str], checkpoint: Path, rows: Path) -> None:
     """Names and order are the checkpoint's, and every label of the rows is among them. Raises PartRefused."""
-    from transformers import AutoConfig
-
-    own = [name for _, name in sorted(AutoConfig.from_pretrained(checkpoint).id2label.items())]
+    own = [name for _, name in sorted((load_config(checkpoint).id2label or {}).items())]
     if len(own) != len(labels):
         raise _refused("labels", f"{len(labels)} names, and the checkpoint has {len(own)}")
     for number, (name, expected) in enumerate(zip(labels, own, strict=True)):
@@ -134,9 +133,8 @@ def check_tokenizer(path: Path, checkpoint: Path, max_length: int, texts: Sequen
     from transformers import PreTrainedTokenizerFast
 
     tried = [*SENTENCES, *texts]
-    own = PreTrainedTokenizerFast.from_pretrained(checkpoint)(tried, truncation=True, max_length=max_length)[
-        "input_ids"
-    ]
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(checkpoint, trust_remote_code=False)
+    own = tokenizer(tried, truncation=True, max_length=max_length)["input_ids"]
     for text, expected, found in zip(tried, own, Encoder.load(path, max_length, 0).encode(tried), strict=True):
         if expected != found:
             place = next((n for n, pair in enumerate(zip(expected, found, strict=False)) if len(set(pair)) > 1), 0)
@@ -148,9 +146,7 @@ def check_tokenizer(path: Path, checkpoint: Path, max_length: int, texts: Sequen
 
 def check_sizes(made: dict[str, Any], checkpoint: Path) -> None:
     """Padding and the longest text are those the model was trained with. Raises PartRefused."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(checkpoint)
+    config = load_config(checkpoint)
     if made["pad_id"] != int(config.pad_token_id or 0):
         raise _refused("pad id", f"{made['pad_id']}, and the checkpoint pads with {config.pad_token_id}")
     longest = config.max_position_embeddings

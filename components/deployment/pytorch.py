@@ -24,6 +24,7 @@ from components.deployment.encoding import Batch
 from components.deployment.parity import Infer, gathered
 from components.deployment.points import Point
 from components.errors import ArtifactError
+from components.modeling import loading
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ def load_model(folder: Path) -> PreTrainedModel:
     logging.disable_progress_bar()
     try:
         loader = head(_architecture(folder)).loader
-        model: PreTrainedModel = loader.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     except (OSError, ValueError) as error:
         reason = (str(error).splitlines() or [""])[0]
         raise ArtifactError(f"{folder}: not a classifier: {reason}", "run `dvc repro`") from None
+    model = loading.load_model(loader, folder).model
     model.config.use_cache = False
     return model.eval()
 

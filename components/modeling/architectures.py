@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from components.errors import ArtifactError, ParameterError
+from components.modeling.loading import random_model
 from components.params import ModelConfig
 
 HEAD_WIDTH = 64
@@ -164,7 +165,7 @@ def build_language_model(
             "raise model.max_length or lower pretrain.sequence_length",
         )
     entry = ARCHITECTURES[model.architecture]
-    return LANGUAGE_MODELS[entry.objectives[0]].from_config(entry.config(model, vocabulary_of(tokenizer)))
+    return random_model(LANGUAGE_MODELS[entry.objectives[0]], entry.config(model, vocabulary_of(tokenizer)))
 
 
 def vocabulary_of(tokenizer: PreTrainedTokenizerBase) -> Vocabulary:

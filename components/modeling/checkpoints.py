@@ -7,20 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.errors import ArtifactError, ParameterError
 from components.modeling.architectures import LANGUAGE_MODELS, architecture_of
+from components.modeling.loading import Loaded, load_config, load_model, random_model
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+INIT_FROM = "pretrain.init_from"
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer in an artifact folder. Raises ArtifactError where there is none."""
     if not (folder / "tokenizer.json").is_file():
         raise ArtifactError(f"{folder}: no tokenizer.json here", "run `dvc repro` or `lianzi run` to make it")
-    return Tokenizer.from_pretrained(folder)
+    return Tokenizer.from_pretrained(folder, trust_remote_code=False)
 
 
 def save_checkpoint(model: PreTrainedModel, tokenizer: Path, folder: Path) -> None:
@@ -34,13 +36,13 @@ def save_checkpoint(model: PreTrainedModel, tokenizer: Path, folder: Path) -> No
         shutil.copyfile(tokenizer / name, folder / name)
 
 
-def load_language_model(name: str, objective: str, tokenizer: Tokenizer) -> PreTrainedModel:
-    """A checkpoint to pretrain further, from a local folder or a hub.
+def load_language_model(name: str, objective: str, tokenizer: Tokenizer) -> Loaded:
+    """A checkpoint to pretrain further, from a local folder or a hub; its vocabulary head may be new.
 
     Raises ParameterError where it cannot be loaded or learns by another objective, ArtifactError where its token
     ids mean other tokens than ours: its embeddings would be noise.
     """
-    config = _named_config(name)
+    config = load_config(name, INIT_FROM)
     known = architecture_of(config).objectives
     if objective not in known:
         raise ParameterError(
@@ -48,18 +50,18 @@ def load_language_model(name: str, objective: str, tokenizer: Tokenizer) -> PreT
             f"set pretrain.objective to {' or '.join(known)}",
         )
     _check_same_vocabulary(name, config, tokenizer)
-    return LANGUAGE_MODELS[objective].from_pretrained(name)
+    return load_model(LANGUAGE_MODELS[objective], name, new_heads=True, role=INIT_FROM)
 
 
-def load_classifier(folder: Path, labels: Sequence[str], dropout: float) -> PreTrainedModel:
+def load_classifier(folder: Path, labels: Sequence[str], dropout: float) -> Loaded:
     """The encoder of a pretrained checkpoint under a new classification head (random: torch's global generator)."""
     config = classifier_config(folder, labels, dropout)
-    return AutoModelForSequenceClassification.from_pretrained(folder, config=config)
+    return load_model(AutoModelForSequenceClassification, folder, config=config, new_heads=True)
 
 
 def random_classifier(folder: Path, labels: Sequence[str], dropout: float) -> PreTrainedModel:
     """The same model with none of the checkpoint's weights: what fine-tuning is worth without pretraining."""
-    return AutoModelForSequenceClassification.from_config(classifier_config(folder, labels, dropout))
+    return random_model(AutoModelForSequenceClassification, classifier_config(folder, labels, dropout))
 
 
 def classifier_config(folder: Path, labels: Sequence[str], dropout: float) -> PreTrainedConfig:
@@ -75,18 +77,7 @@ def classifier_config(folder: Path, labels: Sequence[str], dropout: float) -> Pr
 def _local_config(folder: Path) -> PreTrainedConfig:
     if not (folder / "config.json").is_file():
         raise ArtifactError(f"{folder}: no config.json here", "run `dvc repro` or `lianzi run` to make it")
-    return AutoConfig.from_pretrained(folder)
-
-
-def _named_config(name: str) -> PreTrainedConfig:
-    try:
-        return AutoConfig.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ParameterError(
-            f"pretrain.init_from: cannot load {name!r}: {reason}",
-            "give a folder with config.json and model.safetensors, or a hub name this machine can reach",
-        ) from None
+    return load_config(folder)
 
 
 def _check_same_vocabulary(name: str, config: PreTrainedConfig, tokenizer: Tokenizer) -> None:
@@ -98,7 +89,7 @@ def _check_same_vocabulary(name: str, config: PreTrainedConfig, tokenizer: Token
             f"pretrain.init_from: {name} has {config.vocab_size} token ids, this project's tokenizer {len(tokenizer)}",
             hint,
         )
-    theirs: Any = Tokenizer.from_pretrained(name).get_vocab()
+    theirs: Any = Tokenizer.from_pretrained(name, trust_remote_code=False).get_vocab()
     different = sum(theirs.get(token) != index for token, index in tokenizer.get_vocab().items())
     if different:
         raise ArtifactError(

@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 
 from components.modeling.architectures import architecture_of, layers_of
+from components.modeling.loading import random_model
 from components.modeling.pruning import Kept, Sizes, fit_channels, narrow_config, narrow_weights
 
 
@@ -47,7 +48,7 @@ def build_student(teacher: PreTrainedModel, layers: LayerMap, kept: Kept, dropou
     config = student_config(teacher.config, layers, kept.sizes(teacher.config))
     for name in architecture_of(config).dropouts:
         setattr(config, name, dropout)
-    student: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)
+    student = random_model(AutoModelForSequenceClassification, config)
     stacked = {id(layer) for layer in layers_of(teacher)}
     with torch.no_grad():
         _copy_outside(teacher, student, stacked, kept)

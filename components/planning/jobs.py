@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.modeling.architectures import LANGUAGE_MODELS, build_language_model, check_objective
-from components.modeling.checkpoints import random_classifier
+from components.modeling.checkpoints import INIT_FROM, random_classifier
+from components.modeling.loading import load_config, random_model
 from components.modeling.pruning import narrower
 from components.modeling.students import map_layers, student_config
 from components.params import DistillConfig, FinetuneConfig, Params, PretrainConfig, TrainerConfig
@@ -48,7 +49,7 @@ def blank_language_model(params: Params, vocabulary: Tokenizer) -> PreTrainedMod
     config = params.pretrain
     with torch.device("meta"):
         if config.init_from is not None:
-            return LANGUAGE_MODELS[config.objective].from_config(AutoConfig.from_pretrained(config.init_from))
+            return random_model(LANGUAGE_MODELS[config.objective], load_config(config.init_from, INIT_FROM))
         check_objective(params.model.architecture, config.objective)
         return build_language_model(params.model, vocabulary, config.sequence_length)
 
@@ -86,7 +87,7 @@ def distill_job(given: dict[str, Any], data: Classification) -> Job:
     config: DistillConfig = given["config"]
     with torch.device("meta"):
         model = random_classifier(given["teacher"], data.labels, 0.0)
-        student = AutoModelForSequenceClassification.from_config(_student(model.config, config))
+        student = random_model(AutoModelForSequenceClassification, _student(model.config, config))
     return _task_job(given, data, estimate.shape_of(student), estimate.shape_of(model), trainings=1)
 
 

@@ -66,7 +66,7 @@ def pretrained(folder: Path, params: Params, tokenizer_folder: Path) -> None:
     if config.init_from is None:
         model = build_language_model(params.model, vocabulary, config.sequence_length)
     else:
-        model = load_language_model(config.init_from, config.objective, vocabulary)
+        model = load_language_model(config.init_from, config.objective, vocabulary).model
     folder.mkdir(parents=True)
     save_checkpoint(model, tokenizer_folder, folder)
     write_manifest(folder, "pretrained", {})
@@ -74,7 +74,7 @@ def pretrained(folder: Path, params: Params, tokenizer_folder: Path) -> None:
 
 def teacher(folder: Path, labels: Sequence[str], pretrained_folder: Path) -> None:
     """What finetune would write, with random weights."""
-    model = load_classifier(pretrained_folder, labels, 0.0)
+    model = load_classifier(pretrained_folder, labels, 0.0).model
     folder.mkdir(parents=True)
     save_checkpoint(model, pretrained_folder, folder)
     write_manifest(folder, "classifier", {}, labels=list(labels))

@@ -10,6 +10,8 @@ from tokenizers import AddedToken, Tokenizer
 from components.errors import ParameterError
 from components.tokenization.special_tokens import SPECIAL_TOKENS, add_template
 
+ROLE = "train_tokenizer.from"
+
 STAND_INS = {"cls_token": "bos_token", "sep_token": "eos_token"}
 """Role -> the role whose token serves where the tokenizer has none for the first."""
 
@@ -36,8 +38,11 @@ def import_tokenizer(name: str, extra: Sequence[str]) -> tuple[Tokenizer, dict[s
 def _loaded(name: str) -> Any:
     from transformers import AutoTokenizer
 
+    from components.modeling.loading import refuse_code
+
+    refuse_code(name, ROLE)
     try:
-        loaded = AutoTokenizer.from_pretrained(name)
+        loaded = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except (
         Exception
     ) as error:  # transformers raises OSError, ValueError, KeyError, ImportError and plain Exception here

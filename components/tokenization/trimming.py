@@ -34,7 +34,7 @@ def trim_tokenizer(source: Path, target: Path, texts: Sequence[str], max_length:
     Returns the old id of every new one. Texts are read as far as `max_length` tokens and to the end of that word.
     Raises ParameterError for a kind that cannot be trimmed, ArtifactError where a text would be cut differently.
     """
-    whole = PreTrainedTokenizerFast.from_pretrained(source)
+    whole = PreTrainedTokenizerFast.from_pretrained(source, trust_remote_code=False)
     tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
     content: Content = json.loads(tokenizer.to_str())
     counts: Counter[int] = Counter()
@@ -44,7 +44,8 @@ def trim_tokenizer(source: Path, target: Path, texts: Sequence[str], max_length:
     kept = sorted(_kept(content, used | _framing(tokenizer, content)))
     places = {old: new for new, old in enumerate(kept)}
     _write(content, places, source, target)
-    _check(whole, PreTrainedTokenizerFast.from_pretrained(target), places, texts, max_length)
+    trimmed = PreTrainedTokenizerFast.from_pretrained(target, trust_remote_code=False)
+    _check(whole, trimmed, places, texts, max_length)
     return kept
 
 

@@ -15,6 +15,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from components.artifacts import read_manifest
 from components.modeling.architectures import layers_of
 from components.modeling.checkpoints import load_tokenizer
+from components.modeling.loading import load_model
 from components.modeling.objectives import Batch
 from components.modeling.pruning import Kept, most_important, narrower
 from components.modeling.students import LayerMap, build_student, map_layers
@@ -55,7 +56,7 @@ def distill(
     read_manifest(teacher, "classifier")
     prepare_libraries(config.threads)
     data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(teacher))
-    guide: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(teacher).eval()
+    guide: PreTrainedModel = load_model(AutoModelForSequenceClassification, teacher).model.eval()
     layers = map_layers(len(layers_of(guide)), config.depth_fraction)
     with tempfile.TemporaryDirectory() as folder:
         trimmed = Trimmed.of(config.min_token_count, task, data, rows, teacher, Path(folder))

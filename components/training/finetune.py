@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,7 @@ def finetune(
     objective = ClassificationObjective(len(data.labels), config.label_smoothing)
     histories, metrics = {}, {}
     for name, build, target, made_from in (
-        ("teacher", load_classifier, teacher, {"rows": rows, "pretrained": pretrained}),
+        ("teacher", partial(_pretrained_classifier, run), teacher, {"rows": rows, "pretrained": pretrained}),
         ("scratch", random_classifier, scratch, {"rows": rows}),
     ):
         torch.manual_seed(derived_seed(seed, "classifier"))
@@ -63,6 +65,13 @@ def finetune(
             save_classifier(model, pretrained, target, task_name, data, made_from)
     run.log_figure("loss.png", curves_figure(histories, ["loss", data.monitor]))
     return metrics
+
+
+def _pretrained_classifier(run: Run, pretrained: Path, labels: Sequence[str], dropout: float) -> PreTrainedModel:
+    loaded = load_classifier(pretrained, labels, dropout)
+    for line in loaded.remarks(pretrained):
+        run.say(line)
+    return loaded.model
 
 
 def learn_task(

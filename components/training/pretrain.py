@@ -80,9 +80,11 @@ def initial_model(
     if config.init_from is None:
         check_objective(model.architecture, config.objective)
         return build_language_model(model, tokenizer, config.sequence_length)
-    learner = load_language_model(config.init_from, config.objective, tokenizer)
+    loaded = load_language_model(config.init_from, config.objective, tokenizer)
     run.say(f"pretrain.init_from: going on from {config.init_from}; its own shape counts, not the model section's")
-    return learner
+    for line in loaded.remarks(f"pretrain.init_from: {config.init_from}"):
+        run.say(line)
+    return loaded.model
 
 
 def _tokens(folder: Path, split: str, config: PretrainConfig) -> PackedTokens:

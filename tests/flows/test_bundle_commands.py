@@ -44,3 +44,19 @@ def test_what_is_not_there_is_named_in_two_lines_at_most(
     assert "nowhere" in told.output or "no.key" in told.output
     assert len(told.output.splitlines()) <= 2
     assert not list(tmp_path.iterdir())
+
+
+def test_no_answer_makes_a_bundle_run_the_models_own_code(tmp_path: Path) -> None:
+    model, marker = tmp_path / "model", tmp_path / "was run"
+    model.mkdir()
+    (model / "own.py").write_text(f"open({str(marker)!r}, 'w').close()\n")
+    (model / "config.json").write_text('{"model_type": "own", "auto_map": {"AutoConfig": "own.OwnConfig"}}')
+    for file in ("model.safetensors", "tokenizer.json"):
+        (model / file).touch()
+    (tmp_path / "rows.txt").write_text("a text\n")
+    words = ["bundle", str(model), str(tmp_path / "made"), "--rows", str(tmp_path / "rows.txt")]
+    told = CliRunner().invoke(main, words, input="y\n" * 20)
+    assert (told.exit_code, marker.exists(), (tmp_path / "made").exists()) == (1, False, False)
+    first, second = told.output.splitlines()
+    assert first.endswith("config.json names code of its own (auto_map: own.OwnConfig), which is never run")
+    assert second == "give a model whose architecture and tokenizer transformers has itself"

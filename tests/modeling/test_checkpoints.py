@@ -39,7 +39,7 @@ def test_a_classifier_starts_from_the_encoder_of_the_checkpoint(
     folder = saved(architecture, tokenizer_folder, tmp_path / "checkpoint")
     embedding = language_model(architecture, tokenizer_folder).get_input_embeddings().weight
     torch.manual_seed(9)
-    pretrained = load_classifier(folder, LABELS, 0.1)
+    pretrained = load_classifier(folder, LABELS, 0.1).model
     scratch = random_classifier(folder, LABELS, 0.1)
     assert torch.equal(pretrained.get_input_embeddings().weight, embedding)
     assert not torch.equal(scratch.get_input_embeddings().weight, embedding)
@@ -57,7 +57,8 @@ def test_a_checkpoint_does_not_say_where_it_came_from(tokenizer_folder: Path, tm
     folder = saved("modernbert", tokenizer_folder, tmp_path / "first")
     again = tmp_path / "again"
     again.mkdir()
-    save_checkpoint(load_language_model(str(folder), "mlm", load_tokenizer(folder)), tokenizer_folder, again)
+    loaded = load_language_model(str(folder), "mlm", load_tokenizer(folder))
+    save_checkpoint(loaded.model, tokenizer_folder, again)
     assert str(tmp_path) not in (again / "config.json").read_text()
     assert digest(folder) == digest(again)
 

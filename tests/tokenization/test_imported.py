@@ -109,6 +109,7 @@ def test_a_tokenizer_written_in_python_is_refused(tmp_path: Path, monkeypatch: p
     class Slow:
         pass
 
-    monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda name: Slow())
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda name, **options: Slow())
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ParameterError, match="is a Slow, written in Python"):
         import_tokenizer("someone/slow", [])

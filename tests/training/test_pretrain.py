@@ -1,7 +1,11 @@
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from components.artifacts import digest, read_manifest
 from components.errors import LianziError, ParameterError
@@ -73,6 +77,37 @@ def test_training_goes_on_from_a_checkpoint(learn: Learner, run: RecordedRun, tm
     after = learn("second", run, steps=1, learning_rate=1e-6, init_from=str(tmp_path / "first"))
     assert after["validation_loss"] == pytest.approx(before["validation_loss"], abs=0.01)
     assert "going on from" in run.lines[-1]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_are_trained_in_float32_whatever_the_checkpoint_was_saved_in(
+    learn: Learner, run: RecordedRun, tmp_path: Path, dtype: torch.dtype
+) -> None:
+    """Two checkpoints of equal numbers, one of them in 16 bits: what comes of them is the same to the bit."""
+    learn("first", run)
+    for name, kept_in in (("narrow", dtype), ("wide", torch.float32)):
+        shutil.copytree(tmp_path / "first", tmp_path / name)
+        path = tmp_path / name / "model.safetensors"
+        rounded = {key: value.to(dtype).to(kept_in) for key, value in load_file(path).items()}
+        save_file(rounded, path, metadata={"format": "pt"})
+    config = tmp_path / "narrow" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": str(dtype).removeprefix("torch.")}))
+    for name in ("narrow", "wide"):
+        learn(f"{name} on", run, init_from=str(tmp_path / name), precision="fp32", learning_rate=1e-5)
+    before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("narrow", "narrow on"))
+    moved = sum(int((before[key].float() != after[key]).sum()) for key in after)
+    assert moved > 0.99 * sum(value.numel() for value in after.values())
+    for file in ("model.safetensors", "config.json"):
+        assert (tmp_path / "narrow on" / file).read_bytes() == (tmp_path / "wide on" / file).read_bytes()
+
+
+def test_a_head_that_the_checkpoint_lacks_is_told_in_a_line(learn: Learner, run: RecordedRun, tmp_path: Path) -> None:
+    learn("first", run)
+    path = tmp_path / "first" / "model.safetensors"
+    encoder = {key: value for key, value in load_file(path).items() if key.startswith("model.")}
+    save_file(encoder, path, metadata={"format": "pt"})
+    learn("second", run, init_from=str(tmp_path / "first"), steps=1)
+    assert run.lines[-1].endswith("decoder, head: not in the checkpoint, begins with random weights")
 
 
 def test_a_loss_that_explodes_stops_the_stage_and_leaves_nothing(

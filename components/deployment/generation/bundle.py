@@ -66,7 +66,7 @@ def make_bundle(
 
     torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
     source = read_source(model)
-    weights = load_weights(source)
+    weights = load_weights(source, say)
     say(f"{model.name}: {source.form}, {source.config.model_type}, {weights.num_parameters():,} parameters")
     details = describe(source, options, name or model.resolve().name) | {"parameters": weights.num_parameters()}
     with staged(bundle) as folder:

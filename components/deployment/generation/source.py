@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.errors import ArtifactError
+from components.modeling.loading import load_config, load_model, refuse_code, refuse_pickled
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 Form = str
 """decoder, encoder-decoder or encoder."""
 
-PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 FALLBACK_LENGTH = 512
 """Of a model that could read any length: T5's positions are relative."""
 
@@ -43,20 +44,16 @@ class Source:
 
 def read_source(folder: Path) -> Source:
     """Look at a folder without loading weights. Raises ArtifactError naming what it lacks."""
-    from transformers import AutoConfig
-
     if not (folder / "config.json").is_file():
         raise ArtifactError(f"{folder}: no config.json here", "give the folder of a transformers model")
-    _check_weights(folder)
+    refuse_code(folder)
+    refuse_pickled(folder)
     if not (folder / "tokenizer.json").is_file():
         raise ArtifactError(
             f"{folder}: no tokenizer.json here",
             "AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes one",
         )
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise ArtifactError(f"{folder}: config.json: {_first_line(error)}") from None
+    config = load_config(folder)
     return Source(
         folder, config, form_of(folder, config), _tokenizer_config(folder), _json(folder / "generation_config.json")
     )
@@ -77,9 +74,11 @@ def form_of(folder: Path, config: PreTrainedConfig) -> Form:
     )
 
 
-def load_weights(source: Source) -> PreTrainedModel:
-    """The model in float32, ready to be exported. Raises ArtifactError where weights are missing or do not fit."""
-    import torch
+def load_weights(source: Source, say: Callable[[str], None]) -> PreTrainedModel:
+    """The model in float32, ready to be exported. Raises ArtifactError where weights are missing or do not fit.
+
+    `say` hears of weights that have no place in it.
+    """
     import transformers
     from transformers.utils import logging
 
@@ -90,32 +89,11 @@ def load_weights(source: Source) -> PreTrainedModel:
         "encoder-decoder": transformers.AutoModelForSeq2SeqLM,
         "encoder": transformers.AutoModel,
     }
-    try:
-        model, report = classes[source.form].from_pretrained(
-            source.folder,
-            dtype=torch.float32,
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except Exception as error:  # safetensors, transformers and the Rust library below have no base class in common
-        raise ArtifactError(f"{source.folder}: cannot be loaded: {_first_line(error)}") from None
-    missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
-    if missing:
-        raise ArtifactError(f"{source.folder}: {len(missing)} weights are missing, {missing[0]} the first of them")
-    return model.eval()
-
-
-def _check_weights(folder: Path) -> None:
-    if (folder / "model.safetensors").is_file() or (folder / "model.safetensors.index.json").is_file():
-        return
-    pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
-    if pickled:
-        raise ArtifactError(
-            f"{folder / pickled[0]}: pickled weights run code when they are loaded, and are not",
-            "model.save_pretrained(folder) of transformers 5 writes model.safetensors",
-        )
-    raise ArtifactError(f"{folder}: no model.safetensors here", "give the folder of a transformers model")
+    # Of an encoder the token states are exported, which its pooler does not touch: that alone may be absent.
+    loaded = load_model(classes[source.form], source.folder, new_heads=source.form == "encoder")
+    for line in replace(loaded, new=()).remarks(source.folder):
+        say(line)
+    return loaded.model.eval()
 
 
 def _is_encoder(config: PreTrainedConfig) -> bool:
@@ -143,7 +121,3 @@ def _json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ArtifactError(f"{path}: not an object")
     return content
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -58,6 +58,23 @@ def test_a_classifier_is_refused(folder: Path) -> None:
         read_source(folder)
 
 
+def test_code_of_its_own_is_refused_before_anything_else(folder: Path) -> None:
+    change(folder / "config.json", auto_map={"AutoModelForCausalLM": "own.OwnModel"})
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ArtifactError, match=r"config\.json names code of its own \(auto_map: own\.OwnModel\)"):
+        read_source(folder)
+
+
+def test_layers_that_the_config_leaves_out_are_told(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights |= {name.replace(".h.0.", ".h.7."): value.clone() for name, value in weights.items() if ".h.0." in name}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    told: list[str] = []
+    load_weights(read_source(folder), told.append)
+    assert len(told) == 1
+    assert "weights have no place in the model, transformer.h.7" in told[0]
+
+
 def test_an_unknown_architecture_is_refused(folder: Path) -> None:
     change(folder / "config.json", model_type="gpt17")
     with pytest.raises(ArtifactError, match=r"config\.json"):
@@ -69,13 +86,13 @@ def test_a_missing_weight_is_named_and_not_made_up(folder: Path) -> None:
     del weights["transformer.h.0.mlp.c_fc.weight"]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(ArtifactError, match=r"1 weights are missing, transformer\.h\.0\.mlp\.c_fc\.weight"):
-        load_weights(read_source(folder))
+        load_weights(read_source(folder), print)
 
 
 def test_damaged_weights_are_refused(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(ArtifactError, match="cannot be loaded"):
-        load_weights(read_source(folder))
+    with pytest.raises(ArtifactError, match="cannot load"):
+        load_weights(read_source(folder), print)
 
 
 def test_the_length_is_the_least_of_positions_window_and_tokenizer(folder: Path) -> None:
