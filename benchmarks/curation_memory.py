@@ -95,7 +95,7 @@ def _stage(name: str) -> int:
 
     params, made = load_params(Path("params.yaml")), Path("artifacts")
     if name == "curate":
-        paths = (Path("data"), Path("removals.txt"), made / "corpus", made / "tasks")
+        paths = (Path("data"), Path("removals.txt"), made / "corpus", made / "tasks", Path("reports/curation"))
         curate(params.curate, params.corpus, params.tasks, params.seed, *paths, RecordedRun())
     else:
         paths = (made / "corpus", made / "tokenizer", made / "tokens")

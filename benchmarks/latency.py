@@ -53,7 +53,6 @@ def measure_task(artifacts: Path, task: str) -> dict[str, dict[str, dict[str, fl
         "student": torch_rung(folder / "student", made["max_length"]),
         "onnx": bundle_rung(folder / "bundle", "fp32"),
         **{name: bundle_rung(folder / "bundle", name) for name in made["ladder"] if name != "fp32"},
-        "shipped": bundle_rung(folder / "bundle", None),
     }
     return measure(contenders, test.texts, BATCHES, REPEATS)
 

@@ -19,12 +19,10 @@ from rich.table import Table
 
 from benchmarks.report import RESULTS
 from components.artifacts import write_json
-from components.deployment.gate import prove
-from components.errors import PartRefused
 from components.machine import machine, versions
 from components.params import Params, load_params
 from flows import environment
-from tests.deployment.planted_faults import FAULTS, Fault, nothing, plant
+from tests.deployment.planted_faults import FAULTS, Fault, nothing, plant, refusal
 from tests.small_artifacts import small_task, small_tokenizer
 from tests.small_ladder import Ladder, small_ladder
 
@@ -73,12 +71,10 @@ def make_ladder(folder: Path, params: Params) -> Ladder:
 def judge(fault: Fault, ladder: Ladder, params: Params, folder: Path) -> Verdict:
     """Plant a fault and ask the gate."""
     bundle = plant(fault, ladder, folder)
-    try:
-        prove(bundle, ladder.student, ladder.rows, params.gate)
-    except PartRefused as refused:
-        reason = str(refused).splitlines()[0].removeprefix(f"{refused.part}: ")
-        return Verdict(refused.part, reason, refused.part == fault.part and fault.named in reason)
-    return Verdict("", "passes", not fault.part)
+    refused = refusal(bundle, ladder, params.gate)
+    if refused is None:
+        return Verdict("", "passes", not fault.part)
+    return Verdict(refused.part, refused.reason, refused.part == fault.part and fault.named in refused.reason)
 
 
 def table(found: dict[str, Verdict]) -> Table:

@@ -236,7 +236,7 @@ def run_stage(folder: Path) -> dict[str, Any]:
     tasks = {"topic": load_params(ROOT / "params.yaml").tasks["topic"]}
     os.chdir(folder)
     began = time.perf_counter()
-    validate(settings(), tasks, Path("corpus"), Path("tasks"), Path("verdict"), RecordedRun())
+    validate(settings(), tasks, Path("corpus"), Path("tasks"), Path("verdict"), Path("docs"), RecordedRun())
     return {"seconds": time.perf_counter() - began}
 
 

@@ -55,7 +55,7 @@ class PartRefused(ArtifactError):
 
     def __init__(self, part: str, reason: str, hint: str = "") -> None:
         super().__init__(f"{part}: {reason}", hint)
-        self.part = part
+        self.part, self.reason = part, reason
 
 
 class InputsChanged(LianziError):

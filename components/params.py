@@ -282,7 +282,7 @@ class BuildConfig(Section):
 
 class GateConfig(Section):
     """What a bundle may differ by from its checkpoint on `rows` validation rows: a logit of the float graph by
-    max_difference, a layer of another graph by max_noise of its size. The shipped one may lose max_loss of macro-F1
+    max_difference, a layer of another graph by max_noise of its size. A graph may lose max_loss of macro-F1
     (it is refused when the whole bootstrap interval lies beyond), and must give min_agreement of the answers."""
 
     rows: Count
@@ -295,19 +295,18 @@ class GateConfig(Section):
 
 
 class EvaluateConfig(Section):
-    """Bootstrap intervals (Efron 1979) at `confidence`; latency in milliseconds."""
+    """Bootstrap intervals (Efron 1979) at `confidence`."""
 
     bootstrap_samples: Annotated[int, Field(ge=100)]
     confidence: Fraction
-    latency_batches: Annotated[list[Count], Field(min_length=1)]
-    latency_repeats: Annotated[int, Field(ge=10)]
 
 
 class ReleaseConfig(Section):
     """max_loss: macro-F1 the shipped model may lose to its teacher; min_gain: over the champion.
 
     min_speedup: of a rung over the one above it, at batches of target_batch rows, with its whole interval at
-    `confidence`; speed_rounds: times each is timed.
+    `confidence`; speed_rounds: times each is timed; batches: rows a call, beside target_batch; system_rounds: times the
+    PyTorch models are timed beside the rungs.
     """
 
     max_loss: Share
@@ -316,6 +315,8 @@ class ReleaseConfig(Section):
     target_batch: Count
     speed_rounds: Annotated[int, Field(ge=10)]
     confidence: Fraction
+    batches: Annotated[list[Count], Field(min_length=1)]
+    system_rounds: Annotated[int, Field(ge=10)]
 
 
 class TaskConfig(Section):

@@ -59,7 +59,7 @@ class Slots:
 
 @flow(name="pipeline", flow_run_name="pipeline", validate_parameters=False)
 def pipeline(root: str = ".", parallel: int = 2) -> list[StageResult]:
-    """Bring every stage up to date, `parallel` at a time, then release each task's bundle.
+    """Bring every stage up to date, `parallel` at a time, then release each task's bundle, one after another.
 
     A failed stage stops those that need it; the others finish. Raises LianziError naming the failed ones.
     """
@@ -149,23 +149,29 @@ def _submit(stages: list[Stage], root: Path, parallel: int, run_id: str) -> list
                 work = bring_up_to_date
             named = work.with_options(name=stage.name, task_run_name=stage.name)
             futures[stage.name] = runner.submit(named, {"stage": stage, "root": root, "slots": slots}, wait_for=needs)
-        for name in _evaluated_tasks(root, futures):
-            named_release = release.with_options(name=f"release@{name}", task_run_name=f"release@{name}")
-            parameters = {"name": name, "root": root, "run_id": run_id}
-            futures[f"release@{name}"] = runner.submit(
-                named_release, parameters, wait_for=[futures[f"evaluate@{name}"]]
-            )
         try:
-            for future in futures.values():
-                # In turns of a second: a wait without end would not hear Ctrl-C when another thread gets the signal.
-                while not future.wrapped_future.done():
-                    future.wait(timeout=1)
-                future.wait()
+            _await(list(futures.values()))
+            # Once no stage runs any more, and in turn: a release decides by timings, which bear no company.
+            for name in _evaluated_tasks(root, futures):
+                named_release = release.with_options(name=f"release@{name}", task_run_name=f"release@{name}")
+                parameters = {"name": name, "root": root, "run_id": run_id}
+                futures[f"release@{name}"] = runner.submit(
+                    named_release, parameters, wait_for=[futures[f"evaluate@{name}"]]
+                )
+                _await([futures[f"release@{name}"]])
         except BaseException:
             slots.stop()
             raise
     order_lock(root)
     return [_result(name, future) for name, future in futures.items()]
+
+
+def _await(futures: list[PrefectConcurrentFuture[Any]]) -> None:
+    """In turns of a second: a wait without end would not hear Ctrl-C when another thread gets the signal."""
+    for future in futures:
+        while not future.wrapped_future.done():
+            future.wait(timeout=1)
+        future.wait()
 
 
 def _evaluated_tasks(root: Path, futures: dict[str, PrefectConcurrentFuture[Any]]) -> list[str]:

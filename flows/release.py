@@ -1,9 +1,9 @@
 """Release: register a task's bundle in MLflow and decide whether it becomes the champion.
 
-Before it is registered, its rungs are timed in turn on this machine: one that is not faster than the one above is
-refused, and the one above shipped (components.deployment.speed). The alias `champion` moves only to a model whose
+Before it is registered, its rungs are timed in turn on this machine: one that is not surely faster than the one above
+is refused, and the one above ships (components.deployment.speed). The alias `champion` moves only to a model whose
 shipped rung stays within release.max_loss of its teacher and wins more than release.min_gain over the present champion,
-both answering the same test rows.
+both answering the same test rows. One release at a time.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import Any
 
 from components import tracking
 from components.artifacts import digest, read_manifest, write_json
+from components.deployment.serving import SPEED_FILE
 from components.deployment.signing import sign_bundle
 from components.errors import ArtifactError
 from components.params import Params, ReleaseConfig, flatten, load_params
-from components.registry import Registry
+from components.registry import Registry, Version
 from flows import speed
 
 RECORD = Path(".lianzi/released.json")
@@ -30,11 +31,13 @@ RECORD = Path(".lianzi/released.json")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a bundle."""
+    """What became of a bundle. `rung`: the one that ships, and `scores` what `evaluate` found of it on test rows."""
 
     task: str
     version: int
     champion: bool
+    rung: str
+    scores: dict[str, float]
     line: str
 
 
@@ -44,73 +47,103 @@ def task_names(root: Path) -> list[str]:
 
 
 def is_current(root: Path) -> bool:
-    """Whether the bundles now in artifacts/ have all been considered in the present MLflow store."""
-    try:
-        record = json.loads((root / RECORD).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return False
-    if record.get("store") != tracking.tracking_uri() or not tracking.store_exists():
+    """Whether the present MLflow store has considered every bundle now in artifacts/, and each has its page."""
+    record = _record(root)
+    if record["store"] != tracking.tracking_uri() or not tracking.store_exists():
         return False
     bundles = {name: root / "artifacts" / name / "bundle" for name in task_names(root)}
-    return all(path.is_dir() and record["bundles"].get(name) == digest(path) for name, path in bundles.items())
+    return all(
+        path.is_dir() and record["bundles"].get(name) == digest(path) and speed.reported(root, name, path) is not None
+        for name, path in bundles.items()
+    )
 
 
 def release(name: str, root: Path, run_id: str) -> Verdict:
     """Register and judge one bundle. Raises ArtifactError when it is missing or was not evaluated."""
     bundle = root / "artifacts" / name / "bundle"
     read_manifest(bundle, "bundle")
-    scores = _scores(root / "metrics" / "evaluate" / f"{name}.json")
-    verdict = _judge(name, bundle, scores, load_params(root / "params.yaml"), root, run_id)
-    _remember(root, name, digest(bundle))
+    metrics = _metrics(root / "metrics" / "evaluate" / f"{name}.json")
+    with speed.one_at_a_time(root, f"release@{name}"):
+        verdict = _judge(name, bundle, metrics, load_params(root / "params.yaml"), root, run_id)
+        _remember(root, name, digest(bundle))
     return verdict
 
 
 def _judge(name: str, bundle: Path, metrics: dict[str, Any], params: Params, root: Path, run_id: str) -> Verdict:
     registry = Registry()
     champion = registry.champion(name)
-    own = digest(bundle)
-    if champion is not None and champion.tags.get("bundle") == own:
-        return Verdict(name, champion.version, True, f"{name} v{champion.version} is the champion already")
-    version = registry.version_of(name, own)
-    if version is None:
-        version = _register(registry, name, bundle, metrics, params, root, run_id)
-    rung = _rung(registry, name, version, bundle)
-    scores = {"teacher": _macro_f1(metrics, "teacher"), "shipped": _macro_f1(metrics, rung)}
+    version = _registered(registry, name, bundle, metrics, params, root, run_id)
+    rung = version.tags["rung"]
+    scores = _scores(metrics, rung)
+    known = f"{name} v{version.version} ({rung})"
+    if champion is not None and champion.version == version.version:
+        return Verdict(name, version.version, True, rung, scores, f"{known} is the champion already")
     rival = champion_score(registry, name, champion.version, root) if champion else None
-    refusal = refused(scores, rival, params.release)
-    if refusal:
-        return Verdict(name, version, False, f"{name} v{version} ({rung}) registered, not champion: {refusal}")
-    registry.set_champion(name, version)
+    judged = {"teacher": _scores(metrics, "teacher")["macro_f1"], "shipped": scores["macro_f1"]}
+    if refusal := refused(judged, rival, params.release):
+        return Verdict(name, version.version, False, rung, scores, f"{known} registered, not champion: {refusal}")
+    registry.set_champion(name, version.version)
     before = f", before it v{champion.version}" if champion else ""
-    line = f"{name} v{version} ({rung}) is the champion now: macro-F1 {scores['shipped']:.4f}{before}"
-    return Verdict(name, version, True, line)
+    line = f"{known} is the champion now: macro-F1 {scores['macro_f1']:.4f}{before}"
+    return Verdict(name, version.version, True, rung, scores, line)
+
+
+def _registered(
+    registry: Registry, name: str, bundle: Path, metrics: dict[str, Any], params: Params, root: Path, run_id: str
+) -> Version:
+    """The version of this bundle, registered now unless it was; what was timed for it is on its page and in the run."""
+    number = registry.version_of(name, digest(bundle))
+    if number is None:
+        found = speed.measured(root, bundle, params) | {"released": True}
+        number = _register(registry, name, bundle, metrics, found, root, run_id)
+    else:
+        found = _timed(registry, name, number, bundle, params, root)
+    version = next(one for one in registry.versions(name) if one.version == number)
+    _log_speed(registry, name, found, speed.report(root, bundle, found), run_id)
+    return Version(number, {"rung": found["shipped"], **version.tags})
+
+
+def _timed(registry: Registry, name: str, number: int, bundle: Path, params: Params, root: Path) -> dict[str, Any]:
+    """What a registered version was released on; where that cannot be read, today's timings of it."""
+    try:
+        found: dict[str, Any] = json.loads((registry.bundle(name, number) / SPEED_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = {}
+    if found.get("released"):
+        return found
+    tags = next(one.tags for one in registry.versions(name) if one.version == number)
+    kept = {"shipped": tags.get("rung"), "shipped_because": tags.get("rung_because")}
+    return (
+        speed.measured(root, bundle, params) | {key: value for key, value in kept.items() if value} | {"released": True}
+    )
 
 
 def _register(
-    registry: Registry, name: str, bundle: Path, metrics: dict[str, Any], params: Params, root: Path, run_id: str
+    registry: Registry,
+    name: str,
+    bundle: Path,
+    metrics: dict[str, Any],
+    found: dict[str, Any],
+    root: Path,
+    run_id: str,
 ) -> int:
-    """Time the rungs, and register the bundle together with what came of it."""
-    from components.deployment.speed import write_speed
-
-    found = speed.measured(root, bundle, params)
+    """Register the bundle together with what came of timing its rungs."""
     for rung, verdict in found["verdicts"].items():
         if not verdict["accepted"]:
             print(f"[release@{name}] {rung} refused: {verdict['reason']}", flush=True)
-    scores = {rung: metrics[_system(rung)] for rung in found["ladder"] if _system(rung) in metrics}
-    _log_speed(registry, name, found, speed.report(root, found, scores, speed.refused_for_quality(bundle)), run_id)
     tags = {
         "bundle": digest(bundle),
         "corpus": digest(root / "artifacts" / "corpus"),
         "rows": digest(root / "artifacts" / "tasks" / name),
         "rung": found["shipped"],
         "rung_because": found["shipped_because"],
-        "macro_f1": f"{_macro_f1(metrics, found['shipped']):.6f}",
-        "teacher_macro_f1": f"{_macro_f1(metrics, 'teacher'):.6f}",
+        "macro_f1": f"{_scores(metrics, found['shipped'])['macro_f1']:.6f}",
+        "teacher_macro_f1": f"{_scores(metrics, 'teacher')['macro_f1']:.6f}",
     }
     with tempfile.TemporaryDirectory() as folder:
         # DVC owns the bundle in artifacts/: what a clock said goes into a copy.
         copy = Path(shutil.copytree(bundle, Path(folder, "bundle")))
-        write_speed(copy, found)
+        write_json(copy / SPEED_FILE, found)
         if key := os.environ.get("LIANZI_SIGNING_KEY"):
             sign_bundle(copy, Path(key))
         return registry.register(name, copy, tags, run_id)
@@ -125,21 +158,12 @@ def _log_speed(registry: Registry, name: str, found: dict[str, Any], report: Pat
     run.flush()
 
 
-def _rung(registry: Registry, name: str, version: int, bundle: Path) -> str:
-    """The rung a registered version ships."""
-    tags = next(found.tags for found in registry.versions(name) if found.version == version)
-    return tags.get("rung") or str(read_manifest(bundle, "bundle")["shipped"])
+def _scores(metrics: dict[str, Any], rung: str) -> dict[str, float]:
+    """What `evaluate` found of a rung on the test rows. Raises ArtifactError for one that was not evaluated."""
+    from components.evaluation.rungs import system_of
 
-
-def _system(rung: str) -> str:
-    """What `evaluate` calls a rung of the bundle."""
-    return "onnx" if rung == "fp32" else rung
-
-
-def _macro_f1(metrics: dict[str, Any], rung: str) -> float:
-    """On the test rows. Raises ArtifactError for a rung that was not evaluated."""
     try:
-        return float(metrics[_system(rung)]["macro_f1"])
+        return {name: float(value) for name, value in metrics[system_of(rung)].items() if isinstance(value, float)}
     except KeyError:
         raise ArtifactError(f"the rung {rung} was not evaluated", "run `lianzi run`") from None
 
@@ -172,7 +196,7 @@ def champion_score(registry: Registry, name: str, version: int, root: Path) -> f
     return float(macro_f1(actual, predicted, sorted({*actual, *predicted})))
 
 
-def _scores(path: Path) -> dict[str, Any]:
+def _metrics(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -180,12 +204,19 @@ def _scores(path: Path) -> dict[str, Any]:
     return found
 
 
+def _record(root: Path) -> dict[str, Any]:
+    """What was remembered; nothing where the file is missing or damaged."""
+    try:
+        found = json.loads((root / RECORD).read_text(encoding="utf-8"))
+        return {"store": str(found["store"]), "bundles": dict(found["bundles"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"store": "", "bundles": {}}
+
+
 def _remember(root: Path, name: str, bundle: str) -> None:
-    path = root / RECORD
-    record: dict[str, Any] = {"store": tracking.tracking_uri(), "bundles": {}}
-    if path.is_file():
-        former = json.loads(path.read_text(encoding="utf-8"))
-        if former.get("store") == record["store"]:
-            record = former
-    record["bundles"][name] = bundle
-    write_json(path, record)
+    """Under the lock, and whole or not at all: a reader never sees half of it."""
+    store, record = tracking.tracking_uri(), _record(root)
+    bundles = record["bundles"] if record["store"] == store else {}
+    partial = (root / RECORD).with_suffix(".partial")
+    write_json(partial, {"store": store, "bundles": bundles | {name: bundle}})
+    partial.replace(root / RECORD)

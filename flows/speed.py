@@ -1,11 +1,14 @@
-"""lianzi speed: the rungs of a bundle, timed in turn on this machine."""
+"""lianzi speed: the rungs of a bundle, timed in turn on this machine; and the page of what a release timed."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.artifacts import MANIFEST, read_manifest
+from components.artifacts import MANIFEST, digest, read_manifest
 from components.errors import ArtifactError, ParameterError
 from components.params import Params, load_params
 
@@ -13,6 +16,26 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 REPORTS = Path("reports/speed")
+LOCK = Path(".lianzi/release.lock")
+
+
+@contextmanager
+def one_at_a_time(root: Path, who: str) -> Iterator[None]:
+    """Wait, told in a line, until no other release or measurement of this project is under way, in whatever process:
+    rungs timed beside others give numbers that mean nothing, and MLflow's `log_model` bears no company."""
+    from filelock import FileLock, Timeout
+
+    (root / LOCK).parent.mkdir(exist_ok=True)
+    lock = FileLock(root / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"[{who}] waits for another release or `lianzi speed` to end", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def bundle_of(root: Path, what: str) -> Path:
@@ -43,36 +66,90 @@ def measured(root: Path, bundle: Path, params: Params) -> dict[str, Any]:
     texts = read_rows(rows, "test", manifest["labels"]).texts
     release = params.release
     target = Target(release.target_batch, release.min_speedup, release.speed_rounds, release.confidence)
-    return measure_speed(bundle, texts, params.evaluate.latency_batches, target)
+    found = measure_speed(bundle, texts, release.batches, target)
+    return found | {"systems": _systems(root, bundle, texts, params)}
 
 
-def report(root: Path, found: dict[str, Any], scores: dict[str, Any], refused: dict[str, str]) -> Path:
+def _systems(root: Path, bundle: Path, texts: Sequence[str], params: Params) -> dict[str, Any]:
+    """Milliseconds of the models in PyTorch that a bundle of this project came from, and of its rungs in turn with
+    them; empty for a bundle from elsewhere."""
+    from components.deployment.latency import measure
+    from components.evaluation.rungs import bundle_rung, torch_rung
+
+    made = read_manifest(bundle, "bundle")
+    folders = {name: root / "artifacts" / made["task"] / name for name in ("teacher", "student")}
+    if bundle.resolve().parent != (root / "artifacts" / made["task"]).resolve():
+        return {}
+    contenders: dict[str, Callable[[Sequence[str]], object]] = {
+        name: torch_rung(folder, made["max_length"]) for name, folder in folders.items() if folder.is_dir()
+    }
+    contenders |= {name: bundle_rung(bundle, name) for name in made["ladder"]}
+    with _one_thread():
+        return measure(contenders, texts, params.release.batches, params.release.system_rounds)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """PyTorch's own number of threads is put back: it is the whole process's."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def report(root: Path, bundle: Path, found: dict[str, Any]) -> Path:
     """Write reports/speed/TASK/: the page, the picture and the numbers. Returns the folder."""
     from components.deployment.speed import write_speed
     from components.evaluation.speed_page import write_speed_page
 
     folder = root / REPORTS / found["task"]
-    write_speed_page(folder / "index.html", found, scores, refused)
+    write_speed_page(folder / "index.html", found, _scores(root, found), refused_for_quality(bundle))
     write_speed(folder, found)
     return folder
 
 
+def reported(root: Path, task: str, bundle: Path) -> dict[str, Any] | None:
+    """What the page of a task shows, where it is there and of this bundle."""
+    folder = root / REPORTS / task
+    try:
+        found: dict[str, Any] = json.loads((folder / "speed.json").read_text(encoding="utf-8"))
+        of_this = found["bundle"] == digest(bundle)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if of_this and (folder / "index.html").is_file() else None
+
+
+def _scores(root: Path, found: dict[str, Any]) -> dict[str, Any]:
+    """Rung -> its scores on test rows, of those that were evaluated."""
+    from components.evaluation.rungs import system_of
+
+    try:
+        metrics = json.loads((root / f"metrics/evaluate/{found['task']}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {rung: metrics[system_of(rung)] for rung in found["ladder"] if system_of(rung) in metrics}
+
+
 def refused_for_quality(bundle: Path) -> dict[str, str]:
     """Rung -> why it is not in the bundle."""
-    rungs = read_manifest(bundle, "bundle").get("quantization", {})
-    return {
-        name: f"it {rung['reason']}"
-        for name, rung in rungs.items()
-        if isinstance(rung, dict) and "accepted" in rung and not rung["accepted"]
-    }
+    from components.evaluation.page import refused_rungs
+
+    return refused_rungs(read_manifest(bundle, "bundle"))
 
 
 def show_speed(root: Path, what: str) -> None:
-    """Measure, and print the table."""
+    """Measure, and print the table. A task's page is written where it has none of this bundle yet."""
     from rich.console import Console
 
     bundle = bundle_of(root, what)
-    found = measured(root, bundle, load_params(root / "params.yaml"))
+    with one_at_a_time(root, "speed"):
+        found = measured(root, bundle, load_params(root / "params.yaml"))
+        if found["systems"] and reported(root, found["task"], bundle) is None:
+            report(root, bundle, found)
     console = Console(highlight=False, soft_wrap=True)
     console.print(sizes(found), "", times(found), "", sep="\n")
     for name, verdict in found["verdicts"].items():
@@ -80,7 +157,7 @@ def show_speed(root: Path, what: str) -> None:
             console.print(f"{name} refused: {verdict['reason']}")
     for name, reason in refused_for_quality(bundle).items():
         console.print(f"{name} refused: {reason}")
-    console.print(f"ships {found['shipped']}: {found['shipped_because']}")
+    console.print(f"a release here would ship {found['shipped']}: {found['shipped_because']}")
 
 
 def sizes(found: dict[str, Any]) -> Table:

@@ -23,7 +23,7 @@ KEY_METRICS = {
     "export": "parity.max_difference",
     "quantize": "macro_f1",
     "build": "engines_built",
-    "evaluate": "shipped.macro_f1",
+    "evaluate": "candidate.macro_f1",
 }
 """Stage -> the metric its row of the table shows."""
 

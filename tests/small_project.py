@@ -23,7 +23,7 @@ SETTINGS = (
     "finetune.epochs=1",
     "distill.epochs=1",
     "evaluate.bootstrap_samples=100",
-    "evaluate.latency_repeats=10",
+    "release.system_rounds=10",
     "release.max_loss=1.0",
     "release.min_gain=-1.0",
 )

@@ -68,7 +68,7 @@ def mood_task(folder: Path) -> None:
 
 def tokens_of(folder: Path) -> dict[str, Metrics]:
     """Run the four data stages in `folder`; returns their metrics."""
-    data, run = folder / "data", RecordedRun()
+    data, pages, run = folder / "data", folder / "reports", RecordedRun()
     corpus, labelled, verdict, tokenizer, tokens = (
         folder / "artifacts" / name for name in ("corpus", "tasks", "validation", "tokenizer", "tokens")
     )
@@ -79,10 +79,10 @@ def tokens_of(folder: Path) -> dict[str, Metrics]:
     bounds |= {"max_duplicate_share": 0.0, "max_personal_data_share": 0.0, "max_label_conflict_share": 0.0}
     bounds |= {"accepted": None, "max_drift": 0.25}
     return {
-        "curate": curate(curation, {}, TASKS, 17, data, data.parent / "removals.txt", corpus, labelled, run),
-        "validate": validate(ValidateConfig(**bounds), TASKS, corpus, labelled, verdict, run),
+        "curate": curate(curation, {}, TASKS, 17, data, folder / "none", corpus, labelled, pages / "curation", run),
+        "validate": validate(ValidateConfig(**bounds), TASKS, corpus, labelled, verdict, pages / "validation", run),
         "train_tokenizer": train_tokenizer(
-            TrainTokenizerConfig(**TRAINING), corpus, verdict, tokenizer, folder / "reports", run
+            TrainTokenizerConfig(**TRAINING), corpus, verdict, tokenizer, pages / "tokenizer", run
         ),
         "tokenize": tokenize(TokenizeConfig(shard_tokens=1024), {}, corpus, tokenizer, tokens, run),
     }

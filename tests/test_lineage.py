@@ -19,10 +19,9 @@ from tests.corpus.small_corpus import SOURCES, TASKS, curate_config, documents, 
 def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LIANZI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("LIANZI_WORKERS", "1")
-    monkeypatch.setattr("components.corpus.curate.REPORT", tmp_path / "reports")
     data, out = small_data(tmp_path / "data"), tmp_path / "artifacts"
     write(data / "corpus" / "sea_en.jsonl", [*documents(60), documents(1)[0] | {"id": "copy"}, {"text": "tiny"}])
-    made = (data, tmp_path / "removals.txt", out / "corpus", out / "tasks")
+    made = (data, tmp_path / "removals.txt", out / "corpus", out / "tasks", tmp_path / "reports")
     curate(curate_config(), SOURCES, TASKS, 1, *made, RecordedRun())
     return out
 

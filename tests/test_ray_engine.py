@@ -73,7 +73,6 @@ def test_curation_and_tokenization_give_the_same_bytes_where_a_node_is_lost(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("components.corpus.blocks.BLOCK_ROWS", 10)
-    monkeypatch.setattr("components.corpus.curate.REPORT", tmp_path / "reports")
     data = small_data(tmp_path / "data")
     small_tokenizer(tmp_path / "tokenizer")
     address = os.environ["LIANZI_ENGINE"]
@@ -98,7 +97,7 @@ def test_curation_and_tokenization_give_the_same_bytes_where_a_node_is_lost(
 
 def made(data: Path, tokenizer: Path, out: Path) -> None:
     """Corpus, tasks and tokens."""
-    paths = (data, data / "none", out / "corpus", out / "tasks")
+    paths = (data, data / "none", out / "corpus", out / "tasks", out / "report")
     curate(curate_config(), SOURCES, TASKS, 1, *paths, RecordedRun())
     tokenize(TokenizeConfig(shard_tokens=1024), SOURCES, out / "corpus", tokenizer, out / "tokens", RecordedRun())
 

@@ -33,7 +33,6 @@ from components.params import CurateConfig, SourceConfig, TaskConfig
 from components.run import Metrics, Run, progress
 
 REASONS = ("removed", *judgement.REASONS, *(f"in_task_{split}" for split in HELD_OUT), "duplicate", "near_duplicate")
-REPORT = Path("reports/curation")
 KEPT_BLOCKS_DAYS = 14
 """Curated blocks that no run has used for so long are forgotten."""
 
@@ -47,6 +46,7 @@ def curate(
     removals: Path,
     corpus: Path,
     labelled: Path,
+    report: Path,
     run: Run,
 ) -> Metrics:
     """Raises DataError naming file and line for whatever in `data` cannot be read or does not fit together."""
@@ -64,9 +64,9 @@ def curate(
         made_from = {"corpus": data / "corpus"} | {f"task_{name}": labelled_target / name for name in found}
         told = {"licences": source_licences(ledger.sources, sources), "notices": notices(data)}
         write_manifest(corpus_target, "corpus", made_from, **ledger.manifest(), **told)
-    write_report(REPORT, ledger)
-    run.log_files(REPORT, "curation")
-    run.say(f"{ledger.read:,} rows read, {ledger.documents:,} documents kept; report: {REPORT / 'index.html'}")
+    write_report(report, ledger)
+    run.log_files(report, "curation")
+    run.say(f"{ledger.read:,} rows read, {ledger.documents:,} documents kept; report: {report / 'index.html'}")
     return ledger.metrics(REASONS, judgement.CHANGES) | {"tasks": {name: one.metrics() for name, one in found.items()}}
 
 

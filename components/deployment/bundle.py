@@ -1,8 +1,8 @@
 """The bundle: one folder with everything that is needed to answer, and the papers that go with it.
 
-models/RUNG.onnx of fp32 and of every rung that kept its quality, tokenizer.json, README.md (the model card), NOTICE,
-lineage.json, samples/ (token ids of some validation rows, to try engines with), manifest.json. Engines are built and
-tried, but kept in the engine store: the manifest says what became of each.
+models/RUNG.onnx of fp32 and of every rung that kept its quality and passed the gate, tokenizer.json, README.md (the
+model card), NOTICE, lineage.json, samples/ (token ids of some validation rows, to try engines with), manifest.json.
+Engines are built and tried, but kept in the engine store: the manifest says what became of each.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ def build(
     bundle: Path,
     run: Run,
 ) -> Metrics:
-    """Assemble the bundle, build the engines for it, and prove it against the student it was made from (PartRefused).
+    """Assemble the bundle, prove it against the student it was made from (PartRefused), and build the engines for it.
 
-    ONNX Runtime must work (EngineError otherwise). Another engine that is not there, or fails, is recorded
-    with the reason in the manifest, on the model card and on the console.
+    A rung below fp32 that the gate refuses is left out, with its reason, and those above it stay. ONNX Runtime must
+    work (EngineError otherwise). Another engine that is not there, or fails, is recorded with the reason in the
+    manifest, on the model card and on the console.
     """
     made, small = verify(onnx, "onnx"), verify(quantized, "quantized")
     with staged(bundle) as folder:
@@ -54,24 +55,30 @@ def build(
             _copy(quantized / rung["file"], folder / f"models/{name}.onnx")
         _copy(onnx / "tokenizer.json", folder / "tokenizer.json")
         write_samples(folder, _samples(made, onnx, rows))
-        shipped, reason = ship(small)
-        engines = build_engines(config, made, folder, shipped)
+        write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **_details(task_name, made, small))
+        proof = prove(folder, student, rows, gate)
+        for name, refusal in proof.refused.items():
+            run.say(f"{name} refused by the gate: {refusal.reason}")
+            small["rungs"][name] |= {"accepted": 0, "reason": f"is refused by the gate: {refusal.reason}"}
+            (folder / f"models/{name}.onnx").unlink()
+        candidate, reason = candidate_of(small)
+        engines = build_engines(config, made, folder, candidate)
         details = _details(task_name, made, small) | {
-            "shipped": shipped,
-            "shipped_because": reason,
+            "candidate": candidate,
+            "candidate_because": reason,
             "engines": engines,
             "max_batch": config.max_batch,
         }
         (folder / "README.md").write_text(model_card(details, task), encoding="utf-8")
         write_notices(folder, {"onnx": onnx, "quantized": quantized})
         write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **details)
-        proof = prove(folder, student, rows, gate)
         metrics = _metrics(folder, details) | {"gate": proof.metrics()}
-    for name, (noise, layer) in proof.noise.items():
+    for name in details["rungs"]:
+        noise, layer = proof.noise[name]
         run.say(f"{name} is the student's model: no layer differs by more than {noise:.2g} of its size ({layer})")
     for name, engine in engines.items():
         run.say(f"engine {name}: {engine['status']}" + (f" ({engine['reason']})" if "reason" in engine else ""))
-    run.say(f"ships {shipped} unless the release finds it slower: {reason}")
+    run.say(f"candidate for release: {candidate}, {reason}; it ships unless the release finds it no faster")
     return metrics
 
 
@@ -87,7 +94,7 @@ def accepted(small: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: small["rungs"][name] for name in small["ladder"] if small["rungs"][name]["accepted"]}
 
 
-def ship(small: dict[str, Any]) -> tuple[str, str]:
+def candidate_of(small: dict[str, Any]) -> tuple[str, str]:
     """The rung to ship as far as quality goes: the last that kept it; and why. Speed is judged at release."""
     kept = accepted(small)
     refused = [f"{name} {rung['reason']}" for name, rung in small["rungs"].items() if name not in kept]
@@ -97,13 +104,13 @@ def ship(small: dict[str, Any]) -> tuple[str, str]:
     return name, f"it {kept[name]['reason']}"
 
 
-def build_engines(config: BuildConfig, made: dict[str, Any], folder: Path, shipped: str) -> dict[str, dict[str, Any]]:
+def build_engines(config: BuildConfig, made: dict[str, Any], folder: Path, candidate: str) -> dict[str, dict[str, Any]]:
     """Build every engine that params.yaml names; what became of each, in that order."""
     profile = Profile(config.max_batch, made["max_length"])
     found: dict[str, dict[str, Any]] = {}
     for name in config.engines:
         # TensorRT quantizes by Q/DQ nodes, not by ONNX Runtime's integer operators, so it starts from fp32.
-        rung = shipped if name == "onnxruntime" else "fp32"
+        rung = candidate if name == "onnxruntime" else "fp32"
         found[name] = {"rung": rung, **_build_engine(ENGINES[name], folder, rung, profile)}
     return found
 

@@ -28,7 +28,8 @@ def _summary(details: dict[str, Any], task: TaskConfig) -> list[str]:
         f"on the task `{details['task']}`, distilled from a larger one, exported to ONNX and quantized. "
         f"It answers with one of {len(details['labels'])} labels: {labels}.",
         "",
-        f"Shipped: **{details['shipped']}**, because {details['shipped_because']}.",
+        f"Candidate for release: **{details['candidate']}**: {details['candidate_because']}. Which rung ships is "
+        "decided at release, by how fast each is there: `speed.json` beside this card names it.",
         "",
         "## Data and licences",
         "",
@@ -63,11 +64,13 @@ def _numbers(details: dict[str, Any]) -> list[str]:
 
 
 def _rung(name: str, rung: dict[str, Any]) -> str:
-    change = rung["change"]
     kept = rung.get("float_layers")
     verdict = ("accepted" if rung["accepted"] else f"refused: it {rung['reason']}") + (
         f"; in float: {', '.join(kept)}" if kept else ""
     )
+    if "change" not in rung:
+        return f"| {name} | | | | | {verdict} |"
+    change = rung["change"]
     return (
         f"| {name} | {rung['megabytes']:.2f} | {rung['macro_f1']:.4f} | {change['value']:+.4f} "
         f"({change['low']:+.4f} … {change['high']:+.4f}) | {rung['agreement']:.2%} | {verdict} |"

@@ -10,6 +10,7 @@ All for ONNX Runtime on a CPU. How fast they are is judged at release, on the ma
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ def quantize(
     """Write a graph for each rung of the ladder and compare its answers on validation rows with the float graph's.
 
     A rung that loses more macro-F1 than `max_accuracy_loss` is written all the same, with `accepted` 0 and the
-    reason: `build` leaves it out, and release ships the one above.
+    reason: `build` leaves it out, and release ships the one above. So is one told that cannot be made.
     """
     made = verify(onnx, "onnx")
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
@@ -51,7 +52,7 @@ def quantize(
     judge = Judge(config, _source(onnx), encoder, validation, len(made["labels"]))
     with staged(quantized) as folder:
         making = Making(config, judge, folder, calibration_batches(encoder, train.texts, config.calibration_rows))
-        rungs: dict[str, dict[str, Any]] = {name: RECIPES[name](making, name) for name in config.rungs}
+        rungs: dict[str, dict[str, Any]] = {name: _made(making, name) for name in config.rungs}
         found = {
             "fp32_macro_f1": round(judge.fp32_macro_f1, 6),
             "fp32_megabytes": _megabytes(judge.source),
@@ -183,6 +184,20 @@ RECIPES: dict[str, Callable[[Making, str], dict[str, Any]]] = {
 }
 
 
+def _made(making: Making, name: str) -> dict[str, Any]:
+    """A rung by its recipe. What its quantizer or engine cannot do costs this rung, not those above it; what may be
+    otherwise next time, such as a full disk, is no verdict on it and ends the stage."""
+    try:
+        return RECIPES[name](making, name)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # the quantizers' exceptions share no base class but Exception
+        (making.folder / f"{name}.onnx").unlink(missing_ok=True)
+        # Without the folders, whose names may differ from run to run.
+        told = re.sub(r"\S*/", "", (str(error).splitlines() or [""])[0])[:200]
+        return {"accepted": 0, "reason": f"cannot be made: {type(error).__name__}: {told}"}
+
+
 def quantize_graph(source: Path, target: Path, per_channel: bool) -> None:
     """Quantize the weights of matrix products and embedding tables; equal input gives equal bytes."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -239,6 +254,8 @@ def _numbers(rung: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(name: str, rung: dict[str, Any], found: dict[str, Any]) -> str:
+    if "macro_f1" not in rung:
+        return f"{name} refused: it {rung['reason']}"
     kept = f", in float: {', '.join(rung['float_layers'])}" if rung.get("float_layers") else ""
     return (
         f"{name}: {rung['megabytes']:.2f} of {found['fp32_megabytes']:.2f} MB, macro-F1 {rung['macro_f1']:.4f} "

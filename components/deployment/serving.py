@@ -79,14 +79,15 @@ def load_bundle(path: Path, rung: str | None = None, threads: int = 1) -> Classi
 
 
 def shipped_rung(path: Path, manifest: dict[str, Any]) -> str:
-    """The rung that a measurement of this very bundle chose; without one, the last that kept its quality."""
+    """The rung that a measurement of this very bundle chose; without one, the candidate that its maker named."""
     try:
         measured = json.loads((path / SPEED_FILE).read_text(encoding="utf-8"))
         if measured["bundle"] == digest(path) and measured["shipped"] in manifest["rungs"]:
             return str(measured["shipped"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    return str(manifest["shipped"])
+    # Bundles released by earlier versions call their candidate "shipped".
+    return str(manifest["candidate"] if "candidate" in manifest else manifest["shipped"])
 
 
 def _session(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> Session:

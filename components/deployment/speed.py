@@ -82,6 +82,7 @@ def measure_speed(bundle: Path, texts: Sequence[str], batches: Sequence[int], ta
     return {
         "bundle": digest(bundle),
         "task": manifest["task"],
+        "released": False,
         "ladder": ladder,
         "shipped": shipped,
         "shipped_because": verdicts[shipped]["reason"],

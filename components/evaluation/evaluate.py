@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from components.artifacts import verify, write_json
-from components.deployment.latency import measure
+from components.artifacts import verify
 from components.deployment.rows import Rows, read_rows
 from components.errors import ArtifactError
 from components.evaluation.baseline import Baseline
-from components.evaluation.figures import confusion_figure, latency_figure, rungs_figure
+from components.evaluation.figures import confusion_figure, rungs_figure
 from components.evaluation.metrics import Bootstrap, confusion_matrix, per_class
 from components.evaluation.page import write_page
-from components.evaluation.rungs import bundle_rung, systems, torch_rung
+from components.evaluation.rungs import bundle_rung, system_of, systems, torch_rung
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,21 +29,19 @@ Answers = dict[str, np.ndarray]
 """Rung -> the number of the label it gives each test row."""
 
 GAINS = {
-    "over_baseline": ("baseline", "shipped"),
+    "over_baseline": ("baseline", "candidate"),
     "pretraining": ("without_pretraining", "teacher"),
     "distillation": ("teacher", "student"),
     "export": ("student", "onnx"),
-    "quantization": ("onnx", "shipped"),
+    "quantization": ("onnx", "candidate"),
 }
 """What each step bought in macro-F1: name -> (before, after)."""
 
 AGREEMENTS = {
     "student_teacher": ("student", "teacher"),
     "onnx_student": ("onnx", "student"),
-    "shipped_student": ("shipped", "student"),
+    "candidate_student": ("candidate", "student"),
 }
-
-REPORTS = Path("reports/evaluate")
 
 
 def evaluate(
@@ -58,9 +55,11 @@ def evaluate(
     student: Path,
     bundle: Path,
     confusion: Path,
+    report: Path,
     run: Run,
 ) -> Metrics:
-    """Score every rung on the test rows. What depends on the machine (latency) goes to reports/ and the run alone.
+    """Score every rung on the test rows, and write a page of it into `report`. How fast the rungs are, and so which of
+    them ships, is found at release: here the bundle's `candidate` stands for the last that kept its quality.
 
     Everything runs on one thread, so that the numbers repeat on any number of cores.
     """
@@ -79,28 +78,30 @@ def evaluate(
         **{name: bundle_rung(bundle, name) for name in made["ladder"] if name != "fp32"},
     }
     answers = {name: answer(test.texts) for name, answer in contenders.items()}
-    answers["shipped"] = answers[_system(made["shipped"])]
+    answers["candidate"] = answers[system_of(made["candidate"])]
     metrics = score(config, seed, labels, test, answers)
     metrics["size_megabytes"] = _sizes(baseline, folders, bundle, made)
     _write_confusion(
-        confusion, [labels[number] for number in test.targets], [labels[number] for number in answers["shipped"]]
+        confusion, [labels[number] for number in test.targets], [labels[number] for number in answers["candidate"]]
     )
-    # Without pretraining the teacher is the same network, so it takes the same time.
-    timed = {name: answer for name, answer in contenders.items() if name != "without_pretraining"}
-    latency = measure(timed, test.texts, config.latency_batches, config.latency_repeats)
-    latency["shipped"] = latency[_system(made["shipped"])]
     order = systems(made["ladder"])
-    latency = {name: latency[name] for name in order if name in latency}
-    figures = _figures(labels, test, answers, {name: metrics[name] for name in order}, latency)
-    _report(REPORTS / task_name, task_name, order, metrics, latency, figures, run)
+    figures = _figures(labels, test, answers, {name: metrics[name] for name in order})
+    write_page(report / "index.html", task_name, made, order, metrics, figures)
+    for name, figure in figures.items():
+        run.log_figure(f"{name}.png", figure)
+    run.log_files(report, "evaluate")
+    run.say(
+        f"macro-F1 on {metrics['test_rows']} test rows: "
+        + ", ".join(f"{name} {metrics[name]['macro_f1']:.4f}" for name in order)
+    )
     return metrics
 
 
 def score(config: EvaluateConfig, seed: int, labels: list[str], test: Rows, answers: Answers) -> Metrics:
-    """Metrics with intervals of every rung, the shipped one's per class, gains and agreements."""
+    """Metrics with intervals of every rung, the candidate's per class, gains and agreements."""
     bootstrap = Bootstrap(test.targets, len(labels), config.bootstrap_samples, config.confidence, seed)
     metrics: dict[str, Any] = {name: bootstrap.scores(found) for name, found in answers.items()}
-    metrics["shipped"]["per_class"] = per_class(test.targets, answers["shipped"], labels)
+    metrics["candidate"]["per_class"] = per_class(test.targets, answers["candidate"], labels)
     metrics["gain"] = {
         name: bootstrap.gain(answers[before], answers[after]).metrics() for name, (before, after) in GAINS.items()
     }
@@ -119,14 +120,9 @@ def _check_labels(folder: Path, labels: list[str]) -> None:
         )
 
 
-def _system(rung: str) -> str:
-    """What a rung of the bundle is called among the systems."""
-    return "onnx" if rung == "fp32" else rung
-
-
 def _sizes(baseline: Baseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]) -> dict[str, float]:
-    graphs = {_system(rung): bundle / path for rung, path in made["rungs"].items()}
-    graphs["shipped"] = bundle / made["rungs"][made["shipped"]]
+    graphs = {system_of(rung): bundle / path for rung, path in made["rungs"].items()}
+    graphs["candidate"] = bundle / made["rungs"][made["candidate"]]
     weights = {name: folder / "model.safetensors" for name, folder in folders.items()}
     sizes = {name: path.stat().st_size / 1e6 for name, path in (weights | graphs).items()}
     return {name: round(size, 3) for name, size in {"baseline": baseline.megabytes(), **sizes}.items()}
@@ -141,39 +137,8 @@ def _write_confusion(path: Path, actual: list[str], predicted: list[str]) -> Non
         writer.writerows(zip(actual, predicted, strict=True))
 
 
-def _figures(
-    labels: list[str], test: Rows, answers: Answers, scores: Metrics, latency: dict[str, Any]
-) -> dict[str, Figure]:
+def _figures(labels: list[str], test: Rows, answers: Answers, scores: Metrics) -> dict[str, Figure]:
     return {
-        "macro_f1.png": rungs_figure(scores),
-        "confusion.png": confusion_figure(confusion_matrix(test.targets, answers["shipped"], len(labels)), labels),
-        "latency.png": latency_figure(latency),
+        "macro_f1": rungs_figure(scores),
+        "confusion": confusion_figure(confusion_matrix(test.targets, answers["candidate"], len(labels)), labels),
     }
-
-
-def _report(
-    folder: Path,
-    task_name: str,
-    order: Sequence[str],
-    metrics: Metrics,
-    latency: dict[str, Any],
-    figures: dict[str, Figure],
-    run: Run,
-) -> None:
-    """Pictures, latency and a page to read: reports/evaluate/TASK/index.html."""
-    write_json(folder / "latency.json", latency)
-    write_page(folder / "index.html", task_name, order, metrics, latency, figures)
-    for name, figure in figures.items():
-        run.log_figure(name, figure)
-    flat = {
-        f"system/latency/{rung}/{batch}/{name}": value
-        for rung, batches in latency.items()
-        for batch, times in batches.items()
-        for name, value in times.items()
-    }
-    run.log_metrics(flat, 0)
-    run.log_files(folder, "evaluate")
-    run.say(
-        f"macro-F1 on {metrics['test_rows']} test rows: "
-        + ", ".join(f"{name} {metrics[name]['macro_f1']:.4f}" for name in order)
-    )

@@ -22,7 +22,7 @@ TITLES = {
     "int8": "int8, dynamic",
     "int8_static": "int8, static",
     "int4_embeddings": "int8, embeddings int4",
-    "shipped": "shipped",
+    "candidate": "candidate for release",
 }
 REFERENCES = ("baseline", "without_pretraining")
 DEFAULT_FAMILY = "DejaVu Sans"
@@ -30,7 +30,7 @@ INK, QUIET, ACCENT, GRID = "#1f2933", "#8a96a3", "#0f6fc5", "#dde3e9"
 
 
 def rungs_figure(scores: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Macro-F1 of each rung with its interval, from the baseline at the top to what is shipped."""
+    """Macro-F1 of each rung with its interval, from the baseline at the top to the candidate for release."""
     figure = Figure(figsize=(7.5, 0.5 * len(scores) + 1.1), layout="constrained")
     axes = figure.subplots()
     places = range(len(scores))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.evaluation.figures import TITLES
+from matplotlib.text import Text
+
+from components.evaluation.figures import DEFAULT_FAMILY, TITLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +29,8 @@ th:first-child, td:first-child { text-align: left }
 img { max-width: 100% } p.note { color: #5b6773; font-size: .9rem }
 """
 
+FALLBACK = "'Noto Sans CJK SC', sans-serif"
+
 STEPS = {
     "over_baseline": "the whole, over the baseline",
     "pretraining": "pretraining",
@@ -38,22 +43,29 @@ STEPS = {
 def write_page(
     path: Path,
     task_name: str,
+    made: Mapping[str, Any],
     order: Sequence[str],
     metrics: Metrics,
-    latency: Mapping[str, Any],
     figures: Mapping[str, Figure],
 ) -> None:
-    """Write a self-contained HTML page; `order`: the systems, from what has to be beaten to what is shipped."""
+    """Write a self-contained HTML page; `made`: the bundle's manifest; `order`: the systems, from what has to be beaten
+    to the candidate for release.
+
+    It holds nothing of the machine: equal results give equal bytes.
+    """
+    candidate, refused = made["candidate"], refused_rungs(made)
     parts = [
         f"<h1>{escape(task_name)}: evaluation on {metrics['test_rows']:,} test rows</h1>",
-        section("Systems", _systems(order, metrics, latency)),
-        picture(figures["macro_f1.png"], "Macro-F1 of every system with its interval"),
-        '<p class="note">Intervals: percentile bootstrap over test rows. Every system ran on one CPU thread; '
-        "times include the tokenizer and were taken in turn, on this machine alone.</p>",
+        f"<p>Candidate for release: <b>{escape(candidate)}</b>, the last rung that kept its quality. Which rung ships "
+        f"is decided at release, by how fast each is: reports/speed/{escape(task_name)}/index.html.</p>",
+        section("Systems", _systems(order, metrics)),
+        picture(figures["macro_f1"], "Macro-F1 of every system with its interval"),
+        section("Refused rungs", table(["rung", "reason"], list(refused.items()))) if refused else "",
+        '<p class="note">Intervals: percentile bootstrap over test rows. There are no timings on this page: they are a '
+        "matter of the machine.</p>",
         section("What each step bought, in macro-F1", _gains(metrics["gain"])),
-        section("The shipped model, by label", _labels(metrics["shipped"]["per_class"])),
-        picture(figures["confusion.png"], "Confusion matrix of the shipped model"),
-        section("Latency", picture(figures["latency.png"], "Latency of every system")),
+        section(f"The candidate {candidate}, by label", _labels(metrics["candidate"]["per_class"])),
+        picture(figures["confusion"], "Confusion matrix of the candidate"),
         section("Same answer", _agreements(metrics["agreement"])),
     ]
     write_html(path, f"{task_name}: evaluation", parts)
@@ -66,23 +78,24 @@ def write_html(path: Path, title: str, parts: Sequence[str]) -> None:
     path.write_text("\n".join([head, *parts]) + "\n", encoding="utf-8")
 
 
-def _systems(order: Sequence[str], metrics: Metrics, latency: Mapping[str, Any]) -> str:
-    batches = list(next(iter(latency.values())))
-    header = [
-        "system",
-        "accuracy",
-        "macro-F1",
-        "interval",
-        "MB",
-        *(f"ms, {batch.replace('_', ' ')}" for batch in batches),
-    ]
+def refused_rungs(made: Mapping[str, Any]) -> dict[str, str]:
+    """Rung -> why its quality, or the gate, kept it out of the bundle with this manifest."""
+    rungs = made.get("quantization", {})
+    return {
+        name: f"it {rung['reason']}"
+        for name, rung in rungs.items()
+        if isinstance(rung, dict) and "accepted" in rung and not rung["accepted"]
+    }
+
+
+def _systems(order: Sequence[str], metrics: Metrics) -> str:
+    header = ["system", "accuracy", "macro-F1", "interval", "MB"]
     rows = []
     for name in order:
         score = metrics[name]
         interval = f"{score['macro_f1_low']:.3f} – {score['macro_f1_high']:.3f}"
-        size = f"{metrics['size_megabytes'][name]:.1f}"
-        medians = [f"{latency[name][batch]['p50']:.2f}" if name in latency else "as teacher" for batch in batches]
-        rows.append([TITLES[name], f"{score['accuracy']:.4f}", f"{score['macro_f1']:.4f}", interval, size, *medians])
+        size = f"{metrics['size_megabytes'][name]:.2f}"
+        rows.append([TITLES[name], f"{score['accuracy']:.4f}", f"{score['macro_f1']:.4f}", interval, size])
     return table(header, rows)
 
 
@@ -128,8 +141,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def picture(figure: Figure, description: str) -> str:
-    """A figure inside the page."""
+    """A figure inside the page: lines, and text as text, so that its bytes depend on no font of this machine."""
+    import matplotlib
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<p><img alt="{escape(description)}" src="data:image/png;base64,{data}"></p>'
+    # A character that the font matplotlib comes with lacks is measured as a box, and drawn by the reader's own font.
+    for text in figure.findobj(Text):
+        text.set_fontfamily(DEFAULT_FAMILY)
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "lianzi"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    drawn = buffer.getvalue().replace(f"'{DEFAULT_FAMILY}'".encode(), f"'{DEFAULT_FAMILY}', {FALLBACK}".encode())
+    data = base64.b64encode(drawn).decode()
+    return f'<p><img alt="{escape(description)}" src="data:image/svg+xml;base64,{data}"></p>'

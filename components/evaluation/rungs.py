@@ -16,13 +16,18 @@ from components.deployment.serving import load_bundle
 Answer = Callable[[Sequence[str]], np.ndarray]
 
 BATCH = 32
-RUNGS = ("baseline", "without_pretraining", "teacher", "student", "onnx", "shipped")
-"""From what has to be beaten to what is shipped; the quantized rungs of a bundle stand before the last."""
+RUNGS = ("baseline", "without_pretraining", "teacher", "student", "onnx", "candidate")
+"""From what has to be beaten to the candidate for release; the quantized rungs of a bundle stand before the last."""
 
 
 def systems(ladder: Sequence[str]) -> tuple[str, ...]:
     """Everything that is compared: RUNGS with a bundle's quantized rungs, the top of the ladder first."""
     return (*RUNGS[:-1], *(name for name in ladder if name != "fp32"), RUNGS[-1])
+
+
+def system_of(rung: str) -> str:
+    """What a rung of the bundle is called among the systems."""
+    return "onnx" if rung == "fp32" else rung
 
 
 def torch_rung(folder: Path, max_length: int) -> Answer:
@@ -34,7 +39,7 @@ def torch_rung(folder: Path, max_length: int) -> Answer:
 
 
 def bundle_rung(bundle: Path, rung: str | None) -> Answer:
-    """A graph of the bundle, by default the one it ships, run as it is served."""
+    """A graph of the bundle, by default the one it answers with, run as it is served."""
     classifier = load_bundle(bundle, rung)
     return lambda texts: classifier.logits(texts).argmax(axis=1)
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from components.evaluation.figures import ACCENT, GRID, INK, QUIET, TITLES
+from components.evaluation.figures import ACCENT, GRID, INK, QUIET, TITLES, latency_figure
 from components.evaluation.page import picture, section, table, write_html
+from components.evaluation.rungs import system_of
 
 PICTURE = "ladder.png"
 
@@ -27,7 +28,7 @@ def write_speed_page(
     target = found["target"]
     parts = [
         f"<h1>{escape(found['task'])}: the ladder on this machine</h1>",
-        f"<p>Ships <b>{escape(found['shipped'])}</b>: {escape(found['shipped_because'])}.</p>",
+        f"<p>{_ships(found)} <b>{escape(found['shipped'])}</b>: {escape(found['shipped_because'])}.</p>",
         picture(figure, "Size against latency of every rung, with macro-F1"),
         section("Rungs", _rungs(found, scores, refused)),
         section("Milliseconds a call, and rows a second", _times(found)),
@@ -36,10 +37,25 @@ def write_speed_page(
         f"is compared with the one above it that still stands, at {target['batch']} row(s) a call; it stands where the "
         f"whole {target['confidence']:.0%} interval of the speed-up, a bootstrap over the rounds, lies above "
         f"{target['min_speedup']:g}.</p>",
+        *_systems(found["systems"]),
         section("Machine", _machine(found["machine"])),
     ]
     write_html(path, f"{found['task']}: speed", parts)
     figure.savefig(path.parent / PICTURE, dpi=120)
+
+
+def _ships(found: Mapping[str, Any]) -> str:
+    return "Released: ships" if found["released"] else "Not released; a release on this machine would ship"
+
+
+def _systems(latency: Mapping[str, Any]) -> list[str]:
+    """From the teacher down, where a bundle was timed beside the models that it came from."""
+    if not latency:
+        return []
+    # The figure calls the float graph by its name among the systems.
+    named = {system_of(name): times for name, times in latency.items()}
+    shown = picture(latency_figure(named), "Latency of the models in PyTorch and of every rung")
+    return [section("Beside the models in PyTorch", shown)]
 
 
 def ladder_figure(found: Mapping[str, Any], scores: Mapping[str, Any]) -> Figure:
@@ -76,7 +92,7 @@ def ladder_figure(found: Mapping[str, Any], scores: Mapping[str, Any]) -> Figure
 
 def _label(name: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> str:
     quality = f"\nmacro-F1 {scores[name]['macro_f1']:.3f}" if name in scores else ""
-    state = ", shipped" if name == found["shipped"] else ""
+    state = (", shipped" if found["released"] else ", would ship") if name == found["shipped"] else ""
     return name + (state if found["verdicts"][name]["accepted"] else ", refused") + quality
 
 

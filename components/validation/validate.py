@@ -1,7 +1,7 @@
 """The stage `validate`: nothing is trained on data that breaks an expectation.
 
-The verdict is a pure function of the data; the data docs, which carry the time, are no part of it. Nor is the drift, or
-accepting the data would change what everything after depends on.
+The verdict is a pure function of the data, and so are the data docs, an output of their own that nothing depends on.
+The drift stands in the docs alone, or accepting the data would change what everything after depends on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from components.validation.tables import Table, measured_tables
 if TYPE_CHECKING:
     from components.validation.expect import Finding
 
-DOCS = Path("reports/validation")
 SHOWN = 3
 Findings = dict[str, list["Finding"]]
 
@@ -33,9 +32,10 @@ def validate(
     corpus: Path,
     labelled: Path,
     verdict: Path,
+    docs: Path,
     run: Run,
 ) -> Metrics:
-    """The data docs, and the verdict beside them, go to reports/validation whatever the verdict.
+    """The data docs, and the verdict beside them, are written whatever the verdict.
 
     Raises ValidationFailed naming each broken expectation, how many rows broke it and some of them.
     """
@@ -47,17 +47,17 @@ def validate(
         with measured_tables(corpus, labelled, tasks, scratch) as tables:
             now = statistics(tables)
             drift = [] if accepted is None else [drift_table(tables[0].database, accepted, now)]
-            findings: Findings = expect.result().judge([*tables, *drift], config, DOCS)
+            findings: Findings = expect.result().judge([*tables, *drift], config, docs)
             moved = dict(row for table in drift for row in _moved(table))
-    write_json(DOCS / "verdict.json", _verdict(findings))
-    run.log_files(DOCS, "validation")
+    write_json(docs / "verdict.json", _verdict(findings))
+    run.log_files(docs, "validation")
     if broken := _complaint(findings, {table.name: table.rows for table in (*tables, *drift)}):
-        raise ValidationFailed(broken, f"see {DOCS / 'index.html'}; thresholds: params.yaml, `validate:`")
+        raise ValidationFailed(broken, f"see {docs / 'index.html'}; thresholds: params.yaml, `validate:`")
     with staged(verdict) as target:
         write_json(target / "verdict.json", _verdict({name: findings[name] for name in now}))
         write_json(target / STATISTICS, {"tables": now})
         write_manifest(target, "verdict", {"corpus": corpus} | {f"task_{name}": labelled / name for name in tasks})
-    _report(run, findings, moved if drift else None)
+    _report(run, docs, findings, moved if drift else None)
     return {
         "suites": len(findings),
         "expectations": sum(map(len, findings.values())),
@@ -71,9 +71,9 @@ def _moved(table: Table) -> list[tuple[str, float]]:
     return found
 
 
-def _report(run: Run, findings: Findings, moved: dict[str, float] | None) -> None:
+def _report(run: Run, docs: Path, findings: Findings, moved: dict[str, float] | None) -> None:
     count = sum(map(len, findings.values()))
-    run.say(f"{count} expectations of {len(findings)} suites hold; data docs: {DOCS / 'index.html'}")
+    run.say(f"{count} expectations of {len(findings)} suites hold; data docs: {docs / 'index.html'}")
     if moved is None:
         run.say("drift was not checked: no data is accepted yet (`lianzi accept`)")
     elif moved:

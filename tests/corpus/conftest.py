@@ -1,4 +1,4 @@
-"""Curated blocks of a test stay in the test's own folder, its reports too; one process does the work."""
+"""Curated blocks of a test stay in the test's own folder; one process does the work."""
 
 from __future__ import annotations
 
@@ -11,4 +11,3 @@ import pytest
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIANZI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("LIANZI_WORKERS", "1")
-    monkeypatch.setattr("components.corpus.curate.REPORT", tmp_path / "reports")

@@ -42,10 +42,9 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from tests.corpus.test_curate import curated
-from components.corpus import blocks, curate
+from components.corpus import blocks
 if __name__ == "__main__":
     blocks.BLOCK_ROWS = 10
-    curate.REPORT = Path(sys.argv[1]) / "reports"
     curated(Path(sys.argv[1]), sys.argv[2])
 """
 
@@ -58,7 +57,7 @@ def data(tmp_path: Path) -> Path:
 def curated(data: Path, to: str = "artifacts", seed: int = 1) -> Metrics:
     out = data.parent / to
     removals = data.parent / "removals.txt"
-    made = (data, removals, out / "corpus", out / "tasks")
+    made = (data, removals, out / "corpus", out / "tasks", data.parent / "reports")
     return curate(curate_config(), SOURCES, TASKS, seed, *made, RecordedRun())
 
 
@@ -106,7 +105,8 @@ def test_a_near_duplicate_goes_and_the_one_it_repeats_stays(data: Path) -> None:
     config = curate_config(near_duplicate_similarity=0.3)
     out = data.parent / "artifacts"
     removals = data.parent / "none"
-    curate(config, SOURCES, TASKS, 1, data, removals, out / "corpus", out / "tasks", RecordedRun())
+    paths = (data, removals, out / "corpus", out / "tasks", data.parent / "reports")
+    curate(config, SOURCES, TASKS, 1, *paths, RecordedRun())
     found = {row["id"]: row.get("same_as") for row in quarantine(data) if row["reason"] == "near_duplicate"}
     assert found["sea_en/line-62"] == "sea_en/d0"
     assert "sea_en/d0" in {row["id"] for row in kept(data)}

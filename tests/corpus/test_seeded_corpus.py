@@ -35,9 +35,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIANZI_CACHE", str(folder / "cache"))
         patch.setenv("LIANZI_WORKERS", "1")
-        patch.setattr("components.corpus.curate.REPORT", folder / "reports")
         config = curate_config(validation_fraction=0.02, min_characters=20)
-        made = (data, folder / "removals.txt", folder / "corpus", folder / "tasks")
+        made = (data, folder / "removals.txt", folder / "corpus", folder / "tasks", folder / "reports")
         curate(config, SOURCES, TASKS, 1, *made, RecordedRun())
     return folder
 

@@ -14,7 +14,10 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from transformers import PreTrainedTokenizerFast
 
 from components.artifacts import read_manifest, write_json, write_manifest
+from components.deployment.gate import prove
 from components.deployment.pytorch import load_model
+from components.errors import PartRefused
+from components.params import GateConfig
 from tests.small_artifacts import small_tokenizer
 from tests.small_ladder import Ladder
 
@@ -221,3 +224,12 @@ def plant(fault: Fault, ladder: Ladder, folder: Path) -> Path:
     details = {name: value for name, value in made.items() if name not in ("kind", "schema", "made_from", "files")}
     write_manifest(bundle, "bundle", {}, **details)
     return bundle
+
+
+def refusal(bundle: Path, ladder: Ladder, gate: GateConfig) -> PartRefused | None:
+    """The first thing that the gate refuses of a bundle: all of it, or one of its rungs."""
+    try:
+        proof = prove(bundle, ladder.student, ladder.rows, gate)
+    except PartRefused as refused:
+        return refused
+    return next(iter(proof.refused.values()), None)

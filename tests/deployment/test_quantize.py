@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,7 +11,7 @@ from onnx import numpy_helper
 
 from components.artifacts import digest, read_manifest, write_manifest
 from components.deployment.encoding import Encoder
-from components.deployment.quantize import answers, calibration_batches, quantize
+from components.deployment.quantize import RECIPES, Making, answers, calibration_batches, quantize
 from components.params import Params, QuantizeConfig
 from components.run import Metrics, RecordedRun
 from tests.small_ladder import LABELS, TASK, Ladder
@@ -140,3 +141,36 @@ def test_answers_come_in_the_order_of_the_texts(ladder: Ladder) -> None:
     texts = ["ship wave whale tide", "wheat plough barn harvest soil meadow horse", "tower street"]
     found = answers(ladder.onnx / "model.onnx", encoder, texts)
     assert [LABELS[number] for number in found] == ["sea", "field", "city"]
+
+
+def test_a_rung_that_cannot_be_made_is_told_and_costs_only_itself(
+    ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(making: Making, name: str) -> dict[str, Any]:
+        (making.folder / f"{name}.onnx").write_bytes(b"half")
+        raise ValueError(f"{making.folder}/model.onnx: no such operator\nand more")
+
+    monkeypatch.setitem(RECIPES, "int8_static", broken)
+    metrics = shrink(params.quantize, ladder, ladder.onnx, tmp_path / "quantized", run)
+    made = read_manifest(tmp_path / "quantized", "quantized")
+    told = "cannot be made: ValueError: model.onnx: no such operator"
+    assert made["rungs"]["int8_static"] == {"accepted": 0, "reason": told}
+    assert "int8_static.onnx" not in made["files"]
+    assert made["rungs"]["int8"]["accepted"] == made["rungs"]["int4_embeddings"]["accepted"] == 1
+    assert metrics["rungs"]["int8_static"] == {"accepted": 0}
+    assert f"int8_static refused: it {told}" in run.lines
+    ladder.build(params, tmp_path / "bundle", run, quantized=tmp_path / "quantized")
+    assert read_manifest(tmp_path / "bundle", "bundle")["ladder"] == ["fp32", "int8", "int4_embeddings"]
+    assert f"| int8_static | | | | | refused: it {told} |" in (tmp_path / "bundle/README.md").read_text()
+
+
+def test_a_full_disk_is_no_verdict_on_a_rung(
+    ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> dict[str, Any]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(RECIPES, "int8", full)
+    with pytest.raises(OSError, match="No space left"):
+        shrink(params.quantize, ladder, ladder.onnx, tmp_path / "quantized", run)
+    assert not (tmp_path / "quantized").exists()

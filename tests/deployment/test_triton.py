@@ -102,7 +102,7 @@ def test_the_ensembles_answers_are_those_of_lianzi_predict(ladder: Ladder, tmp_p
 def test_the_classifier_is_the_shipped_graph_with_its_tensors(repository: Path, ladder: Ladder) -> None:
     manifest = read_manifest(ladder.bundle, "bundle")
     written = repository / "places_classifier" / "1" / "model.onnx"
-    assert written.read_bytes() == (ladder.bundle / manifest["rungs"][manifest["shipped"]]).read_bytes()
+    assert written.read_bytes() == (ladder.bundle / manifest["rungs"][manifest["candidate"]]).read_bytes()
     session = onnxruntime.InferenceSession(str(written))
     config = read_config(repository / "places_classifier" / "config.pbtxt")
     for declared, own in ((config.input, session.get_inputs()), (config.output, session.get_outputs())):

@@ -16,6 +16,8 @@ def found() -> dict[str, Any]:
     return {
         "task": "topic & more",
         "ladder": ladder,
+        "released": True,
+        "systems": {name: {"batch_1": {"p50": 1.0, "p95": 2.0}} for name in ("teacher", "student", "fp32", "int8")},
         "shipped": "int8",
         "shipped_because": "it is 1.50 times as fast as fp32",
         "target": {"batch": 1, "min_speedup": 1.0, "rounds": 100, "confidence": 0.95},
@@ -56,13 +58,20 @@ def test_the_page_tells_what_ships_what_was_refused_and_why(tmp_path: Path) -> N
     write_speed_page(tmp_path / "speed" / "index.html", found(), SCORES, {"int2": "it loses 0.2 macro-F1"})
     page = (tmp_path / "speed" / "index.html").read_text(encoding="utf-8")
     assert "topic &amp; more" in page
-    assert "Ships <b>int8</b>: it is 1.50 times as fast as fp32." in page
+    assert "Released: ships <b>int8</b>: it is 1.50 times as fast as fp32." in page
     assert "refused: it is only 0.90 &lt;times&gt;" in page
     assert "refused: it loses 0.2 macro-F1" in page
     assert "<td>0.8123 (0.790 – 0.830)</td><td>1.50 × fp32 (1.40 – 1.60)</td>" in page
     assert "1.00 / 1.50 / 2.00; 900" in page
     assert "joules" not in page
     assert (tmp_path / "speed" / PICTURE).stat().st_size > 1000
+
+
+def test_a_measurement_that_was_not_released_says_so(tmp_path: Path) -> None:
+    write_speed_page(tmp_path / "index.html", found() | {"released": False, "systems": {}}, SCORES, {})
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "Not released; a release on this machine would ship <b>int8</b>" in page
+    assert "Beside the models in PyTorch" not in page
 
 
 def test_energy_has_a_column_where_it_was_measured(tmp_path: Path) -> None:

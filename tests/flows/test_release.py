@@ -23,7 +23,16 @@ from flows import release
 from flows.predict import champion_classifier
 from tests.slower import slow_down
 
-CONFIG = ReleaseConfig(max_loss=0.03, min_gain=0.0, min_speedup=0.95, target_batch=1, speed_rounds=10, confidence=0.95)
+CONFIG = ReleaseConfig(
+    max_loss=0.03,
+    min_gain=0.0,
+    min_speedup=0.95,
+    target_batch=1,
+    speed_rounds=10,
+    confidence=0.95,
+    batches=[1],
+    system_rounds=10,
+)
 RUNGS = ("onnx", "int8", "int8_static", "int4_embeddings")
 
 
@@ -37,7 +46,7 @@ def released_project(folder: Path, ladder: Any) -> Path:
     path = folder / "params.yaml"
     content = YAML(typ="safe").load(path.read_text())
     content["tasks"] = {"places": {"kind": "classification", "language": "en", "max_length": 24}}
-    content["release"]["speed_rounds"] = 10
+    content["release"] |= {"speed_rounds": 10, "system_rounds": 10}
     YAML().dump(content, path)
     return folder
 

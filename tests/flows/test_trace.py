@@ -29,11 +29,10 @@ def traced(tmp_path: Path, root: Path, mlflow_store: Path, monkeypatch: pytest.M
     monkeypatch.setenv("LIANZI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("LIANZI_WORKERS", "1")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}")
-    monkeypatch.setattr("components.corpus.curate.REPORT", tmp_path / "reports")
     shutil.copytree(mlflow_store, tmp_path / "mlflow")
     data, out = small_data(tmp_path / "data"), tmp_path / "artifacts"
     write(data / "corpus" / "sea_en.jsonl", [*documents(60), documents(1)[0] | {"id": "copy"}])
-    paths = (data, tmp_path / "removals.txt", out / "corpus", out / "tasks")
+    paths = (data, tmp_path / "removals.txt", out / "corpus", out / "tasks", tmp_path / "reports")
     curate(curate_config(), SOURCES, TASKS, 1, *paths, RecordedRun())
     small_tokenizer(out / "tokenizer")
     tokenize(

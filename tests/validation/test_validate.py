@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,13 +13,14 @@ from components.errors import ValidationFailed
 from components.params import ValidateConfig
 from components.run import Metrics, RecordedRun
 from components.validation.drift import STATISTICS, accepted_name
-from components.validation.validate import DOCS, validate
+from components.validation.validate import validate
 
 if TYPE_CHECKING:
     from conftest import Curated
 
     from components.params import TaskConfig
 
+DOCS = Path("reports/validation")
 Tasks = dict[str, "TaskConfig"]
 
 
@@ -30,7 +32,11 @@ def _inside_the_project(curated: Curated, monkeypatch: pytest.MonkeyPatch) -> No
 def validated(curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun) -> Metrics:
     curated.write()
     folder = curated.folder
-    return validate(config, tasks, folder / "corpus", folder / "tasks", folder / "verdict", run)
+    return validate(config, tasks, folder / "corpus", folder / "tasks", folder / "verdict", DOCS, run)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def complaint(curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun) -> str:
@@ -40,13 +46,15 @@ def complaint(curated: Curated, config: ValidateConfig, tasks: Tasks, run: Recor
     return str(caught.value)
 
 
-def test_good_data_gets_the_same_verdict_each_time(
+def test_good_data_gets_the_same_verdict_and_the_same_pages_each_time(
     curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun
 ) -> None:
     metrics = validated(curated, config, tasks, run)
-    first = {path.name: path.read_bytes() for path in (curated.folder / "verdict").iterdir()}
+    first, pages = contents(curated.folder / "verdict"), contents(DOCS)
     validated(curated, config, tasks, run)
-    assert first == {path.name: path.read_bytes() for path in (curated.folder / "verdict").iterdir()}
+    assert first == contents(curated.folder / "verdict")
+    assert pages == contents(DOCS)
+    assert "validations/corpus.html" in pages
     assert json.loads(first["verdict.json"])["success"]
     assert read_manifest(curated.folder / "verdict", "verdict")["made_from"].keys() == {"corpus", "task_colour"}
     assert metrics["rows"] == {"corpus": 41, "colour_test": 20, "colour_validation": 20, "colour_train": 20}
