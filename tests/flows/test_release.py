@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
 from components import tracking
@@ -21,6 +22,7 @@ from components.params import ReleaseConfig
 from components.registry import Registry
 from flows import release
 from flows.predict import champion_classifier
+from flows.speed import LOCK
 from tests.slower import slow_down
 
 CONFIG = ReleaseConfig(
@@ -89,7 +91,17 @@ def test_the_first_is_champion_the_same_again_nothing_new_and_an_equal_one_refus
         first = release.release("places", project, run.id)
         again = release.release("places", project, run.id)
         assert (first.version, first.champion) == (1, True)
-        assert (again.version, again.line) == (1, "places v1 is the champion already")
+        assert (again.version, again.line) == (1, f"places v1 ({first.rung}) is the champion already")
+        assert first.scores == again.scores == {"macro_f1": 0.94, "macro_f1_low": 0.94, "macro_f1_high": 0.94}
+        assert release.is_current(project)
+
+        # Without its page, as in another clone, the release makes it again from what the version was released on.
+        timed = (project / "reports/speed/places/speed.json").read_bytes()
+        shutil.rmtree(project / "reports")
+        assert not release.is_current(project)
+        assert release.release("places", project, run.id).line == again.line
+        assert (project / "reports/speed/places/speed.json").read_bytes() == timed
+        assert "Released: ships" in (project / "reports/speed/places/index.html").read_text()
         assert release.is_current(project)
 
         other_bundle(project)
@@ -169,9 +181,33 @@ def test_a_bundle_that_was_not_evaluated_is_not_released(project: Path, ladder: 
         release.release("places", project, "no-run")
 
 
+def test_a_release_is_alone_and_notes_it_whole(project: Path, ladder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    released_project(project, ladder)
+    alone: list[bool] = []
+
+    def judged(*_: object) -> release.Verdict:
+        with pytest.raises(Timeout):
+            FileLock(project / LOCK).acquire(timeout=0)
+        alone.append(True)
+        return release.Verdict("places", 1, True, "int8", {}, "")
+
+    (project / ".lianzi").mkdir()
+    (project / release.RECORD).write_text('{"store": "half of')
+    monkeypatch.setattr(release, "_judge", judged)
+    release.release("places", project, "no-run")
+    assert alone == [True]
+    bundles = {"places": digest(project / "artifacts/places/bundle")}
+    written = json.loads((project / release.RECORD).read_text())
+    assert written == {"store": tracking.tracking_uri(), "bundles": bundles}
+    assert [path.name for path in (project / ".lianzi").glob("released*")] == ["released.json"]
+
+
 def test_a_record_of_another_store_counts_for_nothing(project: Path, ladder: Any) -> None:
     released_project(project, ladder)
     bundles = {"places": digest(project / "artifacts/places/bundle")}
+    for name, content in (("index.html", "a page"), ("speed.json", json.dumps({"bundle": bundles["places"]}))):
+        (project / "reports/speed/places").mkdir(parents=True, exist_ok=True)
+        (project / "reports/speed/places" / name).write_text(content)
     write_json(project / release.RECORD, {"store": "sqlite:////elsewhere.db", "bundles": bundles})
     assert not release.is_current(project)
     write_json(project / release.RECORD, {"store": tracking.tracking_uri(), "bundles": bundles})

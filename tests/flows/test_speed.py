@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from components.artifacts import read_manifest, write_json, write_manifest
 from components.errors import ArtifactError, ParameterError
 from flows.settings import change_params
-from flows.speed import bundle_of, refused_for_quality, show_speed
+from flows.speed import bundle_of, refused_for_quality, reported, show_speed
 from tests.flows.test_release import released_project
 
 
@@ -25,6 +27,41 @@ def test_a_tasks_bundle_and_a_folder_are_timed_alike(
         assert "rows/s" in told
         assert all(rung in told for rung in ("fp32", "int8", "int8_static", "int4_embeddings"))
         assert "a release here would ship int4_embeddings: it is" in told
+
+
+def test_a_task_without_a_page_of_its_bundle_gets_one_that_says_it_was_not_released(project: Path, ladder: Any) -> None:
+    released_project(project, ladder)
+    bundle = project / "artifacts/places/bundle"
+    page = project / "reports/speed/places/index.html"
+    assert reported(project, "places", bundle) is None
+    show_speed(project, str(ladder.bundle))  # a bundle from elsewhere has no page here
+    assert not page.exists()
+    show_speed(project, "places")
+    assert "Not released; a release on this machine would ship" in page.read_text()
+    found = reported(project, "places", bundle)
+    assert found is not None
+    assert set(found["systems"]) == set(found["ladder"])  # there is no teacher here
+    before = page.stat().st_mtime_ns
+    show_speed(project, "places")
+    assert page.stat().st_mtime_ns == before
+
+
+def test_who_measures_waits_for_a_release_in_another_process_and_says_so(project: Path) -> None:
+    holding = (
+        "import sys; from pathlib import Path; from flows.speed import one_at_a_time\n"
+        "with one_at_a_time(Path.cwd(), 'other'): print('held', flush=True); sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", holding]
+    other = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    waiting = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    assert waiting.stdout is not None
+    assert waiting.stdout.readline() == "[other] waits for another release or `lianzi speed` to end\n"
+    assert waiting.poll() is None
+    other.communicate("")
+    assert waiting.stdout.readline() == "held\n"
+    waiting.communicate()
 
 
 def test_what_is_neither_a_bundle_nor_a_task_is_refused(project: Path) -> None:
