@@ -13,11 +13,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from components import outcomes
+from components import orphans, outcomes
 from components.artifacts import write_json
 from components.declared import declared
 from components.errors import InputsChanged, Interrupted, LianziError, ParameterError
@@ -36,6 +37,7 @@ PARAMS_FILE = Path("params.yaml")
 def main(arguments: list[str] | None = None) -> int:
     """Run a stage and return the exit code: 0 done, 1 a mistake told in a line or two, 130 interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
+    orphans.stop_with_drivers()
     words = sys.argv[1:] if arguments is None else arguments
     try:
         run_stage(words)
@@ -97,17 +99,19 @@ def _train(
     from components.training.store import open_store
 
     store = open_store(stage_name(options), given)
-    if ray_launch.wanted(given["trainer"]):
-        # Its workers come by here too, as the ranks of one training.
-        ray_launch.launch(words, given["config"].threads, given["trainer"], store)
-        return
     if not ranks.leads():
         # One of several processes of this training: the leading one reports and writes for all.
         function(**given, checkpoints=store, run=RecordedRun())
         return
-    _track(options, function, given | {"checkpoints": store}, inputs, store)
-    inputs.check()
-    store.clear()
+    # What Ray has started is part of the training of whoever asked Ray for it.
+    with nullcontext() if ray_launch.inside() else store.held(stage_name(options)):
+        if ray_launch.wanted(given["trainer"]):
+            # Its workers come by here too, as the ranks of one training.
+            ray_launch.launch(words, given["config"].threads, given["trainer"], store)
+            return
+        _track(options, function, given | {"checkpoints": store}, inputs, store)
+        inputs.check()
+        store.clear()
 
 
 def _track(

@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from components import orphans
 from components.errors import LianziError, ParameterError
 
 Item = TypeVar("Item")
@@ -119,9 +120,10 @@ class LocalEngine:
 
 
 def _prepare() -> None:
-    """A worker leaves Ctrl-C to the process that started it, and computes with one thread: the others have theirs."""
+    """A worker leaves Ctrl-C to the process that started it, ends with it, and computes with one thread."""
     import signal
 
+    orphans.leave_with_starter()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "TOKENIZERS_PARALLELISM"):
         os.environ.setdefault(name, "false" if name.startswith("TOKEN") else "1")

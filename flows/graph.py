@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import ParameterError, ServiceError
+from components.orphans import DRIVER_VARIABLE
 
 LOCKED = "Unable to acquire lock"
 """What DVC says when another of its processes holds the repository for longer than it waits."""
@@ -101,6 +102,7 @@ def _run_dvc(words: list[str], root: Path, heard: Callable[[str], None]) -> tupl
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", *words],
         cwd=root,
+        env=os.environ | {DRIVER_VARIABLE: str(os.getpid())},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -43,6 +43,8 @@ NO_RESULT_CODE = {
     "components/declared.py": "reads dvc.yaml",
     "components/errors.py": "messages",
     "components/inputs.py": "looks whether something changed",
+    "components/lease.py": "who may work",
+    "components/orphans.py": "who goes on working",
     "components/libraries.py": "looks whether something changed",
     "components/outcomes.py": "seconds and bytes, for MLflow",
     "components/params.py": "checks the values, which DVC compares itself",

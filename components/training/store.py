@@ -14,7 +14,9 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from torch import Tensor
 from components.artifacts import MANIFEST, digest, file_hash, write_json
 from components.declared import Declared, declared
 from components.errors import ArtifactError
+from components.lease import lease
 from components.libraries import installed
 from components.params import Section, TrainerConfig
 from components.training import ranks
@@ -36,6 +39,9 @@ KEPT_KEYS = 3
 PROGRESS = "progress.json"
 _NAME = re.compile(r"step-(\d+)-([0-9a-f]{16})")
 _RUN = "run.json"
+_LEASE = "lease.json"
+ORPHAN_SECONDS = 60.0
+"""That a training whose driver is gone may take to write its last checkpoint."""
 
 Tensors = dict[str, dict[str, Tensor]]
 """Tensors by name, by the name of the file they stand in."""
@@ -55,6 +61,18 @@ class CheckpointStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def held(self, stage: str) -> AbstractContextManager[None]:
+        """The right to train here, of one process at a time.
+
+        Who finds another one waits a little: a stage whose `dvc repro` was killed ends by itself, after a checkpoint.
+        Raises ServiceError when that one goes on.
+        """
+
+        def say(line: str) -> None:
+            print(f"{stage}: {line}", file=sys.stderr, flush=True)
+
+        return lease(self.folder / _LEASE, f"training {stage}", ORPHAN_SECONDS, say)
 
     def part(self, name: str) -> CheckpointStore:
         """The store of one of several trainings of a stage."""

@@ -1,0 +1,51 @@
+"""One process at a time: a lock on a file that also tells who holds it. The system frees it when its holder dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from components.errors import ServiceError
+
+LOOK_SECONDS = 0.3
+
+
+@contextmanager
+def lease(path: Path, what: str, seconds: float, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock at `path` while the block runs; `what` is being done under it, in words.
+
+    Where another process holds it, say so in a line and wait for it. Raises ServiceError, naming that process, when it
+    still holds it after so many `seconds`; a negative number waits without end.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say(f"{_holder(path, what)}; waiting for it")
+        try:
+            lock.acquire(timeout=seconds, poll_interval=LOOK_SECONDS)
+        except Timeout:
+            raise ServiceError(_holder(path, what), "wait for it to end, or end it; then run again") from None
+    try:
+        # The lock is on the file, not on what it says.
+        path.write_text(json.dumps({"pid": os.getpid(), "since": time.time(), "what": what}), encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(path: Path, what: str) -> str:
+    """Who holds a lock, in words; less of it where its holder has not signed yet."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        since = time.strftime("%H:%M:%S", time.localtime(content["since"]))
+        return f"another process ({content['what']}, pid {content['pid']}, since {since}) is at work here"
+    except (OSError, ValueError, KeyError):
+        return f"another process ({what}) is at work here"

@@ -1,0 +1,83 @@
+"""components.lease between real processes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.errors import ServiceError
+from components.lease import lease
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from components.lease import lease
+with lease(Path(sys.argv[1]), "training pretrain", 0, print):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path, root: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lease until its standard input is closed."""
+    words = [sys.executable, "-c", HOLD, str(tmp_path / "lease.json")]
+    with subprocess.Popen(words, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_free_lease_is_taken_without_a_word(tmp_path: Path) -> None:
+    said: list[str] = []
+    for _ in range(2):
+        with lease(tmp_path / "new" / "lease.json", "work", 0, said.append):
+            pass
+    assert said == []
+
+
+def test_who_holds_it_is_named_and_waited_for(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    said: list[str] = []
+
+    def end_it(line: str) -> None:
+        said.append(line)
+        assert holder.stdin is not None
+        holder.stdin.close()
+
+    with lease(tmp_path / "lease.json", "more", 60, end_it):
+        assert holder.wait(10) == 0
+    (line,) = said
+    assert line.startswith(f"another process (training pretrain, pid {holder.pid}, since ")
+    assert line.endswith("waiting for it")
+
+
+def test_a_lease_of_a_killed_process_is_free(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    holder.send_signal(signal.SIGKILL)
+    holder.wait(10)
+    said: list[str] = []
+    with lease(tmp_path / "lease.json", "more", 0, said.append):
+        assert said == []
+
+
+def test_a_lease_held_for_too_long_is_refused_in_two_lines(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    with (
+        pytest.raises(ServiceError, match=rf"pid {holder.pid}, since .* is at work here\nwait for it to end"),
+        lease(tmp_path / "lease.json", "more", 0.1, print),
+    ):
+        pass
+    assert holder.poll() is None
+
+
+def test_a_lease_whose_folder_was_cleared_is_free_again(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    """A finished training clears its store, with the lease in it, before it lets go of it."""
+    (tmp_path / "lease.json").unlink()
+    began = time.monotonic()
+    with lease(tmp_path / "lease.json", "more", 60, print):
+        assert time.monotonic() - began < 30
