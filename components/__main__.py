@@ -27,6 +27,7 @@ from components.libraries import LIBRARIES_FILE, check_libraries, noted
 from components.params import Params, Section, check_params, read_yaml
 from components.run import SYSTEM, Metrics, RecordedRun
 from components.stages import STAGES, stage_function
+from components.starts import check_folder
 
 if TYPE_CHECKING:
     from components.training.store import CheckpointStore
@@ -74,7 +75,7 @@ def run_stage(words: list[str]) -> None:
     options, function, paths = parse(words)
     params = check_params(content, PARAMS_FILE.name)
     given = arguments(function, params, options.task) | paths
-    inputs.add(paths[name] for name in wanted.reads)
+    inputs.add([*(paths[name] for name in wanted.reads), *check_folder(options.stage, given["config"])])
     try:
         if "checkpoints" in inspect.signature(function).parameters:
             _train(words, options, function, given, inputs)

@@ -79,15 +79,19 @@ def main(directory: Path | None) -> None:
 )
 def run(parallel: int | None, settings: tuple[str, ...]) -> None:
     """Run the pipeline: every stale stage, then the release of each task's model."""
+    from flows.inputs import note_inputs
     from flows.settings import change_params, project_root
+    from flows.turn import turn
 
     root = project_root()
-    if settings:
-        for line in change_params(root / "params.yaml", settings):
+    with turn(root, "lianzi run"):
+        # Whoever runs now is not to see its parameters change.
+        changes = change_params(root / "params.yaml", settings) if settings else []
+        for line in (*changes, *note_inputs(root)):
             click.echo(line)
-    from flows.run import run_pipeline
+        from flows.run import run_pipeline
 
-    run_pipeline(root, parallel)
+        run_pipeline(root, parallel)
 
 
 @main.command()

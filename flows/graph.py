@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from components.declared import LIBRARIES
 from components.errors import ParameterError, ServiceError
 from components.orphans import DRIVER_VARIABLE
+from flows.inputs import changed_libraries
 
 LOCKED = "Unable to acquire lock"
-"""What DVC says when another of its processes holds the repository for longer than it waits."""
+BUSY = "is busy, it is being blocked by"
+"""What DVC says when another of its processes holds the repository, or the files of a stage, while it works."""
+LOCKED_TRIES = 40
+MOST_SECONDS = 15.0
+"""Between two looks whether a stage that another process runs is done."""
+_LOOKS = 5
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,8 @@ class Stage:
     needs: tuple[str, ...]
     changes: tuple[str, ...]
     """Why DVC calls it stale; empty when fresh."""
+    running: int | None = None
+    """The process that brings it up to date at this moment."""
 
     @property
     def fresh(self) -> bool:
@@ -36,15 +49,17 @@ class Stage:
 
 
 def read_graph(root: Path) -> list[Stage]:
-    """Every stage, each after those it needs. Raises ServiceError when DVC cannot read the project."""
+    """Every stage, each after those it needs, whatever other processes of DVC are at. Raises ServiceError when DVC
+    cannot read the project."""
     import networkx
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
 
     try:
-        with Repo(str(root)) as repo:
+        with _looked_at(root) as repo:
             graph = repo.index.graph
-            changed = _while_locked(repo.status, seconds=60)
+            changed = _seen(repo.status)
+            running = _running(root)
+            libraries = changed_libraries(root)
             names = {stage: str(stage.addressing) for stage in graph.nodes}
             # Edges run from a stage to what it needs; ties are broken by name, so that the order repeats.
             order = networkx.lexicographical_topological_sort(graph.reverse(copy=True), key=names.__getitem__)
@@ -52,7 +67,8 @@ def read_graph(root: Path) -> list[Stage]:
                 Stage(
                     names[stage],
                     tuple(sorted(names[need] for need in graph.successors(stage))),
-                    _reasons(changed.get(names[stage], [])),
+                    (*_reasons(changed.get(names[stage], [])), *_other_libraries(stage, libraries)),
+                    next((running[out.fs_path] for out in stage.outs if out.fs_path in running), None),
                 )
                 for stage in order
             ]
@@ -64,14 +80,56 @@ def reproduce(stage: str, root: Path, heard: Callable[[str], None]) -> tuple[int
     """Bring one stage up to date through DVC, line by line of its output to `heard`.
 
     Returns the exit code and what happened: "ran", "cached" (nothing to do) or "restored" (outputs fetched
-    from DVC's cache of earlier runs). DVC waits only 3 s for its repository lock, so a lock refusal is tried again.
+    from DVC's cache of earlier runs). A stage that another process of DVC runs, or whose files it holds, is waited for.
     """
-    for attempt in range(40):
-        code, lines = _run_dvc(["repro", "--single-item", stage], root, heard)
-        if code == 0 or not any(LOCKED in line for line in lines):
+    for attempt in count():
+        code, lines = _run_dvc(["--wait-for-lock", "repro", "--single-item", stage], root, heard)
+        blocked = next((place for place, line in enumerate(lines) if BUSY in line), None)
+        locked = any(LOCKED in line for line in lines) and attempt < LOCKED_TRIES
+        if code == 0 or (blocked is None and not locked):
             break
-        time.sleep(min(0.25 * 2**attempt, 5))
+        if blocked is not None and attempt == 0:
+            heard(f"waiting for another DVC process: {' '.join(lines[blocked + 1 : blocked + 2]).strip()}")
+        time.sleep(min(0.25 * 2 ** min(attempt, 6), MOST_SECONDS))
     return code, _outcome(lines)
+
+
+@contextmanager
+def _looked_at(root: Path) -> Iterator[Any]:
+    """DVC's repository for looking alone: without its locks, which a stage holds for as long as it runs."""
+    from dvc.lock import LockNoop
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo, TemporaryDirectory() as apart:
+        repo.lock = LockNoop()
+        repo.tmp_dir = apart  # of the locks on a stage's files
+        yield repo
+
+
+def _seen(look: Callable[[], Any]) -> Any:
+    """What a look finds; another one where files went away while it looked, as they do when a stage begins."""
+    for _ in range(_LOOKS):
+        with contextlib.suppress(FileNotFoundError):
+            return look()
+    return look()
+
+
+def _running(root: Path) -> dict[str, int]:
+    """Output -> the process of DVC that is writing it, by DVC's own note of it."""
+    import psutil
+
+    try:
+        content = json.loads((root / ".dvc" / "tmp" / "rwlock").read_text(encoding="utf-8"))
+        writers = {path: int(info["pid"]) for path, info in content.get("write", {}).items()}
+    except (OSError, ValueError, KeyError):
+        return {}
+    return {path: pid for path, pid in writers.items() if psutil.pid_exists(pid)}
+
+
+def _other_libraries(stage: Any, changed: dict[str, tuple[str, str]]) -> Iterator[str]:
+    """What `lianzi run` will note before it runs this stage."""
+    names = [name for dep in stage.deps if dep.def_path == LIBRARIES for name in dep.params]
+    return (f"{name} {changed[name][0]} -> {changed[name][1]}, as installed" for name in names if name in changed)
 
 
 def order_lock(root: Path) -> None:
@@ -85,7 +143,7 @@ def order_lock(root: Path) -> None:
 
     if not (root / "dvc.lock").is_file():
         return
-    with Repo(str(root)) as repo:
+    with Repo(str(root), _wait_for_lock=True) as repo:
         order = [str(stage.addressing) for stage in plan_repro(repo.index.graph)]
 
         def rewrite() -> None:
@@ -111,12 +169,15 @@ def _run_dvc(words: list[str], root: Path, heard: Callable[[str], None]) -> tupl
         start_new_session=True,
     )
     assert process.stdout is not None
-    lines = []
+    lines: list[str] = []
+    refused = False
     _RUNNING.add(process)
     try:
         for line in process.stdout:
             lines.append(line.rstrip())
-            if line.strip() and not _CHATTER.match(line):
+            # A refusal is the last that DVC says, in several lines; it is tried again.
+            refused = refused or LOCKED in line or BUSY in line
+            if line.strip() and not refused and not _CHATTER.match(line):
                 heard(line.rstrip())
         return process.wait(), lines
     finally:
@@ -182,7 +243,7 @@ def _while_locked(call: Callable[[], Any], seconds: float) -> Any:
 
 def _explained(error: Exception) -> ParameterError | ServiceError:
     message = " ".join(str(error).split())
-    if LOCKED in message:
+    if LOCKED in message or BUSY in message:
         return ServiceError(
             "another DVC process works on this project", "wait for it, or remove .dvc/tmp/lock if none runs"
         )

@@ -23,7 +23,9 @@ from components import tracking  # noqa: E402
 from components.errors import LianziError  # noqa: E402
 from flows import release as releasing  # noqa: E402
 from flows.graph import Stage, order_lock, read_graph, reproduce, stop_running  # noqa: E402
+from flows.inputs import note_inputs  # noqa: E402
 from flows.summary import StageResult, key_metric  # noqa: E402
+from flows.turn import turn  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ def pipeline(root: str = ".", parallel: int = 2) -> list[StageResult]:
     """
     folder = Path(root).absolute()
     os.chdir(folder)
-    with tracking.pipeline_run("pipeline", {"lianzi.driver": "lianzi run"}) as run:
+    with turn(folder, "a scheduled run"), tracking.pipeline_run("pipeline", {"lianzi.driver": "lianzi run"}) as run:
+        for line in note_inputs(folder):
+            print(line, flush=True)
         results = _submit(read_graph(folder), folder, parallel, run.id)
         for result in results:
             if result.metric is not None:

@@ -23,6 +23,7 @@ def show_status(root: Path) -> None:
     for stage in read_graph(root):
         metric = key_metric(stage.name, root)
         state = "[green]fresh[/]" if stage.fresh else "[yellow]stale[/]"
+        state = f"[cyan]running[/] ({stage.running})" if stage.running else state
         told = f"{metric[0]} {metric[1]:.6g}" if metric else ""
         shown.add_row(stage.name, state, told, escape("; ".join(stage.changes[:3])))
     console.print(shown)

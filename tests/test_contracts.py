@@ -50,6 +50,7 @@ NO_RESULT_CODE = {
     "components/params.py": "checks the values, which DVC compares itself",
     "components/run.py": "what a stage may say",
     "components/stages.py": "names the functions",
+    "components/starts.py": "finds a folder, whose content counts",
     "components/tracking.py": "tells MLflow",
     "components/training/figures.py": "pictures for MLflow",
 }

@@ -220,6 +220,23 @@ def test_an_edit_of_what_is_not_the_stages_lets_it_end(
     assert (project / "out/corpus").is_dir()
 
 
+def test_a_folder_that_params_yaml_names_and_dvc_was_not_told_of_is_refused(
+    project: Path, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(root / "folders.yaml", project)
+    (project / "models").mkdir()
+    change_params(project / "params.yaml", ("train_tokenizer.from=models",))
+    monkeypatch.chdir(project)
+    names = ("corpus", "verdict", "tokenizer", "report", "metrics")
+    assert main(["train_tokenizer", *(word for name in names for word in (f"--{name}", f"out/{name}"))]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "error: train_tokenizer: folders.yaml: train_tokenizer: artifacts/corpus, "
+        "but train_tokenizer.from of params.yaml makes it models",
+        "`lianzi run` notes it there, for DVC to see when it changes",
+    ]
+
+
 def test_a_stage_refuses_other_libraries_than_those_it_is_known_by(
     edited: Callable[[Callable[[Path], object]], int], project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

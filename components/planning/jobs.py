@@ -17,6 +17,7 @@ from components.modeling.students import map_layers, student_config
 from components.params import DistillConfig, FinetuneConfig, Params, PretrainConfig, TrainerConfig
 from components.planning import estimate
 from components.planning.estimate import Memory, Shape
+from components.starts import local_folder
 from components.tasks.classification import Classification
 from components.training.finetune import VALIDATION_BATCH
 from components.training.trainer import lightning_precision
@@ -47,9 +48,10 @@ class Job:
 def blank_language_model(params: Params, vocabulary: Tokenizer) -> PreTrainedModel:
     """The model of the params, on the `meta` device: its shape without its memory."""
     config = params.pretrain
+    folder = None if config.init_from is None else local_folder("pretrain.init_from", config.init_from)
     with torch.device("meta"):
-        if config.init_from is not None:
-            return random_model(LANGUAGE_MODELS[config.objective], load_config(config.init_from, INIT_FROM))
+        if folder is not None:
+            return random_model(LANGUAGE_MODELS[config.objective], load_config(str(folder), INIT_FROM))
         check_objective(params.model.architecture, config.objective)
         return build_language_model(params.model, vocabulary, config.sequence_length)
 

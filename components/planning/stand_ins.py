@@ -15,6 +15,7 @@ from components.artifacts import write_manifest
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_classifier, load_language_model, load_tokenizer, save_checkpoint
 from components.params import Params
+from components.starts import local_folder
 from components.tokenization.train import SPECIAL_TOKENS
 
 TOKENS = 1 << 20
@@ -66,7 +67,8 @@ def pretrained(folder: Path, params: Params, tokenizer_folder: Path) -> None:
     if config.init_from is None:
         model = build_language_model(params.model, vocabulary, config.sequence_length)
     else:
-        model = load_language_model(config.init_from, config.objective, vocabulary).model
+        start = local_folder("pretrain.init_from", config.init_from)
+        model = load_language_model(str(start), config.objective, vocabulary).model
     folder.mkdir(parents=True)
     save_checkpoint(model, tokenizer_folder, folder)
     write_manifest(folder, "pretrained", {})

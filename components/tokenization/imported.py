@@ -8,6 +8,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 
 from components.errors import ParameterError
+from components.starts import local_folder
 from components.tokenization.special_tokens import SPECIAL_TOKENS, add_template
 
 ROLE = "train_tokenizer.from"
@@ -40,9 +41,10 @@ def _loaded(name: str) -> Any:
 
     from components.modeling.loading import refuse_code
 
-    refuse_code(name, ROLE)
+    folder = local_folder(ROLE, name)
+    refuse_code(str(folder), ROLE)
     try:
-        loaded = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (
         Exception
     ) as error:  # transformers raises OSError, ValueError, KeyError, ImportError and plain Exception here

@@ -15,6 +15,7 @@ from components.modeling.checkpoints import load_language_model, load_tokenizer,
 from components.modeling.objectives import OBJECTIVES
 from components.params import ModelConfig, PretrainConfig, TrainerConfig
 from components.run import Metrics, Run
+from components.starts import local_folder
 from components.tokenization.reader import PackedTokens
 from components.training import ranks
 from components.training.batches import check_division, window_batches
@@ -62,7 +63,9 @@ def pretrain(
     with staged(pretrained) as folder:
         save_checkpoint(learner, tokenizer, folder)
         imported = {} if config.init_from is None else {f"weights of {config.init_from}": "unknown"}
-        write_manifest(folder, "pretrained", {"tokens": tokens, "tokenizer": tokenizer}, licences=imported)
+        start = {"init_from": Path(config.init_from)} if config.init_from and Path(config.init_from).is_dir() else {}
+        made_from = {"tokens": tokens, "tokenizer": tokenizer, **start}
+        write_manifest(folder, "pretrained", made_from, licences=imported)
     run.log_figure("loss.png", curves_figure({"pretrain": curves.history}, ["loss", "validation_loss"]))
     return {
         "loss": curves.history["loss"][-1][1],
@@ -80,7 +83,8 @@ def initial_model(
     if config.init_from is None:
         check_objective(model.architecture, config.objective)
         return build_language_model(model, tokenizer, config.sequence_length)
-    loaded = load_language_model(config.init_from, config.objective, tokenizer)
+    start = local_folder("pretrain.init_from", config.init_from)
+    loaded = load_language_model(str(start), config.objective, tokenizer)
     run.say(f"pretrain.init_from: going on from {config.init_from}; its own shape counts, not the model section's")
     for line in loaded.remarks(f"pretrain.init_from: {config.init_from}"):
         run.say(line)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,41 @@ def test_parallel_stages_wait_for_each_others_lock(project: Path) -> None:
 def test_a_folder_without_dvc_is_refused_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match="not a Lianzi project"):
         read_graph(tmp_path)
+
+
+@pytest.fixture
+def long_stage(project: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A `dvc repro` whose stage runs until a file `end` is there."""
+    text = (project / "dvc.yaml").read_text()
+    slow = "touch begun; while test ! -e end; do sleep 0.1; done; cat source.txt > first.txt"
+    (project / "dvc.yaml").write_text(text.replace("cat source.txt > first.txt", slow))
+    process = subprocess.Popen(["dvc", "repro", "first"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (project / "begun").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    yield process
+    (project / "end").touch()
+    process.wait(60)
+
+
+def test_the_graph_can_be_read_while_a_stage_runs(project: Path, long_stage: subprocess.Popen[bytes]) -> None:
+    began = time.monotonic()
+    stages = {stage.name: stage for stage in read_graph(project)}
+    assert time.monotonic() - began < 30
+    assert stages["first"].running == long_stage.pid
+    assert not stages["first"].fresh
+    assert stages["bystander"].running is None
+
+
+def test_a_stage_that_another_process_runs_is_waited_for_in_one_line(
+    project: Path, long_stage: subprocess.Popen[bytes]
+) -> None:
+    heard: list[str] = []
+
+    def hear(line: str) -> None:
+        heard.append(line)
+        (project / "end").touch()
+
+    assert reproduce("first", project, hear) == (0, "cached")
+    (line,) = heard
+    assert line.startswith(f"waiting for another DVC process: (PID {long_stage.pid}): ")

@@ -1,0 +1,52 @@
+"""libraries.yaml and folders.yaml: what results depend on beside data, code and params.yaml, kept true."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from components.libraries import LIBRARIES_FILE, differences, noted
+from components.params import Params, load_params
+from components.starts import FOLDERS_FILE, STARTS, noted_folders, wanted_folder
+
+
+def note_inputs(root: Path) -> list[str]:
+    """Have both files say what is so. Returns a line a change.
+
+    Raises ParameterError where params.yaml names what is not there.
+    """
+    libraries, folders = changed_libraries(root), changed_folders(root, load_params(root / "params.yaml"))
+    _rewrite(root / LIBRARIES_FILE, "", {name: json.dumps(now) for name, (_, now) in libraries.items()})
+    _rewrite(root / FOLDERS_FILE, "  ", {stage: json.dumps(now) for stage, (_, now) in folders.items()})
+    return [
+        *(f"{LIBRARIES_FILE}: {name}: {before} -> {now}" for name, (before, now) in libraries.items()),
+        *(f"{FOLDERS_FILE}: {stage}: {before} -> {now}" for stage, (before, now) in folders.items()),
+    ]
+
+
+def changed_libraries(root: Path) -> dict[str, tuple[str, str]]:
+    """Library -> noted version, installed version. One that is not installed is left to the stage that needs it."""
+    known = noted(root)
+    return {name: (before, now) for name, (before, now) in differences(known, known).items() if now is not None}
+
+
+def changed_folders(root: Path, params: Params) -> dict[str, tuple[str, str]]:
+    """Stage -> noted folder, folder that params.yaml names."""
+    known = noted_folders(root)
+    wanted = {stage: wanted_folder(stage, params.section(stage)) for stage in STARTS if stage in known}
+    return {stage: (known[stage], now) for stage, now in wanted.items() if known[stage] != now}
+
+
+def _rewrite(path: Path, indent: str, values: dict[str, str]) -> None:
+    """Put values in place of those that stand in a YAML file; its remarks stay."""
+    if not values:
+        return
+    text = path.read_text(encoding="utf-8")
+    for key, value in values.items():
+        found = re.search(rf"(?m)^{indent}{re.escape(key)}: +([^#\n]*?)( *#.*)?$", text)
+        assert found is not None
+        text = text[: found.start(1)] + value + text[found.end(1) :]
+    partial = path.with_suffix(".yaml.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
