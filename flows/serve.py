@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import os
 import sys
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,13 +21,19 @@ from components.errors import ArtifactError, LianziError, ParameterError
 from components.registry import Registry
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
     from components.serving.catalogue import Release, Served
+    from components.serving.following import Follower
     from components.serving.limits import Limits
     from components.serving.measures import Measures
     from components.serving.request_log import RequestLog
+    from components.serving.service import Service
 
 ALL = "champion"
 LOOPBACK = ("127.0.0.1", "localhost")
+PATIENCE = 3.0
+"""Seconds for what is still at work when the server has stopped."""
 RECORD = Path(".lianzi/serving.json")
 """The champions served last, so that a restart neither waits for MLflow nor needs it."""
 
@@ -80,21 +90,27 @@ class Champions:
             if champion is not None and (known is None or known.version != str(champion.version)):
                 folder = self._registry.bundle(task, champion.version)
                 self._fetched[task] = Release(task, str(champion.version), folder)
-                self._remember(self._fetched[task])
+                try:
+                    self._remember(self._fetched[task])
+                except OSError as error:
+                    say(f"{RECORD}: {error.strerror}; after a restart the registry will have to answer")
         return list(self._fetched.values())
 
     def _remember(self, release: Release) -> None:
         told = {"version": release.version, "bundle": str(release.bundle), "digest": digest(release.bundle)}
         champions = self._record() | {release.name: told}
-        write_json(self.root / RECORD, {"store": _store(), "champions": champions})
+        # Beside it first: what a full disk cuts off must not take the place of what was known.
+        fresh = self.root / RECORD.with_suffix(".new")
+        write_json(fresh, {"store": _store(), "champions": champions})
+        fresh.replace(self.root / RECORD)
 
     def _record(self) -> dict[str, dict[str, str]]:
         try:
             record = json.loads((self.root / RECORD).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            champions: dict[str, dict[str, str]] = record["champions"]
+            return champions if record["store"] == _store() else {}
+        except (OSError, ValueError, KeyError, TypeError):
             return {}
-        champions: dict[str, dict[str, str]] = record["champions"]
-        return champions if record["store"] == _store() else {}
 
 
 def _store() -> str:
@@ -139,6 +155,7 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
     from components.serving.spans import open_tracer
     from flows.ui import require_free
 
+    _check_bounds(limits, options)
     keys = read_keys(options.key_file) if options.key_file else ()
     tracer = open_tracer()
     if options.host in LOOPBACK:
@@ -150,7 +167,7 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
     if options.public_key:
         load_one = partial(_load_signed, load_one, options.public_key)
     first, champions = first_models(what, load_one)
-    follower = champions and Follower(champions.current, load_one, service.catalogue, say, options.poll)
+    follower = Follower(champions.current, load_one, service.catalogue, say, options.poll) if champions else None
 
     def started(loop: asyncio.AbstractEventLoop) -> None:
         for served in first:
@@ -162,15 +179,48 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
         if follower:
             follower.start(loop)
 
+    async def stopped() -> None:
+        for served in service.catalogue.models.values():
+            await served.close()
+
     front = make_app(service, say if options.access_log else _nothing, keys, tracer)
-    run_server(front, (options.host, options.port), options.tls, limits.drain, say, started)
-    if follower:
-        follower.stop()
-    for served in service.catalogue.models.values():
-        served.batcher.close()
-        served.batcher.join(1)
-    if service.log:
-        service.log.close()
+    run_server(front, (options.host, options.port), options.tls, limits.drain, say, started, stopped)
+    _leave(service, follower, tracer)
+
+
+def _leave(service: Service, follower: Follower | None, tracer: Tracer | None) -> None:
+    """Let everything finish that does so soon, and end the process where something does not.
+
+    An engine, a tokenizer or a disk may never come back; the interpreter would wait for it, or fall over it.
+    """
+    from components.serving.spans import close_tracer
+
+    until = time.monotonic() + PATIENCE
+
+    def left() -> float:
+        return max(0.0, until - time.monotonic())
+
+    ended = [follower is None or follower.stop(left())]
+    ended += [served.batcher.join(left()) for served in service.catalogue.models.values()]
+    ended.append(service.log is None or service.log.close(max(1.0, left())))
+    ended.append(tracer is None or close_tracer(tracer, max(1.0, left())))
+    ended.append(not service.workers.busy)
+    try:
+        sys.stderr.flush()
+    except OSError:  # nor can the interpreter flush it
+        ended.append(False)
+    if not all(ended):
+        os._exit(0)
+
+
+def _check_bounds(limits: Limits, options: ServeOptions) -> None:
+    """Raises ParameterError for what is no number: every comparison with it is false, so it bounds nothing."""
+    bounds = {"timeout": limits.timeout, "drain": limits.drain, "max-delay": limits.max_delay, "poll": options.poll}
+    if options.request_log:
+        bounds["log-requests"] = options.request_log[0]
+    for name, value in bounds.items():
+        if math.isnan(value):
+            raise ParameterError(f"--{name}: nan is no number")
 
 
 def open_log(wanted: tuple[float, Path], measures: Measures) -> RequestLog:
@@ -179,7 +229,7 @@ def open_log(wanted: tuple[float, Path], measures: Measures) -> RequestLog:
 
     share, path = wanted
     say(f"keeping {share:.2%} of requests, scrubbed, in {path}")
-    return RequestLog(path, share, measures.unlogged.inc)
+    return RequestLog(path, share, lambda rows, reason: measures.unlogged.labels(reason).inc(rows), say)
 
 
 def first_models(what: Sequence[str], load_one: Callable[[Release], Served]) -> tuple[list[Served], Champions | None]:
@@ -214,8 +264,9 @@ def _load_signed(load_one: Callable[[Release], Served], public_key: Path, releas
 
 
 def say(line: str) -> None:
-    """A line of the server's log."""
-    print(line, file=sys.stderr, flush=True)
+    """A line of the server's log. Where it cannot be written, the server goes on."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def _nothing(line: str) -> None:

@@ -39,7 +39,7 @@ async def _infer(service: Service, request: Request, name: str, version: str | N
         model.check(asked, service.limits)
         try:
             async with asyncio.timeout_at(deadline):
-                rows = await encoded(model.classifier.encoder, len(body), model.rows, asked)
+                rows = await encoded(service.workers, model.classifier.encoder, len(body), model.rows, asked)
                 passage.rows = len(rows)
                 logits = await batcher.submit(rows)
         except TimeoutError:
@@ -116,7 +116,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    content = error_content(request.url.path, error.status, error.reason, error.param, error.code)
+    content = error_content(request.scope["path"], error.status, error.reason, error.param, error.code)
     answer = _json(content, error.status)
     answer.headers.update(error.headers)
     return answer
@@ -124,7 +124,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _not_routed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    answer = _json(error_content(request.url.path, error.status_code, str(error.detail)), error.status_code)
+    answer = _json(error_content(request.scope["path"], error.status_code, str(error.detail)), error.status_code)
     answer.headers.update(error.headers or {})
     return answer
 
@@ -132,7 +132,7 @@ async def _not_routed(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     """A bug, or a row that the engine fails on; its traceback goes to the log."""
     reason = f"internal error ({type(error).__name__}); request {request.scope['passage'].id}"
-    return _json(error_content(request.url.path, 500, reason), 500)
+    return _json(error_content(request.scope["path"], 500, reason), 500)
 
 
 def _json(content: Any, status: int = 200) -> Response:

@@ -87,10 +87,12 @@ class Batcher:
             self._closed = True
             self._changed.notify_all()
 
-    def join(self, seconds: float) -> None:
-        """Wait for a closed batcher's threads."""
+    def join(self, seconds: float) -> bool:
+        """Wait for a closed batcher's threads. Whether they have ended."""
+        until = time.monotonic() + seconds
         for thread in self._threads:
-            thread.join(seconds)
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
         while True:

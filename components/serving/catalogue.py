@@ -65,6 +65,12 @@ class Served:
         ways = " and ".join(self.model.ways)
         return Refusal(400, f"{self.name} does not answer here, but at {ways}", "model", "model_not_supported")
 
+    async def close(self) -> None:
+        """Finish what waits and end what runs beside this process; threads that are at work are not waited for."""
+        self.batcher.close()
+        if isinstance(self.model, Generation):
+            await self.model.close()
+
     @property
     def trace(self) -> str:
         """Which model an answer is from, for the header x-lianzi-trace."""
@@ -162,4 +168,4 @@ LOADERS: dict[str, Callable[[Release, Limits, Measures, int], tuple[Model, Queue
 async def _retire(served: Served) -> None:
     while served.users:
         await asyncio.sleep(0.05)
-    served.batcher.close()
+    await served.close()

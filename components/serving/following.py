@@ -22,14 +22,20 @@ class Follower:
     seconds: float
     _stopped: threading.Event = field(default_factory=threading.Event)
     _complaint: str = ""
+    _thread: threading.Thread | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin asking, at once and then every few seconds."""
-        threading.Thread(target=self._follow, args=(loop,), daemon=True).start()
+        self._thread = threading.Thread(target=self._follow, args=(loop,), daemon=True)
+        self._thread.start()
 
-    def stop(self) -> None:
-        """Ask no more; a load that has begun may still finish."""
+    def stop(self, seconds: float = 0) -> bool:
+        """Ask no more; a load that has begun may still finish. Whether nothing is at work after these seconds."""
         self._stopped.set()
+        if self._thread is None:
+            return True
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
         while not self._stopped.is_set():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,9 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 REQUEST_ID = re.compile(rb"[\w.:\-]{1,128}")
 OPEN_PATHS = ("/v2/health/live", "/v2/health/ready")
 """What a probe may ask without a key."""
+STOPPED = "the server has stopped before this was answered"
+LAST_WORDS = 1.0
+"""Seconds in which a client is to take the news that its request was given up."""
 
 
 @dataclass
@@ -55,7 +60,29 @@ class Gate:
     """Whether new work is taken on, and how much is under way."""
 
     draining: bool = False
-    under_way: int = 0
+    given_up: bool = False
+    _ends: set[asyncio.Timeout] = field(default_factory=set)
+
+    @property
+    def under_way(self) -> int:
+        return len(self._ends)
+
+    @asynccontextmanager
+    async def passing(self) -> AsyncIterator[None]:
+        """A request is under way. Cancelled in its midst, with TimeoutError at the end, once it is given up."""
+        async with asyncio.timeout(None) as end:
+            self._ends.add(end)
+            try:
+                yield
+            finally:
+                self._ends.discard(end)
+
+    def give_up(self) -> None:
+        """End every request that is under way."""
+        self.given_up = True
+        now = asyncio.get_running_loop().time()
+        for end in self._ends:
+            end.reschedule(now)
 
 
 @dataclass
@@ -84,14 +111,18 @@ class Front:
                 message["headers"] = [*message["headers"], *self._marks(passage)]
             await send(message)
 
-        self.gate.under_way += 1
         try:
-            if self.keys and scope["path"] not in OPEN_PATHS and not allowed(self.keys, headers):
-                await _unauthorized(scope["path"], answer)
-            else:
-                await self.app(scope, receive, answer)
+            async with self.gate.passing():
+                if self.keys and scope["path"] not in OPEN_PATHS and not allowed(self.keys, headers):
+                    await _unauthorized(scope["path"], answer)
+                else:
+                    await self.app(scope, receive, answer)
+        except TimeoutError:
+            if not self.gate.given_up:
+                raise
+            if not passage.status:
+                await _given_up(scope["path"], passage, answer)
         finally:
-            self.gate.under_way -= 1
             self._record(passage, headers)
 
     def _marks(self, passage: Passage) -> list[tuple[bytes, bytes]]:
@@ -133,8 +164,19 @@ def _request_id(headers: dict[bytes, bytes]) -> str:
 
 
 async def _unauthorized(path: str, send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 401, "headers": headers})
     reason = "a valid API key is needed: authorization: Bearer KEY, or x-api-key: KEY"
-    body = orjson.dumps(error_content(path, 401, reason, code="invalid_api_key"))
-    await send({"type": "http.response.body", "body": body})
+    headers = [(b"www-authenticate", b"Bearer"), (b"connection", b"close")]
+    await _refuse(error_content(path, 401, reason, code="invalid_api_key"), 401, headers, send)
+
+
+async def _given_up(path: str, passage: Passage, send: Send) -> None:
+    content = error_content(path, 503, f"{STOPPED}; request {passage.id}")
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORDS):
+            await _refuse(content, 503, [(b"retry-after", b"1")], send)
+
+
+async def _refuse(content: dict[str, Any], status: int, headers: list[tuple[bytes, bytes]], send: Send) -> None:
+    headers = [(b"content-type", b"application/json"), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": orjson.dumps(content)})

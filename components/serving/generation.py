@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from components.errors import DataError
 from components.serving.refusal import Refusal
+from components.serving.rendering import Renderer
 from components.serving.stepping import Wish
+from components.serving.working import Workers
 
 if TYPE_CHECKING:
     from components.deployment.generation.generator import Generator
@@ -23,6 +25,8 @@ class Generation:
 
     generator: Generator
     vocabulary: int
+    renderer: Renderer | None = None
+    """Of the chat template, where there is one."""
     ways = ("/v1/completions", "/v1/chat/completions")
 
     @classmethod
@@ -33,7 +37,14 @@ class Generation:
         generator = load_generator(bundle, threads=threads)
         row = generator.start(generator.encode("a"), Sampling(1, 0.0, 1.0, 0, ()))
         generator.step([row])
-        return cls(generator, generator.tokenizer.get_vocab_size())
+        template = generator.chat_template
+        renderer = None if template is None else Renderer(template, generator.special_tokens)
+        return cls(generator, generator.tokenizer.get_vocab_size(), renderer)
+
+    async def close(self) -> None:
+        """End what runs beside this process."""
+        if self.renderer:
+            await self.renderer.close()
 
     def describe(self) -> dict[str, Any]:
         """The tensors of the protocol's model metadata; it is asked under /v1."""
@@ -45,12 +56,21 @@ class Generation:
         ids = self.generator.encode(given) if isinstance(given, str) else list(given)
         return self._fitting(ids, param)
 
-    def conversation(self, messages: list[dict[str, str]]) -> list[int]:
+    def prompts(self, given: Sequence[str | Sequence[int]]) -> list[list[int]]:
+        """The same of several."""
+        return [self.prompt(one, "prompt") for one in given]
+
+    async def conversation(self, messages: list[dict[str, str]], workers: Workers) -> list[int]:
         """Token ids of messages by the bundle's chat template, or as plain lines. Raises Refusal."""
         try:
-            return self._fitting(self.generator.chat(messages), "messages")
+            if self.renderer is None:
+                ids = await workers.run(self.generator.chat, messages)
+            else:
+                prompt = await self.renderer.render(messages)
+                ids = await workers.run(self.generator.encode_rendered, prompt)
         except DataError as error:
             raise Refusal(400, str(error).splitlines()[0], "messages") from None
+        return self._fitting(ids, "messages")
 
     def wish(
         self,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
+from components.serving.request_log import REASONS
+
 if TYPE_CHECKING:
     from components.serving.catalogue import Catalogue
 
@@ -42,8 +44,13 @@ class Measures:
         )
         self.generated = Counter("lianzi_generated_tokens", "Tokens generated.", ["model"], registry=self._registry)
         self.unlogged = Counter(
-            "lianzi_log_dropped_rows", "Rows that the request log had no time for.", registry=self._registry
+            "lianzi_log_dropped_rows",
+            "Rows that the request log left out, being behind or its file unwritable.",
+            ["reason"],
+            registry=self._registry,
         )
+        for reason in REASONS:  # so that they are there, at 0, before the first is lost
+            self.unlogged.labels(reason)
         self.first_token = Histogram(
             "lianzi_first_token_seconds",
             "From a request's first byte to its first token.",

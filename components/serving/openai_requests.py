@@ -21,10 +21,15 @@ def _truth_value(value: Any) -> bool:
 
 
 MOST_STOPS = 4
+LONGEST_STOP = 1000
+"""Characters; each is looked for at every token of a text."""
 Text = Annotated[str, Field(min_length=1)]
+Stop = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]
 Id = Annotated[int, Field(ge=0, lt=2**31)]
-Ids = Annotated[list[Id], Field(min_length=1)]
-Texts = Text | Annotated[list[Text], Field(min_length=1)] | Ids | Annotated[list[Ids], Field(min_length=1)]
+# Told is the first fault alone: a list of a million takes seconds of everyone's time.
+ENOUGH = Field(min_length=1, fail_fast=True)
+Ids = Annotated[list[Id], ENOUGH]
+Texts = Text | Annotated[list[Text], ENOUGH] | Ids | Annotated[list[Ids], ENOUGH]
 TEXTS = "a string, a list of strings, a list of token ids, or a list of such lists; none of them empty"
 One = Annotated[int, Field(ge=1, le=1)]
 Zero = Annotated[float, Field(ge=0, le=0)]
@@ -58,8 +63,9 @@ class Sampled(Asked):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(None, description="a number from 0 to 2")
     top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(None, description="a number above 0, at most 1")
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = Field(None, description="a whole number of 64 bits")
-    stop: Text | Annotated[list[Text], Field(max_length=MOST_STOPS)] | None = Field(
-        None, description=f"a string, or at most {MOST_STOPS}; none of them empty"
+    stop: Stop | Annotated[list[Stop], Field(max_length=MOST_STOPS, fail_fast=True)] | None = Field(
+        None,
+        description=f"a string, or at most {MOST_STOPS}; none of them empty or of more than {LONGEST_STOP} characters",
     )
     n: One | None = Field(None, description="1, the only number of choices that is supported")
     frequency_penalty: Zero | None = Field(None, description="0, no other value is supported")
@@ -97,7 +103,9 @@ class Message(_Part):
     role: Literal["system", "developer", "user", "assistant"] = Field(
         description="system, developer, user or assistant"
     )
-    content: str | list[TextPart] = Field(description="a string, or a list of parts of type text")
+    content: str | Annotated[list[TextPart], Field(fail_fast=True)] = Field(
+        description="a string, or a list of parts of type text"
+    )
     name: str | None = Field(None, description="a string, which is not looked at")
 
     @property
@@ -117,7 +125,7 @@ class PlainText(_Part):
 class ChatRequest(Sampled):
     """POST /v1/chat/completions."""
 
-    messages: Annotated[list[Message], Field(min_length=1)] = Field(description="a list of at least one message")
+    messages: Annotated[list[Message], ENOUGH] = Field(description="a list of at least one message")
     max_tokens: Count | None = Field(None, description="a whole number above 0; to the model's end if not given")
     max_completion_tokens: Count | None = Field(None, description="a whole number above 0; goes before max_tokens")
     logprobs: Never | None = Field(None, description="false, no other value is supported")

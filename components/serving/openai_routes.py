@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from components.serving.embedding import Embedding
-from components.serving.front import Passage
+from components.serving.front import LAST_WORDS, STOPPED, Passage
 from components.serving.generation import Generation
 from components.serving.openai_answers import DONE, ChatForm, CompletionForm, embeddings, event, model_card, usage
 from components.serving.openai_requests import (
@@ -89,7 +89,7 @@ async def _embed(service: Service, request: Request) -> Response:
             raise Refusal(400, f"'dimensions' is {model.width} with this model", "dimensions")
         try:
             async with asyncio.timeout_at(deadline):
-                rows = await encoded(model.embedder.encoder, sum(map(len, given)), model.rows, given)
+                rows = await encoded(service.workers, model.embedder.encoder, sum(map(len, given)), model.rows, given)
                 passage.rows = len(rows)
                 vectors = await batcher.submit(rows)
         except TimeoutError:
@@ -180,26 +180,25 @@ async def _generate(
     asked = read_asked(kind, await service.body(request, deadline, BODY_TYPES))
     with ExitStack() as held:
         served = held.enter_context(service.catalogue.hold(_served(service, passage, asked.model)))
-        generating = await _submit(service, passage, served, asked)
-        held.callback(generating.end)
+        model, stepper = served.stepped()
+        _check_asked(service, asked)
         try:
             async with asyncio.timeout_at(deadline):
+                wishes = await _wishes(service, model, asked)
+                generating = _submit(service, passage, served, asked, stepper.submit(wishes), wishes)
+                held.callback(generating.end)
                 if not asked.stream:
                     return await while_there(request.receive, generating.whole())
                 pieces, piece = await while_there(request.receive, generating.first())
         except TimeoutError:
             raise service.too_late() from None
-        return EventStream(generating.events(pieces, piece), held.pop_all())
+        return EventStream(generating.events(pieces, piece), held.pop_all(), service.limits.timeout, passage)
 
 
-async def _submit(service: Service, passage: Passage, served: Served, asked: Sampled) -> _Generating:
-    model, stepper = served.stepped()
-    _check_sizes(service, _prompts(asked), "messages" if isinstance(asked, ChatRequest) else "prompt")
-    if asked.stream_options and not asked.stream:
-        raise Refusal(400, "'stream_options' goes with 'stream': true", "stream_options")
-    wishes = await asyncio.to_thread(_wishes, model, asked)
+def _submit(
+    service: Service, passage: Passage, served: Served, asked: Sampled, job: Job, wishes: list[Wish]
+) -> _Generating:
     passage.rows = len(wishes)
-    job = stepper.submit(wishes)
     prompted = sum(len(one.ids) for one in wishes)
     service.measures.prompted.labels(served.name).inc(prompted)
     form = ChatForm if isinstance(asked, ChatRequest) else CompletionForm
@@ -208,14 +207,14 @@ async def _submit(service: Service, passage: Passage, served: Served, asked: Sam
     return _Generating(service, passage, asked, served, written, job, prompted, texts, list(texts))
 
 
-def _wishes(model: Generation, asked: Sampled) -> list[Wish]:
+async def _wishes(service: Service, model: Generation, asked: Sampled) -> list[Wish]:
     """The rows a request asks for."""
     if isinstance(asked, ChatRequest):
-        rows = [model.conversation([message.plain for message in asked.messages])]
+        rows = [await model.conversation([message.plain for message in asked.messages], service.workers)]
         most = asked.max_completion_tokens or asked.max_tokens
     else:
         assert isinstance(asked, CompletionRequest)
-        rows = [model.prompt(one, "prompt") for one in rows_of(asked.prompt)]
+        rows = await service.workers.run(model.prompts, rows_of(asked.prompt))
         most = asked.max_tokens or FEW_TOKENS
     seed = random.getrandbits(63) if asked.seed is None else asked.seed
     return [model.wish(ids, most, asked.temperature, asked.top_p, (seed + index) % SEEDS, asked.stops)
@@ -230,6 +229,13 @@ def _prompts(asked: Sampled) -> list[str | list[int]]:
     return rows_of(asked.prompt)
 
 
+def _check_asked(service: Service, asked: Sampled) -> None:
+    """Raises Refusal for what can be seen to be wrong before any text is encoded."""
+    _check_sizes(service, _prompts(asked), "messages" if isinstance(asked, ChatRequest) else "prompt")
+    if asked.stream_options and not asked.stream:
+        raise Refusal(400, "'stream_options' goes with 'stream': true", "stream_options")
+
+
 def _check_sizes(service: Service, given: list[str | list[int]], param: str) -> None:
     limits = service.limits
     if len(given) > limits.largest:
@@ -240,27 +246,44 @@ def _check_sizes(service: Service, given: list[str | list[int]], param: str) -> 
 
 
 class EventStream(Response):
-    """Server-sent events until they end or the client goes; then `held` is let go."""
+    """Server-sent events until they end or the client goes; then `held` is let go.
+
+    A client that takes nothing for `patience` seconds has gone. Where the server gives the request up, an error is the
+    last event.
+    """
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[bytes], held: ExitStack) -> None:
+    def __init__(self, events: AsyncIterator[bytes], held: ExitStack, patience: float, passage: Passage) -> None:
         super().__init__(headers={"cache-control": "no-store"})
         del self.headers["content-length"]
-        self._events, self._held = events, held
+        self._events, self._held, self._patience, self._passage = events, held, patience, passage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._held:
             try:
                 await while_there(receive, self._send(send))
-            except Refusal:  # the client has gone
+            except (Refusal, TimeoutError):  # the client has gone, or reads no more
                 return
+            except asyncio.CancelledError:
+                await self._last_words(send)
+                raise
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async for one in self._events:
-            await send({"type": "http.response.body", "body": one, "more_body": True})
+            async with asyncio.timeout(self._patience):
+                await send({"type": "http.response.body", "body": one, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _last_words(self, send: Send) -> None:
+        if not self._passage.status:
+            return  # nothing was sent yet: the answer will be an ordinary one
+        told = event(error_content("/v1/", 503, f"{STOPPED}; request {self._passage.id}"))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await send({"type": "http.response.body", "body": told, "more_body": True})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _json(content: Any) -> Response:

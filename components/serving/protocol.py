@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from components.serving.headers import byte_count
 from components.serving.refusal import Refusal
 from components.serving.tensors import DATATYPES, Tensor, from_binary, from_json, to_binary, to_flat
 
@@ -76,9 +77,10 @@ def write_answer(
 def _split(body: bytes, json_length: str | None) -> tuple[bytes, bytes]:
     if json_length is None:
         return body, b""
-    if not (json_length.isascii() and json_length.isdigit()) or int(json_length) > len(body):
+    length = byte_count(json_length)
+    if length is None or length > len(body):
         raise Refusal(400, f"Inference-Header-Content-Length is not a number of bytes of this {len(body)}-byte body")
-    return body[: int(json_length)], body[int(json_length) :]
+    return body[:length], body[length:]
 
 
 def _inputs(described: list[Any], binary: bytes) -> tuple[dict[str, Tensor], bytes]:

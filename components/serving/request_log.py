@@ -1,8 +1,8 @@
 """A sampled log of requests, for looking at what is asked and how far it has moved from the training rows.
 
 A request is kept or not by a hash of its id, so all servers keep the same. Texts are scrubbed of what tells of a person
-as the corpus is. A thread of its own scrubs and writes; what comes while its queue is full is dropped and counted, so
-no answer ever waits for a disk. Files are for their owner alone.
+as the corpus is. A thread of its own scrubs and writes, so no answer ever waits for a disk: what comes while its queue
+is full, or while the disk is, is left out and counted. Files are for their owner alone.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
+import stat
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import TextIOWrapper
-from logging import LogRecord, makeLogRecord
-from logging.handlers import RotatingFileHandler
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
@@ -34,21 +36,36 @@ KEPT = 3
 MOST_WAITING = 1000
 """Requests that wait to be written."""
 SHARES = 2**64
+Reason = Literal["behind", "unwritable"]
+REASONS: tuple[Reason, ...] = ("behind", "unwritable")
+"""Why rows are left out: more come than can be written, or the file cannot be written."""
 
 
 class RequestLog:
     """JSON lines {"time", "request", "model", "version", "text", "answer", "score"}, one a row; texts have no score."""
 
     def __init__(
-        self, path: Path, share: float, lose: Callable[[int], None] = lambda rows: None, largest: int = LARGEST
+        self,
+        path: Path,
+        share: float,
+        lose: Callable[[int, Reason], None],
+        say: Callable[[str], None],
+        largest: int = LARGEST,
     ) -> None:
-        """Keep a `share` of requests; `lose` is told of rows dropped. ServiceError where the file cannot be written."""
+        """Keep a `share` of requests; `lose` is told of rows left out, `say` when that begins and ends.
+
+        Raises ServiceError where the file cannot be written.
+        """
         self.share = share
-        self._lose = lose
+        self._lose, self._say = lose, say
+        self._left_out = 0
+        """Rows since the file was last written."""
+        self._closed = False
         self._queue: queue.Queue[list[dict[str, Any]] | None] = queue.Queue(MOST_WAITING)
+        self._files = _Files(path, largest)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._handler = _Files(path, maxBytes=largest, backupCount=KEPT, encoding="utf-8")
+            self._files.append(b"")
         except OSError as error:
             raise ServiceError(f"{path}: cannot be written: {error.strerror}", "choose another --log-file") from None
         self._thread = threading.Thread(target=self._write, daemon=True)
@@ -75,10 +92,24 @@ class RequestLog:
         both = [(text, answer) for text, answer in zip(prompts, answers, strict=True) if isinstance(text, str)]
         self._put(passage, [{"text": text, "answer": answer, "score": None} for text, answer in both])
 
-    def close(self, seconds: float = 5) -> None:
-        """Write what waits."""
-        self._queue.put(None)
-        self._thread.join(seconds)
+    def close(self, seconds: float = 5) -> bool:
+        """Write what waits, as far as that goes in these seconds. Whether the disk had no more to wait for."""
+        self._closed = True
+        until = time.monotonic() + seconds
+        with suppress(queue.Full):
+            self._queue.put(None, timeout=seconds)
+        self._thread.join(max(0.0, until - time.monotonic()))
+        if self._thread.is_alive():
+            self._lose_waiting()
+        if self._left_out:
+            self._say(f"request log: {self._left_out} rows at the end are not in {self._files.path}")
+        return not self._thread.is_alive()
+
+    def _lose_waiting(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                rows = self._queue.get_nowait()
+                self._lost(rows or [], "behind")
 
     def _put(self, passage: Passage, rows: list[dict[str, Any]]) -> None:
         served = passage.served
@@ -89,26 +120,77 @@ class RequestLog:
             "version": served.version if served else "",
         }
         try:
+            if self._closed:
+                raise queue.Full
             self._queue.put_nowait([head | row for row in rows])
         except queue.Full:
-            self._lose(len(rows))
+            self._lose(len(rows), "behind")
 
     def _write(self) -> None:
-        from components.corpus.personal_data import KINDS, scrubbed
-
         while (rows := self._queue.get()) is not None:
-            for row in rows:
-                clean = {name: scrubbed(row[name], KINDS)[0] for name in ("text", "answer")}
-                self._handler.emit(makeLogRecord({"msg": orjson.dumps(row | clean).decode()}))
-        self._handler.close()
+            try:
+                self._files.append(b"".join(map(_line, rows)))
+            except Exception as error:  # the disk, or a bug in the scrubbing: this thread must outlive both
+                if not self._left_out:
+                    reason = (isinstance(error, OSError) and error.strerror) or f"{type(error).__name__}: {error}"
+                    self._say(f"request log: {self._files.path}: {reason}; rows are left out while that is so")
+                self._lost(rows, "unwritable")
+            else:
+                if self._left_out:
+                    self._say(f"request log: {self._files.path} is written again; {self._left_out} rows are not in it")
+                self._left_out = 0
+
+    def _lost(self, rows: list[dict[str, Any]], reason: Reason) -> None:
+        self._left_out += len(rows)
+        self._lose(len(rows), reason)
 
 
-class _Files(RotatingFileHandler):
-    """Files that no one else may read; a disk that is full loses lines, never the server."""
+@dataclass(frozen=True)
+class _Files:
+    """A file that no one else may read, and the older ones.
 
-    def _open(self) -> TextIOWrapper:
-        os.close(os.open(self.baseFilename, os.O_CREAT | os.O_WRONLY, 0o600))
-        return super()._open()
+    It is opened for each request anew: whoever moves or removes it, or makes room for it again, need tell nobody.
+    """
 
-    def handleError(self, record: LogRecord) -> None:  # noqa: N802
-        pass
+    path: Path
+    largest: int
+
+    def append(self, lines: bytes) -> None:
+        """All of the lines, or none and OSError."""
+        with suppress(FileNotFoundError):
+            if max(0, self.largest - len(lines)) < self.path.stat().st_size:
+                self._turn_over()
+        file = self._open()
+        try:
+            self._append(file, memoryview(lines), os.fstat(file).st_size)
+        finally:
+            os.close(file)
+
+    def _append(self, file: int, rest: memoryview, size: int) -> None:
+        try:
+            while rest:
+                rest = rest[os.write(file, rest) :]
+        except OSError:
+            with suppress(OSError):  # a device cannot be cut
+                os.ftruncate(file, size)
+            raise
+
+    def _open(self) -> int:
+        file = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        mode = os.fstat(file).st_mode
+        if stat.S_ISREG(mode) and mode & 0o077:
+            os.fchmod(file, 0o600)
+        return file
+
+    def _turn_over(self) -> None:
+        names = [self.path, *(self.path.with_name(f"{self.path.name}.{number}") for number in range(1, KEPT + 1))]
+        for newer, older in reversed(list(pairwise(names))):
+            if newer.exists():
+                newer.replace(older)
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    from components.corpus.personal_data import KINDS, scrubbed
+
+    clean = {name: scrubbed(row[name], KINDS)[0] for name in ("text", "answer")}
+    return orjson.dumps(row | clean, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,24 +1,26 @@
 """The server process: uvicorn, but for how it stops.
 
-On SIGTERM or SIGINT it is no longer ready, refuses new work with 503, finishes what it accepted and ends with 0.
-A second signal ends it at once.
+On SIGTERM or SIGINT it is no longer ready, refuses new work with 503, finishes what it accepted and ends with 0. What
+is not finished in time is given up, and its client told. A second signal ends it at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.server import HANDLED_SIGNALS
 
 from components.errors import ServiceError
-from components.serving.front import Front, Gate
+from components.serving.front import LAST_WORDS, Front, Gate
 
 
 class Server(uvicorn.Server):
@@ -39,10 +41,11 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Asked ten times a second whether to stop."""
         if self._gate.draining and not self.should_exit:
-            late = time.monotonic() - self._told > self._drain
-            if late:
+            late = time.monotonic() - self._told - self._drain
+            if late > 0 and self._gate.under_way and not self._gate.given_up:
                 self._say(f"{self._gate.under_way} requests did not finish within {self._drain:g} s")
-            self.should_exit = late or not self._gate.under_way
+                self._gate.give_up()
+            self.should_exit = not self._gate.under_way or late > 2 * LAST_WORDS
         return await super().on_tick(counter)
 
 
@@ -53,8 +56,12 @@ def run_server(
     drain: float,
     say: Callable[[str], None],
     started: Callable[[asyncio.AbstractEventLoop], Any],
+    stopped: Callable[[], Awaitable[Any]],
 ) -> None:
-    """Serve until told to stop; `started` is called with the event loop before that. Raises ServiceError."""
+    """Serve until told to stop; `started` is called with the event loop before, `stopped` in it after that.
+
+    Raises ServiceError.
+    """
     host, port = listen
     config = uvicorn.Config(
         front,
@@ -72,7 +79,14 @@ def run_server(
 
     async def serve() -> None:
         started(asyncio.get_running_loop())
-        await server.serve()
+        try:
+            await server.serve()
+        finally:
+            if front.gate.draining:
+                # Uvicorn has put the handlers back that were there before; a second signal still ends it at once.
+                for one in HANDLED_SIGNALS:
+                    signal.signal(one, signal.SIG_DFL)
+            await stopped()
 
     try:
         asyncio.run(serve())

@@ -12,9 +12,11 @@ from starlette.requests import ClientDisconnect
 
 from components.serving.catalogue import Catalogue
 from components.serving.front import Gate
+from components.serving.headers import byte_count
 from components.serving.limits import Limits
 from components.serving.measures import Measures
 from components.serving.refusal import Refusal
+from components.serving.working import Workers
 
 if TYPE_CHECKING:
     from components.deployment.encoding import Encoder
@@ -35,6 +37,7 @@ class Service:
     catalogue: Catalogue = field(default_factory=Catalogue)
     gate: Gate = field(default_factory=Gate)
     log: RequestLog | None = None
+    workers: Workers = field(default_factory=Workers)
 
     def __post_init__(self) -> None:
         self.measures = Measures(self.catalogue)
@@ -55,8 +58,10 @@ class Service:
     async def body(self, request: Request, deadline: float, kinds: tuple[str, ...]) -> bytes:
         """The whole body, of one of these content types. Raises Refusal."""
         _check_headers(request, kinds)
-        declared = request.headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self.limits.max_body:
+        declared = byte_count(request.headers.get("content-length", "0"))
+        if declared is None:
+            raise Refusal(400, "content-length is not a number of bytes")
+        if declared > self.limits.max_body:
             raise Refusal(413, f"a body of {declared} bytes, at most {self.limits.max_body} are taken")
         parts, size = [], 0
         try:
@@ -106,8 +111,10 @@ def _check_headers(request: Request, kinds: tuple[str, ...]) -> None:
         raise Refusal(415, "compressed bodies are not taken")
 
 
-async def encoded(encoder: Encoder, size: int, rows: Callable[[Any], list[list[int]]], given: Any) -> list[list[int]]:
+async def encoded(
+    workers: Workers, encoder: Encoder, size: int, rows: Callable[[Any], list[list[int]]], given: Any
+) -> list[list[int]]:
     """`rows(given)`, which encodes `size` bytes or so: in a thread where it would keep other requests waiting."""
     if size > (MUCH_TEXT_LOOKED_UP if encoder.words else MUCH_TEXT):
-        return await asyncio.to_thread(rows, given)
+        return await workers.run(rows, given)
     return rows(given)

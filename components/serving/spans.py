@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +37,18 @@ def tracer_to(exporter: SpanExporter) -> Tracer:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider = TracerProvider(resource=Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", "lianzi")}))
+    resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", "lianzi")})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)  # it would wait up to half a minute
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider.get_tracer("lianzi.serving")
+
+
+def close_tracer(tracer: Tracer, seconds: float) -> bool:
+    """Export what waits. Whether that was done within these seconds: a collector may not answer."""
+    closing = threading.Thread(target=tracer.span_processor.shutdown, daemon=True)  # type: ignore[attr-defined]
+    closing.start()
+    closing.join(seconds)
+    return not closing.is_alive()
 
 
 def record_span(

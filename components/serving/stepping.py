@@ -129,9 +129,10 @@ class Stepper:
             self._closed = True
             self._changed.notify_all()
 
-    def join(self, seconds: float) -> None:
-        """Wait for a closed stepper's thread."""
+    def join(self, seconds: float) -> bool:
+        """Wait for a closed stepper's thread. Whether it has ended."""
         self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         active: list[_Active] = []

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from components.errors import DataError
 
+MOST_CHARACTERS = 1 << 20
+"""Of a rendered conversation."""
+LONGEST_REASON = 300
 ROLES = ("system", "user", "assistant", "tool", "developer")
 
 
@@ -33,16 +37,41 @@ def plain_prompt(messages: Sequence[Mapping[str, str]]) -> str:
 def render(template: str, messages: Sequence[Mapping[str, str]], tokens: Mapping[str, str]) -> str:
     """The prompt of a conversation, with the beginning of the answer; tokens: bos_token and the like.
 
-    A template comes from whoever made the model: it runs in a sandbox. Raises DataError where it refuses the messages
-    (its roles must alternate, say) or fails.
+    A template comes from whoever made the model: it runs in a sandbox, which bounds what it reaches, not how long it
+    runs; a server renders in components.serving.rendering. Raises DataError where it refuses the messages (its roles
+    must alternate, say), fails, or writes what is no prompt.
     """
-    from jinja2 import TemplateError
+    prompt, reason = render_or_reason(template, messages, tokens)
+    if reason is not None:
+        raise refused(reason)
+    return prompt
 
+
+def render_or_reason(
+    template: str, messages: Sequence[Mapping[str, str]], tokens: Mapping[str, str]
+) -> tuple[str, str | None]:
+    """The prompt and None, or nothing and the reason in a line."""
     try:
-        return _environment().from_string(template).render(messages=messages, add_generation_prompt=True, **tokens)
-    except (TemplateError, TypeError, ValueError, KeyError, OverflowError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"the model's chat template refuses these messages: {reason}") from None
+        prompt = str(_compiled(template).render(messages=messages, add_generation_prompt=True, **tokens))
+        prompt.encode()
+    except UnicodeEncodeError:
+        return "", "what it writes is not valid Unicode"
+    except Exception as error:  # a template can raise whatever Python can: its division by zero, its recursion
+        reason = (str(error).splitlines() or [""])[0][:LONGEST_REASON]
+        return "", "".join(letter if letter.isprintable() else "?" for letter in reason) or type(error).__name__
+    if len(prompt) > MOST_CHARACTERS:
+        return "", f"it writes {len(prompt):,} characters, at most {MOST_CHARACTERS:,} are read"
+    return prompt, None
+
+
+def refused(reason: str) -> DataError:
+    """What whoever sent the messages is told."""
+    return DataError(f"the model's chat template refuses these messages: {reason}")
+
+
+@cache
+def _compiled(template: str) -> Any:
+    return _environment().from_string(template)
 
 
 def _environment() -> Any:

@@ -69,7 +69,7 @@ class Generator:
 
     def encode(self, text: str) -> list[int]:
         """A prompt's ids, or the source's for an encoder-decoder. A prompt is to be carried on: it has no end token."""
-        ids = list(self.tokenizer.encode(text, add_special_tokens=self.framed).ids)
+        ids = self._ids(text, self.framed)
         if self.encoder is None:
             while self.framed and len(ids) > 1 and ids[-1] in self.stop_ids:
                 ids.pop()
@@ -80,8 +80,11 @@ class Generator:
         checked = check_messages(messages)
         if self.chat_template is None:
             return self.encode(plain_prompt(checked))
-        prompt = render(self.chat_template, checked, self.special_tokens)
-        return list(self.tokenizer.encode(prompt, add_special_tokens=False).ids)
+        return self.encode_rendered(render(self.chat_template, checked, self.special_tokens))
+
+    def encode_rendered(self, prompt: str) -> list[int]:
+        """The ids of what the chat template has written, special tokens included."""
+        return self._ids(prompt, special=False)
 
     def start(self, ids: list[int], sampling: Sampling) -> Row:
         """A row that has generated nothing yet. Raises DataError where the prompt leaves no room for an answer."""
@@ -145,6 +148,10 @@ class Generator:
         for row, place in zip(rows, at_the_right(present, lengths), strict=True):
             row.past = place
         return logits
+
+    def _ids(self, text: str, special: bool) -> list[int]:
+        # As a batch: `encode` keeps the interpreter's lock, and every other thread waits for a long text.
+        return list(self.tokenizer.encode_batch_fast([text], add_special_tokens=special)[0].ids)
 
     def _source(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
         """What an encoder-decoder's decoder reads of the source."""

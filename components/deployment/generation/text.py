@@ -35,9 +35,13 @@ class GrowingText:
         now = self._decoded(self.start, len(self.ids))
         if now.endswith(INCOMPLETE) and len(self.ids) - self.read < LONGEST_CHARACTER:
             return
+        known = len(self.text)
         self.text += now[len(before) :]
         self.start, self.read = self.read, len(self.ids)
-        found = [place for place in (self.text.find(stop) for stop in self.stop) if place >= 0]
+        # What was there before holds no stop text: one can only end in what is new.
+        found = [
+            place for place in (self.text.find(stop, max(0, known - len(stop) + 1)) for stop in self.stop) if place >= 0
+        ]
         if found:
             self.text, self.stopped = self.text[: min(found)], True
 
@@ -48,9 +52,16 @@ class GrowingText:
 
     def _held(self) -> int:
         """Characters at the end that are the beginning of a stop text."""
-        return max(
-            (size for stop in self.stop for size in range(1, len(stop)) if self.text.endswith(stop[:size])), default=0
-        )
+        return max((_overlap(self.text, stop) for stop in self.stop), default=0)
 
     def _decoded(self, start: int, stop: int) -> str:
         return self.tokenizer.decode(self.ids[start:stop], skip_special_tokens=True)
+
+
+def _overlap(text: str, stop: str) -> int:
+    """The longest end of `text` that is the beginning of `stop`, and not all of it."""
+    tail = text[max(0, len(text) - len(stop) + 1) :]
+    place = tail.find(stop[0])
+    while place >= 0 and not stop.startswith(tail[place:]):
+        place = tail.find(stop[0], place + 1)
+    return len(tail) - place if place >= 0 else 0
