@@ -40,6 +40,8 @@ def binary(size: Any, tail: bytes, **changes: Any) -> tuple[bytes, dict[str, str
     return with_binary({"inputs": [entry]}, tail)
 
 
+DIGITS = b"9" * 5000
+"""More than Python reads as a number."""
 SHIP = struct.pack("<I", 4) + b"ship"
 OCTETS = {"content-type": "application/octet-stream"}
 
@@ -104,6 +106,13 @@ def _json() -> list[tuple[str, bytes, int, str]]:
             "'classification' is not supported",
         ),
         ("line breaks in a name", one(name="a\nb"), 400, "no input 'a?b'"),
+        ("a datatype that is a list", one(datatype=["BYTES"]), 400, "datatype is one of BYTES"),
+        ("a name that is a number", one(name=3), 400, "each input is an object with a name"),
+        ("a shape of 5,000 digits", one(shape=[7]).replace(b"[7]", b"[" + DIGITS + b"]"), 400, "not valid JSON"),
+        ("a shape of 64 bits", one(shape=[2**64 - 1]), 400, "above zero"),
+        ("a shape past any float", one(shape=[7]).replace(b"[7]", b"[1e400]"), 400, "not valid JSON"),
+        ("a shape whose product is huge", one(shape=[2**31 - 1] * 8), 400, "1 elements, shape"),
+        ("a shape in words", one(shape=["1"]), 400, "above zero"),
     ]  # fmt: skip
 
 
@@ -114,6 +123,13 @@ def _numbers() -> list[tuple[str, bytes, int, str]]:
         ("ids as floats", numbers("input_ids", data=[1.0, 5.0, 2.0]), 400, "whole number"),
         ("ids as booleans", numbers("attention_mask", data=[True, True, True]), 400, "whole number"),
         ("an id of more than 64 bits", numbers("input_ids", data=[1, 2**63, 2]), 400, "does not fit into INT64"),
+        (
+            "an id of 5,000 digits",
+            numbers("input_ids", data=[7]).replace(b"[7]", b"[" + DIGITS + b"]"),
+            400,
+            "not valid",
+        ),
+        ("ids that are no number", numbers("input_ids", data=[7]).replace(b"[7]", b"[NaN]"), 400, "not valid JSON"),
         ("an id below zero", numbers("input_ids", data=[1, -5, 2]), 422, "not in 0 to"),
         ("an id the tokenizer lacks", numbers("input_ids", data=[1, 99_999, 2]), 422, "not in 0 to"),
         ("ids without rows", numbers("input_ids", shape=[3], data=[1, 5, 2]), 400, "shape [rows, tokens]"),
@@ -135,6 +151,15 @@ def _binary() -> list[tuple[str, tuple[bytes, dict[str, str]], int, str]]:
         ("a JSON length past the body", (good, long), 400, "not a number of bytes of this"),
         ("a JSON length in words", (good, headers | {"inference-header-content-length": "ten"}), 400, "not a number"),
         ("a negative JSON length", (good, headers | {"inference-header-content-length": "-1"}), 400, "not a number"),
+        *(
+            (
+                f"a JSON length of {given[:8]!r}",
+                (good, headers | {"inference-header-content-length": given}),
+                400,
+                "not a n",
+            )
+            for given in ("9" * 5000, "0" * 5000, str(2**64), "+8", "8.0", "1_0", "0x8", "1e1", "nan", "inf", "")
+        ),
         ("a JSON length too short", (good, headers | {"inference-header-content-length": "9"}), 400, "not valid JSON"),
         ("binary data without its header", (good, OCTETS), 400, "not valid JSON"),
         ("a size past the body", binary(20, SHIP), 400, "binary_data_size is 20, 8 bytes are left"),
@@ -142,6 +167,9 @@ def _binary() -> list[tuple[str, tuple[bytes, dict[str, str]], int, str]]:
         ("a size inside a length", binary(3, SHIP), 400, "ends inside a length"),
         ("a size in words", binary("8", SHIP), 400, "is a number of bytes"),
         ("a negative size", binary(-1, SHIP), 400, "is a number of bytes"),
+        ("a size of 64 bits", binary(2**64 - 1, SHIP), 400, "8 bytes are left in the body"),
+        ("a size that is a float", binary(8.0, SHIP), 400, "is a number of bytes"),
+        ("a size that is true", binary(True, SHIP), 400, "is a number of bytes"),
         ("data twice", binary(8, SHIP, data=["ship"]), 400, "both data and binary_data_size"),
         ("bytes that nobody claims", binary(8, SHIP + b"more"), 400, "4 bytes of binary data that no input claims"),
         ("fewer strings than the shape says", binary(8, SHIP, shape=[2]), 400, "1 strings in the binary data"),
@@ -156,5 +184,8 @@ CASES: list[Case] = [
     *((what, sent, headers, status, reason) for what, (sent, headers), status, reason in _binary()),
     ("a form", one(), {"content-type": "application/x-www-form-urlencoded"}, 415, "content-type is application/json"),
     ("plain text", one(), {"content-type": "text/plain"}, 415, "content-type is application/json"),
+    ("a length of 5,000 digits", one(), JSON | {"content-length": "9" * 5000}, 400, "content-length is not a number"),
+    ("a length that is not there", one(), JSON | {"content-length": "9" * 18}, 413, "at most 20000 are taken"),
+    ("a host that is none", one(name=3), JSON | {"host": "["}, 400, "each input is an object with a name"),
     ("a compressed body", one(), JSON | {"content-encoding": "gzip"}, 415, "compressed bodies"),
 ]

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from components.serving.openai_requests import ChatRequest, CompletionRequest, EmbeddingRequest, read_asked, rows_of
 from components.serving.refusal import Refusal
@@ -56,6 +57,8 @@ def test_what_is_no_json_object_is_refused(body: bytes, reason: str) -> None:
         ({"seed": 2**63}, "seed", "a whole number of 64 bits"),
         ({"stop": ""}, "stop", "none of them empty"),
         ({"stop": list("abcde")}, "stop", "at most 4"),
+        ({"stop": "a" * 1001}, "stop", "of more than 1000 characters"),
+        ({"stop": ["a", "b" * 1001]}, "stop", "of more than 1000 characters"),
         ({"n": 2}, "n", "1, the only number of choices that is supported"),
         ({"n": True}, "n", "1, the only number"),
         ({"best_of": 3}, "best_of", "no other value is supported"),
@@ -102,6 +105,36 @@ def test_values_that_change_nothing_are_taken() -> None:
     assert read_asked(ChatRequest, json.dumps(chat).encode())
     nothing = dict.fromkeys(set(CompletionRequest.model_fields) - set(GOOD))
     assert read_asked(CompletionRequest, json.dumps(GOOD | nothing).encode()).stops == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model": "m", "prompt": "p", "%s": %s}' % (name, value)
+        for name in (b"max_tokens", b"seed", b"temperature", b"top_p", b"n", b"frequency_penalty")
+        for value in (b"9" * 5000, b"-" + b"9" * 5000, b"1e400", b"NaN", b"-Infinity", b"0x1", b"[]", b'"1"')
+    ],
+)
+def test_a_number_that_is_none_or_too_large_is_refused(body: bytes) -> None:
+    refusal(CompletionRequest, body)
+
+
+@pytest.mark.parametrize("wrong", [None, 1.5, {}, [], [1.5], ""])
+def test_a_long_list_is_looked_at_as_far_as_its_first_fault(wrong: Any) -> None:
+    """Each fault is an object in memory, and a body holds a million: everyone would wait while they are made."""
+    counted = {
+        CompletionRequest: GOOD | {"prompt": [wrong] * 1000},
+        EmbeddingRequest: {"model": "m", "input": [wrong] * 1000},
+        ChatRequest: {"model": "m", "messages": [wrong] * 1000},
+    }
+    for kind, content in counted.items():
+        with pytest.raises(ValidationError) as caught:
+            kind.model_validate_json(json.dumps(content))
+        assert caught.value.error_count() < 20
+    parts = SAID | {"messages": [{"role": "user", "content": [wrong] * 1000}]}
+    with pytest.raises(ValidationError) as caught:
+        ChatRequest.model_validate_json(json.dumps(parts))
+    assert caught.value.error_count() < 20
 
 
 def test_stop_strings_are_one_or_several() -> None:

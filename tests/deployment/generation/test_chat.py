@@ -45,11 +45,20 @@ def test_a_model_without_a_template_gets_a_line_a_message() -> None:
         "{% for message in messages %}{{ raise_exception('roles must alternate') }}{% endfor %}",
         "{{ messages[0].content / 2 }}",
         "{% if %}",
+        "{{ 1 / 0 }}",
+        "{{ messages[5].content }}",
+        "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}",
+        "{% for number in range(1000000) %}{% endfor %}",
+        "{{ raise_exception('\ud800\nmore') }}",
+        "{{ '\ud800' }}",
+        "{{ 'a' * 2000000 }}",
     ],
 )
 def test_a_template_that_reaches_out_or_fails_is_an_error_of_the_request(template: str) -> None:
-    with pytest.raises(DataError, match="chat template refuses"):
+    with pytest.raises(DataError, match="chat template refuses") as caught:
         render(template, MESSAGES, {})
+    str(caught.value).encode()
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(

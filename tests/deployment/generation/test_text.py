@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +58,45 @@ def test_a_stop_text_is_left_out_and_its_beginning_is_held_back(tokenizer: Token
     shown = steps(tokenizer, " wave END more", stop=("END",))
     assert all("E" not in text for text in shown)
     assert shown[-1] == " wave "
+
+
+def test_a_stop_text_is_found_wherever_tokens_cut_it(tokenizer: Tokenizer) -> None:
+    """As by looking through the whole text after each token, which takes a long text a long time."""
+    generator = np.random.default_rng(5)
+    for _ in range(30):
+        stop = tuple("".join(generator.choice(["a", "b"], size=size)) for size in generator.integers(1, 6, size=2))
+        text, before = " " + "".join(generator.choice(["a", "b"], size=40)), ""
+        for token in tokenizer.encode(text, add_special_tokens=False).ids:
+            before += tokenizer.decode([token])
+            if any(one in before for one in stop):
+                break
+        first = min((before.find(one) for one in stop if one in before), default=len(before))
+        grown = GrowingText(tokenizer, tokenizer.encode("ship", add_special_tokens=False).ids, stop)
+        for token in tokenizer.encode(text, add_special_tokens=False).ids:
+            grown.add(token)
+            held = max(
+                (size for one in stop for size in range(1, len(one)) if grown.text.endswith(one[:size])), default=0
+            )
+            assert grown.stopped or grown.shown == grown.text[: len(grown.text) - held]
+        assert grown.text == before[:first]
+
+
+def test_a_long_stop_text_costs_a_token_no_more_than_a_short_one(tokenizer: Tokenizer) -> None:
+    """Looked at are characters: of each stop text no more than stand at the text's end, in place of all its halves."""
+    counted = 0
+
+    class Counting(str):
+        def __getitem__(self, part: Any) -> str:
+            nonlocal counted
+            found = str.__getitem__(self, part)
+            counted += len(found)
+            return found
+
+    grown = GrowingText(tokenizer, [], (Counting("ab" * 50_000),))
+    for token in tokenizer.encode(" wave wave", add_special_tokens=False).ids:
+        grown.add(token)
+        assert grown.shown == grown.text
+    assert counted < 1000
 
 
 def test_what_only_looked_like_a_stop_text_is_shown_after_all(tokenizer: Tokenizer) -> None:
