@@ -139,6 +139,8 @@ class RequestLog:
                 if self._left_out:
                     self._say(f"request log: {self._files.path} is written again; {self._left_out} rows are not in it")
                 self._left_out = 0
+            finally:
+                self._queue.task_done()
 
     def _lost(self, rows: list[dict[str, Any]], reason: Reason) -> None:
         self._left_out += len(rows)

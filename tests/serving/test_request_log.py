@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from components.serving.service import Service
 from tests.serving.asking import ids, texts
 from tests.serving.scripted import ScriptedGenerator, serve_scripted
 
+ROOT = Path(__file__).parents[2]
 INFER = "/v2/models/places/infer"
 
 
@@ -103,6 +108,107 @@ def test_a_writer_that_is_behind_loses_rows_and_holds_nobody(tmp_path: Path, mon
     assert left_out >= 14
     assert kept + left_out == 20
     assert {reason for _, reason in lost} == {"behind"}
+
+
+def put(log: RequestLog, *names: str) -> None:
+    """Two rows of each name, waited for until the writer is done with them."""
+    for name in names:
+        log.put_texts(Passage(name, "POST"), ["a", "b"], ["c", "d"])
+    deadline = time.monotonic() + 10
+    while log._queue.unfinished_tasks and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def test_a_full_disk_loses_rows_that_are_counted_told_once_and_kept_again_once_there_is_room(tmp_path: Path) -> None:
+    lost: list[tuple[int, str]] = []
+    said: list[str] = []
+    path = tmp_path / "log.jsonl"
+    path.symlink_to("/dev/full")
+    log = open_log(path, lose=lambda rows, reason: lost.append((rows, reason)), say=said.append)
+    put(log, "one", "two")
+    assert lost == [(2, "unwritable")] * 2
+    assert said == [f"request log: {path}: No space left on device; rows are left out while that is so"]
+    path.unlink()
+    put(log, "three", "four")
+    assert said[1:] == [f"request log: {path} is written again; 4 rows are not in it"]
+    assert [one["request"] for one in lines(path)] == ["three", "three", "four", "four"]
+    path.unlink()
+    path.symlink_to("/dev/full")
+    put(log, "five")
+    assert log.close()
+    assert sum(rows for rows, _ in lost) == 6
+    assert said[-1] == f"request log: 2 rows at the end are not in {path}"
+
+
+def test_a_disk_that_becomes_full_in_the_midst_of_a_row_keeps_whole_rows_alone(tmp_path: Path) -> None:
+    """In a process of its own, whose files may have 1,000 bytes."""
+    program = """
+import resource, sys
+from pathlib import Path
+from components.serving.front import Passage
+from components.serving.request_log import RequestLog
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+lost = []
+log = RequestLog(Path("log.jsonl"), 1.0, lambda rows, reason: lost.append(rows), lambda line: None)
+for number in range(20):
+    log.put_texts(Passage(str(number), "POST"), ["text"], ["answer"])
+log.close()
+print(sum(lost))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    kept = lines(tmp_path / "log.jsonl")
+    assert done.stderr == ""
+    assert 0 < len(kept) < 20
+    assert len(kept) + int(done.stdout) == 20
+
+
+def test_a_file_that_is_moved_or_removed_under_it_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    log = open_log(path)
+    put(log, "one")
+    path.rename(tmp_path / "moved")
+    put(log, "two")
+    log.close()
+    assert [one["request"] for one in lines(path)] == ["two", "two"]
+
+
+def test_a_file_that_others_could_read_becomes_its_owners(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.touch(0o644)
+    open_log(path).close()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_fault_in_the_scrubbing_costs_its_rows_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[int] = []
+    log = open_log(tmp_path / "log.jsonl", lose=lambda rows, reason: lost.append(rows))
+    with monkeypatch.context() as patch:
+        patch.setattr("components.corpus.personal_data.scrubbed", None)
+        put(log, "one")
+    put(log, "two")
+    log.close()
+    assert lost == [2]
+    assert len(lines(tmp_path / "log.jsonl")) == 2
+
+
+def test_a_disk_that_never_answers_does_not_keep_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[int] = []
+    go = threading.Event()
+    log = open_log(tmp_path / "log.jsonl", lose=lambda rows, reason: lost.append(rows))
+    monkeypatch.setattr(_Files, "append", lambda self, lines: go.wait(20))
+    for _ in range(5):
+        log.put_texts(Passage("7", "POST"), ["a"], ["b"])
+    assert not log.close(0.2)
+    log.put_texts(Passage("7", "POST"), ["a"], ["b"])
+    assert sum(lost) in (5, 6)  # the one that is being written may be there yet
+    go.set()
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
