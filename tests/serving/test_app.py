@@ -180,6 +180,26 @@ def test_a_request_that_waits_too_long_gets_503_and_its_rows_are_dropped(
         assert service.catalogue.models["places"].batcher.waiting == 0
 
 
+def test_what_is_given_up_past_the_drain_is_told_in_the_protocols_form(service: Service, caplog: Any) -> None:
+    slow = slowed(service)
+    answers: list[Any] = []
+    with TestClient(make_app(service, print)) as client:
+        thread = threading.Thread(target=lambda: answers.append(client.post(INFER, json=texts("ship"))))
+        thread.start()
+        deadline = time.monotonic() + 10
+        while not service.gate.under_way and time.monotonic() < deadline:
+            time.sleep(0.01)
+        service.gate.draining = True
+        assert client.portal is not None
+        client.portal.call(service.gate.give_up)
+        thread.join(10)
+        slow.go.set()
+    assert (answers[0].status_code, answers[0].headers["retry-after"]) == (503, "1")
+    told = f"the server has stopped before this was answered; request {answers[0].headers['x-request-id']}"
+    assert answers[0].json() == {"error": told}
+    assert caplog.records == []
+
+
 def test_a_full_queue_gives_429_and_what_was_accepted_is_answered(
     make_service: Callable[[Path, Limits], Service], ladder: Ladder
 ) -> None:

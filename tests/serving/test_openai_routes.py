@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +18,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from components.serving.app import make_app
+from components.serving.front import Passage
 from components.serving.limits import Limits
+from components.serving.openai_routes import EventStream
 from components.serving.service import Service
 from components.serving.stepping import Stepper
-from tests.serving.scripted import ScriptedGenerator, serve_scripted
+from tests.serving.scripted import ScriptedGenerator, ScriptedRow, serve_scripted
 
 LIMITS = Limits(max_queue=4, max_rows=4, max_body=20_000, max_text=500, timeout=10)
 COMPLETIONS, CHAT, EMBEDDINGS = "/v1/completions", "/v1/chat/completions", "/v1/embeddings"
@@ -286,6 +290,90 @@ def test_a_server_that_drains_finishes_texts_and_begins_none(
     generator.go.set()
     thread.join(10)
     assert (answers[0].status_code, answers[0].json()["usage"]["completion_tokens"]) == (200, 3)
+
+
+class Halting(ScriptedGenerator):
+    """Makes two tokens and no third."""
+
+    def step(self, rows: Sequence[ScriptedRow]) -> list[int]:
+        if len(self.steps) == 2:
+            self.go.clear()
+        return super().step(rows)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("generator", [Halting()])
+def test_what_is_given_up_past_the_drain_is_told_in_openais_form(
+    stream: bool, generator: Halting, client: TestClient, service: Service, said: list[str], caplog: Any
+) -> None:
+    generator.go.set()
+    generator.steps.clear()
+    answers: list[Any] = []
+    thread = threading.Thread(target=lambda: answers.append(complete(client, max_tokens=9, stream=stream)))
+    thread.start()
+    deadline = time.monotonic() + 10
+    while generator.go.is_set() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert client.portal is not None
+    service.gate.draining = True
+    client.portal.call(service.gate.give_up)
+    thread.join(10)
+    assert service.gate.under_way == service.catalogue.models["echo"].users == 0
+    (answer,) = answers
+    if stream:
+        *parts, error = [json.loads(line.removeprefix("data: ")) for line in answer.text.split("\n\n") if line]
+        assert [one["choices"][0]["text"] for one in parts] == ["a", "b"]
+    else:
+        error = answer.json()
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.headers["connection"] == "close"
+    assert list(error["error"]) == ["message", "type", "param", "code"]
+    assert error["error"]["type"] == "server_error"
+    assert error["error"]["message"].endswith(f"before this was answered; request {answer.headers['x-request-id']}")
+    assert len(said) == 1
+    assert caplog.records == []
+
+
+def test_a_client_that_reads_no_more_of_a_stream_is_let_go(service: Service) -> None:
+    async def read() -> None:
+        async def events() -> AsyncIterator[bytes]:
+            while True:
+                yield b"data: {}\n\n"
+
+        async def receive() -> Any:
+            await asyncio.sleep(20)
+
+        async def send(message: Any) -> None:
+            if message.get("body"):
+                await asyncio.sleep(20)
+
+        held = ExitStack()
+        held.callback(let_go.append, True)
+        await EventStream(events(), held, 0.1, Passage("7", "POST"))({}, receive, send)
+
+    let_go: list[bool] = []
+    asyncio.run(asyncio.wait_for(read(), 10))
+    assert let_go == [True]
+
+
+class Pondering(ScriptedGenerator):
+    """Encodes for ever."""
+
+    def encode(self, text: str) -> list[int]:
+        time.sleep(3)
+        return super().encode(text)
+
+
+@pytest.mark.parametrize("limits", [replace(LIMITS, timeout=0.3)])
+@pytest.mark.parametrize("generator", [Pondering()])
+def test_encoding_stands_under_the_time_limit_too(client: TestClient, service: Service) -> None:
+    begun = time.perf_counter()
+    for path, asked in ((COMPLETIONS, {"prompt": "a"}), (CHAT, {"messages": HELLO})):
+        answer = client.post(path, json={"model": "echo"} | asked)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert "no answer within 0.3 s" in answer.json()["error"]["message"]
+    assert time.perf_counter() - begun < 3
+    assert service.workers.busy == 2
 
 
 def test_generation_is_measured_and_logged_without_its_texts(client: TestClient, said: list[str]) -> None:

@@ -10,12 +10,15 @@ import ssl
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.serving.asking import texts
+from tests.serving.conftest import Generators
 from tests.serving.running import Running, free_port, running
 from tests.small_ladder import Ladder
 
@@ -61,9 +64,69 @@ def test_what_does_not_finish_in_time_does_not_hold_the_server(ladder: Ladder, t
     with running(tmp_path, ladder.bundle, "--drain", "0.5") as server:
         connection = half_a_request(server)
         server.process.send_signal(signal.SIGTERM)
+        answer = read_all(connection)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b'{"error":"the server has stopped before this was answered; request ' in answer
         assert server.process.wait(20) == 0
-        connection.close()
-    assert "did not finish within 0.5 s" in (tmp_path / "serve.log").read_text()
+    log = (tmp_path / "serve.log").read_text()
+    assert "1 requests did not finish within 0.5 s" in log
+    assert "Traceback" not in log
+    assert "ERROR" not in log
+
+
+def test_a_chat_template_without_end_holds_neither_its_request_nor_the_server(
+    generators: Generators, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(generators.letters, bundle)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    template = "{{ 7 ** (messages | length * 99999999) }}"
+    (bundle / "manifest.json").write_text(json.dumps(manifest | {"chat_template": template}))
+    asked = {"model": "letters", "messages": [{"role": "user", "content": "a"}]}
+    with running(tmp_path, bundle, "--timeout", "0.8", "--drain", "0") as server:
+
+        def ask() -> httpx.Response:
+            return httpx.post(f"{server.address}/v1/chat/completions", json=asked, timeout=60)
+
+        answer = ask()
+        assert (answer.status_code, answer.json()["error"]["message"]) == (503, "no answer within 0.8 s")
+        with ThreadPoolExecutor() as pool:
+            under_way = pool.submit(ask)
+            child = await_child(server)
+            server.process.send_signal(signal.SIGTERM)
+            assert under_way.result().status_code == 503
+            assert server.process.wait(15) == 0
+        child.wait(15)
+    log = (tmp_path / "serve.log").read_text()
+    assert "Traceback" not in log
+    assert "ERROR" not in log
+
+
+def await_child(server: Running) -> psutil.Process:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if children := psutil.Process(server.process.pid).children():
+            return children[0]
+        time.sleep(0.005)
+    raise AssertionError("no process renders")
+
+
+def test_a_full_disk_under_the_logs_is_counted_and_costs_no_answer(ladder: Ladder, tmp_path: Path) -> None:
+    words = ("--log-requests", "1", "--log-file", "/dev/full")
+    with running(tmp_path, ladder.bundle, *words) as server:
+        for _ in range(3):
+            assert httpx.post(f"{server.address}{INFER}", content=BODY).status_code == 200
+        counted = 'lianzi_log_dropped_rows_total{reason="unwritable"} 3.0'
+        deadline = time.monotonic() + 20
+        while counted not in httpx.get(f"{server.address}/metrics").text and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert counted in httpx.get(f"{server.address}/metrics").text
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+    log = (tmp_path / "serve.log").read_text()
+    assert log.count("/dev/full: No space left on device; rows are left out while that is so") == 1
+    assert "3 rows at the end are not in /dev/full" in log
+    assert "Traceback" not in log
 
 
 def test_a_second_signal_ends_the_server_at_once(ladder: Ladder, tmp_path: Path) -> None:
