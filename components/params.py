@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from components.artifacts import is_plain_name, is_plain_path
 from components.errors import ParameterError
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -21,6 +22,10 @@ Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
 Length = Annotated[int, Field(ge=2, strict=False)]  # as a key: JSON turns its numbers to text
 Precision = Literal["auto", "bf16", "fp32"]
+
+
+TAKEN = ("corpus", "pretrained", "tasks", "tokenizer", "tokens", "validation")
+"""What artifacts/ holds beside a folder for each task."""
 
 
 class Section(BaseModel):
@@ -356,6 +361,26 @@ class Params(Section):
     gate: GateConfig
     evaluate: EvaluateConfig
     release: ReleaseConfig
+
+    @field_validator("tasks")
+    @classmethod
+    def _named(cls, tasks: dict[str, TaskConfig]) -> dict[str, TaskConfig]:
+        """A task's name is a folder, a model, a part of an address, and between the dots of a parameter."""
+        for name in tasks:
+            if not is_plain_name(name) or "." in name:
+                raise ValueError(f"{name!r:.200} is no name for a task: letters, digits, `_` and `-`")
+            if name in TAKEN:
+                raise ValueError(f"'{name}' is no name for a task: artifacts/{name} is something else")
+        return tasks
+
+    @field_validator("corpus")
+    @classmethod
+    def _sources(cls, sources: dict[str, SourceConfig]) -> dict[str, SourceConfig]:
+        """A source is called as its file or folder in data/corpus is."""
+        strange = next((name for name in sources if not is_plain_path(name) or "/" in name), None)
+        if strange is not None:
+            raise ValueError(f"{strange!r:.200} is the name of no file in data/corpus")
+        return sources
 
     @classmethod
     def section_type(cls, name: str) -> type[Section] | None:

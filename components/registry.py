@@ -6,9 +6,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from components.errors import ServiceError
+from components.errors import DataError, ServiceError
 from components.tracking import connect, tracking_uri, without_password
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from components.deployment.serving import Classifier
 
 
 @dataclass(frozen=True)
@@ -63,14 +69,12 @@ class Registry:
         import mlflow
         import pandas
 
-        from components.deployment.serving import _load_pyfunc
-
         example = pandas.DataFrame({"text": ["The whale is the largest animal that has ever lived."]})
         signature = mlflow.models.infer_signature(example, _load_pyfunc(str(bundle)).predict(example))
         with _answering(), mlflow.start_run(run_id=run_id, log_system_metrics=False):
             logged = mlflow.pyfunc.log_model(
                 name=task,
-                loader_module="components.deployment.serving",
+                loader_module=__name__,
                 data_path=str(bundle),
                 signature=signature,
                 input_example=example,
@@ -115,3 +119,46 @@ def _serving_requirements() -> list[str]:
     from importlib.metadata import version
 
     return [f"{name}=={version(name)}" for name in ("mlflow", "numpy", "onnxruntime", "pandas", "tokenizers")]
+
+
+class PyfuncModel:
+    """A bundle behind the interface of MLflow's python function models."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+
+    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> DataFrame:
+        """A frame with columns `label` and `score` for a frame with a column `text`, or for a list of texts.
+
+        Raises MlflowException for anything else: the one error that `mlflow models serve` answers with 400 and what it
+        says, instead of with the stack that led there.
+        """
+        from mlflow.exceptions import MlflowException
+        from mlflow.protos.databricks_pb2 import BAD_REQUEST
+        from pandas import DataFrame
+
+        try:
+            predictions = self.classifier.predict(_column(model_input))
+        except DataError as error:
+            raise MlflowException(str(error), error_code=BAD_REQUEST) from None
+        return DataFrame({"label": [one.label for one in predictions], "score": [one.score for one in predictions]})
+
+
+def _load_pyfunc(path: str) -> PyfuncModel:
+    """What MLflow calls on the module named as `loader_module`; `path` is the bundle's folder."""
+    from components.deployment.serving import load_bundle
+
+    return PyfuncModel(load_bundle(Path(path)))
+
+
+def _column(model_input: Any) -> Any:
+    """The texts, as far as they are any; what is missing is None, whatever pandas took it for."""
+    columns = getattr(model_input, "columns", None)
+    if columns is None:
+        return model_input
+    if "text" not in columns:
+        raise DataError(f"no column 'text' among {', '.join(map(str, columns)) or 'none'}")
+    found = model_input["text"]
+    if getattr(found, "ndim", 1) != 1:
+        raise DataError("two columns are called 'text'")
+    return [None if missing else text for text, missing in zip(found.tolist(), found.isna(), strict=True)]

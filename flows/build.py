@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from components.artifacts import verify
+from components.deployment.manifest import whole_bundle
 from components.errors import ArtifactError, EngineError, ParameterError
 from components.inference.engine_store import engine_folder, write_status
 from components.inference.engines import ENGINES, BuildOptions, Engine, Profile, TensorRT
@@ -25,7 +25,7 @@ def build_bundle(
     Graph -> status: a classifier has one graph, a language model one or two. Raises ArtifactError, ParameterError,
     EngineError; also where an engine is further from its graph than allowed.
     """
-    manifest = verify(bundle, "bundle")
+    manifest = whole_bundle(bundle)
     engine = chosen_engine(name, options)
     found = {}
     for graph in chosen_graphs(bundle, manifest, name, rung):

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.artifacts import of_kind
+from components.deployment.manifest import BESIDE
 from components.errors import ArtifactError, DataError, ParameterError
+from components.staging import check_place
 
 if TYPE_CHECKING:
     from components.deployment.generation.bundle import BundleOptions
@@ -20,15 +23,15 @@ ROWS = 256
 
 
 def bundle_model(model: Path, bundle: Path, rows: Path | None, name: str | None, options: BundleOptions) -> None:
-    """Make the bundle, telling how it goes. Raises ParameterError where the bundle would stand in the way."""
+    """Make the bundle, telling how it goes. Raises LianziError."""
     import click
 
-    from components.deployment.generation.bundle import make_bundle
+    from components.deployment.generation.bundle import check_apart, make_bundle
 
     if not model.is_dir():
         raise ArtifactError(f"{model}: no such folder", "give the folder of a transformers model")
-    if bundle.exists() and not (bundle / "manifest.json").is_file():
-        raise ParameterError(f"{bundle}: there is something else here", "give a new folder")
+    check_apart(model, bundle)
+    check_place(bundle, of_kind("bundle", BESIDE))
     texts = held_out_texts(rows)
     make_bundle(model, bundle, texts, options, name, click.echo)
     click.echo(f"{bundle}: `lianzi serve {bundle}` serves it")

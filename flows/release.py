@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from components import tracking
-from components.artifacts import digest, read_manifest, write_json
-from components.deployment.serving import SPEED_FILE
+from components.artifacts import digest, write_json
+from components.deployment.manifest import SPEED_FILE, read_bundle
 from components.deployment.signing import sign_bundle
 from components.errors import ArtifactError
 from components.params import Params, ReleaseConfig, flatten, load_params
@@ -61,7 +61,7 @@ def is_current(root: Path) -> bool:
 def release(name: str, root: Path, run_id: str) -> Verdict:
     """Register and judge one bundle. Raises ArtifactError when it is missing or was not evaluated."""
     bundle = root / "artifacts" / name / "bundle"
-    read_manifest(bundle, "bundle")
+    read_bundle(bundle)
     metrics = _metrics(root / "metrics" / "evaluate" / f"{name}.json")
     with speed.one_at_a_time(root, f"release@{name}"):
         verdict = _judge(name, bundle, metrics, load_params(root / "params.yaml"), root, run_id)

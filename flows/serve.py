@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components import tracking
-from components.artifacts import MANIFEST, digest, read_manifest, write_json
+from components.artifacts import MANIFEST, digest, write_json
+from components.deployment.manifest import model_name, read_bundle
 from components.errors import ArtifactError, LianziError, ParameterError
 from components.registry import Registry
 
@@ -121,8 +122,7 @@ def bundle_release(folder: Path) -> Release:
     """A bundle by itself; its version is the beginning of its digest. Raises ArtifactError."""
     from components.serving.catalogue import Release
 
-    manifest = read_manifest(folder, "bundle")
-    return Release(manifest.get("task") or manifest["name"], digest(folder)[:12], folder)
+    return Release(model_name(read_bundle(folder)), digest(folder)[:12], folder)
 
 
 def bundle_releases(folders: Sequence[Path]) -> list[Release]:

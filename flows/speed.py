@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.artifacts import MANIFEST, digest, read_manifest
+from components.artifacts import MANIFEST, digest
+from components.deployment.manifest import read_bundle
 from components.errors import ArtifactError, ParameterError
 from components.params import Params, load_params
 
@@ -46,7 +47,7 @@ def bundle_of(root: Path, what: str) -> Path:
     if what not in known:
         raise ParameterError(f"'{what}' is neither a bundle's folder nor a task", f"tasks: {', '.join(known)}")
     bundle = root / "artifacts" / what / "bundle"
-    read_manifest(bundle, "bundle")
+    read_bundle(bundle)
     return bundle
 
 
@@ -55,7 +56,7 @@ def measured(root: Path, bundle: Path, params: Params) -> dict[str, Any]:
     from components.deployment.rows import read_rows
     from components.deployment.speed import Target, measure_speed
 
-    manifest = read_manifest(bundle, "bundle")
+    manifest = read_bundle(bundle)
     if "labels" not in manifest:
         raise ArtifactError(
             f"{bundle}: not a classifier's bundle", "a language model's rungs are timed as it is bundled"
@@ -76,7 +77,7 @@ def _systems(root: Path, bundle: Path, texts: Sequence[str], params: Params) -> 
     from components.deployment.latency import measure
     from components.evaluation.rungs import bundle_rung, torch_rung
 
-    made = read_manifest(bundle, "bundle")
+    made = read_bundle(bundle)
     folders = {name: root / "artifacts" / made["task"] / name for name in ("teacher", "student")}
     if bundle.resolve().parent != (root / "artifacts" / made["task"]).resolve():
         return {}
@@ -138,7 +139,7 @@ def refused_for_quality(bundle: Path) -> dict[str, str]:
     """Rung -> why it is not in the bundle."""
     from components.evaluation.page import refused_rungs
 
-    return refused_rungs(read_manifest(bundle, "bundle"))
+    return refused_rungs(read_bundle(bundle))
 
 
 def show_speed(root: Path, what: str) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from components.artifacts import staged, write_manifest
+from components.artifacts import each_of_kind, of_kind, write_manifest
 from components.corpus import curated_block, judgement
 from components.corpus.blocks import Block, cut
 from components.corpus.curated_block import Criteria, curate_block
@@ -31,6 +31,7 @@ from components.engine import Engine, open_engine
 from components.errors import DataError
 from components.params import CurateConfig, SourceConfig, TaskConfig
 from components.run import Metrics, Run, progress
+from components.staging import staged
 
 REASONS = ("removed", *judgement.REASONS, *(f"in_task_{split}" for split in HELD_OUT), "duplicate", "near_duplicate")
 KEPT_BLOCKS_DAYS = 14
@@ -53,7 +54,7 @@ def curate(
     if not data.is_dir():
         raise DataError(f"{data}: missing", "run `dvc pull data` for the sample data, or put your own there")
     removed = read_removals(removals)
-    with staged(labelled) as labelled_target, staged(corpus) as corpus_target:
+    with staged(labelled, each_of_kind("task")) as labelled_target, staged(corpus, of_kind("corpus")) as corpus_target:
         found = _tasks(data, labelled_target, tasks, removed)
         criteria = Criteria(config, sources, seed, HeldOut(_held_out(found), config), removed)
         with open_engine() as engine:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.artifacts import staged, verify, write_manifest
+from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.card import model_card
 from components.deployment.encoding import Encoder
 from components.deployment.gate import prove
+from components.deployment.manifest import BESIDE
 from components.deployment.notices import write_notices
 from components.deployment.parity import shapes
 from components.deployment.rows import read_rows
@@ -24,6 +25,7 @@ from components.errors import EngineError
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
 from components.inference.trial import BUILT_AND_RUN, BUILT_NOT_RUN, write_samples
+from components.staging import staged
 
 if TYPE_CHECKING:
     from components.params import BuildConfig, GateConfig, TaskConfig
@@ -49,7 +51,7 @@ def build(
     manifest, on the model card and on the console.
     """
     made, small = verify(onnx, "onnx"), verify(quantized, "quantized")
-    with staged(bundle) as folder:
+    with staged(bundle, of_kind("bundle", BESIDE)) as folder:
         _copy(onnx / "model.onnx", folder / "models/fp32.onnx")
         for name, rung in accepted(small).items():
             _copy(quantized / rung["file"], folder / f"models/{name}.onnx")

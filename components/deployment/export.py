@@ -15,7 +15,7 @@ import torch
 from onnx import ModelProto
 from transformers import PreTrainedModel
 
-from components.artifacts import staged, verify, write_manifest
+from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.canonical import FOR_ONNXRUNTIME, canonical
 from components.deployment.departure import Departure, from_pytorch
 from components.deployment.encoding import Batch, Encoder
@@ -26,6 +26,7 @@ from components.deployment.rows import read_rows
 from components.deployment.weights import name_weights
 from components.errors import ArtifactError
 from components.inference.onnx_runtime import OnnxRuntime
+from components.staging import staged
 
 if TYPE_CHECKING:
     from components.params import ExportConfig, TaskConfig
@@ -50,7 +51,7 @@ def export(
     run.say(f"exporting {model.num_parameters():,} parameters to ONNX, opset {config.opset}")
     graph, own = export_for_rows(model, config.opset, task.max_length)
     batches = shapes(encoder, texts)
-    with staged(onnx) as folder:
+    with staged(onnx, of_kind("onnx")) as folder:
         shutil.copyfile(student / "tokenizer.json", folder / "tokenizer.json")
         if own:
             _prove(model, own, folder / FOR_ONNXRUNTIME, batches, config.max_difference)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx
 
-from components.artifacts import MANIFEST, read_manifest, verify
+from components.artifacts import MANIFEST, read_manifest
 from components.deployment.departure import from_pytorch, noisiest
 from components.deployment.encoding import Batch, Encoder
+from components.deployment.manifest import whole_bundle
 from components.deployment.parity import Parity, TaskParity, answers, compare, compare_task, shapes
 from components.deployment.rows import Rows, read_rows
 from components.deployment.weights import differences, stored_weights
@@ -125,7 +126,7 @@ def prove(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfig) -> Pro
 def check_files(bundle: Path) -> dict[str, Any]:
     """The manifest of a bundle whose files are those it lists. Raises PartRefused."""
     try:
-        return verify(bundle, "bundle")
+        return whole_bundle(bundle)
     except ArtifactError as error:
         raise _refused("files", str(error).splitlines()[0]) from None
 

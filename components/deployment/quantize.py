@@ -22,7 +22,7 @@ import numpy as np
 import onnx as onnx_format
 from onnx import ModelProto
 
-from components.artifacts import staged, verify, write_manifest
+from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.canonical import FOR_ONNXRUNTIME
 from components.deployment.embeddings import quantize_tables
 from components.deployment.encoding import Batch, Encoder
@@ -30,6 +30,7 @@ from components.deployment.rows import Rows, read_rows
 from components.deployment.static_quantization import StaticQuantizer, sensitivities
 from components.evaluation.metrics import Bootstrap, macro_f1
 from components.inference.onnx_runtime import OnnxRuntime
+from components.staging import staged
 
 if TYPE_CHECKING:
     from components.params import QuantizeConfig, TaskConfig
@@ -50,7 +51,7 @@ def quantize(
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
     validation, train = (read_rows(rows, split, made["labels"]) for split in ("validation", "train"))
     judge = Judge(config, _source(onnx), encoder, validation, len(made["labels"]))
-    with staged(quantized) as folder:
+    with staged(quantized, of_kind("quantized")) as folder:
         making = Making(config, judge, folder, calibration_batches(encoder, train.texts, config.calibration_rows))
         rungs: dict[str, dict[str, Any]] = {name: _made(making, name) for name in config.rungs}
         found = {

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from components.artifacts import digest, verify
+from components.artifacts import digest, read_json, real_file
 from components.deployment.encoding import Encoder
+from components.deployment.manifest import CLASSIFICATION, SPEED_FILE, TOKENIZER, bundle_of
 from components.errors import ArtifactError, DataError, EngineError
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-
-SPEED_FILE = "speed.json"
-"""Beside a released bundle's manifest, in no hash list: what was measured of its rungs, and which is shipped."""
 
 
 @dataclass(frozen=True)
@@ -66,42 +59,59 @@ def load_bundle(path: Path, rung: str | None = None, threads: int = 1) -> Classi
 
     An engine is built first where this machine has none yet. Raises ArtifactError, EngineError.
     """
-    manifest = verify(path, "bundle")
+    manifest = bundle_of(path, CLASSIFICATION, rung)
     chosen = rung or shipped_rung(path, manifest)
+    labels = tuple(manifest["labels"])
     return Classifier(
         task=manifest["task"],
         rung=chosen,
-        labels=tuple(manifest["labels"]),
+        labels=labels,
         max_batch=manifest["max_batch"],
-        encoder=Encoder.load(path / "tokenizer.json", manifest["max_length"], manifest["pad_id"]),
+        encoder=_encoder(path, manifest),
         session=_session(path, manifest, chosen, threads),
     )
+
+
+def _encoder(path: Path, manifest: dict[str, Any]) -> Encoder:
+    encoder = Encoder.load(path / TOKENIZER, manifest["max_length"], manifest["pad_id"])
+    if manifest["pad_id"] >= (size := encoder.tokenizer.get_vocab_size()):
+        raise ArtifactError(f"{path}: pads with {manifest['pad_id']}, its tokenizer ends at {size - 1}")
+    return encoder
 
 
 def shipped_rung(path: Path, manifest: dict[str, Any]) -> str:
     """The rung that a measurement of this very bundle chose; without one, the candidate that its maker named."""
     try:
-        measured = json.loads((path / SPEED_FILE).read_text(encoding="utf-8"))
+        measured = read_json(real_file(path, SPEED_FILE))
         if measured["bundle"] == digest(path) and measured["shipped"] in manifest["rungs"]:
             return str(measured["shipped"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ArtifactError, KeyError, TypeError):
         pass
-    # Bundles released by earlier versions call their candidate "shipped".
-    return str(manifest["candidate"] if "candidate" in manifest else manifest["shipped"])
+    return str(manifest["candidate"])
 
 
 def _session(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> Session:
     if rung in manifest["rungs"]:
-        return OnnxRuntime(threads).load(path / manifest["rungs"][rung])
-    if rung not in manifest["engines"]:
-        known = ", ".join([*manifest["rungs"], *manifest["engines"]])
-        raise ArtifactError(f"{path}: no rung '{rung}'", f"it has {known}")
+        session = OnnxRuntime(threads).load(path / manifest["rungs"][rung])
+        _check_answer(path / manifest["rungs"][rung], session, len(manifest["labels"]))
+        return session
+    if rung not in ENGINES:
+        raise ArtifactError(f"{path}: '{rung}' is no engine known here", f"known: {', '.join(ENGINES)}")
     engine = ENGINES[rung]
     reason = engine.available()
     if reason:
         raise EngineError(f"{rung}: {reason}")
     profile = Profile(manifest["max_batch"], manifest["max_length"])
     return engine.load(engine_file(engine, path / manifest["rungs"][manifest["engines"][rung]["rung"]], profile))
+
+
+def _check_answer(graph: Path, session: Session, labels: int) -> None:
+    """One row of one token. Raises ArtifactError where the graph does not answer with a logit a label."""
+    one = np.ones((1, 1), dtype=np.int64)
+    found = session.run({"input_ids": one, "attention_mask": one}).get("logits")
+    if found is None or found.shape != (1, labels):
+        told = "no logits" if found is None else f"logits of shape {found.shape}"
+        raise ArtifactError(f"{graph}: gives {told}, and the manifest has {labels} labels")
 
 
 def check_texts(texts: Any) -> list[str]:
@@ -126,31 +136,3 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities along the last axis."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
-
-
-class PyfuncModel:
-    """A bundle behind the interface of MLflow's python function models."""
-
-    def __init__(self, classifier: Classifier) -> None:
-        self.classifier = classifier
-
-    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> DataFrame:
-        """A frame with columns `label` and `score` for a frame with a column `text`, or for a list of texts."""
-        from pandas import DataFrame
-
-        predictions = self.classifier.predict(_column(model_input))
-        return DataFrame({"label": [one.label for one in predictions], "score": [one.score for one in predictions]})
-
-
-def _load_pyfunc(path: str) -> PyfuncModel:
-    """What MLflow calls on the module named as `loader_module`; `path` is the bundle's folder."""
-    return PyfuncModel(load_bundle(Path(path)))
-
-
-def _column(model_input: Any) -> Sequence[str]:
-    columns = getattr(model_input, "columns", None)
-    if columns is None:
-        return model_input
-    if "text" not in columns:
-        raise DataError(f"no column 'text' among {', '.join(map(str, columns)) or 'none'}")
-    return model_input["text"].tolist()

@@ -8,18 +8,17 @@ What a release puts beside the manifest has a signature of its own, over the man
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.artifacts import MANIFEST, verify
+from components.artifacts import MANIFEST, every_file, real_file
+from components.deployment.manifest import SIGNATURE, SPEED_FILE, SPEED_SIGNATURE, whole_bundle
 from components.errors import ArtifactError, ParameterError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-SIGNATURE = "manifest.sig"
-BESIDE = {"speed.json": "speed.sig"}
+BESIDE = {SPEED_FILE: SPEED_SIGNATURE}
 """Files that no manifest lists, and their signatures: what was measured where a bundle was released."""
 FROM_ELSEWHERE = "take the bundle again from where it came"
 
@@ -46,10 +45,10 @@ def sign_bundle(bundle: Path, private: Path) -> Path:
     _check_files(bundle)
     path = bundle / SIGNATURE
     manifest = (bundle / MANIFEST).read_bytes()
-    path.write_bytes(key.sign(manifest))
+    _write(path, key.sign(manifest))
     for name, signature in BESIDE.items():
         if (bundle / name).is_file():
-            (bundle / signature).write_bytes(key.sign(manifest + (bundle / name).read_bytes()))
+            _write(bundle / signature, key.sign(manifest + (bundle / name).read_bytes()))
         else:
             (bundle / signature).unlink(missing_ok=True)
     return path
@@ -131,14 +130,19 @@ def _read_key(path: Path) -> bytes:
 
 def _check_files(bundle: Path) -> None:
     """Each file against its hash, and none beside them. Raises ArtifactError."""
-    listed = {*verify(bundle, "bundle")["files"], MANIFEST, SIGNATURE, *BESIDE, *BESIDE.values()}
-    for name in _present(bundle):
+    listed = {*whole_bundle(bundle)["files"], MANIFEST, SIGNATURE, *BESIDE, *BESIDE.values()}
+    for name in every_file(bundle):
         if name not in listed:
             raise ArtifactError(f"{bundle / name}: not listed in {MANIFEST}", FROM_ELSEWHERE)
+        real_file(bundle, name)
 
 
-def _present(bundle: Path) -> Iterator[str]:
-    """Every file and every link, also one to a folder, in the order of names."""
-    for path in sorted(bundle.rglob("*")):
-        if path.is_symlink() or not path.is_dir():
-            yield path.relative_to(bundle).as_posix()
+def _write(path: Path, signature: bytes) -> None:
+    """Whole or not at all. Raises ArtifactError."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(signature)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ArtifactError(f"{path}: cannot be written: {error.strerror}", "check the folder's owner") from None

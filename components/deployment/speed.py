@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from components.artifacts import digest, verify, write_json
-from components.deployment.serving import SPEED_FILE, Classifier, load_bundle
+from components.artifacts import digest, write_json
+from components.deployment.manifest import CLASSIFICATION, SPEED_FILE, bundle_of
+from components.deployment.serving import Classifier, load_bundle
 from components.deployment.speed_up import SpeedUp, speed_up
 from components.inference.engines import ENGINES
 from components.machine import machine, versions
@@ -71,7 +72,7 @@ class Target:
 
 def measure_speed(bundle: Path, texts: Sequence[str], batches: Sequence[int], target: Target) -> dict[str, Any]:
     """Time every rung of a bundle, and judge them: what `speed.json` holds."""
-    manifest = verify(bundle, "bundle")
+    manifest = bundle_of(bundle, CLASSIFICATION)
     ladder = [name for name in manifest.get("ladder", list(manifest["rungs"])) if name in manifest["rungs"]]
     classifiers = {name: load_bundle(bundle, name) for name in (*ladder, *cpu_engines(manifest))}
     every = cases(classifiers[ladder[0]], texts, sorted({*batches, target.batch}))

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.artifacts import digest, staged, verify, write_json
+from components.artifacts import digest, of_kind, write_json, write_manifest
 from components.deployment import triton_models
-from components.errors import ArtifactError, EngineError
+from components.deployment.manifest import CLASSIFICATION, TOKENIZER, bundle_of
+from components.errors import ArtifactError, EngineError, ParameterError
+from components.staging import staged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +30,8 @@ IDS = ("input_ids", "attention_mask")
 TYPES = {"tensor(int64)": "TYPE_INT64", "tensor(float)": "TYPE_FP32"}
 TENSORRT = "tensorrt"
 VERSION = "1"
+KIND = "triton_model"
+"""Of the manifest in each model's folder, which Triton passes over: by it, such a folder is known and replaced."""
 
 
 @dataclass(frozen=True)
@@ -49,28 +54,30 @@ class TritonSettings:
 def write_repository(bundle: Path, repository: Path, settings: TritonSettings, plan: bool = False) -> list[Path]:
     """Write a bundle's four models into a repository, which may hold others; `plan`: with a TensorRT plan, built here.
 
-    Returns the models' folders. Raises ArtifactError for what is no classifier, EngineError where no plan can be built.
+    All four or none. Returns the models' folders. Raises ArtifactError for what is no classifier, or where a model that
+    was not written here has the name; EngineError where no plan can be built.
     """
-    manifest = verify(bundle, "bundle")
-    if "labels" not in manifest:
-        raise ArtifactError(f"{bundle}: not a classifier", "`lianzi triton` writes repositories of classifiers")
-    task, engine = manifest["task"], _plan(bundle, manifest) if plan else None
-    parts = {name: repository / f"{task}_{name}" for name in ("tokenizer", "classifier", "answer")}
-    with staged(parts["tokenizer"]) as folder:
-        _write(folder, _tokenizer_config(task, manifest, settings), "tokenizer")
-        shutil.copyfile(bundle / "tokenizer.json", folder / VERSION / "tokenizer.json")
-    with staged(parts["classifier"]) as folder:
-        _write_classifier(folder, bundle, manifest, settings)
+    manifest = bundle_of(bundle, CLASSIFICATION)
+    if repository.resolve().is_relative_to(bundle.resolve()):
+        raise ParameterError(f"{repository}: inside the bundle", "name another folder for the repository")
+    task = manifest["task"]
+    names = {part: f"{task}_{part}" for part in ("tokenizer", "classifier", "answer")} | {"ensemble": task}
+    with ExitStack() as stack:
+        made = {part: stack.enter_context(staged(repository / name, of_kind(KIND))) for part, name in names.items()}
+        engine = _plan(bundle, manifest) if plan else None
+        _write(made["tokenizer"], _tokenizer_config(task, manifest, settings), "tokenizer")
+        shutil.copyfile(bundle / TOKENIZER, made["tokenizer"] / VERSION / TOKENIZER)
+        _write_classifier(made["classifier"], bundle, manifest, settings)
         if engine:
-            shutil.copyfile(engine, folder / VERSION / "model.plan")
-    with staged(parts["answer"]) as folder:
-        _write(folder, _answer_config(task, manifest, settings), "answer")
-        write_json(folder / VERSION / "labels.json", manifest["labels"])
-    with staged(repository / task) as folder:
-        _write(folder, _ensemble_config(task, manifest, digest(bundle)))
+            shutil.copyfile(engine, made["classifier"] / VERSION / "model.plan")
+        _write(made["answer"], _answer_config(task, manifest, settings), "answer")
+        write_json(made["answer"] / VERSION / "labels.json", manifest["labels"])
+        _write(made["ensemble"], _ensemble_config(task, manifest, digest(bundle)))
         # Triton wants a folder for the version, stores of objects keep no empty ones.
-        (folder / VERSION / ".keep").touch()
-    return [*parts.values(), repository / task]
+        (made["ensemble"] / VERSION / ".keep").touch()
+        for folder in made.values():
+            write_manifest(folder, KIND, {"bundle": bundle})
+    return [repository / name for name in names.values()]
 
 
 def _write(folder: Path, config: str, model: str = "") -> None:
@@ -109,16 +116,23 @@ def _plan(bundle: Path, manifest: dict[str, Any]) -> Path:
 
 
 def _graph_tensors(graph: Path, manifest: dict[str, Any]) -> str:
-    """Inputs and output as the graph has them. Raises ArtifactError for a graph that is called otherwise."""
+    """Inputs and output as the graph has them. Raises ArtifactError where they are called otherwise, EngineError."""
     from onnxruntime import InferenceSession, SessionOptions
+
+    from components.inference.sessions import first_line
 
     options = SessionOptions()
     options.log_severity_level = 3
-    session = InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    try:
+        session = InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions share no base class but Exception
+        raise EngineError(f"{graph}: ONNX Runtime cannot load it: {first_line(error)}") from None
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if {one.name for one in inputs} != set(IDS) or [one.name for one in outputs] != ["logits"]:
         found = ", ".join(one.name for one in [*inputs, *outputs])
         raise ArtifactError(f"{graph}: its tensors are {found}", f"expected {', '.join(IDS)} and logits")
+    if strange := [one.type for one in [*inputs, *outputs] if one.type not in TYPES]:
+        raise ArtifactError(f"{graph}: a tensor of type {strange[0]}", f"expected {' or '.join(TYPES)}")
     dims = {one.name: [-1] * (len(one.shape) - 1) for one in inputs} | {"logits": [len(manifest["labels"])]}
     typed = [(one.name, TYPES[one.type], dims[one.name]) for one in [*inputs, *outputs]]
     return "\n".join([_tensors("input", typed[: len(inputs)]), _tensors("output", typed[len(inputs) :])])

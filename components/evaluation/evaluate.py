@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from components.artifacts import verify
+from components.deployment.manifest import whole_bundle
 from components.deployment.rows import Rows, read_rows
 from components.errors import ArtifactError
 from components.evaluation.baseline import Baseline
@@ -64,7 +65,7 @@ def evaluate(
     Everything runs on one thread, so that the numbers repeat on any number of cores.
     """
     torch.set_num_threads(1)
-    made = verify(bundle, "bundle")
+    made = whole_bundle(bundle)
     labels = made["labels"]
     folders = {"without_pretraining": scratch, "teacher": teacher, "student": student}
     for folder in folders.values():

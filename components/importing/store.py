@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import file_hash, write_json
+from components.artifacts import file_hash, is_plain_name, write_json
 from components.corpus.files import ABOUT
 from components.corpus.read import split_name
 from components.corpus.record import reason_of
@@ -21,7 +20,7 @@ _ENDING = ".jsonl.zst"
 
 def check_name(corpus: Path, name: str, replace: bool) -> None:
     """Raises ParameterError for a name that is none, or that is taken."""
-    if not re.fullmatch(r"\w[\w-]*", name):
+    if not is_plain_name(name) or "." in name:
         raise ParameterError(f"--name {name!r}: not a name for a source", "letters, digits, _ and -")
     taken = [path for path in sorted(corpus.glob(f"{name}*")) if _source(path) == name]
     others = [path for path in taken if path.name != f"{name}{_ENDING}"]

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import file_hash, staged, write_json
+from components.artifacts import Former, file_hash, write_json
 from components.inference.engines import Engine, Profile, Session
-from components.inference.fingerprint import fingerprint, read_fingerprint
+from components.inference.fingerprint import FINGERPRINT, fingerprint, read_fingerprint
 from components.inference.timing_cache import engines_root
+from components.staging import staged
 
 KEPT = 16
 """Engines of one kind the store holds."""
@@ -49,11 +50,22 @@ def engine_file(engine: Engine, onnx: Path, profile: Profile, say: Say = say) ->
         if reason is None:
             return path
         say(f"{engine.name}: {reason}: building it again")
-    with staged(folder) as partial:
+    # Several servers may start at once: the second waits, since it needs the engine all the same.
+    with staged(folder, _former(engine), wait=True) as partial:
         built = engine.build(onnx, partial, profile)
         fingerprint(engine, onnx, profile, built).write(partial)
     _forget_old(folder.parent)
     return path
+
+
+def _former(engine: Engine) -> Former:
+    """A folder of the store holds one engine and what is noted of it."""
+    known = {engine.writes, FINGERPRINT, STATUS}
+
+    def speaks_against(folder: Path) -> str | None:
+        return next((f"{path}: no part of an engine" for path in folder.iterdir() if path.name not in known), None)
+
+    return speaks_against
 
 
 def engine_folder(engine: Engine, onnx: Path, profile: Profile) -> Path:
@@ -83,6 +95,6 @@ def _unfit(engine: Engine, onnx: Path, profile: Profile, path: Path) -> str | No
 
 def _forget_old(store: Path) -> None:
     """Keep the engines built last: every training leaves one behind."""
-    built = sorted(store.iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
+    built = sorted(store.glob("[!.]*"), key=lambda folder: folder.stat().st_mtime_ns)
     for folder in built[:-KEPT]:
         shutil.rmtree(folder, ignore_errors=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from components.artifacts import digest, read_manifest
-from components.errors import ArtifactError
+from components.artifacts import digest
+from components.deployment.manifest import CLASSIFICATION, EMBEDDING, GENERATION, form_of, read_bundle
 from components.serving.batching import Batcher
 from components.serving.classification import Classification
 from components.serving.embedding import Embedding
@@ -116,9 +116,7 @@ class Catalogue:
 
 def load(release: Release, limits: Limits, measures: Measures, threads: int) -> Served:
     """Check, load and warm a release up, as what its manifest says it is. Raises ArtifactError, EngineError."""
-    form = read_manifest(release.bundle, "bundle").get("form", "classification")
-    if form not in LOADERS:
-        raise ArtifactError(f"{release.bundle}: a bundle of the form '{form}'", f"served are {', '.join(LOADERS)}")
+    form = form_of(read_bundle(release.bundle))
     model, batcher = LOADERS[form](release, limits, measures, threads)
     return Served(release.name, release.version, digest(release.bundle), model, batcher)
 
@@ -158,9 +156,9 @@ def _batcher(
 
 
 LOADERS: dict[str, Callable[[Release, Limits, Measures, int], tuple[Model, Queue]]] = {
-    "classification": _classification,
-    "embedding": _embedding,
-    "generation": _generation,
+    CLASSIFICATION: _classification,
+    EMBEDDING: _embedding,
+    GENERATION: _generation,
 }
 """By a bundle's form; the threads are batches side by side, or those of a step."""
 

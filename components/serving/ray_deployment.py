@@ -39,7 +39,8 @@ def application(arguments: dict[str, str]) -> Application:
 
 def open_bundle(bundle: Path, public_key: str | None = None) -> Front:
     """The application of one replica, loaded. Raises ArtifactError, EngineError."""
-    from components.artifacts import digest, read_manifest
+    from components.artifacts import digest
+    from components.deployment.manifest import model_name, read_bundle
     from components.deployment.signing import verify_bundle
     from components.serving.app import Service, make_app
     from components.serving.catalogue import Release, load
@@ -47,8 +48,7 @@ def open_bundle(bundle: Path, public_key: str | None = None) -> Front:
 
     if public_key:
         verify_bundle(bundle, Path(public_key))
-    manifest = read_manifest(bundle, "bundle")
-    name = manifest.get("task") or manifest["name"]
+    name = model_name(read_bundle(bundle))
     service = Service(Limits())
     release = Release(name, digest(bundle)[:12], bundle)
     service.catalogue.models[name] = load(release, service.limits, service.measures, threads=1)

@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import file_hash, read_manifest, staged, write_manifest
+from components.artifacts import file_hash, of_kind, read_manifest, write_manifest
 from components.corpus.documents import SPLITS, shard_paths
 from components.engine import open_engine
 from components.errors import ParameterError
 from components.params import SourceConfig, TokenizeConfig
 from components.run import Metrics, Progress, Run, progress
+from components.staging import staged
 from components.tokenization import cache
 from components.tokenization.shards import DOCUMENTS, Job, loaded_encoder, make_tokens, token_type
 
@@ -41,7 +42,7 @@ def tokenize(
     splits: dict[str, dict[str, Any]] = {}
     used: set[str] = set()
     sums = {name: Counter[str]() for name in ("languages", "sources")}
-    with staged(tokens) as target, progress("tokenize", sum(counts.values()), "documents") as shown:
+    with staged(tokens, of_kind("tokens")) as target, progress("tokenize", sum(counts.values()), "documents") as shown:
         made = _made([job for split in SPLITS for job in jobs[split]])
         for split in SPLITS:
             splits[split] = _fill(target, split, jobs[split], made, used, sums, shown)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from components.artifacts import read_manifest, staged, write_json, write_manifest
+from components.artifacts import of_kind, read_manifest, write_json, write_manifest
 from components.corpus.documents import shard_paths
 from components.params import TrainTokenizerConfig
 from components.run import Metrics, Run
+from components.staging import staged
 from components.tokenization.byte_bpe import train_byte_bpe
 from components.tokenization.imported import import_tokenizer
 from components.tokenization.page import write_page
@@ -43,7 +44,7 @@ def train_tokenizer(
     read_manifest(corpus, "corpus")
     read_manifest(verdict, "verdict")
     made_from = {"corpus": corpus, "verdict": verdict}
-    with staged(tokenizer) as target:
+    with staged(tokenizer, of_kind("tokenizer")) as target:
         if config.imported is None:
             _train(config, corpus, target)
         else:

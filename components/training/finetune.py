@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from components.artifacts import read_manifest, staged, write_manifest
+from components.artifacts import of_kind, read_manifest, write_manifest
 from components.modeling.checkpoints import load_classifier, load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.objectives import Batch, Objective
 from components.params import DistillConfig, FinetuneConfig, TaskConfig, TrainerConfig
 from components.run import Metrics, Run
+from components.staging import staged
 from components.tasks.classification import Classification, ClassificationObjective
 from components.tasks.kinds import TASK_KINDS
 from components.training import ranks
@@ -139,7 +140,7 @@ def save_classifier(
     **details: Any,
 ) -> None:
     """Write a classifier's folder: checkpoint, tokenizer, manifest."""
-    with staged(target) as folder:
+    with staged(target, of_kind("classifier")) as folder:
         save_checkpoint(model, tokenizer, folder)
         write_manifest(
             folder,

@@ -8,13 +8,14 @@ import torch
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
-from components.artifacts import read_manifest, staged, write_manifest
+from components.artifacts import of_kind, read_manifest, write_manifest
 from components.errors import ParameterError
 from components.modeling.architectures import build_language_model, check_objective
 from components.modeling.checkpoints import load_language_model, load_tokenizer, save_checkpoint
 from components.modeling.objectives import OBJECTIVES
 from components.params import ModelConfig, PretrainConfig, TrainerConfig
 from components.run import Metrics, Run
+from components.staging import staged
 from components.starts import local_folder
 from components.tokenization.reader import PackedTokens
 from components.training import ranks
@@ -60,7 +61,7 @@ def pretrain(
     curves = fit(module, batches, schedule, config.precision, run, checkpoints)
     if not ranks.leads():
         return {}
-    with staged(pretrained) as folder:
+    with staged(pretrained, of_kind("pretrained")) as folder:
         save_checkpoint(learner, tokenizer, folder)
         imported = {} if config.init_from is None else {f"weights of {config.init_from}": "unknown"}
         start = {"init_from": Path(config.init_from)} if config.init_from and Path(config.init_from).is_dir() else {}

@@ -12,10 +12,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.artifacts import staged, write_json, write_manifest
+from components.artifacts import of_kind, write_json, write_manifest
 from components.errors import ValidationFailed
 from components.params import TaskConfig, ValidateConfig
 from components.run import Metrics, Run
+from components.staging import staged
 from components.validation.drift import STATISTICS, drift_table, read_accepted, statistics
 from components.validation.tables import Table, measured_tables
 
@@ -53,7 +54,7 @@ def validate(
     run.log_files(docs, "validation")
     if broken := _complaint(findings, {table.name: table.rows for table in (*tables, *drift)}):
         raise ValidationFailed(broken, f"see {docs / 'index.html'}; thresholds: params.yaml, `validate:`")
-    with staged(verdict) as target:
+    with staged(verdict, of_kind("verdict")) as target:
         write_json(target / "verdict.json", _verdict({name: findings[name] for name in now}))
         write_json(target / STATISTICS, {"tables": now})
         write_manifest(target, "verdict", {"corpus": corpus} | {f"task_{name}": labelled / name for name in tasks})

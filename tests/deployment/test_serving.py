@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas
 import pytest
 
 from components.artifacts import digest, write_json
-from components.deployment.serving import SPEED_FILE, Classifier, _load_pyfunc, load_bundle, softmax
+from components.deployment.manifest import SPEED_FILE
+from components.deployment.serving import Classifier, load_bundle, softmax
 from components.errors import ArtifactError, DataError, EngineError
 from tests.small_ladder import LABELS, Ladder
 
@@ -117,19 +117,6 @@ def test_any_string_gets_a_sane_answer(text: str, classifier: Classifier) -> Non
 def test_one_string_is_one_text_and_no_texts_get_no_answers(classifier: Classifier) -> None:
     assert classifier.predict(TEXTS[0]) == classifier.predict(TEXTS[:1])
     assert classifier.predict([]) == []
-
-
-def test_the_pyfunc_takes_frames_and_lists(ladder: Ladder) -> None:
-    model = _load_pyfunc(str(ladder.bundle))
-    frame = model.predict(pandas.DataFrame({"text": TEXTS, "other": [1, 2, 3]}))
-    assert list(frame.columns) == ["label", "score"]
-    assert frame["label"].tolist() == ["sea", "field", "city"]
-    pandas.testing.assert_frame_equal(frame, model.predict(TEXTS, params={}))
-
-
-def test_a_frame_without_text_is_refused(ladder: Ladder) -> None:
-    with pytest.raises(DataError, match="no column 'text' among content"):
-        _load_pyfunc(str(ladder.bundle)).predict(pandas.DataFrame({"content": TEXTS}))
 
 
 def test_softmax_stays_finite_for_large_logits() -> None:

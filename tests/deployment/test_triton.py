@@ -14,14 +14,15 @@ import pytest
 from google.protobuf import text_format
 
 from benchmarks.peers.environment import KEPT
-from components.artifacts import digest, read_manifest, write_manifest
+from components.artifacts import digest, read_manifest
 from components.deployment.serving import load_bundle
 from components.deployment.triton import TritonSettings, write_repository
-from components.errors import ArtifactError, EngineError
+from components.errors import ArtifactError, EngineError, ParameterError
 from components.inference.engines import ENGINES
 from components.inference.nvidia import Host
 from components.serving.classification import Classification
 from tests.deployment.triton_stand_in import SCHEMA, Repository, read_config
+from tests.small_bundles import CLASSIFIER, GENERATOR, bundle
 from tests.small_ladder import Ladder
 
 TEXTS = ["ship wave whale tide", "門 市 tower street", "海 船 浪", "wheat"]
@@ -178,10 +179,24 @@ def test_a_plan_without_tensorrt_is_refused_before_anything_is_written(ladder: L
 
 
 def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "bundle").mkdir()
-    write_manifest(tmp_path / "bundle", "bundle", {}, task="story", rungs={}, engines={})
-    with pytest.raises(ArtifactError, match="not a classifier"):
-        write_repository(tmp_path / "bundle", tmp_path / "models", SETTINGS)
+    with pytest.raises(ArtifactError, match="a bundle for generation, not for classification"):
+        write_repository(bundle(tmp_path / "bundle", GENERATOR), tmp_path / "models", SETTINGS)
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("part", ["places", "places_answer"])
+def test_a_model_that_others_wrote_is_left_alone_and_none_is_written(ladder: Ladder, tmp_path: Path, part: str) -> None:
+    (tmp_path / part / "1").mkdir(parents=True)
+    (tmp_path / part / "1" / "model.onnx").write_text("theirs")
+    with pytest.raises(ArtifactError, match=f"{part}: there is something else here"):
+        write_repository(ladder.bundle, tmp_path, SETTINGS)
+    assert [path.name for path in tmp_path.rglob("*")] == [part, "1", "model.onnx"]
+
+
+@pytest.mark.parametrize("place", [".", "triton"])
+def test_a_repository_inside_the_bundle_is_refused(tmp_path: Path, place: str) -> None:
+    with pytest.raises(ParameterError, match="inside the bundle"):
+        write_repository(bundle(tmp_path, CLASSIFIER), tmp_path / place, SETTINGS)
 
 
 def test_labels_reach_the_answers_whatever_is_in_them(ladder: Ladder, tmp_path: Path) -> None:

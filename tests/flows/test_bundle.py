@@ -50,14 +50,14 @@ def test_an_answer_is_printed_as_the_generator_gives_it(bundle: tuple[Path, Resu
     ("words", "told"),
     [
         (("bundle", "nowhere", "out", "--rows", "rows.txt"), "nowhere: no such folder"),
-        (("bundle", ".", "out", "--rows", "none.txt"), "none.txt: no such file"),
-        (("bundle", ".", "out", "--rows", "empty.txt"), "empty.txt: no text in it"),
-        (("bundle", ".", "out", "--rows", "bad.jsonl"), "bad.jsonl:2: no `text`"),
-        (("bundle", ".", "out", "--rows", "latin.txt"), "latin.txt: not UTF-8"),
-        (("bundle", ".", "out"), "no held-out text"),
-        (("bundle", ".", "taken", "--rows", "rows.txt"), "taken: there is something else here"),
-        (("bundle", ".", "out", "--rows", "rows.txt", "--rungs", "int5"), "no rung 'int5'"),
-        (("bundle", ".", "out", "--rows", "rows.txt"), "no config.json here"),
+        (("bundle", "model", "out", "--rows", "none.txt"), "none.txt: no such file"),
+        (("bundle", "model", "out", "--rows", "empty.txt"), "empty.txt: no text in it"),
+        (("bundle", "model", "out", "--rows", "bad.jsonl"), "bad.jsonl:2: no `text`"),
+        (("bundle", "model", "out", "--rows", "latin.txt"), "latin.txt: not UTF-8"),
+        (("bundle", "model", "out"), "no held-out text"),
+        (("bundle", "model", "taken", "--rows", "rows.txt"), "taken: there is something else here"),
+        (("bundle", "model", "out", "--rows", "rows.txt", "--rungs", "int5"), "no rung 'int5'"),
+        (("bundle", "model", "out", "--rows", "rows.txt"), "no config.json here"),
         (("generate", "nowhere", "a"), "no bundle here"),
         (("generate", ".", "a", "--top-p", "0"), "0"),
     ],
@@ -66,7 +66,9 @@ def test_a_mistake_is_a_line_not_a_traceback(
     words: tuple[str, ...], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
     (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/thesis.txt").write_text("mine")
     (tmp_path / "rows.txt").write_text("one two", encoding="utf-8")
     (tmp_path / "empty.txt").write_text("\n")
     (tmp_path / "bad.jsonl").write_text('{"text": "a"}\n{"words": 1}\n')

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from components.artifacts import read_manifest, write_json, write_manifest
+from components.artifacts import read_manifest, write_json
 from components.errors import ArtifactError, ParameterError
 from flows.settings import change_params
 from flows.speed import bundle_of, refused_for_quality, reported, show_speed
 from tests.flows.test_release import released_project
+from tests.small_bundles import GENERATOR, bundle
 
 
 def test_a_tasks_bundle_and_a_folder_are_timed_alike(
@@ -90,7 +91,6 @@ def test_rungs_that_lost_quality_are_named(project: Path, ladder: Any) -> None:
 
 
 def test_a_bundle_of_a_language_model_was_timed_when_it_was_made(project: Path, tmp_path: Path) -> None:
-    (tmp_path / "story").mkdir()
-    write_manifest(tmp_path / "story", "bundle", {}, form="generation")
+    bundle(tmp_path / "story", GENERATOR)
     with pytest.raises(ArtifactError, match="not a classifier's bundle\na language model's rungs"):
         show_speed(project, str(tmp_path / "story"))

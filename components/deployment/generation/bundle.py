@@ -15,18 +15,26 @@ from typing import Any
 
 from onnx import ModelProto
 
-from components.artifacts import MANIFEST, read_manifest, staged, write_manifest
+from components.artifacts import PLAIN_NAME, is_plain_name, of_kind, own_manifest, write_manifest
 from components.deployment.generation.card import model_card
 from components.deployment.generation.gate import Limits, climb
 from components.deployment.generation.quantize import QUANTIZERS
 from components.deployment.generation.source import Source, load_weights, read_source
-from components.errors import ParameterError
+from components.deployment.manifest import BESIDE, read_bundle
+from components.errors import DoesNotFit, ParameterError
+from components.staging import staged
 
 Say = Callable[[str], None]
 
 TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime", "transformers", "tokenizers")
 ENDS = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>")
 """What ends a turn in the chat templates of the time, beside the model's own end token."""
+
+
+BYTES = {"fp32": 4.0, "int8": 1.0, "int4": 0.5}
+"""Of a weight in each rung's graphs."""
+
+APART = "name a new folder outside of it"
 
 
 @dataclass(frozen=True)
@@ -59,17 +67,21 @@ def make_bundle(
 ) -> dict[str, Any]:
     """Export, quantize, prove on `texts` and write a bundle, whole or not at all. Returns its manifest.
 
-    Raises ArtifactError where the folder cannot be bundled or the fp32 graphs do not answer as PyTorch does, DataError
-    where the texts prove nothing.
+    Raises, before anything is exported, ParameterError and ArtifactError where the bundle cannot have that name or lie
+    there, and DoesNotFit where the disk has no room for it; ArtifactError where the folder cannot be bundled or the
+    fp32 graphs do not answer as PyTorch does; DataError where the texts prove nothing.
     """
     import torch
 
     torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
-    source = read_source(model)
-    weights = load_weights(source, say)
-    say(f"{model.name}: {source.form}, {source.config.model_type}, {weights.num_parameters():,} parameters")
-    details = describe(source, options, name or model.resolve().name) | {"parameters": weights.num_parameters()}
-    with staged(bundle) as folder:
+    known_as = model_name(model, name)
+    check_apart(model, bundle)
+    with staged(bundle, of_kind("bundle", BESIDE)) as folder:
+        source = read_source(model)
+        weights = load_weights(source, say)
+        check_room(bundle, folder, weights.num_parameters(), options.rungs)
+        say(f"{model.name}: {source.form}, {source.config.model_type}, {weights.num_parameters():,} parameters")
+        details = describe(source, options, known_as) | {"parameters": weights.num_parameters()}
         copy_tokenizer(source, folder)
         say(f"exporting to ONNX, opset {options.opset}")
         graphs = export_graphs(source, weights, options.opset)
@@ -82,7 +94,35 @@ def make_bundle(
         (folder / "README.md").write_text(model_card(details), encoding="utf-8")
         write_manifest(folder, "bundle", {"model": model}, **details)
     say(f"ships {details['shipped']}: {details['shipped_because']}")
-    return read_manifest(bundle, "bundle")
+    return read_bundle(bundle)
+
+
+def model_name(model: Path, name: str | None) -> str:
+    """What clients call the model. Raises ParameterError for what cannot stand in an address."""
+    found = name or model.resolve().name
+    if not is_plain_name(found):
+        raise ParameterError(f"{found!r:.200}: not a name for a model", f"--name gives it another: {PLAIN_NAME}")
+    return found
+
+
+def check_apart(model: Path, bundle: Path) -> None:
+    """Raises ParameterError where one folder lies in the other, or is it."""
+    one, other = model.resolve(), bundle.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise ParameterError(
+            f"{bundle}: {'the same folder as' if one == other else 'one inside the other:'} {model}", APART
+        )
+
+
+def check_room(bundle: Path, folder: Path, parameters: int, rungs: Sequence[str]) -> None:
+    """Raises DoesNotFit where the disk has less room than the graphs will take, by their weights alone."""
+    needed = int(sum(BYTES.get(rung, 4.0) for rung in rungs) * parameters)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DoesNotFit(
+            f"{bundle}: takes about {needed / 1e6:,.1f} MB, {free / 1e6:,.1f} are free there",
+            "free some, or go elsewhere",
+        )
 
 
 def export_graphs(source: Source, weights: Any, opset: int) -> dict[str, ModelProto]:
@@ -98,7 +138,7 @@ def export_graphs(source: Source, weights: Any, opset: int) -> dict[str, ModelPr
 
 def describe(source: Source, options: BundleOptions, name: str) -> dict[str, Any]:
     """What a server has to know of the model, for the manifest."""
-    ours = (source.folder / MANIFEST).is_file()
+    ours = own_manifest(source.folder) is not None
     config, tokenizer = source.config, source.tokenizer_config
     common = {
         "name": name,

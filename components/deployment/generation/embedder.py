@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from components.deployment.encoding import Encoder
-from components.deployment.generation.generator import read_bundle
 from components.deployment.generation.graphs import Graph
+from components.deployment.manifest import EMBEDDING, TOKENIZER, bundle_of
 from components.deployment.serving import check_texts
+from components.errors import ArtifactError
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,23 @@ def load_embedder(bundle: Path, rung: str | None = None, threads: int = 1) -> Em
 
     Raises ArtifactError where it is no bundle of an encoder or has no such rung, EngineError.
     """
-    manifest = read_bundle(bundle, "embedding", rung)
+    manifest = bundle_of(bundle, EMBEDDING, rung)
     return open_embedder(bundle, manifest, rung or manifest["shipped"], threads)
 
 
 def open_embedder(bundle: Path, manifest: dict[str, Any], rung: str, threads: int) -> Embedder:
     """The same of a folder that is known to be whole."""
-    encoder = Encoder.load(bundle / "tokenizer.json", manifest["max_length"], manifest["pad_id"])
+    encoder = Encoder.load(bundle / TOKENIZER, manifest["max_length"], manifest["pad_id"])
     if manifest["split_special_tokens"]:
         encoder.tokenizer.encode_special_tokens = True
         encoder = replace(encoder, words=None)  # which takes the names of special tokens for these
     graph = Graph.load(bundle / manifest["rungs"][rung]["encoder"], threads)
-    width = int(graph.session.get_outputs()[0].shape[1])
-    return Embedder(manifest["name"], rung, width, manifest["max_batch"], encoder, graph)
+    return Embedder(manifest["name"], rung, _width(bundle, graph), manifest["max_batch"], encoder, graph)
+
+
+def _width(bundle: Path, graph: Graph) -> int:
+    """Numbers of a vector. Raises ArtifactError where the graph is not one that makes vectors."""
+    shape = graph.session.get_outputs()[0].shape
+    if not {*graph.inputs} <= {"input_ids", "attention_mask"} or len(shape) != 2 or not isinstance(shape[1], int):
+        raise ArtifactError(f"{bundle}: the graph 'encoder' makes no vectors", "lianzi bundle MODEL BUNDLE makes one")
+    return shape[1]

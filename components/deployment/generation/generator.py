@@ -10,13 +10,15 @@ from typing import Any, Literal
 import numpy as np
 from tokenizers import Tokenizer
 
-from components.artifacts import verify
 from components.deployment.generation.cache import Place, at_the_right, gathered, mask_of, padded_left
 from components.deployment.generation.chat import check_messages, plain_prompt, render
 from components.deployment.generation.graphs import Graph
 from components.deployment.generation.sampling import Sampler, Sampling
 from components.deployment.generation.text import GrowingText
+from components.deployment.manifest import GENERATION, TOKENIZER, bundle_of
 from components.errors import ArtifactError, DataError
+
+FROM_MODEL = "lianzi bundle MODEL BUNDLE makes one"
 
 __all__ = ["Generator", "Row", "Sampling", "load_generator"]
 
@@ -196,13 +198,16 @@ def load_generator(bundle: Path, rung: str | None = None, threads: int = 1) -> G
 
     Raises ArtifactError where it is no bundle of a generating model or has no such rung, EngineError.
     """
-    manifest = read_bundle(bundle, "generation", rung)
+    manifest = bundle_of(bundle, GENERATION, rung)
     return open_generator(bundle, manifest, rung or manifest["shipped"], threads)
 
 
 def open_generator(bundle: Path, manifest: dict[str, Any], rung: str, threads: int) -> Generator:
     """The same of a folder that is known to be whole."""
     files = {name: bundle / path for name, path in manifest["rungs"][rung].items()}
+    decoder = Graph.load(files["decoder"], threads)
+    encoder = Graph.load(files["encoder"], threads) if "encoder" in files else None
+    check_graphs(bundle, decoder, encoder)
     return Generator(
         name=manifest["name"],
         rung=rung,
@@ -215,29 +220,28 @@ def open_generator(bundle: Path, manifest: dict[str, Any], rung: str, threads: i
         start_id=manifest["start_id"],
         stop_ids=frozenset(manifest["stop_ids"]),
         framed=manifest["framed"],
-        decoder=Graph.load(files["decoder"], threads),
-        encoder=Graph.load(files["encoder"], threads) if "encoder" in files else None,
+        decoder=decoder,
+        encoder=encoder,
     )
 
 
-def read_bundle(bundle: Path, form: str, rung: str | None) -> dict[str, Any]:
-    """The manifest of a bundle of this form that has this rung, every file checked. Raises ArtifactError."""
-    manifest = verify(bundle, "bundle")
-    found = manifest.get("form", "classification")
-    if found != form:
-        raise ArtifactError(f"{bundle}: a bundle for {found}, not for {form}", "lianzi bundle MODEL BUNDLE makes one")
-    chosen = rung or manifest["shipped"]
-    if chosen not in manifest["rungs"]:
-        raise ArtifactError(f"{bundle}: no rung '{chosen}'", f"it has {', '.join(manifest['rungs'])}")
-    return manifest
+def check_graphs(bundle: Path, decoder: Graph, encoder: Graph | None) -> None:
+    """Raises ArtifactError where a graph is not the one that the manifest takes it for, by what its tensors are."""
+    feeds = {"input_ids", "attention_mask", "position_ids", *(["encoder_attention_mask"] if encoder else [])}
+    strange = [name for name in decoder.inputs if name not in {*feeds, *decoder.past, *decoder.cross}]
+    made = len(decoder.outputs) - 1 == len(decoder.past) > 0 and decoder.outputs[0] == "logits"
+    if strange or not made or bool(decoder.cross) != (encoder is not None):
+        raise ArtifactError(f"{bundle}: the graph 'decoder' is none", FROM_MODEL)
+    if encoder is not None and len(encoder.outputs) != len(decoder.cross):
+        raise ArtifactError(f"{bundle}: the graph 'encoder' gives not what its decoder reads", FROM_MODEL)
 
 
 def load_tokenizer(bundle: Path, manifest: dict[str, Any]) -> Tokenizer:
     """The bundle's tokenizer. Text stays text where the model has learnt no marks of a conversation."""
     try:
-        tokenizer = Tokenizer.from_file(str(bundle / "tokenizer.json"))
+        tokenizer = Tokenizer.from_file(str(bundle / TOKENIZER))
     except Exception as error:  # the Rust library raises plain Exception for everything
-        raise ArtifactError(f"{bundle / 'tokenizer.json'}: not a tokenizer: {error}") from None
+        raise ArtifactError(f"{bundle / TOKENIZER}: not a tokenizer: {error}") from None
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.encode_special_tokens = manifest["split_special_tokens"]
