@@ -33,7 +33,6 @@ NO_RESULT = {
     "google": "names an error of the library that reads graphs",
     "cuda": "tells a GPU's memory",
     "openvino": "an engine, whose version is part of its fingerprint",
-    "pandas": "the form in which MLflow asks a served model",
     "ray": "where work is done",
     "threadpoolctl": "how many threads work",
 }
@@ -51,7 +50,9 @@ NO_RESULT_CODE = {
     "components/run.py": "what a stage may say",
     "components/stages.py": "names the functions",
     "components/starts.py": "finds a folder, whose content counts",
+    "components/staging.py": "puts a folder in its place, or refuses",
     "components/tracking.py": "tells MLflow",
+    "components/deployment/manifest.py": "refuses a bundle, or lets it be",
     "components/training/figures.py": "pictures for MLflow",
 }
 """Code that changes no output of a stage, and why: no stage names it, none runs again for it."""

@@ -171,7 +171,6 @@ def test_mlflow_answers_what_is_no_text_with_400_and_a_sentence(served: TestClie
         {"dataframe_split": {"columns": ["content"], "data": [["a"]]}},
         {"dataframe_records": [{"text": "a"}, {"content": "b"}]},
         {"instances": [{"content": "a"}]},
-        {"inputs": {"text": 3}},
     ],
 )
 def test_mlflow_answers_other_columns_with_400_and_a_sentence(served: TestClient, asked: dict[str, Any]) -> None:

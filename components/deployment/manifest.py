@@ -174,7 +174,7 @@ def _of_today(manifest: dict[str, Any]) -> dict[str, Any]:
 def _check_together(folder: Path, manifest: dict[str, Any], form: str) -> None:
     """What one field says of another, and of the files."""
     rungs, files = manifest["rungs"], manifest["files"]
-    named = {manifest["shipped"]} if form != CLASSIFICATION else {manifest["candidate"], *manifest["ladder"]}
+    named = {manifest["candidate"], *manifest["ladder"]} if form == CLASSIFICATION else {manifest["shipped"]}
     named |= {engine["rung"] for engine in manifest["engines"].values()} if form == CLASSIFICATION else set()
     if strange := sorted(named - set(rungs)):
         raise ArtifactError(f"{folder / MANIFEST}: '{strange[0]}' is not among 'rungs'", RESTORE)
