@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Inputs:
             found = list(_files(root))
             known = _hashes(path for path in found if path.name == MANIFEST)
             for path in found:
-                with suppress(FileNotFoundError):
+                with suppress(OSError):  # what cannot be read, the stage says itself
                     self._files[path] = _state(path, known.get(path))
 
     def changes(self) -> list[str]:
@@ -138,7 +139,9 @@ def _ignored(path: Path) -> list[str]:
 
 def _state(path: Path, known: str | None) -> FileState:
     found = path.stat()
-    kept = known if known or found.st_size > HASHED_BYTES else file_hash(path)
+    # A pipe would never end.
+    unread = found.st_size > HASHED_BYTES or not stat.S_ISREG(found.st_mode)
+    kept = known if known or unread else file_hash(path)
     return FileState(found.st_size, found.st_mtime_ns, found.st_ino, kept)
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow.dataset as ds
 
 from components.artifacts import MANIFEST, digest
-from components.corpus.documents import SPLITS, shard_paths
-from components.corpus.normalise import fingerprint
+from components.corpus.documents import SPLITS, documents_of, read_documents, shard_paths
+from components.corpus.labelled import SPLITS as TASK_SPLITS
+from components.corpus.removals import CORPUS, TASKS
 from components.errors import ArtifactError
 
 
@@ -33,41 +34,73 @@ class Row:
     same: tuple[str, ...] = field(default=(), compare=False)
 
     @property
-    def fingerprint(self) -> bytes:
-        return fingerprint(self.text)
+    def place(self) -> str:
+        """CORPUS or TASKS: the same id in both is two rows."""
+        return TASKS if self.artifact.parent.name == "tasks" else CORPUS
 
 
-def find_row(artifacts: Path, row_id: str) -> Row | None:
-    """The row with an id: `SOURCE/NAME` of a document, `TASK/SPLIT/NAME` of a labelled row. None if none has it."""
+def find_rows(artifacts: Path, row_id: str) -> list[Row]:
+    """The rows with an id: `SOURCE/NAME` of a document, `TASK/SPLIT/NAME` of a labelled row.
+
+    Several where a file gives an id twice, or where a source is called as a task is; `corpus:ID` and `tasks:ID` look in
+    one of the two.
+    """
+    if found := _in_both(artifacts, row_id):
+        return found
+    place, _, bare = row_id.partition(":")
+    return [row for row in _in_both(artifacts, bare) if row.place == place] if bare else []
+
+
+def _in_both(artifacts: Path, row_id: str) -> list[Row]:
     task, _, name = row_id.partition("/")
-    if (artifacts / "tasks" / task / MANIFEST).is_file():
-        return _labelled_row(artifacts / "tasks" / task, row_id, name)
-    return _document(artifacts / "corpus", row_id)
+    found = _documents(artifacts / "corpus", row_id) if (artifacts / "corpus" / MANIFEST).is_file() else []
+    # A name with separators in it is none of a folder's.
+    if task not in ("", ".", "..") and (artifacts / "tasks" / task / MANIFEST).is_file():
+        found += _labelled_rows(artifacts / "tasks" / task, row_id, name)
+    return found
 
 
-def _document(corpus: Path, row_id: str) -> Row | None:
+def _documents(corpus: Path, row_id: str) -> list[Row]:
     rejected = list(_json_rows(corpus / "quarantine.jsonl"))
     same = tuple(row["id"] for row in rejected if row.get("same_as") == row_id)
+    found = []
     for split in SPLITS:
         shards = [str(path) for path in shard_paths(corpus, split)]
-        found = ds.dataset(shards).to_table(filter=ds.field("id") == row_id).to_pylist()
-        for row in found:
-            return Row(row_id, corpus, row["file"], row["line"], split, row["text"], same=same)
+        for row in ds.dataset(shards).to_table(filter=ds.field("id") == row_id).to_pylist():
+            found.append(Row(row_id, corpus, row["file"], row["line"], split, row["text"], same=same))
     for row in rejected:
         if row["id"] == row_id:
-            return Row(row_id, corpus, row["file"], row["line"], "", row["text"], row["reason"], same)
-    return None
+            found.append(Row(row_id, corpus, row["file"], row["line"], "", row["text"], row["reason"], same))
+    return found
 
 
-def _labelled_row(folder: Path, row_id: str, name: str) -> Row | None:
-    split = name.partition("/")[0]
-    for row in _json_rows(folder / f"{split}.jsonl"):
-        if row["id"] == name:
-            return Row(row_id, folder, f"tasks/{folder.name}", 0, split, row["text"])
-    for row in _json_rows(folder / "quarantine.jsonl"):
-        if row["id"] == name:
-            return Row(row_id, folder, row["file"], row["line"], "", row["text"], row["reason"])
-    return None
+def _labelled_rows(folder: Path, row_id: str, name: str) -> list[Row]:
+    split, file = name.partition("/")[0], f"tasks/{folder.name}"
+    if split not in TASK_SPLITS:
+        return []
+    found = [
+        Row(row_id, folder, file, 0, split, row["text"])
+        for row in _json_rows(folder / f"{split}.jsonl")
+        if row["id"] == name
+    ]
+    return found + [
+        Row(row_id, folder, row["file"], row["line"], "", row["text"], row["reason"])
+        for row in _json_rows(folder / "quarantine.jsonl")
+        if row["id"] == name
+    ]
+
+
+def kept_rows(artifacts: Path) -> Iterator[Row]:
+    """Every row that the corpus and the tasks hold, one after the other."""
+    if (artifacts / "corpus" / MANIFEST).is_file():
+        for split in SPLITS:
+            for row in documents_of(read_documents(artifacts / "corpus", split)):
+                yield Row(row["id"], artifacts / "corpus", row["file"], row["line"], split, row["text"])
+    for manifest in sorted((artifacts / "tasks").glob(f"*/{MANIFEST}")):
+        folder = manifest.parent
+        for split in TASK_SPLITS:
+            for row in _json_rows(folder / f"{split}.jsonl"):
+                yield Row(f"{folder.name}/{row['id']}", folder, f"tasks/{folder.name}", 0, split, row["text"])
 
 
 def _json_rows(path: Path) -> Iterator[dict[str, Any]]:

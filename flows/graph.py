@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -23,6 +23,7 @@ from components.errors import ParameterError, ServiceError
 from components.orphans import DRIVER_VARIABLE
 from flows.inputs import changed_libraries
 
+DATA = "data"
 LOCKED = "Unable to acquire lock"
 BUSY = "is busy, it is being blocked by"
 """What DVC says when another of its processes holds the repository, or the files of a stage, while it works."""
@@ -49,11 +50,18 @@ class Stage:
 
 
 def read_graph(root: Path) -> list[Stage]:
-    """Every stage, each after those it needs, whatever other processes of DVC are at. Raises ServiceError when DVC
-    cannot read the project."""
+    """Every stage, each after those it needs, whatever other processes of DVC are at.
+
+    Raises ServiceError when DVC cannot read the project, DataError for data that it cannot give a version: of a linked
+    folder it would say that nothing changed, and for a pipe it would wait for ever.
+    """
     import networkx
     from dvc.exceptions import DvcException
 
+    from components.corpus.unversioned import refuse_unversioned
+
+    if os.path.lexists(root / DATA):
+        refuse_unversioned(root / DATA)
     try:
         with _looked_at(root) as repo:
             graph = repo.index.graph
@@ -74,6 +82,21 @@ def read_graph(root: Path) -> list[Stage]:
             ]
     except DvcException as error:
         raise _explained(error) from None
+
+
+def data_version(root: Path, stages: Iterable[Stage]) -> str:
+    """What there is to say of the version of data/: it has none, or data.dvc names another; "" where all is well."""
+    if not (root / DATA).is_dir():
+        return ""
+    known = {stage.name: stage for stage in stages}.get(f"{DATA}.dvc")
+    if known is None:
+        return f"{DATA}/ has no version, so no result can be traced to it: `dvc add {DATA}`, and commit {DATA}.dvc"
+    if known.fresh:
+        return ""
+    return (
+        f"{DATA}/ is not what {DATA}.dvc names: `dvc add {DATA}` gives it a version, and so does a run; "
+        f"commit {DATA}.dvc then"
+    )
 
 
 def reproduce(stage: str, root: Path, heard: Callable[[str], None]) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from components.corpus.unversioned import refuse_unversioned
 from components.errors import DataError
 from components.importing.documents import Documents
 from components.importing.recognise import open_source
@@ -115,9 +116,10 @@ def counted(documents: Iterable[Any], name: str, interrupts: Sequence[int] = ())
 
 
 def _corpus(root: Path) -> Path:
-    """data/corpus; made where data/ is there already."""
+    """data/corpus; made where data/ is there already. Raises DataError where DVC could not give it a version."""
     if not (root / "data").is_dir():
         raise DataError("data/: missing", "`dvc pull data` fetches the sample data; `mkdir data` begins without")
+    refuse_unversioned(root / "data")
     corpus = root / "data" / "corpus"
     try:
         corpus.mkdir(exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from components.outcomes import MEGABYTE, PLAN, prediction_key, read_plan, size_
 from components.params import Params, load_params
 from flows.calibrate import Graph, calibrate
 from flows.capacity import free_disk, free_memory
-from flows.graph import read_graph
+from flows.graph import Stage, data_version, read_graph
 from flows.outcomes import Outcome, latest, read_outcomes
 from flows.recipes import Recipe, changed_keys, read_recipes
 from flows.refusal import check_fits
@@ -53,7 +53,10 @@ def make_plan(root: Path, settings: tuple[str, ...], say: Callable[[str], None])
     """
     params = what_if(root / "params.yaml", settings)
     recipes = read_recipes(root)
-    stale = stale_stages(root, recipes, changed_keys(load_params(root / "params.yaml"), params))
+    stages = read_graph(root)
+    if told := data_version(root, stages):
+        say(told)
+    stale = stale_stages(stages, recipes, changed_keys(load_params(root / "params.yaml"), params))
     known = latest(read_outcomes())
     planner = Planner(root, params, recipes, stale, known, say)
     predictions = [planner.predict(stage) for stage in stale]
@@ -61,10 +64,10 @@ def make_plan(root: Path, settings: tuple[str, ...], say: Callable[[str], None])
     return predictions
 
 
-def stale_stages(root: Path, recipes: Mapping[str, Recipe], changed: set[str]) -> dict[str, bool]:
+def stale_stages(stages: Iterable[Stage], recipes: Mapping[str, Recipe], changed: set[str]) -> dict[str, bool]:
     """Stage -> whether it will run: DVC calls it stale, a changed parameter is its own, or what it needs will run."""
     stale: dict[str, bool] = {}
-    for stage in read_graph(root):
+    for stage in stages:
         recipe = recipes.get(stage.name)
         own = not stage.fresh or (recipe is not None and recipe.depends_on(changed))
         stale[stage.name] = own or any(stale[need] for need in stage.needs)

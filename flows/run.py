@@ -11,7 +11,7 @@ from rich.console import Console
 from components.errors import DataError, LianziError, ServiceError
 from components.params import load_params
 from flows import release
-from flows.graph import Stage, read_graph
+from flows.graph import Stage, data_version, read_graph
 from flows.summary import StageResult, key_metric, table
 
 
@@ -22,6 +22,8 @@ def run_pipeline(root: Path, parallel: int | None) -> None:
     load_params(root / "params.yaml")
     stages = read_graph(root)
     _require_data(root, stages)
+    if told := data_version(root, stages):
+        console.print(told, markup=False)
     if all(stage.fresh for stage in stages) and release.is_current(root):
         results = [StageResult(stage.name, "cached", 0.0, key_metric(stage.name, root)) for stage in stages]
         console.print(table(results))

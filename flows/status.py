@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.params import load_params
-from flows.graph import read_graph
+from flows.graph import data_version, read_graph
 from flows.summary import key_metric
 
 
@@ -20,13 +20,16 @@ def show_status(root: Path) -> None:
     shown = Table(box=None, pad_edge=False)
     for heading in ("stage", "state", "key metric", "why"):
         shown.add_column(heading, overflow="fold")
-    for stage in read_graph(root):
+    stages = read_graph(root)
+    for stage in stages:
         metric = key_metric(stage.name, root)
         state = "[green]fresh[/]" if stage.fresh else "[yellow]stale[/]"
         state = f"[cyan]running[/] ({stage.running})" if stage.running else state
         told = f"{metric[0]} {metric[1]:.6g}" if metric else ""
         shown.add_row(stage.name, state, told, escape("; ".join(stage.changes[:3])))
     console.print(shown)
+    if told := data_version(root, stages):
+        console.print(told, markup=False)
     console.print()
     for name in params.tasks:
         console.print(f"{name}: {_champion(name)}", markup=False)

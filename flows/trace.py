@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from components.artifacts import digest
+from components.corpus.removals import CORPUS, TASKS, add_removals, read_removals
 from components.errors import DataError
-from components.lineage import Row, descendants, find_row
+from components.forgetting import Taken, removals_of, taken_out
+from components.lineage import Row, descendants, find_rows
 from components.params import load_params
 
 if TYPE_CHECKING:
@@ -32,23 +34,36 @@ class Trace:
     models: dict[str, list[str]]
 
 
-def trace_row(root: Path, row_id: str) -> Trace:
-    """Raises DataError when no row has the id."""
+def trace_rows(root: Path, row_id: str) -> list[Trace]:
+    """One, or several where a file gives an id twice. Raises DataError when no row has it, or rows of two kinds."""
     artifacts = root / "artifacts"
-    row = find_row(artifacts, row_id)
-    if row is None:
+    rows = find_rows(artifacts, row_id)
+    if not rows:
         hint = "ids are SOURCE/NAME (moby_dick_en/etymology), of labelled rows TASK/SPLIT/NAME (topic/test/line-7)"
         raise DataError(f"{row_id}: no such row in artifacts/", hint)
-    made = [] if row.reason else descendants(artifacts, row.artifact)
-    return Trace(row, _places(artifacts, row), made, _models(root, row) if not row.reason else {})
+    if len({row.place for row in rows}) > 1:
+        places = (
+            f"{CORPUS}:{row_id} is the one in data/{rows[0].file}, {TASKS}:{row_id} the one in data/{rows[-1].file}"
+        )
+        raise DataError(f"{row_id}: a document and a labelled row are called so", places)
+    return [_traced(root, row) for row in rows]
+
+
+def _traced(root: Path, row: Row) -> Trace:
+    made = [] if row.reason else descendants(root / "artifacts", row.artifact)
+    return Trace(row, _places(root / "artifacts", row), made, _models(root, row) if not row.reason else {})
 
 
 def show_trace(root: Path, row_id: str, as_json: bool) -> None:
     """Print where a row stands and what it went into."""
-    traced = trace_row(root, row_id)
-    if as_json:
-        click.echo(json.dumps(_told(traced, root), ensure_ascii=False))
-        return
+    for traced in trace_rows(root, row_id):
+        if as_json:
+            click.echo(json.dumps(_told(traced, root), ensure_ascii=False))
+        else:
+            _show(root, traced)
+
+
+def _show(root: Path, traced: Trace) -> None:
     row = traced.row
     place = f"data/{row.file}:{row.line}" if row.line else f"data/{row.file}"
     click.echo(f"{row.id}  {place}  “{' '.join(row.text.split())[:60]}”")
@@ -67,23 +82,42 @@ def show_trace(root: Path, row_id: str, as_json: bool) -> None:
 
 
 def forget_rows(root: Path, row_ids: Sequence[str]) -> None:
-    """Write rows and their repetitions to removals.txt, and say what has to be made anew. All of them or none."""
-    from components.corpus.removals import add_removals, read_removals
+    """Write rows and their repetitions to removals.txt, and say what has to be made anew. All of them or none.
 
-    traced = [trace_row(root, row_id) for row_id in row_ids]
-    removals = {one.row.id: one.row.fingerprint for one in traced}
-    # Of a row that was left out an excerpt is all there is: its id will do.
-    removals |= {name: one.row.fingerprint for one in traced for name in one.row.same}
-    before = len(read_removals(root / REMOVALS).ids)
-    add_removals(root / REMOVALS, removals)
-    added = len(read_removals(root / REMOVALS).ids) - before
+    What the list takes out of the artifacts is counted before and after: every row asked for, its copies, nothing else.
+    """
+    artifacts = root / "artifacts"
+    traced = [one for row_id in dict.fromkeys(row_ids) for one in trace_rows(root, row_id)]
+    rows = [one.row for one in traced]
+    removals = removals_of(root / "data", artifacts, rows)
+    known = read_removals(root / REMOVALS)
+    taken = taken_out(artifacts, rows, known, known.plus(removals))
+    added = add_removals(root / REMOVALS, removals)
     click.echo(f"{added} added to {REMOVALS}" + ("" if added else ": all of them stood there"))
-    artifacts = sorted({path for one in traced for path in one.artifacts})
-    if artifacts:
-        click.echo("to be made anew: " + ", ".join(path.relative_to(root).as_posix() for path in artifacts))
-    for task, lines in sorted({pair for one in traced for pair in _lines(one.models)}):
+    _tell_taken(rows, taken)
+    copies = [_traced(root, row) for row in taken.copies]
+    made = sorted({path for one in [*traced, *copies] for path in one.artifacts})
+    if made:
+        click.echo("to be made anew: " + ", ".join(path.relative_to(root).as_posix() for path in made))
+    for task, lines in sorted({pair for one in [*traced, *copies] for pair in _lines(one.models)}):
         click.echo(f"model {task} {lines}")
-    click.echo(f"next: `lianzi run`, and commit {REMOVALS}; the rows still stand in data/ and in DVC's cache")
+    click.echo(f"next: `lianzi run`, and commit {REMOVALS}")
+    files = ", ".join(sorted({f"data/{row.file}" for row in [*rows, *taken.copies]}))
+    click.echo(
+        f"the text still stands in {files}, in DVC's cache, in .cache/ and in reports that MLflow keeps of earlier runs"
+    )
+
+
+def _tell_taken(rows: Sequence[Row], taken: Taken) -> None:
+    left_out = sum(bool(row.reason) for row in rows)
+    told = f", {left_out} of those asked for were left out before" if left_out else ""
+    click.echo(f"rows of artifacts/ that it takes out: {taken.before} before, {taken.after} now{told}")
+    for name in sorted({row.id for row in rows if sum(one.id == row.id for one in rows) > 1}):
+        click.echo(f"{name}: {sum(row.id == name for row in rows)} rows have this id, and all of them go")
+    for row in taken.copies:
+        click.echo(f"{row.id} says the same and goes as well")
+    for row in taken.around:
+        click.echo(f"{row.id} holds the text within a longer one and stays: `lianzi forget` it too if it is to go")
 
 
 def _lines(models: dict[str, list[str]]) -> list[tuple[str, str]]:
@@ -91,13 +125,13 @@ def _lines(models: dict[str, list[str]]) -> list[tuple[str, str]]:
 
 
 def _used_for(row: Row) -> str:
-    if row.artifact.name != "corpus" and row.split in HELD_OUT:
+    if row.place == TASKS and row.split in HELD_OUT:
         return " (no weight learned from it)" if row.split == "test" else " (chose the best epoch, taught no weight)"
     return ""
 
 
 def _places(artifacts: Path, row: Row) -> list[Place]:
-    if row.reason or row.artifact.name != "corpus" or not (artifacts / "tokens").is_dir():
+    if row.reason or row.place == TASKS or not (artifacts / "tokens").is_dir():
         return []
     from components.tokenization.lineage import where
 
@@ -112,7 +146,7 @@ def _models(root: Path, row: Row) -> dict[str, list[str]]:
     if not tracking.store_exists():
         return {}
     registry = Registry()
-    own, tag = digest(row.artifact), "corpus" if row.artifact.name == "corpus" else "rows"
+    own, tag = digest(row.artifact), "corpus" if row.place == CORPUS else "rows"
     tasks = [row.artifact.name] if tag == "rows" else list(load_params(root / "params.yaml").tasks)
     told: dict[str, list[str]] = {}
     for task in tasks:

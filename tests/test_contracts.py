@@ -53,6 +53,7 @@ NO_RESULT_CODE = {
     "components/staging.py": "puts a folder in its place, or refuses",
     "components/tracking.py": "tells MLflow",
     "components/deployment/manifest.py": "refuses a bundle, or lets it be",
+    "components/corpus/unversioned.py": "refuses data or lets them be",
     "components/training/figures.py": "pictures for MLflow",
 }
 """Code that changes no output of a stage, and why: no stage names it, none runs again for it."""

@@ -8,9 +8,8 @@ import pytest
 
 from components.artifacts import write_manifest
 from components.corpus.curate import curate
-from components.corpus.normalise import fingerprint
 from components.errors import ArtifactError
-from components.lineage import descendants, find_row
+from components.lineage import descendants, find_rows, kept_rows
 from components.run import RecordedRun
 from tests.corpus.small_corpus import SOURCES, TASKS, curate_config, documents, small_data, write
 
@@ -33,27 +32,49 @@ def made(folder: Path, kind: str, **made_from: Path) -> Path:
 
 
 def test_a_document_is_found_with_its_place_and_what_repeats_it(artifacts: Path) -> None:
-    row = find_row(artifacts, "sea_en/d0")
-    assert row is not None
+    [row] = find_rows(artifacts, "sea_en/d0")
     assert (row.file, row.line, row.reason, row.same) == ("corpus/sea_en.jsonl", 1, "", ("sea_en/copy",))
-    assert row.fingerprint == fingerprint(documents(1)[0]["text"])
+    assert (row.place, row.text) == ("corpus", documents(1)[0]["text"])
 
 
 def test_a_row_that_was_left_out_is_found_with_the_reason(artifacts: Path) -> None:
-    row = find_row(artifacts, "sea_en/line-62")
-    assert row is not None
+    [row] = find_rows(artifacts, "sea_en/line-62")
     assert (row.reason, row.split) == ("too_short", "")
 
 
 def test_a_labelled_row_is_found_in_its_split(artifacts: Path) -> None:
-    row = find_row(artifacts, "colour/test/line-1")
-    assert row is not None
-    assert (row.artifact.name, row.split) == ("colour", "test")
+    [row] = find_rows(artifacts, "colour/test/line-1")
+    assert (row.artifact.name, row.split, row.place) == ("colour", "test", "tasks")
 
 
-@pytest.mark.parametrize("row_id", ["sea_en/nobody", "colour/test/line-9", "nothing"])
+@pytest.mark.parametrize(
+    "row_id",
+    ["sea_en/nobody", "colour/test/line-9", "nothing", "colour/manifest/x", "../tasks/colour/x", "tasks:sea_en/d0", ""],
+)
 def test_an_id_that_no_row_has_finds_nothing(row_id: str, artifacts: Path) -> None:
-    assert find_row(artifacts, row_id) is None
+    assert find_rows(artifacts, row_id) == []
+
+
+def test_a_document_and_a_labelled_row_of_one_id_are_told_apart(tmp_path: Path, artifacts: Path) -> None:
+    write(tmp_path / "data" / "corpus" / "colour" / "test.jsonl", [{"text": documents(1, seed=7)[0]["text"]}])
+    made = (
+        tmp_path / "data",
+        tmp_path / "removals.txt",
+        artifacts / "corpus",
+        artifacts / "tasks",
+        tmp_path / "reports",
+    )
+    curate(curate_config(), SOURCES, TASKS, 1, *made, RecordedRun())
+    assert [row.place for row in find_rows(artifacts, "colour/test/line-1")] == ["corpus", "tasks"]
+    for place in ("corpus", "tasks"):
+        [row] = find_rows(artifacts, f"{place}:colour/test/line-1")
+        assert row.place == place
+
+
+def test_kept_rows_are_all_that_corpus_and_tasks_hold(artifacts: Path) -> None:
+    found = [(row.place, row.id) for row in kept_rows(artifacts)]
+    assert len(found) == len(set(found)) == 60 + 40 + 4
+    assert ("tasks", "colour/train/line-2") in found
 
 
 def test_descendants_are_what_was_made_from_it_directly_or_not(artifacts: Path) -> None:

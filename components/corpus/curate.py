@@ -27,6 +27,7 @@ from components.corpus.quarantine import write_row
 from components.corpus.removals import Removals, read_removals
 from components.corpus.repeats import Repeats, find_repeats
 from components.corpus.report import write_report
+from components.corpus.unversioned import refuse_unversioned
 from components.engine import Engine, open_engine
 from components.errors import DataError
 from components.params import CurateConfig, SourceConfig, TaskConfig
@@ -53,6 +54,7 @@ def curate(
     """Raises DataError naming file and line for whatever in `data` cannot be read or does not fit together."""
     if not data.is_dir():
         raise DataError(f"{data}: missing", "run `dvc pull data` for the sample data, or put your own there")
+    refuse_unversioned(data)
     removed = read_removals(removals)
     with staged(labelled, each_of_kind("task")) as labelled_target, staged(corpus, of_kind("corpus")) as corpus_target:
         found = _tasks(data, labelled_target, tasks, removed)
@@ -86,7 +88,7 @@ def _judge(engine: Engine, criteria: Criteria, files: list[CorpusFile], data: Pa
     """The curated blocks, in their order; what was curated before costs a look."""
     folder = curated_block.cache_folder()
     work = partial(curate_block, criteria, criteria.digest, folder)
-    sizes = {file.path: file.path.lstat().st_size for file in files}
+    sizes = {file.path: file.path.stat().st_size for file in files}
     with progress("curate", sum(sizes.values()), "bytes") as shown:
 
         def read(path: Path) -> None:
@@ -94,18 +96,19 @@ def _judge(engine: Engine, criteria: Criteria, files: list[CorpusFile], data: Pa
 
         blocks: Iterator[Block] = cut(files, data, read)
         paths = list(engine.map(work, blocks))
-    _forget_old(folder, paths)
+    _forget_old(folder, paths, criteria.removals)
     return paths
 
 
-def _forget_old(folder: Path, used: list[Path]) -> None:
+def _forget_old(folder: Path, used: list[Path], removed: Removals) -> None:
+    """Take away blocks that no run has used for long, and at once those that hold what was to be forgotten."""
     for path in used:
         os.utime(path)
     for partial_file in folder.glob(".*"):  # of a worker that was killed
         partial_file.unlink(missing_ok=True)
     limit = max(path.stat().st_mtime for path in used) - KEPT_BLOCKS_DAYS * 86400
-    for path in folder.glob("*.parquet"):
-        if path.stat().st_mtime < limit:
+    for path in set(folder.glob("*.parquet")).difference(used):
+        if path.stat().st_mtime < limit or (removed != Removals() and curated_block.holds_removed(path, removed)):
             path.unlink(missing_ok=True)
 
 

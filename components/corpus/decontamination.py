@@ -16,6 +16,7 @@ import numpy.typing as npt
 import xxhash
 
 from components.corpus.language import script_language
+from components.corpus.same_text import compared_form
 from components.corpus.shingles import Hashes, n_grams, units
 from components.params import CurateConfig
 
@@ -53,7 +54,8 @@ class HeldOut:
         rows: dict[int, list[tuple[Hashes, int]]] = {}
         splits: list[int] = []
         counts: list[int] = []
-        for split, text in pairs:
+        for split, given in pairs:
+            text = compared_form(given)
             hashes = units(text)
             for size in sorted(set(self._sizes_of(text, len(hashes)))):
                 grams = np.unique(n_grams(hashes, size))
@@ -66,7 +68,7 @@ class HeldOut:
         self.digest = self._digest()
 
     def reason(self, text: str, language: str) -> str | None:
-        """`in_task_test`, `in_task_validation`, or None; the test split goes first."""
+        """`in_task_test`, `in_task_validation`, or None; the test split goes first. `text`: in its compared form."""
         if not self._tables:
             return None
         hashes = units(text)

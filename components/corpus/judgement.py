@@ -24,12 +24,16 @@ CHANGES = (*encoding.CHANGES, *personal_data.CHANGES)
 
 @dataclass(frozen=True)
 class Judgement:
-    """A text after judgement; `changes` are of CHANGES, `reason` is one of REASONS or None for a text to keep."""
+    """A text after judgement; `changes` are of CHANGES, `reason` is one of REASONS or None for a text to keep.
+
+    `form`: what it is compared by, as `same_text.compared_form` has it.
+    """
 
     text: str
     language: str
     changes: tuple[str, ...]
     reason: str | None
+    form: str
 
 
 class Judge:
@@ -46,6 +50,7 @@ class Judge:
                 )
         self._config = config
         self._languages = {source: _code(language) for source, language in languages.items()}
+        self._scrubs_all = personal_data.KINDS.keys() <= set(config.scrub)
         self._words = read_word_lists(tuple(config.word_lists))
 
     def judge(self, text: str, claimed: str, source: str) -> Judgement:
@@ -61,10 +66,14 @@ class Judge:
         claimed = self._claimed(claimed, source)
         language = claimed if claimed in CODE else identify(text, claimed, config.min_language_score)
         reason = self._reason(text, language, claimed, broken)
+        form = None
         if reason is None:
             text, scrubbed = personal_data.scrubbed(text, config.scrub)
             changes += scrubbed
-        return Judgement(text, language, tuple(changes), reason)
+            form = text if self._scrubs_all else None
+        if form is None:
+            form = personal_data.scrubbed(bare.strip(), personal_data.KINDS)[0]
+        return Judgement(text, language, tuple(changes), reason, form)
 
     def _claimed(self, claimed: str, source: str) -> str:
         if claimed:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from components.artifacts import write_manifest
 from components.corpus.licences import notices
-from components.corpus.normalise import fingerprint, normalise
+from components.corpus.normalise import normalise
 from components.corpus.quarantine import Quarantine, write_row
 from components.corpus.read import READERS, Record, read_records, split_name
-from components.corpus.removals import Removals
+from components.corpus.removals import TASKS, Removals
+from components.corpus.same_text import compared_form, mark_of
 from components.errors import DataError
 from components.run import Metrics
 
@@ -45,7 +46,7 @@ class _Row:
 
 def curate_task(folder: Path, root: Path, target: Path, removals: Removals) -> Labelled:
     """Write the rows of a task. Raises DataError for a missing split and for labels the train split does not have."""
-    files = {split: _split_file(folder, split) for split in SPLITS}
+    files = {split: split_file(folder, split) for split in SPLITS}
     target.mkdir(parents=True)
     seen: dict[bytes, _Row] = {}
     splits: dict[str, list[_Row]] = {}
@@ -67,8 +68,8 @@ def curate_task(folder: Path, root: Path, target: Path, removals: Removals) -> L
     return Labelled(kept, dict(quarantine.counts), labels, held_out)
 
 
-def _split_file(folder: Path, split: str) -> Path:
-    """The one data file of a split."""
+def split_file(folder: Path, split: str) -> Path:
+    """The one data file of a split. Raises DataError where there is none, or more than one."""
     if not folder.is_dir():
         hint = f"put its rows there, or take '{folder.name}' out of `tasks:` in params.yaml"
         raise DataError(f"{folder}: missing, and params.yaml names the task '{folder.name}'", hint)
@@ -91,13 +92,14 @@ def _clean_rows(
     for record in read_records(path):
         text = normalise(record.text())
         row = _Row(record.place, f"{split}/{record.name}", text, _label(record))
-        mark = fingerprint(text)
-        other = seen.setdefault(mark, row)
+        form = compared_form(record.text())
+        mark = mark_of(form)
         if not text:
             reason = "empty"
-        elif removals.has(f"{path.parent.name}/{row.id}", mark):
-            reason = "removed"
+        elif removals.has(TASKS, f"{path.parent.name}/{row.id}", mark, text, form):
+            reason = "removed"  # and no other is a repetition of it: its text would stand in quarantine
         else:
+            other = seen.setdefault(mark, row)
             reason = "" if other is row else _repetition(row, other)
         if reason:
             quarantine.put(record, row.id, text, reason)

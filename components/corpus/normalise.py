@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 
@@ -14,8 +13,3 @@ UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 def normalise(text: str) -> str:
     """The text in NFC (Unicode Standard Annex 15), without control characters but newline and tab."""
     return unicodedata.normalize("NFC", UNWANTED.sub("", LINE_ENDS.sub("\n", text))).strip()
-
-
-def fingerprint(text: str) -> bytes:
-    """16 bytes that two different normalised texts do not share."""
-    return hashlib.sha256(text.encode()).digest()[:16]

@@ -98,11 +98,26 @@ def _documents(
     """The records of many files; their ids begin with the file's place in the folder."""
     for name in names:
         inside = Path(_inside(name, top))
+        if unread := _no_file(system, name):
+            passed_over.setdefault(unread, []).append(inside.as_posix())
+            continue
         if not is_known(inside.name):
             passed_over.setdefault("unknown format", []).append(inside.as_posix())
             continue
         with _told(f"{clean.rstrip('/')}/{inside}", name), _opened(system, name) as stream:
             yield from _of_one(inside, stream, passed_over)
+
+
+def _no_file(system: Any, name: str) -> str:
+    """Why something on a disk here is no file to read; a linked folder may lead in a circle, a pipe never ends."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    path = Path(name)
+    if not isinstance(system, LocalFileSystem) or path.is_file():
+        return ""
+    if not path.exists():
+        return "link to nothing"
+    return "link to a folder" if path.is_dir() else "pipe, socket or device"
 
 
 def _of_one(inside: Path, stream: BinaryIO, passed_over: dict[str, list[str]]) -> Iterator[Record]:

@@ -47,7 +47,7 @@ def test_a_block_is_judged_once(block: Block, tmp_path: Path) -> None:
     [
         replace(CRITERIA, seed=2),
         replace(CRITERIA, config=curate_config(min_characters=11)),
-        replace(CRITERIA, removals=Removals(frozenset({"sea_en/1"}))),
+        replace(CRITERIA, removals=Removals(frozenset({("corpus", "sea_en/1")}))),
         replace(CRITERIA, held_out=HeldOut([("test", "another sentence of the test rows")], CONFIG)),
         replace(CRITERIA, sources={}),
     ],

@@ -17,8 +17,8 @@ POEM = "白日依山盡，黃河入海流。\n欲窮千里目，更上一層樓�
 
 
 def test_sound_text_is_kept_as_it_is() -> None:
-    assert JUDGE.judge(PROSE, "", "leads") == Judgement(PROSE, "en", (), None)
-    assert JUDGE.judge(POEM, "", "poems") == Judgement(POEM, "zh", (), None)
+    assert JUDGE.judge(PROSE, "", "leads") == Judgement(PROSE, "en", (), None, PROSE)
+    assert JUDGE.judge(POEM, "", "poems") == Judgement(POEM, "zh", (), None, POEM)
 
 
 def test_every_change_is_named() -> None:

@@ -66,7 +66,7 @@ def test_a_text_with_two_labels_is_told_from_one_that_stands_twice(tmp_path: Pat
 
 
 def test_removed_rows_stay_out_of_a_task(tmp_path: Path) -> None:
-    removals = Removals(frozenset({"colour/train/line-1"}))
+    removals = Removals(frozenset({("tasks", "colour/train/line-1")}))
     found = task(tmp_path)
     again = curate_task(tmp_path / "data" / "tasks" / "colour", tmp_path / "data", tmp_path / "again", removals)
     assert again.quarantined == {"removed": 1}

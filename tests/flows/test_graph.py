@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from components.errors import ServiceError
-from flows.graph import read_graph, reproduce
+from components.errors import DataError, ServiceError
+from flows.cli import main
+from flows.graph import data_version, read_graph, reproduce
 
 
 def test_every_stage_comes_after_those_it_needs(project: Path) -> None:
@@ -109,3 +113,33 @@ def test_a_stage_that_another_process_runs_is_waited_for_in_one_line(
     assert reproduce("first", project, hear) == (0, "cached")
     (line,) = heard
     assert line.startswith(f"waiting for another DVC process: (PID {long_stage.pid}): ")
+
+
+def test_data_without_a_version_and_data_that_changed_since_are_told(project: Path) -> None:
+    assert data_version(project, read_graph(project)) == ""
+    (project / "data").mkdir()
+    (project / "data" / "a.jsonl").write_text("{}")
+    assert "data/ has no version" in data_version(project, read_graph(project))
+    subprocess.run([sys.executable, "-m", "dvc", "add", "-q", "data"], check=True)
+    assert data_version(project, read_graph(project)) == ""
+    (project / "data" / "a.jsonl").write_text("[]")
+    assert "data/ is not what data.dvc names: `dvc add data`" in data_version(project, read_graph(project))
+    assert reproduce("data.dvc", project, print)[0] == 0
+    assert data_version(project, read_graph(project)) == ""
+
+
+def test_data_behind_a_link_is_refused_before_dvc_calls_it_fresh(project: Path, tmp_path: Path) -> None:
+    (project / "data" / "tasks").mkdir(parents=True)
+    (project / "data" / "a.jsonl").write_text("{}")
+    subprocess.run([sys.executable, "-m", "dvc", "add", "-q", "data"], check=True)
+    (tmp_path / "disk").mkdir()
+    (project / "data" / "tasks" / "mood").symlink_to(tmp_path / "disk")
+    for command in (["status"], ["plan"], ["run"], ["import", "data/a.jsonl"]):
+        done = CliRunner().invoke(main, command)
+        assert done.exit_code == 1, command
+        assert "data/tasks/mood: a link to a folder" in done.output
+        assert "Data on another disk" in done.output
+    (project / "data" / "tasks" / "mood").unlink()
+    os.mkfifo(project / "data" / "tasks" / "pipe")
+    with pytest.raises(DataError, match="pipe: a pipe"):
+        read_graph(project)

@@ -57,7 +57,8 @@ def register(task: str, **tags: str) -> None:
 
 
 def test_a_documents_tokens_are_those_of_its_text(traced: Path) -> None:
-    [place] = trace.trace_row(traced, "sea_en/d7").tokens
+    [row] = trace.trace_rows(traced, "sea_en/d7")
+    [place] = row.tokens
     tokens = PackedTokens(traced / "artifacts" / "tokens", place.split)
     ids = tokens.gather([place.begin], place.end - place.begin)[0]
     from tokenizers import Tokenizer
@@ -88,7 +89,7 @@ def test_a_row_that_was_left_out_went_nowhere(traced: Path, capsys: pytest.Captu
 
 def test_an_unknown_row_is_refused_with_the_form_of_ids(traced: Path) -> None:
     with pytest.raises(DataError, match=r"sea/99: no such row in artifacts/\nids are SOURCE/NAME"):
-        trace.trace_row(traced, "sea/99")
+        trace.trace_rows(traced, "sea/99")
 
 
 def test_forgetting_writes_the_row_and_its_copies_and_says_what_to_make_anew(
@@ -96,8 +97,9 @@ def test_forgetting_writes_the_row_and_its_copies_and_says_what_to_make_anew(
 ) -> None:
     trace.forget_rows(traced, ["sea_en/d0", "colour/train/line-1"])
     told = capsys.readouterr().out
-    assert read_removals(traced / "removals.txt").ids == {"sea_en/d0", "sea_en/copy", "colour/train/line-1"}
+    assert read_removals(traced / "removals.txt").ids == {("corpus", "sea_en/d0"), ("corpus", "sea_en/copy")}
     assert "3 added to removals.txt" in told
+    assert "rows of artifacts/ that it takes out: 0 before, 2 now" in told
     assert "to be made anew: artifacts/colour/teacher, artifacts/pretrained, artifacts/tokens" in told
     trace.forget_rows(traced, ["sea_en/d0"])
     assert "0 added to removals.txt: all of them stood there" in capsys.readouterr().out
@@ -107,3 +109,41 @@ def test_one_unknown_row_and_nothing_is_forgotten(traced: Path) -> None:
     with pytest.raises(DataError):
         trace.forget_rows(traced, ["sea_en/d0", "sea_en/nobody"])
     assert not (traced / "removals.txt").exists()
+
+
+def test_forgetting_names_copies_and_what_was_made_from_them(traced: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = documents(60)[3]["text"]
+    rows = [{"text": "a row about the colour red", "label": "a"}, {"text": text, "label": "b"}]
+    write(traced / "data" / "tasks" / "colour" / "train.jsonl", rows)
+    out = traced / "artifacts"
+    paths = (traced / "data", traced / "removals.txt", out / "corpus", out / "tasks", traced / "reports")
+    curate(curate_config(), SOURCES, TASKS, 1, *paths, RecordedRun())
+    write_manifest(out / "colour" / "teacher", "model", {"rows": out / "tasks/colour"})
+    trace.forget_rows(traced, ["sea_en/d3"])
+    told = capsys.readouterr().out
+    assert "rows of artifacts/ that it takes out: 0 before, 2 now" in told
+    assert "colour/train/line-2 says the same and goes as well" in told
+    assert "artifacts/colour/teacher" in told
+    assert "the text still stands in data/corpus/sea_en.jsonl, data/tasks/colour, in DVC's cache" in told
+
+
+def test_an_id_of_a_document_and_of_a_labelled_row_is_asked_back(traced: Path) -> None:
+    write(traced / "data" / "corpus" / "colour" / "train.jsonl", documents(1, seed=4))
+    write(
+        traced / "data" / "tasks" / "colour" / "train.jsonl",
+        [{"id": "d0", "text": "a row about the colour red", "label": "a"}, {"text": "a blue one", "label": "b"}],
+    )
+    out = traced / "artifacts"
+    paths = (traced / "data", traced / "removals.txt", out / "corpus", out / "tasks", traced / "reports")
+    curate(curate_config(), SOURCES, TASKS, 1, *paths, RecordedRun())
+    with pytest.raises(DataError, match=r"are called so\ncorpus:colour/train/d0 is the one in data/corpus/colour"):
+        trace.forget_rows(traced, ["colour/train/d0"])
+    trace.forget_rows(traced, ["tasks:colour/train/d0"])
+    assert read_removals(traced / "removals.txt").ids == {("tasks", "colour/train/d0")}
+
+
+def test_a_damaged_list_is_told_before_anything_is_written(traced: Path) -> None:
+    (traced / "removals.txt").write_bytes(b"sea_en/d1\nsea_en/\xff\n")
+    with pytest.raises(DataError, match=r"removals\.txt:2: not UTF-8"):
+        trace.forget_rows(traced, ["sea_en/d0"])
+    assert (traced / "removals.txt").read_bytes() == b"sea_en/d1\nsea_en/\xff\n"

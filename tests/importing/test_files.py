@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sys
 from pathlib import Path
 
@@ -126,3 +127,22 @@ def test_what_else_is_wrong_with_an_address_is_told(tmp_path: Path) -> None:
     assert "nope://x: Protocol not known" in refusal("nope://x")
     assert "no files here" in refusal(str(tmp_path))
     assert "not found" in refusal("memory://nowhere/a.jsonl")
+
+
+def test_links_and_pipes_in_a_folder_are_passed_over_and_named(tmp_path: Path) -> None:
+    place = tmp_path / "notes"
+    (place / "sub").mkdir(parents=True)
+    (tmp_path / "elsewhere.md").write_text("another")
+    (place / "a.md").write_text("words")
+    (place / "b.md").symlink_to(tmp_path / "elsewhere.md")
+    (place / "gone.md").symlink_to("nowhere.md")
+    (place / "circle.md").symlink_to("circle.md")
+    (place / "sub" / "up.md").symlink_to(place)
+    os.mkfifo(place / "pipe.md")
+    source = open_files(str(place))
+    assert [record.fields["text"] for record in source.records] == ["words", "another"]
+    assert source.passed_over == {
+        "link to nothing": ["circle.md", "gone.md"],
+        "pipe, socket or device": ["pipe.md"],
+        "link to a folder": ["sub/up.md"],
+    }
