@@ -35,6 +35,8 @@ LARGEST = 64 << 20
 KEPT = 3
 MOST_WAITING = 1000
 """Requests that wait to be written."""
+QUIET = 60.0
+"""Seconds between two complaints."""
 SHARES = 2**64
 Reason = Literal["behind", "unwritable"]
 REASONS: tuple[Reason, ...] = ("behind", "unwritable")
@@ -59,7 +61,8 @@ class RequestLog:
         self.share = share
         self._lose, self._say = lose, say
         self._left_out = 0
-        """Rows since the file was last written."""
+        """Rows that nobody was told of yet."""
+        self._failing, self._quiet_until = False, 0.0
         self._closed = False
         self._queue: queue.Queue[list[dict[str, Any]] | None] = queue.Queue(MOST_WAITING)
         self._files = _Files(path, largest)
@@ -102,7 +105,7 @@ class RequestLog:
         if self._thread.is_alive():
             self._lose_waiting()
         if self._left_out:
-            self._say(f"request log: {self._left_out} rows at the end are not in {self._files.path}")
+            self._say(f"request log: {self._left_out} rows more are not in {self._files.path}")
         return not self._thread.is_alive()
 
     def _lose_waiting(self) -> None:
@@ -131,16 +134,24 @@ class RequestLog:
             try:
                 self._files.append(b"".join(map(_line, rows)))
             except Exception as error:  # the disk, or a bug in the scrubbing: this thread must outlive both
-                if not self._left_out:
-                    reason = (isinstance(error, OSError) and error.strerror) or f"{type(error).__name__}: {error}"
-                    self._say(f"request log: {self._files.path}: {reason}; rows are left out while that is so")
+                self._complain(error)
                 self._lost(rows, "unwritable")
             else:
-                if self._left_out:
-                    self._say(f"request log: {self._files.path} is written again; {self._left_out} rows are not in it")
-                self._left_out = 0
+                self._relieve()
             finally:
                 self._queue.task_done()
+
+    def _complain(self, error: Exception) -> None:
+        """Once, and on a disk that has room for every other row once a while."""
+        if time.monotonic() >= self._quiet_until and not self._failing:
+            reason = (isinstance(error, OSError) and error.strerror) or f"{type(error).__name__}: {error}"
+            self._say(f"request log: {self._files.path}: {reason}; rows are left out while that is so")
+            self._failing, self._quiet_until = True, time.monotonic() + QUIET
+
+    def _relieve(self) -> None:
+        if self._failing:
+            self._say(f"request log: {self._files.path} is written again; {self._left_out} rows are not in it")
+            self._failing, self._left_out = False, 0
 
     def _lost(self, rows: list[dict[str, Any]], reason: Reason) -> None:
         self._left_out += len(rows)

@@ -125,7 +125,7 @@ def test_a_full_disk_under_the_logs_is_counted_and_costs_no_answer(ladder: Ladde
         assert server.process.wait(20) == 0
     log = (tmp_path / "serve.log").read_text()
     assert log.count("/dev/full: No space left on device; rows are left out while that is so") == 1
-    assert "3 rows at the end are not in /dev/full" in log
+    assert "3 rows more are not in /dev/full" in log
     assert "Traceback" not in log
 
 
