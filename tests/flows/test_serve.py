@@ -3,8 +3,11 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +22,9 @@ from components.deployment.signing import make_keys, sign_bundle
 from components.errors import ArtifactError, ParameterError
 from components.registry import Registry
 from flows.cli import main
-from flows.serve import RECORD, Champions, bundle_release, bundle_releases, wanted_tasks
+from flows.serve import RECORD, Champions, bundle_release, bundle_releases, say, wanted_tasks
 from tests.serving.asking import texts
-from tests.serving.running import free_port, running
+from tests.serving.running import ROOT, free_port, running
 
 INFER = "/v2/models/places/infer"
 
@@ -79,6 +82,55 @@ def test_what_was_served_last_is_remembered_for_its_store_and_as_long_as_it_is_t
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     write_json(bundle / "manifest.json", {})
     assert champions.remembered() == []
+
+
+def test_what_is_remembered_outlives_a_full_disk_and_a_file_that_is_none(
+    ladder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    champions, release = Champions(tmp_path, ["places"]), bundle_release(ladder.bundle)
+    champions._remember(release)
+    (tmp_path / RECORD.with_suffix(".new")).symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        champions._remember(release)
+    assert champions.remembered() == [release]
+    for content in ("", "[]", "{}", '{"store": 1, "champions": 2}', '{"champions": {}}', "\0"):
+        (tmp_path / RECORD).write_text(content)
+        assert champions.remembered() == []
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Path("/dev/full").open("w")  # noqa: SIM115  closing it fails too
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", full)
+        say("a line")
+    with suppress(OSError):
+        full.close()
+
+
+@pytest.mark.parametrize("name", ["timeout", "drain", "max-delay", "poll", "log-requests"])
+def test_a_bound_that_is_no_number_is_refused(name: str, ladder: Any) -> None:
+    done = CliRunner().invoke(main, ["serve", str(ladder.bundle), "--port", str(free_port()), f"--{name}", "nan"])
+    assert done.exit_code != 0
+    assert "nan" in done.output
+    assert len(done.output.splitlines()) < 6
+
+
+def test_the_process_ends_whatever_is_still_at_work_and_with_0() -> None:
+    program = """
+import threading
+from components.serving.limits import Limits
+from components.serving.service import Service
+from flows.serve import _leave
+
+threading.Thread(target=threading.Event().wait).start()
+service = Service(Limits())
+service.workers.busy = 1
+print("leaving", flush=True)
+_leave(service, None, None)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "leaving\n", "")
 
 
 def test_with_a_public_key_only_what_it_signed_is_served(ladder: Any, tmp_path: Path, monkeypatch: Any) -> None:

@@ -29,5 +29,7 @@ def test_requests_batches_queue_and_version_are_measured(client: TestClient, lad
     assert found["lianzi_infer_seconds_count", "places"] == 2
     assert found["lianzi_batch_rows_sum", "places"] == 3
     assert found["lianzi_queue_rows", "places"] == 0
+    for reason in ("behind", "unwritable"):
+        assert found["lianzi_log_dropped_rows_total", reason] == 0
     assert found["lianzi_model_info", digest(ladder.bundle), "places", "7"] == 1
     assert "secret" not in client.get("/metrics").text

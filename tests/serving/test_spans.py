@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
+
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Tracer
 from starlette.testclient import TestClient
 
 from components.errors import ServiceError
@@ -62,3 +68,27 @@ def test_the_span_of_a_stream_ends_with_it_and_counts_its_tokens(service: Servic
     assert (span.attributes["lianzi.model"], span.attributes["lianzi.tokens"]) == ("echo", 3)
     for one in served:
         one.batcher.close()
+
+
+def span_to(exporter: SpanExporter) -> Tracer:
+    tracer = spans.tracer_to(exporter)
+    spans.record_span(tracer, "GET live", 0.1, {}, {"http.response.status_code": 200})
+    return tracer
+
+
+def test_spans_that_wait_are_exported_at_the_end() -> None:
+    exporter = InMemorySpanExporter()
+    assert spans.close_tracer(span_to(exporter), 10)
+    assert [span.name for span in exporter.get_finished_spans()] == ["GET live"]
+
+
+def test_a_collector_that_does_not_answer_does_not_keep_the_server() -> None:
+    go = threading.Event()
+
+    class Silent(SpanExporter):
+        def export(self, batch: Sequence[ReadableSpan]) -> SpanExportResult:
+            go.wait(20)
+            return SpanExportResult.FAILURE
+
+    assert not spans.close_tracer(span_to(Silent()), 0.2)
+    go.set()
