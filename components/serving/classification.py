@@ -69,7 +69,10 @@ class Classification:
     def rows(self, request: InferRequest) -> list[list[int]]:
         """Token ids of each row of a checked request, as `lianzi predict` encodes them."""
         if "text" in request.inputs:
-            return self.classifier.encoder.encode(list(request.inputs["text"].values))
+            rows = self.classifier.encoder.encode(list(request.inputs["text"].values))
+            if not all(rows):
+                raise Refusal(422, f"text {rows.index([])} holds no token")
+            return rows
         ids, mask = (request.inputs[name].values for name in IDS)
         lengths = np.asarray(mask).sum(axis=1)
         return [row[:length].tolist() for row, length in zip(np.asarray(ids), lengths, strict=True)]

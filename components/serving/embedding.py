@@ -56,6 +56,8 @@ class Embedding:
     def rows(self, given: Sequence[str | list[int]]) -> list[list[int]]:
         """Token ids of each input; texts are cut, ids that are too many refused. Raises Refusal."""
         rows = [self.embedder.encode([one])[0] if isinstance(one, str) else one for one in given]
+        if not all(rows):
+            raise Refusal(400, "'input' holds a text without a token", "input")
         longest = max(map(len, rows))
         if longest > self.max_length:
             reason = f"'input' is {longest} tokens, the model takes {self.max_length}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -14,7 +15,7 @@ MOST = (os.cpu_count() or 1) + 4
 
 
 class Workers:
-    """Up to `most` threads at a time, for one event loop.
+    """Up to `most` threads, begun as they are needed, for one event loop.
 
     Unlike asyncio.to_thread, whose threads are waited for when the loop and the interpreter end: work that never ends
     (a tokenizer's pattern may see to that) holds its place here, and nothing else.
@@ -23,7 +24,9 @@ class Workers:
     def __init__(self, most: int = MOST) -> None:
         self.busy = 0
         """Threads at work, those included whose result nobody waits for any more."""
+        self._begun = 0
         self._free = asyncio.Semaphore(most)
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
     async def run(self, work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
         """What `work` returns or raises. Where the wait is cancelled, the thread still works to its end."""
@@ -52,7 +55,20 @@ class Workers:
                 loop.call_soon_threadsafe(deliver, *outcome)
 
         try:
-            threading.Thread(target=do, daemon=True).start()
+            self._begin()
         except RuntimeError as error:  # no more threads on this machine
             deliver(None, error)
+        else:
+            self._work.put(do)
         return await future
+
+    def _begin(self) -> None:
+        """Threads are kept: what encodes keeps a cache in each."""
+        if self.busy > self._begun:
+            threading.Thread(target=_do_all, args=(self._work,), daemon=True).start()
+            self._begun += 1
+
+
+def _do_all(work: queue.SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        work.get()()

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
+from components.deployment.encoding import Encoder
 from components.deployment.serving import Classifier, load_bundle
 from components.errors import ArtifactError
 from components.serving.classification import Classification
+from components.serving.protocol import InferRequest
+from components.serving.refusal import Refusal
+from components.serving.tensors import Tensor
 from tests.small_artifacts import sentences
 from tests.small_ladder import Ladder
 
@@ -37,6 +44,16 @@ def test_an_int8_answer_depends_on_its_batch_no_more_than_quantization_does(ladd
 
 def test_an_empty_text_is_answered(model: Classification) -> None:
     assert model.infer(model.classifier.encoder.encode([""])).shape == (1, 3)
+
+
+def test_a_text_without_a_token_is_refused(model: Classification) -> None:
+    """Where the tokenizer puts no special tokens around it."""
+    content = json.loads(model.classifier.encoder.tokenizer.to_str()) | {"post_processor": None}
+    bare = Encoder(Tokenizer.from_str(json.dumps(content)), 24, 0)
+    without = replace(model, classifier=replace(model.classifier, encoder=bare))
+    given = Tensor("text", "BYTES", (2,), ["ship", ""])
+    with pytest.raises(Refusal, match="text 1 holds no token"):
+        without.rows(InferRequest(None, {"text": given}, {}, False))
 
 
 def test_a_damaged_bundle_is_not_served(ladder: Ladder, tmp_path: Path, make_service: Callable[..., object]) -> None:

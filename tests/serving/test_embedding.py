@@ -22,6 +22,11 @@ def test_texts_are_cut_and_ids_are_not(scripted: Embedding) -> None:
         scripted.rows([[1] * 9])
 
 
+def test_a_text_without_a_token_is_refused(scripted: Embedding) -> None:
+    with pytest.raises(Refusal, match="'input' holds a text without a token"):
+        scripted.rows(["a", ""])
+
+
 def test_it_tells_how_long_its_vectors_are(scripted: Embedding) -> None:
     assert scripted.describe()["outputs"] == [{"name": "embedding", "datatype": "FP32", "shape": [-1, 2]}]
 

@@ -40,6 +40,17 @@ def test_work_that_nobody_waits_for_holds_its_place_until_it_is_done() -> None:
     asyncio.run(ask())
 
 
+def test_threads_are_kept_and_no_more_than_are_needed() -> None:
+    async def ask() -> None:
+        workers = Workers(most=3)
+        assert len({await workers.run(threading.get_ident) for _ in range(5)}) == 1
+        together = threading.Barrier(3)
+        assert len(await asyncio.gather(*(workers.run(together.wait, 10) for _ in range(3)))) == 3
+        assert len(set(await asyncio.gather(*(workers.run(threading.get_ident) for _ in range(9))))) <= 3
+
+    asyncio.run(ask())
+
+
 def test_work_that_never_ends_keeps_neither_the_loop_nor_the_process() -> None:
     program = """
 import asyncio, threading

@@ -9,6 +9,9 @@ import numpy as np
 
 from components.errors import DataError
 
+COLDEST = 1e-300
+"""Below it the likeliest token is as good as certain, and what is divided by the temperature no number."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -46,7 +49,7 @@ class Sampler:
 
     def pick(self, logits: np.ndarray) -> int:
         """The next token's id; logits: float32 (vocabulary,)."""
-        if self.temperature == 0:
+        if self.temperature < COLDEST:
             return int(logits.argmax())
         order, cumulative = nucleus(logits.astype(np.float64) / self.temperature, self.top_p)
         place = np.searchsorted(cumulative, self.generator.random() * cumulative[-1], side="right")

@@ -33,7 +33,8 @@ def test_tokens_come_as_often_as_they_are_likely() -> None:
 
 def test_temperature_sharpens_and_zero_takes_the_likeliest() -> None:
     assert drawn(sampling(temperature=0.5))[0] > 0.6
-    assert drawn(sampling(temperature=0.0), 50).tolist() == [1, 0, 0, 0]
+    for coldest in (0.0, 5e-324, 1e-301, 1e-299):
+        assert drawn(sampling(temperature=coldest), 50).tolist() == [1, 0, 0, 0]
 
 
 @pytest.mark.parametrize(("top_p", "kept"), [(0.4, [0]), (0.6, [0, 1]), (0.9, [0, 1, 2]), (1.0, [0, 1, 2, 3])])
