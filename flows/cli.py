@@ -310,12 +310,13 @@ def forget(row_ids: tuple[str, ...]) -> None:
 @main.command()
 @click.option("--prefect-port", default=4200, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--mlflow-port", default=5000, show_default=True, type=click.IntRange(1, 65535))
-def ui(prefect_port: int, mlflow_port: int) -> None:
+@click.option("--browser/--no-browser", default=True, help="Open MLflow's page, where there is a screen.")
+def ui(prefect_port: int, mlflow_port: int, browser: bool) -> None:
     """Serve Prefect's and MLflow's pages on localhost until Ctrl-C."""
     from flows.settings import project_root
     from flows.ui import serve_pages
 
-    serve_pages(project_root(), prefect_port, mlflow_port)
+    serve_pages(project_root(), prefect_port, mlflow_port, browser)
 
 
 @main.command()

@@ -51,11 +51,21 @@ def next_steps(root: Path) -> list[str]:
     first = next(iter(load_params(root / "params.yaml").tasks))
     return [
         f'lianzi predict {first} "The whale is the largest animal that has ever lived."',
-        "lianzi ui                  runs in Prefect, figures and models in MLflow",
-        f"reports/evaluate/{first}/index.html   what each step bought, as a page",
-        "reports/validation/index.html         what the data was checked for",
-        "dvc metrics show           every number of this commit",
+        "lianzi ui                              runs in Prefect, figures and models in MLflow",
+        *(f"{path.as_posix():38} {what}" for path, what in pages(first).items()),
+        "dvc metrics show                       every number of this commit",
     ]
+
+
+def pages(task: str) -> dict[Path, str]:
+    """The pages to look at after a run, and what each tells. Outputs of stages, but for the release's timings."""
+    return {
+        Path(f"reports/evaluate/{task}/index.html"): "what each step bought",
+        Path(f"reports/speed/{task}/index.html"): "how fast each rung is here, and which one ships",
+        Path("reports/validation/index.html"): "what the data was checked for",
+        Path("reports/curation/index.html"): "where the rows of the data went",
+        Path("reports/tokenizer/index.html"): "how texts are split",
+    }
 
 
 def _require_data(root: Path, stages: list[Stage]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -10,36 +11,73 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+import webbrowser
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from components import tracking
 from components.errors import ServiceError
+from components.params import load_params
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 HOST = "127.0.0.1"
+VIEW = "lianzi"
+COLUMNS = 4
+"""Tasks, at most, whose metric has a column."""
+PARAMETERS = ("pretrain.learning_rate", "finetune.learning_rate", "distill.learning_rate", "model.depth", "seed")
 
 
-def serve_pages(root: Path, prefect_port: int, mlflow_port: int) -> None:
-    """Start both servers, print their addresses once they answer, stop both on Ctrl-C. Raises ServiceError."""
+def serve_pages(root: Path, prefect_port: int, mlflow_port: int, browser: bool) -> None:
+    """Start both servers, print their addresses once they answer, stop both on Ctrl-C. Raises ServiceError.
+
+    `browser`: open MLflow's page too, where there is a screen and a person at a terminal.
+    """
     console = Console(highlight=False)
     for port, option in ((prefect_port, "--prefect-port"), (mlflow_port, "--mlflow-port")):
         require_free(port, option)
-    tracking.connect()
+    runs = runs_page(tracking.connect(), list(load_params(root / "params.yaml").tasks))
     console.print("Starting the pages …")
     with _server(_prefect_words(prefect_port), root) as prefect, _server(_mlflow_words(mlflow_port), root) as mlflow:
         pages = {
-            "Prefect (runs)": (prefect, f"http://{HOST}:{prefect_port}", "/api/health"),
-            "MLflow (experiments, models)": (mlflow, f"http://{HOST}:{mlflow_port}", "/health"),
+            "Prefect (runs)": (prefect, f"http://{HOST}:{prefect_port}", "/api/health", ""),
+            "MLflow (experiments, models)": (mlflow, f"http://{HOST}:{mlflow_port}", "/health", runs),
         }
-        for name, (process, address, health) in pages.items():
+        for name, (process, address, health, page) in pages.items():
             _await_answer(name, process, address + health)
-            console.print(f"{name:30} {address}")
+            console.print(f"{name:30} {address}{page}", soft_wrap=True)
+        if browser and _someone_looks():
+            webbrowser.open(f"http://{HOST}:{mlflow_port}{runs}")
         console.print(f"\nRuns show up there live with PREFECT_API_URL=http://{HOST}:{prefect_port}/api lianzi run")
         console.print("Ctrl-C stops both.")
         _wait_for_any(prefect, mlflow)
+
+
+def runs_page(client: MlflowClient, tasks: Sequence[str]) -> str:
+    """Where MLflow shows this project's runs, newest first, with the columns that tell them apart.
+
+    The experiment's bare address opens an overview of agents and traces, which is empty here. Columns and order are a
+    view that MLflow keeps as a tag of the experiment, as its own button "share" does.
+    """
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    columns = [f"metrics.`{task}/shipped/macro_f1`" for task in tasks[:COLUMNS]]
+    columns += [f"params.`{name}`" for name in PARAMETERS]
+    view = {"orderByKey": "attributes.start_time", "orderByAsc": False, "selectedColumns": columns}
+    client.set_experiment_tag(experiment.experiment_id, f"mlflow.sharedViewState.{VIEW}", json.dumps(view))
+    route = f"/#/experiments/{experiment.experiment_id}/runs"
+    return f"{route}?workflowType=machine_learning&viewStateShareKey={VIEW}"
+
+
+def _someone_looks() -> bool:
+    screen = sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    return sys.stdout.isatty() and screen
 
 
 def require_free(port: int, option: str) -> None:
@@ -61,6 +99,9 @@ def _prefect_words(port: int) -> list[str]:
 def _mlflow_words(port: int) -> list[str]:
     artifacts = Path("mlflow/artifacts").absolute().as_uri()
     words = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    # An environment set up before the project had a page of its own opens MLflow's.
+    if any(app.name == "lianzi" for app in entry_points(group="mlflow.app")):
+        words += ["--app-name", "lianzi"]
     return [*words, "--backend-store-uri", tracking.tracking_uri(), "--default-artifact-root", artifacts]
 
 
@@ -83,7 +124,7 @@ def _server(words: list[str], root: Path) -> Iterator[subprocess.Popen[bytes]]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _await_answer(name: str, process: subprocess.Popen[bytes], address: str, seconds: float = 90) -> None:
+def _await_answer(name: str, process: subprocess.Popen[bytes], address: str, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:

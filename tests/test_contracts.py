@@ -168,9 +168,9 @@ def test_what_no_stage_names_is_there_and_has_a_reason() -> None:
     assert all((ROOT / path).is_file() and reason for path, reason in NO_RESULT_CODE.items())
 
 
-def test_only_tracking_and_the_registry_import_mlflow() -> None:
+def test_only_tracking_the_registry_and_mlflows_own_page_import_mlflow() -> None:
     found = [path.relative_to(ROOT).as_posix() for path in SOURCES if "mlflow" in imports(path)]
-    assert found == ["components/registry.py", "components/tracking.py"]
+    assert found == ["components/registry.py", "components/tracking.py", "flows/mlflow_page.py"]
 
 
 def test_only_flows_import_prefect_and_dvc() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from components import tracking
+from flows.run import pages
 from tests.small_project import commit, make_small_project
 
 pytestmark = pytest.mark.slow
+EVALUATION, SPEED = Path("reports/evaluate/topic/index.html"), Path("reports/speed/topic/index.html")
 
 
 def call(project: Path, *words: str) -> str:
@@ -54,6 +57,45 @@ def test_a_second_run_executes_no_stage(project: Path) -> None:
     told = call(project, "lianzi", "run")
     assert "Nothing to do" in told
     assert set(states(told).values()) == {"cached"}
+
+
+def shown(project: Path) -> dict[Path, bytes]:
+    """The pages that a run names as next to look at. Fails where one is missing."""
+    return {path: (project / path).read_bytes() for path in pages("topic")}
+
+
+def test_every_page_is_there_and_of_its_result_restored_and_pulled(project: Path, tmp_path: Path) -> None:
+    first = shown(project)
+    assert f"<td>{_score(project):.4f}</td>" in first[EVALUATION].decode()
+
+    # As after `make clean`: everything is restored, and the release's page made again from what it was released on.
+    for folder in ("artifacts", "reports", ".lianzi"):
+        shutil.rmtree(project / folder)
+    again = call(project, "lianzi", "run")
+    assert {state for name, state in states(again).items() if not name.startswith("release@")} <= {"cached", "restored"}
+    assert shown(project) == first
+    assert all(str(path) in again for path in first)
+
+    # A second clone pulls what was made, and its release has a page as soon as it has run.
+    call(project, "dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "store"))
+    call(project, "dvc", "push", "--quiet")
+    clone = tmp_path / "clone"
+    call(project, "git", "clone", "--quiet", str(project), str(clone))
+    call(clone, "dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "store"))
+    call(clone, "dvc", "pull", "--quiet")
+    assert {path: page for path, page in first.items() if path != SPEED} == {
+        path: (clone / path).read_bytes() for path in first if path != SPEED
+    }
+    (clone / "mlflow").mkdir(exist_ok=True)
+    told = call(clone, "lianzi", "run")
+    assert {state for name, state in states(told).items() if not name.startswith("release@")} == {"cached"}
+    assert "Released: ships" in shown(clone)[SPEED].decode()
+    assert call(clone, "git", "status", "--porcelain") == ""
+
+
+def _score(project: Path) -> float:
+    metrics = json.loads((project / "metrics/evaluate/topic.json").read_text(encoding="utf-8"))
+    return float(metrics["candidate"]["macro_f1"])
 
 
 def test_every_stage_is_a_run_nested_in_the_pipelines(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +154,9 @@ def test_forced_again_every_output_has_the_same_hash(project: Path) -> None:
         "finetune@form",
         "train_tokenizer",
         "export@form",
+        "curate",
+        "validate",
+        "evaluate@form",
         "--single-item",
     )
     assert (project / "dvc.lock").read_bytes() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from components import tracking
 from components.errors import ServiceError
-from flows.ui import require_free
+from flows.ui import require_free, runs_page
+from tests.browser import await_text, open_browser
 
 
 def free_port() -> int:
@@ -32,10 +35,50 @@ def test_a_port_in_use_is_told_with_the_option_that_moves_it() -> None:
             require_free(port, "--mlflow-port")
 
 
+def test_the_page_of_runs_is_a_view_of_the_experiment_with_columns_and_order(here: Path) -> None:
+    client = tracking.connect()
+    page = runs_page(client, ["topic", "form"])
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    assert page == (
+        f"/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey=lianzi"
+    )
+    view = json.loads(experiment.tags["mlflow.sharedViewState.lianzi"])
+    assert view["selectedColumns"][:2] == ["metrics.`topic/shipped/macro_f1`", "metrics.`form/shipped/macro_f1`"]
+    assert (view["orderByKey"], view["orderByAsc"]) == ("attributes.start_time", False)
+
+
+def look_at_runs(address: str, picture: Path) -> None:
+    """A browser sees the runs, newest first, with these columns, and nothing in front of them."""
+    with open_browser() as browser:
+        browser.get(address)
+        shown = await_text(browser, "first run", "second run", "topic/shipped/macro_f1", "seed", seconds=120)
+        assert shown.index("second run") < shown.index("first run")
+        assert "0.8125" in shown
+        assert not [word for word in ("telemetry", "usage data", "Which run performed best?") if word in shown]
+        kept = browser.execute_script("return {...localStorage}")
+        assert kept["mlflow.settings.telemetry.enabled_v1"] == "false"
+        browser.save_screenshot(str(picture))
+
+
 @pytest.mark.slow
 def test_both_pages_answer_on_localhost_and_stop_on_ctrl_c(project: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(("first run", "second run")):
+        with tracking.pipeline_run(name, {}) as run:
+            run.log_metrics({"topic/shipped/macro_f1": 0.8125 + number / 10}, 0)
+            run.client.log_param(run.id, "seed", number)
     prefect, mlflow = free_port(), free_port()
-    words = [sys.executable, "-m", "flows.cli", "ui", "--prefect-port", str(prefect), "--mlflow-port", str(mlflow)]
+    words = [
+        sys.executable,
+        "-m",
+        "flows.cli",
+        "ui",
+        "--no-browser",
+        "--prefect-port",
+        str(prefect),
+        "--mlflow-port",
+        str(mlflow),
+    ]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PREFECT_HOME": str(tmp_path / "prefect")}
     pages = subprocess.Popen(words, cwd=project, env=environment, stdout=subprocess.PIPE, text=True)
     assert pages.stdout is not None
@@ -46,8 +89,10 @@ def test_both_pages_answer_on_localhost_and_stop_on_ctrl_c(project: Path, tmp_pa
         told += line
     for port in (prefect, mlflow):
         assert f"http://127.0.0.1:{port}" in told
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
             assert b"<html" in page.read().lower()
+    address = next(word for word in told.split() if word.startswith(f"http://127.0.0.1:{mlflow}"))
+    look_at_runs(address, tmp_path / "runs.png")
     pages.send_signal(signal.SIGINT)
     assert pages.wait(30) == 130
     time.sleep(0.5)
