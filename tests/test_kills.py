@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 
 from components.artifacts import digest, file_hash
+from flows.settings import change_params
 from tests.small_trainings import environment, remove_outputs, small_training_project, words
 
 
@@ -75,3 +79,69 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_leads_to_the_same_weig
     assert f"going on from step {int(older.name.split('-')[1])} of 40" in told
     assert digest(folder / "pretrained") == digest(peaceful / "pretrained")
     assert file_hash(folder / "pretrain.csv") == file_hash(peaceful / "pretrain.csv")
+
+
+DVC_YAML = f"""
+stages:
+  pretrain:
+    cmd: python -m components {" ".join(words("pretrain"))}
+    deps: [tokens, tokenizer]
+    params: [seed, model, trainer, pretrain]
+    outs: [pretrained]
+    metrics: [{{pretrain.json: {{cache: false}}}}]
+    plots: [{{pretrain.csv: {{cache: false}}}}]
+"""
+
+
+def repro(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "dvc", "repro", "--single-item", "pretrain"]
+    return subprocess.Popen(
+        command, cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def checkpoints(folder: Path) -> set[Path]:
+    return set(folder.glob(".cache/checkpoints/pretrain/*/step-*"))
+
+
+def at_work(process: subprocess.Popen[str], folder: Path) -> psutil.Process:
+    """The stage under a `dvc repro`, once it has saved a checkpoint that was not there before."""
+    before = checkpoints(folder)
+    deadline = time.monotonic() + 120
+    while not checkpoints(folder) - before and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    family = psutil.Process(process.pid).children(recursive=True)
+    return next(child for child in family if "components" in child.cmdline() and "sh" not in Path(child.exe()).name)
+
+
+@pytest.mark.slow
+def test_under_dvc_neither_an_edit_nor_a_kill_makes_a_record_false_or_trains_twice(tmp_path: Path) -> None:
+    folder = small_training_project(tmp_path / "project", ["pretrain.steps=250"])
+    (folder / "dvc.yaml").write_text(DVC_YAML)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q", "--no-scm"], cwd=folder, check=True)
+
+    # An edit while it runs: DVC would take the new value for the one that was used.
+    edited = repro(folder)
+    at_work(edited, folder)
+    change_params(folder / "params.yaml", ("pretrain.learning_rate=0.5",))
+    told, _ = edited.communicate(timeout=240)
+    assert edited.returncode != 0
+    assert "changed while the stage ran: params.yaml: pretrain.learning_rate: 0.003 -> 0.5" in told
+    assert not (folder / "dvc.lock").exists()
+    assert not (folder / "pretrained").exists()
+    kept = checkpoints(folder)
+    assert kept
+
+    # Killed under its `dvc repro`: the next one waits for the training that is left, and goes on from its checkpoint.
+    killed = repro(folder)
+    stage = at_work(killed, folder)
+    assert {path.parent for path in checkpoints(folder) - kept}.isdisjoint(path.parent for path in kept)
+    killed.kill()
+    killed.communicate()
+    again = repro(folder)
+    told, _ = again.communicate(timeout=240)
+    assert not stage.is_running()
+    assert again.returncode == 0, told
+    assert re.search(r"pretrain: going on from step \d+ of 250", told), told
+    assert "learning_rate: 0.5" in (folder / "dvc.lock").read_text()
+    assert kept <= checkpoints(folder)

@@ -19,5 +19,11 @@ for extra in dev gpu openvino ray s3; do
 done
 { echo "# Everything a run needs, pinned. Made by \`make lock\`; installed by \`make setup\`."; cat "$folder/base"; } > requirements.lock
 
+# The versions that results depend on, as DVC sees them.
+while IFS='=' read -r name _ version; do
+    sed -i.before "s/^${name}: .*/${name}: \"${version}\"/" libraries.yaml
+done < <(grep -v '^#' requirements.lock | sed 's/ ;.*//')
+rm -f libraries.yaml.before
+
 serving() { .venv/bin/uv pip compile infra/locks/serve.in -c requirements.lock --quiet --no-annotate --no-header; }
 { echo "# What a machine needs that only serves, pinned as in requirements.lock. Made by \`make lock\`."; serving; } > infra/locks/serve.lock
