@@ -21,9 +21,11 @@ from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
 from components import tracking  # noqa: E402
 from components.errors import LianziError  # noqa: E402
+from components.evaluation.rungs import system_of  # noqa: E402
 from flows import release as releasing  # noqa: E402
 from flows.graph import Stage, order_lock, read_graph, reproduce, stop_running  # noqa: E402
 from flows.inputs import note_inputs  # noqa: E402
+from flows.record import record_missing  # noqa: E402
 from flows.summary import StageResult, key_metric  # noqa: E402
 from flows.turn import turn  # noqa: E402
 
@@ -67,18 +69,35 @@ def pipeline(root: str = ".", parallel: int = 2) -> list[StageResult]:
     """
     folder = Path(root).absolute()
     os.chdir(folder)
-    with turn(folder, "a scheduled run"), tracking.pipeline_run("pipeline", {"lianzi.driver": "lianzi run"}) as run:
+    named = tracking.run_name()
+    with turn(folder, "a scheduled run"), tracking.pipeline_run(named, {"lianzi.driver": "lianzi run"}) as run:
         for line in note_inputs(folder):
             print(line, flush=True)
         results = _submit(read_graph(folder), folder, parallel, run.id)
-        for result in results:
-            if result.metric is not None:
-                run.log_metrics({f"{result.name}/{result.metric[0]}": result.metric[1]}, 0)
-            run.log_metrics({f"seconds/{result.name}": result.seconds}, 0)
+        _tell_what_came_of_it(run, results, folder)
         failed = [result.name for result in results if result.state == "failed"]
         if failed:
             raise PipelineFailed(results)
     return results
+
+
+def _tell_what_came_of_it(run: tracking.TrackedRun, results: list[StageResult], root: Path) -> None:
+    """Give MLflow's run of the pipeline its headlines, and the stages that did not run here a run of their result.
+
+    Seconds are in the stages' own runs: here they would bury what the pipeline's runs are compared by.
+    """
+    done = [result.name for result in results if result.state not in ("failed", "not run")]
+    tracking.tell_what_came_of_it(run, done, root)
+    record_missing(root, run.id)
+
+
+def _tell_what_shipped(nested: tracking.TrackedRun, verdict: releasing.Verdict, root: Path, run_id: str) -> None:
+    """Give the release's run, and MLflow's run of the pipeline, what ships now."""
+    shipped = tracking.shipped_headlines(verdict.task, system_of(verdict.rung), root)
+    nested.log_metrics({"version": verdict.version} | shipped, 0)
+    whole = tracking.TrackedRun(nested.client, run_id)
+    whole.log_metrics(shipped, 0)
+    whole.flush()
 
 
 class PipelineFailed(LianziError):
@@ -124,7 +143,9 @@ def release(name: str, root: Path, run_id: str) -> State[StageResult]:
     """Register the task's bundle and decide whether it becomes the champion."""
     began = time.monotonic()
     try:
-        verdict = releasing.release(name, root, run_id)
+        with tracking.nested_run(f"release@{name}", {"stage": "release", "task": name}, run_id) as nested:
+            verdict = releasing.release(name, root, nested.id)
+            _tell_what_shipped(nested, verdict, root, run_id)
     except LianziError as error:
         print(f"[release@{name}] error: {error}", flush=True)
         return Failed(message=str(error), data=StageFailed(str(error)))

@@ -12,6 +12,7 @@ from components.errors import DataError, LianziError, ServiceError
 from components.params import load_params
 from flows import release
 from flows.graph import Stage, data_version, read_graph
+from flows.record import record_missing
 from flows.summary import StageResult, key_metric, table
 
 
@@ -27,6 +28,7 @@ def run_pipeline(root: Path, parallel: int | None) -> None:
     if all(stage.fresh for stage in stages) and release.is_current(root):
         results = [StageResult(stage.name, "cached", 0.0, key_metric(stage.name, root)) for stage in stages]
         console.print(table(results))
+        record_missing(root)
         console.print(
             f"\nNothing to do: every stage is fresh and every model considered ({time.monotonic() - began:.1f} s)."
         )

@@ -23,6 +23,7 @@ from rich.console import Console
 from components import tracking
 from components.errors import ServiceError
 from components.params import load_params
+from flows.record import record_missing
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,6 +44,7 @@ def serve_pages(root: Path, prefect_port: int, mlflow_port: int, browser: bool) 
     for port, option in ((prefect_port, "--prefect-port"), (mlflow_port, "--mlflow-port")):
         require_free(port, option)
     runs = runs_page(tracking.connect(), list(load_params(root / "params.yaml").tasks))
+    record_missing(root)
     console.print("Starting the pages …")
     with _server(_prefect_words(prefect_port), root) as prefect, _server(_mlflow_words(mlflow_port), root) as mlflow:
         pages = {

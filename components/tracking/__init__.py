@@ -1,0 +1,50 @@
+"""What happened, for MLflow, which this package and `components.registry` alone import."""
+
+from components.tracking.headlines import read_metrics, shipped_headlines
+from components.tracking.inputs import dvc_hashes, read_lock
+from components.tracking.revision import run_name
+from components.tracking.runs import (
+    PARENT_VARIABLE,
+    nested_run,
+    pipeline_run,
+    restored_run,
+    stage_run,
+    sweep,
+    tell_what_came_of_it,
+)
+from components.tracking.store import (
+    EXPERIMENT,
+    connect,
+    project_root,
+    sqlite_path,
+    store_exists,
+    store_name,
+    tracking_uri,
+    without_password,
+)
+from components.tracking.tracked_run import TrackedRun, metric_name
+
+__all__ = [
+    "EXPERIMENT",
+    "PARENT_VARIABLE",
+    "TrackedRun",
+    "connect",
+    "dvc_hashes",
+    "metric_name",
+    "nested_run",
+    "pipeline_run",
+    "project_root",
+    "read_lock",
+    "read_metrics",
+    "restored_run",
+    "run_name",
+    "shipped_headlines",
+    "sqlite_path",
+    "stage_run",
+    "store_exists",
+    "store_name",
+    "sweep",
+    "tell_what_came_of_it",
+    "tracking_uri",
+    "without_password",
+]

@@ -1,0 +1,64 @@
+"""The few numbers that a pipeline run is compared by, under the same names for every task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from components.tracking.tracked_run import by_path
+
+_OF_STAGES = {
+    "curate": {"data/documents": "documents/train"},
+    "tokenize": {"data/tokens": "tokens/train"},
+    "pretrain": {
+        "pretrain/loss": "loss",
+        "pretrain/validation_loss": "validation_loss",
+        "pretrain/parameters": "parameters",
+    },
+}
+_OF_TASKS = {
+    "evaluate": {
+        "candidate/macro_f1": "candidate/macro_f1",
+        "student/macro_f1": "student/macro_f1",
+        "teacher/macro_f1": "teacher/macro_f1",
+        "teacher/megabytes": "size_megabytes/teacher",
+        "without_pretraining/macro_f1": "without_pretraining/macro_f1",
+        "baseline/macro_f1": "baseline/macro_f1",
+    },
+}
+"""Stage -> name of the headline: name of the metric in the stage's file. A task's stand under TASK/."""
+_OF_SHIPPED = {
+    "shipped/macro_f1": "{system}/macro_f1",
+    "shipped/accuracy": "{system}/accuracy",
+    "shipped/megabytes": "size_megabytes/{system}",
+}
+"""The same of what a release shipped: it decides which of the systems that `evaluate` scored that is."""
+
+
+def headlines(stages: Iterable[str], root: Path) -> dict[str, float]:
+    """The headlines of these stages, from their metrics files."""
+    found: dict[str, float] = {}
+    for stage in stages:
+        base, _, task = stage.partition("@")
+        names = (_OF_TASKS if task else _OF_STAGES).get(base, {})
+        metrics = read_metrics(root / "metrics" / (f"{base}/{task}.json" if task else f"{base}.json")) if names else {}
+        prefix = f"{task}/" if task else ""
+        found |= {f"{prefix}{name}": metrics[metric] for name, metric in names.items() if metric in metrics}
+    return found
+
+
+def shipped_headlines(task: str, system: str, root: Path) -> dict[str, float]:
+    """The headlines of what a release shipped of a task."""
+    metrics = read_metrics(root / "metrics" / "evaluate" / f"{task}.json")
+    named = {name: metric.format(system=system) for name, metric in _OF_SHIPPED.items()}
+    return {f"{task}/{name}": metrics[metric] for name, metric in named.items() if metric in metrics}
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """A metrics file, by MLflow's names; empty where there is none."""
+    try:
+        return by_path(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
+        return {}

@@ -1,0 +1,67 @@
+"""What data a run was made from, known by the hashes that DVC has of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from components.artifacts import MANIFEST, digest
+from components.tracking.tracked_run import Input
+
+_DIGEST_LENGTH = 36
+"""MLflow takes no longer digest of a dataset."""
+
+
+def inputs_of(paths: Iterable[Path]) -> tuple[Input, ...]:
+    """The inputs among these paths: what data.dvc or dvc.lock knows, or what lies in it and has a manifest."""
+    known = dvc_hashes()
+    return tuple(
+        Input(path.as_posix(), found[:_DIGEST_LENGTH])
+        for path in paths
+        if path.exists() and (found := _digest(path, known))
+    )
+
+
+def _digest(path: Path, known: dict[str, str]) -> str:
+    """DVC's hash; of a folder inside an output, such as artifacts/tasks/NAME, the hash of its manifest."""
+    if path.as_posix() in known:
+        return known[path.as_posix()]
+    inside = any(parent.as_posix() in known for parent in path.parents)
+    return digest(path) if inside and (path / MANIFEST).is_file() else ""
+
+
+def dvc_hashes() -> dict[str, str]:
+    """Path -> DVC hash, of every output in dvc.lock and of data.dvc."""
+    tracked = read_yaml(Path("data.dvc")).get("outs", [])
+    made = [out for entry in read_lock().values() for out in entry.get("outs", [])]
+    return {out["path"]: out["md5"] for out in [*tracked, *made] if "md5" in out}
+
+
+def made_from(paths: Iterable[Path], lock: Mapping[str, Any]) -> list[str]:
+    """The stages whose outputs these paths are, or lie in, and those that their outputs were made from in turn."""
+    makers = {out["path"]: name for name, entry in lock.items() for out in entry.get("outs", [])}
+    found: dict[str, None] = {}
+    ahead = list(paths)
+    while ahead:
+        path = ahead.pop()
+        names = {makers[place.as_posix()] for place in (path, *path.parents) if place.as_posix() in makers}
+        for name in names - found.keys():
+            found[name] = None
+            ahead += [Path(dep["path"]) for dep in lock[name].get("deps", [])]
+    return list(found)
+
+
+def read_lock(root: Path = Path()) -> dict[str, Any]:
+    """Stage -> its entry in dvc.lock; empty where there is none."""
+    stages: dict[str, Any] = read_yaml(root / "dvc.lock").get("stages", {})
+    return stages
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A file that DVC wrote, in YAML 1.2, where the word `on` is no truth value; empty where there is none."""
+    from ruamel.yaml import YAML
+
+    if not path.is_file():
+        return {}
+    return YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}

@@ -1,0 +1,82 @@
+"""Which state of the project a run was made from: the commit, what differs from it, and a name for both."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from components.params import flatten
+
+PARAMS_FILE = "params.yaml"
+_OUTPUTS = (":(exclude)dvc.lock", ":(exclude)metrics")
+"""What stages write themselves, which DVC removes before it runs them: no difference of what they are made from."""
+_LONGEST_NAME = 120
+_LONGEST_DIFF = 2_000_000
+
+
+def git_tags() -> dict[str, str]:
+    """The commit worked on, and whether code, parameters or the list of data differ from it."""
+    commit = _git("rev-parse", "HEAD").strip()
+    if not commit:
+        return {}
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *_OUTPUTS) or _new_code()
+    return {"mlflow.source.git.commit": commit, "git.dirty": str(bool(changed)).lower()}
+
+
+def git_diff() -> str:
+    """What differs from the commit, as a patch; code that git does not know yet with it."""
+    patch = _git("diff", "HEAD", "--", ".", *_OUTPUTS)
+    patch += "".join(_git("diff", "--no-index", "--", "/dev/null", path, accepted=1) for path in _new_code())
+    return (
+        patch if len(patch) <= _LONGEST_DIFF else f"{patch[:_LONGEST_DIFF]}\n[cut after {_LONGEST_DIFF:,} characters]"
+    )
+
+
+def run_name() -> str:
+    """What a pipeline run is called: the experiment's name, or what is not as committed, or the commit; and when."""
+    if experiment := os.environ.get("DVC_EXP_NAME"):
+        return experiment
+    told = ", ".join(f"{key}={value}" for key, value in changed_params().items())
+    if len(told) > _LONGEST_NAME:
+        told = f"{told[: _LONGEST_NAME - 1]}…"
+    commit = _git("rev-parse", "--short", "HEAD").strip()
+    return f"{told or commit or 'no commit'} · {datetime.now():%Y-%m-%d %H:%M}"
+
+
+def changed_params() -> dict[str, Any]:
+    """The parameters that are not as committed."""
+    committed = _flat(_git("show", f"HEAD:./{PARAMS_FILE}"))
+    now = flat_params()
+    return {key: value for key, value in now.items() if committed and committed.get(key) != value}
+
+
+def flat_params() -> dict[str, Any]:
+    """Every parameter of params.yaml by its dotted name; none where the file is missing."""
+    path = Path(PARAMS_FILE)
+    return _flat(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _flat(text: str) -> dict[str, Any]:
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        content = YAML(typ="safe").load(text)
+    except YAMLError:
+        return {}
+    return flatten(content) if isinstance(content, dict) else {}
+
+
+def _new_code() -> list[str]:
+    return _git("ls-files", "--others", "--exclude-standard", "--", "components").splitlines()
+
+
+def _git(*words: str, accepted: int = 0) -> str:
+    """What git says; nothing where it fails or is not there."""
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, text=True, errors="replace", check=False)
+    except OSError:
+        return ""
+    return done.stdout if done.returncode in (0, accepted) else ""

@@ -1,0 +1,295 @@
+"""The runs of the project in MLflow: a parent run a pipeline run, in it a run a stage that really ran."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.errors import ServiceError
+from components.params import Section, flatten
+from components.tracking.headlines import headlines
+from components.tracking.inputs import inputs_of, made_from, read_lock
+from components.tracking.revision import flat_params, git_diff, git_tags, run_name
+from components.tracking.store import EXPERIMENT, connect, store_name
+from components.tracking.tracked_run import Opening, TrackedRun, deliver
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PARENT_VARIABLE = "LIANZI_PARENT_RUN"
+"""Environment variable with which a flow tells its stages their parent run."""
+
+_PROCESS_TAG = "lianzi.process"
+_DRIVER_TAG = "lianzi.driver"
+_FROM_THE_PARENT = ("mlflow.source.git.commit", "git.dirty")
+"""Tags that hold for a whole pipeline run: its stages write into the work tree, which git would call a change."""
+
+
+@contextmanager
+def stage_run(
+    stage: str,
+    task: str | None,
+    sections: Mapping[str, Section],
+    paths: Mapping[str, Path],
+    begun: str | None = None,
+) -> Iterator[TrackedRun]:
+    """A nested run for a stage; ends FINISHED, FAILED or KILLED, never RUNNING.
+
+    `begun`: the run an interrupted try of the same stage was tracked under; it is carried on where it still exists.
+    A store that answered when the pipeline run began may be away: the stage runs all the same.
+    """
+    name = stage_name(stage, task)
+    client, parent, shared = _reach()
+    tags = _described(name) | _inherited(client, parent)
+    if begun and _carry_on(client, begun, tags):
+        run = TrackedRun(client, begun, resumed=True)
+    else:
+        named = {stage if name == "config" else name: section for name, section in sections.items()}
+        params = flatten({name: section.model_dump() for name, section in named.items()})
+        run = TrackedRun(client, "", opening=_opening(name, tags, params, paths.values()))
+        run.begin()
+    ancestors = made_from(paths.values(), read_lock())
+    with contextlib.ExitStack() as ends:
+        if shared and client is not None and parent is not None:
+            ends.enter_context(_ended(TrackedRun(client, parent)))
+        ends.enter_context(_ended(run))
+        yield run
+        if shared and client is not None and parent is not None:
+            _tell_parent(client, parent, [*ancestors, name])
+
+
+@contextmanager
+def pipeline_run(name: str, tags: Mapping[str, str]) -> Iterator[TrackedRun]:
+    """The parent run of a pipeline run; stages started inside find it through the environment. Raises ServiceError."""
+    client = connect()
+    deliver(client)
+    sweep(client)
+    run = _begin_pipeline(client, name, tags)
+    os.environ[PARENT_VARIABLE] = run.id
+    try:
+        with _ended(run):
+            yield run
+    finally:
+        del os.environ[PARENT_VARIABLE]
+        # A store that has gone away meanwhile was told of already.
+        with contextlib.suppress(Exception):
+            sweep(client)
+
+
+@contextmanager
+def nested_run(name: str, tags: Mapping[str, str], parent: str) -> Iterator[TrackedRun]:
+    """A run inside a pipeline run, of work that is no stage. Raises ServiceError."""
+    client = connect()
+    described = dict(tags) | _inherited(client, parent)
+    with _ended(_begun(TrackedRun(client, "", opening=_opening(name, described, {}, [])))) as run:
+        yield run
+
+
+@contextmanager
+def restored_run(
+    name: str, params: Mapping[str, object], paths: Iterable[Path], tags: Mapping[str, str]
+) -> Iterator[TrackedRun]:
+    """A nested run for a stage whose result came about elsewhere. Raises ServiceError."""
+    client = connect()
+    described = _described(name) | _inherited(client, os.environ.get(PARENT_VARIABLE)) | dict(tags)
+    with _ended(_begun(TrackedRun(client, "", opening=_opening(name, described, params, paths)))) as run:
+        yield run
+
+
+def stage_name(stage: str, task: str | None) -> str:
+    """The stage's name in the graph: STAGE, or STAGE@TASK."""
+    return f"{stage}@{task}" if task else stage
+
+
+def sweep(client: MlflowClient) -> None:
+    """Mark as KILLED the runs whose process died without saying so."""
+    import psutil
+
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        return
+    for run in client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'"):
+        host, _, rest = run.data.tags.get(_PROCESS_TAG, "").partition("|")
+        pid, _, created = rest.partition("|")
+        if host != socket.gethostname() or not pid:
+            continue
+        try:
+            alive = f"{psutil.Process(int(pid)).create_time():.2f}" == created
+        except psutil.NoSuchProcess:
+            alive = False
+        if not alive:
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def tell_what_came_of_it(run: TrackedRun, stages: Iterable[str], root: Path) -> None:
+    """Give a pipeline run its headlines, of these stages, and the data that it was made from."""
+    run.log_metrics(headlines(stages, root), 0)
+    run.log_inputs(inputs_of(_data_paths()))
+    run.flush()
+
+
+def _begin_pipeline(client: MlflowClient, name: str, tags: Mapping[str, str]) -> TrackedRun:
+    """A parent run with everything that is known when it begins."""
+    found = git_tags()
+    driver = tags.get(_DRIVER_TAG, name)
+    described = {"mlflow.source.name": driver.partition("|")[0], "mlflow.source.type": "LOCAL"} | _seed() | found
+    run = TrackedRun(client, "", opening=_opening(name, described | dict(tags), flat_params(), []))
+    _begun(run)
+    if found.get("git.dirty") == "true":
+        run.log_text("git.diff", git_diff())
+    return run
+
+
+def _begun(run: TrackedRun) -> TrackedRun:
+    if not run.begin():
+        raise ServiceError(f"MLflow at {store_name()} takes no run", "see the line above")
+    return run
+
+
+@contextmanager
+def _ended(run: TrackedRun) -> Iterator[TrackedRun]:
+    """When the block ends, end the run: FINISHED, FAILED, or KILLED by an interruption."""
+    status = "KILLED"
+    try:
+        yield run
+        status = "FINISHED"
+    except Exception:
+        status = "FAILED"
+        raise
+    finally:
+        run.finish(status)
+
+
+def _reach() -> tuple[MlflowClient | None, str | None, bool]:
+    """A client, the parent run's id, and whether that is one shared by the stages of a plain `dvc repro`.
+
+    No client where the store is away in the middle of a pipeline run. Raises ServiceError where it never was there.
+    """
+    begun = os.environ.get(PARENT_VARIABLE)
+    try:
+        client = connect()
+        deliver(client)
+        sweep(client)
+        return client, *((begun, False) if begun else _shared_parent(client))
+    # MLflow hands on whatever the store's driver raises.
+    except Exception as error:
+        if begun:
+            return None, begun, False
+        if isinstance(error, ServiceError):
+            raise
+        raise ServiceError(f"MLflow at {store_name()} does not answer: {str(error).splitlines()[0][:200]}") from None
+
+
+def _shared_parent(client: MlflowClient) -> tuple[str | None, bool]:
+    """The parent run of the `dvc` command that runs this stage; it is begun by the first of its stages."""
+    driver = _dvc_process()
+    if driver is None:
+        return None, False
+    # One process of DVC may run several experiments, one after the other.
+    driver += os.environ.get("DVC_EXP_NAME", "")
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id], f"tags.`lianzi.dvc` = '{driver}'", max_results=1)
+    if found:
+        client.update_run(found[0].info.run_id, status="RUNNING")
+        return str(found[0].info.run_id), True
+    process = driver.removesuffix(os.environ.get("DVC_EXP_NAME", ""))
+    tags = {_DRIVER_TAG: "dvc repro", "lianzi.dvc": driver, _PROCESS_TAG: process}
+    return _begin_pipeline(client, run_name(), tags).id, True
+
+
+def _tell_parent(client: MlflowClient, parent: str, stages: list[str]) -> None:
+    """Tell the shared parent what is up to date once a stage has ended: that stage, and what it was made from."""
+    run = TrackedRun(client, parent)
+    try:
+        known = client.get_run(parent).data.metrics
+    except Exception:
+        # The store is away: the stage's own run says so, and keeps what it has to say.
+        return
+    run.log_metrics({name: value for name, value in headlines(stages, Path()).items() if known.get(name) != value}, 0)
+    run.log_inputs(inputs_of(_data_paths()))
+    run.flush()
+
+
+def _opening(name: str, tags: Mapping[str, str], params: Mapping[str, object], paths: Iterable[Path]) -> Opening:
+    described = {_PROCESS_TAG: _process(os.getpid()), "mlflow.runName": name} | _user() | dict(tags)
+    return Opening(name, described, {key: str(value) for key, value in params.items()}, inputs_of(paths))
+
+
+def _described(name: str) -> dict[str, str]:
+    """The tags by which runs of a stage are found."""
+    stage, _, task = name.partition("@")
+    return {"stage": stage} | ({"task": task} if task else {}) | _seed()
+
+
+def _inherited(client: MlflowClient | None, parent: str | None) -> dict[str, str]:
+    """What a run has from its parent: that it is in it, and the state of the work tree when it began."""
+    if parent is None:
+        return git_tags()
+    found = {"mlflow.parentRunId": parent}
+    if client is None:
+        return found | git_tags()
+    try:
+        tags = client.get_run(parent).data.tags
+    except Exception:
+        # The parent was deleted, or the store has just gone away.
+        return found | git_tags()
+    return found | {name: tags[name] for name in _FROM_THE_PARENT if name in tags}
+
+
+def _carry_on(client: MlflowClient | None, run_id: str, tags: Mapping[str, str]) -> bool:
+    """Take up a run that was left: it runs again, in this process. False where it is no more."""
+    from mlflow.exceptions import MlflowException
+
+    if client is None:
+        return True
+    try:
+        client.update_run(run_id, status="RUNNING")
+        for name, value in {**tags, _PROCESS_TAG: _process(os.getpid())}.items():
+            client.set_tag(run_id, name, value)
+    except MlflowException:
+        return False
+    return True
+
+
+def _seed() -> dict[str, str]:
+    seed = flat_params().get("seed")
+    return {} if seed is None else {"seed": str(seed)}
+
+
+def _user() -> dict[str, str]:
+    try:
+        return {"mlflow.user": getpass.getuser()}
+    except (ImportError, KeyError, OSError):
+        # A container's user need have no name.
+        return {}
+
+
+def _data_paths() -> list[Path]:
+    """What the models were made from: raw data, corpus, labelled rows."""
+    return [Path("data"), Path("artifacts/corpus"), *sorted(Path("artifacts/tasks").glob("*"))]
+
+
+def _dvc_process() -> str | None:
+    """The `dvc` process among this one's ancestors."""
+    import psutil
+
+    for ancestor in psutil.Process().parents():
+        try:
+            if any(Path(word).name == "dvc" for word in ancestor.cmdline()[:3]):
+                return _process(ancestor.pid)
+        except psutil.Error:
+            continue
+    return None
+
+
+def _process(pid: int) -> str:
+    import psutil
+
+    return f"{socket.gethostname()}|{pid}|{psutil.Process(pid).create_time():.2f}"

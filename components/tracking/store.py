@@ -1,0 +1,186 @@
+"""Where MLflow keeps the project's runs: the store's address, a client of it, and what is said when there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sqlite3
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from components.errors import ServiceError
+from components.tracking.moved import bring_along, moved_from
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "lianzi"
+
+_VARIABLE = "MLFLOW_TRACKING_URI"
+_EXPERIMENTS = (".dvc", "tmp", "exps")
+_FILE_URI = "sqlite+pysqlite:///file:"
+_OWN_STORE = f"unset {_VARIABLE} to use the project's own store"
+
+
+def project_root() -> Path:
+    """The project's folder: the working directory, or of an experiment that DVC runs in a copy, what it is a copy of.
+
+    `dvc exp run --queue` and `--temp` work below .dvc/tmp/exps, and delete that afterwards.
+    """
+    here = Path.cwd()
+    for depth in range(len(here.parts) - len(_EXPERIMENTS)):
+        if here.parts[depth : depth + len(_EXPERIMENTS)] == _EXPERIMENTS:
+            return Path(*here.parts[:depth])
+    return here
+
+
+def tracking_uri() -> str:
+    """MLFLOW_TRACKING_URI, or the project's own SQLite store."""
+    given = os.environ.get(_VARIABLE)
+    if given is None or given == "":
+        return sqlite_uri(project_root() / "mlflow" / "mlflow.db")
+    path = sqlite_path(given)
+    # A relative path means the project's folder, wherever the process stands.
+    return given if path is None or path.is_absolute() else sqlite_uri(project_root() / path)
+
+
+def sqlite_uri(path: Path) -> str:
+    """The address of an SQLite database. `?` would end the path there, so such paths are spelled as SQLite's file URIs.
+
+    The driver is named in that form because MLflow makes the folders of what follows a bare `sqlite:///`.
+    """
+    if re.search(r"[%?#]", str(path)):
+        return f"{_FILE_URI}{quote(str(path))}?uri=true"
+    return f"sqlite:///{path}"
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The database file an address means; None of a server's, or of a database in memory."""
+    if uri.startswith(_FILE_URI):
+        return Path(unquote(uri.removeprefix(_FILE_URI).partition("?")[0]))
+    if not uri.startswith("sqlite:///"):
+        return None
+    path = uri.removeprefix("sqlite:///").partition("?")[0]
+    return Path(path) if path and path != ":memory:" else None
+
+
+def store_exists() -> bool:
+    """Whether the tracking store is there; a server's is taken to be."""
+    path = sqlite_path(tracking_uri())
+    return path is None or path.is_file()
+
+
+def store_name() -> str:
+    """The store as it may be shown or written down: without a password."""
+    return without_password(tracking_uri())
+
+
+def without_password(uri: str) -> str:
+    """An address fit to be shown."""
+    return re.sub(r"://[^@/\s]*@", "://***@", uri)
+
+
+def connect() -> MlflowClient:
+    """A client of the tracking store, which is made on first use. Raises ServiceError."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    import logging
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    import mlflow
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    # Of a server that is away, what is said once says enough.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    uri = tracking_uri()
+    try:
+        _try_database(sqlite_path(uri))
+        client = mlflow.MlflowClient(uri)
+        location = _experiment(client, uri)
+        _follow_the_project(uri, location)
+    except ServiceError:
+        raise
+    # MLflow hands on whatever the store's driver raises.
+    except Exception as error:
+        raise ServiceError(*_explained(uri, error)) from None
+    return client
+
+
+def _try_database(path: Path | None) -> None:
+    """Open the database and make its folder, where it is a file. MLflow would try that ten times, for a minute."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(sqlite3.connect(path, timeout=30)) as store:
+            store.execute("PRAGMA schema_version")
+
+
+def _experiment(client: MlflowClient, uri: str) -> str:
+    """Where the experiment's files lie; it is made where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is None:
+        database = sqlite_path(uri)
+        # A project's own store keeps its files beside it; a server decides for itself.
+        location = (database.parent / "artifacts").absolute().as_uri() if database else None
+        try:
+            client.create_experiment(EXPERIMENT, artifact_location=location)
+        except MlflowException:
+            # Another stage made it in the meantime.
+            if client.get_experiment_by_name(EXPERIMENT) is None:
+                raise
+        return location or ""
+    if found.lifecycle_stage == "deleted":
+        raise ServiceError(
+            f"MLflow at {without_password(uri)}: the experiment '{EXPERIMENT}' was deleted",
+            f"`mlflow experiments restore --experiment-id {found.experiment_id}` brings it back",
+        )
+    return str(found.artifact_location)
+
+
+def _follow_the_project(uri: str, location: str) -> None:
+    """Where the project was moved or copied here, its own store's files are those that came with it."""
+    database, artifacts = sqlite_path(uri), project_root() / "mlflow" / "artifacts"
+    if database is None or database != artifacts.with_name("mlflow.db"):
+        return
+    former = moved_from(location, artifacts)
+    if former is not None:
+        bring_along(database, former.parent.parent, project_root())
+        print(f"The project was at {former.parent.parent} before: MLflow's files are now those here.", file=sys.stderr)
+
+
+def _explained(uri: str, error: Exception) -> tuple[str, str]:
+    """What is wrong with a store, and what to do."""
+    where, said = without_password(uri), without_password(_first_line(error))
+    path = sqlite_path(uri)
+    if isinstance(error, ModuleNotFoundError):
+        return f"MLflow at {where}: its driver is not installed: {said}", f"install it, or {_OWN_STORE}"
+    if "filesystem tracking backend" in said:
+        return (
+            f"{_VARIABLE}={where}: MLflow keeps no runs in plain folders any more",
+            f"`mlflow migrate-filestore` takes them into a database; or {_OWN_STORE}",
+        )
+    if "unsupported URI" in said or "Invalid database" in said:
+        return f"{_VARIABLE}={where}: not the address of a tracking store", f"http://HOST:PORT is one; or {_OWN_STORE}"
+    if "out-of-date database schema" in str(error):
+        return (
+            f"MLflow at {where}: the database was made by another version of MLflow",
+            f"back it up, then `mlflow db upgrade '{where}'`",
+        )
+    if path is not None:
+        reason = "not an SQLite database, or a damaged one" if _damaged(error) else said[:200]
+        return f"MLflow's store {path}: {reason}", "put a backup in its place, or move it away: a new one is made"
+    return f"MLflow at {where} does not answer: {said[:200]}", f"start it, or {_OWN_STORE}"
+
+
+def _damaged(error: Any) -> bool:
+    return any(words in str(error) for words in ("file is not a database", "malformed", "encrypted"))
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,339 @@
+"""A run whose record goes to MLflow, and what becomes of the record while MLflow is away.
+
+Step metrics are buffered and sent as batches, since a metric at a time costs 12 ms (SQLite) and a batch of a thousand
+70 ms. No result depends on the store: what it does not take is sent again later, at the end at the latest; what it does
+not take then either is kept under .lianzi/undelivered/, and `deliver` sends it when a later run begins.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.params import flatten
+from components.run import Metrics
+from components.tracking.store import EXPERIMENT, connect, project_root, store_name, without_password
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+UNDELIVERED = Path(".lianzi/undelivered")
+_FLUSH_SECONDS = 5.0
+_METRICS_A_BATCH = 1000
+_PARAMS_A_BATCH = 100
+_SHARE_OF_TIME = 0.1
+"""Of a training's time, how much may pass in asking for a store that is away."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """Data a run was made from."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What an MLflow run begins with."""
+
+    name: str
+    tags: dict[str, str]
+    params: dict[str, str] = field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+    started: int = field(default_factory=lambda: _now())
+
+
+@dataclass
+class TrackedRun:
+    """A `components.run.Run` whose record goes to an MLflow run. With an `opening`, the run is begun by it."""
+
+    client: MlflowClient | None
+    id: str
+    steps: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    resumed: bool = False
+    opening: Opening | None = None
+    _buffer: list[Metric] = field(default_factory=list)
+    _results: list[Metric] = field(default_factory=list)
+    _inputs: list[Input] = field(default_factory=list)
+    _last: dict[str, Metric] = field(default_factory=dict)
+    _told: dict[str, set[int]] = field(default_factory=dict)
+    _flushed: float = field(default_factory=time.monotonic)
+    _pause: float = _FLUSH_SECONDS
+    _away: bool = False
+    _key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        self.steps.append((step, dict(metrics)))
+        for metric in _metrics(metrics, step):
+            self._buffer.append(metric)
+            self._last[metric.key] = metric
+        if time.monotonic() - self._flushed > self._pause:
+            self.flush()
+
+    def log_result(self, metrics: Metrics) -> None:
+        """Record the metrics a stage returned.
+
+        One that is a curve's too is that curve's last point, so that MLflow shows the result as its value.
+        """
+        for metric in _metrics(by_path(metrics), 0):
+            last = self._last.get(metric.key)
+            if last is None:
+                self._results.append(metric)
+            elif metric.value != last.value:
+                # Of two points at one step MLflow shows the later.
+                later = max(metric.timestamp, last.timestamp + 1)
+                self._results.append(type(metric)(metric.key, metric.value, later, last.step))
+        self.flush()
+
+    def log_inputs(self, inputs: Iterable[Input]) -> None:
+        """Record data that the run was made from, known only after it had begun."""
+        self._inputs += inputs
+
+    def log_figure(self, name: str, figure: Figure) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            figure.savefig(Path(folder, name), dpi=120, bbox_inches="tight")
+            self.log_files(Path(folder), "figures")
+
+    def log_text(self, name: str, text: str) -> None:
+        """Record a text as a file of this name."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, name)
+            path.write_text(text, encoding="utf-8")
+            self.log_files(path)
+
+    def log_files(self, path: Path, folder: str = "") -> None:
+        folder = folder or (path.name if path.is_dir() else "")
+        if not self._away:
+            try:
+                _upload(self._begun(), self.id, path, folder)
+                return
+            except Exception as error:
+                self._note_outage(error)
+        kept = self._outbox / "files" / folder
+        kept.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            shutil.copytree(path, kept, dirs_exist_ok=True)
+        else:
+            shutil.copy(path, kept)
+
+    def say(self, line: str) -> None:
+        print(line, flush=True)
+
+    def begin(self) -> str:
+        """Tell MLflow of the run now, or later where it does not answer. Returns the run's id, empty for now then."""
+        self.flush()
+        return self.id
+
+    def flush(self) -> None:
+        """Send what is buffered; what MLflow does not take now stays for later."""
+        began = time.monotonic()
+        try:
+            self._send()
+        # Whatever the store's driver raises: the work does not depend on it.
+        except Exception as error:
+            self._pause = max(_FLUSH_SECONDS, (time.monotonic() - began) / _SHARE_OF_TIME)
+            self._note_outage(error)
+        else:
+            self._pause = _FLUSH_SECONDS
+            if self._away:
+                self._away = False
+                self.say("MLflow answers again; it has all that was to be said.")
+        self._flushed = time.monotonic()
+
+    def finish(self, status: str) -> None:
+        """End the run in MLflow, or keep what it does not know of it for `deliver`."""
+        ended = _now()
+        try:
+            self._end(status, ended)
+        except Exception as error:
+            self._note_outage(error)
+            self._keep(status, ended)
+            print(
+                f"MLflow: {len(self._buffer) + len(self._results):,} metrics of this run are kept in {UNDELIVERED}; "
+                "the next run delivers them once MLflow answers.",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def _begun(self) -> MlflowClient:
+        """The client, the run being known to MLflow."""
+        if self.client is None:
+            self.client = connect()
+        if self.opening is not None:
+            self.id = self.id or _create(self.client, self.opening)
+            _describe(self.client, self.id, self.opening)
+            self.opening = None
+        return self.client
+
+    def _send(self) -> None:
+        client = self._begun()
+        while self._buffer:
+            batch = self._buffer[:_METRICS_A_BATCH]
+            if fresh := [metric for metric in batch if not self.resumed or metric.step not in self._steps(metric.key)]:
+                client.log_batch(self.id, metrics=fresh)
+            del self._buffer[: len(batch)]
+        # Behind the curves, whose last points they are.
+        while self._results:
+            client.log_batch(self.id, metrics=self._results[:_METRICS_A_BATCH])
+            del self._results[:_METRICS_A_BATCH]
+        if self._inputs:
+            _log_inputs(client, self.id, self._inputs)
+            self._inputs.clear()
+        if (self._outbox / "files").is_dir():
+            client.log_artifacts(self.id, str(self._outbox / "files"))
+            shutil.rmtree(self._outbox)
+
+    def _steps(self, key: str) -> set[int]:
+        """The steps that the store knew when this process began: a training carried on comes by them again."""
+        if key not in self._told:
+            assert self.client is not None
+            self._told[key] = {metric.step for metric in self.client.get_metric_history(self.id, key)}
+        return self._told[key]
+
+    def _end(self, status: str, ended: int) -> None:
+        self._send()
+        self._begun().set_terminated(self.id, status, ended)
+
+    def _note_outage(self, error: Exception) -> None:
+        if not self._away:
+            self._away = True
+            reason = without_password((str(error).splitlines() or [type(error).__name__])[0])[:160]
+            print(
+                f"MLflow at {store_name()} does not take what is sent: {reason}\n"
+                "The work goes on; what is to be said is kept and sent later.",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    @property
+    def _outbox(self) -> Path:
+        return project_root() / UNDELIVERED / self._key
+
+    def _keep(self, status: str, ended: int) -> None:
+        """Write down what MLflow has not been told."""
+        kept = {
+            "store": store_name(),
+            "run": self.id,
+            "opening": asdict(self.opening) if self.opening else None,
+            "resumed": self.resumed,
+            "metrics": [[metric.key, metric.value, metric.timestamp, metric.step] for metric in self._buffer],
+            "results": [[metric.key, metric.value, metric.timestamp, metric.step] for metric in self._results],
+            "status": status,
+            "ended": ended,
+            "inputs": [asdict(item) for item in self._inputs],
+        }
+        self._outbox.mkdir(parents=True, exist_ok=True)
+        partial = self._outbox / "run.json.partial"
+        partial.write_text(json.dumps(kept), encoding="utf-8")
+        partial.replace(self._outbox / "run.json")
+
+
+def deliver(client: MlflowClient) -> int:
+    """Send what runs had to keep while this store was away. Returns how many runs that were."""
+    delivered = 0
+    for path in sorted((project_root() / UNDELIVERED).glob("*/run.json")):
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if kept["store"] != store_name():
+            continue
+        try:
+            _kept_run(client, kept, path.parent.name)._end(kept["status"], kept["ended"])
+        except Exception as error:
+            if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
+                break
+            print(f"MLflow has no run {kept['run']} any more: what was kept of it goes.", file=sys.stderr)
+        else:
+            delivered += 1
+        shutil.rmtree(path.parent, ignore_errors=True)
+    if delivered:
+        print(f"MLflow has now what was kept of {delivered} runs while it was away.", file=sys.stderr)
+    return delivered
+
+
+def _kept_run(client: MlflowClient, kept: Mapping[str, Any], key: str) -> TrackedRun:
+    from mlflow.entities import Metric
+
+    opening = kept["opening"]
+    if opening is not None:
+        inputs = tuple(Input(**found) for found in opening["inputs"])
+        opening = Opening(**{**opening, "inputs": inputs})
+    run = TrackedRun(client, kept["run"], resumed=kept["resumed"], opening=opening, _key=key)
+    run._inputs = [Input(**item) for item in kept["inputs"]]
+    run._buffer = [Metric(*row) for row in kept["metrics"]]
+    run._results = [Metric(*row) for row in kept["results"]]
+    return run
+
+
+def by_path(metrics: Metrics) -> dict[str, Any]:
+    """Nested metrics as MLflow names them: `teacher/macro_f1`."""
+    return {name.replace(".", "/"): value for name, value in flatten(metrics).items()}
+
+
+def metric_name(name: str) -> str:
+    """A name with what MLflow refuses in it replaced."""
+    return re.sub(r"[^/\w.\- :]", "_", name)
+
+
+def _create(client: MlflowClient, opening: Opening) -> str:
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    run = client.create_run(experiment.experiment_id, opening.started, dict(opening.tags), opening.name)
+    return str(run.info.run_id)
+
+
+def _describe(client: MlflowClient, run_id: str, opening: Opening) -> None:
+    """Params and inputs. MLflow takes a hundred params at a time, and none of more than 6,000 characters."""
+    from mlflow.entities import Param
+
+    params = [Param(metric_name(key)[:250], value[:6000]) for key, value in opening.params.items()]
+    for start in range(0, len(params), _PARAMS_A_BATCH):
+        client.log_batch(run_id, params=params[start : start + _PARAMS_A_BATCH])
+    _log_inputs(client, run_id, opening.inputs)
+
+
+def _log_inputs(client: MlflowClient, run_id: str, inputs: Iterable[Input]) -> None:
+    """Record data that a run was made from."""
+    from mlflow.entities import Dataset, DatasetInput
+
+    found = [
+        DatasetInput(Dataset(name=item.name, digest=item.digest, source_type="dvc", source=item.name), [])
+        for item in inputs
+    ]
+    if found:
+        client.log_inputs(run_id, datasets=found)
+
+
+def _upload(client: MlflowClient, run_id: str, path: Path, folder: str) -> None:
+    if path.is_dir():
+        client.log_artifacts(run_id, str(path), folder)
+    else:
+        client.log_artifact(run_id, str(path), folder or None)
+
+
+def _metrics(metrics: Mapping[str, Any], step: int) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    now = _now()
+    return [
+        Metric(metric_name(name), float(value), now, step)
+        for name, value in metrics.items()
+        if isinstance(value, int | float)
+    ]
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

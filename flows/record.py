@@ -1,0 +1,214 @@
+"""Results that did not come about here, told to MLflow: restored from a cache, pulled, applied, or found unchanged.
+
+Whatever a person compares in MLflow must be there after every way of being up to date. A result is known by its entry
+in dvc.lock: what data and parameters it was made from, and what came out. A result without a run gets one, from its
+parameters in dvc.lock, its metrics and curves in metrics/, and its pages in reports/.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components import tracking
+from components.artifacts import file_hash, write_json
+from components.params import flatten
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+NOTE = Path(".lianzi/recorded.json")
+"""Which dvc.lock was last compared with which store, so that a run with nothing to do need not ask MLflow."""
+
+RESULT_TAG = "lianzi.result"
+RESTORED_TAG = "lianzi.restored"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A stage's result as dvc.lock has it, and the metrics file of it."""
+
+    name: str
+    entry: dict[str, Any]
+    metrics: Path
+    curves: Path | None
+
+    @property
+    def stage(self) -> str:
+        return self.name.partition("@")[0]
+
+    @property
+    def task(self) -> str:
+        return self.name.partition("@")[2]
+
+    @property
+    def key(self) -> str:
+        """The digest of what it was made from and of what came out; code that made the same is not part of it."""
+        deps = [item for item in self.entry.get("deps", []) if not item["path"].startswith("components/")]
+        told = [self.name, deps, self.entry.get("params", {}), self.entry.get("outs", [])]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def pages(self) -> list[Path]:
+        """The folders for people to look at: reports/NAME, or reports/NAME/TASK."""
+        return [Path(out["path"]) for out in self.entry.get("outs", []) if out["path"].startswith("reports/")]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Its parameters by the names that a stage's run has them under."""
+        found = flatten(self.entry.get("params", {}).get("params.yaml", {}))
+        own = f"tasks.{self.task}."
+        return {f"task.{key.removeprefix(own)}" if key.startswith(own) else key: found[key] for key in found}
+
+
+def is_current(root: Path) -> bool:
+    """Whether MLflow was told of the results now in dvc.lock. Quick: neither MLflow nor the network is asked."""
+    try:
+        return bool(json.loads((root / NOTE).read_text(encoding="utf-8")) == _note(root)) and tracking.store_exists()
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def record_missing(root: Path, parent: str | None = None) -> int:
+    """Give each result without a run in MLflow a run of its own, inside `parent` or else inside a new one.
+
+    Returns how many there were. A store that does not take them is told in a line; the next call tries again.
+    """
+    if is_current(root):
+        return 0
+    results, whole = read_results(root)
+    try:
+        client = tracking.connect()
+        missing = [result for result in results if not _is_known(client, result)]
+        if missing and parent is None:
+            name = f"restored: {tracking.run_name()}"
+            with tracking.pipeline_run(name, {"lianzi.driver": "restored", RESTORED_TAG: "true"}) as run:
+                _record(missing, root)
+                tracking.tell_what_came_of_it(run, [result.name for result in results], root)
+        else:
+            _record(missing, root)
+    # MLflow hands on whatever the store's driver raises, and no result depends on it.
+    except Exception as error:
+        print(f"MLflow was not told of results that were up to date: {str(error).splitlines()[0]}", file=sys.stderr)
+        return 0
+    if whole:
+        write_json(root / NOTE, _note(root))
+    return len(missing)
+
+
+def read_results(root: Path) -> tuple[list[Result], bool]:
+    """The results in dvc.lock whose metrics file is the one noted there, and whether that holds for all."""
+    results, whole = [], True
+    for name, entry in tracking.read_lock(root).items():
+        outs = {out["path"]: out for out in entry.get("outs", [])}
+        metrics = next((path for path in outs if path.startswith("metrics/") and path.endswith(".json")), None)
+        if metrics is None:
+            continue
+        curves = next((path for path in outs if path.endswith(".csv")), None)
+        files = [path for path in (metrics, curves) if path is not None]
+        if all(_is_as_noted(root / path, outs[path]) for path in files):
+            results.append(Result(name, entry, root / metrics, root / curves if curves else None))
+        else:
+            whole = False
+    return results, whole
+
+
+def _is_as_noted(path: Path, out: dict[str, Any]) -> bool:
+    return path.is_file() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == out.get("md5")
+
+
+def _note(root: Path) -> dict[str, Any]:
+    """What is compared: this lock file and this store. A database made anew is another store."""
+    database = tracking.sqlite_path(tracking.tracking_uri())
+    lock = root / "dvc.lock"
+    return {
+        "store": tracking.store_name(),
+        "database": database.stat().st_ino if database is not None and database.is_file() else None,
+        "lock": file_hash(lock) if lock.is_file() else None,
+    }
+
+
+def _is_known(client: MlflowClient, result: Result) -> bool:
+    """Whether MLflow has a finished run of this result. One that a stage made itself is marked as that."""
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    places = [experiment.experiment_id]
+    if client.search_runs(places, f"tags.`{RESULT_TAG}` = '{result.key}'", max_results=1):
+        return True
+    own = f"attributes.run_name = '{result.name}' and attributes.status = 'FINISHED'"
+    for run in client.search_runs(places, own, max_results=50, order_by=["attributes.end_time DESC"]):
+        if RESULT_TAG not in run.data.tags and _is_of(run, result):
+            client.set_tag(run.info.run_id, RESULT_TAG, result.key)
+            return True
+    return False
+
+
+def _is_of(run: Run, result: Result) -> bool:
+    """Whether a run's metrics, parameters and inputs are the result's."""
+    metrics = {
+        tracking.metric_name(name): value
+        for name, value in tracking.read_metrics(result.metrics).items()
+        if isinstance(value, int | float)
+    }
+    datasets = run.inputs.dataset_inputs if run.inputs else []
+    inputs = {item.dataset.name: item.dataset.digest for item in datasets}
+    deps = {dep["path"]: str(dep.get("md5", ""))[:36] for dep in result.entry.get("deps", [])}
+    return (
+        all(run.data.metrics.get(name) == value for name, value in metrics.items())
+        and all(_same(run.data.params[key], value) for key, value in result.params.items() if key in run.data.params)
+        and all(inputs[name] == deps[name] for name in inputs.keys() & deps.keys() & tracking.dvc_hashes().keys())
+    )
+
+
+def _same(tracked: str, value: Any) -> bool:
+    """Whether a parameter as MLflow has it is the one in dvc.lock, where a whole number may stand for a float."""
+    import ast
+
+    if tracked == str(value):
+        return True
+    try:
+        return bool(_plain(ast.literal_eval(tracked)) == _plain(value))
+    except (ValueError, SyntaxError):
+        return False
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, int | float):
+        return float(value)
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _record(missing: list[Result], root: Path) -> None:
+    for result in missing:
+        paths = [Path(dep["path"]) for dep in result.entry.get("deps", [])]
+        tags = {RESULT_TAG: result.key, RESTORED_TAG: "true"}
+        with tracking.restored_run(result.name, result.params, paths, tags) as run:
+            for step, metrics in _curves(result.curves):
+                run.log_metrics(metrics, step)
+            run.log_result(json.loads(result.metrics.read_text(encoding="utf-8")))
+            for page in result.pages:
+                if (root / page).is_dir():
+                    run.log_files(root / page, page.parts[1])
+            if result.curves is not None:
+                run.log_files(result.curves, "curves")
+        print(f"[{result.name}] up to date without having run here: MLflow has its record now", flush=True)
+
+
+def _curves(path: Path | None) -> list[tuple[int, dict[str, float]]]:
+    """The step metrics of a CSV file; none of one that is a table of something else."""
+    if path is None:
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = csv.DictReader(stream)
+        if "step" not in (rows.fieldnames or ()):
+            return []
+        return [
+            (int(row["step"]), {name: float(text) for name, text in row.items() if name != "step" and text})
+            for row in rows
+        ]

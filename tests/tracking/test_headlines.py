@@ -1,0 +1,35 @@
+"""components.tracking.headlines: the numbers that pipeline runs are compared by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from components.tracking.headlines import headlines, read_metrics, shipped_headlines
+
+
+def test_every_task_has_the_same_headlines(root: Path) -> None:
+    found = headlines(["data.dvc", "pretrain", "evaluate@topic", "evaluate@form", "export@form"], root)
+    names = {name.partition("/")[2] for name in found if name.startswith("topic/")}
+    assert names == {name.partition("/")[2] for name in found if name.startswith("form/")}
+    assert {"teacher/macro_f1", "teacher/megabytes", "student/macro_f1"} <= names
+    assert found["topic/teacher/macro_f1"] == read_metrics(root / "metrics/evaluate/topic.json")["teacher/macro_f1"]
+    assert found["pretrain/loss"] == read_metrics(root / "metrics/pretrain.json")["loss"]
+    every = headlines(["curate", "tokenize", "pretrain", "evaluate@topic", "evaluate@form"], root)
+    assert 12 <= len(every) <= 24
+
+
+def test_a_stage_without_metrics_has_no_headlines(tmp_path: Path) -> None:
+    assert headlines(["pretrain", "evaluate@topic"], tmp_path) == {}
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics/pretrain.json").write_text("{half")
+    assert headlines(["pretrain"], tmp_path) == {}
+
+
+def test_what_a_release_shipped_is_told_as_evaluate_scored_it(root: Path) -> None:
+    metrics = read_metrics(root / "metrics/evaluate/topic.json")
+    assert shipped_headlines("topic", "int8", root) == {
+        "topic/shipped/macro_f1": metrics["int8/macro_f1"],
+        "topic/shipped/accuracy": metrics["int8/accuracy"],
+        "topic/shipped/megabytes": metrics["size_megabytes/int8"],
+    }
+    assert shipped_headlines("topic", "not evaluated", root) == {}
