@@ -98,3 +98,25 @@ def test_an_unknown_key_of_a_language_names_the_nearest() -> None:
         ParameterError, match=r"curate\.languages\.en\.min_unit: unknown parameter\ndid you mean 'min_units'"
     ):
         check_params(content, "params.yaml")
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/abs", "a/b", "", "a\nb", "a.b", ".hidden", "-x", "a" * 129, "corpus", "tokens"]
+)
+def test_a_tasks_name_is_a_folder_and_a_model_and_nothing_else(params: Params, name: str) -> None:
+    content = params.model_dump(by_alias=True)
+    content["tasks"] = {name: content["tasks"]["topic"]}
+    with pytest.raises(ParameterError, match=r"params\.yaml: tasks: .* is no name for a task") as raised:
+        check_params(content, "params.yaml")
+    assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", "a\nb", ".."])
+def test_a_sources_name_is_that_of_a_file(params: Params, name: str) -> None:
+    content = params.model_dump(by_alias=True)
+    content["corpus"][name] = {"weight": 1.0, "language": "en", "licence": "unknown"}
+    with pytest.raises(ParameterError, match=r"params\.yaml: corpus: .* is the name of no file"):
+        check_params(content, "params.yaml")
+    del content["corpus"][name]
+    content["corpus"]["my notes, 2"] = {"weight": 1.0, "language": "en", "licence": "unknown"}
+    check_params(content, "params.yaml")

@@ -267,6 +267,52 @@ def test_a_full_disk_is_told_in_two_lines(tmp_path: Path, error: Exception) -> N
         fail(tmp_path / "out", error)
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for some pages."""
+    (tmp_path / "disk").mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path / "disk")]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a file system, and not everywhere")
+    yield tmp_path / "disk"
+    subprocess.run(["umount", str(tmp_path / "disk")], check=True)
+
+
+def test_a_disk_that_fills_up_keeps_what_stood_there(small_disk: Path) -> None:
+    make(small_disk / "out", "old")
+    with pytest.raises(ArtifactError, match="out: cannot be written: No space left on device"):
+        make(small_disk / "out", "long" * 100_000)
+    assert names(small_disk) == ["out", "out/a.txt", f"out/{MANIFEST}"]
+    assert (small_disk / "out/a.txt").read_text() == "old"
+    (small_disk / "filled").write_bytes(b"x" * (os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize))
+    with pytest.raises(ArtifactError, match="cannot be written: No space left on device") as raised:
+        make(small_disk / "other")
+    assert len(str(raised.value).splitlines()) == 2
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from components.artifacts import of_kind
+from components.errors import ArtifactError
+from components.staging import staged
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    with staged(Path(sys.argv[1]), of_kind("corpus")) as folder:
+        (folder / "a.txt").write_text("x" * 10_000)
+except ArtifactError as error:
+    print(error)
+"""
+
+
+def test_a_limit_on_the_size_of_files_is_told_like_a_full_disk(tmp_path: Path) -> None:
+    make(tmp_path / "out", "old")
+    command = [sys.executable, "-c", LIMITED, str(tmp_path / "out")]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[0] == f"{tmp_path / 'out'}: cannot be written: File too large"
+    assert names(tmp_path) == ["out", "out/a.txt", f"out/{MANIFEST}"]
+
+
 @pytest.mark.parametrize("content", [None, b"", b"mine"])
 def test_only_a_note_of_ours_makes_a_folder_ours(tmp_path: Path, content: bytes | None) -> None:
     """A writer that is killed at once leaves no note, or an empty one, and nothing else."""

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from components.artifacts import MANIFEST
 from components.corpus.documents import write_shard
+from components.deployment.generation import bundle as generation_bundle
 from components.deployment.generation.generator import load_generator
 from flows.bundle import ROWS, held_out_texts
 from flows.cli import main
@@ -88,3 +91,75 @@ def test_held_out_text_is_the_corpus_validation_split_spread_evenly(
     texts = held_out_texts(None)
     assert len(texts) == ROWS
     assert (texts[0], texts[-1]) == ("text 0", "text 996")
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What looks like a model's folder, in the folder one works in; anything that would read it fails."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/model.safetensors").write_text("precious")
+    (tmp_path / "model" / MANIFEST).write_text('{"kind": "bundle"}')
+    (tmp_path / "rows.txt").write_text("one two", encoding="utf-8")
+    return tmp_path / "model"
+
+
+def project(place: Path) -> None:
+    (place / "made").mkdir()
+    (place / "made/params.yaml").write_text("seed: 1")
+
+
+def extension(place: Path) -> None:
+    (place / "made").mkdir()
+    (place / "made" / MANIFEST).write_text('{"name": "extension", "manifest_version": 3}')
+
+
+def link(place: Path) -> None:
+    (place / "real").mkdir()
+    (place / "made").symlink_to("real")
+
+
+def file(place: Path) -> None:
+    (place / "made").write_text("mine")
+
+
+def nothing(place: Path) -> None:
+    assert not (place / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("bundle", "there", "told"),
+    [
+        ("model", nothing, "the same folder as model"),
+        ("model/made", nothing, "one inside the other: model"),
+        (".", nothing, "one inside the other: model"),
+        ("/", nothing, "one inside the other: model"),
+        ("made", project, "there is something else here"),
+        ("made", extension, "there is something else here"),
+        ("made", link, "a link to real"),
+        ("made", file, "there is a file of that name"),
+        ("rows.txt/made", nothing, "cannot be written: File exists"),
+    ],
+)
+def test_what_is_in_the_way_is_told_before_anything_is_read(
+    model: Path, bundle: str, there: Callable[[Path], None], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there(model.parent)
+    monkeypatch.setattr(generation_bundle, "read_source", lambda _: pytest.fail("the model was read"))
+    before = {path: path.lstat() for path in model.parent.rglob("*")}
+    result = lianzi("bundle", "model", bundle, "--rows", "rows.txt")
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit), repr(result.exception)
+    assert told in result.output
+    assert len(result.output.splitlines()) == 2
+    assert {path: path.lstat() for path in model.parent.rglob("*")} == before
+
+
+@pytest.mark.parametrize("name", ["a/b", "a b", "../x", ".x", "a\nb"])
+def test_a_model_gets_a_name_that_its_clients_can_write(model: Path, name: str) -> None:
+    result = lianzi("bundle", "model", "made", "--rows", "rows.txt", "--name", name)
+    assert result.exit_code == 1
+    assert "not a name for a model\n--name gives it another" in result.output
+    model.rename(model.with_name("my model"))
+    assert "not a name for a model" in lianzi("bundle", "my model", "made", "--rows", "rows.txt").output
+    assert not (model.parent / "made").exists()

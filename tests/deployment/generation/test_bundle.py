@@ -12,7 +12,7 @@ from components.deployment.generation.bundle import BundleOptions, describe, mak
 from components.deployment.generation.gate import Limits
 from components.deployment.generation.generator import load_generator
 from components.deployment.generation.source import read_source
-from components.errors import ArtifactError, ParameterError
+from components.errors import ArtifactError, DoesNotFit, ParameterError
 from components.tokenization.special_tokens import CHAT_TEMPLATES
 from tests.deployment.generation.conftest import TEXTS
 
@@ -49,6 +49,30 @@ def test_what_fails_leaves_nothing_behind(
     with pytest.raises(ArtifactError):
         make_bundle(decoder_bundle.parent / "gpt2", tmp_path / "bundle", TEXTS, options, say=lambda line: None)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_without_room_is_told_before_the_export(
+    decoder_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.deployment.generation.bundle.export_graphs", lambda *_: pytest.fail("exported"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**6, 10**6 - 4096, 4096))  # type: ignore[attr-defined]
+    with pytest.raises(DoesNotFit, match=r"bundle: takes about 0\.\d MB, 0\.0 are free there\nfree some"):
+        make_bundle(decoder_bundle.parent / "gpt2", tmp_path / "bundle", TEXTS, BundleOptions(), say=lambda line: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bundle_is_replaced_by_the_next_one_signature_and_all(
+    decoder_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graphs = {"decoder": onnx.load(decoder_bundle / "models/fp32/decoder.onnx")}
+    monkeypatch.setattr("components.deployment.generation.bundle.export_graphs", lambda *given: graphs)
+    options = BundleOptions(rungs=("fp32",), measure=False)
+    folder = Path(shutil.copytree(decoder_bundle, tmp_path / "bundle"))
+    (folder / "manifest.sig").write_bytes(b"of the one before")
+    make_bundle(decoder_bundle.parent / "gpt2", folder, TEXTS, options, say=lambda line: None)
+    assert set(verify(folder, "bundle")["rungs"]) == {"fp32"}
+    assert not (folder / "manifest.sig").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
 def test_rungs_come_in_the_ladders_order_and_fp32_always() -> None:
