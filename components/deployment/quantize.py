@@ -194,9 +194,13 @@ def _made(making: Making, name: str) -> dict[str, Any]:
         raise
     except Exception as error:  # the quantizers' exceptions share no base class but Exception
         (making.folder / f"{name}.onnx").unlink(missing_ok=True)
-        # Without the folders, whose names may differ from run to run.
-        told = re.sub(r"\S*/", "", (str(error).splitlines() or [""])[0])[:200]
-        return {"accepted": 0, "reason": f"cannot be made: {type(error).__name__}: {told}"}
+        return {"accepted": 0, "reason": cannot_be_made(error)}
+
+
+def cannot_be_made(error: Exception) -> str:
+    """Why a rung is refused whose quantizer fails: without folders, whose names may differ from run to run."""
+    told = re.sub(r"\S*/", "", (str(error).splitlines() or [""])[0])[:200]
+    return f"cannot be made: {type(error).__name__}: {told}"
 
 
 def quantize_graph(source: Path, target: Path, per_channel: bool) -> None:

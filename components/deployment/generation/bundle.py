@@ -21,6 +21,7 @@ from components.deployment.generation.gate import Limits, climb
 from components.deployment.generation.quantize import QUANTIZERS
 from components.deployment.generation.source import Source, load_weights, read_source
 from components.deployment.manifest import BESIDE, read_bundle
+from components.deployment.quantize import cannot_be_made
 from components.errors import DoesNotFit, ParameterError
 from components.staging import staged
 
@@ -86,15 +87,31 @@ def make_bundle(
         say(f"exporting to ONNX, opset {options.opset}")
         graphs = export_graphs(source, weights, options.opset)
         details["rungs"] = {"fp32": write_rung(folder, "fp32", graphs)}
-        for rung in options.rungs:
-            if rung != "fp32":
-                made = {part: QUANTIZERS[rung](graph) for part, graph in graphs.items()}
-                details["rungs"][rung] = write_rung(folder, rung, made)
-        details |= climb(folder, details, weights, texts, options.limits, options.measure, say)
+        made, unmade = quantized(graphs, options.rungs)
+        details["rungs"] |= {rung: write_rung(folder, rung, graphs) for rung, graphs in made.items()}
+        details |= climb(folder, details, weights, texts, options.limits, options.measure, say, unmade)
         (folder / "README.md").write_text(model_card(details), encoding="utf-8")
         write_manifest(folder, "bundle", {"model": model}, **details)
     say(f"ships {details['shipped']}: {details['shipped_because']}")
     return read_bundle(bundle)
+
+
+def quantized(
+    graphs: dict[str, ModelProto], rungs: Sequence[str]
+) -> tuple[dict[str, dict[str, ModelProto]], dict[str, str]]:
+    """Rung -> its graphs by name, of the rungs below fp32; and those that cannot be made, with the reason: such a one
+    costs only itself."""
+    made, unmade = {}, {}
+    for rung in rungs:
+        if rung == "fp32":
+            continue
+        try:
+            made[rung] = {part: QUANTIZERS[rung](graph) for part, graph in graphs.items()}
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # the quantizers' exceptions share no base class but Exception
+            unmade[rung] = cannot_be_made(error)
+    return made, unmade
 
 
 def model_name(model: Path, name: str | None) -> str:

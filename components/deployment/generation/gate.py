@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from components.deployment.generation.generator import open_generator
 from components.deployment.generation.proof import Proof, Reference, prove
 from components.deployment.generation.speed import BATCHES, embedding_speed, generation_speed
 from components.deployment.speed_up import speed_up
-from components.errors import ArtifactError, DataError
+from components.errors import ArtifactError, DataError, EngineError
 
 Say = Callable[[str], None]
 Times = dict[str, dict[str, np.ndarray]]
@@ -41,15 +42,23 @@ class Limits:
 
 
 def climb(
-    folder: Path, details: dict[str, Any], weights: Any, texts: Sequence[str], limits: Limits, measure: bool, say: Say
+    folder: Path,
+    details: dict[str, Any],
+    weights: Any,
+    texts: Sequence[str],
+    limits: Limits,
+    measure: bool,
+    say: Say,
+    unmade: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Prove every rung written in `folder` and take the refused ones out. What the manifest says of it.
+    """Prove every rung written in `folder` and take the refused ones out. What the manifest says of it, of the `unmade`
+    rungs too.
 
     Raises ArtifactError where fp32 itself is refused, DataError where no text has two tokens.
     """
     load = open_embedder if details["form"] == "embedding" else open_generator
     check = _check_embeddings if details["form"] == "embedding" else _check_generation
-    rungs = {rung: load(folder, details, rung, 1) for rung in details["rungs"]}
+    rungs, unloaded = _loaded(load, folder, details)
     proofs, refused = check(weights, rungs, texts, limits, say)
     if "fp32" in refused:
         raise ArtifactError(f"the fp32 graph is not the model: {refused['fp32']}", "try another --opset")
@@ -57,9 +66,10 @@ def climb(
     times = _times(details["form"], {rung: rungs[rung] for rung in rungs if rung not in refused}) if measure else {}
     refused |= _not_worth_it([rung for rung in rungs if rung not in refused], sizes, times)
     speed = {batch: _medians(found) for batch, found in times.items()}
+    refused |= {**unmade, **unloaded}
     for rung, reason in refused.items():
         say(f"{rung} is refused: {reason}")
-        shutil.rmtree(folder / f"models/{rung}")
+        shutil.rmtree(folder / f"models/{rung}", ignore_errors=rung in unmade)
     kept = [rung for rung in rungs if rung not in refused]
     shipped = min(kept, key=lambda rung: sizes[rung])
     return {
@@ -71,6 +81,19 @@ def climb(
         "shipped": shipped,
         "shipped_because": _because(shipped, sizes, speed),
     }
+
+
+def _loaded(load: Callable[..., Any], folder: Path, details: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The rungs that can be run, and why others cannot. Raises EngineError where fp32 is among those."""
+    rungs, unloaded = {}, {}
+    for rung in details["rungs"]:
+        try:
+            rungs[rung] = load(folder, details, rung, 1)
+        except EngineError as error:
+            if rung == "fp32":
+                raise
+            unloaded[rung] = str(error).splitlines()[0].replace(f"{folder}/", "")
+    return rungs, unloaded
 
 
 def generation_refusal(rung: str, proof: Proof, limits: Limits) -> str | None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import onnx
 import pytest
+from onnx import ModelProto
 
 from components.artifacts import verify, write_manifest
-from components.deployment.generation.bundle import BundleOptions, describe, make_bundle, rungs_named
+from components.deployment.generation.bundle import BundleOptions, describe, make_bundle, quantized, rungs_named
 from components.deployment.generation.gate import Limits
 from components.deployment.generation.generator import load_generator
+from components.deployment.generation.quantize import QUANTIZERS
 from components.deployment.generation.source import read_source
 from components.errors import ArtifactError, DoesNotFit, ParameterError
 from components.tokenization.special_tokens import CHAT_TEMPLATES
@@ -109,3 +111,23 @@ def test_a_decoder_of_the_platform_and_one_with_a_template_are_described_as_they
 
 def test_the_shipped_rung_answers_by_default(decoder_bundle: Path) -> None:
     assert load_generator(decoder_bundle).rung == "int4"
+
+
+def test_a_rung_that_cannot_be_made_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> object:
+        raise ValueError("/some/where/graph: no such operator\nand more")
+
+    monkeypatch.setitem(QUANTIZERS, "int8", broken)
+    monkeypatch.setitem(QUANTIZERS, "int4", lambda graph: graph)
+    made, unmade = quantized({"decoder": ModelProto()}, ("fp32", "int8", "int4"))
+    assert list(made) == ["int4"]
+    assert unmade == {"int8": "cannot be made: ValueError: graph: no such operator"}
+
+
+def test_a_full_disk_is_no_verdict_on_a_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(QUANTIZERS, "int8", full)
+    with pytest.raises(OSError, match="No space left"):
+        quantized({"decoder": ModelProto()}, ("fp32", "int8"))

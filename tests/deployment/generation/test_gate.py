@@ -80,6 +80,22 @@ def test_a_rung_that_is_not_faster_is_refused(
     assert "1.25x as fast at batch 1" in found["shipped_because"]
 
 
+def test_a_rung_that_cannot_be_made_or_loaded_leaves_those_above_it(
+    decoder_bundle: Path, decoder_model: Any, tmp_path: Path
+) -> None:
+    folder, details = written(decoder_bundle, tmp_path / "bundle")
+    (folder / "models/int4/decoder.onnx").write_bytes(b"not a graph")
+    shutil.rmtree(folder / "models/int8")
+    del details["rungs"]["int8"]
+    found = climb(
+        folder, details, decoder_model, TEXTS, LIMITS, measure=False, say=lambda line: None, unmade={"int8": "why"}
+    )
+    assert (found["shipped"], list(found["rungs"])) == ("fp32", ["fp32"])
+    assert found["refused"]["int8"] == "why"
+    assert found["refused"]["int4"].startswith("models/int4/decoder.onnx: ")
+    assert not (folder / "models/int4").exists()
+
+
 def test_fp32_that_is_not_the_model_makes_no_bundle(decoder_bundle: Path, decoder_model: Any, tmp_path: Path) -> None:
     folder, details = written(decoder_bundle, tmp_path / "bundle")
     with pytest.raises(ArtifactError, match="the fp32 graph is not the model"):
