@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from components.artifacts import digest
+from components.artifacts import MANIFEST, digest
 from components.corpus.removals import CORPUS, TASKS, add_removals, read_removals
-from components.errors import DataError
+from components.errors import ArtifactError, DataError
 from components.forgetting import Taken, removals_of, taken_out
 from components.lineage import Row, descendants, find_rows
 from components.params import load_params
@@ -35,9 +35,13 @@ class Trace:
 
 
 def trace_rows(root: Path, row_id: str) -> list[Trace]:
-    """One, or several where a file gives an id twice. Raises DataError when no row has it, or rows of two kinds."""
+    """One, or several where a file gives an id twice. Raises DataError when no row has it, or rows of two kinds,
+    ArtifactError when there is no corpus to look in."""
     artifacts = root / "artifacts"
     rows = find_rows(artifacts, row_id)
+    if not rows and not (artifacts / "corpus" / MANIFEST).is_file():
+        hint = "`lianzi run` or `dvc checkout` makes it; while curation runs, wait for it"
+        raise ArtifactError(f"{artifacts / 'corpus'}: missing, so that no row can be found", hint)
     if not rows:
         hint = "ids are SOURCE/NAME (moby_dick_en/etymology), of labelled rows TASK/SPLIT/NAME (topic/test/line-7)"
         raise DataError(f"{row_id}: no such row in artifacts/", hint)

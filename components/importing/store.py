@@ -50,8 +50,10 @@ def write_documents(corpus: Path, name: str, documents: Iterable[Mapping[str, An
 def write_about(path: Path, about: Mapping[str, Any]) -> None:
     """Write what is known of a source beside its documents, their hash included."""
     target = path.with_name(path.name.removesuffix(_ENDING) + ABOUT)
-    with _writable(target):
-        write_json(target, {**about, "sha256": file_hash(path)})
+    # Replaced, not written into: what stands there may be a link to DVC's cache.
+    with _writable(target), _partial(target) as partial:
+        write_json(partial, {**about, "sha256": file_hash(path)})
+        partial.replace(target)
 
 
 def _line(document: Mapping[str, Any]) -> bytes:

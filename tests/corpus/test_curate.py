@@ -114,6 +114,15 @@ def test_a_near_duplicate_goes_and_the_one_it_repeats_stays(data: Path) -> None:
     assert "sea_en/d0" in {row["id"] for row in kept(data)}
 
 
+def test_a_held_out_row_is_found_in_the_corpus_though_its_address_was_replaced_there(data: Path) -> None:
+    texts = [f"Write to the captain at {name}@pequod.example.org and to nobody else, they said." for name in ("a", "b")]
+    write(data / "tasks" / "colour" / "test.jsonl", [{"text": texts[0], "label": "a"}])
+    write(data / "corpus" / "sea_en.jsonl", [*documents(60), *({"text": text} for text in texts)])
+    curated(data)
+    found = {row["id"]: row["reason"] for row in quarantine(data)}
+    assert found == {"sea_en/line-61": "in_task_test", "sea_en/line-62": "in_task_test"}
+
+
 def test_what_was_changed_is_told(data: Path) -> None:
     mail = {"id": "m", "text": "Write to the captain at ahab@pequod.example.org and to nobody else, the sailor said."}
     write(data / "corpus" / "sea_en.jsonl", [*documents(60), mail])

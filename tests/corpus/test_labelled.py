@@ -65,6 +65,17 @@ def test_a_text_with_two_labels_is_told_from_one_that_stands_twice(tmp_path: Pat
     assert found.quarantined == {"label_conflict": 1}
 
 
+def test_a_copy_that_differs_in_an_address_or_in_its_decoding_is_a_copy(tmp_path: Path) -> None:
+    test = [
+        *SPLITS["test"],
+        {"text": "write to ahab@pequod.example.org", "label": "b"},
+        {"text": "café’s", "label": "b"},
+    ]
+    copies = [{"text": "write to <EMAIL>", "label": "b"}, {"text": "cafÃ©â€™s", "label": "b"}]
+    found = task(tmp_path, train=[*SPLITS["train"], *copies], test=test)
+    assert found.quarantined == {"in_task_test": 2}
+
+
 def test_removed_rows_stay_out_of_a_task(tmp_path: Path) -> None:
     removals = Removals(frozenset({("tasks", "colour/train/line-1")}))
     found = task(tmp_path)

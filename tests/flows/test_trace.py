@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from components.artifacts import digest, write_manifest
 from components.corpus.curate import curate
 from components.corpus.removals import read_removals
-from components.errors import DataError
+from components.errors import ArtifactError, DataError
 from components.params import TokenizeConfig
 from components.registry import Registry
 from components.run import RecordedRun
@@ -147,3 +147,9 @@ def test_a_damaged_list_is_told_before_anything_is_written(traced: Path) -> None
     with pytest.raises(DataError, match=r"removals\.txt:2: not UTF-8"):
         trace.forget_rows(traced, ["sea_en/d0"])
     assert (traced / "removals.txt").read_bytes() == b"sea_en/d1\nsea_en/\xff\n"
+
+
+def test_without_a_corpus_it_is_said_that_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"corpus: missing, so that no row can be found\n.* wait for it"):
+        trace.forget_rows(tmp_path, ["sea_en/d0"])
+    assert not (tmp_path / "removals.txt").exists()

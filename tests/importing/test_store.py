@@ -77,6 +77,15 @@ def test_what_is_known_of_a_source_stands_beside_it_and_is_no_data(tmp_path: Pat
     assert [file.path for file in corpus_files(tmp_path)] == [path]
 
 
+def test_an_import_over_links_to_dvcs_cache_leaves_the_cache_as_it_is(tmp_path: Path) -> None:
+    for name, link in (("cats.jsonl.zst", Path.symlink_to), ("cats.source.json", Path.hardlink_to)):
+        (tmp_path / f"cached {name}").write_text("of an earlier version")
+        link(tmp_path / name, tmp_path / f"cached {name}")
+    write_about(write_documents(tmp_path, "cats", DOCUMENTS), {"source": "here"})
+    assert {path.read_text() for path in tmp_path.glob("cached*")} == {"of an earlier version"}
+    assert not (tmp_path / "cats.jsonl.zst").is_symlink()
+
+
 @pytest.mark.parametrize(
     ("there", "name", "replace", "told"),
     [
