@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from components.errors import LianziError
 from components.serving.catalogue import Catalogue, Release, Served
+
+REGISTRY = ""
 
 
 @dataclass
@@ -20,8 +23,12 @@ class Follower:
     catalogue: Catalogue
     say: Callable[[str], None]
     seconds: float
+    patience: float = 60.0
+    """Seconds before a version that could not be loaded is tried again: to check and load one is work."""
     _stopped: threading.Event = field(default_factory=threading.Event)
-    _complaint: str = ""
+    _complaints: dict[str, str] = field(default_factory=dict)
+    """By what they are about: a model, or the registry."""
+    _put_off: dict[Release, float] = field(default_factory=dict)
     _thread: threading.Thread | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -44,15 +51,26 @@ class Follower:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            for release in self.current():
-                present = self.catalogue.models.get(release.name)
-                if present is None or present.version != release.version:
-                    self._exchange(release, loop)
-            self._complaint = ""
-        except LianziError as error:
-            self._complain(str(error))
+            releases = self.current()
         except Exception as error:  # the registry's libraries raise what they like; the present models go on
-            self._complain(f"{type(error).__name__}: {error}")
+            self._complain(REGISTRY, error)
+            return
+        self._complaints.pop(REGISTRY, None)
+        for release in releases:
+            present = self.catalogue.models.get(release.name)
+            if present is not None and present.version == release.version:
+                self._complaints.pop(release.name, None)
+            elif time.monotonic() >= self._put_off.get(release, 0.0):
+                self._try(release, loop)
+
+    def _try(self, release: Release, loop: asyncio.AbstractEventLoop) -> None:
+        """One that fails leaves the others their turn."""
+        try:
+            self._exchange(release, loop)
+            self._put_off.pop(release, None)
+        except Exception as error:
+            self._put_off[release] = time.monotonic() + self.patience
+            self._complain(release.name, error)
 
     def _exchange(self, release: Release, loop: asyncio.AbstractEventLoop) -> None:
         served = self.load(release)
@@ -60,9 +78,10 @@ class Follower:
             loop.call_soon_threadsafe(self.catalogue.put, served)
             self.say(f"{release.name}: version {release.version} from now on")
 
-    def _complain(self, what: str) -> None:
+    def _complain(self, about: str, error: Exception) -> None:
         """Once a reason, not once a poll."""
-        line = what.splitlines()[0][:300]
-        if line != self._complaint:
+        told = str(error) if isinstance(error, LianziError) else f"{type(error).__name__}: {error}"
+        line = (told.splitlines() or [type(error).__name__])[0][:300]
+        if line != self._complaints.get(about):
             self.say(f"champions: {line}; the present models stay")
-        self._complaint = line
+        self._complaints[about] = line

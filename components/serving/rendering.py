@@ -13,6 +13,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from components.deployment.generation.chat import MOST_CHARACTERS, refused
@@ -20,6 +21,7 @@ from components.serving.render_process import SECONDS
 
 PACKAGES = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-P", "-m", "components.serving.render_process")
+INTERPRETERS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 LONGEST_LINE = 12 * MOST_CHARACTERS + 1000
 """Bytes of an answer: a character is two escapes of six at most."""
 
@@ -36,14 +38,14 @@ class Renderer:
         """The prompt. Cancel it, and the process is killed. Raises DataError where the template refuses or fails."""
         async with self._turn:
             process = await self._running()
-            answer = None
             try:
                 answer = await _asked(process, messages)
-            finally:
-                if answer is None:
-                    await self.close()
-        if answer is None:
-            raise refused(_ended(await process.wait()))
+            except BaseException:
+                await self.close()
+                raise
+            if answer is None:
+                self._process = None
+                raise refused(_ended(await process.wait()))
         if "refused" in answer:
             raise refused(answer["refused"])
         return answer["prompt"]
@@ -53,10 +55,11 @@ class Renderer:
         started, self._process = self._process, None
         if started is None:
             return
-        process = await started
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        if not started.done():
+            started.cancel()
+            await asyncio.wait({started})
+        if not started.cancelled() and not started.exception():
+            await _end(started.result())
 
     async def _running(self) -> Process:
         begun = self._process
@@ -66,16 +69,33 @@ class Renderer:
         return await asyncio.shield(begun)
 
     async def _start(self) -> Process:
-        # Nothing of this process's environment: it may hold passwords, and the template is not ours.
-        environment = {"PYTHONPATH": str(PACKAGES), "PATH": os.defpath}
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE, env=environment
+            *COMMAND, stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE, env=_environment()
         )
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(self._given)
-        await process.stdout.readline()
+        try:
+            process.stdin.write(self._given)
+            await process.stdout.readline()
+        except asyncio.CancelledError:
+            await _end(process)
+            raise
         return process
+
+
+def _environment() -> dict[str, str]:
+    """What the interpreter needs to start. The rest may hold passwords, and the template is not ours."""
+    kept = {name: os.environ[name] for name in INTERPRETERS if name in os.environ}
+    places = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return kept | {"PYTHONPATH": os.pathsep.join(places), "PATH": os.defpath}
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        # Not its own kill(), which takes the exit code from whoever waits for it in asyncio.
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 async def _asked(process: Process, messages: Sequence[Mapping[str, str]]) -> dict[str, str] | None:

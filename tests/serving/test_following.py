@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from components.errors import ArtifactError
-from components.serving.catalogue import Release, load
+from components.serving.catalogue import Release, Served, load
 from components.serving.following import Follower
 from components.serving.service import Service
 from tests.serving.conftest import LIMITS
@@ -84,3 +84,40 @@ def test_a_registry_that_comes_back_is_followed_again(service: Service, ladder: 
     said = follow(service, current, lambda said: "version 9" in said[-1] if said else False)
     assert said[-1] == "places: version 9 from now on"
     service.catalogue.find("places").batcher.close()
+
+
+def test_one_that_cannot_be_loaded_keeps_no_other_from_its_turn_and_is_not_tried_at_every_poll(
+    service: Service, ladder: Ladder, tmp_path: Path
+) -> None:
+    asked, tried = [], []
+
+    def current() -> list[Release]:
+        asked.append(1)
+        return [Release("broken", "1", tmp_path), Release("places", "9", ladder.bundle)]
+
+    def counting(release: Release) -> Served:
+        tried.append(release.name)
+        return load(release, limits=LIMITS, measures=service.measures, threads=1)
+
+    said: list[str] = []
+    follower = Follower(current, counting, service.catalogue, said.append, 0.02)
+
+    async def watch() -> None:
+        follower.start(asyncio.get_running_loop())
+        async with asyncio.timeout(20):
+            while service.catalogue.find("places").version != "9" or len(asked) < 9:
+                await asyncio.sleep(0.02)
+        assert await asyncio.to_thread(follower.stop, 10)
+
+    asyncio.run(watch())
+    assert tried.count("broken") == 1
+    assert [line for line in said if "the present models stay" in line] == said[:1]
+    service.catalogue.find("places").batcher.close()
+
+
+def test_an_error_without_words_is_told_by_its_kind(service: Service) -> None:
+    def current() -> list[Release]:
+        raise ArtifactError("")
+
+    said = follow(service, current, lambda said: bool(said))
+    assert said == ["champions: ArtifactError; the present models stay"]

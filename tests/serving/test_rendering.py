@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -99,6 +100,35 @@ def test_a_request_without_time_to_wait_for_the_process_leaves_it_to_the_next() 
             begun = renderer._process
             assert await renderer.render(MESSAGES) == "ok"
             assert renderer._process is begun
+
+    asyncio.run(ask())
+
+
+def test_a_process_that_is_beginning_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.serving.rendering.COMMAND", ("sleep", "100"))
+
+    async def ask() -> None:
+        async with rendering("ok") as renderer:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await renderer.render(MESSAGES)
+
+    begun = time.monotonic()
+    asyncio.run(ask())
+    assert time.monotonic() - begun < 50
+
+
+def test_a_process_that_cannot_begin_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask() -> None:
+        async with rendering("ok") as renderer:
+            with monkeypatch.context() as patch:
+                patch.setattr("components.serving.rendering.COMMAND", ("no-such-program",))
+                with pytest.raises(FileNotFoundError):
+                    await renderer.render(MESSAGES)
+                patch.setattr("components.serving.rendering.COMMAND", ("false",))
+                with pytest.raises(DataError, match="its process ended with 1"):
+                    await renderer.render(MESSAGES)
+            assert await renderer.render(MESSAGES) == "ok"
 
     asyncio.run(ask())
 
