@@ -13,7 +13,8 @@ from components.corpus.originals import has_own_id, original_document, original_
 from components.corpus.removals import CORPUS, Removal, Removals
 from components.corpus.same_text import compared_form, fingerprint, mark_of
 from components.errors import ArtifactError, DataError
-from components.lineage import Row, find_rows, kept_rows
+from components.lineage import Row, find_rows, kept_count, kept_rows
+from components.run import progress
 
 _LONG = 20
 """Characters from which on a text that stands within another is told."""
@@ -86,20 +87,23 @@ def taken_out(artifacts: Path, rows: Sequence[Row], before: Removals, after: Rem
     texts = {row.text for row in rows if not row.reason and len(row.text) >= _LONG}
     counts = [0, 0]
     copies, around = [], []
-    for row in kept_rows(artifacts):
-        mark = fingerprint(row.text)
-        was, goes = (known.has(row.place, row.id, mark, row.text) for known in (before, after))
-        counts[0] += was
-        counts[1] += goes
-        wanted = (row.place, row.id) in asked
-        if wanted and not goes:
-            raise DataError(f"{row.id}: would stay all the same", "nothing was forgotten; this is a fault of the list")
-        if goes and not was and not wanted:
-            if mark not in after.fingerprints:
-                raise DataError(f"{row.id}: would go as well, and says something else", "nothing was forgotten")
-            copies.append(row)
-        elif not goes and _within(texts, row.text):
-            around.append(row)
+    with progress("forget", kept_count(artifacts), "rows") as shown:
+        for row in kept_rows(artifacts):
+            mark = fingerprint(row.text)
+            was, goes = (known.has(row.place, row.id, mark, row.text) for known in (before, after))
+            counts[0] += was
+            counts[1] += goes
+            wanted = (row.place, row.id) in asked
+            if wanted and not goes:
+                hint = "nothing was forgotten; this is a fault of the list"
+                raise DataError(f"{row.id}: would stay all the same", hint)
+            if goes and not was and not wanted:
+                if mark not in after.fingerprints:
+                    raise DataError(f"{row.id}: would go as well, and says something else", "nothing was forgotten")
+                copies.append(row)
+            elif not goes and _within(texts, row.text):
+                around.append(row)
+            shown.advance(1)
     return Taken(counts[0], counts[1], tuple(copies), tuple(around))
 
 

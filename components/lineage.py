@@ -103,6 +103,13 @@ def kept_rows(artifacts: Path) -> Iterator[Row]:
                 yield Row(f"{folder.name}/{row['id']}", folder, f"tasks/{folder.name}", 0, split, row["text"])
 
 
+def kept_count(artifacts: Path) -> int:
+    """How many rows these are, by the manifests."""
+    manifests = [artifacts / "corpus" / MANIFEST, *(artifacts / "tasks").glob(f"*/{MANIFEST}")]
+    contents = (json.loads(path.read_text(encoding="utf-8")) for path in manifests if path.is_file())
+    return sum(sum(content["counts"]["kept"].values()) for content in contents)
+
+
 def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
     if not path.is_file():
         return

@@ -133,3 +133,10 @@ def test_no_more_than_three_changes_are_named(project: Path, inputs: Inputs) -> 
 def test_what_was_written_is_removed(project: Path) -> None:
     remove([project / "tokens", project / "train.py", project / "never"])
     assert sorted(path.name for path in project.iterdir()) == ["params.yaml"]
+
+
+def test_what_never_ends_or_leads_nowhere_is_left_to_the_stage(project: Path) -> None:
+    os.mkfifo(project / "tokens" / "pipe")
+    (project / "tokens" / "nowhere").symlink_to("gone")
+    (project / "tokens" / "circle").symlink_to("circle")
+    Inputs().add([Path("tokens")])
