@@ -32,6 +32,21 @@ WHOLE = slice(None)
 """All rows of a batch: what is not divided."""
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a model has to do for some windows: `rows` of `length` tokens each to read, and about how many positions go
+    through the vocabulary head."""
+
+    rows: int
+    length: int
+    head_positions: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens the model reads."""
+        return self.rows * self.length
+
+
 class Objective(Protocol):
     """What a training minimises, and how it is validated."""
 
@@ -59,9 +74,9 @@ class MaskedLanguageModeling:
     mask_probability: float
     document_end: int | None = None
 
-    def tokens(self, windows: int, length: int) -> int:
-        """Tokens the model reads of so many windows of this length."""
-        return windows * length
+    def cost(self, windows: int, length: int) -> Cost:
+        """Of so many windows of this length; special tokens, which are never chosen, are counted as any other."""
+        return Cost(windows, length, round(windows * length * self.mask_probability))
 
     def prepare(self, ids: Tensor, generator: torch.Generator, rows: slice) -> Batch:
         """Windows of ids [n, length] -> of these rows inputs, flat positions [m] of the chosen, targets [m]."""
@@ -121,8 +136,9 @@ class CausalLanguageModeling:
 
     document_end: int | None = None
 
-    def tokens(self, windows: int, length: int) -> int:
-        return windows * length
+    def cost(self, windows: int, length: int) -> Cost:
+        """Of so many windows of this length; all but the last token of each have a next one."""
+        return Cost(windows, length, windows * (length - 1))
 
     def prepare(self, ids: Tensor, generator: torch.Generator, rows: slice) -> Batch:
         """Windows of ids [n, length] -> of these rows ids, flat positions [m] with a next token, and those tokens [m].
@@ -174,8 +190,9 @@ class ContrastiveLanguageModeling:
     temperature: float
     contrast_weight: float
 
-    def tokens(self, windows: int, length: int) -> int:
-        return windows * 2 * (length // 3)
+    def cost(self, windows: int, length: int) -> Cost:
+        """Of so many windows of this length: two views of each are read, and masked, instead of the window."""
+        return self.masked.cost(2 * windows, length // 3)
 
     def prepare(self, ids: Tensor, generator: torch.Generator, rows: slice) -> Batch:
         """Windows of ids [n, length] -> what the masked objective makes of views [2n, length // 3], a window's two

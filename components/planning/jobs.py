@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 from components.modeling.architectures import LANGUAGE_MODELS, build_language_model, check_objective
 from components.modeling.checkpoints import INIT_FROM, random_classifier
 from components.modeling.loading import load_config, random_model
+from components.modeling.objectives import OBJECTIVES
 from components.modeling.pruning import narrower
 from components.modeling.students import map_layers, student_config
 from components.params import DistillConfig, FinetuneConfig, Params, PretrainConfig, TrainerConfig
@@ -56,22 +57,21 @@ def blank_language_model(params: Params, vocabulary: Tokenizer) -> PreTrainedMod
         return build_language_model(params.model, vocabulary, config.sequence_length)
 
 
-def pretrain_job(given: dict[str, Any], model: PreTrainedModel) -> Job:
-    """Steps x windows x tokens; what the objective predicts goes through the vocabulary head."""
+def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Tokenizer) -> Job:
+    """What the objective says that its windows cost, step after step."""
     config: PretrainConfig = given["config"]
-    shape, length = estimate.shape_of(model), config.sequence_length
-    sequences = config.steps * config.batch_size
-    share = config.mask_probability if config.objective == "mlm" else 1 - 1 / length
-    tokens = sequences * length
+    shape, objective = estimate.shape_of(model), OBJECTIVES[config.objective](vocabulary, config)
+    cost = objective.cost(config.steps * config.batch_size, config.sequence_length)
+    part = objective.cost(_micro_batch(config, given["trainer"]), config.sequence_length)
     checkpoint = estimate.checkpoint_bytes(shape, config.optimizer, averaged=config.average_decay > 0, best=False)
     return Job(
         parameters=shape.parameters,
         steps=config.steps,
         validations=-(-config.steps // config.validate_every),
         validation_batches=-(-config.validation_sequences // config.batch_size),
-        tokens=tokens,
-        flops=estimate.training_flops(shape, tokens, length, round(tokens * share)),
-        memory=_memory(shape, config, given["trainer"], length, 0),
+        tokens=cost.tokens,
+        flops=estimate.training_flops(shape, cost.tokens, cost.length, cost.head_positions),
+        memory=_memory(shape, config, given["trainer"], part.rows, part.length, 0),
         checkpoint=checkpoint,
         results=estimate.NUMBER * shape.parameters,
     )
@@ -98,7 +98,8 @@ def sketched_task_job(given: dict[str, Any], model: PreTrainedModel) -> Job:
     config: FinetuneConfig | DistillConfig = given["config"]
     shape = estimate.shape_of(model)
     checkpoint = estimate.checkpoint_bytes(shape, config.optimizer, averaged=config.average_decay > 0, best=True)
-    memory = _memory(shape, config, given["trainer"], given["task"].max_length, 0)
+    rows = _micro_batch(config, given["trainer"])
+    memory = _memory(shape, config, given["trainer"], rows, given["task"].max_length, 0)
     return Job(shape.parameters, 0, 0, 0, 0, 0.0, memory, checkpoint, estimate.NUMBER * shape.parameters)
 
 
@@ -119,7 +120,14 @@ def _task_job(given: dict[str, Any], data: Classification, shape: Shape, teacher
         validation_batches=-(-len(data.validation.ids) // VALIDATION_BATCH),
         tokens=tokens,
         flops=flops,
-        memory=_memory(shape, config, given["trainer"], max(lengths), teacher.parameters if teacher else 0),
+        memory=_memory(
+            shape,
+            config,
+            given["trainer"],
+            _micro_batch(config, given["trainer"]),
+            max(lengths),
+            teacher.parameters if teacher else 0,
+        ),
         checkpoint=estimate.checkpoint_bytes(shape, config.optimizer, averaged=config.average_decay > 0, best=True),
         results=trainings * estimate.NUMBER * shape.parameters,
     )
@@ -129,18 +137,24 @@ def _memory(
     shape: Shape,
     config: PretrainConfig | FinetuneConfig | DistillConfig,
     trainer: TrainerConfig,
+    rows: int,
     length: int,
     others: int,
 ) -> Memory:
     return estimate.memory(
         shape,
-        -(-config.batch_size // (trainer.accumulate * trainer.devices)),
+        rows,
         length,
         narrow=lightning_precision(config.precision) == "bf16-mixed",
         recomputed=trainer.checkpoint_activations,
         optimizer=config.optimizer,
         others=others,
     )
+
+
+def _micro_batch(config: PretrainConfig | FinetuneConfig | DistillConfig, trainer: TrainerConfig) -> int:
+    """Rows of a step that are in memory at a time."""
+    return -(-config.batch_size // (trainer.accumulate * trainer.devices))
 
 
 def _student(teacher: PreTrainedConfig, config: DistillConfig) -> PreTrainedConfig:

@@ -57,8 +57,8 @@ class PretrainMiniature:
         self.given = {**given, "tokenizer": tokenizer, "tokens": inputs.tokens_folder(given["tokens"], tokenizer)}
 
     def sketch(self) -> Job:
-        blank = blank_language_model(self.inputs.params, load_tokenizer(self.given["tokenizer"]))
-        return pretrain_job(self.given, blank)
+        vocabulary = load_tokenizer(self.given["tokenizer"])
+        return pretrain_job(self.given, blank_language_model(self.inputs.params, vocabulary), vocabulary)
 
     def prepare(self) -> None:
         """Tokens are mapped, not read."""

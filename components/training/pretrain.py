@@ -47,7 +47,7 @@ def pretrain(
     learner = initial_model(config, model, vocabulary, seed, run)
     objective = OBJECTIVES[config.objective](vocabulary, config)
     module = LanguageModule(learner, objective, config, trainer, config.steps, seed)
-    seen = config.steps * objective.tokens(config.batch_size, config.sequence_length)
+    seen = config.steps * objective.cost(config.batch_size, config.sequence_length).tokens
     batches = window_batches(
         _tokens(tokens, "train", config),
         _tokens(tokens, "validation", config),

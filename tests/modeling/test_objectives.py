@@ -8,6 +8,7 @@ from components.modeling.objectives import (
     WHOLE,
     CausalLanguageModeling,
     ContrastiveLanguageModeling,
+    LanguageObjective,
     MaskedLanguageModeling,
     mean_states,
     perplexity,
@@ -20,6 +21,16 @@ CONTRASTIVE = ContrastiveLanguageModeling(MLM, separator_id=2, temperature=0.05,
 
 def prepare(ids: torch.Tensor, seed: int = 0) -> dict:
     return MLM.prepare(ids, torch.Generator().manual_seed(seed), WHOLE)
+
+
+@pytest.mark.parametrize("objective", [MLM, CONTRASTIVE, CausalLanguageModeling()], ids=lambda one: type(one).__name__)
+def test_an_objective_costs_what_its_batches_hold(objective: LanguageObjective) -> None:
+    ids = torch.randint(4, 1000, (64, 49), generator=torch.Generator().manual_seed(1))
+    batch = objective.prepare(ids, torch.Generator().manual_seed(2), WHOLE)
+    cost = objective.cost(64, 49)
+    assert (cost.rows, cost.length) == tuple(batch["input_ids"].shape)
+    assert cost.tokens == batch["tokens"]
+    assert cost.head_positions == pytest.approx(len(batch["positions"]), rel=0.1)
 
 
 def test_fifteen_in_a_hundred_tokens_are_chosen_and_four_in_five_of_them_masked() -> None:

@@ -34,15 +34,29 @@ def data(task_rows: Path, tokenizer_folder: Path) -> Classification:
 
 
 def test_pretraining_is_steps_times_batch_times_length(params: Params, tokenizer_folder: Path) -> None:
-    few = small(params, steps=10, batch_size=4, sequence_length=32, validate_every=4, validation_sequences=9)
-    blank = blank_language_model(few, load_tokenizer(tokenizer_folder))
+    few = small(params, objective="mlm", steps=10, batch_size=4, sequence_length=32, validate_every=4, validation_sequences=9)
+    vocabulary = load_tokenizer(tokenizer_folder)
+    blank = blank_language_model(few, vocabulary)
     assert {parameter.device.type for parameter in blank.parameters()} == {"meta"}
-    job = pretrain_job({"config": few.pretrain, "trainer": params.trainer}, blank)
+    job = pretrain_job({"config": few.pretrain, "trainer": params.trainer}, blank, vocabulary)
     assert (job.steps, job.tokens, job.validations, job.validation_batches) == (10, 1280, 3, 3)
     assert job.parameters == blank.num_parameters()
     parts = params.trainer.model_copy(update={"accumulate": 2})
-    halved = pretrain_job({"config": few.pretrain, "trainer": parts}, blank)
+    halved = pretrain_job({"config": few.pretrain, "trainer": parts}, blank, vocabulary)
     assert 2 * halved.memory.activations == job.memory.activations
+
+
+def test_pretraining_costs_what_its_objective_says(params: Params, tokenizer_folder: Path) -> None:
+    """Two views of a third of a window are read for each window of the contrastive objective."""
+    vocabulary = load_tokenizer(tokenizer_folder)
+    jobs = {}
+    for objective in ("mlm", "contrastive"):
+        few = small(params, steps=10, batch_size=4, sequence_length=30, objective=objective)
+        blank = blank_language_model(few, vocabulary)
+        jobs[objective] = pretrain_job({"config": few.pretrain, "trainer": params.trainer}, blank, vocabulary)
+    assert (jobs["mlm"].tokens, jobs["contrastive"].tokens) == (1200, 800)
+    assert 3 * jobs["contrastive"].memory.activations == 2 * jobs["mlm"].memory.activations
+    assert jobs["contrastive"].flops < 2 / 3 * jobs["mlm"].flops
 
 
 def test_a_model_of_seventy_billion_parameters_is_counted_without_being_made(
@@ -50,8 +64,9 @@ def test_a_model_of_seventy_billion_parameters_is_counted_without_being_made(
 ) -> None:
     large = small(params, depth=96, objective="clm")
     large = large.model_copy(update={"model": large.model.model_copy(update={"architecture": "llama"})})
-    blank = blank_language_model(large, load_tokenizer(tokenizer_folder))
-    job = pretrain_job({"config": large.pretrain, "trainer": params.trainer}, blank)
+    vocabulary = load_tokenizer(tokenizer_folder)
+    blank = blank_language_model(large, vocabulary)
+    job = pretrain_job({"config": large.pretrain, "trainer": params.trainer}, blank, vocabulary)
     assert job.parameters > 40e9
     assert job.memory.fixed > 16 * 40e9
 
