@@ -33,11 +33,11 @@ from components.training import ranks
 
 FIRST_STEPS, FIRST_VALIDATION = 3, 2
 """Steps and validation batches of the first run in miniature."""
-FEWEST, MOST = 8, 100
-"""Steps of the second. Where the number of predicted tokens differs from step to step, memory grows over the first
-dozens: libraries keep something of every shape they have met."""
-SECONDS = 2.5
-"""That the second aims at. Where FEWEST steps take more than twice that, the first run's have to do."""
+FEWEST, MOST = 24, 100
+"""Steps of the second, if the stage has so many. Where the number of predicted tokens differs from step to step, memory
+grows over the first dozens, until the libraries' caches of kernels are full (`prepare_libraries` bounds them)."""
+SECONDS, LONGEST = 2.5, 40.0
+"""The second aims at SECONDS. Where FEWEST steps take more than LONGEST, the first run's have to do."""
 
 
 Connection = tuple[float, int]
@@ -143,7 +143,7 @@ def _measure(
     given = miniature.given_for(FIRST_STEPS, FIRST_VALIDATION, longest=True)
     first = rehearse(function, given, miniature.outputs, folder / "first")
     timed, batches = first, FIRST_VALIDATION
-    if steps := _second_steps(first, processes):
+    if steps := _second_steps(first, job, processes):
         gc.collect()
         batches = min(job.validation_batches, max(1, steps // 4))
         given = miniature.given_for(steps, batches, longest=False)
@@ -163,13 +163,14 @@ def _measure(
     )
 
 
-def _second_steps(first: Rehearsal, processes: int) -> int:
-    """How many steps the second run in miniature takes; 0 where it would take too long."""
+def _second_steps(first: Rehearsal, job: Job, processes: int) -> int:
+    """How many steps each training of the second run in miniature takes; 0 where it would take too long."""
+    own = max(FIRST_STEPS, job.steps // first.trainings)
     if processes > 1:
-        return FEWEST  # by no clock: all ranks must take equally many
+        return min(FEWEST, own)  # by no clock: all ranks must take equally many
     seconds = first.trainings * first.step_seconds(alike=True)
-    steps = min(MOST, max(FEWEST, round(SECONDS / seconds)))
-    return steps if steps * seconds <= 2 * SECONDS else 0
+    steps = min(own, MOST, max(FEWEST, round(SECONDS / seconds)))
+    return steps if steps * seconds <= LONGEST else 0
 
 
 def _fixed_seconds(first: Rehearsal, step: float, batch: float) -> float:

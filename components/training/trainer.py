@@ -57,9 +57,11 @@ def prepare_libraries(threads: int) -> None:
 
 
 def _bound_memory() -> None:
-    """Keep the memory of batches of many shapes from growing with each new one (decision 15)."""
-    # Kernels oneDNN has made for shapes it may not meet again; read when it makes the first.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    """Keep the memory of batches of many shapes from growing with each new one (decisions 15 and 31)."""
+    # Kernels made for shapes that may not be met again. oneDNN and torch each keep their own list of the same kernels,
+    # and one is freed once it is on neither; both are read when the first is made.
+    for cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(cache, "64")
     if sys.platform == "linux":
         # One heap for all threads: backward passes run in their own, and what they free only they would use again.
         set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it
