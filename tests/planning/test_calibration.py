@@ -6,12 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.params import Params, flatten
+from components.planning.calibration import FEWEST, _second_steps
+from components.planning.estimate import Memory
+from components.planning.jobs import Job
+from components.planning.rehearsal import Rehearsal
 from components.run import Metrics
 from flows.settings import change_params
 
@@ -69,6 +74,18 @@ def test_a_stage_is_counted_and_measured_and_leaves_no_output(
     assert measured["measured.start"] > measured["measured.connection"][0]
     assert 2e8 < measured["measured.peak_memory"] < 4e9
     assert not (calibrator.folder / "out").exists()
+
+
+def test_a_stage_is_rehearsed_for_dozens_of_steps_unless_it_has_fewer_or_they_take_too_long() -> None:
+    """Memory grows with every shape of a batch until the libraries' caches are full."""
+    job = Job(1, 1000, 1, 1, 1, 1.0, Memory(1, 1), 1, 1)
+    quick, slow, slower = (Rehearsal(1.0, (seconds, seconds), (1.0,), 1, 0.1) for seconds in (0.01, 1.0, 3.0))
+    assert _second_steps(quick, job, 1) == 100
+    assert _second_steps(slow, job, 1) == FEWEST
+    assert _second_steps(slow, replace(job, steps=5), 1) == 5
+    assert _second_steps(slower, job, 1) == 0
+    assert _second_steps(slower, job, 2) == FEWEST
+    assert _second_steps(replace(slow, trainings=2), replace(job, steps=10), 1) == 5
 
 
 def test_what_cannot_fit_is_counted_and_not_tried(calibrator: Calibrator, pretrain_words: list[str]) -> None:

@@ -34,7 +34,9 @@ def data(task_rows: Path, tokenizer_folder: Path) -> Classification:
 
 
 def test_pretraining_is_steps_times_batch_times_length(params: Params, tokenizer_folder: Path) -> None:
-    few = small(params, objective="mlm", steps=10, batch_size=4, sequence_length=32, validate_every=4, validation_sequences=9)
+    few = small(
+        params, objective="mlm", steps=10, batch_size=4, sequence_length=32, validate_every=4, validation_sequences=9
+    )
     vocabulary = load_tokenizer(tokenizer_folder)
     blank = blank_language_model(few, vocabulary)
     assert {parameter.device.type for parameter in blank.parameters()} == {"meta"}

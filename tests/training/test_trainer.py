@@ -1,4 +1,8 @@
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +25,31 @@ def test_threads_and_determinism_are_set() -> None:
     prepare_libraries(1)
     assert torch.get_num_threads() == 1
     assert torch.are_deterministic_algorithms_enabled()
+
+
+MANY_SHAPES = """
+import psutil, torch
+from components.training.trainer import prepare_libraries
+
+prepare_libraries(1)
+weight = torch.randn(64, 64, requires_grad=True)
+
+def memory_after(shapes):
+    for rows in shapes:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.nn.functional.linear(torch.randn(rows, 64, requires_grad=True), weight).float().sum().backward()
+    return psutil.Process().memory_info().rss
+
+before = memory_after(range(100, 200))
+print((memory_after(range(200, 500)) - before) / 1e6)
+"""
+
+
+def test_memory_does_not_grow_with_every_new_shape_of_a_batch(root: Path) -> None:
+    """What libraries compile for a shape is freed again: it would be hundreds of megabytes here."""
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("CACHE_CAPACITY")}
+    told = subprocess.check_output([sys.executable, "-c", MANY_SHAPES], cwd=root, env=kept, text=True)
+    assert float(told) < 50
 
 
 def test_several_devices_have_a_strategy(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
