@@ -20,8 +20,8 @@ from typing import Any
 
 from components.declared import LIBRARIES
 from components.errors import ParameterError, ServiceError
+from components.libraries import installed
 from components.orphans import DRIVER_VARIABLE
-from flows.inputs import changed_libraries
 
 DATA = "data"
 LOCKED = "Unable to acquire lock"
@@ -67,7 +67,6 @@ def read_graph(root: Path) -> list[Stage]:
             graph = repo.index.graph
             changed = _seen(repo.status)
             running = _running(root)
-            libraries = changed_libraries(root)
             names = {stage: str(stage.addressing) for stage in graph.nodes}
             # Edges run from a stage to what it needs; ties are broken by name, so that the order repeats.
             order = networkx.lexicographical_topological_sort(graph.reverse(copy=True), key=names.__getitem__)
@@ -75,7 +74,7 @@ def read_graph(root: Path) -> list[Stage]:
                 Stage(
                     names[stage],
                     tuple(sorted(names[need] for need in graph.successors(stage))),
-                    (*_reasons(changed.get(names[stage], [])), *_other_libraries(stage, libraries)),
+                    _why(stage, changed.get(names[stage], [])),
                     next((running[out.fs_path] for out in stage.outs if out.fs_path in running), None),
                 )
                 for stage in order
@@ -149,10 +148,13 @@ def _running(root: Path) -> dict[str, int]:
     return {path: pid for path, pid in writers.items() if psutil.pid_exists(pid)}
 
 
-def _other_libraries(stage: Any, changed: dict[str, tuple[str, str]]) -> Iterator[str]:
-    """What `lianzi run` will note before it runs this stage."""
-    names = [name for dep in stage.deps if dep.def_path == LIBRARIES for name in dep.params]
-    return (f"{name} {changed[name][0]} -> {changed[name][1]}, as installed" for name in names if name in changed)
+def _why(stage: Any, changes: list[Any]) -> tuple[str, ...]:
+    """Why a stage is stale, other versions of its libraries first: before they are noted, DVC does not see them."""
+    locked = [(dep, dep.hash_info.value or {}) for dep in stage.deps if dep.def_path == LIBRARIES]
+    versions = [(name, known.get(name), installed(name)) for dep, known in locked for name in dep.params]
+    other = [f"{name} {before} -> {now}" for name, before, now in versions if before and now and before != now]
+    rest = [reason for reason in _reasons(changes) if not (other and reason.startswith(f"deps {LIBRARIES} "))]
+    return (*other, *rest)
 
 
 def order_lock(root: Path) -> None:

@@ -9,6 +9,27 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+NO_RESULT_CODE = {
+    "components/__main__.py": "reads the command line",
+    "components/declared.py": "reads dvc.yaml",
+    "components/errors.py": "messages",
+    "components/inputs.py": "looks whether something changed",
+    "components/lease.py": "who may work",
+    "components/orphans.py": "who goes on working",
+    "components/libraries.py": "looks whether something changed",
+    "components/outcomes.py": "seconds and bytes, for MLflow",
+    "components/params.py": "checks the values, which DVC compares itself",
+    "components/run.py": "what a stage may say",
+    "components/stages.py": "names the functions",
+    "components/starts.py": "finds a folder, whose content counts",
+    "components/staging.py": "puts a folder in its place, or refuses",
+    "components/tracking/__init__.py": "tells MLflow",
+    "components/validation/__init__.py": "turns telemetry off",
+    "components/deployment/manifest.py": "refuses a bundle, or lets it be",
+    "components/corpus/unversioned.py": "refuses data or lets them be",
+    "components/training/figures.py": "pictures for MLflow",
+}
+"""Code that changes no output of a stage, and why: no stage names it, none runs again for it."""
 _MODULE = re.compile(r"components(\.\w+)+")
 
 
@@ -23,8 +44,7 @@ def imported_code(first: Path, excluded: Collection[str]) -> dict[str, set[str]]
         path = waiting.pop()
         if path in found or path in excluded:
             continue
-        own = [_file(name) for name in _imports(path)]
-        waiting += [file for file in own if file]
+        waiting += [file for name in _imports(path) for file in _files(name)]
         found[path] = {name.partition(".")[0] for name in _imports(path) if not name.startswith("components")}
     return found
 
@@ -48,10 +68,17 @@ def _names(node: ast.AST) -> Iterator[str]:
         yield from _names(child)
 
 
-def _file(name: str) -> str | None:
-    """The project's file that holds a module, or a name imported from one; packages' own files are empty."""
-    for module in (name, name.rpartition(".")[0]):
-        path = f"{module.replace('.', '/')}.py"
-        if module.startswith("components.") and (ROOT / path).is_file():
-            return path
-    return None
+def _files(name: str) -> Iterator[str]:
+    """The project's files that hold a module, or a name imported from one, and the packages around it."""
+    module = name
+    while module.startswith("components."):
+        for path in (f"{module.replace('.', '/')}.py", f"{module.replace('.', '/')}/__init__.py"):
+            if (ROOT / path).is_file() and _does_something(path):
+                yield path
+        module = module.rpartition(".")[0]
+
+
+@cache
+def _does_something(path: str) -> bool:
+    """False of a package's file that is empty, or a docstring alone."""
+    return any(not isinstance(line, ast.Expr) for line in ast.parse((ROOT / path).read_text(encoding="utf-8")).body)

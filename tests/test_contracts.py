@@ -17,7 +17,7 @@ from components.__main__ import path_names
 from components.libraries import noted
 from components.params import Params, load_params
 from components.stages import STAGES, stage_function
-from tests.imported_code import imported_code
+from tests.imported_code import NO_RESULT_CODE, imported_code
 
 ROOT = Path(__file__).parent.parent
 DISTRIBUTIONS = {
@@ -37,26 +37,6 @@ NO_RESULT = {
     "threadpoolctl": "how many threads work",
 }
 """Libraries whose version changes no result, and why."""
-NO_RESULT_CODE = {
-    "components/__main__.py": "reads the command line",
-    "components/declared.py": "reads dvc.yaml",
-    "components/errors.py": "messages",
-    "components/inputs.py": "looks whether something changed",
-    "components/lease.py": "who may work",
-    "components/orphans.py": "who goes on working",
-    "components/libraries.py": "looks whether something changed",
-    "components/outcomes.py": "seconds and bytes, for MLflow",
-    "components/params.py": "checks the values, which DVC compares itself",
-    "components/run.py": "what a stage may say",
-    "components/stages.py": "names the functions",
-    "components/starts.py": "finds a folder, whose content counts",
-    "components/staging.py": "puts a folder in its place, or refuses",
-    "components/tracking/__init__.py": "tells MLflow",
-    "components/deployment/manifest.py": "refuses a bundle, or lets it be",
-    "components/corpus/unversioned.py": "refuses data or lets them be",
-    "components/training/figures.py": "pictures for MLflow",
-}
-"""Code that changes no output of a stage, and why: no stage names it, none runs again for it."""
 SOURCES = sorted([*ROOT.glob("components/**/*.py"), *ROOT.glob("flows/*.py")])
 TESTS = {path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("tests/**/test_*.py")}
 

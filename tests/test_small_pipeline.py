@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from components import tracking
+from components.declared import declared
+from flows.recipes import read_recipes
 from flows.run import pages
+from tests.imported_code import NO_RESULT_CODE
 from tests.small_project import commit, make_small_project
 
 pytestmark = pytest.mark.slow
@@ -160,3 +163,24 @@ def test_forced_again_every_output_has_the_same_hash(project: Path) -> None:
         "--single-item",
     )
     assert (project / "dvc.lock").read_bytes() == before
+
+
+LOADED = """
+import sys
+from pathlib import Path
+from components.__main__ import main
+assert main(sys.argv[1:]) == 0
+files = [Path(module.__file__) for module in sys.modules.values() if getattr(module, "__file__", None)]
+print("loaded", *(path.relative_to(Path.cwd()).as_posix() for path in files if path.is_relative_to(Path.cwd())))
+"""
+
+
+@pytest.mark.parametrize("stage", ["validate", "tokenize", "evaluate@form"])
+def test_a_stage_that_runs_loads_no_code_that_the_graph_does_not_name(project: Path, stage: str) -> None:
+    told = call(project, sys.executable, "-c", LOADED, *read_recipes(project)[stage].words)
+    (line,) = [line for line in told.splitlines() if line.startswith("loaded ")]
+    apart = ("components/tracking/", "components/registry.py")  # what MLflow is told
+    loaded = {path for path in line.split()[1:] if path.startswith("components/") and not path.startswith(apart)}
+    loaded = {path for path in loaded if not path.endswith("__init__.py")}
+    assert f"components/{'evaluation/evaluate' if '@' in stage else 'artifacts'}.py" in loaded
+    assert loaded <= {*declared(stage).code, *NO_RESULT_CODE}
