@@ -47,6 +47,7 @@ def main(directory: Path | None) -> None:
     lianzi import SOURCE              documents from files, the web, a data set or a database
     lianzi plan                       what a run will take, before it runs
     lianzi run                        bring the whole pipeline up to date
+    lianzi schedule                   a run every night, on a Prefect server
     lianzi status                     what is fresh, what is stale and why
     lianzi accept                     check later data for drift against today's
     lianzi predict topic "some text"  ask the champion
@@ -73,7 +74,13 @@ def main(directory: Path | None) -> None:
 
 
 @main.command()
-@click.option("--parallel", type=click.IntRange(1), help="Stages side by side (default: two, or the cores if fewer).")
+@click.option(
+    "--parallel",
+    type=click.IntRange(1),
+    envvar="LIANZI_PARALLEL",
+    show_envvar=True,
+    help="Stages side by side (default: two, or the cores if fewer).",
+)
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change params.yaml first; may be repeated."
 )
@@ -92,6 +99,19 @@ def run(parallel: int | None, settings: tuple[str, ...]) -> None:
         from flows.run import run_pipeline
 
         run_pipeline(root, parallel)
+
+
+@main.command()
+@click.option("--pool", default="local", show_default=True, help="The work pool whose workers run it; made if need be.")
+def schedule(pool: str) -> None:
+    """Deploy the project on the Prefect server at PREFECT_API_URL, to run as infra/prefect.yaml says: every night.
+
+    A worker on this machine carries the runs out: prefect worker start --pool local
+    """
+    from flows.schedule import schedule_project
+    from flows.settings import project_root
+
+    schedule_project(project_root(), pool)
 
 
 @main.command()

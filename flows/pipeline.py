@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Semaphore
-from typing import Any
+from typing import Annotated, Any
 
 from flows import environment
 
@@ -18,14 +18,16 @@ from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.futures import PrefectConcurrentFuture  # noqa: E402
 from prefect.states import Completed, Failed, State  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
+from pydantic import Field  # noqa: E402
 
 from components import tracking  # noqa: E402
-from components.errors import LianziError  # noqa: E402
+from components.errors import LianziError, ParameterError  # noqa: E402
 from components.evaluation.rungs import system_of  # noqa: E402
 from flows import release as releasing  # noqa: E402
 from flows.graph import Stage, order_lock, read_graph, reproduce, stop_running  # noqa: E402
 from flows.inputs import note_inputs  # noqa: E402
 from flows.record import record_missing  # noqa: E402
+from flows.settings import ready_project  # noqa: E402
 from flows.summary import StageResult, key_metric  # noqa: E402
 from flows.turn import turn  # noqa: E402
 
@@ -61,19 +63,39 @@ class Slots:
         stop_running()
 
 
+# The bound on `parallel` is for the server, which refuses others before a run is made. The flow checks its parameters
+# itself: Prefect's own check ends in a traceback, and knows nothing of projects.
 @flow(name="pipeline", flow_run_name="pipeline", validate_parameters=False)
-def pipeline(root: str = ".", parallel: int = 2) -> list[StageResult]:
+def pipeline(root: str = ".", parallel: Annotated[int, Field(ge=1)] = 2) -> list[StageResult]:
     """Bring every stage up to date, `parallel` at a time, then release each task's bundle, one after another.
 
-    A failed stage stops those that need it; the others finish. Raises LianziError naming the failed ones.
+    A failed stage stops those that need it; the others finish. Raises LianziError naming the failed ones, or what
+    is wrong with the parameters or the project: before any work.
     """
-    folder = Path(root).absolute()
-    os.chdir(folder)
+    for name in ("prefect.flow_runs", "prefect.engine"):
+        logging.getLogger(name).addFilter(_is_no_mistake)
+    try:
+        return _run(root, parallel)
+    except LianziError as error:
+        get_run_logger().error(str(error))
+        raise
+
+
+def _is_no_mistake(record: logging.LogRecord) -> bool:
+    """A person's mistake is logged by the flow in its own lines; a bug keeps Prefect's traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], LianziError))
+
+
+def _run(root: str, parallel: int) -> list[StageResult]:
+    if not isinstance(parallel, int) or isinstance(parallel, bool) or parallel < 1:
+        raise ParameterError(f"parallel: {parallel}: not a number of stages", "set it to 1 or more")
+    folder, _ = ready_project(root)
     named = tracking.run_name()
     with turn(folder, "a scheduled run"), tracking.pipeline_run(named, {"lianzi.driver": "lianzi run"}) as run:
         for line in note_inputs(folder):
             print(line, flush=True)
-        results = _submit(read_graph(folder), folder, parallel, run.id)
+        # Read anew: another run may have had its turn since.
+        results = _submit(read_graph(folder), folder, Slots(parallel), run.id)
         _tell_what_came_of_it(run, results, folder)
         failed = [result.name for result in results if result.state == "failed"]
         if failed:
@@ -155,12 +177,11 @@ def release(name: str, root: Path, run_id: str) -> State[StageResult]:
     return Completed(data=result, message=verdict.line)
 
 
-def _submit(stages: list[Stage], root: Path, parallel: int, run_id: str) -> list[StageResult]:
+def _submit(stages: list[Stage], root: Path, slots: Slots, run_id: str) -> list[StageResult]:
     """Submit every stage behind those it needs and wait for all of them.
 
     A task that waits for another holds its thread, so there is a thread for each; the slots bound the work.
     """
-    slots = Slots(parallel)
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2 * len(stages))
     futures: dict[str, PrefectConcurrentFuture[Any]] = {}
     stale: set[str] = set()

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from components.errors import DataError, LianziError, ServiceError
+from components.errors import LianziError, ServiceError
 from components.params import load_params
 from flows import release
-from flows.graph import Stage, data_version, read_graph
+from flows.graph import data_version
 from flows.record import record_missing
+from flows.settings import ready_project
 from flows.summary import StageResult, key_metric, table
 
 
@@ -20,9 +21,7 @@ def run_pipeline(root: Path, parallel: int | None) -> None:
     """Bring the pipeline up to date and print what came of it. Raises LianziError when a stage failed."""
     console = Console(highlight=False)
     began = time.monotonic()
-    load_params(root / "params.yaml")
-    stages = read_graph(root)
-    _require_data(root, stages)
+    _, stages = ready_project(root)
     if told := data_version(root, stages):
         console.print(told, markup=False)
     if all(stage.fresh for stage in stages) and release.is_current(root):
@@ -33,7 +32,7 @@ def run_pipeline(root: Path, parallel: int | None) -> None:
             f"\nNothing to do: every stage is fresh and every model considered ({time.monotonic() - began:.1f} s)."
         )
         return
-    workers = parallel or int(os.environ.get("LIANZI_PARALLEL", min(os.cpu_count() or 1, 2)))
+    workers = parallel or min(os.cpu_count() or 1, 2)
     stale = sum(not stage.fresh for stage in stages)
     console.print(f"{len(stages)} stages, {stale} stale; {workers} side by side. Starting Prefect …")
     try:
@@ -68,15 +67,6 @@ def pages(task: str) -> dict[Path, str]:
         Path("reports/curation/index.html"): "where the rows of the data went",
         Path("reports/tokenizer/index.html"): "how texts are split",
     }
-
-
-def _require_data(root: Path, stages: list[Stage]) -> None:
-    """A data/ that was never pulled is said before anything starts."""
-    tracked = [stage for stage in stages if stage.name.endswith(".dvc")]
-    for stage in tracked:
-        path = root / stage.name.removesuffix(".dvc")
-        if not path.exists():
-            raise DataError(f"{path.name}/: missing", "`dvc pull data` fetches the sample data; or put your own there")
 
 
 def _run_flow(root: Path, workers: int) -> list[StageResult]:

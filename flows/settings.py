@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from components.errors import ParameterError
+from components.errors import DataError, ParameterError
 from components.params import Params, SourceConfig, check_params, flatten, load_params, read_yaml
+from flows.graph import Stage, read_graph
 
 OPEN = ("tasks", "corpus")
 """Sections of params.yaml whose keys are names of the user's own."""
@@ -18,10 +19,35 @@ def project_root() -> Path:
     """The folder of dvc.yaml and params.yaml, here or above; it becomes the working directory."""
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
+        if _is_project(folder):
             os.chdir(folder)
             return folder
     raise ParameterError(f"{here}: no Lianzi project here or above", "cd to the folder that holds dvc.yaml, or use -C")
+
+
+def ready_project(root: object) -> tuple[Path, list[Stage]]:
+    """The project in the folder `root`, found fit to run, and its graph; the folder becomes the working directory.
+
+    Raises LianziError: no project there, params.yaml invalid, the graph unreadable, or data that was never pulled.
+    """
+    if not isinstance(root, str | Path) or not _is_project(Path(root)):
+        raise ParameterError(
+            f"root: {root}: no Lianzi project there", "name the folder that holds dvc.yaml and params.yaml"
+        )
+    folder = Path(root).absolute()
+    os.chdir(folder)
+    load_params(folder / "params.yaml")
+    stages = read_graph(folder)
+    for stage in stages:
+        path = folder / stage.name.removesuffix(".dvc")
+        if stage.name.endswith(".dvc") and not path.exists():
+            raise DataError(f"{path.name}/: missing", "`dvc pull data` fetches the sample data; or put your own there")
+    return folder, stages
+
+
+def _is_project(folder: Path) -> bool:
+    # Not Path.is_file, which raises where the folder may not be entered.
+    return all(os.path.isfile(folder / name) for name in ("dvc.yaml", "params.yaml"))  # noqa: PTH113
 
 
 def change_params(path: Path, settings: tuple[str, ...]) -> list[str]:

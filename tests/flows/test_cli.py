@@ -43,6 +43,19 @@ def test_a_mistake_is_a_line_not_a_traceback(
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("number", ["0", "-1", "abc", "2.5"])
+def test_a_number_of_stages_that_is_none_is_told_before_params_yaml_changes(
+    project: Path, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    before = (project / "params.yaml").read_bytes()
+    monkeypatch.setenv("LIANZI_PARALLEL", number)
+    result = lianzi("run", "--set", "seed=7")
+    assert result.exit_code == 2
+    assert "LIANZI_PARALLEL" in result.output
+    assert number in result.output
+    assert (project / "params.yaml").read_bytes() == before
+
+
 def test_an_unknown_task_names_the_nearest(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
     result = lianzi("predict", "topik", "some text")

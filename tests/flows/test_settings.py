@@ -8,7 +8,7 @@ import pytest
 
 from components.errors import ParameterError
 from components.params import SourceConfig, load_params
-from flows.settings import add_source, change_params, project_root
+from flows.settings import add_source, change_params, project_root, ready_project
 
 
 @pytest.fixture
@@ -91,3 +91,12 @@ def test_outside_a_project_a_line_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ParameterError, match="no Lianzi project"):
         project_root()
+
+
+@pytest.mark.parametrize("root", ["/nonexist", "", "\0", None, 3, ["."]])
+def test_a_root_that_is_no_project_is_refused_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: object
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ParameterError, match="no Lianzi project there\n"):
+        ready_project(root)
