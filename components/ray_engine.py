@@ -53,7 +53,7 @@ def ray_engine(address: str) -> Iterator[RayEngine]:
         ray.init(address, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        hint = "start one: `ray start --head`"
+        hint = "start one: `ray start --head --disable-usage-stats`"
         raise ServiceError(f"LIANZI_ENGINE={address}: no Ray cluster: {reason}", hint) from None
     finally:
         # Ray sets a handler of its own, which would end the process without a word.

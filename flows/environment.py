@@ -13,13 +13,19 @@ DEFAULTS = {
     "GX_ANALYTICS_ENABLED": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "RAY_USAGE_STATS_ENABLED": "0",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    # MLflow's server would run nine more processes, 1.5 GB in all, for jobs that judge agents.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     # Prefect's page keeps the whole log; the terminal shows our own lines.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     # The temporary server makes its database on the very first run: 17 s were seen.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_CLI_PROMPT": "false",
 }
+
+OF_A_SERVER = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING"}
+"""Set for a server, whose log is the only place where its errors stand."""
 
 
 def prepare() -> None:

@@ -23,6 +23,7 @@ from rich.console import Console
 from components import tracking
 from components.errors import ServiceError
 from components.params import load_params
+from flows import environment
 from flows.record import record_missing
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def _server(words: list[str], root: Path) -> Iterator[subprocess.Popen[bytes]]:
     log = (root / ".lianzi").joinpath(f"{words[2]}.log")
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as stream:
-        process = subprocess.Popen(words, cwd=root, stdout=stream, stderr=stream, start_new_session=True)
+        variables = os.environ | environment.OF_A_SERVER
+        process = subprocess.Popen(words, cwd=root, env=variables, stdout=stream, stderr=stream, start_new_session=True)
     process.log = log  # type: ignore[attr-defined]
     try:
         yield process

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from flows import environment
+from tests.service_logs import assert_healthy
 
 DVC_YAML = """
 stages:
@@ -41,16 +42,21 @@ stages:
 @pytest.fixture
 def project(tmp_path: Path, root: Path, mlflow_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A git and DVC project in a folder of its own, and the working directory moved there."""
-    environment.prepare()
-    (tmp_path / "dvc.yaml").write_text(DVC_YAML)
-    (tmp_path / "source.txt").write_text("words\n")
-    shutil.copytree(mlflow_store, tmp_path / "mlflow")
-    shutil.copy(root / "params.yaml", tmp_path)
-    for words in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "config", "core.analytics", "false"]):
-        subprocess.run(words, cwd=tmp_path, check=True)
+    lay_out(tmp_path, root, mlflow_store)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path
+
+
+def lay_out(folder: Path, root: Path, mlflow_store: Path) -> None:
+    """Make a git and DVC project of the shell stages in a folder that is there."""
+    environment.prepare()
+    (folder / "dvc.yaml").write_text(DVC_YAML)
+    (folder / "source.txt").write_text("words\n")
+    shutil.copytree(mlflow_store, folder / "mlflow")
+    shutil.copy(root / "params.yaml", folder)
+    for words in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "config", "core.analytics", "false"]):
+        subprocess.run(words, cwd=folder, check=True)
 
 
 @pytest.fixture(scope="session")
@@ -62,15 +68,21 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[dict[str, str]]:
-    """A real Prefect server with a database of its own; yields the environment that points at it."""
+    """A real Prefect server with a database of its own; yields the environment that points at it.
+
+    A test fails where it logged an error.
+    """
     environment.prepare()
     address = f"http://127.0.0.1:{free_port}/api"
-    settings = {"PREFECT_API_URL": address, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
+    home = tmp_path_factory.mktemp("prefect")
+    settings = {"PREFECT_API_URL": address, "PREFECT_HOME": str(home)}
     words = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(free_port)]
-    server = subprocess.Popen(words, env=os.environ | settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with (home / "server.log").open("wb") as log:
+        server = subprocess.Popen(words, env=os.environ | settings | environment.OF_A_SERVER, stdout=log, stderr=log)
     try:
         _await(f"{address}/health")
         yield settings
+        assert_healthy(home / "server.log")
     finally:
         server.terminate()
         server.wait(20)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,8 @@ import psutil
 import pytest
 
 from components import tracking
-from tests.flows.conftest import DVC_YAML
+from tests.flows.conftest import DVC_YAML, lay_out
+from tests.service_logs import assert_healthy
 
 
 def lianzi(*words: str, project: Path, settings: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -31,12 +36,163 @@ def lianzi(*words: str, project: Path, settings: dict[str, str] | None = None) -
     )
 
 
-def ask(settings: dict[str, str], path: str, body: dict[str, Any]) -> Any:
-    request = urllib.request.Request(
-        settings["PREFECT_API_URL"] + path, json.dumps(body).encode(), {"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
+def ask(settings: dict[str, str], path: str, body: dict[str, Any], method: str = "POST") -> Any:
+    address, headers = settings["PREFECT_API_URL"] + path, {"content-type": "application/json"}
+    request = urllib.request.Request(address, json.dumps(body).encode(), headers, method=method)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.loads(answer.read() or "null")
+        except urllib.error.HTTPError as error:
+            # As Prefect's own clients do: the server says so where SQLite was locked.
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+@dataclass
+class Scheduled:
+    """Two projects on one server: `a` with a cron of one minute, `b` as it ships; one worker, started in neither."""
+
+    a: Path
+    b: Path
+    settings: dict[str, str]
+    worker_log: Path
+    a_id: str = ""
+    b_id: str = ""
+
+    def flow_runs(self, deployment: str, **more: Any) -> list[dict[str, Any]]:
+        wanted = {"deployment_id": {"any_": [deployment]}, **more}
+        found: list[dict[str, Any]] = ask(self.settings, "/flow_runs/filter", {"flow_runs": wanted})
+        return found
+
+    def ended(self, run: dict[str, Any], seconds: float = 180) -> dict[str, Any]:
+        """The run's last state."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            (found,) = ask(self.settings, "/flow_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+            state: dict[str, Any] = found["state"]
+            if state["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
+                return state
+            time.sleep(0.5)
+        raise AssertionError(f"not ended in {seconds} s\n{self.worker_log.read_text(errors='replace')}")
+
+
+@pytest.fixture(scope="module")
+def scheduled(
+    root: Path, mlflow_store: Path, prefect_server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scheduled]:
+    """The deployments are made at the module's first test, so that the minutes pass while others run."""
+    folder = tmp_path_factory.mktemp("scheduled")
+    there = Scheduled(folder / "a/project", folder / "b/project", prefect_server, folder / "worker.log")
+    for project in (there.a, there.b):
+        project.mkdir(parents=True)
+        lay_out(project, root, mlflow_store)
+        for name in ("components", "flows", "infra"):
+            ignored = shutil.ignore_patterns("__pycache__", "sample-data")
+            shutil.copytree(root / name, project / name, ignore=ignored)
+    config = there.a / "infra/prefect.yaml"
+    config.write_text(config.read_text().replace('"0 2 * * *"', '"* * * * *"'))
+    environment = os.environ | prefect_server
+    environment.pop("MLFLOW_TRACKING_URI", None)
+
+    def call(project: Path, *words: str) -> str:
+        command = [sys.executable, "-m", *words]
+        done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    told = call(there.a, "flows.cli", "schedule")
+    assert f"pipeline/nightly-project runs {there.a}" in told
+    assert told.count("next: ") == 3
+    assert "prefect worker start --pool local" in told
+    words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "local"]
+    console = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
+    with there.worker_log.open("wb") as log:
+        worker = subprocess.Popen(words, cwd=folder, env=environment | console, stdout=log, stderr=log)
+    try:
+        call(there.b, "prefect", "--no-prompt", "deploy", "--prefect-file", "infra/prefect.yaml")
+        for deployment in ask(prefect_server, "/deployments/filter", {}):
+            if deployment["tags"][0].endswith(str(there.a)):
+                there.a_id = deployment["id"]
+            else:
+                there.b_id = deployment["id"]
+        yield there
+    finally:
+        for deployment in (there.a_id, there.b_id):
+            if deployment:
+                ask(prefect_server, f"/deployments/{deployment}/pause_deployment", {})
+        family = psutil.Process(worker.pid).children(recursive=True)
+        worker.terminate()
+        try:
+            worker.wait(60)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            for process in family:
+                if process.is_running():
+                    process.kill()
+            worker.wait(10)
+
+
+@pytest.mark.slow
+def test_each_project_has_a_deployment_that_runs_in_its_own_folder(scheduled: Scheduled) -> None:
+    assert scheduled.a_id
+    assert scheduled.b_id
+    deployment = ask(scheduled.settings, "/deployments/filter", {"deployments": {"id": {"any_": [scheduled.b_id]}}})[0]
+    assert deployment["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
+    run = ask(scheduled.settings, f"/deployments/{scheduled.b_id}/create_flow_run", {})
+    assert scheduled.ended(run)["type"] == "COMPLETED"
+    assert (scheduled.b / "dependant.txt").read_text() == "words\n"
+
+
+@pytest.mark.slow
+def test_the_server_refuses_a_number_of_stages_that_is_none(scheduled: Scheduled) -> None:
+    for parallel in (0, -1, "abc", None):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ask(
+                scheduled.settings,
+                f"/deployments/{scheduled.b_id}/create_flow_run",
+                {"parameters": {"parallel": parallel}},
+            )
+        assert refused.value.code in (409, 422)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"root": "/nonexist"}, "root: /nonexist: no Lianzi project there"),
+        ({"parallel": 0}, "parallel: 0: not a number of stages\nset it to 1 or more"),
+    ],
+)
+def test_a_parameter_that_means_nothing_fails_the_run_before_any_work(
+    scheduled: Scheduled, parameters: dict[str, Any], told: str
+) -> None:
+    before = pipeline_runs(scheduled.b)
+    # A server that checks nothing: the flow has to.
+    address = f"/deployments/{scheduled.b_id}"
+    ask(scheduled.settings, address, {"enforce_parameter_schema": False}, "PATCH")
+    run = ask(scheduled.settings, f"{address}/create_flow_run", {"parameters": parameters})
+    state = scheduled.ended(run)
+    ask(scheduled.settings, address, {"enforce_parameter_schema": True}, "PATCH")
+    assert state["type"] == "FAILED"
+    assert told in state["message"]
+    logs = ask(scheduled.settings, "/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
+    assert any(told in log["message"] for log in logs)
+    assert not [log["message"] for log in logs if "Traceback" in log["message"]]
+    assert pipeline_runs(scheduled.b) == before
+
+
+def pipeline_runs(project: Path) -> list[str]:
+    """The status of each run that MLflow has of a project."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        client = tracking.connect()
+        experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+        assert experiment is not None
+        return [run.info.status for run in client.search_runs([experiment.experiment_id])]
 
 
 @pytest.mark.slow
@@ -58,7 +214,8 @@ def test_a_failed_stage_stops_its_dependants_and_lets_the_others_finish(
     (project / "break").unlink()
     mended = lianzi("run", project=project, settings=prefect_server)
     assert mended.returncode == 0, mended.stdout + mended.stderr
-    runs = ask(prefect_server, "/task_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 4})
+    by_hand = {"flow_runs": {"deployment_id": {"is_null_": True}}}
+    runs = ask(prefect_server, "/task_runs/filter", {**by_hand, "sort": "EXPECTED_START_TIME_DESC", "limit": 4})
     assert {run["name"]: run["state"]["name"] for run in runs} == {
         "first": "Cached",
         "bystander": "Cached",
@@ -124,43 +281,21 @@ def test_both_drivers_write_the_same_lock_file(project: Path, prefect_server: di
 
 
 @pytest.mark.slow
-def test_the_nightly_deployment_is_picked_up_by_a_worker(
-    project: Path, root: Path, prefect_server: dict[str, str]
-) -> None:
-    environment = os.environ | prefect_server
-
-    def prefect(*words: str) -> str:
-        command = [sys.executable, "-m", "prefect", "--no-prompt", *words]
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    prefect("work-pool", "create", "local", "--type", "process")
-    prefect("deploy", "--prefect-file", "infra/prefect.yaml", "--name", "nightly")
-    deployment = ask(prefect_server, "/deployments/filter", {})[0]
-    assert deployment["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
-
-    parameters = {"root": str(project), "parallel": 2}
-    run = ask(prefect_server, f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "prefect", "worker", "start", "--pool", "local", "--run-once"],
-        cwd=root,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 180
-        state = "SCHEDULED"
-        while state not in ("COMPLETED", "FAILED", "CRASHED") and time.monotonic() < deadline:
-            time.sleep(1)
-            found = ask(prefect_server, "/flow_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
-            state = found[0]["state"]["type"]
-    finally:
-        worker.terminate()
-        worker.wait(30)
-    assert state == "COMPLETED"
-    assert (project / "dependant.txt").read_text() == "words\n"
+def test_a_cron_of_one_minute_has_three_runs_carried_out_and_no_service_logs_an_error(scheduled: Scheduled) -> None:
+    deadline = time.monotonic() + 300
+    completed = {"state": {"type": {"any_": ["COMPLETED"]}}}
+    while len(runs := scheduled.flow_runs(scheduled.a_id, **completed)) < 3 and time.monotonic() < deadline:
+        time.sleep(1)
+    log = scheduled.worker_log.read_text(errors="replace")
+    assert len(runs) >= 3, log
+    assert all(run["auto_scheduled"] for run in runs), "not made by the scheduler"
+    minutes = {run["expected_start_time"][:16] for run in runs}
+    assert len(minutes) == len(runs)
+    assert (scheduled.a / "dependant.txt").read_text() == "words\n"
+    assert pipeline_runs(scheduled.a).count("FINISHED") >= 3
+    provoked = ("no Lianzi project there", "not a number of stages")
+    assert_healthy(scheduled.worker_log, provoked)
+    assert_healthy(Path(scheduled.settings["PREFECT_HOME"], "server.log"))
 
 
 def test_with_nothing_to_do_prefect_is_not_even_imported(project: Path) -> None:

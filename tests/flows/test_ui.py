@@ -12,12 +12,14 @@ import time
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 
 from components import tracking
 from components.errors import ServiceError
 from flows.ui import require_free, runs_page
 from tests.browser import await_text, open_browser
+from tests.service_logs import assert_healthy
 
 
 def free_port() -> int:
@@ -61,6 +63,14 @@ def look_at_runs(address: str, picture: Path) -> None:
         browser.save_screenshot(str(picture))
 
 
+def runs_jobs(process: psutil.Process) -> bool:
+    """MLflow's workers for jobs, which nothing here needs: nine processes."""
+    try:
+        return any("mlflow.server.jobs" in word for word in process.cmdline())
+    except psutil.Error:
+        return False
+
+
 @pytest.mark.slow
 def test_both_pages_answer_on_localhost_and_stop_on_ctrl_c(project: Path, tmp_path: Path) -> None:
     for number, name in enumerate(("first run", "second run")):
@@ -93,6 +103,13 @@ def test_both_pages_answer_on_localhost_and_stop_on_ctrl_c(project: Path, tmp_pa
             assert b"<html" in page.read().lower()
     address = next(word for word in told.split() if word.startswith(f"http://127.0.0.1:{mlflow}"))
     look_at_runs(address, tmp_path / "runs.png")
+    with urllib.request.urlopen(f"http://127.0.0.1:{prefect}/api/admin/settings", timeout=20) as answer:
+        assert json.load(answer)["server"]["analytics_enabled"] is False
+    with urllib.request.urlopen(f"http://127.0.0.1:{mlflow}/ajax-api/3.0/mlflow/ui-telemetry", timeout=20) as answer:
+        assert json.load(answer)["disable_ui_telemetry"] is True
+    assert not [process for process in psutil.Process(pages.pid).children(recursive=True) if runs_jobs(process)]
+    for name in ("prefect", "mlflow"):
+        assert_healthy(project / ".lianzi" / f"{name}.log")
     pages.send_signal(signal.SIGINT)
     assert pages.wait(30) == 130
     time.sleep(0.5)
