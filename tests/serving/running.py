@@ -14,8 +14,6 @@ from pathlib import Path
 
 import httpx
 
-from tests.service_logs import assert_healthy
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -34,7 +32,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(folder: Path, what: str | Path, *words: object, port: int = 0, scheme: str = "http") -> Iterator[Running]:
-    """`lianzi serve` in a folder, ready; killed at the end if it still runs. Its log must hold no error."""
+    """`lianzi serve` in a folder, ready; killed at the end if it still runs."""
     port = port or free_port()
     command = [sys.executable, "-m", "flows.cli", "serve", str(what), "--port", str(port), *map(str, words)]
     with (folder / "serve.log").open("ab") as log:
@@ -43,7 +41,6 @@ def running(folder: Path, what: str | Path, *words: object, port: int = 0, schem
     try:
         _await_ready(server, folder / "serve.log")
         yield server
-        assert_healthy(folder / "serve.log")
     finally:
         if process.poll() is None:
             process.kill()
