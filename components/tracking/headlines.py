@@ -10,8 +10,8 @@ from typing import Any
 from components.tracking.tracked_run import by_path
 
 _OF_STAGES = {
-    "curate": {"data/documents": "documents/train"},
-    "tokenize": {"data/tokens": "tokens/train"},
+    "curate": {"pretrain/documents": "documents/train"},
+    "tokenize": {"pretrain/tokens": "tokens/train"},
     "pretrain": {
         "pretrain/loss": "loss",
         "pretrain/validation_loss": "validation_loss",
