@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -15,10 +16,14 @@ from components import tracking
 from components.declared import declared
 from flows.recipes import read_recipes
 from flows.run import pages
+from tests.browser import await_text, open_browser
 from tests.imported_code import NO_RESULT_CODE
+from tests.mlflow_server import MlflowServer
 from tests.small_project import commit, make_small_project
 
 pytestmark = pytest.mark.slow
+
+SHIPPED = "topic/shipped/macro_f1"
 EVALUATION, SPEED = Path("reports/evaluate/topic/index.html"), Path("reports/speed/topic/index.html")
 
 
@@ -144,6 +149,56 @@ def test_a_changed_finetune_parameter_reruns_finetune_and_what_follows(project: 
     assert "finetune.learning_rate" in call(project, "dvc", "params", "diff", "HEAD")
     assert "metrics/finetune/topic.json" in call(project, "dvc", "metrics", "diff", "HEAD")
     assert "plots" in call(project, "dvc", "plots", "diff", "HEAD")
+
+
+def test_three_runs_are_compared_side_by_side_in_mlflows_page(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What differs, what came of it, and the learning rate against it in parallel coordinates; seen in a browser."""
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    call(project, "lianzi", "run", "--set", "finetune.learning_rate=0.0005")
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    client = tracking.connect()
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id], "tags.`lianzi.driver` = 'lianzi run'")
+    runs = {run.data.params["finetune.learning_rate"]: run for run in found if SHIPPED in run.data.metrics}
+    assert {"0.001", "0.0005"} < set(runs)
+    assert len(runs) == 3
+    assert runs["0.0005"].info.run_name.startswith("finetune.learning_rate=0.0005")
+    for run in runs.values():
+        assert 15 <= len(run.data.metrics) <= 30
+        assert {item.dataset.name for item in run.inputs.dataset_inputs} >= {
+            "artifacts/corpus",
+            "artifacts/tasks/topic",
+        }
+
+    chosen = json.dumps([run.info.run_id for run in runs.values()])
+    page = f"/#/compare-runs?runs={quote(chosen)}&experiments={quote(json.dumps([experiment.experiment_id]))}"
+    with (
+        MlflowServer(project.parent / "server", project / "mlflow/mlflow.db") as server,
+        open_browser(1600, 2400) as browser,
+    ):
+        browser.get(server.address + page)
+        await_text(browser, "Comparing 3 Runs", "Show diff only", SHIPPED, seconds=120)
+        metrics = browser.find_elements(By.CSS_SELECTOR, "input[role=combobox]")[1]
+        box = metrics.find_element(By.XPATH, "ancestor::div[contains(@class, 'select-selector')]")
+        keys = ActionChains(browser).click(box).send_keys(Keys.BACKSPACE, SHIPPED).pause(1)
+        keys.send_keys(Keys.ENTER, Keys.ESCAPE).perform()
+        browser.find_element(By.CSS_SELECTOR, "button[aria-label='Parameters - Show diff only']").click()
+
+        def drawn() -> set[str]:
+            return {text.text for text in browser.find_elements(By.CSS_SELECTOR, ".pcp-plot text")}
+
+        WebDriverWait(browser, 60).until(lambda _: {"finetune.learning_rate", SHIPPED} <= drawn())
+        told = await_text(browser, "Parameters", "Metrics")
+        differing = told.partition("Show diff only")[2].partition("Metrics")[0].split()
+        assert set(differing) == {"finetune.learning_rate", *runs}
+        shown = {f"{run.data.metrics[SHIPPED]:.3f}".rstrip("0") for run in runs.values()}
+        assert shown <= {text.rstrip("0") for text in told.split()}
 
 
 def test_forced_again_every_output_has_the_same_hash(project: Path) -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,8 @@ from components import tracking
 from components.params import Params
 from components.run import SYSTEM
 from components.tracking.tracked_run import UNDELIVERED, TrackedRun, deliver
+from flows.settings import change_params
+from tests.mlflow_server import MlflowServer
 
 
 class Cable:
@@ -144,41 +143,6 @@ def test_what_was_kept_of_a_run_that_was_deleted_goes(here: Path, capsys: pytest
     assert not list((here / UNDELIVERED).glob("*"))
 
 
-class Server:
-    """A real MLflow server with a store of its own, which may be killed and started again."""
-
-    def __init__(self, folder: Path, store: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.folder = folder
-        folder.mkdir()
-        shutil.copy(store / "mlflow.db", folder)
-        self.address = f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        words = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        words += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
-        words += ["--artifacts-destination", str(self.folder / "artifacts")]
-        environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                words, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.address}/health", timeout=2).close()
-                return
-            except OSError:
-                assert time.monotonic() < deadline, (self.folder / "log").read_text()
-                time.sleep(0.2)
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(20)
-
-
 @pytest.mark.slow
 def test_a_training_outlives_the_server_that_tracks_it(
     here: Path,
@@ -190,11 +154,10 @@ def test_a_training_outlives_the_server_that_tracks_it(
 ) -> None:
     shutil.copy(root / "params.yaml", here)
     small = ("steps=60", "batch_size=8", "sequence_length=64", "validate_every=20", "validation_sequences=8")
-    from flows.settings import change_params
-
     change_params(here / "params.yaml", ("model.depth=1", *(f"pretrain.{setting}" for setting in small)))
-    server = Server(here / "server", mlflow_store)
-    server.start()
+    (here / "server").mkdir()
+    shutil.copy(mlflow_store / "mlflow.db", here / "server")
+    server = MlflowServer(here / "server", here / "server" / "mlflow.db")
     words = ["pretrain", "--tokens", str(tokens_folder), "--tokenizer", str(tokenizer_folder)]
     words += ["--pretrained", "out/pretrained", "--metrics", "m.json", "--curves", "c.csv"]
     environment = os.environ | {
@@ -202,7 +165,7 @@ def test_a_training_outlives_the_server_that_tracks_it(
         "MLFLOW_TRACKING_URI": server.address,
         "LIANZI_CHECKPOINT_SECONDS": "0",
     }
-    try:
+    with server:
         training = subprocess.Popen(
             [sys.executable, "-m", "components", *words],
             cwd=here,
@@ -234,6 +197,3 @@ def test_a_training_outlives_the_server_that_tracks_it(
         assert [step for step, _ in history(run.info.run_id, "gradient_norm")] == [int(step) for step in curve]
         figures = tracking.connect().list_artifacts(run.info.run_id, "figures")
         assert [item.path for item in figures] == ["figures/loss.png"]
-    finally:
-        if server.process.poll() is None:
-            server.kill()
