@@ -23,9 +23,11 @@ from components.errors import ArtifactError
 
 NOTE = "WRITTEN_BY_LIANZI"
 _TEXT = b"A folder that is being written. Once its writer has ended, the next one removes it.\n"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_IN_WORDS = "No space left on device"
-"""What libraries write into errors of their own when the disk is full."""
+_FULL = {
+    errno.ENOSPC: "no space left on the disk",
+    errno.EDQUOT: "disk quota exceeded",
+    errno.EFBIG: "file size limit reached",
+}
 
 _threads: dict[Path, threading.Lock] = defaultdict(threading.Lock)
 """A file's lock belongs to a process: its threads have to keep each other out."""
@@ -138,7 +140,8 @@ def _locked_note(target: Path, work: Path, wait: bool) -> int:
                 raise
             os.close(note)
     except OSError as error:
-        raise ArtifactError(f"{target}: cannot be written: {error.strerror}", "name another folder") from None
+        reason = _no_room(error) or error.strerror
+        raise ArtifactError(f"{target}: cannot be written: {reason}", "name another folder") from None
 
 
 def _busy(target: Path) -> ArtifactError:
@@ -185,6 +188,7 @@ def _clear(work: Path, path: Path) -> None:
 
 
 def _no_room(error: Exception) -> str | None:
+    """Libraries put what the system says of a full disk into errors of their own."""
     if isinstance(error, OSError) and error.errno in _FULL:
-        return error.strerror
-    return _IN_WORDS if _IN_WORDS in str(error) else None
+        return _FULL[error.errno]
+    return _FULL[errno.ENOSPC] if os.strerror(errno.ENOSPC) in str(error) else None

@@ -35,6 +35,8 @@ CURATE = [
     "out/corpus",
     "--labelled",
     "out/tasks",
+    "--report",
+    "out/report",
     "--metrics",
     "m.json",
 ]

@@ -263,7 +263,7 @@ def test_threads_keep_each_other_out(tmp_path: Path) -> None:
 )
 def test_a_full_disk_is_told_in_two_lines(tmp_path: Path, error: Exception) -> None:
     make(tmp_path / "out", "old")
-    with pytest.raises(ArtifactError, match="out: cannot be written: No space left on device\nnothing was changed"):
+    with pytest.raises(ArtifactError, match="out: cannot be written: no space left on the disk\nnothing was changed"):
         fail(tmp_path / "out", error)
 
 
@@ -280,12 +280,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_disk_that_fills_up_keeps_what_stood_there(small_disk: Path) -> None:
     make(small_disk / "out", "old")
-    with pytest.raises(ArtifactError, match="out: cannot be written: No space left on device"):
+    with pytest.raises(ArtifactError, match="out: cannot be written: no space left on the disk"):
         make(small_disk / "out", "long" * 100_000)
     assert names(small_disk) == ["out", "out/a.txt", f"out/{MANIFEST}"]
     assert (small_disk / "out/a.txt").read_text() == "old"
     (small_disk / "filled").write_bytes(b"x" * (os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize))
-    with pytest.raises(ArtifactError, match="cannot be written: No space left on device") as raised:
+    with pytest.raises(ArtifactError, match="cannot be written: no space left on the disk") as raised:
         make(small_disk / "other")
     assert len(str(raised.value).splitlines()) == 2
 
@@ -309,7 +309,7 @@ def test_a_limit_on_the_size_of_files_is_told_like_a_full_disk(tmp_path: Path) -
     make(tmp_path / "out", "old")
     command = [sys.executable, "-c", LIMITED, str(tmp_path / "out")]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert told.splitlines()[0] == f"{tmp_path / 'out'}: cannot be written: File too large"
+    assert told.splitlines()[0] == f"{tmp_path / 'out'}: cannot be written: file size limit reached"
     assert names(tmp_path) == ["out", "out/a.txt", f"out/{MANIFEST}"]
 
 
