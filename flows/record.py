@@ -83,6 +83,8 @@ def record_missing(root: Path, parent: str | None = None) -> int:
     if is_current(root):
         return 0
     results, whole = read_results(root)
+    if not results:
+        return 0
     try:
         client = tracking.connect()
         missing = [result for result in results if not _is_known(client, result)]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -136,3 +139,11 @@ def test_a_store_that_is_away_stops_nothing(
     assert len(capsys.readouterr().err.splitlines()) == 1
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert record_missing(restored) == 2
+
+
+def test_without_results_mlflow_is_not_even_imported(here: Path) -> None:
+    (here / "dvc.lock").write_text("stages: {first: {outs: [{path: first.txt, md5: '01'}]}}\n")
+    program = "import sys; from pathlib import Path; from flows.record import record_missing\n"
+    program += "assert record_missing(Path.cwd()) == 0 and 'mlflow' not in sys.modules"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
