@@ -76,7 +76,6 @@ def test_both_pages_answer_on_localhost_and_stop_on_ctrl_c(project: Path, tmp_pa
     for number, name in enumerate(("first run", "second run")):
         with tracking.pipeline_run(name, {}) as run:
             run.log_metrics({"topic/shipped/macro_f1": 0.8125 + number / 10}, 0)
-            run.client.log_param(run.id, "seed", number)
     prefect, mlflow = free_port(), free_port()
     words = [
         sys.executable,
