@@ -1,7 +1,7 @@
-"""The README's table of results, from the committed metrics.
+"""The READMEs' table of results, from the committed metrics.
 
-python docs/results_table.py            write it into README.md
-python docs/results_table.py --check    exit 1 when README.md holds another
+python docs/results_table.py            write it into README.md and README.zh.md
+python docs/results_table.py --check    exit 1 when one of them holds another
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+READMES = ("README.md", "README.zh.md")
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 RUNGS = {
     "baseline": "TF-IDF + logistic regression",
@@ -26,15 +27,18 @@ RUNGS = {
 
 
 def main(words: list[str]) -> int:
-    """Write or check README.md."""
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    wanted = replaced(text, table(ROOT))
-    if "--check" in words:
+    """Write or check the READMEs."""
+    stale = []
+    for path in (ROOT / name for name in READMES):
+        text = path.read_text(encoding="utf-8")
+        wanted = replaced(text, table(ROOT))
         if text != wanted:
-            print("error: README.md: its table of results is stale\nrun `make readme`", file=sys.stderr)
-        return int(text != wanted)
-    path.write_text(wanted, encoding="utf-8")
+            stale.append(path.name)
+        if "--check" not in words:
+            path.write_text(wanted, encoding="utf-8")
+    if "--check" in words and stale:
+        print(f"error: {', '.join(stale)}: the table of results is stale\nrun `make readme`", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -18,7 +18,7 @@ def test_the_readmes_table_is_the_one_the_committed_metrics_give(root: Path) -> 
 
 
 def test_a_changed_metric_makes_it_stale(root: Path, tmp_path: Path) -> None:
-    for name in ("README.md", "docs/results_table.py", "benchmarks/results/latency.json"):
+    for name in ("README.md", "README.zh.md", "docs/results_table.py", "benchmarks/results/latency.json"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((root / name).read_bytes())
     metrics = tmp_path / "metrics" / "evaluate"
