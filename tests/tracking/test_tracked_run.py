@@ -153,7 +153,7 @@ def test_a_training_outlives_the_server_that_tracks_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shutil.copy(root / "params.yaml", here)
-    small = ("steps=60", "batch_size=8", "sequence_length=64", "validate_every=20", "validation_sequences=8")
+    small = ("steps=300", "batch_size=8", "sequence_length=64", "validate_every=20", "validation_sequences=8")
     change_params(here / "params.yaml", ("model.depth=1", *(f"pretrain.{setting}" for setting in small)))
     (here / "server").mkdir()
     shutil.copy(mlflow_store / "mlflow.db", here / "server")
@@ -175,7 +175,7 @@ def test_a_training_outlives_the_server_that_tracks_it(
             text=True,
         )
         deadline = time.monotonic() + 120
-        while not list(here.glob(".lianzi/checkpoints/*/step-*")):
+        while not list(here.glob(".cache/checkpoints/pretrain/*/step-*")):
             assert training.poll() is None, training.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)
