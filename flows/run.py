@@ -19,7 +19,7 @@ from flows.summary import StageResult, key_metric, table
 
 def run_pipeline(root: Path, parallel: int | None) -> None:
     """Bring the pipeline up to date and print what came of it. Raises LianziError when a stage failed."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
     _, stages = ready_project(root)
     if told := data_version(root, stages):
