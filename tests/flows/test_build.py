@@ -89,7 +89,11 @@ def test_every_graph_of_a_language_models_bundle_is_built(ladder: Ladder, tmp_pa
     (folder / "models/fp32").mkdir(parents=True)
     for path in paths.values():
         shutil.copyfile(ladder.onnx / "model.onnx", folder / path)
-    write_manifest(folder, "bundle", {}, rungs={"fp32": paths}, max_batch=2, max_length=8)
+    shutil.copyfile(ladder.bundle / "tokenizer.json", folder / "tokenizer.json")
+    described = {"pad_id": 0, "start_id": 1, "stop_ids": [2], "framed": False, "chat_template": None}
+    named = {"form": "generation", "name": "small", "shipped": "fp32", "rungs": {"fp32": paths}}
+    beside = {"special_tokens": {}, "split_special_tokens": False, "max_batch": 2, "max_length": 8}
+    write_manifest(folder, "bundle", {}, **named, **described, **beside)
     found = build_bundle("onnxruntime", folder, None, PLAIN, 0.05)
     assert {name: status["status"] for name, status in found.items()} == dict.fromkeys(paths, "built and run")
 
