@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from components import tracking
 from components.params import Params, load_params
 from components.run import RecordedRun
 from flows import environment
+from tests.small_store import copy_store
 
 if TYPE_CHECKING:
     from tests.small_ladder import Ladder
@@ -49,7 +49,7 @@ def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def here(mlflow_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with an empty tracking store of its own."""
-    shutil.copytree(mlflow_store, tmp_path / "mlflow")
+    copy_store(mlflow_store, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path

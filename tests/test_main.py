@@ -24,6 +24,7 @@ from components.__main__ import main, write_curves
 from components.artifacts import digest
 from components.corpus.curate import curate
 from flows.settings import change_params
+from tests.small_store import copy_store
 
 CURATE = [
     "curate",
@@ -65,7 +66,7 @@ def stage(words: list[str], folder: Path, **options: Any) -> tuple[int, str]:
 def project(tmp_path: Path, root: Path, mlflow_store: Path) -> Path:
     """A folder with the shipped params, an MLflow store's folder and a little data."""
     shutil.copy(root / "params.yaml", tmp_path)
-    shutil.copytree(mlflow_store, tmp_path / "mlflow")
+    copy_store(mlflow_store, tmp_path)
     corpus = tmp_path / "data" / "corpus"
     corpus.mkdir(parents=True)
     rows = [{"text": f"Document number {n} tells of whales, ships and the sea, at some length."} for n in range(400)]

@@ -16,6 +16,7 @@ import pytest
 
 from flows import environment
 from tests.service_logs import assert_healthy
+from tests.small_store import copy_store
 
 DVC_YAML = """
 stages:
@@ -53,7 +54,7 @@ def lay_out(folder: Path, root: Path, mlflow_store: Path) -> None:
     environment.prepare()
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "source.txt").write_text("words\n")
-    shutil.copytree(mlflow_store, folder / "mlflow")
+    copy_store(mlflow_store, folder)
     shutil.copy(root / "params.yaml", folder)
     for words in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "config", "core.analytics", "false"]):
         subprocess.run(words, cwd=folder, check=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from components.tokenization.reader import PackedTokens
 from flows import trace
 from tests.corpus.small_corpus import SOURCES, TASKS, curate_config, documents, small_data, write
 from tests.small_artifacts import small_tokenizer
+from tests.small_store import copy_store
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def traced(tmp_path: Path, root: Path, mlflow_store: Path, monkeypatch: pytest.M
     monkeypatch.setenv("LIANZI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("LIANZI_WORKERS", "1")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}")
-    shutil.copytree(mlflow_store, tmp_path / "mlflow")
+    copy_store(mlflow_store, tmp_path)
     data, out = small_data(tmp_path / "data"), tmp_path / "artifacts"
     write(data / "corpus" / "sea_en.jsonl", [*documents(60), documents(1)[0] | {"id": "copy"}])
     paths = (data, tmp_path / "removals.txt", out / "corpus", out / "tasks", tmp_path / "reports")
