@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.artifacts import MANIFEST, digest
-from components.deployment.manifest import read_bundle
+from components.deployment.manifest import read_bundle, whole_bundle
 from components.errors import ArtifactError, ParameterError
 from components.params import Params, load_params
 
@@ -40,14 +40,15 @@ def one_at_a_time(root: Path, who: str) -> Iterator[None]:
 
 
 def bundle_of(root: Path, what: str) -> Path:
-    """The bundle in a folder, or the one last built for a task. Raises ParameterError, ArtifactError."""
+    """The bundle in a folder, or the one last built for a task; it is whole. Raises ParameterError, ArtifactError."""
     if (Path(what) / MANIFEST).is_file():
+        whole_bundle(Path(what))
         return Path(what)
     known = list(load_params(root / "params.yaml").tasks)
     if what not in known:
         raise ParameterError(f"'{what}' is neither a bundle's folder nor a task", f"tasks: {', '.join(known)}")
     bundle = root / "artifacts" / what / "bundle"
-    read_bundle(bundle)
+    whole_bundle(bundle)
     return bundle
 
 

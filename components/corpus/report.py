@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -34,19 +34,24 @@ def write_report(folder: Path, ledger: Ledger) -> None:
         "<h2>What was taken out</h2>",
         *(_samples(ledger, reason, count) for reason, count in ledger.rejected.items()),
         "<h2>What was changed</h2>",
-        *(_samples(ledger, change, count) for change, count in ledger.changes.most_common()),
+        *(_samples(ledger, change, count) for change, count in _most_first(ledger.changes)),
         "<h2>Documents kept, by language</h2>",
         _languages(ledger),
         "<h2>Lengths in characters</h2>",
-        *(_lengths(language, counts) for language, counts in sorted(ledger.lengths.items(), key=_most)),
+        *(_lengths(language, counts) for language, counts in sorted(ledger.lengths.items(), key=_most_documents_first)),
     ]
     folder.mkdir(parents=True, exist_ok=True)
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Curation</title><style>{STYLE}</style>'
     (folder / "index.html").write_text("\n".join([head, *parts]) + "\n", encoding="utf-8")
 
 
-def _most(entry: tuple[str, np.ndarray]) -> int:
-    return -int(entry[1].sum())
+def _most_documents_first(entry: tuple[str, np.ndarray]) -> tuple[int, str]:
+    return -int(entry[1].sum()), entry[0]
+
+
+def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Names and counts; equal counts in the order of their names, so that the page repeats."""
+    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
 
 
 def _samples(ledger: Ledger, name: str, count: int) -> str:
@@ -65,7 +70,7 @@ def _table(rows: Iterable[Sequence[str]]) -> str:
 def _languages(ledger: Ledger) -> str:
     rows = [
         (language, f"{count:,} documents, {ledger.characters[language]:,} characters")
-        for language, count in ledger.languages.most_common(20)
+        for language, count in _most_first(ledger.languages)[:20]
     ]
     return _table(rows)
 

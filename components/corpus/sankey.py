@@ -14,8 +14,9 @@ COLOURS = ("#0f6fc5", "#d1495b", "#edae49", "#00798c", "#8f6bb3", "#66a182", "#8
 def sankey(flows: Mapping[tuple[str, str], int], rights: Sequence[str]) -> str:
     """`flows`: (left, right) -> count; `rights`: the right column from the top, which gives the bands their colours."""
     flows = {pair: count for pair, count in flows.items() if count}
+    # Equal counts stand in the order of their names: that of a set changes from process to process.
     lefts = sorted(
-        {left for left, _ in flows}, key=lambda name: -sum(n for (one, _), n in flows.items() if one == name)
+        {left for left, _ in flows}, key=lambda name: (-sum(n for (one, _), n in flows.items() if one == name), name)
     )
     rights = [name for name in rights if any(right == name for _, right in flows)]
     scale = TALL / max(sum(flows.values()), 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def write_speed_page(
         f"is compared with the one above it that still stands, at {target['batch']} row(s) a call; it stands where the "
         f"whole {target['confidence']:.0%} interval of the speed-up, a bootstrap over the rounds, lies above "
         f"{target['min_speedup']:g}.</p>",
-        *_systems(found["systems"]),
+        *_systems(found["systems"], found["ladder"]),
         section("Machine", _machine(found["machine"])),
     ]
     write_html(path, f"{found['task']}: speed", parts)
@@ -48,12 +48,12 @@ def _ships(found: Mapping[str, Any]) -> str:
     return "Released: ships" if found["released"] else "Not released; a release on this machine would ship"
 
 
-def _systems(latency: Mapping[str, Any]) -> list[str]:
+def _systems(latency: Mapping[str, Any], ladder: Sequence[str]) -> list[str]:
     """From the teacher down, where a bundle was timed beside the models that it came from."""
     if not latency:
         return []
     # The figure calls the float graph by its name among the systems.
-    named = {system_of(name): times for name, times in latency.items()}
+    named = {system_of(name): latency[name] for name in ("teacher", "student", *ladder) if name in latency}
     shown = picture(latency_figure(named), "Latency of the models in PyTorch and of every rung")
     return [section("Beside the models in PyTorch", shown)]
 
@@ -128,7 +128,9 @@ def _score(score: Mapping[str, float] | None) -> str:
 
 
 def _times(found: Mapping[str, Any]) -> str:
-    every = list(next(iter(found["speed"].values())))
+    # In an order of its own: read back from speed.json, the cases stand in the order of their names.
+    every = sorted(next(iter(found["speed"].values())), key=_case_order)
+    ladder = {name: place for place, name in enumerate(found["ladder"])}
     joules = found.get("joules_per_1000_rows", {})
     header = ["rung", *(case.replace("_", " ") for case in every), *(["joules, 1,000 rows"] if joules else [])]
     rows = [
@@ -136,17 +138,25 @@ def _times(found: Mapping[str, Any]) -> str:
             name,
             *(
                 f"{one['p50']:.2f} / {one['p95']:.2f} / {one['p99']:.2f}; {one['rows_per_second']:,.0f}"
-                for one in cases.values()
+                for one in (cases[case] for case in every)
             ),
             *([f"{joules[name]:.2f}"] if joules else []),
         ]
-        for name, cases in found["speed"].items()
+        for name, cases in sorted(
+            found["speed"].items(), key=lambda entry: (ladder.get(entry[0], len(ladder)), entry[0])
+        )
     ]
     return '<p class="note">p50 / p95 / p99; rows a second</p>' + table(header, rows)
 
 
+def _case_order(case: str) -> tuple[int, bool]:
+    """By rows a batch, short rows first; a case is called batch_8_short."""
+    _, rows, kind = case.split("_")
+    return int(rows), kind != "short"
+
+
 def _machine(described: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in described["versions"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(described["versions"].items()))
     rows = [
         ["processor", f"{described['processor']}, {described['cores']} cores"],
         ["instructions", " ".join(described["instructions"])],

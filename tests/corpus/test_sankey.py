@@ -26,3 +26,9 @@ def test_what_has_no_rows_is_not_drawn() -> None:
     drawn = sankey({("sea", "train"): 5, ("sea", "empty"): 0}, ["train", "empty", "never"])
     assert not re.search("empty|never", drawn)
     assert ET.fromstring(sankey({}, ["train"])) is not None
+
+
+def test_equal_counts_stand_in_the_order_of_their_names() -> None:
+    flows = {(name, "train"): 4 for name in ("verse", "sea", "whale", "law", "city", "poem")}
+    labels = [text.text for text in ET.fromstring(sankey(flows, ["train"])).iter("text")]
+    assert labels[:6] == ["city 4", "law 4", "poem 4", "sea 4", "verse 4", "whale 4"]

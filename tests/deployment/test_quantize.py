@@ -12,6 +12,7 @@ from onnx import numpy_helper
 from components.artifacts import digest, read_manifest, write_manifest
 from components.deployment.encoding import Encoder
 from components.deployment.quantize import RECIPES, Making, answers, calibration_batches, quantize
+from components.errors import ArtifactError
 from components.params import Params, QuantizeConfig
 from components.run import Metrics, RecordedRun
 from tests.small_ladder import LABELS, TASK, Ladder
@@ -171,6 +172,6 @@ def test_a_full_disk_is_no_verdict_on_a_rung(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setitem(RECIPES, "int8", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(ArtifactError, match="no space left on the disk"):
         shrink(params.quantize, ladder, ladder.onnx, tmp_path / "quantized", run)
     assert not (tmp_path / "quantized").exists()

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from matplotlib.text import Text
 
+from components.artifacts import write_json
 from components.evaluation.speed_page import PICTURE, ladder_figure, write_speed_page
 
 TIMES = {"p50": 1.0, "p95": 1.5, "p99": 2.0, "rows_per_second": 900.0}
@@ -52,6 +54,20 @@ def found() -> dict[str, Any]:
             "versions": {"numpy": "2"},
         },
     }
+
+
+def test_read_back_from_its_numbers_the_page_is_the_same(tmp_path: Path) -> None:
+    once = found()
+    names = ("batch_1_short", "batch_1_full", "batch_8_short", "batch_8_full")
+    times = {name: {share: value * place for share, value in TIMES.items()} for place, name in enumerate(names, 1)}
+    once["speed"] = dict.fromkeys(("int8_static", "fp32", "int8", "openvino"), times)
+    write_json(tmp_path / "speed.json", once)
+    again = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
+    for folder, content in (("first", once), ("second", again)):
+        write_speed_page(tmp_path / folder / "index.html", content, SCORES, {})
+    first, second = ((tmp_path / folder / "index.html").read_text(encoding="utf-8") for folder in ("first", "second"))
+    assert first == second
+    assert first.index("batch 1 short") < first.index("batch 1 full") < first.index("batch 8 short")
 
 
 def test_the_page_tells_what_ships_what_was_refused_and_why(tmp_path: Path) -> None:

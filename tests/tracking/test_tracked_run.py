@@ -164,6 +164,7 @@ def test_a_training_outlives_the_server_that_tracks_it(
         "PYTHONPATH": str(root),
         "MLFLOW_TRACKING_URI": server.address,
         "LIANZI_CHECKPOINT_SECONDS": "0",
+        "LIANZI_CACHE": str(here / ".cache"),
     }
     with server:
         training = subprocess.Popen(
