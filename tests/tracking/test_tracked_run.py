@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import subprocess
@@ -194,7 +195,9 @@ def test_a_training_outlives_the_server_that_tracks_it(
             pass
         run = found_run("pretrain")
         assert run.info.status == "FINISHED"
-        curve = [line.partition(",")[0] for line in (here / "c.csv").read_text().splitlines()[1:]]
-        assert [step for step, _ in history(run.info.run_id, "gradient_norm")] == [int(step) for step in curve]
+        with (here / "c.csv").open(encoding="utf-8") as stream:
+            curve = [int(row["step"]) for row in csv.DictReader(stream) if row["gradient_norm"]]
+        assert curve
+        assert [step for step, _ in history(run.info.run_id, "gradient_norm")] == curve
         figures = tracking.connect().list_artifacts(run.info.run_id, "figures")
         assert [item.path for item in figures] == ["figures/loss.png"]
