@@ -65,16 +65,20 @@ class _Driver:
 
 def _drivers() -> Iterator[_Driver]:
     """The flow that started this stage, and the DVC among the ancestors: between them may stand a shell."""
-    import psutil
-
     if number := os.environ.get(DRIVER_VARIABLE):
         yield _Driver(int(number))
-    if "DVC_STAGE" not in os.environ:
-        return
+    if "DVC_STAGE" in os.environ and (pid := dvc_pid()) is not None:
+        yield _Driver(pid)
+
+
+def dvc_pid() -> int | None:
+    """The `dvc` process among this one's ancestors."""
+    import psutil
+
     for ancestor in psutil.Process().parents():
         try:
             if any(Path(word).name == "dvc" for word in ancestor.cmdline()[:3]):
-                yield _Driver(ancestor.pid)
-                return
+                return int(ancestor.pid)
         except psutil.Error:
             continue
+    return None

@@ -87,7 +87,10 @@ def record_missing(root: Path, parent: str | None = None) -> int:
         return 0
     try:
         client = tracking.connect()
-        missing = [result for result in results if not _is_known(client, result)]
+        experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+        assert experiment is not None
+        tracked = set(tracking.dvc_hashes())
+        missing = [result for result in results if not _is_known(client, experiment.experiment_id, result, tracked)]
         if missing and parent is None:
             name = f"restored: {tracking.run_name()}"
             with tracking.pipeline_run(name, {"lianzi.driver": "restored", RESTORED_TAG: "true"}) as run:
@@ -136,22 +139,23 @@ def _note(root: Path) -> dict[str, Any]:
     }
 
 
-def _is_known(client: MlflowClient, result: Result) -> bool:
-    """Whether MLflow has a finished run of this result. One that a stage made itself is marked as that."""
-    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
-    assert experiment is not None
-    places = [experiment.experiment_id]
+def _is_known(client: MlflowClient, experiment: str, result: Result, tracked: set[str]) -> bool:
+    """Whether MLflow has a finished run of this result. One that a stage made itself is marked as that.
+
+    `tracked`: the paths that DVC has hashes of.
+    """
+    places = [experiment]
     if client.search_runs(places, f"tags.`{RESULT_TAG}` = '{result.key}'", max_results=1):
         return True
     own = f"attributes.run_name = '{result.name}' and attributes.status = 'FINISHED'"
     for run in client.search_runs(places, own, max_results=50, order_by=["attributes.end_time DESC"]):
-        if RESULT_TAG not in run.data.tags and _is_of(run, result):
+        if RESULT_TAG not in run.data.tags and _is_of(run, result, tracked):
             client.set_tag(run.info.run_id, RESULT_TAG, result.key)
             return True
     return False
 
 
-def _is_of(run: Run, result: Result) -> bool:
+def _is_of(run: Run, result: Result, tracked: set[str]) -> bool:
     """Whether a run's metrics, parameters and inputs are the result's."""
     metrics = {
         tracking.metric_name(name): value
@@ -164,7 +168,7 @@ def _is_of(run: Run, result: Result) -> bool:
     return (
         all(run.data.metrics.get(name) == value for name, value in metrics.items())
         and all(_same(run.data.params[key], value) for key, value in result.params.items() if key in run.data.params)
-        and all(inputs[name] == deps[name] for name in inputs.keys() & deps.keys() & tracking.dvc_hashes().keys())
+        and all(inputs[name] == deps[name] for name in inputs.keys() & deps.keys() & tracked)
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from components.artifacts import MANIFEST, digest
 from components.deployment.manifest import read_bundle, whole_bundle
 from components.errors import ArtifactError, ParameterError
+from components.lease import lease
 from components.params import Params, load_params
 
 if TYPE_CHECKING:
@@ -24,19 +25,12 @@ LOCK = Path(".lianzi/release.lock")
 def one_at_a_time(root: Path, who: str) -> Iterator[None]:
     """Wait, told in a line, until no other release or measurement of this project is under way, in whatever process:
     rungs timed beside others give numbers that mean nothing, and MLflow's `log_model` bears no company."""
-    from filelock import FileLock, Timeout
 
-    (root / LOCK).parent.mkdir(exist_ok=True)
-    lock = FileLock(root / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    def say(_: str) -> None:
         print(f"[{who}] waits for another release or `lianzi speed` to end", flush=True)
-        lock.acquire()
-    try:
+
+    with lease(root / LOCK, who, -1, say):
         yield
-    finally:
-        lock.release()
 
 
 def bundle_of(root: Path, what: str) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.errors import ServiceError
+from components.orphans import dvc_pid
 from components.params import Section, flatten
 from components.tracking.headlines import headlines
 from components.tracking.inputs import inputs_of, made_from, read_lock
@@ -188,9 +189,10 @@ def _reach() -> tuple[MlflowClient | None, str | None, bool]:
 
 def _shared_parent(client: MlflowClient) -> tuple[str | None, bool]:
     """The parent run of the `dvc` command that runs this stage; it is begun by the first of its stages."""
-    driver = _dvc_process()
-    if driver is None:
+    pid = dvc_pid()
+    if pid is None:
         return None, False
+    process = driver = _process(pid)
     # One process of DVC may run several experiments, one after the other.
     driver += os.environ.get("DVC_EXP_NAME", "")
     experiment = client.get_experiment_by_name(EXPERIMENT)
@@ -199,7 +201,6 @@ def _shared_parent(client: MlflowClient) -> tuple[str | None, bool]:
     if found:
         client.update_run(found[0].info.run_id, status="RUNNING")
         return str(found[0].info.run_id), True
-    process = driver.removesuffix(os.environ.get("DVC_EXP_NAME", ""))
     tags = {_DRIVER_TAG: "dvc repro", "lianzi.dvc": driver, _PROCESS_TAG: process}
     return _begin_pipeline(client, run_name(), tags).id, True
 
@@ -274,19 +275,6 @@ def _user() -> dict[str, str]:
 def _data_paths() -> list[Path]:
     """What the models were made from: raw data, corpus, labelled rows."""
     return [Path("data"), Path("artifacts/corpus"), *sorted(Path("artifacts/tasks").glob("*"))]
-
-
-def _dvc_process() -> str | None:
-    """The `dvc` process among this one's ancestors."""
-    import psutil
-
-    for ancestor in psutil.Process().parents():
-        try:
-            if any(Path(word).name == "dvc" for word in ancestor.cmdline()[:3]):
-                return _process(ancestor.pid)
-        except psutil.Error:
-            continue
-    return None
 
 
 def _process(pid: int) -> str:
