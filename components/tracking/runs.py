@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.errors import ServiceError
+from components.inference.sessions import first_line
 from components.orphans import dvc_pid
 from components.params import Section, flatten
 from components.tracking.headlines import headlines
@@ -184,7 +185,7 @@ def _reach() -> tuple[MlflowClient | None, str | None, bool]:
             return None, begun, False
         if isinstance(error, ServiceError):
             raise
-        raise ServiceError(f"MLflow at {store_name()} does not answer: {str(error).splitlines()[0][:200]}") from None
+        raise ServiceError(f"MLflow at {store_name()} does not answer: {first_line(error)[:200]}") from None
 
 
 def _shared_parent(client: MlflowClient) -> tuple[str | None, bool]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from components.errors import ServiceError
+from components.inference.sessions import first_line
 from components.tracking.moved import bring_along, moved_from
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _follow_the_project(uri: str, location: str) -> None:
 
 def _explained(uri: str, error: Exception) -> tuple[str, str]:
     """What is wrong with a store, and what to do."""
-    where, said = without_password(uri), without_password(_first_line(error))
+    where, said = without_password(uri), without_password(first_line(error))
     path = sqlite_path(uri)
     if isinstance(error, ModuleNotFoundError):
         return f"MLflow at {where}: its driver is not installed: {said}", f"install it, or {_OWN_STORE}"
@@ -179,8 +180,3 @@ def _explained(uri: str, error: Exception) -> tuple[str, str]:
 
 def _damaged(error: Any) -> bool:
     return any(words in str(error) for words in ("file is not a database", "malformed", "encrypted"))
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.inference.sessions import first_line
 from components.params import flatten
 from components.run import Metrics
 from components.tracking.store import EXPERIMENT, connect, project_root, store_name, without_password
@@ -209,7 +210,7 @@ class TrackedRun:
     def _note_outage(self, error: Exception) -> None:
         if not self._away:
             self._away = True
-            reason = without_password((str(error).splitlines() or [type(error).__name__])[0])[:160]
+            reason = without_password(first_line(error))[:160]
             print(
                 f"MLflow at {store_name()} does not take what is sent: {reason}\n"
                 "The work goes on; what is to be said is kept and sent later.",
