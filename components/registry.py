@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.errors import DataError, ServiceError
+from components.inference.sessions import first_line
 from components.tracking import connect, tracking_uri, without_password
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        told = without_password(str(error).splitlines()[0])[:200]
+        told = without_password(first_line(error))[:200]
         raise ServiceError(
             f"MLflow's registry at {without_password(tracking_uri())}: {told}",
             "nothing was decided; run again once it answers",

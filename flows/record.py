@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from components import tracking
 from components.artifacts import file_hash, write_json
+from components.inference.sessions import first_line
 from components.params import flatten
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def record_missing(root: Path, parent: str | None = None) -> int:
             _record(missing, root)
     # MLflow hands on whatever the store's driver raises, and no result depends on it.
     except Exception as error:
-        print(f"MLflow was not told of results that were up to date: {str(error).splitlines()[0]}", file=sys.stderr)
+        print(f"MLflow was not told of results that were up to date: {first_line(error)}", file=sys.stderr)
         return 0
     if whole:
         write_json(root / NOTE, _note(root))
