@@ -26,7 +26,7 @@ from components.inputs import Inputs, remove
 from components.libraries import LIBRARIES_FILE, check_libraries, noted
 from components.params import Params, Section, check_params, read_yaml
 from components.run import SYSTEM, Metrics, RecordedRun
-from components.stages import STAGES, stage_function
+from components.stages import STAGES, stage_function, stage_name
 from components.starts import check_folder
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run_stage(words: list[str]) -> None:
     """
     task = words[words.index("--task") + 1] if "--task" in words[:-1] else None
     stage = check_stage(words)
-    wanted = declared(_name(stage, task))
+    wanted = declared(stage_name(stage, task))
     # Before the stage's own modules are imported: the code that is compared is the code that runs.
     inputs = Inputs()
     inputs.add(wanted.files())
@@ -99,13 +99,13 @@ def _train(
     from components.training import ranks, ray_launch
     from components.training.store import open_store
 
-    store = open_store(stage_name(options), given)
+    store = open_store(stage_name(options.stage, options.task), given)
     if not ranks.leads():
         # One of several processes of this training: the leading one reports and writes for all.
         function(**given, checkpoints=store, run=RecordedRun())
         return
     # What Ray has started is part of the training of whoever asked Ray for it.
-    with nullcontext() if ray_launch.inside() else store.held(stage_name(options)):
+    with nullcontext() if ray_launch.inside() else store.held(stage_name(options.stage, options.task)):
         if ray_launch.wanted(given["trainer"]):
             # Its workers come by here too, as the ranks of one training.
             ray_launch.launch(words, given["config"].threads, given["trainer"], store)
@@ -140,17 +140,8 @@ def _track(
         processes = sections["trainer"].devices if "trainer" in sections else 1  # type: ignore[attr-defined]
         took = outcomes.outcome(outcomes.process_start(), read, processes)
         # Of a training carried on only the last part was timed, which nothing was predicted for.
-        planned = {} if run.resumed else outcomes.prediction(stage_name(options), sections)
+        planned = {} if run.resumed else outcomes.prediction(stage_name(options.stage, options.task), sections)
         run.log_result({"outcome": took, "plan": planned})
-
-
-def stage_name(options: argparse.Namespace) -> str:
-    """The stage's name in the graph: STAGE, or STAGE@TASK."""
-    return _name(options.stage, options.task)
-
-
-def _name(stage: str, task: str | None) -> str:
-    return f"{stage}@{task}" if task else stage
 
 
 def write_curves(path: Path, steps: list[tuple[int, dict[str, float]]]) -> None:

@@ -25,6 +25,11 @@ STAGES: dict[str, str] = {
 }
 
 
+def stage_name(stage: str, task: str | None) -> str:
+    """The stage's name in the graph: STAGE, or STAGE@TASK."""
+    return f"{stage}@{task}" if task else stage
+
+
 def stage_function(name: str) -> Callable[..., dict[str, object]]:
     """Import a stage's function, and with it only the libraries that stage needs."""
     module, function = STAGES[name].split(":")

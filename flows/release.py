@@ -128,6 +128,8 @@ def _register(
     run_id: str,
 ) -> int:
     """Register the bundle together with what came of timing its rungs."""
+    from components.deployment.speed import write_speed
+
     for rung, verdict in found["verdicts"].items():
         if not verdict["accepted"]:
             print(f"[release@{name}] {rung} refused: {verdict['reason']}", flush=True)
@@ -143,7 +145,7 @@ def _register(
     with tempfile.TemporaryDirectory() as folder:
         # DVC owns the bundle in artifacts/: what a clock said goes into a copy.
         copy = Path(shutil.copytree(bundle, Path(folder, "bundle")))
-        write_json(copy / SPEED_FILE, found)
+        write_speed(copy, found)
         if key := os.environ.get("LIANZI_SIGNING_KEY"):
             sign_bundle(copy, Path(key))
         return registry.register(name, copy, tags, run_id)

@@ -15,6 +15,7 @@ from components.errors import ServiceError
 from components.inference.sessions import first_line
 from components.orphans import dvc_pid
 from components.params import Section, flatten
+from components.stages import stage_name
 from components.tracking.headlines import headlines
 from components.tracking.inputs import inputs_of, made_from, read_lock
 from components.tracking.revision import flat_params, git_diff, git_tags, run_name
@@ -102,11 +103,6 @@ def restored_run(
     described = _described(name) | _inherited(client, os.environ.get(PARENT_VARIABLE)) | dict(tags)
     with _ended(_begun(TrackedRun(client, "", opening=_opening(name, described, params, paths)))) as run:
         yield run
-
-
-def stage_name(stage: str, task: str | None) -> str:
-    """The stage's name in the graph: STAGE, or STAGE@TASK."""
-    return f"{stage}@{task}" if task else stage
 
 
 def sweep(client: MlflowClient) -> None:

@@ -3,11 +3,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import PreTrainedModel
 
 from components.artifacts import digest
 from components.errors import ArtifactError, ParameterError
-from components.modeling.architectures import ARCHITECTURES, build_language_model
+from components.modeling.architectures import ARCHITECTURES
 from components.modeling.checkpoints import (
     load_classifier,
     load_language_model,
@@ -15,29 +14,17 @@ from components.modeling.checkpoints import (
     random_classifier,
     save_checkpoint,
 )
-from components.params import ModelConfig
+from tests.small_checkpoints import small_checkpoint, small_model
 
 LABELS = ["blue", "red"]
-
-
-def language_model(architecture: str, tokenizer_folder: Path) -> PreTrainedModel:
-    torch.manual_seed(5)
-    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "max_length": 32})
-    return build_language_model(section, load_tokenizer(tokenizer_folder), 16)
-
-
-def saved(architecture: str, tokenizer_folder: Path, folder: Path) -> Path:
-    folder.mkdir()
-    save_checkpoint(language_model(architecture, tokenizer_folder), tokenizer_folder, folder)
-    return folder
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_classifier_starts_from_the_encoder_of_the_checkpoint(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
 ) -> None:
-    folder = saved(architecture, tokenizer_folder, tmp_path / "checkpoint")
-    embedding = language_model(architecture, tokenizer_folder).get_input_embeddings().weight
+    folder = small_checkpoint(architecture, tokenizer_folder, tmp_path / "checkpoint")
+    embedding = small_model(architecture, tokenizer_folder).get_input_embeddings().weight
     torch.manual_seed(9)
     pretrained = load_classifier(folder, LABELS, 0.1).model
     scratch = random_classifier(folder, LABELS, 0.1)
@@ -48,13 +35,13 @@ def test_a_classifier_starts_from_the_encoder_of_the_checkpoint(
 
 
 def test_the_same_weights_give_the_same_bytes_in_any_folder(tokenizer_folder: Path, tmp_path: Path) -> None:
-    first = saved("modernbert", tokenizer_folder, tmp_path / "first")
-    second = saved("modernbert", tokenizer_folder, tmp_path / "second")
+    first = small_checkpoint("modernbert", tokenizer_folder, tmp_path / "first")
+    second = small_checkpoint("modernbert", tokenizer_folder, tmp_path / "second")
     assert digest(first) == digest(second)
 
 
 def test_a_checkpoint_does_not_say_where_it_came_from(tokenizer_folder: Path, tmp_path: Path) -> None:
-    folder = saved("modernbert", tokenizer_folder, tmp_path / "first")
+    folder = small_checkpoint("modernbert", tokenizer_folder, tmp_path / "first")
     again = tmp_path / "again"
     again.mkdir()
     loaded = load_language_model(str(folder), "mlm", load_tokenizer(folder))
@@ -75,13 +62,13 @@ def test_a_checkpoint_that_cannot_be_found_is_a_one_line_error(
 
 
 def test_a_checkpoint_of_another_objective_is_refused(tokenizer_folder: Path, tmp_path: Path) -> None:
-    folder = saved("gpt2", tokenizer_folder, tmp_path / "checkpoint")
+    folder = small_checkpoint("gpt2", tokenizer_folder, tmp_path / "checkpoint")
     with pytest.raises(ParameterError, match="a gpt2, which does not learn by mlm"):
         load_language_model(str(folder), "mlm", load_tokenizer(folder))
 
 
 def test_a_checkpoint_with_other_token_ids_is_refused(tokenizer_folder: Path, tmp_path: Path) -> None:
-    folder = saved("modernbert", tokenizer_folder, tmp_path / "checkpoint")
+    folder = small_checkpoint("modernbert", tokenizer_folder, tmp_path / "checkpoint")
     ours = load_tokenizer(tokenizer_folder)
     content = json.loads((folder / "tokenizer.json").read_text())
     vocabulary = content["model"]["vocab"]

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, PreTrainedModel
 
 from components.errors import ArtifactError, LianziError, ParameterError
-from components.modeling.architectures import ARCHITECTURES, build_language_model
+from components.modeling.architectures import ARCHITECTURES
 from components.modeling.checkpoints import (
     load_classifier,
     load_language_model,
@@ -22,8 +22,8 @@ from components.modeling.checkpoints import (
     save_checkpoint,
 )
 from components.modeling.loading import load_config, load_model, random_model, refuse_code
-from components.params import ModelConfig
 from components.tokenization.imported import import_tokenizer
+from tests.small_checkpoints import small_checkpoint
 
 LABELS = ["blue", "red"]
 Weights = dict[str, torch.Tensor]
@@ -34,13 +34,7 @@ def make(tokenizer_folder: Path, tmp_path: Path) -> Callable[..., Path]:
     """A language model of two layers in a folder."""
 
     def made(architecture: str = "bert") -> Path:
-        torch.manual_seed(5)
-        section = ModelConfig.model_validate({"architecture": architecture, "depth": 2, "max_length": 32})
-        model = build_language_model(section, load_tokenizer(tokenizer_folder), 16)
-        folder = tmp_path / architecture
-        folder.mkdir()
-        save_checkpoint(model, tokenizer_folder, folder)
-        return folder
+        return small_checkpoint(architecture, tokenizer_folder, tmp_path / architecture, depth=2)
 
     return made
 
