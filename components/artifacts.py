@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from components.errors import ArtifactError
+from components.errors import ArtifactError, first_line
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
@@ -205,7 +205,7 @@ def of_kind(kind: str, beside: Iterable[str] = ()) -> Former:
         try:
             files = verify(folder, kind)["files"]
         except ArtifactError as error:
-            return str(error).splitlines()[0]
+            return first_line(error)
         strange = next((name for name in every_file(folder) if name not in files and name not in known), None)
         return strange and f"{folder / strange}: not listed in {MANIFEST}"
 

@@ -76,3 +76,8 @@ class ServiceError(LianziError):
 
 class Interrupted(BaseException):
     """SIGINT or SIGTERM, raised where the work may stop; like KeyboardInterrupt, no error that could be handled."""
+
+
+def first_line(error: BaseException | str) -> str:
+    """What a library's error says, in one line."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

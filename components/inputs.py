@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts import MANIFEST, file_hash
-from components.errors import InputsChanged, ParameterError
+from components.errors import InputsChanged, ParameterError, first_line
 from components.params import flatten, read_yaml
 
 HASHED_BYTES = 64 * 2**20
@@ -78,7 +78,7 @@ class Inputs:
             try:
                 now = _selected(read_yaml(path), keys)
             except ParameterError as error:
-                yield str(error).splitlines()[0]
+                yield first_line(error)
                 continue
             for key in sorted(before.keys() | now.keys()):
                 if before.get(key) != now.get(key):

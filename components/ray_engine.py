@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from components.engine import IN_FLIGHT, Item, Result, project_folder
-from components.errors import ServiceError
+from components.errors import ServiceError, first_line
 
 TRIES = 20
 """Times that an item is given to another node when its own is lost."""
@@ -52,7 +52,7 @@ def ray_engine(address: str) -> Iterator[RayEngine]:
         _knock(address)
         ray.init(address, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         hint = "start one: `ray start --head --disable-usage-stats`"
         raise ServiceError(f"LIANZI_ENGINE={address}: no Ray cluster: {reason}", hint) from None
     finally:

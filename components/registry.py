@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.errors import DataError, ServiceError
-from components.inference.sessions import first_line
+from components.errors import DataError, ServiceError, first_line
 from components.tracking import connect, tracking_uri, without_password
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.errors import ParameterError
+from components.errors import ParameterError, first_line
 from components.params import Section, read_yaml
 
 FOLDERS_FILE = Path("folders.yaml")
@@ -48,7 +48,7 @@ def local_folder(parameter: str, name: str) -> Path:
     try:
         return Path(snapshot_download(repository, revision=commit, allow_patterns=list(_FILES)))
     except Exception as error:  # huggingface_hub raises its own errors, httpx's and OSError
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise ParameterError(
             f"{parameter}: cannot load {name!r}: {reason}", "give a folder, or a hub name this machine can reach"
         ) from None

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from components.artifacts import verify
-from components.errors import DataError, ParameterError
+from components.errors import DataError, ParameterError, first_line
 from components.params import load_params
 from components.validation.drift import LENGTH, STATISTICS, Distribution, drift_table
 from components.validation.tables import literal, open_database
@@ -64,4 +64,4 @@ def _asked(database: duckdb.DuckDBPyConnection, log: Path, task: str) -> dict[st
             for name, sql in DIMENSIONS.items()
         }
     except duckdb.Error as error:
-        raise DataError(f"{log}: not a request log: {str(error).splitlines()[0]}") from None
+        raise DataError(f"{log}: not a request log: {first_line(error)}") from None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from components import tracking
 from components.artifacts import file_hash, write_json
-from components.inference.sessions import first_line
+from components.errors import first_line
 from components.params import flatten
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from components.errors import LianziError, ServiceError
+from components.errors import LianziError, ServiceError, first_line
 from components.params import load_params
 from flows import release
 from flows.graph import data_version
@@ -80,7 +80,7 @@ def _run_flow(root: Path, workers: int) -> list[StageResult]:
         if type(error).__module__.startswith(("httpx", "httpcore")) or "reach API" in str(error):
             where = os.environ.get("PREFECT_API_URL", "the temporary server")
             raise ServiceError(
-                f"Prefect ({where}) does not answer: {str(error).splitlines()[0][:200]}",
+                f"Prefect ({where}) does not answer: {first_line(error)[:200]}",
                 "start it with `prefect server start`, or unset PREFECT_API_URL",
             ) from error
         raise

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from components import tracking
 from components.artifacts import MANIFEST, digest, write_json
 from components.deployment.manifest import model_name, read_bundle
-from components.errors import ArtifactError, LianziError, ParameterError
+from components.errors import ArtifactError, LianziError, ParameterError, first_line
 from components.registry import Registry
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def first_models(what: Sequence[str], load_one: Callable[[Release], Served]) -> 
     try:
         remembered = [load_one(one) for one in champions.remembered()]
     except LianziError as error:
-        say(f"served last: {str(error).splitlines()[0]}; asking the registry")
+        say(f"served last: {first_line(error)}; asking the registry")
         remembered = []
     first = remembered or [load_one(one) for one in champions.current()]
     if not first:

@@ -6,7 +6,7 @@ import inspect
 import re
 
 from components import errors
-from components.errors import DataError, LianziError
+from components.errors import DataError, LianziError, first_line
 
 
 def test_every_exception_stands_in_the_drawn_tree() -> None:
@@ -21,3 +21,8 @@ def test_every_exception_stands_in_the_drawn_tree() -> None:
 def test_the_hint_is_a_second_line() -> None:
     assert str(DataError("data/: missing", "`dvc pull`")) == "data/: missing\n`dvc pull`"
     assert str(DataError("data/: missing")) == "data/: missing"
+
+
+def test_an_error_without_words_is_told_by_its_name() -> None:
+    assert first_line(RuntimeError("\n  first\nsecond")) == "first"
+    assert first_line(MemoryError()) == "MemoryError"

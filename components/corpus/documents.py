@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.errors import ArtifactError
+from components.errors import ArtifactError, first_line
 
 SPLITS = ("train", "validation")
 SCHEMA = pa.schema(
@@ -54,7 +54,7 @@ def read_shard(path: Path, columns: Sequence[str] | None = None, rows: int = ROW
     try:
         yield from pq.ParquetFile(path).iter_batches(rows, columns=None if columns is None else list(columns))
     except (pa.ArrowException, OSError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise ArtifactError(f"{path}: damaged: {reason}", "run `dvc checkout` to restore it") from None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import DataError
+from components.errors import DataError, first_line
 
 
 @dataclass(frozen=True)
@@ -46,4 +46,4 @@ def kind_of(value: object) -> str:
 
 def reason_of(error: BaseException) -> str:
     """An exception's first line."""
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+    return getattr(error, "strerror", None) or first_line(error)

@@ -21,7 +21,7 @@ from components.deployment.manifest import BESIDE
 from components.deployment.notices import write_notices
 from components.deployment.parity import shapes
 from components.deployment.rows import read_rows
-from components.errors import EngineError
+from components.errors import EngineError, first_line
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
 from components.inference.trial import BUILT_AND_RUN, BUILT_NOT_RUN, write_samples
@@ -129,12 +129,12 @@ def _build_engine(engine: Engine, folder: Path, rung: str, profile: Profile) -> 
     except EngineError as error:
         if engine.name == "onnxruntime":
             raise
-        return {"status": "failed", "reason": _first_line(error)}
+        return {"status": "failed", "reason": first_line(error)}
     built = {"version": engine.version()}
     try:
         session = engine.load(path)
     except EngineError as error:
-        return built | {"status": BUILT_NOT_RUN, "reason": _first_line(error)}
+        return built | {"status": BUILT_NOT_RUN, "reason": first_line(error)}
     return built | _try(session, OnnxRuntime().load(graph), profile)
 
 
@@ -177,10 +177,6 @@ def _metrics(folder: Path, details: dict[str, Any]) -> Metrics:
         "engines_built": sum(status.startswith("built") for status in statuses),
         "engines_run": statuses.count(BUILT_AND_RUN),
     }
-
-
-def _first_line(error: EngineError) -> str:
-    return str(error).splitlines()[0]
 
 
 def _copy(source: Path, target: Path) -> None:

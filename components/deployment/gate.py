@@ -21,7 +21,7 @@ from components.deployment.manifest import whole_bundle
 from components.deployment.parity import Parity, TaskParity, answers, compare, compare_task, shapes
 from components.deployment.rows import Rows, read_rows
 from components.deployment.weights import differences, stored_weights
-from components.errors import ArtifactError, EngineError, PartRefused
+from components.errors import ArtifactError, EngineError, PartRefused, first_line
 from components.evaluation.metrics import Bootstrap, confusion_matrix
 from components.inference.onnx_runtime import OnnxRuntime
 from components.modeling.loading import load_config
@@ -128,7 +128,7 @@ def check_files(bundle: Path) -> dict[str, Any]:
     try:
         return whole_bundle(bundle)
     except ArtifactError as error:
-        raise _refused("files", str(error).splitlines()[0]) from None
+        raise _refused("files", first_line(error)) from None
 
 
 def check_labels(labels: Sequence[str], checkpoint: Path, rows: Path) -> None:
@@ -223,7 +223,7 @@ def _prove_rung(name: str, path: Path, original: Original, limits: GateConfig, p
         found = answers(infer, original.encoder, original.rows.texts)
     except EngineError as error:
         # Without the folder, which is another one every time.
-        raise _refused(f"rung {name}", str(error).splitlines()[0].replace(f"{path.parent}/", "")) from None
+        raise _refused(f"rung {name}", first_line(error).replace(f"{path.parent}/", "")) from None
     proof.tasks[name] = compare_task(original.answers, found, original.bootstrap)
     check_answers(name, proof, limits)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from components.artifacts import digest, of_kind, write_json, write_manifest
 from components.deployment import triton_models
 from components.deployment.manifest import CLASSIFICATION, TOKENIZER, bundle_of
-from components.errors import ArtifactError, EngineError, ParameterError
+from components.errors import ArtifactError, EngineError, ParameterError, first_line
 from components.staging import staged
 
 if TYPE_CHECKING:
@@ -118,8 +118,6 @@ def _plan(bundle: Path, manifest: dict[str, Any]) -> Path:
 def _graph_tensors(graph: Path, manifest: dict[str, Any]) -> str:
     """Inputs and output as the graph has them. Raises ArtifactError where they are called otherwise, EngineError."""
     from onnxruntime import InferenceSession, SessionOptions
-
-    from components.inference.sessions import first_line
 
     options = SessionOptions()
     options.log_severity_level = 3

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.corpus.record import Record
-from components.errors import DataError
+from components.errors import DataError, first_line
 from components.importing.source import Source, source_name, without_secrets
 
 _FETCH = 1000
@@ -61,7 +61,7 @@ def _records(url: Any, query: str, clean: str) -> Iterator[Record]:
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise DataError(f"{clean}: needs a driver: {error}", "install it beside Lianzi with pip") from None
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        reason = first_line(getattr(error, "orig", None) or error)
         secret = url.password
         raise DataError(
             f"{clean}: {reason.replace(secret, '…') if secret else reason}", f"the query: {query[:200]}"

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from components.errors import EngineError
+from components.errors import EngineError, first_line
 from components.inference.nvidia import Host, nvidia_host
 from components.inference.profiles import GraphInput, Profile, sample
-from components.inference.sessions import Session, Tensors, first_line, shapes
+from components.inference.sessions import Session, Tensors, shapes
 
 CPU = "CPUExecutionProvider"
 DTYPES = {"float": "float32", "double": "float64"}

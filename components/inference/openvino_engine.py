@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from components.errors import EngineError
+from components.errors import EngineError, first_line
 from components.inference.nvidia import Host
 from components.inference.profiles import GraphInput, Profile, graph_inputs, sample
-from components.inference.sessions import Session, Tensors, first_line, shapes
+from components.inference.sessions import Session, Tensors, shapes
 
 TELEMETRY = "openvino_telemetry"
 DTYPES = {"i64": "int64", "i32": "int32", "f32": "float32", "f16": "float16", "boolean": "bool"}

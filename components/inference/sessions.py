@@ -33,8 +33,3 @@ def shapes(feeds: Tensors) -> str:
     """The shapes of some inputs, each once, for a message."""
     found = list(dict.fromkeys(str(tuple(value.shape)) for value in feeds.values()))
     return f"shape {found[0]}" if len(found) == 1 else f"shapes {', '.join(found)}"
-
-
-def first_line(error: Exception | str) -> str:
-    """What a library's error says, in one line."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

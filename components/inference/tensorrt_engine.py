@@ -17,11 +17,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from components.errors import EngineError
+from components.errors import EngineError, first_line
 from components.inference.device_memory import NO_GPU, open_device
 from components.inference.nvidia import Host, nvidia_host
 from components.inference.profiles import GraphInput, Profile
-from components.inference.sessions import Session, first_line
+from components.inference.sessions import Session
 from components.inference.tensorrt_session import TensorRTSession
 from components.inference.timing_cache import TimingCache
 

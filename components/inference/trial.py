@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from components.errors import ArtifactError, EngineError
+from components.errors import ArtifactError, EngineError, first_line
 from components.inference.engine_store import Say, engine_file, say
 from components.inference.engines import Engine, OnnxRuntime, Profile, Session
 from components.inference.profiles import GraphInput, sample
-from components.inference.sessions import Tensors, first_line
+from components.inference.sessions import Tensors
 
 BUILT_NOT_RUN = "built, not run"
 BUILT_AND_RUN = "built and run"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.errors import DataError
+from components.errors import DataError, first_line
 from components.serving.refusal import Refusal
 from components.serving.rendering import Renderer
 from components.serving.stepping import Wish
@@ -69,7 +69,7 @@ class Generation:
                 prompt = await self.renderer.render(messages)
                 ids = await workers.run(self.generator.encode_rendered, prompt)
         except DataError as error:
-            raise Refusal(400, str(error).splitlines()[0], "messages") from None
+            raise Refusal(400, first_line(error), "messages") from None
         return self._fitting(ids, "messages")
 
     def wish(

@@ -7,7 +7,7 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from components.errors import ParameterError
+from components.errors import ParameterError, first_line
 from components.starts import local_folder
 from components.tokenization.special_tokens import SPECIAL_TOKENS, add_template
 
@@ -48,7 +48,7 @@ def _loaded(name: str) -> Any:
     except (
         Exception
     ) as error:  # transformers raises OSError, ValueError, KeyError, ImportError and plain Exception here
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = first_line(error)
         raise ParameterError(
             f"train_tokenizer.from: cannot load {name!r}: {reason}",
             "give a folder with tokenizer.json, or a hub name this machine can reach",

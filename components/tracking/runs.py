@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.errors import ServiceError
-from components.inference.sessions import first_line
+from components.errors import ServiceError, first_line
 from components.orphans import dvc_pid
 from components.params import Section, flatten
 from components.stages import stage_name

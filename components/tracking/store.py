@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from components.errors import ServiceError
-from components.inference.sessions import first_line
+from components.errors import ServiceError, first_line
 from components.tracking.moved import bring_along, moved_from
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.inference.sessions import first_line
+from components.errors import first_line
 from components.params import flatten
 from components.run import Metrics
 from components.tracking.store import EXPERIMENT, connect, project_root, store_name, without_password

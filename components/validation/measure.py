@@ -27,7 +27,7 @@ import xxhash
 
 from components.corpus.documents import ROWS, SCHEMA, read_shard
 from components.corpus.language import CODE, HAN
-from components.errors import ArtifactError
+from components.errors import ArtifactError, first_line
 from components.validation.personal import personal_data
 
 EXCERPT = 80
@@ -161,7 +161,7 @@ def _json_rows(path: Path) -> Iterator[pa.RecordBatch]:
     except FileNotFoundError:
         raise ArtifactError(f"{path}: missing", "run `dvc repro` or `lianzi run` to make it") from None
     except (ValueError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ArtifactError(f"{path}: damaged: {reason}", "run `dvc checkout` to restore it") from None
 
 

@@ -78,6 +78,16 @@ class Scheduled:
             time.sleep(0.5)
         raise AssertionError(f"not ended in {seconds} s\n{self.worker_log.read_text(errors='replace')}")
 
+    def logs(self, run: dict[str, Any], awaited: str, seconds: float = 60) -> list[dict[str, Any]]:
+        """The run's log as the server has it once a line with `awaited` has come, or after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            wanted = {"logs": {"flow_run_id": {"any_": [run["id"]]}}}
+            found: list[dict[str, Any]] = ask(self.settings, "/logs/filter", wanted)
+            if any(awaited in log["message"] for log in found) or time.monotonic() > deadline:
+                return found
+            time.sleep(0.5)
+
 
 @pytest.fixture(scope="module")
 def scheduled(
@@ -178,7 +188,7 @@ def test_a_parameter_that_means_nothing_fails_the_run_before_any_work(
     ask(scheduled.settings, address, {"enforce_parameter_schema": True}, "PATCH")
     assert state["type"] == "FAILED"
     assert told in state["message"]
-    logs = ask(scheduled.settings, "/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
+    logs = scheduled.logs(run, told)  # sent in batches, some seconds after the state
     assert any(told in log["message"] for log in logs)
     assert not [log["message"] for log in logs if "Traceback" in log["message"]]
     assert pipeline_runs(scheduled.b) == before

@@ -2,15 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.inference.sessions import first_line, shapes
+from components.inference.sessions import shapes
 
 
 def test_equal_shapes_are_told_once() -> None:
     row = np.ones((1, 3))
     assert shapes({"input_ids": row, "attention_mask": row}) == "shape (1, 3)"
     assert shapes({"input_ids": row, "past": np.ones((1, 0))}) == "shapes (1, 3), (1, 0)"
-
-
-def test_an_error_without_words_is_told_by_its_name() -> None:
-    assert first_line(RuntimeError("\n  first\nsecond")) == "first"
-    assert first_line(MemoryError()) == "MemoryError"

@@ -17,7 +17,7 @@ from components.deployment.generation.generator import open_generator
 from components.deployment.generation.proof import Proof, Reference, prove
 from components.deployment.generation.speed import BATCHES, embedding_speed, generation_speed
 from components.deployment.speed_up import speed_up
-from components.errors import ArtifactError, DataError, EngineError
+from components.errors import ArtifactError, DataError, EngineError, first_line
 
 Say = Callable[[str], None]
 Times = dict[str, dict[str, np.ndarray]]
@@ -92,7 +92,7 @@ def _loaded(load: Callable[..., Any], folder: Path, details: dict[str, Any]) -> 
         except EngineError as error:
             if rung == "fp32":
                 raise
-            unloaded[rung] = str(error).splitlines()[0].replace(f"{folder}/", "")
+            unloaded[rung] = first_line(error).replace(f"{folder}/", "")
     return rungs, unloaded
 
 

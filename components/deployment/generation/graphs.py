@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from components.errors import EngineError
+from components.errors import EngineError, first_line
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Graph:
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions share no base class but Exception
-            raise EngineError(f"{path}: ONNX Runtime cannot load it: {_first_line(error)}") from None
+            raise EngineError(f"{path}: ONNX Runtime cannot load it: {first_line(error)}") from None
         inputs = tuple(value.name for value in session.get_inputs())
         return cls(session, inputs, tuple(value.name for value in session.get_outputs()))
 
@@ -41,7 +41,7 @@ class Graph:
         try:
             return list(self.session.run(None, {name: feeds[name] for name in self.inputs}))
         except Exception as error:
-            raise EngineError(f"ONNX Runtime failed: {_first_line(error)}") from None
+            raise EngineError(f"ONNX Runtime failed: {first_line(error)}") from None
 
     def empty_cache(self, rows: int) -> list[np.ndarray]:
         """past.N.key and past.N.value before the first token."""
@@ -55,7 +55,3 @@ class Graph:
     @property
     def cross(self) -> list[str]:
         return [name for name in self.inputs if name.startswith("cross.")]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
