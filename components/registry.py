@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.champions import BUNDLE, CHAMPION
 from components.errors import DataError, ServiceError, first_line
 from components.tracking import connect, tracking_uri, without_password
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from components.deployment.serving import Classifier
+
+ROLLED_BACK = "rolled_back"
+"""The tag of a version that someone took out of use: no release makes it champion again."""
+_CHAMPIONS = "champions"
+_MOST_NOTED = 100
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Registry:
         """
         with _answering():
             known = self.client.search_registered_models(f"name = '{task}'")
-            version = known[0].aliases.get("champion") if known else None
+            version = known[0].aliases.get(CHAMPION) if known else None
             if version is None:
                 return None
             found = self.client.get_model_version(task, str(version))
@@ -85,9 +91,50 @@ class Registry:
         return int(version.version)
 
     def set_champion(self, task: str, version: int) -> None:
-        """Point the alias `champion` at a version. Raises ServiceError."""
+        """Point the alias `champion` at a version, and note it: an alias keeps no history. Raises ServiceError."""
+        # Noted first: a process that ends in between leaves a version noted that `former_champions` passes over.
+        self._note_champions(task, [*self._noted_champions(task), version])
         with _answering():
-            self.client.set_registered_model_alias(task, "champion", str(version))
+            self.client.set_registered_model_alias(task, CHAMPION, str(version))
+
+    def former_champions(self, task: str) -> list[int]:
+        """Versions that were champion before the present one and were not rolled back, the last one first.
+
+        Raises ServiceError.
+        """
+        champion = self.champion(task)
+        tags = {version.version: version.tags for version in self.versions(task)}
+        kept = [
+            number
+            for number in reversed(self._noted_champions(task))
+            if number in tags and ROLLED_BACK not in tags[number] and champion and number != champion.version
+        ]
+        return list(dict.fromkeys(kept))
+
+    def roll_back(self, task: str, version: int) -> None:
+        """Make a version champion in place of the present one, which is marked so that no release takes it again.
+
+        Raises ServiceError.
+        """
+        before = self.champion(task)
+        with _answering():
+            if before is not None and before.version != version:
+                self.client.set_model_version_tag(task, str(before.version), ROLLED_BACK, "true")
+            if any(one.version == version and ROLLED_BACK in one.tags for one in self.versions(task)):
+                self.client.delete_model_version_tag(task, str(version), ROLLED_BACK)
+        self.set_champion(task, version)
+
+    def _noted_champions(self, task: str) -> list[int]:
+        """The versions that `set_champion` was called with, the last one last."""
+        with _answering():
+            known = self.client.search_registered_models(f"name = '{task}'")
+        noted = known[0].tags.get(_CHAMPIONS, "") if known else ""
+        return [int(number) for number in noted.split() if number.isdecimal()]
+
+    def _note_champions(self, task: str, versions: list[int]) -> None:
+        with _answering():
+            noted = " ".join(map(str, versions[-_MOST_NOTED:]))
+            self.client.set_registered_model_tag(task, _CHAMPIONS, noted)
 
     def bundle(self, task: str, version: int) -> Path:
         """The folder with a registered version's bundle, fetched if it lies elsewhere. Raises ServiceError."""
@@ -96,7 +143,7 @@ class Registry:
         uri = f"models:/{task}/{version}"
         with _answering():
             folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
-        return folder / "data" / "bundle"
+        return folder / BUNDLE
 
 
 @contextmanager

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +57,8 @@ def main(directory: Path | None) -> None:
     lianzi drift LOG TASK             what was asked beside what was learnt from
     lianzi triton BUNDLE FOLDER       a model repository for Triton
     lianzi sign, lianzi verify        who made a bundle, and whether it was changed
-    lianzi trace --row ID             which models a row of the data went into
+    lianzi rollback topic             the champion before this one again
+    lianzi trace ROW                  which models a row of the data went into
     lianzi ui                         Prefect's and MLflow's pages
     lianzi doctor                     what this machine has
     """
@@ -191,23 +190,50 @@ def accept() -> None:
 @main.command()
 @click.argument("task")
 @click.argument("texts", nargs=-1)
+@click.option("--file", metavar="FILE", help="Answer each line of FILE; - is standard input.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every class's score.")
 @click.option("--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse what it did not sign.")
-def predict(task: str, texts: tuple[str, ...], as_json: bool, public_key: Path | None) -> None:
-    """Answer TEXTS with the champion of TASK; without TEXTS, each line of standard input."""
-    from flows.predict import champion_classifier
+def predict(task: str, texts: tuple[str, ...], file: str | None, as_json: bool, public_key: Path | None) -> None:
+    """Answer TEXTS with the champion of TASK; without TEXTS, each line of a file or of standard input.
+
+    \b
+    lianzi predict topic "The whale is the largest animal."
+    lianzi predict topic --file texts.txt --json
+    cut -f2 rows.tsv | lianzi predict topic
+
+    One line of output a text; a blank line gives an empty one, so that the two can be put side by side.
+    """
+    from flows.predict import STANDARD_INPUT, answers, champion_classifier, check_texts_given, lines_of_file
     from flows.settings import project_root
 
+    check_texts_given(task, texts, file)
+    source = STANDARD_INPUT if file in (None, STANDARD_INPUT) else str(Path(str(file)).absolute())
     classifier = champion_classifier(project_root(), task, public_key)
-    lines = list(texts) or [line.rstrip("\n") for line in sys.stdin if line.strip()]
-    if not lines:
-        raise ParameterError("no text given", f'lianzi predict {task} "some text", or text on standard input')
-    for text, answer in zip(lines, classifier.predict(lines), strict=True):
-        if as_json:
-            scores = {label: round(score, 6) for label, score in answer.scores.items()}
-            click.echo(json.dumps({"text": text, "label": answer.label, "scores": scores}, ensure_ascii=False))
-        else:
-            click.echo(f"{answer.label}\t{answer.score:.3f}" + (f"\t{text[:60]}" if len(lines) > 1 else ""))
+    if texts:
+        for line in answers(classifier, texts, as_json, with_text=len(texts) > 1):
+            click.echo(line)
+        return
+    answered = False
+    with lines_of_file(source) as lines:
+        for line in answers(classifier, lines, as_json, with_text=True):
+            click.echo(line)
+            answered = True
+    if not answered:
+        raise ParameterError("no text given", f'lianzi predict {task} "some text", or --file FILE')
+
+
+@main.command()
+@click.argument("task")
+@click.option("--to", type=click.IntRange(1), metavar="VERSION", help="That version, whatever was champion before.")
+def rollback(task: str, to: int | None) -> None:
+    """Make the champion before this one the champion of TASK again.
+
+    The version that is left is not made champion again by a later run. Servers go over within seconds.
+    """
+    from flows.rollback import roll_back
+    from flows.settings import project_root
+
+    click.echo(roll_back(project_root(), task, to))
 
 
 @main.command()
@@ -307,10 +333,13 @@ def speed(what: str) -> None:
 
 
 @main.command()
-@click.option("--row", "row_id", required=True, metavar="ID", help="SOURCE/NAME, or TASK/SPLIT/NAME of a labelled row.")
+@click.argument("row_id", metavar="ROW")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def trace(row_id: str, as_json: bool) -> None:
-    """Say where a row of the data stands and which artifacts and models it went into."""
+    """Say where a ROW of the data stands and which artifacts and models it went into.
+
+    ROW is SOURCE/NAME, or TASK/SPLIT/NAME of a labelled row.
+    """
     from flows.settings import project_root
     from flows.trace import show_trace
 

@@ -1,16 +1,26 @@
-"""The champion of a task, ready to answer."""
+"""`lianzi predict`: the champion of a task, and its answers to texts, one a line."""
 
 from __future__ import annotations
 
 import difflib
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from components.errors import ArtifactError, ParameterError
-from components.params import load_params
+from components.errors import ArtifactError, DataError, ParameterError
+from components.params import Params, load_params
 
 if TYPE_CHECKING:
-    from components.deployment.serving import Classifier
+    from components.deployment.serving import Classifier, Prediction
+
+STANDARD_INPUT = "-"
+_AT_ONCE = 1024
+"""Lines that are read before they are answered: a long file needs little memory, texts of like length share batches."""
+_SHOWN = 60
 
 
 def champion_classifier(root: Path, task: str, public_key: Path | None = None) -> Classifier:
@@ -18,22 +28,91 @@ def champion_classifier(root: Path, task: str, public_key: Path | None = None) -
 
     Raises ParameterError (unknown task), ArtifactError (none yet, or not signed).
     """
-    known = list(load_params(root / "params.yaml").tasks)
-    if task not in known:
-        close = difflib.get_close_matches(task, known, n=1, cutoff=0.4)
-        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
-        raise ParameterError(f"no task '{task}' in params.yaml", hint)
-    from components import tracking
+    check_task(load_params(root / "params.yaml"), task)
+    from components.champions import bundle_of_champion
     from components.deployment.serving import load_bundle
-    from components.registry import Registry
+    from components.tracking.store import store_exists
 
-    registry = Registry() if tracking.store_exists() else None
-    champion = registry.champion(task) if registry else None
-    if registry is None or champion is None:
+    bundle = bundle_of_champion(task) if store_exists() else None
+    if bundle is None:
         raise ArtifactError(f"{task}: no champion yet", "`lianzi run` trains and releases one")
-    bundle = registry.bundle(task, champion.version)
     if public_key:
         from components.deployment.signing import verify_bundle
 
         verify_bundle(bundle, public_key)
     return load_bundle(bundle)
+
+
+def check_task(params: Params, task: str) -> None:
+    """Raises ParameterError for a task that params.yaml does not have."""
+    if task not in params.tasks:
+        close = difflib.get_close_matches(task, params.tasks, n=1, cutoff=0.4)
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(params.tasks)}"
+        raise ParameterError(f"no task '{task}' in params.yaml", hint)
+
+
+def check_texts_given(task: str, texts: Sequence[str], file: str | None) -> None:
+    """Raises ParameterError for a text that is a file's name, for texts beside a file, and for a file that is none."""
+    if texts and file is not None:
+        raise ParameterError("texts and --file: only one of the two", f"lianzi predict {task} --file {file}")
+    for text in texts:
+        if _is_file(text):
+            raise ParameterError(
+                f"{text} is a file, not a text",
+                f"its lines: lianzi predict {task} --file {text}; its name as a text: on standard input",
+            )
+    if file is not None and file != STANDARD_INPUT and not _is_file(file):
+        raise ParameterError(f"--file {file}: no such file", "a file of UTF-8 text, a text a line; - is standard input")
+
+
+def answers(classifier: Classifier, texts: Iterable[str], as_json: bool, with_text: bool) -> Iterator[str]:
+    """A line of output for each text, in order; for a blank one an empty line, or in JSON null for a label."""
+    waiting = iter(texts)
+    while chunk := list(islice(waiting, _AT_ONCE)):
+        asked = [text for text in chunk if text.strip()]
+        found = iter(classifier.predict(asked))
+        for text in chunk:
+            answer = next(found) if text.strip() else None
+            yield _as_json(text, answer) if as_json else _as_columns(text, answer, with_text)
+
+
+@contextmanager
+def lines_of_file(file: str) -> Iterator[Iterator[str]]:
+    """The lines of a file, or of standard input for `-`, without their ends. Raises DataError naming the line."""
+    if file == STANDARD_INPUT:
+        yield _lines(sys.stdin.buffer, "standard input")
+        return
+    try:
+        with Path(file).open("rb") as stream:
+            yield _lines(stream, file)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}", "check its owner and mode") from None
+
+
+def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
+    for number, line in enumerate(stream, 1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{name}:{number}: not UTF-8: byte 0x{line[error.start]:02x} at column {error.start + 1}",
+                "convert it first, e.g. `iconv -f GB18030 -t UTF-8`",
+            ) from None
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # a text may be too long for a name, or hold a NUL
+        return False
+
+
+def _as_json(text: str, answer: Prediction | None) -> str:
+    scores = {label: round(score, 6) for label, score in answer.scores.items()} if answer else {}
+    return json.dumps({"text": text, "label": answer.label if answer else None, "scores": scores}, ensure_ascii=False)
+
+
+def _as_columns(text: str, answer: Prediction | None, with_text: bool) -> str:
+    if answer is None:
+        return ""
+    return f"{answer.label}\t{answer.score:.3f}" + (f"\t{text[:_SHOWN]}" if with_text else "")

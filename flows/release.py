@@ -22,7 +22,7 @@ from components.deployment.manifest import SPEED_FILE, read_bundle
 from components.deployment.signing import sign_bundle
 from components.errors import ArtifactError
 from components.params import Params, ReleaseConfig, flatten, load_params
-from components.registry import Registry, Version
+from components.registry import ROLLED_BACK, Registry, Version
 from flows import speed
 
 RECORD = Path(".lianzi/released.json")
@@ -78,6 +78,9 @@ def _judge(name: str, bundle: Path, metrics: dict[str, Any], params: Params, roo
     known = f"{name} v{version.version} ({rung})"
     if champion is not None and champion.version == version.version:
         return Verdict(name, version.version, True, rung, scores, f"{known} is the champion already")
+    if ROLLED_BACK in version.tags:
+        line = f"{known} was rolled back, not champion: `lianzi rollback {name} --to {version.version}` takes it again"
+        return Verdict(name, version.version, False, rung, scores, line)
     rival = champion_score(registry, name, champion.version, root) if champion else None
     judged = {"teacher": _scores(metrics, "teacher")["macro_f1"], "shipped": scores["macro_f1"]}
     if refusal := refused(judged, rival, params.release):

@@ -46,6 +46,29 @@ def test_the_champion_is_the_version_last_set(here: Path) -> None:
         assert known.champion("topic") == registry.Version(version, {"bundle": bundle})
 
 
+def test_the_champions_before_are_known_the_last_one_first(here: Path) -> None:
+    versions = [registered("topic", bundle) for bundle in "abcd"]
+    known = registry.Registry()
+    assert known.former_champions("topic") == []
+    for version in (versions[0], versions[2], versions[3]):
+        known.set_champion("topic", version)
+    assert known.former_champions("topic") == [versions[2], versions[0]]
+
+
+def test_what_was_rolled_back_is_marked_until_it_is_taken_again(here: Path) -> None:
+    first, second = registered("topic", "a"), registered("topic", "b")
+    known = registry.Registry()
+    known.set_champion("topic", first)
+    known.set_champion("topic", second)
+    known.roll_back("topic", first)
+    assert known.champion("topic") == registry.Version(first, {"bundle": "a"})
+    assert registry.ROLLED_BACK in known.versions("topic")[0].tags
+    assert known.former_champions("topic") == []
+    known.roll_back("topic", second)
+    assert registry.ROLLED_BACK not in known.versions("topic")[0].tags
+    assert registry.ROLLED_BACK in known.versions("topic")[1].tags
+
+
 def test_a_version_is_found_by_its_bundle(here: Path) -> None:
     registered("topic", "a")
     second = registered("topic", "b")
