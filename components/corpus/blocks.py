@@ -16,6 +16,7 @@ from typing import NamedTuple
 from components.corpus.files import CorpusFile
 from components.corpus.read import Record, read_records
 
+COLUMNS = ("id", "text", "language")
 BLOCK_ROWS = 16_384
 BLOCK_CHARACTERS = 4_000_000
 
@@ -57,7 +58,7 @@ def cut(files: Iterable[CorpusFile], data: Path, read: Callable[[Path], None]) -
             if rows:
                 yield Block(source, number, rows)
             source, number, rows, characters = file.source, 0, [], 0
-        for record in read_records(file.path):
+        for record in read_records(file.path, COLUMNS):
             row = _row(record, file, data)
             rows.append(row)
             characters += len(row.text)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from components.corpus.language import CODE_LANGUAGES
+from components.corpus.lines import MAX_LINE_BYTES, lines_of, text_stream
 from components.corpus.record import Record
-from components.corpus.rows import MAX_LINE_BYTES, lines_of
 from components.errors import DataError
 
 
@@ -34,7 +34,7 @@ def read_html(path: Path, stream: BinaryIO) -> Iterator[Record]:
     """
     from trafilatura import bare_extraction
 
-    content = stream.read(MAX_LINE_BYTES + 1)
+    content = text_stream(path, stream).read(MAX_LINE_BYTES + 1)
     _check_size(path, len(content))
     if not content.strip():
         return

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.errors import DataError, first_line
 
+Columns = Collection[str] | None
+"""The columns that whoever reads rows has a use for; None for all of them."""
+
+
+def wanted(name: str, columns: Columns) -> bool:
+    """Whether a column is used."""
+    return columns is None or name in columns
+
 
 @dataclass(frozen=True)
 class Record:
-    """One row: the fields it has, and where it stands (line of its first character, from 1)."""
+    """One row: the fields it has, and where it stands (line of its first character, from 1).
+
+    `unread`: columns that the file has and nobody asked for.
+    """
 
     file: Path
     line: int
     fields: dict[str, Any]
+    unread: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -23,14 +36,17 @@ class Record:
 
     @property
     def name(self) -> str:
-        """The row's own id, or its line where it has none."""
+        """The row's own id, or its line where it has none. A lone surrogate in an id, which no file can hold, is
+        written as JSON does: `\\ud83d`."""
         given = self.fields.get("id")
-        return f"line-{self.line}" if given is None or given == "" else str(given)
+        if given is None or given == "" or given != given:  # a NaN is what pandas has for nothing
+            return f"line-{self.line}"
+        return str(given).encode("utf-8", "backslashreplace").decode()
 
     def text(self, column: str = "text") -> str:
         """A field that must be there and be text; a null is the empty text. Raises DataError."""
         if column not in self.fields:
-            found = ", ".join(map(repr, self.fields)) or "nothing"
+            found = ", ".join(map(repr, (*self.fields, *self.unread))) or "nothing"
             raise DataError(f"{self.place}: no '{column}'", f"every row needs a '{column}'; found here: {found}")
         value = self.fields[column]
         if value is not None and not isinstance(value, str):

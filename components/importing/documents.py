@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.corpus.lines import MAX_LINE_BYTES
 from components.corpus.record import Record, kind_of
-from components.corpus.rows import MAX_LINE_BYTES
 from components.errors import DataError
 from components.importing.source import Source
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from components.corpus.read import MAX_LINE_BYTES, read_records
+from components.corpus.lines import MAX_LINE_BYTES
+from components.corpus.read import read_records
 from components.errors import DataError
 from tests.corpus.small_files import written
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import json
+import lzma
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -40,8 +42,25 @@ def parquet(path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(ROWS), path)
 
 
-WRITERS = {"jsonl": jsonl, "csv": separated(","), "tsv": separated("\t"), "parquet": parquet}
-COMPRESSORS = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
+def json_array(path: Path) -> None:
+    path.write_text(json.dumps(ROWS), encoding="utf-8")
+
+
+WRITERS = {
+    "jsonl": jsonl,
+    "ndjson": jsonl,
+    "json": json_array,
+    "csv": separated(","),
+    "tsv": separated("\t"),
+    "parquet": parquet,
+}
+COMPRESSORS = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".zst": zstandard.ZstdCompressor().compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+}
 
 
 @pytest.mark.parametrize("compression", COMPRESSORS)
@@ -66,7 +85,7 @@ def test_compressed_file_of_several_frames_is_read_to_its_end(tmp_path: Path) ->
         assert len(list(read_records(written(tmp_path, name, compress(line) + compress(line))))) == 2
 
 
-@pytest.mark.parametrize("compression", [".gz", ".zst"])
+@pytest.mark.parametrize("compression", [".gz", ".zst", ".bz2", ".xz"])
 def test_compressed_file_cut_short_is_refused(tmp_path: Path, compression: str) -> None:
     rows = b"".join(b'{"text": "%d"}\n' % number**9 for number in range(5000))
     whole = COMPRESSORS[compression](rows)
@@ -112,6 +131,6 @@ def test_link_to_nowhere_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_format_is_refused_and_the_known_ones_listed() -> None:
-    with pytest.raises(DataError, match=r"notes\.docx: not a format known here\nknown: \*\.jsonl \*\.csv"):
+    with pytest.raises(DataError, match=r"notes\.docx: not a format known here\nknown: \*\.jsonl \*\.ndjson \*\.json "):
         split_name(Path("notes.docx"))
     assert split_name(Path("data/a_en.jsonl.gz")) == ("a_en", ".jsonl", ".gz")

@@ -16,7 +16,15 @@ def test_row_without_text_is_named_with_the_columns_it_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "name"), [({"id": "a"}, "a"), ({"id": 0}, "0"), ({"id": ""}, "line-7"), ({}, "line-7")]
+    ("fields", "name"),
+    [
+        ({"id": "a"}, "a"),
+        ({"id": 0}, "0"),
+        ({"id": ""}, "line-7"),
+        ({"id": float("nan")}, "line-7"),
+        ({}, "line-7"),
+        ({"id": "a\ud83d/貓"}, r"a\ud83d/貓"),
+    ],
 )
 def test_row_is_called_by_its_id_or_else_by_its_line(fields: dict[str, object], name: str) -> None:
     assert Record(Path("a.csv"), 7, fields).name == name

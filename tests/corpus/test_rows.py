@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pytest
 
+from components.corpus.lines import MAX_LINE_BYTES
 from components.corpus.read import read_records
-from components.corpus.rows import MAX_LINE_BYTES, read_parquet
 from tests.corpus.small_files import refusal, written
 
 
@@ -76,14 +74,46 @@ def test_csv_with_an_open_quotation_mark_is_named_by_the_line_it_opens_on(tmp_pa
     assert f"{path}:3: not well-formed" in refusal(path)
 
 
-class ForwardsOnly(io.BytesIO):
-    """As a download comes in."""
+def test_a_key_that_stands_twice_is_named(tmp_path: Path) -> None:
+    told = "a.jsonl:2: not JSON: the key 'text' stands twice in one object"
+    for line in (b'{"text": "a", "text": "b"}', b'{"text" : "a", "text" : "b"}', b'{"text":"a","label":1,"text":"b"}'):
+        assert told in refusal(written(tmp_path, "a.jsonl", b'{"text": "x"}\n' + line + b"\n"))
 
-    def seekable(self) -> bool:
-        return False
+
+def test_a_text_that_looks_like_keys_has_none(tmp_path: Path) -> None:
+    [record] = read_records(written(tmp_path, "a.jsonl", rb'{"text": "{\"a\": 1, \"a\": 2}", "meta": {"text": 1}}'))
+    assert record.text() == '{"a": 1, "a": 2}'
 
 
-def test_parquet_that_can_only_be_read_forwards_is_read_all_the_same(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"text": ["one", "two"]}), tmp_path / "a.parquet")
-    stream = ForwardsOnly((tmp_path / "a.parquet").read_bytes())
-    assert [record.text() for record in read_parquet(Path("a.parquet"), stream)] == ["one", "two"]
+def test_two_columns_of_one_name_are_refused_and_unnamed_ones_are_not(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", b"text,label,text\na,b,c\n")
+    assert f"{path}: two columns are called 'text'\nrename one of them" in refusal(path)
+    [record] = read_records(written(tmp_path, "b.csv", b",text,,note,note\n1,a,,x,y\n"), ("text",))
+    assert record.text() == "a"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"text;label\none, two;x\n",
+        b"text\tlabel\none, two\tx\n",
+        b"text|label\none, two|x\n",
+        b'"text";"label"\n"one, two";x\n',
+        b"sep=;\ntext;label\none, two;x\n",
+        b'text,label\n"one, two",x\n',
+        "text\tlabel\none, two\tx\n".encode("utf-16"),
+    ],
+)
+def test_the_first_row_of_a_csv_says_what_separates_fields(tmp_path: Path, content: bytes) -> None:
+    [record] = read_records(written(tmp_path, "a.csv", content))
+    assert record.fields == {"text": "one, two", "label": "x"}
+    assert record.line == 2 + content.startswith(b"sep")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.txt"])
+def test_lines_that_end_in_returns_alone_are_lines(tmp_path: Path, name: str) -> None:
+    content = {"a.csv": "text\rone\rtwo\r", "a.jsonl": '{"text": "one"}\r{"text": "two"}', "a.txt": "one\r\rtwo"}[name]
+    assert [record.text().strip() for record in read_records(written(tmp_path, name, content.encode()))] == [
+        "one",
+        "two",
+    ]

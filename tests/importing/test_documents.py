@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.corpus.rows import MAX_LINE_BYTES
+from components.corpus.lines import MAX_LINE_BYTES
 from components.errors import DataError
 from components.importing.documents import Documents
 from components.importing.source import Source

@@ -1,0 +1,83 @@
+"""Compressed files as streams of their content: gzip, zstd, bzip2, xz.
+
+A file cut short is an error everywhere: each reader here says so, where `zstandard`'s and Arrow's own do not all.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+if TYPE_CHECKING:
+    import zstandard
+
+COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
+_BUFFER = 1 << 16
+_ZSTD_FEED = 1 << 12
+"""Packed bytes unpacked at a time. The longest run that 4 bytes of zstd stand for is 128 KB, so 128 MB at the most."""
+_ZSTD_WINDOW = 1 << 31
+"""The longest window there is, `zstd --long=31`. Memory is taken as the window fills, not at once."""
+
+
+@contextmanager
+def unpacked(raw: BinaryIO, compression: str) -> Iterator[BinaryIO]:
+    """What is packed in a stream, as one of COMPRESSIONS or not at all (""). Damage is an OSError or an EOFError."""
+    import zstandard
+
+    try:
+        yield _opened(raw, compression)
+    except (zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
+        raise OSError(str(error)) from None
+
+
+def _opened(raw: BinaryIO, compression: str) -> BinaryIO:
+    if compression == ".gz":
+        return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw)), _BUFFER)
+    if compression == ".bz2":
+        return io.BufferedReader(cast(io.RawIOBase, bz2.BZ2File(raw)), _BUFFER)
+    if compression == ".xz":
+        return io.BufferedReader(cast(io.RawIOBase, lzma.LZMAFile(raw)), _BUFFER)
+    if compression == ".zst":
+        return io.BufferedReader(_ZstdStream(raw), _BUFFER)
+    return raw
+
+
+class _ZstdStream(io.RawIOBase):
+    """All frames of a zstd file, with a window of any length."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._packed = b""  # what was read beyond the end of a frame
+        self._plain = memoryview(b"")
+        self._frame: zstandard.ZstdDecompressionObj | None = None  # None between frames
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._plain:
+            packed = self._packed or self._raw.read(_ZSTD_FEED)
+            self._packed = b""
+            if not packed and self._frame is None:
+                return 0
+            if not packed:
+                raise EOFError("the file ends before its last zstd frame does")
+            self._unpack(packed)
+        size = min(len(buffer), len(self._plain))
+        buffer[:size], self._plain = self._plain[:size], self._plain[size:]
+        return size
+
+    def _unpack(self, packed: bytes) -> None:
+        import zstandard
+
+        if self._frame is None:
+            self._frame = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+        self._plain = memoryview(self._frame.decompress(packed))
+        if self._frame.eof:
+            self._packed, self._frame = self._frame.unused_data, None
