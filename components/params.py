@@ -228,7 +228,8 @@ class DistillConfig(OptimizerConfig):
     width_fraction, ffn_fraction, head_fraction: of the teacher's channels (Muralidharan 2024), feed-forward neurons and
     attention heads (Michel 2019);
     quantization_aware: share of the steps, the last ones, in which int8 rounds the forward pass (Jacob 2018);
-    min_token_count: how often a token must stand in the training rows to stay in the student's vocabulary, 0 keeps all.
+    min_token_count: how often a token must stand in the training rows to stay in the student's vocabulary, 0 keeps all;
+    max_loss: validation macro-F1 that a student may lose to its teacher before a larger one is tried.
     """
 
     depth_fraction: Annotated[float, Field(gt=0, le=1)]
@@ -236,6 +237,7 @@ class DistillConfig(OptimizerConfig):
     ffn_fraction: Annotated[float, Field(gt=0, le=1)]
     head_fraction: Annotated[float, Field(gt=0, le=1)]
     min_token_count: Annotated[int, Field(ge=0)]
+    max_loss: Share
     epochs: Count
     patience: Count
     batch_size: Count

@@ -156,6 +156,7 @@ def _details(task_name: str, made: dict[str, Any], small: dict[str, Any]) -> dic
     return {
         "task": task_name,
         **{name: made[name] for name in kept},
+        "distillation": made.get("distillation", ""),
         "ladder": list(rungs),
         "rungs": {name: f"models/{name}.onnx" for name in rungs},
         "quantization": {

@@ -25,9 +25,10 @@ def _summary(details: dict[str, Any], task: TaskConfig) -> list[str]:
         f"# {details['task']}: text classification, {LANGUAGES[task.language]}",
         "",
         f"A {details['architecture']} classifier of {details['parameters']:,} parameters: pretrained, fine-tuned "
-        f"on the task `{details['task']}`, distilled from a larger one, exported to ONNX and quantized. "
+        f"on the task `{details['task']}`, distilled, exported to ONNX and quantized. "
         f"It answers with one of {len(details['labels'])} labels: {labels}.",
         "",
+        *([f"Distillation: {details['distillation']}.", ""] if details.get("distillation") else []),
         f"Candidate for release: **{details['candidate']}**: {details['candidate_because']}. Which rung ships is "
         "decided at release, by how fast each is there: `speed.json` beside this card names it.",
         "",

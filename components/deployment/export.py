@@ -72,6 +72,7 @@ def export(
             pad_id=encoder.pad_id,
             opset=config.opset,
             architecture=model.config.model_type,
+            distillation=made.get("distillation", ""),
             outputs=[value.name for value in graph.graph.output],
             tools=tools(),
             **metrics,

@@ -58,6 +58,7 @@ def write_page(
         f"<h1>{escape(task_name)}: evaluation on {metrics['test_rows']:,} test rows</h1>",
         f"<p>Candidate for release: <b>{escape(candidate)}</b>, the last rung that kept its quality. Which rung ships "
         f"is decided at release, by how fast each is: reports/speed/{escape(task_name)}/index.html.</p>",
+        f"<p>Distillation: {escape(made['distillation'])}.</p>" if made.get("distillation") else "",
         section("Systems", _systems(order, metrics)),
         picture(figures["macro_f1"], "Macro-F1 of every system with its interval"),
         section("Refused rungs", table(["rung", "reason"], list(refused.items()))) if refused else "",

@@ -34,71 +34,66 @@ class Units:
     cuts: Cuts
 
 
+PARTS = ("weight", "bias")
+
+
+def _cut(names: str, dimension: int, parts: int = 1) -> Cuts:
+    """Weight and bias of linear layers that lose outputs along a dimension of the weight."""
+    return {f"{name}.{part}": (dimension if part == "weight" else 0, parts) for name in names.split() for part in PARTS}
+
+
+BERT_NEURONS = Units(
+    "intermediate_size", "output.dense", {**_cut("intermediate.dense", 0), "output.dense.weight": (1, 1)}
+)
+GATED_NEURONS = Units(
+    "intermediate_size", "mlp.down_proj", {**_cut("mlp.gate_proj mlp.up_proj", 0), "mlp.down_proj.weight": (1, 1)}
+)
 NEURONS: dict[str, Units] = {
     # Wi holds what is activated and what gates it, one above the other.
-    "modernbert": Units(
-        "intermediate_size",
-        "mlp.Wo",
-        {"mlp.Wi.weight": (0, 2), "mlp.Wi.bias": (0, 2), "mlp.Wo.weight": (1, 1)},
-    ),
-    "bert": Units(
-        "intermediate_size",
-        "output.dense",
-        {"intermediate.dense.weight": (0, 1), "intermediate.dense.bias": (0, 1), "output.dense.weight": (1, 1)},
-    ),
+    "modernbert": Units("intermediate_size", "mlp.Wo", {**_cut("mlp.Wi", 0, 2), "mlp.Wo.weight": (1, 1)}),
+    "bert": BERT_NEURONS,
+    "roberta": BERT_NEURONS,
+    "mpnet": BERT_NEURONS,
+    "distilbert": Units("hidden_dim", "ffn.lin2", {**_cut("ffn.lin1", 0), "ffn.lin2.weight": (1, 1)}),
     # Its weights stand the other way round (Conv1D).
-    "gpt2": Units(
-        "n_inner",
-        "mlp.c_proj",
-        {"mlp.c_fc.weight": (1, 1), "mlp.c_fc.bias": (0, 1), "mlp.c_proj.weight": (0, 1)},
-    ),
-    "llama": Units(
-        "intermediate_size",
-        "mlp.down_proj",
-        {
-            "mlp.gate_proj.weight": (0, 1),
-            "mlp.gate_proj.bias": (0, 1),
-            "mlp.up_proj.weight": (0, 1),
-            "mlp.up_proj.bias": (0, 1),
-            "mlp.down_proj.weight": (1, 1),
-        },
-    ),
+    "gpt2": Units("n_inner", "mlp.c_proj", {**_cut("mlp.c_fc", 1), "mlp.c_proj.weight": (0, 1)}),
+    "llama": GATED_NEURONS,
+    "qwen2": GATED_NEURONS,
+    "qwen3": GATED_NEURONS,
 }
 """Model type -> its feed-forward neurons."""
 
-PARTS = ("weight", "bias")
-
+BERT_HEADS = Units(
+    "num_attention_heads",
+    "attention.output.dense",
+    {
+        **_cut("attention.self.query attention.self.key attention.self.value", 0),
+        "attention.output.dense.weight": (1, 1),
+    },
+)
+PROJECTED_HEADS = Units(
+    "num_attention_heads",
+    "self_attn.o_proj",
+    {**_cut("self_attn.q_proj self_attn.k_proj self_attn.v_proj", 0), "self_attn.o_proj.weight": (1, 1)},
+)
 HEADS: dict[str, Units] = {
-    "llama": Units(
+    "llama": PROJECTED_HEADS,
+    "qwen2": PROJECTED_HEADS,
+    "qwen3": PROJECTED_HEADS,
+    "modernbert": Units("num_attention_heads", "attn.Wo", {**_cut("attn.Wqkv", 0, 3), "attn.Wo.weight": (1, 1)}),
+    "bert": BERT_HEADS,
+    "roberta": BERT_HEADS,
+    "distilbert": Units(
         "num_attention_heads",
-        "self_attn.o_proj",
-        {
-            **{f"self_attn.{name}_proj.{part}": (0, 1) for name in "qkv" for part in PARTS},
-            "self_attn.o_proj.weight": (1, 1),
-        },
+        "attention.out_lin",
+        {**_cut("attention.q_lin attention.k_lin attention.v_lin", 0), "attention.out_lin.weight": (1, 1)},
     ),
-    "modernbert": Units(
-        "num_attention_heads",
-        "attn.Wo",
-        {"attn.Wqkv.weight": (0, 3), "attn.Wqkv.bias": (0, 3), "attn.Wo.weight": (1, 1)},
-    ),
-    "bert": Units(
-        "num_attention_heads",
-        "attention.output.dense",
-        {
-            **{f"attention.self.{name}.{part}": (0, 1) for name in ("query", "key", "value") for part in PARTS},
-            "attention.output.dense.weight": (1, 1),
-        },
-    ),
-    "gpt2": Units(
-        "num_attention_heads",
-        "attn.c_proj",
-        {"attn.c_attn.weight": (1, 3), "attn.c_attn.bias": (0, 3), "attn.c_proj.weight": (0, 1)},
-    ),
+    "gpt2": Units("num_attention_heads", "attn.c_proj", {**_cut("attn.c_attn", 1, 3), "attn.c_proj.weight": (0, 1)}),
 }
-"""Model type -> its attention heads."""
+"""Model type -> its attention heads. MPNet is not here: its layers share a table of distances with a column a head, and
+each layer would lose other heads."""
 
-UNTIED = ("llama",)
+UNTIED = ("llama", "qwen2", "qwen3")
 """Model types whose heads need not fill the width: the others' heads go with the channels, and only so."""
 
 CHANNELS = Units("hidden_size", "", {})
@@ -116,8 +111,9 @@ class Sizes:
 
     @classmethod
     def of(cls, config: PreTrainedConfig) -> Sizes:
-        """A model as it is."""
-        neurons = getattr(config, NEURONS[config.model_type].setting) or 4 * config.hidden_size  # None in GPT-2
+        """A model as it is; no neurons of one that is not in the tables, which stays whole."""
+        units = NEURONS.get(config.model_type)
+        neurons = 0 if units is None else getattr(config, units.setting) or 4 * config.hidden_size  # None in GPT-2
         return cls(config.hidden_size, neurons, config.num_attention_heads)
 
 
@@ -144,10 +140,13 @@ def narrower(config: PreTrainedConfig, width: float, ffn: float, heads: float) -
     """Shares of a model's channels, neurons and heads, rounded up to what its config can have.
 
     Neurons to a multiple of MULTIPLE. Channels to what whole heads fill; where heads have a size of their own, to a
-    multiple of their number, and that to one that divides the width. Raises ParameterError where heads cannot go.
+    multiple of their number, and that to one that divides the width. Raises ParameterError where something cannot go.
     """
-    _check_heads(config, heads)
     whole = Sizes.of(config)
+    if width == ffn == heads == 1:
+        return whole
+    _check_known(config, width, ffn)
+    _check_heads(config, heads)
     neurons = min(whole.neurons, _multiple(whole.neurons * ffn, MULTIPLE))
     if config.model_type not in UNTIED:
         left = math.ceil(whole.heads * width)
@@ -159,6 +158,15 @@ def narrower(config: PreTrainedConfig, width: float, ffn: float, heads: float) -
 
 def _multiple(least: float, unit: int) -> int:
     return math.ceil(least / unit) * unit
+
+
+def _check_known(config: PreTrainedConfig, width: float, ffn: float) -> None:
+    for name, fraction, known in (("ffn", ffn, NEURONS), ("width", width, HEADS)):
+        if fraction < 1 and config.model_type not in known:
+            raise ParameterError(
+                f"distill.{name}_fraction {fraction:g}: a {config.model_type} cannot be made narrower in this way",
+                f"set distill.{name}_fraction to 1.0; this works with {', '.join(sorted(known))}",
+            )
 
 
 def _check_heads(config: PreTrainedConfig, fraction: float) -> None:
@@ -244,9 +252,13 @@ def _remember(seen: dict[tuple[int, int], Tensor], key: tuple[int, int], module:
 
 def narrow_config(config: PreTrainedConfig, left: Sizes) -> None:
     """Write the new sizes into a config."""
+    if left == Sizes.of(config):
+        return
     setattr(config, NEURONS[config.model_type].setting, left.neurons)
-    if config.model_type in UNTIED and left.heads < config.num_attention_heads:
-        config.num_key_value_heads = left.heads
+    if config.model_type in UNTIED:
+        config.head_dim = _head_size(config)  # Qwen2 works it out from a width that is about to change
+        if left.heads < config.num_attention_heads:
+            config.num_key_value_heads = left.heads
     config.hidden_size, config.num_attention_heads = left.width, left.heads
 
 

@@ -1,4 +1,4 @@
-"""A smaller copy of a model: which layers it keeps, and whose output each of them has to learn."""
+"""A smaller copy of a model: how small it may be, which layers it keeps, and whose output each of them has to learn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from transformers import AutoModelForSequenceClassification, PreTrainedConfig, P
 
 from components.modeling.architectures import architecture_of, layers_of
 from components.modeling.loading import random_model
-from components.modeling.pruning import Kept, Sizes, fit_channels, narrow_config, narrow_weights
+from components.modeling.pruning import Kept, Sizes, fit_channels, narrow_config, narrow_weights, narrower
+from components.params import DistillConfig
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,48 @@ def map_layers(teacher_depth: int, depth_fraction: float) -> LayerMap:
     depth = max(1, math.ceil(teacher_depth * depth_fraction))
     bounds = [index * teacher_depth // depth for index in range(depth + 1)]
     return LayerMap(tuple(bounds[:-1]), tuple(bound - 1 for bound in bounds[1:]))
+
+
+@dataclass(frozen=True)
+class Size:
+    """A student that may be tried. min_token_count: as in DistillConfig, 0 keeps the whole vocabulary."""
+
+    name: str
+    layers: LayerMap
+    left: Sizes
+    min_token_count: int
+
+    @property
+    def shape(self) -> tuple[int, Sizes, int]:
+        """What makes it larger or smaller than another."""
+        return len(self.layers.copied), self.left, self.min_token_count
+
+
+def sizes(teacher: PreTrainedConfig, config: DistillConfig) -> list[Size]:
+    """The students to try, one after another while the one before loses too much: as asked, halfway to whole, whole.
+
+    A whole student starts as its teacher and has nothing new to learn from it but to bear the rounding of int8: without
+    that it is left out, and the teacher itself takes its place (decision 36). The list is then empty where a whole
+    student was asked for. Raises ParameterError where the teacher cannot be made smaller in the way asked for.
+    """
+    asked = _size("asked", teacher, config, 0.0, config.min_token_count)
+    whole = _size("whole", teacher, config, 1.0, 0)
+    found: list[Size] = []
+    for size in (asked, _size("halfway", teacher, config, 0.5, 0), whole):
+        told_apart = size.shape not in [one.shape for one in found]
+        if told_apart and (size.shape != whole.shape or config.quantization_aware):
+            found.append(size)
+    return found
+
+
+def _size(name: str, teacher: PreTrainedConfig, config: DistillConfig, way: float, min_token_count: int) -> Size:
+    """A student on the `way` from what is asked for, 0, to the whole, 1."""
+    depth, width, ffn, heads = (
+        fraction + (1 - fraction) * way
+        for fraction in (config.depth_fraction, config.width_fraction, config.ffn_fraction, config.head_fraction)
+    )
+    layers = map_layers(teacher.num_hidden_layers, depth)
+    return Size(name, layers, narrower(teacher, width, ffn, heads), min_token_count)
 
 
 def student_config(teacher: PreTrainedConfig, layers: LayerMap, left: Sizes) -> PreTrainedConfig:

@@ -165,6 +165,8 @@ def _measure(
 
 def _second_steps(first: Rehearsal, job: Job, processes: int) -> int:
     """How many steps each training of the second run in miniature takes; 0 where it would take too long."""
+    if not first.trainings:
+        return 0
     own = max(FIRST_STEPS, job.steps // first.trainings)
     if processes > 1:
         return min(FEWEST, own)  # by no clock: all ranks must take equally many

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.modeling.architectures import LANGUAGE_MODELS, build_language_model, check_objective
 from components.modeling.checkpoints import INIT_FROM, random_classifier
 from components.modeling.loading import load_config, random_model
 from components.modeling.objectives import OBJECTIVES
-from components.modeling.pruning import narrower
-from components.modeling.students import map_layers, student_config
+from components.modeling.students import sizes, student_config
 from components.params import DistillConfig, FinetuneConfig, Params, PretrainConfig, TrainerConfig
 from components.planning import estimate
 from components.planning.estimate import Memory, Shape
@@ -22,6 +21,9 @@ from components.starts import local_folder
 from components.tasks.classification import Classification
 from components.training.finetune import VALIDATION_BATCH
 from components.training.trainer import lightning_precision
+
+UNTRAINED: dict[str, Any] = {"steps": 0, "tokens": 0, "flops": 0.0, "validations": 1}
+"""Of a distillation in which the teacher itself goes on as the student."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,18 @@ def finetune_job(given: dict[str, Any], data: Classification) -> Job:
 
 
 def distill_job(given: dict[str, Any], data: Classification) -> Job:
-    """The student; its teacher reads every batch too, and both read the validation split once more at the end."""
+    """The student asked for: its teacher reads every batch too, and both are compared on the validation split.
+
+    Where no student is trained, the teacher alone reads that split. Larger ones that may follow are not counted.
+    """
     config: DistillConfig = given["config"]
     with torch.device("meta"):
         model = random_classifier(given["teacher"], data.labels, 0.0)
-        student = random_model(AutoModelForSequenceClassification, _student(model.config, config))
+        tried = sizes(model.config, config)
+        if not tried:
+            return replace(_task_job(given, data, estimate.shape_of(model), None, trainings=1), **UNTRAINED)
+        asked = student_config(model.config, tried[0].layers, tried[0].left)
+        student = random_model(AutoModelForSequenceClassification, asked)
     return _task_job(given, data, estimate.shape_of(student), estimate.shape_of(model), trainings=1)
 
 
@@ -112,7 +121,7 @@ def _task_job(given: dict[str, Any], data: Classification, shape: Shape, teacher
     validations: float = trainings * config.epochs
     if teacher is not None:
         flops += estimate.reading_flops(teacher, tokens, mean)
-        validations += 1 + teacher.inside / shape.inside
+        validations += 1 + 2 * teacher.inside / shape.inside
     return Job(
         parameters=shape.parameters,
         steps=trainings * config.epochs * -(-len(lengths) // config.batch_size),
@@ -155,8 +164,3 @@ def _memory(
 def _micro_batch(config: PretrainConfig | FinetuneConfig | DistillConfig, trainer: TrainerConfig) -> int:
     """Rows of a step that are in memory at a time."""
     return -(-config.batch_size // (trainer.accumulate * trainer.devices))
-
-
-def _student(teacher: PreTrainedConfig, config: DistillConfig) -> PreTrainedConfig:
-    left = narrower(teacher, config.width_fraction, config.ffn_fraction, config.head_fraction)
-    return student_config(teacher, map_layers(teacher.num_hidden_layers, config.depth_fraction), left)

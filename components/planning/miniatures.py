@@ -77,9 +77,11 @@ class TaskMiniature:
 
     alike = False
 
-    def __init__(self, given: dict[str, Any], inputs: Inputs, source: str, outputs: tuple[str, ...]) -> None:
-        """`source`: the argument that names the model to start from."""
-        self.inputs, self.source, self.outputs = inputs, source, outputs
+    def __init__(
+        self, given: dict[str, Any], inputs: Inputs, source: str, outputs: tuple[str, ...], **fixed: float
+    ) -> None:
+        """`source`: the argument that names the model to start from; `fixed`: what its config says in miniature."""
+        self.inputs, self.source, self.outputs, self.fixed = inputs, source, outputs, fixed
         self.rows = inputs.rows_folder(given["rows"], given["task_name"])
         self.given = {**given, "rows": self.rows}
         self.reading_seconds = 0.0
@@ -127,13 +129,14 @@ class TaskMiniature:
                 "validation": longest_places(validation, count) if longest else range(min(count, len(validation))),
             },
         )
-        config = self.given["config"].model_copy(update={"epochs": 1})
+        config = self.given["config"].model_copy(update={"epochs": 1, **self.fixed})
         return {**self.given, "config": config, "rows": folder}
 
 
 MINIATURES: dict[str, Callable[[dict[str, Any], Inputs], Miniature]] = {
     "pretrain": PretrainMiniature,
     "finetune": lambda given, inputs: TaskMiniature(given, inputs, "pretrained", ("teacher", "scratch")),
-    "distill": lambda given, inputs: TaskMiniature(given, inputs, "teacher", ("student",)),
+    # A few steps teach nothing: the student is to be taken as it is.
+    "distill": lambda given, inputs: TaskMiniature(given, inputs, "teacher", ("student",), max_loss=1.0),
 }
 """The stages that can be calibrated."""

@@ -55,7 +55,7 @@ class Rehearsal:
             steps=tuple(b[2] - a[2] for a, b in pairs if a[0] == b[0] == STEP and b[1] == a[1] + 1),
             validations=tuple(b[2] - a[2] for a, b in pairs if a[0] == STEP and b[0] == VALIDATION),
             trainings=sum(kind == STEP and step == 1 for kind, step, _ in marks),
-            after=ended - marks[-1][2],
+            after=ended - (marks[-1][2] if marks else began),
         )
 
     @property
@@ -65,11 +65,13 @@ class Rehearsal:
 
     @property
     def validation_seconds(self) -> float:
-        """Of a validation."""
-        return median(self.validations)
+        """Of a validation; 0 where nothing was trained."""
+        return median(self.validations) if self.validations else 0.0
 
     def step_seconds(self, alike: bool) -> float:
-        """Of a step: the median where all are `alike`, the mean where their batches differ."""
+        """Of a step: the median where all are `alike`, the mean where their batches differ; 0 where there were none."""
+        if not self.steps:
+            return 0.0
         return median(self.steps) if alike else mean(self.steps)
 
 

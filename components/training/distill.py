@@ -17,8 +17,8 @@ from components.modeling.architectures import layers_of
 from components.modeling.checkpoints import load_tokenizer
 from components.modeling.loading import load_model
 from components.modeling.objectives import Batch
-from components.modeling.pruning import Kept, most_important, narrower
-from components.modeling.students import LayerMap, build_student, map_layers
+from components.modeling.pruning import Kept, Sizes, most_important
+from components.modeling.students import LayerMap, Size, build_student, sizes
 from components.modeling.vocabulary import keep_tokens
 from components.params import DistillConfig, TaskConfig, TrainerConfig
 from components.run import Metrics, Run
@@ -26,7 +26,7 @@ from components.tasks.classification import Classification, ClassificationObject
 from components.tasks.kinds import TASK_KINDS
 from components.tokenization.trimming import trim_tokenizer
 from components.training import ranks
-from components.training.figures import curves_figure
+from components.training.figures import History, curves_figure
 from components.training.finetune import VALIDATION_BATCH, learn_task, save_classifier, task_schedule, validation_batch
 from components.training.quantization_aware import quantization_aware
 from components.training.randomness import derived_seed
@@ -51,39 +51,148 @@ def distill(
 ) -> Metrics:
     """Train a student of `teacher`, trim its vocabulary and write it to `student`.
 
-    Returns the validation metrics of what is written.
+    One that loses more than `max_loss` is followed by a larger one, and after the largest the teacher itself goes on as
+    the student (components.modeling.students.sizes). Returns the validation metrics of what is written, and what was
+    refused. Raises ParameterError where the teacher cannot be made smaller in the way asked for.
     """
     read_manifest(teacher, "classifier")
     prepare_libraries(config.threads)
-    data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(teacher))
     guide: PreTrainedModel = load_model(AutoModelForSequenceClassification, teacher).model.eval()
-    layers = map_layers(len(layers_of(guide)), config.depth_fraction)
+    tried = sizes(guide.config, config)
+    data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(teacher))
     with tempfile.TemporaryDirectory() as folder:
-        trimmed = Trimmed.of(config.min_token_count, task, data, rows, teacher, Path(folder))
-        torch.manual_seed(derived_seed(seed, "student"))
-        kept = missed_most(guide, data, config)
-        learner = build_student(guide, layers, kept, config.dropout)
-        task_objective = ClassificationObjective(len(data.labels), 0.0)
-        objective = DistillationObjective(guide, layers, config, task_objective, kept.channels)
-        schedule = task_schedule(data, config, f"distill {task_name}", "")
-        steps = config.epochs * schedule.validate_every
-        learned = quantization_aware(objective, config.quantization_aware, steps, trainer)
-        curves, metrics = learn_task(learner, learned, data, config, trainer, seed, schedule, checkpoints, run)
+        school = School(config, task, task_name, trainer, seed, rows, teacher, guide, data, checkpoints, run)
+        found = school.graduate(tried, Path(folder))
         if not ranks.leads():
             return {}
-        if trimmed.kept:
-            keep_tokens(learner, trimmed.kept)
-        if trimmed.kept or config.quantization_aware:
-            metrics |= validate(learner, objective, trimmed.data)
         made_from = {"rows": rows, "teacher": teacher}
-        save_classifier(learner, trimmed.tokenizer, student, task_name, trimmed.data, made_from)
-    run.log_figure("loss.png", curves_figure({"student": curves.history}, ["loss", data.monitor]))
+        line = told(found, config.max_loss)
+        save_classifier(found.model, found.tokenizer, student, task_name, found.data, made_from, distillation=line)
+    run.say(f"distill {task_name}: {line}")
     return {
-        **metrics,
-        "agreement": agreement(guide, learner, data, trimmed.data),
-        "layers": len(layers.copied),
-        "vocabulary": learner.config.vocab_size,
+        **found.metrics,
+        "agreement": 1.0 if found.size is None else agreement(guide, found.model, data, found.data),
+        "layers": len(layers_of(found.model)),
+        "vocabulary": found.model.config.vocab_size,
+        "teacher_macro_f1": found.teacher_score,
+        "teacher_goes_on": int(found.size is None),
+        "refused": {name: {"macro_f1": score} for name, score in found.refused.items()},
     }
+
+
+@dataclass(frozen=True)
+class Graduate:
+    """What goes on from here: a trained student, or the teacher where `size` is None.
+
+    `tokenizer`: the folder it stands in; `data`: the task in the model's ids; `metrics`: on validation rows;
+    `refused`: size -> macro-F1 of the students that lost too much.
+    """
+
+    size: Size | None
+    model: PreTrainedModel
+    tokenizer: Path
+    data: Classification
+    metrics: dict[str, float]
+    teacher_score: float
+    refused: dict[str, float]
+
+
+@dataclass(frozen=True)
+class School:
+    """A teacher with its task, and the students that are tried one after another."""
+
+    config: DistillConfig
+    task: TaskConfig
+    task_name: str
+    trainer: TrainerConfig
+    seed: int
+    rows: Path
+    teacher: Path
+    guide: PreTrainedModel
+    data: Classification
+    checkpoints: CheckpointStore
+    run: Run
+
+    def graduate(self, tried: Sequence[Size], folder: Path) -> Graduate:
+        """The first student that keeps enough of its teacher's macro-F1, else the teacher. Trained in `folder`.
+
+        A training that had ended before an interruption gives its figures again without a step, so the same students
+        are refused again. All ranks must ask; what the leading one finds holds for all.
+        """
+        own = validate(self.guide, self.data) if ranks.leads() else {"macro_f1": 0.0}
+        refused: dict[str, float] = {}
+        histories: dict[str, History] = {}
+        for number, size in enumerate(tried):
+            found, histories[size.name] = self.taught(size, folder / size.name, own["macro_f1"], refused)
+            loss = own["macro_f1"] - found.metrics["macro_f1"]
+            if not ranks.led(loss > self.config.max_loss):
+                break
+            refused[size.name] = found.metrics["macro_f1"]
+            after = tried[number + 1].name if number + 1 < len(tried) else "the teacher itself"
+            self.run.say(
+                f"distill {self.task_name}: the student {size.name} ({described(found.model)}) has macro-F1 "
+                f"{found.metrics['macro_f1']:.4f} on validation rows, {loss:.4f} below its teacher; distill.max_loss "
+                f"allows {self.config.max_loss:g}; next: {after}"
+            )
+        else:
+            metrics = {**own, "best_epoch": 0}
+            if not tried:
+                # Nobody learns anything: one point, so that there is a curve to open.
+                self.run.log_metrics(own, 0)
+            found = Graduate(None, self.guide, self.teacher, self.data, metrics, own["macro_f1"], refused)
+        if histories and ranks.leads():
+            self.run.log_figure("loss.png", curves_figure(histories, ["loss", self.data.monitor]))
+        return found
+
+    def taught(
+        self, size: Size, folder: Path, teacher_score: float, refused: dict[str, float]
+    ) -> tuple[Graduate, History]:
+        """A student of this size, trained and trimmed, and its curves."""
+        config = self.config
+        folder.mkdir()
+        trimmed = Trimmed.of(size.min_token_count, self.task, self.data, self.rows, self.teacher, folder)
+        torch.manual_seed(derived_seed(self.seed, "student"))
+        kept = missed_most(self.guide, self.data, size.left)
+        learner = build_student(self.guide, size.layers, kept, config.dropout)
+        task_objective = ClassificationObjective(len(self.data.labels), 0.0)
+        objective = DistillationObjective(self.guide, size.layers, config, task_objective, kept.channels)
+        # The size asked for has the plain names, as long as it is the only one.
+        again = bool(refused)
+        label = f"distill {self.task_name}{f' {size.name}' if again else ''}"
+        schedule = task_schedule(self.data, config, label, f"{size.name}/" if again else "")
+        steps = config.epochs * schedule.validate_every
+        learned = quantization_aware(objective, config.quantization_aware, steps, self.trainer)
+        store = self.checkpoints.part(size.name)
+        curves, metrics = learn_task(
+            learner, learned, self.data, config, self.trainer, self.seed, schedule, store, self.run
+        )
+        if ranks.leads():
+            if trimmed.kept:
+                keep_tokens(learner, trimmed.kept)
+            if trimmed.kept or config.quantization_aware:
+                metrics |= validate(learner, trimmed.data)
+        found = Graduate(size, learner, trimmed.tokenizer, trimmed.data, metrics, teacher_score, refused)
+        return found, curves.history
+
+
+def told(found: Graduate, max_loss: float) -> str:
+    """What became of a teacher's students, in a line."""
+    lost = ", ".join(f"{name} by {found.teacher_score - score:.4f}" for name, score in found.refused.items())
+    before = f"students below the teacher by more than {max_loss:g} macro-F1 on validation rows: {lost}" if lost else ""
+    if found.size is None:
+        reason = before or "the student asked for is as large as its teacher"
+        return f"the teacher itself goes on as the student ({described(found.model)}): {reason}"
+    line = (
+        f"the student {found.size.name} ({described(found.model)}) has macro-F1 "
+        f"{found.metrics['macro_f1']:.4f} on validation rows, its teacher {found.teacher_score:.4f}"
+    )
+    return f"{line}; {before}" if before else line
+
+
+def described(model: PreTrainedModel) -> str:
+    """How large a model is."""
+    config = model.config
+    return f"{len(layers_of(model))} layers, {config.hidden_size} wide, {config.vocab_size} tokens"
 
 
 @dataclass(frozen=True)
@@ -168,7 +277,7 @@ def hidden_loss(states: Sequence[Tensor], wanted: Sequence[Tensor], mask: Tensor
     return total / len(wanted)
 
 
-def missed_most(teacher: PreTrainedModel, data: Classification, config: DistillConfig) -> Kept:
+def missed_most(teacher: PreTrainedModel, data: Classification, left: Sizes) -> Kept:
     """The teacher's channels, neurons and heads that its answers to some training rows need most."""
     objective = ClassificationObjective(len(data.labels), 0.0)
     rows = range(0, len(data.train.ids), -(-len(data.train.ids) // IMPORTANCE_ROWS))
@@ -178,13 +287,13 @@ def missed_most(teacher: PreTrainedModel, data: Classification, config: DistillC
             batch = data.batch(data.train, rows[start : start + VALIDATION_BATCH])
             yield objective.loss(model, batch) * batch["count"]
 
-    left = narrower(teacher.config, config.width_fraction, config.ffn_fraction, config.head_fraction)
     return most_important(teacher, losses, left)
 
 
 @torch.no_grad()
-def validate(model: PreTrainedModel, objective: DistillationObjective, data: Classification) -> dict[str, float]:
+def validate(model: PreTrainedModel, data: Classification) -> dict[str, float]:
     """The validation metrics of a model as it is."""
+    objective = ClassificationObjective(len(data.labels), 0.0)
     return objective.summary([objective.score(model, batch) for batch in _validation(data)])
 
 

@@ -37,6 +37,11 @@ def agreed(flag: bool, device: torch.device) -> bool:
     return bool(votes.item())
 
 
+def led(flag: bool) -> bool:
+    """What the leading rank says, on each of them. All must ask."""
+    return agreed(flag and leads(), torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+
+
 def summed(values: Tensor) -> Tensor:
     """The sum over all ranks, on each of them."""
     if world_size() > 1:

@@ -19,6 +19,11 @@ def test_the_card_tells_labels_numbers_engines_and_limits(ladder: Ladder) -> Non
         assert f"## {heading}" in card
 
 
+def test_the_card_tells_what_became_of_the_students(ladder: Ladder) -> None:
+    manifest = read_manifest(ladder.bundle, "bundle") | {"distillation": "the teacher itself goes on as the student"}
+    assert "Distillation: the teacher itself goes on as the student.\n" in model_card(manifest, TASK)
+
+
 def test_the_card_begins_with_the_metadata_hubs_read(ladder: Ladder) -> None:
     lines = (ladder.bundle / "README.md").read_text(encoding="utf-8").splitlines()
     assert lines[0] == lines[4] == "---"

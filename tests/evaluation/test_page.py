@@ -29,11 +29,13 @@ def test_the_page_holds_tables_and_pictures_and_escapes_labels(tmp_path: Path) -
     metrics["candidate"]["per_class"] = label  # type: ignore[assignment]
     figures = {name: Figure() for name in ("macro_f1", "confusion")}
     made = {"candidate": "int8", "quantization": {"fp32": {}, "int8": {"accepted": 1, "reason": "loses nothing"}}}
+    made["distillation"] = "the teacher itself goes on as the student"
     write_page(tmp_path / "reports" / "index.html", "topic & more", made, RUNGS, metrics, figures)
     page = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
     assert "topic &amp; more: evaluation on 1,354 test rows" in page
     assert "&lt;b&gt;" in page
     assert "<b>int8</b>" in page
+    assert "Distillation: the teacher itself goes on as the student." in page
     assert "Refused rungs" not in page
     assert "no timings on this page" in page
     assert page.count("data:image/svg+xml;base64,") == 2

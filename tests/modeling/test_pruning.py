@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from components.errors import ParameterError
 from components.modeling.architectures import ARCHITECTURES, build_language_model, layers_of
@@ -163,6 +163,32 @@ def test_heads_are_refused_where_their_width_is_the_models(tokenizer_folder: Pat
     with pytest.raises(ParameterError, match=r"head_fraction 0.5: a modernbert has as many heads") as caught:
         narrower(config, 1.0, 1.0, 0.5)
     assert "width_fraction" in caught.value.hint
+
+
+@pytest.mark.parametrize("kind", sorted(NEURONS))
+def test_what_is_cut_stands_in_a_layer_under_these_names(kind: str) -> None:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, NEURONS[kind].setting: 64}
+    config = AutoConfig.for_model(kind, vocab_size=50, pad_token_id=0, **sizes)
+    model = AutoModel.from_config(config)
+    for units in (NEURONS[kind], *([HEADS[kind]] if kind in HEADS else [])):
+        out = next(name for name, _ in model.named_modules() if name.endswith(f".0.{units.out}"))
+        layer = out.removesuffix(units.out)
+        names = {name.removeprefix(layer) for name in model.state_dict() if name.startswith(layer)}
+        weights = {name for name in units.cuts if name.endswith(".weight")}
+        assert weights <= names
+        biases = names & {name.replace(".weight", ".bias") for name in weights}
+        assert biases - {f"{units.out}.bias"} <= set(units.cuts)
+
+
+def test_the_width_of_an_mpnet_is_refused() -> None:
+    config = AutoConfig.for_model("mpnet")
+    assert narrower(config, 1.0, 0.5, 1.0) == Sizes(768, 1536, 12)
+    with pytest.raises(
+        ParameterError, match=r"distill\.width_fraction 0\.5: a mpnet cannot be made narrower"
+    ) as caught:
+        narrower(config, 0.5, 1.0, 1.0)
+    assert caught.value.hint is not None
+    assert "bert" in caught.value.hint
 
 
 def test_heads_that_share_keys_are_refused(tokenizer_folder: Path, tmp_path: Path) -> None:

@@ -2,15 +2,58 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, BertConfig, ElectraConfig
 
+from components.errors import ParameterError
 from components.modeling.architectures import ARCHITECTURES, build_language_model, layers_of
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
-from components.modeling.pruning import Kept
-from components.modeling.students import build_student, map_layers
-from components.params import ModelConfig
+from components.modeling.pruning import Kept, Sizes
+from components.modeling.students import build_student, map_layers, sizes
+from components.params import DistillConfig, ModelConfig, Params
 
 ALL = Kept()
+TEACHER = BertConfig(num_hidden_layers=6, hidden_size=384, num_attention_heads=12, intermediate_size=1536)
+"""MiniLM's shape."""
+WHOLE = {"depth_fraction": 1.0, "width_fraction": 1.0, "ffn_fraction": 1.0, "head_fraction": 1.0, "min_token_count": 0}
+
+
+def changed(params: Params, **changes: float) -> DistillConfig:
+    return DistillConfig.model_validate({**params.distill.model_dump(), **changes})
+
+
+def test_a_student_is_tried_as_asked_then_halfway_to_its_teacher(params: Params) -> None:
+    half = {"depth_fraction": 0.5, "width_fraction": 0.5, "ffn_fraction": 0.5, "min_token_count": 10}
+    asked, halfway = sizes(TEACHER, changed(params, **half))
+    assert (asked.name, asked.shape) == ("asked", (3, Sizes(192, 768, 6), 10))
+    assert (halfway.name, halfway.shape) == ("halfway", (5, Sizes(288, 1152, 9), 0))
+
+
+def test_a_whole_student_is_tried_where_it_learns_to_bear_rounding(params: Params) -> None:
+    assert sizes(TEACHER, changed(params, **WHOLE)) == []
+    whole = sizes(TEACHER, changed(params, **WHOLE, quantization_aware=0.2))
+    assert [size.shape for size in whole] == [(6, Sizes.of(TEACHER), 0)]
+    three = sizes(TEACHER, changed(params, **{**WHOLE, "ffn_fraction": 0.5}, quantization_aware=0.2))
+    assert [size.name for size in three] == ["asked", "halfway", "whole"]
+
+
+def test_a_student_with_fewer_tokens_is_smaller_than_its_teacher(params: Params) -> None:
+    (asked,) = sizes(TEACHER, changed(params, **{**WHOLE, "min_token_count": 5}))
+    assert asked.shape == (6, Sizes.of(TEACHER), 5)
+
+
+def test_two_sizes_that_round_to_the_same_are_one(params: Params) -> None:
+    small = BertConfig(num_hidden_layers=1, hidden_size=64, num_attention_heads=1, intermediate_size=16)
+    (asked,) = sizes(small, changed(params, **{**WHOLE, "ffn_fraction": 0.5}))
+    assert asked.shape == (1, Sizes(64, 8, 1), 0)
+
+
+def test_a_teacher_of_an_unknown_kind_can_be_whole_or_shallower_only(params: Params) -> None:
+    teacher = ElectraConfig(num_hidden_layers=2)
+    assert sizes(teacher, changed(params, **WHOLE)) == []
+    (asked,) = sizes(teacher, changed(params, **{**WHOLE, "depth_fraction": 0.5}))
+    assert len(asked.layers.copied) == 1
+    with pytest.raises(ParameterError, match=r"distill\.ffn_fraction 0\.5: a electra cannot be made narrower"):
+        sizes(teacher, changed(params, **{**WHOLE, "ffn_fraction": 0.5}))
 
 
 @pytest.mark.parametrize(

@@ -100,12 +100,22 @@ def test_a_student_is_smaller_and_its_teacher_reads_along(
     teacher = finetune_job(given, data)
     assert narrower.parameters < fewer.parameters < shallower.parameters < teacher.parameters
     assert narrower.memory.activations < shallower.memory.activations
-    # Its own epochs, then student and teacher once each, the teacher for as much longer as it has more to multiply by.
+    # Its own epochs, then itself once and the teacher twice, for as much longer as that has more to multiply by.
     table = 128 * len(load_tokenizer(given["pretrained"]))
     longer = (teacher.parameters - table) / (shallower.parameters - table)
     assert 1.9 < longer < 2
-    assert shallower.validations == pytest.approx(params.distill.epochs + 1 + longer)
+    assert shallower.validations == pytest.approx(params.distill.epochs + 1 + 2 * longer)
     assert narrower.flops < shallower.flops < teacher.flops
+
+
+def test_where_the_teacher_goes_on_itself_there_is_nothing_to_train(
+    params: Params, given: dict[str, Any], data: Classification
+) -> None:
+    whole = {"depth_fraction": 1.0, "width_fraction": 1.0, "ffn_fraction": 1.0, "min_token_count": 0}
+    config = params.distill.model_copy(update=whole)
+    job = distill_job({**given, "config": config, "teacher": given["pretrained"]}, data)
+    assert (job.steps, job.tokens, job.flops, job.validations) == (0, 0, 0.0, 1)
+    assert job.parameters == finetune_job(given, data).parameters
 
 
 def test_a_sketch_knows_memory_and_disk_before_rows_are_read(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from components.artifacts import digest, write_manifest
+from components.artifacts import digest, read_manifest, write_manifest
 from components.errors import Interrupted, LianziError
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
@@ -379,6 +379,19 @@ def test_an_interrupted_distillation_ends_as_one_that_was_not(
     distillation.changes = {"optimizer": optimizer, "average_decay": average_decay}
     distillation.trainer = {"accumulate": accumulate}
     distillation.check(at(2), at(5), at(10, "validation_loss"), at(13))
+
+
+def test_a_distillation_whose_students_are_refused_ends_as_one_that_was_not_interrupted(
+    distillation: Distillation,
+) -> None:
+    """The teacher has learned from the labels alone; what it teaches at such a rate is nothing."""
+    labels_alone = {"soft_weight": 0.0, "hidden_weight": 0.0, "min_token_count": 0}
+    distillation.changes = {**labels_alone, "epochs": 10, "depth_fraction": 1.0, "width_fraction": 1.0}
+    assert distillation("learned", RecordedRun(), CheckpointStore(distillation.folder / "first"))["macro_f1"] > 0.5
+    distillation.teacher = distillation.folder / "learned"
+    distillation.changes = {"learning_rate": 0.5, "max_loss": 0.0, "epochs": 2}
+    distillation.check(at(3), at(3, "halfway/loss"), at(10, "halfway/validation_loss"))
+    assert read_manifest(distillation.folder / "parts", "classifier")["distillation"].count(" by 0.") == 2
 
 
 def test_a_distillation_that_rounds_ends_as_one_that_was_not_interrupted(distillation: Distillation) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from components.artifacts import digest, read_manifest, write_manifest
+from components.artifacts import digest, file_hash, read_manifest, write_manifest
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
 from components.params import DistillConfig, ModelConfig, Params, TaskConfig
@@ -17,6 +17,10 @@ from components.training.store import CheckpointStore
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
 SMALL = {"epochs": 4, "patience": 4, "batch_size": 16, "learning_rate": 6e-3, "dropout": 0.0, "threads": 1}
+ANY_LOSS = {"max_loss": 1.0}
+HARMFUL = {"learning_rate": 0.5, "epochs": 1, "max_loss": 0.0}
+"""A training after which a student answers worse than its teacher."""
+WHOLE = {"depth_fraction": 1.0, "width_fraction": 1.0, "ffn_fraction": 1.0, "min_token_count": 0}
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +47,8 @@ def teacher_folder(
 def shrink(
     params: Params, rows: Path, teacher: Path, student: Path, run: RecordedRun, **changes: float | bool
 ) -> Metrics:
-    config = DistillConfig.model_validate({**params.distill.model_dump(), **SMALL, "depth_fraction": 0.5, **changes})
+    known = {**params.distill.model_dump(), **SMALL, **ANY_LOSS, "depth_fraction": 0.5}
+    config = DistillConfig.model_validate({**known, **changes})
     store = CheckpointStore(student.with_name(f"{student.name}-checkpoints"))
     return distill(config, TASK, "places", params.trainer, 7, rows, teacher, student, store, run)
 
@@ -92,6 +97,63 @@ def test_a_narrower_student_learns_to_answer_like_its_teacher(
     config = AutoModelForSequenceClassification.from_pretrained(tmp_path / "own").config
     assert (config.hidden_size, config.intermediate_size) == (128 * width, 320 * neurons)
     assert metrics["macro_f1"] > 0.7
+
+
+def test_students_that_lose_too_much_are_followed_by_larger_ones_and_at_last_by_the_teacher(
+    params: Params, task_rows: Path, teacher_folder: Path, tmp_path: Path, run: RecordedRun
+) -> None:
+    metrics = shrink(params, task_rows, teacher_folder, tmp_path / "own", run, **HARMFUL)
+    assert list(metrics["refused"]) == ["asked", "halfway"]
+    assert all(score["macro_f1"] < metrics["macro_f1"] for score in metrics["refused"].values())
+    assert (metrics["teacher_goes_on"], metrics["layers"], metrics["agreement"]) == (1, 2, 1)
+    assert metrics["macro_f1"] == metrics["teacher_macro_f1"]
+    same = [file_hash(folder / "model.safetensors") for folder in (tmp_path / "own", teacher_folder)]
+    assert same[0] == same[1]
+    first, second, last = run.lines
+    assert first.startswith("distill places: the student asked (1 layers, 64 wide")
+    assert first.endswith("below its teacher; distill.max_loss allows 0; next: halfway")
+    assert second.endswith("next: the teacher itself")
+    assert last.startswith("distill places: the teacher itself goes on as the student (2 layers, 128 wide")
+    assert "asked by 0." in last
+    assert last == f"distill places: {read_manifest(tmp_path / 'own', 'classifier')['distillation']}"
+    assert {"loss", "halfway/loss"} <= {name for _, values in run.steps for name in values}
+
+
+def test_a_larger_student_that_keeps_enough_goes_on(
+    params: Params, task_rows: Path, teacher_folder: Path, tmp_path: Path, run: RecordedRun
+) -> None:
+    """The tokens that one student lacks another has: its own vocabulary is whole."""
+    changes = {**WHOLE, "ffn_fraction": 0.5, "min_token_count": 100_000, "max_loss": 0.1}
+    metrics = shrink(params, task_rows, teacher_folder, tmp_path / "own", run, **changes)
+    assert list(metrics["refused"]) == ["asked"]
+    assert metrics["teacher_goes_on"] == 0
+    assert metrics["vocabulary"] == len(load_tokenizer(teacher_folder))
+    assert metrics["teacher_macro_f1"] - metrics["macro_f1"] <= 0.1
+    config = AutoModelForSequenceClassification.from_pretrained(tmp_path / "own").config
+    assert config.intermediate_size == 240
+    assert "the student halfway (2 layers, 128 wide" in read_manifest(tmp_path / "own", "classifier")["distillation"]
+
+
+def test_where_a_whole_student_is_asked_for_the_teacher_goes_on_untrained(
+    params: Params, task_rows: Path, teacher_folder: Path, tmp_path: Path, run: RecordedRun
+) -> None:
+    metrics = shrink(params, task_rows, teacher_folder, tmp_path / "own", run, **WHOLE)
+    assert metrics["refused"] == {}
+    assert (metrics["teacher_goes_on"], metrics["best_epoch"], metrics["agreement"]) == (1, 0, 1)
+    assert [step for step, _ in run.steps] == [0]
+    assert run.lines[0].endswith("the student asked for is as large as its teacher")
+    texts = Classification.training_texts(task_rows)
+    assert torch.equal(logits(tmp_path / "own", texts), logits(teacher_folder, texts))
+
+
+def test_a_whole_student_is_trained_where_it_has_to_bear_rounding(
+    params: Params, task_rows: Path, teacher_folder: Path, tmp_path: Path, run: RecordedRun
+) -> None:
+    metrics = shrink(
+        params, task_rows, teacher_folder, tmp_path / "own", run, **WHOLE, quantization_aware=0.5, epochs=1
+    )
+    assert metrics["teacher_goes_on"] == 0
+    assert metrics["best_epoch"] == 1
 
 
 @torch.no_grad()

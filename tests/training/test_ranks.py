@@ -23,6 +23,8 @@ assert ranks.leads() == (me == 0)
 assert not ranks.agreed(False, cpu)
 assert ranks.agreed(True, cpu)
 assert ranks.agreed(me == 0, cpu) and ranks.agreed(me == 1, cpu)
+if not torch.cuda.is_available():
+    assert ranks.led(me == 0) and not ranks.led(me == 1)
 
 mine = torch.tensor([1.0, 10.0]) * (me + 1)
 assert ranks.summed(mine).tolist() == [3.0, 30.0]
@@ -53,6 +55,8 @@ def test_alone_a_process_leads_and_hears_only_itself(no_ranks: pytest.MonkeyPatc
     assert ranks.leads()
     assert ranks.agreed(True, CPU)
     assert not ranks.agreed(False, CPU)
+    assert ranks.led(True)
+    assert not ranks.led(False)
     values = torch.ones(3)
     assert torch.equal(ranks.summed(values), values)
     assert torch.equal(ranks.gathered(values)[0], values)
