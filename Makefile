@@ -11,6 +11,8 @@ INSTALL = UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv pip inst
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK = 1
 export DVC_NO_ANALYTICS = 1
+# Behind a proxy that signs with a certificate of its own, uv would know none but the certificates it brings along.
+export UV_SYSTEM_CERTS ?= 1
 # Compiled modules are kept: without them every stage would compile its libraries anew.
 export PYTHONDONTWRITEBYTECODE =
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from components import orphans
-from components.errors import LianziError, ParameterError
+from components.errors import LianziError
+from components.variables import workers
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -130,12 +131,9 @@ def _prepare() -> None:
 
 
 def _workers() -> int:
-    given = os.environ.get("LIANZI_WORKERS", "")
-    if not given:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not given.isdecimal() or int(given) < 1:
-        raise ParameterError(f"LIANZI_WORKERS={given}: not a number of processes", "set it to 1 or more, or unset it")
-    return int(given)
+    if (given := workers()) is not None:
+        return given
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def project_folder() -> Path:

@@ -24,6 +24,7 @@ NO_RESULT_CODE = {
     "components/starts.py": "finds a folder, whose content counts",
     "components/staging.py": "puts a folder in its place, or refuses",
     "components/tracking/__init__.py": "tells MLflow",
+    "components/variables.py": "how a stage works here, never what it computes",
     "components/validation/__init__.py": "turns telemetry off",
     "components/deployment/manifest.py": "refuses a bundle, or lets it be",
     "components/corpus/charset.py": "names an encoding in a message",

@@ -25,6 +25,7 @@ def main(address: str, generator: str, embedder: str) -> None:
         "finish": whole.choices[0].finish_reason,
         "usage": whole.usage.model_dump(include={"prompt_tokens", "completion_tokens", "total_tokens"}),
         "streamed": streamed(client, generator),
+        "second_turn": second_turn(client, generator, whole.choices[0].message),
         "completions": [one.text for one in completion.choices],
         "completions_streamed": completions_streamed(client, generator),
         "embeddings": embeddings(client, embedder),
@@ -45,6 +46,16 @@ def streamed(client: OpenAI, model: str) -> dict[str, object]:
         "finish": choices[-1].finish_reason,
         "tokens": chunks[-1].usage.completion_tokens,
     }
+
+
+def second_turn(client: OpenAI, model: str, answer: object) -> list[str]:
+    """The answer goes back as the client gave it, and as the dictionary of all its fields, null ones too."""
+    told = []
+    for before in (answer, answer.model_dump()):
+        messages = [before, {"role": "user", "content": "wave"}]
+        found = client.chat.completions.create(model=model, messages=messages, tools=None, metadata={}, **SETTINGS)
+        told.append(found.choices[0].message.content)
+    return told
 
 
 def completions_streamed(client: OpenAI, model: str) -> list[str]:

@@ -35,6 +35,9 @@ One = Annotated[int, Field(ge=1, le=1)]
 Zero = Annotated[float, Field(ge=0, le=0)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 Never = Annotated[Literal[False], BeforeValidator(_truth_value)]
+# What clients send though they want nothing of it.
+Unused = Literal[""] | Annotated[list[Any], Field(max_length=0)] | Annotated[dict[str, Any], Field(max_length=0)] | None
+UNUSED: Any = Field(None, description="null or empty, no other value is supported")
 Request = TypeVar("Request", bound="Asked")
 
 
@@ -47,6 +50,7 @@ class Asked(_Part):
 
     model: str = Field(description="the name of a model that is served")
     user: str | None = Field(None, description="a string, which is not looked at")
+    metadata: Unused = UNUSED
 
 
 class StreamOptions(_Part):
@@ -98,7 +102,10 @@ class TextPart(_Part):
 
 
 class Message(_Part):
-    """Something said; a developer's words are a system's."""
+    """Something said; a developer's words are a system's.
+
+    OpenAI's client sends an answer back as it came, with every field that this server leaves null or empty.
+    """
 
     role: Literal["system", "developer", "user", "assistant"] = Field(
         description="system, developer, user or assistant"
@@ -107,6 +114,12 @@ class Message(_Part):
         description="a string, or a list of parts of type text"
     )
     name: str | None = Field(None, description="a string, which is not looked at")
+    refusal: Unused = UNUSED
+    annotations: Unused = UNUSED
+    audio: Unused = UNUSED
+    tool_calls: Unused = UNUSED
+    function_call: Unused = UNUSED
+    reasoning_content: Unused = UNUSED
 
     @property
     def plain(self) -> dict[str, str]:
@@ -130,6 +143,21 @@ class ChatRequest(Sampled):
     max_completion_tokens: Count | None = Field(None, description="a whole number above 0; goes before max_tokens")
     logprobs: Never | None = Field(None, description="false, no other value is supported")
     response_format: PlainText | None = Field(None, description='{"type": "text"}, no other value is supported')
+    store: Never | None = Field(None, description="false, no other value is supported")
+    top_logprobs: Annotated[int, Field(ge=0, le=0)] | None = Field(None, description="0, no other value is supported")
+    tools: Unused = UNUSED
+    tool_choice: Literal["none", "auto"] | Unused = Field(
+        None, description="none, auto, null or empty, as there are no tools"
+    )
+    parallel_tool_calls: bool | None = Field(None, description="true or false, which is not looked at")
+    functions: Unused = UNUSED
+    function_call: Unused = UNUSED
+    modalities: list[Literal["text"]] | None = Field(None, description='["text"], no other value is supported')
+    audio: Unused = UNUSED
+    prediction: Unused = UNUSED
+    reasoning_effort: Unused = UNUSED
+    service_tier: Literal["auto", "default"] | Unused = Field(None, description="auto, default, null or empty")
+    web_search_options: Unused = UNUSED
 
 
 class EmbeddingRequest(Asked):

@@ -5,7 +5,6 @@ Lightning walks it a segment at a time: from one validation to the next.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from components.tokenization.reader import PackedTokens
 from components.training import ranks
 from components.training.order import WindowOrder
 from components.training.randomness import derived_torch
+from components.variables import loader_workers
 
 Make = Callable[[int, slice], Batch]
 """(step, rows) -> these rows of the step's global batch."""
@@ -139,7 +139,7 @@ def _loader(dataset: Dataset[Batch]) -> DataLoader[Batch]:
         batch_size=None,
         shuffle=False,
         collate_fn=_as_it_is,
-        num_workers=int(os.environ.get("LIANZI_LOADER_WORKERS", "0")),
+        num_workers=loader_workers(),
         pin_memory=torch.cuda.is_available(),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -18,6 +17,7 @@ from components.training.module import LanguageModule
 from components.training.snapshot import load_optimizer_state, load_weights, optimizer_state_of, weights_of
 from components.training.spikes import SpikeWatch
 from components.training.store import Checkpoint, CheckpointStore
+from components.variables import checkpoint_seconds
 
 AGREE_EVERY = 10
 """Steps between which several ranks ask each other whether to save or stop: each asking waits for the device."""
@@ -35,7 +35,7 @@ class Checkpoints(Callback):
         self, store: CheckpointStore, interruption: Interruption, curves: Curves, best: BestWeights | None
     ) -> None:
         self.store, self.interruption, self.curves, self.best = store, interruption, curves, best
-        self.every_seconds = float(os.environ.get("LIANZI_CHECKPOINT_SECONDS", "60"))
+        self.every_seconds = checkpoint_seconds()
         self.resumed: Checkpoint | None = None
         self._saved_at = time.monotonic()
         self._took = 0.0

@@ -15,9 +15,10 @@ def test_it_says_what_is_there_and_what_that_means(root: Path, capsys: pytest.Ca
     assert all(word in told for word in ("Python", "processor", "GPU", "TensorRT", "disk", "data", "MLflow"))
 
 
-def test_missing_data_is_a_finding_that_is_not_well(tmp_path: Path) -> None:
+def test_missing_sample_data_is_told_and_no_error(tmp_path: Path) -> None:
     finding = doctor.data(tmp_path)
-    assert not finding.well
+    assert finding.well
+    assert "no data/corpus yet" in finding.found
     assert "dvc pull" in finding.meaning
 
 

@@ -31,6 +31,7 @@ def test_openais_client_gets_what_it_asks_for(generators: Generators, tmp_path: 
     assert found["streamed"]["text"] == found["chat"]
     assert found["streamed"]["role"] == "assistant"
     assert found["streamed"]["tokens"] == found["usage"]["completion_tokens"]
+    assert len({*found["second_turn"]}) == 1
     assert len(found["completions"]) == 2
     assert found["completions_streamed"] == found["completions"]
     assert np.allclose(found["embeddings"]["packed"], found["embeddings"]["plain"], atol=1e-4)

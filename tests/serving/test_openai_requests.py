@@ -70,6 +70,7 @@ def test_what_is_no_json_object_is_refused(body: bytes, reason: str) -> None:
         ({"stream": "yes"}, "stream", "true or false"),
         ({"stream_options": {"all": True}}, "stream_options", "include_usage"),
         ({"tools": []}, "tools", "'tools' is not supported"),
+        ({"metadata": {"a": "b"}}, "metadata", "null or empty, no other value"),
         ({"a\nb": 1}, "a?b", "'a?b' is not supported"),
     ],
 )
@@ -135,6 +136,29 @@ def test_a_long_list_is_looked_at_as_far_as_its_first_fault(wrong: Any) -> None:
     with pytest.raises(ValidationError) as caught:
         ChatRequest.model_validate_json(json.dumps(parts))
     assert caught.value.error_count() < 20
+
+
+EMPTY_FIELDS = ("refusal", "annotations", "audio", "function_call", "tool_calls", "reasoning_content")
+
+
+@pytest.mark.parametrize("empty", [None, [], {}, ""])
+def test_an_answer_goes_back_with_the_fields_it_leaves_empty(empty: Any) -> None:
+    said = [*SAID["messages"], {"role": "assistant", "content": "hi"} | dict.fromkeys(EMPTY_FIELDS, empty)]
+    beside = dict.fromkeys(("tools", "functions", "metadata", "tool_choice", "service_tier", "prediction"), empty)
+    asked = read_asked(ChatRequest, json.dumps(SAID | beside | {"messages": said}).encode())
+    assert asked.messages[1].plain == {"role": "assistant", "content": "hi"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "param"),
+    [({"tools": [{}]}, "tools"), ({"store": True}, "store"), ({"top_logprobs": 2}, "top_logprobs")],
+)
+def test_what_would_change_the_answer_is_refused_still(changes: Any, param: str) -> None:
+    found = refusal(ChatRequest, SAID | changes)
+    assert (found.param, "no other value is supported" in found.reason) == (param, True)
+    said = {"role": "assistant", "content": "hi", "tool_calls": [{"id": "1"}]}
+    found = refusal(ChatRequest, SAID | {"messages": [*SAID["messages"], said]})
+    assert "number 1: 'tool_calls' is null or empty" in found.reason
 
 
 def test_stop_strings_are_one_or_several() -> None:
