@@ -21,9 +21,11 @@ CHANGES = ("encoding_repaired", "controls_removed", "invisible_removed", "replac
 WESTERN = re.compile("[\x80-\u024f\u0370-\u04ff]")
 MARKED = re.compile("[\x1b\x80-\x9f]|&(?:[A-Za-z]{2,8}|#\\d{2,6}|#x[0-9A-Fa-f]{2,5});")
 # Zero width, soft hyphens, marks and overrides of direction (UAX 9), interlinear marks, tags. The joiners U+200C and
-# U+200D are letters' business in many scripts: they go only behind Latin or Han.
+# U+200D are letters' business in many scripts: they go only behind Latin or Han. The first alternative is what stays:
+# the flag of a part of a country (UTS 51, ED-14a), a black flag with the part's code in tags, as England's is.
 INVISIBLE = re.compile(
-    "[\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)"
+    "|[\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
     "|(?:(?<=[\\x00-\u024f\u3000-\u9fff])|^)[\u200c\u200d]+"
 )
 # U+FFFD stands for what could not be decoded; private characters and noncharacters mean nothing outside their font.
@@ -36,8 +38,8 @@ def repaired(text: str) -> tuple[str, list[str]]:
     if (right := _decoded_right(text)) != text:
         text = right
         changes.append("encoding_repaired")
-    if not text.isascii() and INVISIBLE.search(text):
-        text = INVISIBLE.sub("", text)
+    if not text.isascii() and (visible := INVISIBLE.sub(r"\1", text)) != text:
+        text = visible
         changes.append("invisible_removed")
     if UNWANTED.search(text):
         text = UNWANTED.sub("", text)

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from components.corpus import encoding, personal_data, quality
+from components.corpus import encoding, personal_data, quality, source_code
 from components.corpus.filters import FILTERS, reason_to_reject
 from components.corpus.language import CODE, LANGUAGES, identify
-from components.corpus.normalise import normalise
+from components.corpus.normalise import normalise, normalise_code, plain, plain_code
 from components.corpus.quality import Rules
+from components.corpus.same_text import compared_form
 from components.corpus.word_lists import is_listed, read_word_lists
 from components.errors import ParameterError
 from components.params import CurateConfig, LanguageConfig
@@ -50,29 +51,26 @@ class Judge:
                 )
         self._config = config
         self._languages = {source: _code(language) for source, language in languages.items()}
-        self._scrubs_all = personal_data.KINDS.keys() <= set(config.scrub)
         self._words = read_word_lists(tuple(config.word_lists))
 
     def judge(self, text: str, claimed: str, source: str) -> Judgement:
         """claimed: the language that the row itself names, or ""."""
         config = self._config
-        text, changes = encoding.repaired(text)
-        text = normalise(text)
+        claimed = self._claimed(claimed, source)
+        given, code = text, claimed in CODE
+        text, changes, spared = (normalise_code(text), [], True) if code else _cleaned(text)
         bare, replacements = encoding.without_replacements(text)
         broken = replacements > max(1, config.max_replacement_share * len(text)) or encoding.is_lost(text)
-        if replacements and not broken:
+        if replacements and not broken and not code:
             text = bare.strip()
             changes.append("replacements_removed")
-        claimed = self._claimed(claimed, source)
-        language = claimed if claimed in CODE else identify(text, claimed, config.min_language_score)
+        language = claimed if code else identify(text, claimed, config.min_language_score)
         reason = self._reason(text, language, claimed, broken)
-        form = None
-        if reason is None:
-            text, scrubbed = personal_data.scrubbed(text, config.scrub)
+        # The compared form is spared nothing as code: copies are found, whatever was taken for code in them.
+        form = compared_form(given) if spared else personal_data.scrubbed(bare.strip(), personal_data.KINDS)[0]
+        if reason is None and form != text:
+            text, scrubbed = personal_data.scrubbed_around_code(text, config.scrub, code)
             changes += scrubbed
-            form = text if self._scrubs_all else None
-        if form is None:
-            form = personal_data.scrubbed(bare.strip(), personal_data.KINDS)[0]
         return Judgement(text, language, tuple(changes), reason, form)
 
     def _claimed(self, claimed: str, source: str) -> str:
@@ -95,6 +93,25 @@ class Judge:
             return "word_list"
         rules = config.languages[language].model_dump_json()
         return _rules(rules, config.max_repeated_line_share, config.max_boilerplate_line_share).reason(text)
+
+
+def _cleaned(text: str) -> tuple[str, list[str], bool]:
+    """A text repaired and normalised, which of CHANGES were made, and whether any of it was spared as source code."""
+    repaired, changes = encoding.repaired(text)
+    clean = normalise(repaired)
+    if clean == text.rstrip() or not source_code.holds_code(text):
+        return clean, changes, False
+    found: dict[str, None] = {}
+    cleaned = []
+    for part, code in source_code.parts(text):
+        if code:
+            cleaned.append(plain_code(part))
+        else:
+            right, changes = encoding.repaired(part)
+            found |= dict.fromkeys(changes)
+            cleaned.append(plain(right))
+    whole = "".join(cleaned)
+    return normalise_code(whole) if source_code.looks_like_code(text) else whole.strip(), list(found), True
 
 
 def _code(language: str) -> str:

@@ -255,7 +255,7 @@ _KINDS: dict[str, Maker] = {
         "phone",
         dict.fromkeys(["(212) 555-0187", "+44 20 7946 0958", "13812345678", "+86 138-1234-5678"], "phone"),
     ),
-    "ip_address": _personal("ip_address", {"8.8.4.4": "ip_address", "2001:4860:4860::8888": "ip_address"}),
+    "ip_address": _personal("ip_address", {"93.184.216.34": "ip_address", "2001:4860:4860::8888": "ip_address"}),
     "bank_number": _personal(
         "bank_number", {"4111 1111 1111 1111": "credit_card", "GB82 WEST 1234 5698 7654 32": "iban"}
     ),

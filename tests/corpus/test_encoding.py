@@ -37,6 +37,8 @@ def test_wrong_decoding_is_undone(broken: str, right: str) -> None:
         "Ελληνικά και Русский",
         "می‌خواهم",
         "👩‍🔬 and क्‍ष",
+        "🏴󠁧󠁢󠁥󠁮󠁧󠁿 beat 🏴󠁧󠁢󠁳󠁣󠁴󠁿, not 🏴󠁧󠁢󠁷󠁬󠁳󠁿; ❤️‍🔥🏳️‍🌈",
+        "英格兰🏴󠁧󠁢󠁥󠁮󠁧󠁿对威尔士🏴󠁧󠁢󠁷󠁬󠁳󠁿",
         "",
     ],
 )
@@ -53,6 +55,7 @@ def test_sound_text_is_left_alone(sound: str) -> None:
         ("白\u200d日\u200c", "白日", "invisible_removed"),
         ("soft\xadhyphen", "softhyphen", "invisible_removed"),
         ("be\x07ll", "bell", "controls_removed"),
+        ("hidden \U000e0048\U000e0069 tags \U0001f3f4\U000e0067", "hidden  tags \U0001f3f4", "invisible_removed"),
     ],
 )
 def test_what_no_reader_sees_goes(text: str, clean: str, change: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.corpus.judgement import CHANGES, REASONS, Judge, Judgement
+from components.corpus.same_text import compared_form
 from components.errors import ParameterError
 from components.params import load_params
 
@@ -80,3 +81,28 @@ def test_source_code_is_not_held_to_the_rules_of_prose() -> None:
     judgement = Judge(CONFIG, {}).judge(code, "python", "scripts")
     assert (judgement.reason, judgement.language) == (None, "python")
     assert Judge(CONFIG, {"scripts": "python"}).judge("x = 1", "", "scripts").reason == "too_short"
+
+
+CODE = '    MARK = "&amp;\u200b"  # +1 212 555 0187\n    RATE = +1.00000001\n    IP = "93.184.216.34"\n'
+
+
+def test_source_code_is_neither_repaired_nor_scrubbed_as_prose() -> None:
+    found = Judge(CONFIG, {"scripts": "python"}).judge(CODE, "", "scripts")
+    assert (found.text, found.changes, found.reason) == (CODE.rstrip(), (), None)
+    mail = Judge(CONFIG, {}).judge(f"{CODE}# jane@lianzi.org\n", "rust", "scripts")
+    assert (mail.text, mail.changes) == (f"{CODE}# <EMAIL>", ("email_scrubbed",))
+
+
+def test_code_that_nothing_marks_is_spared_as_well_and_so_is_code_in_markdown() -> None:
+    assert JUDGE.judge(CODE, "", "leads").text == CODE.rstrip()
+    text = f"{PROSE}\n\n```python\n{CODE}```\n\nFish &amp; `&lt;`, {PROSE} Call +1 212 555 0187."
+    found = JUDGE.judge(text, "", "leads")
+    assert found.text == text.replace("Fish &amp;", "Fish &").replace("Call +1 212 555 0187", "Call <PHONE>")
+    assert found.changes == ("encoding_repaired", "phone_scrubbed")
+
+
+def test_a_copy_is_known_whatever_was_spared_in_it_as_code() -> None:
+    form = compared_form(CODE)
+    assert Judge(CONFIG, {}).judge(CODE, "python", "scripts").form == form
+    assert JUDGE.judge(CODE, "", "leads").form == form
+    assert compared_form(JUDGE.judge(CODE, "", "leads").text) == form

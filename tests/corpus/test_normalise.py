@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.corpus.normalise import normalise
+from components.corpus.normalise import normalise, normalise_code
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,16 @@ from components.corpus.normalise import normalise
 def test_text_gets_its_one_spelling(raw: str, clean: str) -> None:
     assert normalise(raw) == clean
     assert normalise(clean) == clean
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("\ufeff\n  \n    if x:\r\n\treturn\f\n\n", "    if x:\n\treturn"),
+        ("e = 'cafe\u0301\u200b\x1b[0m'", "e = 'cafe\u0301\u200b\x1b[0m'"),
+        ("a\x00\ud800b", "ab"),
+    ],
+)
+def test_source_code_keeps_its_indentation_and_every_character_that_a_file_may_hold(raw: str, clean: str) -> None:
+    assert normalise_code(raw) == clean
+    assert normalise_code(clean) == clean

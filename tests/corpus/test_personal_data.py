@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.corpus.personal_data import CHANGES, KINDS, scrubbed
+from components.corpus.personal_data import CHANGES, KINDS, scrubbed, scrubbed_around_code
 
 ALL = tuple(KINDS)
 FOUND = {
@@ -12,8 +12,8 @@ FOUND = {
     "iban": ["GB82 WEST 1234 5698 7654 32", "DE89370400440532013000"],
     "resident_identity_number": ["11010519491231002X"],
     "credit_card": ["4111 1111 1111 1111", "5555-5555-5555-4444", "378282246310005"],
-    "social_security_number": ["123-45-6789", "078 05 1120"],
-    "ip_address": ["8.8.4.4", "2001:4860:4860::8888", "2001:db9:0:1:1:1:1:1"],
+    "social_security_number": ["123-45-6789", "219-09-9871"],
+    "ip_address": ["93.184.216.34", "2001:4860:4860::8888", "2001:db9:0:1:1:1:1:1"],
     "phone": [
         "(212) 555-0187",
         "212-555-0187",
@@ -70,7 +70,46 @@ def test_only_the_kinds_asked_for_go() -> None:
     assert scrubbed(text, []) == (text, [])
 
 
-def test_labelled_numbers_are_phones_whatever_their_form() -> None:
-    assert scrubbed("Tel: 020 7946 0958", ALL)[0] == "<PHONE>"
-    assert scrubbed("电话：62345678转3", ALL)[0] == "<PHONE>转3"
-    assert scrubbed("telling 020 7946 0958", ALL)[1] == []
+def test_labelled_numbers_are_phones_whatever_their_form_and_the_label_stays() -> None:
+    assert scrubbed("Tel: 020 7946 0958", ALL)[0] == "Tel: <PHONE>"
+    assert scrubbed("电话：62345678转3", ALL)[0] == "电话：<PHONE>转3"
+    assert scrubbed("telling 555 0187 people", ALL)[1] == []
+
+
+def test_full_width_characters_are_read_as_the_ascii_ones_and_the_rest_keeps_its_own() -> None:
+    assert scrubbed("请拨１３９１２３４５６７８，谢谢１２３。", ALL)[0] == "请拨<PHONE>，谢谢１２３。"
+    assert (
+        scrubbed("邮箱：ｗａｎｇ＠ｌｉａｎｚｉ．ｏｒｇ；电话（０２１）５４３４２２１０", ALL)[0]
+        == "邮箱：<EMAIL>；电话<PHONE>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("the server 8.8.4.4 answers", "the server <IP> answers"),
+        ("来自1.2.4.8的请求", "来自<IP>的请求"),
+        ("http://1.2.4.8/ and 1.2.4.8:80", "http://<IP>/ and <IP>:80"),
+    ],
+)
+def test_four_small_numbers_are_an_address_where_something_of_a_net_stands_beside_them(text: str, clean: str) -> None:
+    assert scrubbed(text, ALL)[0] == clean
+    assert scrubbed("8.8.4.4 Results", ALL)[1] == []
+
+
+def test_source_code_is_scrubbed_of_what_proves_itself_alone() -> None:
+    code = 'CALL = "(212) 555-0187"  # jane@lianzi.org\nHOST = "93.184.216.34"\nCARD = "4111 1111 1111 1111"\n'
+    assert scrubbed_around_code(code, ALL, code=True) == (
+        code.replace("jane@lianzi.org", "<EMAIL>"),
+        ["email_scrubbed"],
+    )
+    assert scrubbed_around_code(code, ALL) == scrubbed_around_code(code, ALL, code=True)
+    assert scrubbed_around_code("y = x@beta.values\n", ALL, code=True)[1] == []
+
+
+def test_a_text_around_code_is_scrubbed_as_any_other() -> None:
+    text = "Call (212) 555-0187:\n\n```python\nnumber = '(212) 555-0187'\n```\n\nor mail jane@lianzi.org."
+    clean, changes = scrubbed_around_code(text, ALL)
+    assert clean == text.replace("Call (212) 555-0187", "Call <PHONE>").replace("jane@lianzi.org", "<EMAIL>")
+    assert changes == ["email_scrubbed", "phone_scrubbed"]
+    assert scrubbed_around_code("Call (212) 555-0187", ALL) == ("Call <PHONE>", ["phone_scrubbed"])
