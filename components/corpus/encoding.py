@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CHANGES = ("encoding_repaired", "controls_removed", "invisible_removed", "replacements_removed")
 # What ftfy undoes: UTF-8 read in a code page of Windows or Mac, C1 controls, entities, terminal colours.
 WESTERN = re.compile("[\x80-\u024f\u0370-\u04ff]")
+C1 = re.compile("[\x80-\x9f]")
 MARKED = re.compile("[\x1b\x80-\x9f]|&(?:[A-Za-z]{2,8}|#\\d{2,6}|#x[0-9A-Fa-f]{2,5});")
 # Zero width, soft hyphens, marks and overrides of direction (UAX 9), interlinear marks, tags. The joiners U+200C and
 # U+200D are letters' business in many scripts: they go only behind Latin or Han. The first alternative is what stays:
@@ -47,6 +48,15 @@ def repaired(text: str) -> tuple[str, list[str]]:
     return text, changes
 
 
+def decoded_right(text: str) -> str:
+    """The text decoded as it was meant, and nothing else about it changed; for rows that must stay as they are."""
+    if text.isascii():
+        return text
+    if not HAN.search(text) and not C1.search(text) and not _is_bad(text) and not _from_latin(text):
+        return text
+    return _decoded_right(text)
+
+
 def without_replacements(text: str) -> tuple[str, int]:
     """The text without U+FFFD and private characters, and how many there were."""
     return REPLACEMENT.subn("", text) if not text.isascii() else (text, 0)
@@ -69,9 +79,13 @@ def _decoded_right(text: str) -> str:
         return text
     if chinese := _from_latin(text):
         return chinese
+    return _formatter().format(text) if MARKED.search(text) or _is_bad(text) else text
+
+
+def _is_bad(text: str) -> bool:
     from ftfy.badness import is_bad
 
-    return _formatter().format(text) if MARKED.search(text) or is_bad(text) else text
+    return bool(is_bad(text))
 
 
 def _from_gbk(text: str) -> str:

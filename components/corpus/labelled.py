@@ -5,15 +5,19 @@ The held-out splits come first: a row that stands in the test split may stand in
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from components.artifacts import write_manifest
+from components.corpus.encoding import decoded_right, is_lost
 from components.corpus.licences import notices
 from components.corpus.normalise import normalise
 from components.corpus.quarantine import Quarantine, write_row
-from components.corpus.read import READERS, Record, read_records, split_name
+from components.corpus.read import COMPRESSIONS, READERS, Record, read_records, split_name
+from components.corpus.record import kind_of
 from components.corpus.removals import TASKS, Removals
 from components.corpus.same_text import compared_form, mark_of
 from components.errors import DataError
@@ -21,19 +25,26 @@ from components.run import Metrics
 
 HELD_OUT = ("test", "validation")
 SPLITS = (*HELD_OUT, "train")
+COLUMNS = ("id", "text", "label")
+_WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """What was found of a task: rows kept of each split, rows rejected by reason, and the held-out texts by split."""
+    """What was found of a task: rows kept of each split, rows rejected by reason, and the held-out texts by split.
+
+    `repaired`: rows kept whose text was decoded wrongly and was put right.
+    """
 
     kept: dict[str, int]
     quarantined: dict[str, int]
+    repaired: int
     labels: list[str]
     held_out: dict[str, list[str]]
 
     def metrics(self) -> Metrics:
-        return {**self.kept, "quarantined": sum(self.quarantined.values()), "classes": len(self.labels)}
+        quarantined = sum(self.quarantined.values())
+        return {**self.kept, "quarantined": quarantined, "repaired": self.repaired, "classes": len(self.labels)}
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ class _Row:
     id: str
     text: str
     label: str
+    repaired: bool
 
 
 def curate_task(folder: Path, root: Path, target: Path, removals: Removals) -> Labelled:
@@ -62,10 +74,17 @@ def curate_task(folder: Path, root: Path, target: Path, removals: Removals) -> L
     kept = {split: len(rows) for split, rows in splits.items()}
     counts = {"read": sum(kept.values()) + quarantine.counts.total(), "kept": kept, **dict(quarantine.counts)}
     classes = dict(sorted(Counter(row.label for row in splits["train"]).items()))
-    details = {"labels": labels, "counts": counts, "train_classes": classes, "notices": notices(root)}
+    repaired = sum(row.repaired for rows in splits.values() for row in rows)
+    details = {
+        "labels": labels,
+        "counts": counts,
+        "repaired": repaired,
+        "train_classes": classes,
+        "notices": notices(root),
+    }
     write_manifest(target, "task", {"rows": folder}, **details)
     held_out = {split: [row.text for row in splits[split]] for split in HELD_OUT}
-    return Labelled(kept, dict(quarantine.counts), labels, held_out)
+    return Labelled(kept, dict(quarantine.counts), repaired, labels, held_out)
 
 
 def split_file(folder: Path, split: str) -> Path:
@@ -76,7 +95,8 @@ def split_file(folder: Path, split: str) -> Path:
     found = sorted(path for path in folder.iterdir() if path.name.split(".")[0] == split)
     if not found:
         known = ", ".join(f"{split}{extension}" for extension in READERS)
-        raise DataError(f"{folder}: no {split} rows", f"expected one of {known}, each also with .gz or .zst")
+        packed = ", ".join(COMPRESSIONS)
+        raise DataError(f"{folder}: no {split} rows", f"expected one of {known}, each also with {packed}")
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
         raise DataError(f"{folder}: {names} both claim to be the {split} split", "keep one of them")
@@ -89,13 +109,17 @@ def _clean_rows(
 ) -> list[_Row]:
     """The rows to keep; `seen` are those of the splits before, and gains these."""
     rows: list[_Row] = []
-    for record in read_records(path):
-        text = normalise(record.text())
-        row = _Row(record.place, f"{split}/{record.name}", text, _label(record))
-        form = compared_form(record.text())
+    for record in read_records(path, COLUMNS):
+        given = record.text()
+        right = decoded_right(given)
+        text = normalise(right)
+        row = _Row(record.place, f"{split}/{record.name}", text, _label(record), right != given)
+        form = compared_form(given)
         mark = mark_of(form)
         if not text:
             reason = "empty"
+        elif is_lost(text):
+            reason = "broken_encoding"
         elif removals.has(TASKS, f"{path.parent.name}/{row.id}", mark, text, form):
             reason = "removed"  # and no other is a repetition of it: its text would stand in quarantine
         else:
@@ -119,12 +143,32 @@ def _repetition(row: _Row, other: _Row) -> str:
 
 
 def _label(record: Record) -> str:
-    """The label as text; whole numbers will do."""
-    value = record.fields.get("label")
-    label = str(value) if isinstance(value, int) and not isinstance(value, bool) else record.text("label")
-    if not (label := normalise(label)):
+    """A row's label as text. Raises DataError where there is none."""
+    if "label" not in record.fields:
+        return record.text("label")
+    value = record.fields["label"]
+    label = _label_text(value)
+    if label is None:
+        raise DataError(f"{record.place}: 'label' is {kind_of(value)}, not text", "text, a number or a truth value")
+    if not label:
         raise DataError(f"{record.place}: the label is empty", "every labelled row needs one")
     return label
+
+
+def _label_text(value: object) -> str | None:
+    """A label in the one form it has in all files: CSV has "True" or "1.0" where parquet has a type. None: no label."""
+    if value is None or value != value:  # a NaN is what pandas has for nothing
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float | Decimal):
+        value = str(value)
+    if not isinstance(value, str):
+        return None
+    label = normalise(decoded_right(value))
+    if whole := _WHOLE.fullmatch(label):
+        return whole[1]
+    return label.lower() if label.lower() in ("true", "false") else label
 
 
 def _checked_labels(splits: dict[str, list[_Row]]) -> list[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from components.artifacts import read_manifest
@@ -92,6 +95,60 @@ def test_whole_numbers_do_as_labels(tmp_path: Path) -> None:
     assert task(tmp_path, **splits).labels == ["97", "98"]
 
 
+@pytest.mark.parametrize(
+    ("yes", "no", "labels"),
+    [
+        (True, False, ["false", "true"]),
+        (1.0, 0.0, ["0", "1"]),
+        (Decimal("1.00"), Decimal("0.00"), ["0", "1"]),
+        (1.5, 2.0, ["1.5", "2"]),
+    ],
+)
+def test_a_label_has_one_form_in_every_format(tmp_path: Path, yes: Any, no: Any, labels: list[str]) -> None:
+    folder = tmp_path / "data" / "tasks" / "colour"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table({"text": ["red", "blue"], "label": [yes, no]}), folder / "train.parquet")
+    (folder / "validation.csv").write_text(f"text,label\npink,{yes}\ngold,{no}\n")
+    (folder / "test.jsonl").write_text(json.dumps({"text": "grey", "label": yes}, default=float) + "\n")
+    found = curate_task(folder, tmp_path / "data", tmp_path / "out", Removals())
+    assert found.labels == labels
+    assert {row["label"] for row in rows(tmp_path, "validation")} == set(labels)
+
+
+@pytest.mark.parametrize("label", ["01", "1.10", "v1.0", "Untrue", "1.0.0"])
+def test_a_label_that_only_looks_like_a_number_stays(tmp_path: Path, label: str) -> None:
+    assert label in task(tmp_path, train=[*SPLITS["train"], {"text": "white", "label": label}]).labels
+
+
+def test_a_text_that_was_decoded_wrongly_is_put_right_and_counted(tmp_path: Path) -> None:
+    wrong = [
+        "cafÃ© au lait, dÃ©jÃ  vu",
+        "don\x92t",
+        "今天天气真好".encode().decode("gb18030", "ignore"),
+        "plain &amp; café",
+    ]
+    found = task(tmp_path, train=[*SPLITS["train"], *({"text": text, "label": "a"} for text in wrong[:2] + wrong[3:])])
+    assert [row["text"] for row in rows(tmp_path, "train")][3:] == [
+        "café au lait, déjà vu",
+        "don’t",
+        "plain &amp; café",
+    ]
+    assert found.repaired == found.metrics()["repaired"] == read_manifest(tmp_path / "out", "task")["repaired"] == 2
+
+
+def test_a_text_that_no_decoding_puts_right_goes_to_quarantine(tmp_path: Path) -> None:
+    lost = "今天天气真好，我们去公园散步吧。".encode()[:-1].decode("gb18030", "replace")
+    found = task(tmp_path, train=[*SPLITS["train"], {"text": lost, "label": "a"}])
+    assert found.quarantined == {"broken_encoding": 1}
+
+
+def test_a_label_that_was_decoded_wrongly_is_the_one_that_was_meant(tmp_path: Path) -> None:
+    found = task(
+        tmp_path, train=[*SPLITS["train"], {"text": "white", "label": "dÃ©jÃ  vu"}, {"text": "x", "label": "déjà vu"}]
+    )
+    assert found.labels == ["a", "b", "déjà vu"]
+
+
 def test_label_that_only_the_test_split_has_is_named_with_file_and_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"test\.jsonl:2: label 'c' stands in no train row\nknown labels: a, b"):
         task(tmp_path, test=[*SPLITS["test"], {"text": "white", "label": "c"}])
@@ -102,8 +159,8 @@ def test_row_without_label_is_named(tmp_path: Path) -> None:
         task(tmp_path, train=[{"text": "red"}])
 
 
-@pytest.mark.parametrize("label", ["", "  ", None])
-def test_empty_label_is_named(tmp_path: Path, label: str | None) -> None:
+@pytest.mark.parametrize("label", ["", "  ", None, float("nan")])
+def test_empty_label_is_named(tmp_path: Path, label: object) -> None:
     with pytest.raises(DataError, match=r"validation\.jsonl:1: the label is empty"):
         task(tmp_path, validation=[{"text": "red", "label": label}])
 
