@@ -71,7 +71,7 @@ _VERSION_6 = re.compile(rf"(?<![\w:.])[23][0-9A-Fa-f]{{3}}:(?:{_HEX}:|:){{1,6}}(
 _NET = re.compile(
     r"(?:://|@|\[|(?<![A-Za-z])(?:(?i:ips?|ipv4|address(?:es)?|addr|hostname|dns|nameserver|resolver|ping|ssh|telnet|curl|wget"
     r"|traceroute|subnet|src|dst|login|inet|x-forwarded-for|whois|visitor)|servers?|hosts?|gateway|proxy|router|client|peer"
-    r"|remote|source|destination|from|node|blocked|banned)(?![A-Za-z])"
+    r"|remote|source|destination|blocked|banned)(?![A-Za-z])"
     r"|地址|伺服器|服务器|服務器|主机|主機|网关|網關|域名|解析|访问|訪問|登录|登錄|登入|来自|來自|节点|攻击|代理)[^.。\n]{0,16}$"
 )
 """Before four numbers: they are an address, however small."""

@@ -25,7 +25,8 @@ _INTERNATIONAL = re.compile(
     re.ASCII,
 )
 _FORMS = (
-    r"(?<!\()(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[- ](?=\d{3}-)|[2-9]\d\d\.(?=\d{3}\.))[2-9]\d\d[-.]\d{4}",  # US
+    r"(?<!\()(?:1[-. ])?(?!\(?[2-79]00)"  # North America, where only 800 ends in two zeros
+    r"(?:\([2-9]\d\d\) ?|[2-9]\d\d[- ](?=\d{3}-)|[2-9]\d\d\.(?=\d{3}\.))[2-9]\d\d[-.]\d{4}",
     r"(?:\(?86\)?[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}",  # Chinese mobile
     r"(?<!\d )(?:\(0(?:10|2\d|[3-9]\d\d)\) ?|0(?:10|2\d|[3-9]\d\d)[- ])[2-9]\d{2,3}[- ]?\d{4}",  # Chinese landline
     r"[48]00[- ]\d{3}[- ]\d{4}",  # Chinese hotline
@@ -39,24 +40,26 @@ _NATIONAL = re.compile(f"{_FREE}(?:{'|'.join(_FORMS)}){_END}", re.ASCII)
 _LABELLED = re.compile(
     r"(?:(?i:(?<![A-Za-z])(?:tel|telephone|phone|mobile|cell|fax|hotline|whatsapp)(?:[ _]?(?:number|no\.?|num))?)"
     r"(?![A-Za-z])|电话|電話|手机|手機|传真|傳真|热线|熱線|座机|致电|致電|拨打|撥打)"
-    r"(?:号码|號碼|号|號)?(?:是|为|為| is| at)?[^\w+¥￥$]{0,4}(\(?\d[\d .()/-]{5,18}\d)(?!\w|[.,]\d)",
+    r"(?:号码|號碼|号|號)?(?:是|为|為| is| at)?[^\w+¥￥$\u4e00-\u9fff]{0,4}(\(?\d[\d .()/-]{5,18}\d)(?!\w|[.,]\d)",
     re.ASCII,
 )
 
 _OTHERWISE = re.compile(
     r"(?:(?<![A-Za-z])(?i:order|invoice|tracking|serial|part|item|sku|isbn|issn|doi|ref|reference|case|ticket|patent|model"
     r"|account|acct|lot|batch|id|uid|uuid|pid|qq|version|ver|rev|build|catalog(?:ue)?|docket|grant|bug|issue|hash|sha\d*|md5)"
-    r"|订单|訂單|单号|單號|编号|編號|流水|运单|快递|物流|发票|型号|型號|货号|貨號|序列|条码|條碼|账号|帐号|賬號|帳號|卡号|卡號"
-    r"|工号|学号|案号|批号|文号|专利|版本|書號|书号|邮编)"
-    r"(?:\W{0,2}(?i:numbers?|no|num|nr|code|id|key)(?![A-Za-z])|号码|號碼|编号|號|号|码)?(?: is|为|為|是)?\W{0,3}$",
+    r"|单|單|第|编号|編號|流水|快递|物流|发票|序列|专利|版本|邮编|(?<![号號])[码碼]"
+    r"|[学工证房账帐賬帳案型批文货貨卡车户档牌版序编书書刊门位][号號])"
+    r"(?:\W{0,2}(?i:numbers?|no|num|nr|code|id|key)(?![A-Za-z])|号码|號碼|号|號|码)?(?: is|为|為|是)?\W{0,3}$"
+    r"|(?<![A-Za-z])(?i:(?!(?:my|your|his|her|our|their|its|the|this|that|an?|new|old|contact|phone|mobile|cell|fax|tel"
+    r"|telephone|whatsapp|emergency|office|home|work|free) )[a-z]+ (?:number|no\.))\W{0,3}$",
 )
 """What a number is instead, said before it."""
 _AMOUNT = re.compile(
-    r"(?:[$€£¥￥≈=<>*×]|(?<![A-Za-z])(?:RMB|CNY|USD|EUR|HKD)|人民币|金额|投资|合计|总计|共计|总额|收入|支出|余额|市值|营收|利润|产值|成交额"
-    r"|资产|人口|约为|超过|达到|高达|增长到|约)\s?$"
+    r"(?:[$€£¥￥≈=<>*×]|(?<![A-Za-z])(?:RMB|CNY|USD|EUR|HKD)|人民币|投资|合计|总计|共计|收入|支出|营收"
+    r"|利润|资产|人口|(?<![A-Za-z])(?:of|over|about|around|nearly|almost)|约为|超过|达到|高达|增长到|[量额額价價数數值约約])\s?$"
 )
 _UNIT = re.compile(
-    r"\s?(?:元(?![旦宵])|圆|美元|美金|万|萬|亿|億|人民币|人次|吨|噸|公里|千米|公斤|千克|股|字节|平方|立方|光年|[%％‰°]"
+    r"\s?(?:元(?![旦宵])|圆|美元|美金|万|萬|亿|億|人民币|人次|吨|噸|公里|千米|公斤|千克|股|份|名|期|字节|平方|立方|光年|[%％‰°]"
     r"|(?i:bytes?|bits?|[kmgt]i?b|km|kg|usd|eur|cny|rmb|dollars?|euros?|people|shares|[mn]s|seconds|hz|tons?|tonnes"
     r"|years|miles|times)(?![A-Za-z]))"
 )

@@ -99,12 +99,13 @@ def _measured(batch: pa.RecordBatch, schema: pa.Schema, part: Part, first: int) 
     language = pa.repeat(part.language, len(batch)) if part.language else own["language"]
     # A text in no known language is in no script of its own; source code may say things in any.
     fits = pc.equal(pa.array(script_languages(texts)), pc.fill_null(language, ""))
-    fits = pc.or_(fits, pc.is_in(language, pa.array(sorted(CODE))))
+    code = pc.is_in(language, pa.array(sorted(CODE)))
+    fits = pc.or_(fits, code)
     measures = [
         pc.cast(pc.utf8_length(texts), pa.int64()),
         pa.array(map(_fingerprint, pc.cast(texts, pa.binary()).to_pylist()), pa.string()),
         pc.if_else(pc.is_valid(texts), fits, pa.scalar(None, pa.bool_())),
-        pa.array(personal_data(texts), pa.string()),
+        pa.array(personal_data(texts, code), pa.string()),
     ]
     place = [pa.repeat(part.split, len(batch)), pa.array(range(first, first + len(batch)), pa.int64())]
     excerpt = own | {"text": pc.utf8_slice_codeunits(texts, 0, EXCERPT)}

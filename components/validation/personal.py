@@ -7,46 +7,65 @@ does not ask the one it checks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.corpus.check_digits import luhn, mod_11_2
 
-SUSPICIOUS = r"@|[0-9](?:[ -]?[0-9]){8}"
+SUSPICIOUS = r"[@＠]|[0-9０-９](?:[ -]?[0-9０-９]){8}"
 """What every finding contains, for RE2: texts without it, nearly all, are never looked at one by one."""
 
-EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24})\b")
+FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+# Not `git@github.com:user/repo`, `user@host:path` or `x@w.dot(y)`, nor who logs in within an address of the web.
+EMAIL = re.compile(
+    r"(?<![A-Za-z0-9._%+-])(?!(?:git|hg|svn)@)[A-Za-z0-9._%+-]{1,64}@((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24})"
+    r"(?![A-Za-z0-9]|\.[A-Za-z0-9]|:[A-Za-z0-9_~/.]|\()"
+)
+WEB = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@]*$", re.IGNORECASE)
+NO_DOMAIN = re.compile(  # versions of packages, pictures for fine screens, units of systemd, names in a local net
+    r"^(?:v?\d+\.){2}|^\d+x\.|\.(?:service|socket|timer|local|internal|lan|png|jpe?g|gif|svg|tgz|gz|zip|json|csv|html?|js|txt)$",
+    re.IGNORECASE,
+)
 RESERVED = re.compile(
     r"(?:^|\.)(?:example\.(?:com|net|org)|example|invalid|test|localhost)$", re.IGNORECASE
 )  # RFC 2606
-DIGITS = re.compile(r"(?<![0-9.-])[0-9](?:[ -]?[0-9]){12,18}(?![0-9-])")
+DIGITS = re.compile(
+    r"(?<![0-9A-Za-z.-])(?:[0-9]{4}(?:[ -][0-9]{4}){3}|[0-9](?:[ -]?[0-9]){12,18})(?![0-9A-Za-z-]|[.,][0-9])"
+)
 # Ranges that the networks give out: Visa, Mastercard, American Express, Diners, JCB, Discover, UnionPay.
 CARD = re.compile(
-    r"4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
+    r"4\d{15}(?:\d{3})?|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
     r"|3(?:0[0-5]|[68]\d)\d{11}|35(?:2[89]|[3-8]\d)\d{12}|6(?:011|5\d\d)\d{12}|62\d{14,17}"
 )
-RESIDENT = re.compile(r"(?<![0-9])[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[0-9Xx](?![0-9])")
+RESIDENT = re.compile(r"(?<![0-9])[1-8]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[0-9Xx](?![0-9])")
 SOCIAL_SECURITY = re.compile(r"(?<![0-9-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![0-9-])")
 
 
-def personal_data(texts: pa.Array) -> list[str | None]:
-    """What kind stands in each text, the first of `KINDS`; None where none does."""
+def personal_data(texts: pa.Array, code: pa.Array) -> list[str | None]:
+    """What kind stands in each text, the first of `KINDS`; None where none does.
+
+    code: bool, a text each: whether it is source code, where numbers are constants and test data.
+    """
     suspicious = pc.fill_null(pc.match_substring_regex(texts, SUSPICIOUS), False)
     found: list[str | None] = [None] * len(texts)
     for number in pc.indices_nonzero(suspicious).to_pylist():
-        found[number] = kind_of(texts[number].as_py())
+        found[number] = kind_of(texts[number].as_py(), IN_CODE if code[number].as_py() else tuple(KINDS))
     return found
 
 
-def kind_of(text: str) -> str | None:
-    """The first kind of personal data that stands in a text."""
-    return next((kind for kind, stands_in in KINDS.items() if stands_in(text)), None)
+def kind_of(text: str, kinds: Sequence[str] | None = None) -> str | None:
+    """The first of some kinds of personal data, or of all, that stands in a text, full-width characters included."""
+    plain = text if text.isascii() else text.translate(FULL_WIDTH)
+    return next((kind for kind in (KINDS if kinds is None else kinds) if KINDS[kind](plain)), None)
 
 
 def _email(text: str) -> bool:
-    return any(not RESERVED.search(found[1]) for found in EMAIL.finditer(text))
+    return any(
+        not (RESERVED.search(found[1]) or NO_DOMAIN.search(found[1]) or WEB.search(text[: found.start()][-80:]))
+        for found in EMAIL.finditer(text)
+    )
 
 
 def _card(text: str) -> bool:
@@ -69,3 +88,4 @@ KINDS: dict[str, Callable[[str], bool]] = {
     "resident number": _resident,
     "social security number": _social_security,
 }
+IN_CODE = ("email", "resident number")
