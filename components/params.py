@@ -189,14 +189,14 @@ class OptimizerConfig(Section):
 
 
 class PretrainConfig(OptimizerConfig):
-    """steps x batch_size sequences x sequence_length tokens are seen.
+    """steps x batch_size sequences x sequence_length tokens are seen; with 0 steps the checkpoint goes on as it is.
 
     document_attention: the documents in a window do not see each other.
     """
 
     objective: Literal["mlm", "contrastive", "clm"]
     init_from: str | None
-    steps: Count
+    steps: Annotated[int, Field(ge=0)]
     batch_size: Count
     sequence_length: Annotated[int, Field(ge=8)]
     document_attention: bool
@@ -208,9 +208,18 @@ class PretrainConfig(OptimizerConfig):
     precision: Precision
     threads: Count
 
+    @model_validator(mode="after")
+    def _something_to_go_on_with(self) -> PretrainConfig:
+        if self.steps == 0 and self.init_from is None:
+            raise ValueError("steps: 0 takes the checkpoint of init_from as it is, but init_from is null")
+        return self
+
 
 class FinetuneConfig(OptimizerConfig):
-    """Early stopping: `patience` epochs without a better validation macro-F1."""
+    """Early stopping: `patience` epochs without a better validation macro-F1.
+
+    without_pretraining: whether the same model is trained from random weights too, as a control.
+    """
 
     epochs: Count
     patience: Count
@@ -218,6 +227,7 @@ class FinetuneConfig(OptimizerConfig):
     dropout: Share
     token_masking: Share
     label_smoothing: Share
+    without_pretraining: bool
     precision: Precision
     threads: Count
 

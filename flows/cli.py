@@ -43,6 +43,7 @@ def main(directory: Path | None) -> None:
 
     \b
     lianzi import SOURCE              documents from files, the web, a data set or a database
+    lianzi init-from MODEL            go on from a pretrained checkpoint
     lianzi plan                       what a run will take, before it runs
     lianzi run                        bring the whole pipeline up to date
     lianzi schedule                   a run every night, on a Prefect server
@@ -98,6 +99,27 @@ def run(parallel: int | None, settings: tuple[str, ...]) -> None:
         from flows.run import run_pipeline
 
         run_pipeline(root, parallel)
+
+
+@main.command("init-from")
+@click.argument("model")
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+def init_from_(model: str, dry_run: bool) -> None:
+    """Go on from MODEL, a pretrained checkpoint: say what it is, and set params.yaml accordingly.
+
+    \b
+    lianzi init-from models/minilm                        a folder as transformers writes it
+    lianzi init-from OWNER/NAME@0123…cdef                 a commit on Hugging Face's hub
+    """
+    from flows.init_from import as_seen_from, init_from
+    from flows.settings import project_root
+
+    here = Path.cwd()
+    root = project_root()
+    os.chdir(here)  # MODEL is seen from where it was typed
+    name = as_seen_from(root, model)
+    os.chdir(root)
+    init_from(root, name, not dry_run, click.echo)
 
 
 @main.command()

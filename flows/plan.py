@@ -15,7 +15,7 @@ from flows.graph import Stage, data_version, read_graph
 from flows.outcomes import Outcome, latest, read_outcomes
 from flows.recipes import Recipe, changed_keys, read_recipes
 from flows.refusal import check_fits
-from flows.settings import what_if
+from flows.settings import check_checkpoint, what_if
 
 CALIBRATED = ("pretrain", "finetune", "distill")
 """The stages that are measured by a few steps; of the others the last run is what is known."""
@@ -57,6 +57,7 @@ def make_plan(root: Path, settings: tuple[str, ...], say: Callable[[str], None])
     if told := data_version(root, stages):
         say(told)
     stale = stale_stages(stages, recipes, changed_keys(load_params(root / "params.yaml"), params))
+    check_checkpoint(params, stale.get("pretrain", False))
     known = latest(read_outcomes())
     planner = Planner(root, params, recipes, stale, known, say)
     predictions = [planner.predict(stage) for stage in stale]
@@ -94,6 +95,8 @@ class Planner:
     def predict(self, stage: str) -> Prediction:
         if not self.stale[stage]:
             return Prediction(stage, fresh=True)
+        if stage == "pretrain" and self.params.pretrain.steps == 0:
+            return Prediction(stage, note="takes the checkpoint as it is")
         return self._calibrated(stage) if stage.partition("@")[0] in CALIBRATED else self._remembered(stage)
 
     def _calibrated(self, stage: str) -> Prediction:

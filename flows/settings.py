@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import io
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +38,25 @@ def ready_project(root: object) -> tuple[Path, list[Stage]]:
         )
     folder = Path(root).absolute()
     os.chdir(folder)
-    load_params(folder / "params.yaml")
+    params = load_params(folder / "params.yaml")
     stages = read_graph(folder)
     for stage in stages:
         path = folder / stage.name.removesuffix(".dvc")
         if stage.name.endswith(".dvc") and not path.exists():
             raise DataError(f"{path.name}/: missing", "`dvc pull data` fetches the sample data; or put your own there")
+    check_checkpoint(params, any(stage.name == "pretrain" and not stage.fresh for stage in stages))
     return folder, stages
+
+
+def check_checkpoint(params: Params, pretrain_runs: bool) -> None:
+    """Raise LianziError where the checkpoint that params.yaml names could not be gone on from.
+
+    Only where it has not been yet: looking at one takes seconds.
+    """
+    if params.pretrain.init_from is not None and pretrain_runs:
+        from components.modeling.inspection import check_start
+
+        check_start(params)
 
 
 def _is_project(folder: Path) -> bool:
@@ -74,8 +88,30 @@ def add_source(path: Path, name: str, source: SourceConfig, said: Collection[str
     return _rewrite(path, add, path.name)
 
 
+def set_values(path: Path, values: Mapping[str, Any], write: bool) -> dict[str, tuple[Any, Any]]:
+    """Set parameters by their dotted names, keeping comments; all of them or none, and none unless `write`.
+
+    Returns what each was and is now, of those that change. Raises ParameterError before anything is written.
+    """
+    before = flatten(read_yaml(path))
+    changed = {name: (before.get(name), value) for name, value in values.items() if before.get(name) != value}
+    _, text = _changed(
+        path, lambda content: [_apply(content, name.split("."), value) for name, (_, value) in changed.items()], path.name
+    )
+    if write and changed:
+        _replace(path, text)
+    return changed
+
+
 def _rewrite(path: Path, change: Callable[[Any], list[str]], origin: str) -> list[str]:
     """Change the content of params.yaml in place, checked before it is written."""
+    changes, text = _changed(path, change, origin)
+    _replace(path, text)
+    return changes
+
+
+def _changed(path: Path, change: Callable[[Any], list[str]], origin: str) -> tuple[list[str], str]:
+    """What `change` says of its changes to the content of params.yaml, and the text with them, checked."""
     from ruamel.yaml import YAML
     from ruamel.yaml.representer import RoundTripRepresenter
 
@@ -90,15 +126,20 @@ def _rewrite(path: Path, change: Callable[[Any], list[str]], origin: str) -> lis
     yaml.width = 200
     content = yaml.load(path.read_text(encoding="utf-8"))
     changes = change(content)
+    stream = io.StringIO()
+    yaml.dump(content, stream)
+    check_params(YAML(typ="safe").load(stream.getvalue()), origin)
+    return changes, stream.getvalue()
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a text in place of a file's, whole or not at all."""
     partial = path.with_suffix(".yaml.partial")
     try:
-        with partial.open("w", encoding="utf-8") as stream:
-            yaml.dump(content, stream)
-        check_params(read_yaml(partial), origin)
+        partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    return changes
 
 
 def what_if(path: Path, settings: tuple[str, ...]) -> Params:
@@ -123,8 +164,6 @@ def _parse(setting: str) -> tuple[list[str], Any]:
 
 
 def _apply(content: Any, keys: list[str], value: Any) -> str:
-    import difflib
-
     section, dotted = content, ".".join(keys)
     for key in keys[:-1]:
         section = section.get(key) if isinstance(section, dict) else None

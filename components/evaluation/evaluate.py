@@ -68,8 +68,7 @@ def evaluate(
     made = whole_bundle(bundle)
     labels = made["labels"]
     folders = {"without_pretraining": scratch, "teacher": teacher, "student": student}
-    for folder in folders.values():
-        _check_labels(folder, labels)
+    folders = {name: folder for name, folder in folders.items() if not _check_labels(folder, labels).get("left_out")}
     train, test = (read_rows(rows, split, labels) for split in ("train", "test"))
     baseline = Baseline.fit(train.texts, train.targets, task.language)
     contenders: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
@@ -85,7 +84,7 @@ def evaluate(
     _write_confusion(
         confusion, [labels[number] for number in test.targets], [labels[number] for number in answers["candidate"]]
     )
-    order = systems(made["ladder"])
+    order = [name for name in systems(made["ladder"]) if name in answers]
     figures = _figures(labels, test, answers, {name: metrics[name] for name in order})
     write_page(report / "index.html", task_name, made, order, metrics, figures)
     for name, figure in figures.items():
@@ -104,7 +103,9 @@ def score(config: EvaluateConfig, seed: int, labels: list[str], test: Rows, answ
     metrics: dict[str, Any] = {name: bootstrap.scores(found) for name, found in answers.items()}
     metrics["candidate"]["per_class"] = per_class(test.targets, answers["candidate"], labels)
     metrics["gain"] = {
-        name: bootstrap.gain(answers[before], answers[after]).metrics() for name, (before, after) in GAINS.items()
+        name: bootstrap.gain(answers[before], answers[after]).metrics()
+        for name, (before, after) in GAINS.items()
+        if before in answers
     }
     metrics["agreement"] = {
         name: round(float((answers[one] == answers[other]).mean()), 6) for name, (one, other) in AGREEMENTS.items()
@@ -113,12 +114,15 @@ def score(config: EvaluateConfig, seed: int, labels: list[str], test: Rows, answ
     return metrics
 
 
-def _check_labels(folder: Path, labels: list[str]) -> None:
-    found = verify(folder, "classifier")["labels"]
-    if found != labels:
+def _check_labels(folder: Path, labels: list[str]) -> dict[str, Any]:
+    """A classifier's manifest. Raises ArtifactError where its labels are not the bundle's."""
+    made = verify(folder, "classifier")
+    if made["labels"] != labels:
         raise ArtifactError(
-            f"{folder}: answers with {', '.join(found)}; the bundle with {', '.join(labels)}", "run `dvc repro`"
+            f"{folder}: answers with {', '.join(made['labels'])}; the bundle with {', '.join(labels)}",
+            "run `dvc repro`",
         )
+    return made
 
 
 def _sizes(baseline: Baseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]) -> dict[str, float]:

@@ -1,4 +1,5 @@
-"""Architectures from transformers, each with one dial: `depth` layers, 64 x depth wide, a head per 64."""
+"""Model types of transformers that are trained here. Four can be made anew, each with one dial: `depth` layers, 64 x
+depth wide, a head per 64; the others come as checkpoints."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from torch import Tensor, nn
+from torch.nn.functional import gelu
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
@@ -36,15 +38,18 @@ class Architecture:
 
     `layers`: path from the base model to its list of layers. `before_head`: hidden states [..., width] -> what the
     model's own vocabulary head, the linear layer `head`, reads. `dropouts`: its settings of a fine-tuning dropout.
+    `config`: of a new model; None for what only comes as a checkpoint. `pooling`: what a classifier reads of a text.
+    `first_position`: of a text's first token; where it is not 0 that many fewer tokens can be read.
     """
 
     objectives: tuple[str, ...]
-    config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig]
     layers: str
     before_head: Callable[[Any, Tensor], Tensor]
     head: str
     dropouts: tuple[str, ...]
-
+    pooling: str
+    config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig] | None = None
+    first_position: Callable[[PreTrainedConfig], int] = lambda config: 0
 
 def modernbert(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
     """Pre-LN, rotary, gated encoder (Warner 2024): all layers attend globally, the mean token is classified."""
@@ -106,26 +111,87 @@ def llama(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
     )
 
 
+FIRST_TOKEN, LAST_TOKEN = "the first token", "the last token"
+
+
+def _lm_head(model: Any, hidden: Tensor) -> Tensor:
+    """What RoBERTa's and MPNet's head does before its last layer."""
+    head = model.lm_head
+    return cast(Tensor, head.layer_norm(gelu(head.dense(hidden))))
+
+
+def _distilbert_head(model: Any, hidden: Tensor) -> Tensor:
+    return cast(Tensor, model.vocab_layer_norm(model.activation(model.vocab_transform(hidden))))
+
+
+def _as_it_is(model: Any, hidden: Tensor) -> Tensor:
+    return hidden
+
+
+def _like_llama(config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig] | None) -> Architecture:
+    return Architecture(("clm",), "layers", _as_it_is, "lm_head", (), LAST_TOKEN, config)
+
+
+def _like_roberta() -> Architecture:
+    return Architecture(
+        ENCODER_OBJECTIVES,
+        "encoder.layer",
+        _lm_head,
+        "lm_head.decoder",
+        ("hidden_dropout_prob", "classifier_dropout"),
+        FIRST_TOKEN,
+        # Positions count from behind that of padding.
+        first_position=lambda config: int(config.pad_token_id or 0) + 1,
+    )
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     "modernbert": Architecture(
         ENCODER_OBJECTIVES,
-        modernbert,
         "layers",
         lambda model, hidden: model.head(hidden),
         "decoder",
         ("embedding_dropout", "classifier_dropout"),
+        "the mean token, or the first",
+        modernbert,
     ),
     "bert": Architecture(
         ENCODER_OBJECTIVES,
-        bert,
         "encoder.layer",
         lambda model, hidden: model.cls.predictions.transform(hidden),
         "cls.predictions.decoder",
         ("hidden_dropout_prob", "classifier_dropout"),
+        FIRST_TOKEN,
+        bert,
     ),
-    "gpt2": Architecture(("clm",), gpt2, "h", lambda model, hidden: hidden, "lm_head", ("resid_pdrop", "embd_pdrop")),
-    "llama": Architecture(("clm",), llama, "layers", lambda model, hidden: hidden, "lm_head", ()),
+    "gpt2": Architecture(("clm",), "h", _as_it_is, "lm_head", ("resid_pdrop", "embd_pdrop"), LAST_TOKEN, gpt2),
+    "llama": _like_llama(llama),
+    "qwen2": _like_llama(None),
+    "qwen3": _like_llama(None),
+    "roberta": _like_roberta(),
+    "xlm-roberta": _like_roberta(),
+    "distilbert": Architecture(
+        ENCODER_OBJECTIVES,
+        "transformer.layer",
+        _distilbert_head,
+        "vocab_projector",
+        ("dropout", "seq_classif_dropout"),
+        FIRST_TOKEN,
+    ),
+    "mpnet": Architecture(
+        ENCODER_OBJECTIVES,
+        "encoder.layer",
+        _lm_head,
+        "lm_head.decoder",
+        ("hidden_dropout_prob",),
+        FIRST_TOKEN,
+        # The padding's position is 1 whatever the config says; transformers has it as a constant.
+        first_position=lambda config: 2,
+    ),
 }
+
+ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
+"""What the configs of checkpoints call a dropout of attention weights."""
 
 LANGUAGE_MODELS: dict[str, Any] = {
     "mlm": AutoModelForMaskedLM,
@@ -144,11 +210,16 @@ def architecture_of(config: PreTrainedConfig) -> Architecture:
     return ARCHITECTURES[config.model_type]
 
 
+def positions_of(config: PreTrainedConfig) -> int:
+    """The tokens that a model reads at most."""
+    return int(config.max_position_embeddings) - architecture_of(config).first_position(config)
+
+
 def check_objective(architecture: str, objective: str) -> None:
     """Raise ParameterError where an architecture cannot learn by an objective."""
     known = ARCHITECTURES[architecture].objectives
     if objective not in known:
-        fitting = [name for name, entry in ARCHITECTURES.items() if objective in entry.objectives]
+        fitting = [name for name, entry in ARCHITECTURES.items() if entry.config and objective in entry.objectives]
         raise ParameterError(
             f"pretrain.objective {objective} does not fit model.architecture {architecture}",
             f"set pretrain.objective to {' or '.join(known)}, or model.architecture to {' or '.join(fitting)}",
@@ -165,6 +236,7 @@ def build_language_model(
             "raise model.max_length or lower pretrain.sequence_length",
         )
     entry = ARCHITECTURES[model.architecture]
+    assert entry.config is not None  # params.py names no other
     return random_model(LANGUAGE_MODELS[entry.objectives[0]], entry.config(model, vocabulary_of(tokenizer)))
 
 

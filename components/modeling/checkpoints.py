@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.errors import ArtifactError, ParameterError
-from components.modeling.architectures import LANGUAGE_MODELS, architecture_of
+from components.modeling import loading
+from components.modeling.architectures import ATTENTION_DROPOUTS, LANGUAGE_MODELS, architecture_of
 from components.modeling.loading import Loaded, load_config, load_model, random_model
+from components.modeling.vocabulary import grow_vocabulary
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 INIT_FROM = "pretrain.init_from"
@@ -25,11 +29,16 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     return Tokenizer.from_pretrained(folder, trust_remote_code=False)
 
 
-def save_checkpoint(model: PreTrainedModel, tokenizer: Path, folder: Path) -> None:
-    """Write weights and config, and copy the tokenizer's files unchanged."""
+def save_checkpoint(
+    model: PreTrainedModel, tokenizer: Path, folder: Path, beside: Mapping[str, Tensor] = MappingProxyType({})
+) -> None:
+    """Write weights and config, and copy the tokenizer's files unchanged. `beside`: weights the model has no place for,
+    by their names inside the backbone."""
     model.config._name_or_path = ""
     model.cpu()
-    model.save_pretrained(folder)
+    base = "" if model.base_model is model else f"{model.base_model_prefix}."
+    weights = model.state_dict() | {f"{base}{name}": tensor for name, tensor in beside.items()}
+    model.save_pretrained(folder, state_dict=weights)
     # safetensors leaves its file readable by its owner alone.
     (folder / "model.safetensors").chmod(0o644)
     for name in TOKENIZER_FILES:
@@ -37,20 +46,58 @@ def save_checkpoint(model: PreTrainedModel, tokenizer: Path, folder: Path) -> No
 
 
 def load_language_model(name: str, objective: str, tokenizer: Tokenizer) -> Loaded:
-    """A checkpoint to pretrain further, from a local folder or a hub; its vocabulary head may be new.
+    """A checkpoint to go on from, in a local folder, with a row for each of the project's tokens; its vocabulary head
+    may be new.
 
     Raises ParameterError where it cannot be loaded or learns by another objective, ArtifactError where its token
     ids mean other tokens than ours: its embeddings would be noise.
     """
     config = load_config(name, INIT_FROM)
+    check_objective_of(name, config, objective)
+    theirs = own_tokens(name, config)
+    check_same_tokens(name, theirs, tokenizer.get_vocab())
+    loaded = load_model(LANGUAGE_MODELS[objective], name, new_heads=True, role=INIT_FROM)
+    grow_vocabulary(loaded.model, min(len(theirs), config.vocab_size), len(tokenizer))
+    # Classifiers that read the last token find it by this id. Where positions count from padding it must stay.
+    if architecture_of(config).first_position(config) == 0:
+        loaded.model.config.pad_token_id = tokenizer.pad_token_id
+    return loaded
+
+
+def check_objective_of(name: str, config: PreTrainedConfig, objective: str) -> None:
+    """Raise ParameterError where a checkpoint learns by another objective."""
     known = architecture_of(config).objectives
     if objective not in known:
         raise ParameterError(
             f"pretrain.init_from: {name} is a {config.model_type}, which does not learn by {objective}",
             f"set pretrain.objective to {' or '.join(known)}",
         )
-    _check_same_vocabulary(name, config, tokenizer)
-    return load_model(LANGUAGE_MODELS[objective], name, new_heads=True, role=INIT_FROM)
+
+
+def own_tokens(name: str, config: PreTrainedConfig) -> dict[str, int]:
+    """The tokens in a checkpoint's folder with their ids. Raises ParameterError where the model lacks rows for them.
+
+    Tokens that were added to a tokenizer may be without: they get rows.
+    """
+    theirs: Any = loading.load_tokenizer(Path(name), name, INIT_FROM)
+    size = theirs.backend_tokenizer.get_vocab_size(with_added_tokens=False)
+    if size > config.vocab_size:
+        raise ParameterError(
+            f"{INIT_FROM}: {name}: the tokenizer has {size:,} tokens, the model rows for {config.vocab_size:,}",
+            "they do not belong together: take both from one release of the model",
+        )
+    return dict(theirs.get_vocab())
+
+
+def check_same_tokens(name: str, theirs: Mapping[str, int], ours: Mapping[str, int]) -> None:
+    """Raise ArtifactError unless each of a checkpoint's tokens has the same id in ours, which may have more."""
+    different = [token for token, index in theirs.items() if ours.get(token) != index]
+    if different:
+        raise ArtifactError(
+            f"{INIT_FROM}: {len(different):,} of {len(theirs):,} tokens of {name} are not in this project's tokenizer "
+            f"({len(ours):,} tokens) under their ids, {different[0]!r} the first of them",
+            f"an embedding belongs to its token ids: set train_tokenizer.from to {name} too, as `lianzi init-from` does",
+        )
 
 
 def load_classifier(folder: Path, labels: Sequence[str], dropout: float) -> Loaded:
@@ -71,6 +118,10 @@ def classifier_config(folder: Path, labels: Sequence[str], dropout: float) -> Pr
     config.label2id = {label: index for index, label in enumerate(labels)}
     for name in architecture_of(config).dropouts:
         setattr(config, name, dropout)
+    for name in ATTENTION_DROPOUTS:
+        # Published encoders name 0.1 here: with it no fused kernel runs, and finetune.dropout says what is dropped.
+        if hasattr(config, name):
+            setattr(config, name, 0.0)
     return config
 
 
@@ -78,20 +129,3 @@ def _local_config(folder: Path) -> PreTrainedConfig:
     if not (folder / "config.json").is_file():
         raise ArtifactError(f"{folder}: no config.json here", "run `dvc repro` or `lianzi run` to make it")
     return load_config(folder)
-
-
-def _check_same_vocabulary(name: str, config: PreTrainedConfig, tokenizer: Tokenizer) -> None:
-    hint = (
-        "an embedding belongs to its token ids: use the checkpoint's own tokenizer, or set pretrain.init_from to null"
-    )
-    if config.vocab_size != len(tokenizer):
-        raise ArtifactError(
-            f"pretrain.init_from: {name} has {config.vocab_size} token ids, this project's tokenizer {len(tokenizer)}",
-            hint,
-        )
-    theirs: Any = Tokenizer.from_pretrained(name, trust_remote_code=False).get_vocab()
-    different = sum(theirs.get(token) != index for token, index in tokenizer.get_vocab().items())
-    if different:
-        raise ArtifactError(
-            f"pretrain.init_from: {different} tokens have other ids in {name} than in this project's tokenizer", hint
-        )

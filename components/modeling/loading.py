@@ -9,22 +9,20 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from components.errors import ArtifactError, LianziError, ParameterError
+from components.errors import ArtifactError, LianziError, ParameterError, first_line
+from components.modeling.weight_files import INDEX, POOLER, WHOLE, stored_tensors
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 CODE = "auto_map"
 """Under this key a folder names classes of its own, and the Python files to run for them."""
 NAMING_CODE = ("config.json", "tokenizer_config.json")
 PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-SAFE = ("model.safetensors", "model.safetensors.index.json")
 MASTER = "float32"
 """Weights are kept in it whatever a checkpoint was saved in: the precision of the products is a parameter."""
-POOLER = "pooler"
-"""Stands inside the backbone but belongs to a classification head: language models have none."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,32 @@ def load_config(name: str | Path, role: str = "") -> PreTrainedConfig:
         raise cannot_load(name, role, error) from None
 
 
+def load_tokenizer(folder: Path, name: str, role: str = "") -> PreTrainedTokenizerBase:
+    """The tokenizer in a folder, whatever kind of file it is kept in. `name`: what the folder was asked for as.
+
+    Raises ParameterError, or without a role ArtifactError, where it cannot be loaded, asks for code of its own, or is
+    none that the library `tokenizers` runs.
+    """
+    from transformers import AutoTokenizer
+
+    refuse_code(str(folder), role)
+    try:
+        loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # transformers raises OSError, ValueError, KeyError, ImportError and plain Exception
+        raise _refused(
+            role,
+            f"cannot load {name!r}: {first_line(error)}",
+            "give a folder with tokenizer.json, or a hub name this machine can reach",
+        ) from None
+    if getattr(loaded, "backend_tokenizer", None) is None:
+        raise _refused(
+            role,
+            f"{name} is a {type(loaded).__name__}, written in Python",
+            "give one with a tokenizer.json, which Hugging Face tokenizers runs",
+        )
+    return cast("PreTrainedTokenizerBase", loaded)
+
+
 def load_model(
     auto: Any, name: str | Path, *, config: PreTrainedConfig | None = None, new_heads: bool = False, role: str = ""
 ) -> Loaded:
@@ -71,6 +95,7 @@ def load_model(
     """
     refuse_code(name, role)
     refuse_pickled(name, role)
+    refuse_damaged(name, role)
     try:
         model, report = auto.from_pretrained(
             name,
@@ -114,7 +139,7 @@ def refuse_code(name: str | Path, role: str = "") -> None:
 def refuse_pickled(name: str | Path, role: str = "") -> None:
     """Raise where a folder has no safetensors weights. A hub's are asked for by name, and no others."""
     folder = Path(name)
-    if not folder.is_dir() or any((folder / file).is_file() for file in SAFE):
+    if not folder.is_dir() or any((folder / file).is_file() for file in (WHOLE, INDEX)):
         return
     pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
     if pickled:
@@ -123,7 +148,16 @@ def refuse_pickled(name: str | Path, role: str = "") -> None:
             f"{folder / pickled[0]}: pickled weights run code when they are loaded, and are not",
             "model.save_pretrained(folder) of transformers 5 writes model.safetensors",
         )
-    raise _refused(role, f"{folder}: no {SAFE[0]} here", "give the folder of a transformers model")
+    raise _refused(role, f"{folder}: no {WHOLE} here", "give the folder of a transformers model")
+
+
+def refuse_damaged(name: str | Path, role: str = "") -> None:
+    """Raise where a file of a folder's weights is missing, cut short or damaged."""
+    if Path(name).is_dir():
+        try:
+            stored_tensors(Path(name))
+        except ArtifactError as error:
+            raise _refused(role, str(error.args[0]), error.hint) from None
 
 
 def cannot_load(name: str | Path, role: str, error: Exception) -> LianziError:

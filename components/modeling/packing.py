@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedConfig
 
+from components.modeling.architectures import architecture_of
+
 
 def starts_of(ids: Tensor, separator_id: int) -> Tensor:
     """The place in its window of the first token of each token's document [n, length]; a separator ends its own."""
@@ -30,8 +32,11 @@ def document_inputs(config: PreTrainedConfig, starts: Tensor, causal: bool) -> d
     mask = (starts[:, :, None] == starts[:, None, :]).unsqueeze(1)
     if causal:
         mask = mask & (place[:, None] >= place)
+    if config._attn_implementation == "eager":
+        # MPNet's only one: it adds the mask to the scores.
+        mask = torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, torch.finfo(torch.float32).min)
     masks: Tensor | dict[str, Tensor] = mask
     if "sliding_attention" in (getattr(config, "layer_types", None) or ()):
         near = (place[:, None] - place).abs() <= config.sliding_window
         masks = {"full_attention": mask, "sliding_attention": mask & near}
-    return {"attention_mask": masks, "position_ids": place - starts}
+    return {"attention_mask": masks, "position_ids": place - starts + architecture_of(config).first_position(config)}

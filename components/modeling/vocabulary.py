@@ -1,4 +1,4 @@
-"""A model with fewer tokens: rows of its embedding table, and of a vocabulary head, for those that stay."""
+"""A model with fewer tokens, or more: rows of its embedding table, and of a vocabulary head, for each of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 
@@ -15,18 +15,41 @@ def keep_tokens(model: PreTrainedModel, kept: Sequence[int]) -> None:
     """Keep the embeddings of these token ids, in this order: from now on a token's id is its place among them."""
     index = torch.tensor(kept)
     table = cast(nn.Embedding, model.get_input_embeddings())
-    tensors = [table.weight]
-    head = model.get_output_embeddings()
-    if head is not None:
-        tensors += [] if head.weight is table.weight else [head.weight]
-        tensors += [] if head.bias is None else [head.bias]
-    for tensor in tensors:
+    for tensor in _rows(model):
         tensor[: len(kept)] = tensor[index]
     places = {old: new for new, old in enumerate(kept)}
     padding = table.padding_idx
     model.resize_token_embeddings(len(kept), mean_resizing=False)
     cast(nn.Embedding, model.get_input_embeddings()).padding_idx = None if padding is None else places.get(padding)
     _renumber(model.config, places)
+
+
+@torch.no_grad()
+def grow_vocabulary(model: PreTrainedModel, known: int, size: int) -> None:
+    """Have a row for each of `size` tokens, of which the checkpoint has learnt the first `known`.
+
+    A new token begins as the mean of the known ones, in the embedding table and in a vocabulary head: the answers to a
+    text without it stay almost as they were, where a random row could draw any share of them to itself (Hewitt 2021,
+    "Initializing New Word Embeddings for Pretrained Language Models"). Rows that no token has, with which many
+    checkpoints round their tables up, stay.
+    """
+    if size <= known:
+        return
+    table = cast(nn.Embedding, model.get_input_embeddings())
+    if size > table.num_embeddings:
+        model.resize_token_embeddings(size, mean_resizing=False)
+    for tensor in _rows(model):
+        tensor[known:size] = tensor[:known].mean(dim=0)
+
+
+def _rows(model: PreTrainedModel) -> list[Tensor]:
+    """The tensors with a row for each token, each once: of the embedding table, and of a head's weights and biases."""
+    table, head = cast(nn.Embedding, model.get_input_embeddings()), model.get_output_embeddings()
+    tensors: list[Tensor] = [table.weight]
+    if head is not None:
+        tensors += [] if head.weight is table.weight else [head.weight]
+        tensors += [] if head.bias is None else [head.bias]
+    return tensors
 
 
 def _renumber(config: PreTrainedConfig, places: Mapping[int, int]) -> None:

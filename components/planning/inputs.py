@@ -32,8 +32,16 @@ class Inputs:
 
     def tokenizer_folder(self, texts: Sequence[Path]) -> Path:
         """The tokenizer, if it is the one of these params; `texts`: task artifacts to learn a stand-in from."""
-        size = self.params.train_tokenizer.vocab_size
-        if self.there(self.tokenizer) or (self.tokenizer.exists() and _vocabulary(self.tokenizer) == size):
+        config = self.params.train_tokenizer
+        if self.there(self.tokenizer):
+            return self.tokenizer
+        if config.imported is not None:
+            taken = self.folder / "imported tokenizer"
+            if not taken.exists():
+                stand_ins.imported_tokenizer(taken, config, config.imported)
+            return taken
+        size = config.vocab_size
+        if self.tokenizer.exists() and _vocabulary(self.tokenizer) == size:
             return self.tokenizer
         made = self._made_up("tokenizer")
         if not made.exists():

@@ -80,10 +80,10 @@ def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Toke
 
 
 def finetune_job(given: dict[str, Any], data: Classification) -> Job:
-    """The teacher and its untrained twin, one after the other, each for all its epochs."""
+    """The teacher and, where it is asked for, the control without pretraining, each for all its epochs."""
     with torch.device("meta"):
         model = random_classifier(given["pretrained"], data.labels, 0.0)
-    return _task_job(given, data, estimate.shape_of(model), None, trainings=2)
+    return _task_job(given, data, estimate.shape_of(model), None, 1 + given["config"].without_pretraining)
 
 
 def distill_job(given: dict[str, Any], data: Classification) -> Job:

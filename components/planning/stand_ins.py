@@ -14,9 +14,9 @@ from transformers import PreTrainedTokenizerFast
 from components.artifacts import write_manifest
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_classifier, load_language_model, load_tokenizer, save_checkpoint
-from components.params import Params
+from components.params import Params, TrainTokenizerConfig
 from components.starts import local_folder
-from components.tokenization.train import SPECIAL_TOKENS
+from components.tokenization.train import SPECIAL_TOKENS, write_imported
 
 TOKENS = 1 << 20
 """Of a made-up split: enough that its windows differ."""
@@ -42,6 +42,14 @@ def tokenizer(folder: Path, size: int, texts: Iterable[str]) -> None:
     filled.post_processor = processors.TemplateProcessing(single=f"{begin} $A {end}", special_tokens=places)
     fast = PreTrainedTokenizerFast(tokenizer_object=filled, **SPECIAL_TOKENS, bos_token=begin, eos_token=end)
     fast.save_pretrained(folder)
+    write_manifest(folder, "tokenizer", {}, vocab_size=size)
+
+
+def imported_tokenizer(folder: Path, config: TrainTokenizerConfig, name: str) -> None:
+    """The tokenizer that the parameters name to be taken over: no stand-in, it is there already."""
+    folder.mkdir(parents=True)
+    write_imported(config, name, folder)
+    size = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
     write_manifest(folder, "tokenizer", {}, vocab_size=size)
 
 

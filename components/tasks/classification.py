@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.artifacts import read_manifest
 from components.errors import ParameterError
+from components.modeling.architectures import positions_of
 from components.modeling.objectives import Batch
 from components.params import TaskConfig
 from components.tasks.rows import read_split
@@ -72,10 +73,10 @@ class Classification:
 
     def check_length(self, model: PreTrainedModel, task_name: str) -> None:
         """Raise ParameterError where texts are cut longer than the model can read."""
-        if self.max_length > model.config.max_position_embeddings:
+        if self.max_length > positions_of(model.config):
             raise ParameterError(
                 f"tasks.{task_name}.max_length {self.max_length} is longer than the pretrained model reads "
-                f"({model.config.max_position_embeddings})",
+                f"({positions_of(model.config)})",
                 "lower it, or raise model.max_length and pretrain again",
             )
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from components.errors import ParameterError, first_line
+from components.errors import ParameterError
+from components.modeling.loading import load_tokenizer
 from components.starts import local_folder
 from components.tokenization.special_tokens import SPECIAL_TOKENS, add_template
 
@@ -22,7 +23,7 @@ def import_tokenizer(name: str, extra: Sequence[str]) -> tuple[Tokenizer, dict[s
 
     Raises ParameterError where it cannot be loaded, is none that the Rust library runs, or leaves ids out.
     """
-    loaded = _loaded(name)
+    loaded: Any = load_tokenizer(local_folder(ROLE, name), name, ROLE)
     tokenizer: Tokenizer = loaded.backend_tokenizer
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -34,31 +35,6 @@ def import_tokenizer(name: str, extra: Sequence[str]) -> tuple[Tokenizer, dict[s
     if not _frames(tokenizer):
         add_template(tokenizer, roles)
     return tokenizer, roles, loaded.chat_template
-
-
-def _loaded(name: str) -> Any:
-    from transformers import AutoTokenizer
-
-    from components.modeling.loading import refuse_code
-
-    folder = local_folder(ROLE, name)
-    refuse_code(str(folder), ROLE)
-    try:
-        loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (
-        Exception
-    ) as error:  # transformers raises OSError, ValueError, KeyError, ImportError and plain Exception here
-        reason = first_line(error)
-        raise ParameterError(
-            f"train_tokenizer.from: cannot load {name!r}: {reason}",
-            "give a folder with tokenizer.json, or a hub name this machine can reach",
-        ) from None
-    if getattr(loaded, "backend_tokenizer", None) is None:
-        raise ParameterError(
-            f"train_tokenizer.from: {name} is a {type(loaded).__name__}, written in Python",
-            "give one with a tokenizer.json, which Hugging Face tokenizers runs",
-        )
-    return loaded
 
 
 def _refuse_gaps(name: str, tokenizer: Tokenizer) -> None:

@@ -48,7 +48,7 @@ def train_tokenizer(
         if config.imported is None:
             _train(config, corpus, target)
         else:
-            _import(config, config.imported, target)
+            write_imported(config, config.imported, target)
             made_from |= {"from": Path(config.imported)} if Path(config.imported).is_dir() else {}
         found = examine(target, corpus)
         write_manifest(target, "tokenizer", made_from, vocab_size=found.size)
@@ -70,8 +70,11 @@ def _train(config: TrainTokenizerConfig, corpus: Path, target: Path) -> None:
     write_json(target / "tokenizer_config.json", transformers_config(roles, extra, template))
 
 
-def _import(config: TrainTokenizerConfig, name: str, target: Path) -> None:
-    """Its own chat template stays unless params.yaml names another."""
+def write_imported(config: TrainTokenizerConfig, name: str, target: Path) -> None:
+    """Write a tokenizer that someone else has trained into a folder.
+
+    Its own chat template stays unless params.yaml names another.
+    """
     extra = extra_tokens(config.special_tokens, config.chat_template)
     imported, roles, template = import_tokenizer(name, extra)
     if config.chat_template:

@@ -44,7 +44,10 @@ def finetune(
     checkpoints: CheckpointStore,
     run: Run,
 ) -> Metrics:
-    """Train both classifiers by one recipe. Returns the best epoch's validation metrics of each."""
+    """Train the teacher, and by the same recipe the control without pretraining where the config asks for it.
+
+    Returns the best epoch's validation metrics of each.
+    """
     read_manifest(pretrained, "pretrained")
     prepare_libraries(config.threads)
     data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(pretrained))
@@ -54,6 +57,9 @@ def finetune(
         ("teacher", partial(_pretrained_classifier, run), teacher, {"rows": rows, "pretrained": pretrained}),
         ("scratch", random_classifier, scratch, {"rows": rows}),
     ):
+        if name == "scratch" and not config.without_pretraining:
+            _leave_out(target, task_name, data)
+            continue
         torch.manual_seed(derived_seed(seed, "classifier"))
         model = build(pretrained, data.labels, config.dropout)
         data.check_length(model, task_name)
@@ -66,6 +72,14 @@ def finetune(
             save_classifier(model, pretrained, target, task_name, data, made_from)
     run.log_figure("loss.png", curves_figure(histories, ["loss", data.monitor]))
     return metrics
+
+
+def _leave_out(target: Path, task_name: str, data: Classification) -> None:
+    """Write a classifier's folder without a classifier: DVC wants each output of a stage, and this one says why."""
+    if ranks.leads():
+        with staged(target, of_kind("classifier")) as folder:
+            details = {"task": task_name, "labels": list(data.labels), "max_length": data.max_length}
+            write_manifest(folder, "classifier", {}, left_out="finetune.without_pretraining", **details)
 
 
 def _pretrained_classifier(run: Run, pretrained: Path, labels: Sequence[str], dropout: float) -> PreTrainedModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import torch
 from transformers import PreTrainedModel
@@ -13,6 +14,7 @@ from components.errors import ParameterError
 from components.modeling.architectures import build_language_model, check_objective
 from components.modeling.checkpoints import load_language_model, load_tokenizer, save_checkpoint
 from components.modeling.objectives import OBJECTIVES
+from components.modeling.weight_files import pooler_weights
 from components.params import ModelConfig, PretrainConfig, TrainerConfig
 from components.run import Metrics, Run
 from components.staging import staged
@@ -38,7 +40,12 @@ def pretrain(
     checkpoints: CheckpointStore,
     run: Run,
 ) -> Metrics:
-    """Train a language model and write it with its tokenizer to `pretrained`. Returns losses in nats a token."""
+    """Train a language model and write it with its tokenizer to `pretrained`. Returns losses in nats a token.
+
+    With no steps to take, the checkpoint of `init_from` is written as it is.
+    """
+    if config.steps == 0:
+        return _take_over(config, model, seed, tokenizer, pretrained, run)
     read_manifest(tokens, "tokens")
     read_manifest(tokenizer, "tokenizer")
     check_division(config.batch_size, trainer.devices * trainer.accumulate)
@@ -61,12 +68,7 @@ def pretrain(
     curves = fit(module, batches, schedule, config.precision, run, checkpoints)
     if not ranks.leads():
         return {}
-    with staged(pretrained, of_kind("pretrained")) as folder:
-        save_checkpoint(learner, tokenizer, folder)
-        imported = {} if config.init_from is None else {f"weights of {config.init_from}": "unknown"}
-        start = {"init_from": Path(config.init_from)} if config.init_from and Path(config.init_from).is_dir() else {}
-        made_from = {"tokens": tokens, "tokenizer": tokenizer, **start}
-        write_manifest(folder, "pretrained", made_from, licences=imported)
+    _write(learner, config, {"tokens": tokens, "tokenizer": tokenizer}, pretrained)
     run.log_figure("loss.png", curves_figure({"pretrain": curves.history}, ["loss", "validation_loss"]))
     return {
         "loss": curves.history["loss"][-1][1],
@@ -74,6 +76,29 @@ def pretrain(
         "tokens_seen": seen,
         "parameters": learner.num_parameters(),
     }
+
+
+def _take_over(
+    config: PretrainConfig, model: ModelConfig, seed: int, tokenizer: Path, pretrained: Path, run: Run
+) -> Metrics:
+    """Write the checkpoint of `init_from` with this project's tokenizer, without a step of training."""
+    read_manifest(tokenizer, "tokenizer")
+    prepare_libraries(config.threads)
+    learner = initial_model(config, model, load_tokenizer(tokenizer), seed, run)
+    if ranks.leads():
+        _write(learner, config, {"tokenizer": tokenizer}, pretrained)
+    return {"tokens_seen": 0, "parameters": learner.num_parameters()}
+
+
+def _write(learner: PreTrainedModel, config: PretrainConfig, made_from: dict[str, Path], pretrained: Path) -> None:
+    with staged(pretrained, of_kind("pretrained")) as folder:
+        name = config.init_from
+        start = None if name is None else local_folder("pretrain.init_from", name)
+        save_checkpoint(learner, made_from["tokenizer"], folder, {} if start is None else pooler_weights(start))
+        imported = {} if name is None else {f"weights of {name}": "unknown"}
+        if name is not None and Path(name).is_dir():
+            made_from |= {"init_from": Path(name)}
+        write_manifest(folder, "pretrained", made_from, licences=imported)
 
 
 def initial_model(
@@ -86,6 +111,10 @@ def initial_model(
         return build_language_model(model, tokenizer, config.sequence_length)
     start = local_folder("pretrain.init_from", config.init_from)
     loaded = load_language_model(str(start), config.objective, tokenizer)
+    if config.steps == 0:
+        run.say(f"pretrain.steps: 0: {config.init_from} goes on to fine-tuning as it is")
+        # A vocabulary head that the checkpoint lacks would be written as the random one it begins with.
+        return cast(PreTrainedModel, loaded.model.base_model) if loaded.new else loaded.model
     run.say(f"pretrain.init_from: going on from {config.init_from}; its own shape counts, not the model section's")
     for line in loaded.remarks(f"pretrain.init_from: {config.init_from}"):
         run.say(line)
