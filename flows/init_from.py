@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.params import Params, load_params
-from components.starts import local_folder, named_folder
+from components.starts import named_folder
 from flows.settings import set_values
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def init_from(root: Path, name: str, write: bool, say: Callable[[str], None]) ->
 
     found = inspect(name)
     tokenizer, roles, _ = import_tokenizer(name, params.train_tokenizer.special_tokens)
-    added = tuple(token for token in tokenizer.get_vocab(with_added_tokens=True) if token not in found.tokens)
+    ours = tokenizer.get_vocab(with_added_tokens=True)
+    added = tuple(sorted(ours.keys() - found.tokens.keys(), key=lambda token: ours[token]))
     words = Words(type(tokenizer.model).__name__, roles, added)
     for line in description(name, found, words):
         say(line)
@@ -71,7 +72,7 @@ def settings_for(name: str, found: Found, words: Words, params: Params) -> dict[
     """What params.yaml has to say to go on from a checkpoint, by parameter."""
     known = found.entry.objectives
     objective = params.pretrain.objective if params.pretrain.objective in known else known[0]
-    settings = {
+    return {
         "train_tokenizer.from": Setting(name, "embeddings belong to their own tokenizer"),
         "pretrain.init_from": Setting(name, "the weights"),
         "pretrain.steps": Setting(0, "taken as it is; more than 0 trains it on the corpus first"),
@@ -80,7 +81,6 @@ def settings_for(name: str, found: Found, words: Words, params: Params) -> dict[
         **_finetuning(found, words, params),
         **_distillation(found),
     }
-    return settings
 
 
 def _lengths(found: Found, params: Params) -> dict[str, Setting]:

@@ -95,9 +95,11 @@ def set_values(path: Path, values: Mapping[str, Any], write: bool) -> dict[str, 
     """
     before = flatten(read_yaml(path))
     changed = {name: (before.get(name), value) for name, value in values.items() if before.get(name) != value}
-    _, text = _changed(
-        path, lambda content: [_apply(content, name.split("."), value) for name, (_, value) in changed.items()], path.name
-    )
+
+    def change(content: Any) -> list[str]:
+        return [_apply(content, name.split("."), value) for name, (_, value) in changed.items()]
+
+    _, text = _changed(path, change, path.name)
     if write and changed:
         _replace(path, text)
     return changed

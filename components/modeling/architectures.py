@@ -51,6 +51,7 @@ class Architecture:
     config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig] | None = None
     first_position: Callable[[PreTrainedConfig], int] = lambda config: 0
 
+
 def modernbert(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
     """Pre-LN, rotary, gated encoder (Warner 2024): all layers attend globally, the mean token is classified."""
     width = HEAD_WIDTH * model.depth

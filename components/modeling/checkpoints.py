@@ -91,12 +91,12 @@ def own_tokens(name: str, config: PreTrainedConfig) -> dict[str, int]:
 
 def check_same_tokens(name: str, theirs: Mapping[str, int], ours: Mapping[str, int]) -> None:
     """Raise ArtifactError unless each of a checkpoint's tokens has the same id in ours, which may have more."""
-    different = [token for token, index in theirs.items() if ours.get(token) != index]
+    different = sorted((index, token) for token, index in theirs.items() if ours.get(token) != index)
     if different:
         raise ArtifactError(
             f"{INIT_FROM}: {len(different):,} of {len(theirs):,} tokens of {name} are not in this project's tokenizer "
-            f"({len(ours):,} tokens) under their ids, {different[0]!r} the first of them",
-            f"an embedding belongs to its token ids: set train_tokenizer.from to {name} too, as `lianzi init-from` does",
+            f"({len(ours):,} tokens) under their ids, {different[0][1]!r} the first of them",
+            f"an embedding belongs to its token ids: set train_tokenizer.from to {name}, as `lianzi init-from` does",
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModel, PreTrainedConfig
 
-from components.errors import LianziError, ParameterError
+from components.errors import ParameterError, first_line
 from components.modeling.architectures import ARCHITECTURES, Architecture, positions_of
 from components.modeling.checkpoints import INIT_FROM, check_objective_of, check_same_tokens, own_tokens
 from components.modeling.loading import load_config, random_model, refuse_damaged, refuse_pickled
@@ -65,7 +65,7 @@ def inspect(name: str) -> Found:
         files=len({one.file for one in stored.values()}),
         dtype=numbers[0].dtype,
         pooling=_pooling(entry, config, stored),
-        new=_new_heads(entry, stored),
+        new=_new_heads(entry, config, stored),
     )
 
 
@@ -109,10 +109,11 @@ def _check_shapes(name: str, config: PreTrainedConfig, stored: Mapping[str, Stor
     try:
         with torch.device("meta"):
             model = random_model(AutoModel, copy.deepcopy(config))
-    except LianziError:
-        raise
     except Exception as error:  # sizes that no model can have end in whatever torch says of them
-        raise ParameterError(f"{INIT_FROM}: {name}: config.json describes no model: {error}") from None
+        raise ParameterError(
+            f"{INIT_FROM}: {name}: config.json describes no model: {first_line(error)}",
+            "take it anew from where the weights came from",
+        ) from None
     there = {_inside(key, model.base_model_prefix): one.shape for key, one in stored.items()}
     wanted = {key: tuple(value.shape) for key, value in model.state_dict().items() if not key.startswith(POOLER)}
     missing = [key for key in wanted if key not in there]
@@ -144,9 +145,10 @@ def _pooling(entry: Architecture, config: PreTrainedConfig, stored: Mapping[str,
     return f"{entry.pooling}, through the pretrained pooler" if pooled else entry.pooling
 
 
-def _new_heads(entry: Architecture, stored: Mapping[str, Stored]) -> tuple[str, ...]:
+def _new_heads(entry: Architecture, config: PreTrainedConfig, stored: Mapping[str, Stored]) -> tuple[str, ...]:
     """Heads of a task and of language modelling that are not in the files."""
     first = entry.head.partition(".")[0]
-    tied = entry.head == first and "clm" in entry.objectives  # of a tied head nothing stands in a file
+    # A decoder's head is a matrix alone: tied, nothing of it stands in a file.
+    tied = "clm" in entry.objectives and config.tie_word_embeddings
     has = tied or any(key.partition(".")[0] == first for key in stored)
     return ("the classifier of each task",) if has else ("the classifier of each task", "the vocabulary head")

@@ -21,6 +21,7 @@ CODE = "auto_map"
 """Under this key a folder names classes of its own, and the Python files to run for them."""
 NAMING_CODE = ("config.json", "tokenizer_config.json")
 PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model")
 MASTER = "float32"
 """Weights are kept in it whatever a checkpoint was saved in: the precision of the products is a parameter."""
 
@@ -68,6 +69,9 @@ def load_tokenizer(folder: Path, name: str, role: str = "") -> PreTrainedTokeniz
     from transformers import AutoTokenizer
 
     refuse_code(str(folder), role)
+    if not any(path for pattern in VOCABULARIES for path in folder.glob(pattern)):
+        # transformers would make an empty one of the model's kind.
+        raise _refused(role, f"{name}: no tokenizer here", "put tokenizer.json beside config.json")
     try:
         loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, ImportError and plain Exception
