@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from safetensors import safe_open
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
@@ -17,6 +18,7 @@ from components.modeling import loading
 from components.modeling.architectures import ATTENTION_DROPOUTS, LANGUAGE_MODELS, architecture_of
 from components.modeling.loading import Loaded, load_config, load_model, random_model
 from components.modeling.vocabulary import grow_vocabulary
+from components.modeling.weight_files import POOLER, stored_tensors
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 INIT_FROM = "pretrain.init_from"
@@ -98,6 +100,17 @@ def check_same_tokens(name: str, theirs: Mapping[str, int], ours: Mapping[str, i
             f"({len(ours):,} tokens) under their ids, {different[0][1]!r} the first of them",
             f"an embedding belongs to its token ids: set train_tokenizer.from to {name}, as `lianzi init-from` does",
         )
+
+
+def pooler_weights(folder: Path) -> dict[str, Tensor]:
+    """What a checkpoint has of a pooler, in float32, by the names inside the backbone."""
+    found: dict[str, Tensor] = {}
+    for name, stored in stored_tensors(folder).items():
+        place = f".{name}".rfind(f".{POOLER}.")
+        if place >= 0:
+            with safe_open(stored.file, framework="pt") as weights:
+                found[name[place:]] = weights.get_tensor(name).float()
+    return found
 
 
 def load_classifier(folder: Path, labels: Sequence[str], dropout: float) -> Loaded:

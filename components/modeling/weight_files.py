@@ -10,12 +10,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components.errors import ArtifactError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 POOLER = "pooler"
@@ -55,19 +52,6 @@ def stored_tensors(folder: Path) -> dict[str, Stored]:
             f"{folder / index[absent[0]]}: {absent[0]} is not in it, though {INDEX} says so",
             f"{_AGAIN}, and the index with it",
         )
-    return found
-
-
-def pooler_weights(folder: Path) -> dict[str, Tensor]:
-    """What a checkpoint has of a pooler, in float32, by the names inside the backbone."""
-    from safetensors import safe_open
-
-    found: dict[str, Tensor] = {}
-    for name, stored in stored_tensors(folder).items():
-        place = f".{name}".rfind(f".{POOLER}.")
-        if place >= 0:
-            with safe_open(stored.file, framework="pt") as weights:
-                found[name[place:]] = weights.get_tensor(name).float()
     return found
 
 

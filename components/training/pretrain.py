@@ -12,9 +12,8 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 from components.artifacts import of_kind, read_manifest, write_manifest
 from components.errors import ParameterError
 from components.modeling.architectures import build_language_model, check_objective
-from components.modeling.checkpoints import load_language_model, load_tokenizer, save_checkpoint
+from components.modeling.checkpoints import load_language_model, load_tokenizer, pooler_weights, save_checkpoint
 from components.modeling.objectives import OBJECTIVES
-from components.modeling.weight_files import pooler_weights
 from components.params import ModelConfig, PretrainConfig, TrainerConfig
 from components.run import Metrics, Run
 from components.staging import staged

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from components.errors import ArtifactError
-from components.modeling.weight_files import INDEX, WHOLE, pooler_weights, stored_tensors
+from components.modeling.weight_files import INDEX, WHOLE, stored_tensors
 
 TENSORS = {"bert.a.weight": torch.arange(6.0).view(2, 3), "bert.pooler.dense.bias": torch.ones(4, dtype=torch.bfloat16)}
 
@@ -50,12 +50,6 @@ def test_shards_are_read_as_one(shards: Path) -> None:
         "model-00000.safetensors",
         "model-00001.safetensors",
     }
-
-
-def test_a_pooler_is_found_in_whichever_shard_it_is(shards: Path) -> None:
-    found = pooler_weights(shards)
-    assert found.keys() == {"pooler.dense.bias"}
-    assert found["pooler.dense.bias"].dtype is torch.float32
 
 
 def test_a_file_cut_short_is_refused_with_both_sizes(whole: Path) -> None:

@@ -92,6 +92,9 @@ def test_a_chat_template_of_its_own_is_kept_and_ours_is_put_in_its_place(tmp_pat
 def test_a_name_that_nothing_can_be_loaded_from_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (tmp_path / "empty").mkdir()
+    with pytest.raises(ParameterError, match=r"train_tokenizer\.from: .*empty: no tokenizer here"):
+        import_tokenizer(str(tmp_path / "empty"), [])
+    (tmp_path / "empty" / "tokenizer.json").write_text("{}")
     with pytest.raises(ParameterError, match=r"train_tokenizer\.from: cannot load '.*empty'"):
         import_tokenizer(str(tmp_path / "empty"), [])
 
@@ -111,5 +114,6 @@ def test_a_tokenizer_written_in_python_is_refused(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda name, **options: Slow())
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (tmp_path / "vocab.txt").touch()
     with pytest.raises(ParameterError, match="is a Slow, written in Python"):
         import_tokenizer(str(tmp_path), [])
