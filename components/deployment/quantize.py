@@ -134,13 +134,20 @@ class Making:
         return StaticQuantizer.calibrated(self.judge.source, self.calibration, self.config.per_channel)
 
     def float_layers(self) -> list[str]:
-        """The layers kept in float: none where all in int8 lose little, else those that hurt most, one more a try."""
+        """The layers kept in float: none where all in int8 lose little, else those that hurt most, one more a try.
+
+        What hurts is measured in that case alone: a graph a layer takes minutes where there are many layers.
+        """
         if self.kept is None:
-            self.measured_sensitivities = sensitivities(self.static, self.judge.source, self.calibration)
-            worst = list(self.measured_sensitivities)[: self.config.max_float_layers]
-            tries = (worst[:count] for count in range(len(worst) + 1))
-            self.kept = next((kept for kept in tries if self._fits(kept)), [])
+            self.kept = [] if self.config.max_float_layers == 0 or self._fits([]) else self._worst()
         return self.kept
+
+    def _worst(self) -> list[str]:
+        """As few of the layers that hurt most as have to stay in float, or none where no number of them helps."""
+        self.measured_sensitivities = sensitivities(self.static, self.judge.source, self.calibration)
+        worst = list(self.measured_sensitivities)[: self.config.max_float_layers]
+        tries = (worst[:count] for count in range(1, len(worst) + 1))
+        return next((kept for kept in tries if self._fits(kept)), [])
 
     def _fits(self, kept: list[str]) -> bool:
         with tempfile.TemporaryDirectory() as folder:

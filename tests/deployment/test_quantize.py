@@ -74,11 +74,13 @@ def test_weights_and_embeddings_are_int8(ladder: Ladder) -> None:
 def test_sensitivities_name_the_layers_and_the_worst_comes_first(
     ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path
 ) -> None:
-    metrics = shrink(params.quantize, ladder, ladder.onnx, tmp_path / "quantized", run)
+    damaged = with_outlier(ladder, tmp_path / "onnx")
+    metrics = shrink(params.quantize, ladder, damaged, tmp_path / "quantized", run)
     layers = metrics["sensitivities"]
     assert lookup(ladder.onnx) in layers
     assert list(layers.values()) == sorted(layers.values(), reverse=True)
     assert min(layers.values()) > 0
+    assert read_manifest(ladder.quantized, "quantized")["sensitivities"] == {}
 
 
 def test_a_graph_that_loses_too_much_is_written_and_not_accepted(
