@@ -18,7 +18,7 @@ from components.corpus import curated_block, judgement
 from components.corpus.blocks import Block, cut
 from components.corpus.curated_block import Criteria, curate_block
 from components.corpus.decontamination import HeldOut
-from components.corpus.files import CorpusFile, corpus_files
+from components.corpus.files import CorpusFile, corpus_files, strange_sources
 from components.corpus.finished_block import Work, finish_block
 from components.corpus.labelled import HELD_OUT, Labelled, curate_task
 from components.corpus.ledger import Ledger
@@ -67,9 +67,16 @@ def curate(
         made_from = {"corpus": data / "corpus"} | {f"task_{name}": labelled_target / name for name in found}
         told = {"licences": source_licences(ledger.sources, sources), "notices": notices(data)}
         write_manifest(corpus_target, "corpus", made_from, **ledger.manifest(), **told)
-    write_report(report, ledger)
+    strangers = strange_sources(sources, ledger.sources)
+    write_report(report, ledger, found, strangers)
     run.log_files(report, "curation")
-    run.say(f"{ledger.read:,} rows read, {ledger.documents:,} documents kept; report: {report / 'index.html'}")
+    run.say(f"corpus: {ledger.documents:,} of {ledger.read:,} rows kept as documents")
+    for name, task in found.items():
+        for line in (task.account(), *task.remarks()):
+            run.say(f"{name}: {line}")
+    for line in strangers:
+        run.say(line)
+    run.say(f"report: {report / 'index.html'}")
     return ledger.metrics(REASONS, judgement.CHANGES) | {"tasks": {name: one.metrics() for name, one in found.items()}}
 
 

@@ -5,7 +5,8 @@ A file is a source of its own, called as it is without its endings; a folder is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,16 @@ def corpus_files(folder: Path) -> list[CorpusFile]:
         raise DataError(f"{folder}: no corpus here", "run `dvc pull data`, or put text files there")
     _refuse_clashes(found, folder)
     return found
+
+
+def strange_sources(named: Collection[str], there: Collection[str]) -> list[str]:
+    """A line for every source of params.yaml that no file or folder of data/corpus is called as: it changes nothing."""
+    lines = []
+    for name in sorted({*named} - {*there}):
+        close = difflib.get_close_matches(name, sorted({*there} - {*named}), n=1, cutoff=0.6)
+        hint = f"did you mean '{close[0]}'?" if close else "the entry changes nothing"
+        lines.append(f"params.yaml: corpus.{name}: data/corpus has no source of that name; {hint}")
+    return lines
 
 
 def _visible(folder: Path) -> Iterator[Path]:

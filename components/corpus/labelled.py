@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from components.artifacts import write_manifest
 from components.corpus.encoding import decoded_right, is_lost
@@ -23,28 +24,63 @@ from components.corpus.same_text import compared_form, mark_of
 from components.errors import DataError
 from components.run import Metrics
 
+COLUMNS = ("id", "text", "label")
+"""What a labelled row is made of."""
 HELD_OUT = ("test", "validation")
 SPLITS = (*HELD_OUT, "train")
-COLUMNS = ("id", "text", "label")
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """What was found of a task: rows kept of each split, rows rejected by reason, and the held-out texts by split.
+    """What was found of a task, and what became of each of its rows: read = kept + rejected, in every split.
 
-    `repaired`: rows kept whose text was decoded wrongly and was put right.
+    `rejected`: split -> reason -> rows; `missing`: held-out split -> labels that none of its rows has; `unread`: column
+    that nothing is made of -> the file it stands in; `samples`: a few rejected rows of each reason; `repaired`: rows
+    kept whose text was decoded wrongly and was put right.
     """
 
     kept: dict[str, int]
-    quarantined: dict[str, int]
+    rejected: dict[str, dict[str, int]]
     repaired: int
     labels: list[str]
     held_out: dict[str, list[str]]
+    missing: dict[str, list[str]]
+    unread: dict[str, str]
+    samples: dict[str, list[dict[str, Any]]]
+
+    @property
+    def quarantined(self) -> dict[str, int]:
+        """Rows by reason, of all splits together, the most frequent first."""
+        total: Counter[str] = Counter()
+        for reasons in self.rejected.values():
+            total.update(reasons)
+        return dict(sorted(total.items(), key=lambda one: (-one[1], one[0])))
+
+    @property
+    def read(self) -> dict[str, int]:
+        """Rows in the files, by split."""
+        return {split: count + sum(self.rejected[split].values()) for split, count in self.kept.items()}
 
     def metrics(self) -> Metrics:
-        quarantined = sum(self.quarantined.values())
-        return {**self.kept, "quarantined": quarantined, "repaired": self.repaired, "classes": len(self.labels)}
+        read, rejected = sum(self.read.values()), sum(self.quarantined.values())
+        counts = {"read": read, "quarantined": rejected, "repaired": self.repaired, "classes": len(self.labels)}
+        return {**self.kept, **counts}
+
+    def account(self) -> str:
+        """One line: rows kept and read, by split, and why the others are not."""
+        read, kept = sum(self.read.values()), sum(self.kept.values())
+        splits = ", ".join(f"{split} {self.kept[split]:,} of {self.read[split]:,}" for split in reversed(SPLITS))
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.quarantined.items())
+        return f"{kept:,} of {read:,} labelled rows kept ({splits})" + (f"; quarantined: {reasons}" if reasons else "")
+
+    def remarks(self) -> list[str]:
+        """What a person should know of the task beside its counts."""
+        lines = [f"no {split} row has the label {_some(labels)}" for split, labels in self.missing.items() if labels]
+        lines += [f"{self.repaired:,} texts were decoded wrongly and were put right"] if self.repaired else []
+        used = ", ".join(COLUMNS)
+        lines += [f"{file}: the column '{name}' is not used; used are {used}" for name, file in self.unread.items()]
+        return lines
 
 
 @dataclass(frozen=True)
@@ -62,10 +98,14 @@ def curate_task(folder: Path, root: Path, target: Path, removals: Removals) -> L
     target.mkdir(parents=True)
     seen: dict[bytes, _Row] = {}
     splits: dict[str, list[_Row]] = {}
+    rejected: dict[str, dict[str, int]] = {}
+    unread: dict[str, str] = {}
     with (target / "quarantine.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
         quarantine = Quarantine(stream, root)
         for split, path in files.items():
-            splits[split] = _clean_rows(path, split, quarantine, seen, removals)
+            before = quarantine.counts.copy()
+            splits[split] = _clean_rows(path, split, quarantine, seen, removals, unread)
+            rejected[split] = dict(quarantine.counts - before)
     labels = _checked_labels(splits)
     for split, rows in splits.items():
         with (target / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
@@ -84,7 +124,8 @@ def curate_task(folder: Path, root: Path, target: Path, removals: Removals) -> L
     }
     write_manifest(target, "task", {"rows": folder}, **details)
     held_out = {split: [row.text for row in splits[split]] for split in HELD_OUT}
-    return Labelled(kept, dict(quarantine.counts), repaired, labels, held_out)
+    missing = {split: sorted({*labels} - {row.label for row in splits[split]}) for split in HELD_OUT}
+    return Labelled(kept, rejected, repaired, labels, held_out, missing, unread, quarantine.samples)
 
 
 def split_file(folder: Path, split: str) -> Path:
@@ -105,15 +146,23 @@ def split_file(folder: Path, split: str) -> Path:
 
 
 def _clean_rows(
-    path: Path, split: str, quarantine: Quarantine, seen: dict[bytes, _Row], removals: Removals
+    path: Path,
+    split: str,
+    quarantine: Quarantine,
+    seen: dict[bytes, _Row],
+    removals: Removals,
+    unread: dict[str, str],
 ) -> list[_Row]:
-    """The rows to keep; `seen` are those of the splits before, and gains these."""
+    """The rows to keep; `seen` are those of the splits before, and gains these; `unread` gains columns not used."""
     rows: list[_Row] = []
     for record in read_records(path, COLUMNS):
         given = record.text()
         right = decoded_right(given)
         text = normalise(right)
         row = _Row(record.place, f"{split}/{record.name}", text, _label(record), right != given)
+        for name in (*record.fields, *record.unread):
+            if name not in COLUMNS:
+                unread.setdefault(name, path.name)
         form = compared_form(given)
         mark = mark_of(form)
         if not text:
@@ -132,6 +181,11 @@ def _clean_rows(
     if not rows:
         raise DataError(f"{path}: no {split} row is left", "all are empty or stand in a held-out split")
     return rows
+
+
+def _some(names: list[str], shown: int = 5) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(f"'{name}'" for name in names[:shown]) + more
 
 
 def _repetition(row: _Row, other: _Row) -> str:

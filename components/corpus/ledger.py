@@ -12,10 +12,9 @@ import numpy as np
 
 from components.corpus.documents import SPLITS
 from components.corpus.finished_block import LENGTHS, Account
+from components.corpus.quarantine import SAMPLES
 from components.errors import DataError
 from components.run import Metrics
-
-SAMPLES = 5
 
 
 @dataclass

@@ -12,20 +12,28 @@ from components.corpus.personal_data import KINDS, scrubbed
 from components.corpus.read import Record
 
 EXCERPT = 200
+SAMPLES = 5
+"""Rows of each reason that a page shows."""
 
 
 class Quarantine:
-    """Writes rejected records as JSON lines and counts them by reason; files are named relative to `root`."""
+    """Writes rejected records as JSON lines and counts them by reason; files are named relative to `root`.
+
+    `samples`: the first few rows of each reason.
+    """
 
     def __init__(self, stream: TextIO, root: Path) -> None:
         self._stream, self._root = stream, root
         self.counts: Counter[str] = Counter()
+        self.samples: dict[str, list[dict[str, Any]]] = {}
 
     def put(self, record: Record, name: str, text: str, reason: str) -> None:
         self.counts[reason] += 1
         file = record.file.relative_to(self._root).as_posix()
         row = {"file": file, "line": record.line, "id": name, "reason": reason, "text": excerpt(text, reason)}
         write_row(self._stream, row)
+        if len(samples := self.samples.setdefault(reason, [])) < SAMPLES:
+            samples.append(row)
 
 
 def excerpt(text: str, reason: str) -> str:

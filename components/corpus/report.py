@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from components.corpus.documents import SPLITS
 from components.corpus.finished_block import LENGTHS
+from components.corpus.labelled import Labelled
 from components.corpus.ledger import Ledger
 from components.corpus.sankey import sankey
 
@@ -19,17 +22,25 @@ body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2.2rem } h3 { font-size: 1rem; margin-bottom: .2rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem }
 th, td { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #dde3e9; text-align: left; vertical-align: top }
+h4 { font-size: .9rem; margin: .8rem 0 .2rem } td.number, th.number { text-align: right }
 td.place { white-space: nowrap; color: #5b6773 } td { overflow-wrap: anywhere } svg { width: 100% }
 """
+TASK_SPLITS = ("train", "validation", "test")
 BARS_WIDE, BARS_TALL = 640, 110
 COLOURS = {"en": "#0f6fc5", "zh": "#d1495b"}
 
 
-def write_report(folder: Path, ledger: Ledger) -> None:
-    """Write folder/index.html, self-contained."""
+def write_report(folder: Path, ledger: Ledger, tasks: Mapping[str, Labelled], remarks: Sequence[str]) -> None:
+    """Write folder/index.html, self-contained. `remarks`: lines on the corpus as a whole."""
     share = ledger.documents / max(ledger.read, 1)
     parts = [
-        f"<h1>Curation: {ledger.documents:,} of {ledger.read:,} rows kept ({share:.1%})</h1>",
+        "<h1>Curation</h1>",
+        f"<p>Corpus: {ledger.documents:,} of {ledger.read:,} rows kept as documents ({share:.1%}).</p>",
+        *(f"<p>{escape(name)}: {escape(task.account())}.</p>" for name, task in tasks.items()),
+        _list(remarks),
+        *(["<h2>Labelled rows</h2>", _task_flows(tasks)] if tasks else []),
+        *(_task(name, task) for name, task in tasks.items()),
+        "<h2>Rows of the corpus</h2>",
         sankey(ledger.flows, [*SPLITS, *ledger.rejected]),
         "<h2>What was taken out</h2>",
         *(_samples(ledger, reason, count) for reason, count in ledger.rejected.items()),
@@ -45,6 +56,37 @@ def write_report(folder: Path, ledger: Ledger) -> None:
     (folder / "index.html").write_text("\n".join([head, *parts]) + "\n", encoding="utf-8")
 
 
+def _task_flows(tasks: Mapping[str, Labelled]) -> str:
+    """The picture of all tasks: rows by task, and what became of them."""
+    flows: Counter[tuple[str, str]] = Counter()
+    reasons: Counter[str] = Counter()
+    for name, task in tasks.items():
+        flows.update({(name, split): count for split, count in task.kept.items()})
+        flows.update({(name, reason): count for reason, count in task.quarantined.items()})
+        reasons.update(task.quarantined)
+    return sankey(flows, [*TASK_SPLITS, *(reason for reason, _ in _most_first(reasons))])
+
+
+def _task(name: str, task: Labelled) -> str:
+    """A table with a row a split and a column a reason, what to know of the task, and some of its rejected rows."""
+    reasons = list(task.quarantined)
+    head = "".join(f'<th class="number">{escape(word)}</th>' for word in ("read", "kept", *reasons))
+    lines = []
+    for split in (*TASK_SPLITS, "all"):
+        chosen = TASK_SPLITS if split == "all" else (split,)
+        counts = [sum(counted[one] for one in chosen) for counted in (task.read, task.kept)]
+        counts += [sum(task.rejected[one].get(reason, 0) for one in chosen) for reason in reasons]
+        cells = "".join(f'<td class="number">{count:,}</td>' for count in counts)
+        lines.append(f'<tr><td class="place">{split}</td>{cells}</tr>')
+    shown = [f"<h4>{escape(reason)}</h4>\n{_rows_table(task.samples.get(reason, []))}" for reason in reasons]
+    table = "<table>\n<tr><th></th>" + head + "</tr>\n" + "\n".join(lines) + "\n</table>"
+    return "\n".join([f"<h3>{escape(name)}</h3>", table, _list(task.remarks()), *shown])
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>" if lines else ""
+
+
 def _most_documents_first(entry: tuple[str, np.ndarray]) -> tuple[int, str]:
     return -int(entry[1].sum()), entry[0]
 
@@ -55,11 +97,14 @@ def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def _samples(ledger: Ledger, name: str, count: int) -> str:
-    rows = [
+    return f"<h3>{escape(name)}: {count:,}</h3>\n{_rows_table(ledger.samples.get(name, []))}"
+
+
+def _rows_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    return _table(
         (f"{row['file']}:{row['line']}", row["text"] + (f"\n= {row['same_as']}" if "same_as" in row else ""))
-        for row in ledger.samples.get(name, [])
-    ]
-    return f"<h3>{escape(name)}: {count:,}</h3>\n{_table(rows)}"
+        for row in rows
+    )
 
 
 def _table(rows: Iterable[Sequence[str]]) -> str:

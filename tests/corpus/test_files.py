@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.corpus.files import corpus_files
+from components.corpus.files import corpus_files, strange_sources
 from components.corpus.read import read_records
 from components.errors import DataError
 
@@ -77,3 +77,9 @@ def test_a_file_of_an_unknown_format_is_refused(tmp_path: Path) -> None:
 def test_an_empty_folder_says_how_to_get_data(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no corpus here\n.*dvc pull data"):
         corpus_files(tmp_path)
+
+
+def test_a_source_of_params_yaml_that_no_file_has_is_told() -> None:
+    [misspelt, strange] = strange_sources(["moby_dik_en", "sea", "xyz"], ["moby_dick_en", "sea"])
+    assert misspelt.endswith("corpus.moby_dik_en: data/corpus has no source of that name; did you mean 'moby_dick_en'?")
+    assert strange.endswith("corpus.xyz: data/corpus has no source of that name; the entry changes nothing")

@@ -57,6 +57,26 @@ def test_rows_that_stand_in_a_held_out_split_go_to_quarantine(tmp_path: Path) ->
     }
 
 
+def test_every_splits_rows_are_accounted_for_in_a_line(tmp_path: Path) -> None:
+    train = [*SPLITS["train"], {"text": "grey", "label": "b"}, {"text": "red", "label": "a", "text_b": "x"}]
+    found = task(tmp_path, train=train)
+    assert found.read == {"train": 5, "validation": 1, "test": 1}
+    assert found.rejected == {"train": {"in_task_test": 1, "duplicate": 1}, "validation": {}, "test": {}}
+    assert found.account() == (
+        "5 of 7 labelled rows kept (train 3 of 5, validation 1 of 1, test 1 of 1); quarantined: duplicate 1, "
+        "in_task_test 1"
+    )
+
+
+def test_labels_missing_from_a_split_and_columns_not_used_are_named(tmp_path: Path) -> None:
+    found = task(tmp_path, train=[*SPLITS["train"], {"text": "black", "label": "c", "text_b": "x"}])
+    assert found.remarks() == [
+        "no test row has the label 'a', 'c'",
+        "no validation row has the label 'b', 'c'",
+        "train.jsonl: the column 'text_b' is not used; used are id, text, label",
+    ]
+
+
 def test_counts_add_up(tmp_path: Path) -> None:
     task(tmp_path, train=[*SPLITS["train"], {"text": "red", "label": "a"}, {"text": " ", "label": "a"}])
     counts = read_manifest(tmp_path / "out", "task")["counts"]
