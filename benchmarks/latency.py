@@ -45,10 +45,12 @@ def measure_task(artifacts: Path, task: str) -> dict[str, dict[str, dict[str, fl
     """Rung -> batch -> p50, p95 in milliseconds."""
     folder = artifacts / task
     made = read_manifest(folder / "bundle", "bundle")
-    train, test = (read_rows(artifacts / "tasks" / task, split, made["labels"]) for split in ("train", "test"))
+    train, validation, test = (
+        read_rows(artifacts / "tasks" / task, split, made["labels"]) for split in ("train", "validation", "test")
+    )
     language = load_params(ROOT / "params.yaml").tasks[task].language
     contenders = {
-        "baseline": Baseline.fit(train.texts, train.targets, language).predict,
+        "baseline": Baseline.tuned(train, validation, language).predict,
         "teacher": torch_rung(folder / "teacher", made["max_length"]),
         "student": torch_rung(folder / "student", made["max_length"]),
         "onnx": bundle_rung(folder / "bundle", "fp32"),

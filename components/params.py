@@ -319,7 +319,8 @@ class EvaluateConfig(Section):
 
 
 class ReleaseConfig(Section):
-    """max_loss: macro-F1 the shipped model may lose to its teacher; min_gain: over the champion.
+    """max_loss: macro-F1 the shipped model may lose to its teacher; min_gain: over the champion;
+    min_gain_over_baseline: in macro-F1 and accuracy over TF-IDF + logistic regression, refused where a whole paired interval lies below.
 
     min_speedup: of a rung over the one above it, at batches of target_batch rows, with its whole interval at
     `confidence`; speed_rounds: times each is timed; batches: rows a call, beside target_batch; system_rounds: times the
@@ -328,6 +329,7 @@ class ReleaseConfig(Section):
 
     max_loss: Share
     min_gain: Annotated[float, Field(ge=-1, le=1)]
+    min_gain_over_baseline: Annotated[float, Field(ge=-1, le=1)]
     min_speedup: Rate
     target_batch: Count
     speed_rounds: Annotated[int, Field(ge=10)]

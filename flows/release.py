@@ -2,8 +2,8 @@
 
 Before it is registered, its rungs are timed in turn on this machine: one that is not surely faster than the one above
 is refused, and the one above ships (components.deployment.speed). The alias `champion` moves only to a model whose
-shipped rung stays within release.max_loss of its teacher and wins more than release.min_gain over the present champion,
-both answering the same test rows. One release at a time.
+shipped rung stays within release.max_loss of its teacher, is not below counting words (release.min_gain_over_baseline)
+and wins more than release.min_gain over the present champion, all answering the same test rows. One release at a time.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components import tracking
-from components.artifacts import digest, write_json
+from components.artifacts import digest, read_manifest, write_json
 from components.deployment.manifest import SPEED_FILE, read_bundle
 from components.deployment.signing import sign_bundle
 from components.errors import ArtifactError
+from components.evaluation.versus_baseline import MEASURES, Gain, sentence, shortfall
 from components.params import Params, ReleaseConfig, flatten, load_params
 from components.registry import ROLLED_BACK, Registry, Version
+from components.tasks.rows import read_split
 from flows import speed
 
 RECORD = Path(".lianzi/released.json")
@@ -83,11 +86,12 @@ def _judge(name: str, bundle: Path, metrics: dict[str, Any], params: Params, roo
         return Verdict(name, version.version, False, rung, scores, line)
     rival = champion_score(registry, name, champion.version, root) if champion else None
     judged = {"teacher": _scores(metrics, "teacher")["macro_f1"], "shipped": scores["macro_f1"]}
-    if refusal := refused(judged, rival, params.release):
+    gains = _over_baseline(metrics, rung)
+    if refusal := refused(judged, rival, gains, params.release):
         return Verdict(name, version.version, False, rung, scores, f"{known} registered, not champion: {refusal}")
     registry.set_champion(name, version.version)
     before = f", before it v{champion.version}" if champion else ""
-    line = f"{known} is the champion now: macro-F1 {scores['macro_f1']:.4f}{before}"
+    line = f"{known} is the champion now: {_told(scores)}{before}; {sentence(gains)}"
     return Verdict(name, version.version, True, rung, scores, line)
 
 
@@ -173,11 +177,35 @@ def _scores(metrics: dict[str, Any], rung: str) -> dict[str, float]:
         raise ArtifactError(f"the rung {rung} was not evaluated", "run `lianzi run`") from None
 
 
-def refused(scores: dict[str, float], champion: float | None, config: ReleaseConfig) -> str:
-    """Why a model may not become champion; empty when it may. Scores are macro-F1 on the test rows."""
+def _over_baseline(metrics: dict[str, Any], rung: str) -> dict[str, dict[str, float]]:
+    """What a rung has over counting words. Raises ArtifactError where an older `evaluate` did not look."""
+    from components.evaluation.rungs import system_of
+
+    try:
+        found: dict[str, dict[str, float]] = metrics["over_baseline"][system_of(rung)]
+    except KeyError:
+        raise ArtifactError(f"the rung {rung} was not compared with counting words", "run `lianzi run`") from None
+    return found
+
+
+def _told(scores: dict[str, float]) -> str:
+    """Macro-F1 and accuracy, each with its interval."""
+    return ", ".join(
+        f"{name} {scores[key]:.4f} ({scores[f'{key}_low']:.3f} to {scores[f'{key}_high']:.3f})"
+        for key, name in MEASURES.items()
+    )
+
+
+def refused(scores: dict[str, float], champion: float | None, gains: Mapping[str, Gain], config: ReleaseConfig) -> str:
+    """Why a model may not become champion; empty when it may.
+
+    Scores are macro-F1 on the test rows, `gains` what it has over counting words there.
+    """
     loss = scores["teacher"] - scores["shipped"]
     if loss > config.max_loss:
         return f"loses {loss:.4f} macro-F1 to its teacher, release.max_loss allows {config.max_loss}"
+    if short := shortfall(gains, config.min_gain_over_baseline):
+        return f"{short}, release.min_gain_over_baseline asks for {config.min_gain_over_baseline:g}"
     if champion is not None and scores["shipped"] - champion <= config.min_gain:
         gain = scores["shipped"] - champion
         return (
@@ -192,13 +220,13 @@ def champion_score(registry: Registry, name: str, version: int, root: Path) -> f
     from components.deployment.serving import load_bundle
     from components.evaluation.metrics import macro_f1
 
-    rows = [
-        json.loads(line)
-        for line in (root / f"artifacts/tasks/{name}/test.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
-    answers = load_bundle(registry.bundle(name, version)).predict([row["text"] for row in rows])
-    actual, predicted = [row["label"] for row in rows], [answer.label for answer in answers]
-    return float(macro_f1(actual, predicted, sorted({*actual, *predicted})))
+    folder = root / "artifacts" / "tasks" / name
+    labels = read_manifest(folder, "task")["labels"]
+    rows = read_split(folder / "test.jsonl", labels)
+    answers = load_bundle(registry.bundle(name, version)).predict([text for text, _ in rows])
+    # A champion of other days may answer with labels that the task no longer has.
+    known = dict.fromkeys([*labels, *(answer.label for answer in answers)])
+    return macro_f1([label for _, label in rows], [answer.label for answer in answers], known)
 
 
 def _metrics(path: Path) -> dict[str, Any]:

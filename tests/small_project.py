@@ -26,6 +26,7 @@ SETTINGS = (
     "release.system_rounds=10",
     "release.max_loss=1.0",
     "release.min_gain=-1.0",
+    "release.min_gain_over_baseline=-1.0",
 )
 DOCUMENTS = 400
 ROWS = {"train": 240, "validation": 80, "test": 80}

@@ -23,7 +23,11 @@ def accuracy(actual: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def macro_f1(actual: Iterable[Hashable], predicted: Iterable[Hashable], labels: Iterable[Hashable]) -> float:
-    """The unweighted mean of the F1 of each of `labels` that occurs among actual or predicted ones."""
+    """The unweighted mean of the F1 of each of `labels` that occurs among actual or predicted ones.
+
+    The one definition, of training, quantization, evaluation and release alike: a label that stands in no row and in no
+    answer has no F1, and one that is there and never found has 0.
+    """
     index = {label: number for number, label in enumerate(labels)}
     rows, answers = (np.array([index[label] for label in given], dtype=np.int64) for given in (actual, predicted))
     return float(macro_f1_of(confusion_matrix(rows, answers, len(index))))
@@ -106,6 +110,14 @@ class Bootstrap:
     def gain(self, before: np.ndarray, after: np.ndarray) -> Interval:
         """How much macro-F1 `after` has over `before`, on the same resamples."""
         return self._interval(macro_f1_of(self.matrices(after)) - macro_f1_of(self.matrices(before)))
+
+    def gains(self, before: np.ndarray, after: np.ndarray) -> dict[str, dict[str, float]]:
+        """How much accuracy and macro-F1 `after` has over `before`, each with its interval, on the same resamples."""
+        ours, theirs = self.matrices(after), self.matrices(before)
+        return {
+            name: self._interval(of(ours) - of(theirs)).metrics()
+            for name, of in (("accuracy", accuracy_of), ("macro_f1", macro_f1_of))
+        }
 
     def _interval(self, values: np.ndarray) -> Interval:
         low, high = np.percentile(values[1:], self.tails)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.text import Text
 
 from components.evaluation.figures import DEFAULT_FAMILY, TITLES
+from components.evaluation.versus_baseline import sentence, signed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,9 +48,10 @@ def write_page(
     order: Sequence[str],
     metrics: Metrics,
     figures: Mapping[str, Figure],
+    counted: str,
 ) -> None:
     """Write a self-contained HTML page; `made`: the bundle's manifest; `order`: the systems, from what has to be beaten
-    to the candidate for release.
+    to the candidate for release; `counted`: the setting of the baseline.
 
     It holds nothing of the machine: equal results give equal bytes.
     """
@@ -59,9 +61,11 @@ def write_page(
         f"<p>Candidate for release: <b>{escape(candidate)}</b>, the last rung that kept its quality. Which rung ships "
         f"is decided at release, by how fast each is: reports/speed/{escape(task_name)}/index.html.</p>",
         f"<p>Distillation: {escape(made['distillation'])}.</p>" if made.get("distillation") else "",
+        f"<p>Its {escape(sentence(metrics['over_baseline']['candidate']))}.</p>",
         section("Systems", _systems(order, metrics)),
         picture(figures["macro_f1"], "Macro-F1 of every system with its interval"),
         section("Refused rungs", table(["rung", "reason"], list(refused.items()))) if refused else "",
+        f'<p class="note">TF-IDF + logistic regression is tuned on the validation rows: {escape(counted)}.</p>',
         '<p class="note">Intervals: percentile bootstrap over test rows. There are no timings on this page: they are a '
         "matter of the machine.</p>",
         section("What each step bought, in macro-F1", _gains(metrics["gain"])),
@@ -90,13 +94,18 @@ def refused_rungs(made: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _systems(order: Sequence[str], metrics: Metrics) -> str:
-    header = ["system", "accuracy", "macro-F1", "interval", "MB"]
+    header = ["system", "accuracy", "interval", "macro-F1", "interval", "MB", "macro-F1 over counting words"]
     rows = []
     for name in order:
         score = metrics[name]
-        interval = f"{score['macro_f1_low']:.3f} – {score['macro_f1_high']:.3f}"
+        scores = [
+            cell
+            for kind in ("accuracy", "macro_f1")
+            for cell in (f"{score[kind]:.4f}", f"{score[f'{kind}_low']:.3f} – {score[f'{kind}_high']:.3f}")
+        ]
         size = f"{metrics['size_megabytes'][name]:.2f}"
-        rows.append([TITLES[name], f"{score['accuracy']:.4f}", f"{score['macro_f1']:.4f}", interval, size])
+        over = metrics["over_baseline"].get(name)
+        rows.append([TITLES[name], *scores, size, "" if over is None else signed(over["macro_f1"])])
     return table(header, rows)
 
 

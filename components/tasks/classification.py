@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.artifacts import read_manifest
 from components.errors import ParameterError
+from components.evaluation.metrics import accuracy, macro_f1
 from components.modeling.architectures import positions_of
 from components.modeling.objectives import Batch
 from components.params import TaskConfig
@@ -131,12 +132,9 @@ def logits_of(model: PreTrainedModel, batch: Batch) -> Tensor:
 
 
 def measure(logits: Tensor, targets: Tensor, classes: int) -> dict[str, float]:
-    """Accuracy and macro-F1 of the likeliest classes; a class that is never right counts 0."""
-    from sklearn.metrics import f1_score
-
-    answers = logits.argmax(dim=1)
-    macro_f1 = f1_score(targets, answers, labels=range(classes), average="macro", zero_division=0)
-    return {"accuracy": (answers == targets).double().mean().item(), "macro_f1": float(macro_f1)}
+    """Accuracy and macro-F1 of the likeliest classes, as the evaluation defines them."""
+    actual, answers = targets.numpy(), logits.argmax(dim=1).numpy()
+    return {"accuracy": accuracy(actual, answers), "macro_f1": macro_f1(actual, answers, range(classes))}
 
 
 def encode(rows: Sequence[tuple[str, str]], labels: Sequence[str], tokenizer: Tokenizer, max_length: int) -> Examples:

@@ -26,12 +26,21 @@ _OF_TASKS = {
         "teacher/megabytes": "size_megabytes/teacher",
         "without_pretraining/macro_f1": "without_pretraining/macro_f1",
         "baseline/macro_f1": "baseline/macro_f1",
+        "baseline/accuracy": "baseline/accuracy",
     },
 }
 """Stage -> name of the headline: name of the metric in the stage's file. A task's stand under TASK/."""
 _OF_SHIPPED = {
-    "shipped/macro_f1": "{system}/macro_f1",
-    "shipped/accuracy": "{system}/accuracy",
+    **{
+        f"shipped/{measure}{end}": f"{{system}}/{measure}{end}"
+        for measure in ("macro_f1", "accuracy")
+        for end in ("", "_low", "_high")
+    },
+    **{
+        f"shipped/over_baseline/{measure}{end}": f"over_baseline/{{system}}/{measure}/{key}"
+        for measure in ("macro_f1", "accuracy")
+        for end, key in (("", "value"), ("_low", "low"), ("_high", "high"))
+    },
     "shipped/megabytes": "size_megabytes/{system}",
 }
 """The same of what a release shipped: it decides which of the systems that `evaluate` scored that is."""

@@ -44,6 +44,12 @@ def test_every_rung_is_scored_with_its_interval(ladder: Ladder, run: RecordedRun
     assert metrics["agreement"]["onnx_student"] == 1
     assert sum(found["support"] for found in metrics["candidate"]["per_class"].values()) == metrics["test_rows"] == 60
     assert metrics["gain"]["pretraining"]["low"] > 0
+    assert set(metrics["over_baseline"]) == {*systems(ladder_names)} - {"baseline"}
+    over = metrics["over_baseline"]["candidate"]
+    assert over["macro_f1"] == metrics["gain"]["over_baseline"]
+    assert over["accuracy"]["low"] <= over["accuracy"]["value"] <= over["accuracy"]["high"]
+    assert set(metrics["baseline_choice"]) == {"characters", "longest_n_gram", "min_df", "c", "balanced"}
+    assert any(line.startswith("counting words: ") for line in run.lines)
     assert metrics["size_megabytes"]["candidate"] < metrics["size_megabytes"]["onnx"]
 
 

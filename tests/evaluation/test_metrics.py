@@ -72,6 +72,13 @@ def test_a_gain_is_paired_and_nothing_over_itself() -> None:
     assert bootstrap().gain(GOOD, GOOD).metrics() == {"value": 0, "low": 0, "high": 0}
 
 
+def test_gains_are_those_of_accuracy_and_of_macro_f1() -> None:
+    gains = bootstrap().gains(BAD, GOOD)
+    assert gains["macro_f1"] == bootstrap().gain(BAD, GOOD).metrics()
+    assert gains["accuracy"]["value"] == pytest.approx(accuracy(ACTUAL, GOOD) - accuracy(ACTUAL, BAD), abs=1e-6)
+    assert gains["accuracy"]["low"] > 0
+
+
 def test_the_same_seed_draws_the_same_interval() -> None:
     assert bootstrap(seed=3).scores(GOOD) == bootstrap(seed=3).scores(GOOD)
     assert bootstrap(seed=3).scores(GOOD) != bootstrap(seed=4).scores(GOOD)

@@ -12,7 +12,10 @@ from components.evaluation.figures import confusion_figure
 from components.evaluation.page import picture, write_page
 from components.evaluation.rungs import RUNGS
 
-SCORE = {"accuracy": 0.9, "macro_f1": 0.8123, "macro_f1_low": 0.79, "macro_f1_high": 0.83}
+ENDS = {"accuracy_low": 0.88, "accuracy_high": 0.92}
+SCORE = ENDS | {"accuracy": 0.9, "macro_f1": 0.8123, "macro_f1_low": 0.79, "macro_f1_high": 0.83}
+
+GAIN = {"value": -0.061, "low": -0.084, "high": -0.038}
 
 
 def test_the_page_holds_tables_and_pictures_and_escapes_labels(tmp_path: Path) -> None:
@@ -24,18 +27,23 @@ def test_the_page_holds_tables_and_pictures_and_escapes_labels(tmp_path: Path) -
         "agreement": {"student_teacher": 0.98},
         "size_megabytes": dict.fromkeys(RUNGS, 1.5),
         "test_rows": 1354,
+        "over_baseline": {name: {"macro_f1": GAIN, "accuracy": GAIN} for name in RUNGS[1:]},
     }
     label = {"<b>": {"precision": 1.0, "recall": 0.5, "f1": 0.667, "support": 12}}
     metrics["candidate"]["per_class"] = label  # type: ignore[assignment]
     figures = {name: Figure() for name in ("macro_f1", "confusion")}
     made = {"candidate": "int8", "quantization": {"fp32": {}, "int8": {"accepted": 1, "reason": "loses nothing"}}}
     made["distillation"] = "the teacher itself goes on as the student"
-    write_page(tmp_path / "reports" / "index.html", "topic & more", made, RUNGS, metrics, figures)
+    write_page(tmp_path / "reports" / "index.html", "topic & more", made, RUNGS, metrics, figures, "1 to 2 <words>")
     page = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
     assert "topic &amp; more: evaluation on 1,354 test rows" in page
     assert "&lt;b&gt;" in page
     assert "<b>int8</b>" in page
     assert "Distillation: the teacher itself goes on as the student." in page
+    assert "<p>Its macro-F1 below counting words by 0.061 (-0.084 to -0.038), accuracy below" in page
+    assert "tuned on the validation rows: 1 to 2 &lt;words&gt;." in page
+    assert "<td>0.9000</td><td>0.880 – 0.920</td><td>0.8123</td><td>0.790 – 0.830</td><td>1.50</td>" in page
+    assert "<td>-0.061 (-0.084 to -0.038)</td>" in page
     assert "Refused rungs" not in page
     assert "no timings on this page" in page
     assert page.count("data:image/svg+xml;base64,") == 2

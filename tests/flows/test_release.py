@@ -28,6 +28,7 @@ from tests.slower import slow_down
 CONFIG = ReleaseConfig(
     max_loss=0.03,
     min_gain=0.0,
+    min_gain_over_baseline=0.0,
     min_speedup=0.95,
     target_batch=1,
     speed_rounds=10,
@@ -35,6 +36,8 @@ CONFIG = ReleaseConfig(
     batches=[1],
     system_rounds=10,
 )
+LEVEL = {"value": 0.0, "low": -0.01, "high": 0.01}
+BELOW = {"value": -0.061, "low": -0.084, "high": -0.038}
 RUNGS = ("onnx", "int8", "int8_static", "int4_embeddings")
 
 
@@ -53,11 +56,13 @@ def released_project(folder: Path, ladder: Any) -> Path:
     return folder
 
 
-def write_scores(folder: Path, **scores: float) -> None:
-    """Of the teacher, and of whichever rung is shipped."""
+def write_scores(folder: Path, gain: dict[str, float] = LEVEL, **scores: float) -> None:
+    """Of the teacher, and of whichever rung is shipped; `gain`: of that over counting words."""
     every = {"teacher": scores["teacher"], **dict.fromkeys(RUNGS, scores["shipped"])}
-    found = {name: {"macro_f1": score, "macro_f1_low": score, "macro_f1_high": score} for name, score in every.items()}
-    write_json(folder / "metrics/evaluate/places.json", found)
+    keys = [f"{measure}{end}" for measure in ("macro_f1", "accuracy") for end in ("", "_low", "_high")]
+    found = {name: dict.fromkeys(keys, score) for name, score in every.items()}
+    over = {"over_baseline": {rung: {"macro_f1": gain, "accuracy": gain} for rung in RUNGS}}
+    write_json(folder / "metrics/evaluate/places.json", found | over)
 
 
 def other_bundle(folder: Path) -> None:
@@ -77,9 +82,18 @@ def other_bundle(folder: Path) -> None:
     ],
 )
 def test_a_model_is_refused_with_the_reason(scores: dict[str, float], champion: float | None, told: str) -> None:
-    refusal = release.refused(scores, champion, CONFIG)
+    refusal = release.refused(scores, champion, {"macro_f1": LEVEL, "accuracy": LEVEL}, CONFIG)
     assert told in refusal
     assert bool(refusal) == bool(told)
+
+
+def test_a_model_below_counting_words_is_refused_with_the_difference() -> None:
+    scores, gains = {"teacher": 0.9, "shipped": 0.9}, {"macro_f1": BELOW, "accuracy": LEVEL}
+    assert release.refused(scores, None, gains, CONFIG) == (
+        "below counting words by 0.061 (-0.084 to -0.038) in macro-F1 on the same rows, "
+        "release.min_gain_over_baseline asks for 0"
+    )
+    assert release.refused(scores, None, gains, CONFIG.model_copy(update={"min_gain_over_baseline": -0.05})) == ""
 
 
 @pytest.mark.slow
@@ -92,7 +106,9 @@ def test_the_first_is_champion_the_same_again_nothing_new_and_an_equal_one_refus
         again = release.release("places", project, run.id)
         assert (first.version, first.champion) == (1, True)
         assert (again.version, again.line) == (1, f"places v1 ({first.rung}) is the champion already")
-        assert first.scores == again.scores == {"macro_f1": 0.94, "macro_f1_low": 0.94, "macro_f1_high": 0.94}
+        assert first.scores == again.scores
+        assert set(first.scores.values()) == {0.94}
+        assert "macro-F1 0.9400 (0.940 to 0.940), accuracy 0.9400 (0.940 to 0.940); macro-F1 level" in first.line
         assert release.is_current(project)
 
         # Without its page, as in another clone, the release makes it again from what the version was released on.
@@ -110,6 +126,10 @@ def test_the_first_is_champion_the_same_again_nothing_new_and_an_equal_one_refus
         lossy = release.release("places", project, run.id)
         assert not lossy.champion
         assert "release.max_loss allows" in lossy.line
+        write_scores(project, BELOW, teacher=0.95, shipped=0.95)
+        below = release.release("places", project, run.id)
+        assert not below.champion
+        assert "not champion: below counting words by 0.061 (-0.084 to -0.038) in macro-F1 on the same" in below.line
 
     champion = Registry().champion("places")
     assert champion is not None
@@ -179,6 +199,11 @@ def test_a_bundle_that_was_not_evaluated_is_not_released(project: Path, ladder: 
     (project / "metrics/evaluate/places.json").unlink()
     with pytest.raises(ArtifactError, match="not evaluated"):
         release.release("places", project, "no-run")
+
+
+def test_a_bundle_that_was_not_compared_with_counting_words_is_not_judged() -> None:
+    with pytest.raises(ArtifactError, match="the rung int8 was not compared with counting words"):
+        release._over_baseline({"int8": {"macro_f1": 0.9}}, "int8")
 
 
 def test_a_release_is_alone_and_notes_it_whole(project: Path, ladder: Any, monkeypatch: pytest.MonkeyPatch) -> None:

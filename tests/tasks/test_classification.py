@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from components.errors import ArtifactError, ParameterError
+from components.evaluation.metrics import macro_f1
 from components.modeling.checkpoints import load_tokenizer
 from components.params import TaskConfig
 from components.tasks.classification import Classification, ClassificationObjective, measure
@@ -53,6 +54,11 @@ def test_measures_count_classes_that_are_never_found() -> None:
     logits = torch.eye(3)[[0, 0, 1, 1]]
     targets = torch.tensor([0, 0, 1, 2])
     assert measure(logits, targets, 3) == {"accuracy": 0.75, "macro_f1": pytest.approx((1 + 2 / 3 + 0) / 3)}
+
+
+def test_a_class_without_rows_and_answers_counts_for_nothing_as_in_the_evaluation() -> None:
+    logits, targets = torch.eye(4)[[0, 0, 1]], torch.tensor([0, 0, 1])
+    assert measure(logits, targets, 4)["macro_f1"] == macro_f1([0, 0, 1], [0, 0, 1], range(4)) == 1
 
 
 def test_the_summary_is_over_all_batches() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from components.artifacts import write_json
 from components.tracking.headlines import headlines, read_metrics, shipped_headlines
 
 
@@ -27,9 +28,19 @@ def test_a_stage_without_metrics_has_no_headlines(tmp_path: Path) -> None:
 
 def test_what_a_release_shipped_is_told_as_evaluate_scored_it(root: Path) -> None:
     metrics = read_metrics(root / "metrics/evaluate/topic.json")
-    assert shipped_headlines("topic", "int8", root) == {
-        "topic/shipped/macro_f1": metrics["int8/macro_f1"],
-        "topic/shipped/accuracy": metrics["int8/accuracy"],
-        "topic/shipped/megabytes": metrics["size_megabytes/int8"],
-    }
+    found = shipped_headlines("topic", "int8", root)
+    assert found["topic/shipped/macro_f1"] == metrics["int8/macro_f1"]
+    assert found["topic/shipped/macro_f1_low"] == metrics["int8/macro_f1_low"]
+    assert found["topic/shipped/accuracy_high"] == metrics["int8/accuracy_high"]
+    assert found["topic/shipped/megabytes"] == metrics["size_megabytes/int8"]
     assert shipped_headlines("topic", "not evaluated", root) == {}
+
+
+def test_what_a_release_shipped_is_told_against_counting_words(tmp_path: Path) -> None:
+    gain = {"value": -0.06, "low": -0.08, "high": -0.04}
+    write_json(tmp_path / "metrics/evaluate/places.json", {"over_baseline": {"int8": {"macro_f1": gain}}})
+    assert shipped_headlines("places", "int8", tmp_path) == {
+        "places/shipped/over_baseline/macro_f1": -0.06,
+        "places/shipped/over_baseline/macro_f1_low": -0.08,
+        "places/shipped/over_baseline/macro_f1_high": -0.04,
+    }

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from components.evaluation.versus_baseline import sentence, shortfall, signed
+
+BELOW = {"value": -0.061, "low": -0.084, "high": -0.038}
+LEVEL = {"value": -0.012, "low": -0.03, "high": 0.004}
+ABOVE = {"value": 0.05, "low": 0.03, "high": 0.07}
+
+
+def test_both_measures_are_told_with_their_intervals() -> None:
+    assert sentence({"macro_f1": BELOW, "accuracy": LEVEL}) == (
+        "macro-F1 below counting words by 0.061 (-0.084 to -0.038), "
+        "accuracy level with counting words, -0.012 (-0.030 to 0.004), on the same rows"
+    )
+    assert "macro-F1 above counting words by 0.050 (0.030 to 0.070)" in sentence({"macro_f1": ABOVE, "accuracy": ABOVE})
+
+
+@pytest.mark.parametrize(
+    ("macro_f1", "accuracy", "least", "told"),
+    [
+        (BELOW, LEVEL, 0.0, "below counting words by 0.061 (-0.084 to -0.038) in macro-F1 on the same rows"),
+        (LEVEL, BELOW, 0.0, "below counting words by 0.061 (-0.084 to -0.038) in accuracy on the same rows"),
+        (LEVEL, LEVEL, 0.0, ""),
+        (ABOVE, ABOVE, 0.0, ""),
+        (BELOW, BELOW, -0.05, ""),
+        (ABOVE, ABOVE, 0.1, "above counting words by 0.050 (0.030 to 0.070) in macro-F1 on the same rows"),
+    ],
+)
+def test_too_little_is_a_whole_interval_below(
+    macro_f1: dict[str, float], accuracy: dict[str, float], least: float, told: str
+) -> None:
+    assert shortfall({"macro_f1": macro_f1, "accuracy": accuracy}, least) == told
+
+
+def test_a_gain_has_its_sign() -> None:
+    assert signed(ABOVE) == "+0.050 (+0.030 to +0.070)"
