@@ -320,7 +320,8 @@ class EvaluateConfig(Section):
 
 class ReleaseConfig(Section):
     """max_loss: macro-F1 the shipped model may lose to its teacher; min_gain: over the champion;
-    min_gain_over_baseline: in macro-F1 and accuracy over TF-IDF + logistic regression, refused where a whole paired interval lies below.
+    min_gain_over_baseline: in macro-F1 and accuracy over TF-IDF + logistic regression, where a paired interval lies
+    wholly below.
 
     min_speedup: of a rung over the one above it, at batches of target_batch rows, with its whole interval at
     `confidence`; speed_rounds: times each is timed; batches: rows a call, beside target_batch; system_rounds: times the
