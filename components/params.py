@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from components.artifacts import is_plain_name, is_plain_path
+from components.corpus.language_codes import MIXED, language_codes
 from components.errors import ParameterError
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -346,13 +347,34 @@ class TaskConfig(Section):
     language: Literal["en", "zh"]
     max_length: Annotated[int, Field(ge=8)]
 
+    @field_validator("language", mode="before")
+    @classmethod
+    def _one_code(cls, given: object) -> object:
+        """`eng_Latn`, `zho` and `Chinese` are known as well."""
+        codes = language_codes(given)
+        return codes[0] if len(codes) == 1 else given
+
 
 class SourceConfig(Section):
-    """A source of the corpus, data/corpus/NAME.*; weight: how often the model meets each of its documents."""
+    """A source of the corpus, data/corpus/NAME.*; weight: how often the model meets each of its documents.
+
+    language: its one language (`code` for source code), a list of several, or `mixed`: each document by its own.
+    """
 
     weight: Annotated[float, Field(ge=0, le=100)]
-    language: str
+    language: str | list[str]
     licence: str
+
+    @field_validator("language", mode="before")
+    @classmethod
+    def _codes(cls, given: object) -> object:
+        """In the codes that curation knows, however they are named."""
+        if not isinstance(given, str) and not (isinstance(given, list) and all(isinstance(one, str) for one in given)):
+            raise ValueError(
+                f"{given!r:.80} is no language: expected one such as en, a list such as [en, zh], or mixed"
+            )
+        codes = list(language_codes(given))
+        return codes[0] if len(codes) == 1 else codes or MIXED
 
 
 class Params(Section):

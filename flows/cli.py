@@ -162,7 +162,7 @@ def plan(
 @main.command("import")
 @click.argument("source")
 @click.option("--name", help="What to call it: data/corpus/NAME.jsonl.zst (default: as the source is called).")
-@click.option("--language", help="Of rows that do not say theirs: en, zh, … (default: guessed).")
+@click.option("--language", help="Of rows that do not say theirs: en, zh, en,zh, mixed, … (default: guessed).")
 @click.option("--licence", help="Of the texts, an SPDX name such as CC-BY-4.0.")
 @click.option("--text-column", default="text", show_default=True, help="The column that holds the text.")
 @click.option("--id-column", help="The column that holds an id of the row's own (default: id, if there is one).")

@@ -65,12 +65,13 @@ def import_source(root: Path, argument: str, options: ImportOptions) -> None:
         raise click.exceptions.Exit(130) from None
     write_about(path, _about(documents, options))
     said = [field for field in ("language", "licence") if getattr(options, field) is not None]
-    entry = SourceConfig(weight=1.0, language=documents.main_language(), licence=options.licence or UNKNOWN)
+    entry = SourceConfig(weight=1.0, language=documents.source_language(), licence=options.licence or UNKNOWN)
     changes = add_source(root / "params.yaml", name, entry, said)
     _tell(path, documents, changes)
     for field, value in load_params(root / "params.yaml").corpus[name].model_dump(exclude={"weight"}).items():
         if field not in said:
-            click.echo(f"  {field}: {value}, as far as is known; --{field} says it")
+            told = value if isinstance(value, str) else ", ".join(value)
+            click.echo(f"  {field}: {told}, as far as is known; --{field} says it")
     click.echo(
         "Next:\n  dvc add data     the new data gets its version\n  lianzi run       curation and all that follows"
     )

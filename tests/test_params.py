@@ -91,6 +91,42 @@ def test_flatten_joins_keys_with_dots_and_leaves_lists() -> None:
     assert flatten({"a": {"b": 1, "c": {"d": [1, 2]}}, "e": 2}) == {"a.b": 1, "a.c.d": [1, 2], "e": 2}
 
 
+@pytest.mark.parametrize(
+    ("given", "language"),
+    [
+        ("eng_Latn", "en"),
+        ("cmn_Hani", "zh"),
+        ("und", "mixed"),
+        ("mixed", "mixed"),
+        (["English", "zho"], ["en", "zh"]),
+        (["zh"], "zh"),
+    ],
+)
+def test_a_sources_language_may_be_named_in_any_way(given: object, language: object) -> None:
+    content = shipped()
+    content["corpus"]["moby_dick_en"]["language"] = given
+    assert check_params(content, "params.yaml").corpus["moby_dick_en"].language == language
+
+
+def test_a_tasks_language_may_be_named_in_any_way_but_is_one() -> None:
+    content = shipped()
+    content["tasks"]["form"]["language"] = "Chinese"
+    assert check_params(content, "params.yaml").tasks["form"].language == "zh"
+    for other in ("fr", "en,zh"):
+        content["tasks"]["form"]["language"] = other
+        with pytest.raises(ParameterError, match=r"tasks\.form\.language"):
+            check_params(content, "params.yaml")
+
+
+def test_what_is_no_language_of_a_source_is_told_in_one_line() -> None:
+    content = shipped()
+    content["corpus"]["moby_dick_en"]["language"] = 3
+    with pytest.raises(ParameterError) as refusal:
+        check_params(content, "params.yaml")
+    assert "corpus.moby_dick_en.language: 3 is no language: expected one such as en" in str(refusal.value)
+    assert len(str(refusal.value).splitlines()) <= 2
+
+
 def test_an_unknown_key_of_a_language_names_the_nearest() -> None:
     content = shipped()
     content["curate"]["languages"]["en"]["min_unit"] = 3

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from components.corpus.files import CorpusFile
+from components.corpus.language_codes import language_codes
 from components.corpus.read import Record, read_records
 
 COLUMNS = ("id", "text", "language")
@@ -22,7 +23,7 @@ BLOCK_CHARACTERS = 4_000_000
 
 
 class Row(NamedTuple):
-    """A row as it was read: where it stood, relative to data/, its id, what it says, the language it claims or ""."""
+    """A row as it was read: where it stood, relative to data/, its id, what it says, the languages it claims."""
 
     file: str
     line: int
@@ -72,5 +73,5 @@ def cut(files: Iterable[CorpusFile], data: Path, read: Callable[[Path], None]) -
 
 def _row(record: Record, file: CorpusFile, data: Path) -> Row:
     place = record.file.relative_to(data).as_posix()
-    language = str(record.fields.get("language") or "")
+    language = ",".join(language_codes(record.fields.get("language")))
     return Row(place, record.line, file.document_id(record), record.text(), language)

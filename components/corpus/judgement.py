@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from components.corpus import encoding, personal_data, quality, source_code
 from components.corpus.filters import FILTERS, reason_to_reject
 from components.corpus.language import CODE, LANGUAGES, identify
+from components.corpus.language_codes import language_codes
 from components.corpus.normalise import normalise, normalise_code, plain, plain_code
 from components.corpus.quality import Rules
 from components.corpus.same_text import compared_form
@@ -40,46 +40,52 @@ class Judgement:
 class Judge:
     """Judges texts one by one, each by itself. Models and rules are loaded when first needed, once a process."""
 
-    def __init__(self, config: CurateConfig, languages: Mapping[str, str]) -> None:
-        """languages: source -> the language params.yaml claims for it. Raises ParameterError, DataError."""
-        for source, language in sorted(languages.items()):
-            if _code(language) not in (*config.languages, *CODE):
+    def __init__(self, config: CurateConfig, languages: Mapping[str, str | Sequence[str]]) -> None:
+        """languages: source -> what params.yaml claims for it: a language, several, or `mixed`.
+
+        Raises ParameterError, DataError.
+        """
+        self._languages = {source: language_codes(given) for source, given in languages.items()}
+        for source, codes in sorted(self._languages.items()):
+            if unknown := [code for code in codes if code not in (*config.languages, *CODE)]:
                 known = ", ".join(config.languages)
                 raise ParameterError(
-                    f"corpus.{source}: no quality rules for the language '{language}'",
-                    f"curate.languages has {known}: add a section '{_code(language)}' there",
+                    f"corpus.{source}: no quality rules for the language '{unknown[0]}'",
+                    f"curate.languages has {known}: add a section '{unknown[0]}' there",
                 )
         self._config = config
-        self._languages = {source: _code(language) for source, language in languages.items()}
         self._words = read_word_lists(tuple(config.word_lists))
 
     def judge(self, text: str, claimed: str, source: str) -> Judgement:
-        """claimed: the language that the row itself names, or ""."""
+        """claimed: the language that the row itself names, or several behind commas, or ""."""
         config = self._config
-        claimed = self._claimed(claimed, source)
-        given, code = text, claimed in CODE
+        given, claims = text, self._claims(claimed, source)
+        code = _code_language(text, claims)
         text, changes, spared = (normalise_code(text), [], True) if code else _cleaned(text)
         bare, replacements = encoding.without_replacements(text)
         broken = replacements > max(1, config.max_replacement_share * len(text)) or encoding.is_lost(text)
         if replacements and not broken and not code:
             text = bare.strip()
             changes.append("replacements_removed")
-        language = claimed if code else identify(text, claimed, config.min_language_score)
-        reason = self._reason(text, language, claimed, broken)
+        language = code or identify(text, claims, config.min_language_score)
+        reason = self._reason(text, language, claims, broken)
         # The compared form is spared nothing as code: copies are found, whatever was taken for code in them.
         form = compared_form(given) if spared else personal_data.scrubbed(bare.strip(), personal_data.KINDS)[0]
         if reason is None and form != text:
-            text, scrubbed = personal_data.scrubbed_around_code(text, config.scrub, code)
+            text, scrubbed = personal_data.scrubbed_around_code(text, config.scrub, bool(code))
             changes += scrubbed
         return Judgement(text, language, tuple(changes), reason, form)
 
-    def _claimed(self, claimed: str, source: str) -> str:
-        if claimed:
-            return _code(claimed)
+    def _claims(self, claimed: str, source: str) -> tuple[str, ...]:
+        """What the row says goes before what params.yaml says of its source, and that before the source's name."""
+        if claims := language_codes(claimed):
+            return claims
+        if source in self._languages:
+            return self._languages[source]
         ending = source.rpartition("_")[2]
-        return self._languages.get(source) or (ending if ending in LANGUAGES else "")
+        return (ending,) if ending in LANGUAGES else ()
 
-    def _reason(self, text: str, language: str, claimed: str, broken: bool) -> str | None:
+    def _reason(self, text: str, language: str, claims: tuple[str, ...], broken: bool) -> str | None:
         config = self._config
         if broken:
             return "broken_encoding"
@@ -87,7 +93,7 @@ class Judge:
             return next((name for name in RULES_FOR_CODE if FILTERS[name](text, config)), None)
         if found := reason_to_reject(text, config):
             return found
-        if language != (claimed or language) or language not in config.languages:
+        if (claims and language not in claims) or language not in config.languages:
             return "wrong_language"
         if is_listed(text, self._words, config.max_listed_words, config.max_listed_share):
             return "word_list"
@@ -114,9 +120,10 @@ def _cleaned(text: str) -> tuple[str, list[str], bool]:
     return normalise_code(whole) if source_code.looks_like_code(text) else whole.strip(), list(found), True
 
 
-def _code(language: str) -> str:
-    """`zh-Hant` and `zh_TW` count as `zh`."""
-    return re.split("[-_]", language.strip().lower())[0]
+def _code_language(text: str, claims: tuple[str, ...]) -> str:
+    """The programming language that a text is claimed to be in, or ""; of several claims, where it looks like code."""
+    code = next((claim for claim in claims if claim in CODE), "")
+    return code if len(claims) == 1 or (code and source_code.looks_like_code(text)) else ""
 
 
 @lru_cache(maxsize=16)

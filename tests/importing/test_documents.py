@@ -56,15 +56,41 @@ def test_a_row_that_does_not_fit_is_named(row: dict[str, Any], options: dict[str
     assert told in str(refusal.value)
 
 
+ENGLISH = "nobody in the house could say who had put the kettle there"
+CHINESE = "老人每天早上都到河边散步，看看船只和来往的行人。"
+GERMAN = "Der alte Fischer ging jeden Morgen zum Hafen und erzählte von den Stürmen."
+
+
 @pytest.mark.parametrize(
     ("rows", "language"),
     [
-        ([{"text": "nobody in the house could say who had put the kettle there"}], "en"),
-        ([{"text": "老人每天早上都到河边散步，看看船只和来往的行人。"}], "zh"),
-        ([{"text": "x = 1", "language": "python"}, {"text": "hello"}, {"text": "y", "language": "python"}], "python"),
+        ([{"text": ENGLISH}], "en"),
+        ([{"text": CHINESE}], "zh"),
+        ([{"text": GERMAN}], "de"),
+        ([{"text": ENGLISH}] * 60 + [{"text": CHINESE}] * 40, ["en", "zh"]),
+        ([{"text": ENGLISH}] * 1000 + [{"text": CHINESE}] * 1000, ["en", "zh"]),
+        ([{"text": ENGLISH}] * 99 + [{"text": CHINESE}], "en"),
+        ([{"text": ENGLISH, "language": "eng_Latn"}, {"text": CHINESE, "language": "cmn_Hani"}], ["en", "zh"]),
+        ([{"text": ENGLISH, "language": "English"}, {"text": CHINESE}], ["en", "zh"]),
+        ([{"text": ENGLISH}, {"text": GERMAN}], "en"),
+        ([{"text": "x = 1", "language": "Python"}, {"text": "y", "language": "python"}], "python"),
+        ([{"text": "x = 1", "language": "python"}, {"text": ENGLISH}, {"text": "y", "language": "python"}], "en"),
+        ([], "en"),
     ],
 )
-def test_the_main_language_is_what_rows_say_or_sound_like(rows: list[dict[str, Any]], language: str) -> None:
+def test_a_source_is_in_the_languages_that_its_rows_say_or_are_in(
+    rows: list[dict[str, Any]], language: str | list[str]
+) -> None:
     documents = Documents(source(*rows))
     list(documents)
-    assert documents.main_language() == language
+    assert documents.source_language() == language
+
+
+@pytest.mark.parametrize(
+    ("given", "row", "entry"),
+    [("zho", "zh", "zh"), ("en,zh", None, ["en", "zh"]), ("mixed", None, "mixed"), ("und", None, "mixed")],
+)
+def test_a_language_that_is_given_fills_gaps_where_it_is_one(given: str, row: str | None, entry: str) -> None:
+    documents = Documents(source({"text": ENGLISH}), language=given)
+    assert [document.get("language") for document in documents] == [row]
+    assert documents.source_language() == entry
