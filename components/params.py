@@ -84,6 +84,7 @@ class CurateConfig(Section):
     scrub: list[Scrubbed]
     near_duplicate_similarity: Annotated[float, Field(ge=0.3, le=1)]
     min_held_out_overlap: Annotated[float, Field(gt=0, le=1)]
+    max_held_out_documents: Annotated[int, Field(ge=0)]
     validation_fraction: Fraction
     languages: Annotated[dict[str, LanguageConfig], Field(min_length=1)]
 

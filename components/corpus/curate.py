@@ -21,6 +21,7 @@ from components.corpus.decontamination import HeldOut
 from components.corpus.files import CorpusFile, corpus_files, strange_sources
 from components.corpus.finished_block import Work, finish_block
 from components.corpus.labelled import HELD_OUT, Labelled, curate_task
+from components.corpus.leaks import find_leaks
 from components.corpus.ledger import Ledger
 from components.corpus.licences import notices, source_licences
 from components.corpus.quarantine import write_row
@@ -61,7 +62,8 @@ def curate(
         criteria = Criteria(config, sources, seed, HeldOut(_held_out(found), config), removed)
         with open_engine() as engine:
             blocks = _judge(engine, criteria, corpus_files(data / "corpus"), data)
-            repeats = find_repeats(blocks, config)
+            leaks = find_leaks(blocks, criteria.held_out, config.max_held_out_documents)
+            repeats = find_repeats(blocks, leaks, config)
             ledger = _finish(engine, blocks, repeats, corpus_target)
         ledger.refuse_empty(data / "corpus")
         made_from = {"corpus": data / "corpus"} | {f"task_{name}": labelled_target / name for name in found}

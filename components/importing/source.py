@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from components.artifacts import NAME_BYTES
 from components.corpus.record import Record
 
 _SECRET = re.compile("token|secret|key|sig|pass|pwd|credential|auth|session", re.IGNORECASE)
@@ -55,5 +56,6 @@ def _without_secrets(address: str) -> str:
 
 
 def source_name(text: str) -> str:
-    """A name for a source, from an address or file name: letters of any script, digits, `_` and `-`."""
-    return re.sub(r"[^\w-]+", "_", text).strip("_-") or "imported"
+    """A name for a source, from an address or file name: letters of any script, digits, `_` and `-`; a long one cut."""
+    name = re.sub(r"[^\w-]+", "_", text).strip("_-").encode()[:NAME_BYTES].decode(errors="ignore")
+    return name.rstrip("_-") or "imported"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import file_hash, is_plain_name, write_json
+from components.artifacts import NAME_BYTES, file_hash, is_plain_name, write_json
 from components.corpus.files import ABOUT
 from components.corpus.read import split_name
 from components.corpus.record import reason_of
@@ -20,6 +20,9 @@ _ENDING = ".jsonl.zst"
 
 def check_name(corpus: Path, name: str, replace: bool) -> None:
     """Raises ParameterError for a name that is none, or that is taken."""
+    if len(name.encode(errors="replace")) > NAME_BYTES:
+        hint = f"a shorter one: {NAME_BYTES} bytes at most, which is {NAME_BYTES // 3} Chinese characters"
+        raise ParameterError(f"--name {name[:20]}…: too long for the name of a source", hint)
     if not is_plain_name(name) or "." in name:
         raise ParameterError(f"--name {name!r}: not a name for a source", "letters, digits, _ and -")
     taken = [path for path in sorted(corpus.glob(f"{name}*")) if _source(path) == name]

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from components.artifacts import read_manifest
@@ -290,3 +292,41 @@ def test_damage_in_the_last_file_leaves_no_output_and_keeps_the_old_one(data: Pa
 
 def test_reasons_are_counted_once() -> None:
     assert max(Counter(REASONS).values()) == 1
+
+
+def test_a_short_common_test_row_does_not_empty_the_corpus(data: Path) -> None:
+    phrase = "This is about the sea"
+    write(data / "tasks" / "colour" / "test.jsonl", [{"text": phrase, "label": "a"}])
+    texts = [row["text"].replace("This is about the", f"{phrase}, the") for row in documents(60)]
+    write(data / "corpus" / "sea_en.jsonl", [{"text": text} for text in [*texts, phrase]])
+    curated(data)
+    assert len(kept(data)) == 100
+    assert [(row["line"], row["reason"]) for row in quarantine(data)] == [(61, "in_task_test")]
+
+
+def test_a_short_test_row_that_few_documents_have_takes_them_out(data: Path) -> None:
+    write(data / "tasks" / "colour" / "test.jsonl", [{"text": "who painted the old tower", "label": "a"}])
+    texts = [row["text"] for row in documents(60)]
+    texts[:2] = [f"{text} Who painted the old tower?" for text in texts[:2]]
+    write(data / "corpus" / "sea_en.jsonl", [{"text": text} for text in texts])
+    curated(data)
+    assert [(row["line"], row["reason"]) for row in quarantine(data)] == [(1, "in_task_test"), (2, "in_task_test")]
+
+
+def test_a_source_of_80_chinese_characters_is_curated(data: Path) -> None:
+    write(data / "corpus" / f"{'海' * 80}.jsonl", documents(5, seed=9))
+    curated(data)
+    assert sum(row["source"] == "海" * 80 for row in kept(data)) == 5
+
+
+def test_an_id_with_a_lone_surrogate_and_columns_of_any_kind_are_no_obstacle(data: Path) -> None:
+    rows = documents(5, seed=9)
+    (data / "corpus" / "lake_en.jsonl").write_text(
+        "".join(json.dumps(row | {"id": f"\ud83d{number}", "language": None}) + "\n" for number, row in enumerate(rows))
+    )
+    far = pa.array([253402300800 + 86400] * 5, pa.timestamp("s", tz="GMT+8"))
+    texts = pa.array([row["text"] + " Again." for row in documents(5, seed=10)])
+    pq.write_table(pa.table({"text": texts, "when": far}), data / "corpus" / "pond_en.parquet")
+    curated(data)
+    ids = {row["id"] for row in kept(data)}
+    assert {f"lake_en/\\ud83d{number}" for number in range(5)} | {f"pond_en/line-{row}" for row in range(1, 6)} <= ids

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,6 +14,7 @@ from components.corpus.curated_block import Criteria, curate_block, read_signatu
 from components.corpus.decontamination import HeldOut
 from components.corpus.near_duplicates import WIDTH
 from components.corpus.removals import Removals
+from components.errors import DataError
 from tests.corpus.small_corpus import SOURCES, curate_config, documents
 
 CONFIG = curate_config()
@@ -32,7 +34,7 @@ def test_every_row_is_there_and_only_those_to_keep_have_a_signature(block: Block
     path = curate_block(CRITERIA, CRITERIA.digest, tmp_path, block)
     rows = pq.read_table(path).to_pylist()
     assert [row["reason"] for row in rows] == [None] * 6 + ["too_short", "in_task_test"]
-    assert read_signatures(path).shape == (6, WIDTH)
+    assert read_signatures(path, np.arange(6)).shape == (6, WIDTH)
     assert path.name.startswith("sea_en-00003-")
 
 
@@ -54,6 +56,27 @@ def test_a_block_is_judged_once(block: Block, tmp_path: Path) -> None:
 )
 def test_whatever_a_verdict_depends_on_changes_the_key(other: Criteria) -> None:
     assert other.digest != CRITERIA.digest
+
+
+def test_a_word_list_that_is_missing_is_named_before_anything_is_judged() -> None:
+    with pytest.raises(DataError, match=r"data/gone\.txt: no such file\ncurate\.word_lists"):
+        _ = replace(CRITERIA, config=curate_config(word_lists=["data/gone.txt"])).digest
+
+
+def test_a_block_of_which_a_byte_has_changed_is_judged_anew(block: Block, tmp_path: Path) -> None:
+    path = curate_block(CRITERIA, CRITERIA.digest, tmp_path, block)
+    content, table = path.read_bytes(), pq.read_table(path)
+    for place in range(4, len(content), 97):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
+        assert not whole(path) or pq.read_table(path).equals(table)
+    path.write_bytes(content[:200] + bytes([content[200] ^ 0x10]) + content[201:])
+    assert curate_block(CRITERIA, CRITERIA.digest, tmp_path, block).read_bytes() == content
+
+
+def test_a_source_may_have_a_name_as_long_as_files_may(block: Block, tmp_path: Path) -> None:
+    long = replace(block, source="海" * 80)
+    path = curate_block(CRITERIA, CRITERIA.digest, tmp_path, long)
+    assert pq.read_table(path, columns=["source"]).column("source")[0].as_py() == "海" * 80
 
 
 def test_a_block_that_cannot_be_read_counts_as_missing(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.corpus.files import corpus_files, strange_sources
+from components.corpus.files import corpus_files, short_name, strange_sources
 from components.corpus.read import read_records
 from components.errors import DataError
 
@@ -83,3 +83,10 @@ def test_a_source_of_params_yaml_that_no_file_has_is_told() -> None:
     [misspelt, strange] = strange_sources(["moby_dik_en", "sea", "xyz"], ["moby_dick_en", "sea"])
     assert misspelt.endswith("corpus.moby_dik_en: data/corpus has no source of that name; did you mean 'moby_dick_en'?")
     assert strange.endswith("corpus.xyz: data/corpus has no source of that name; the entry changes nothing")
+
+
+def test_a_long_name_of_a_source_is_cut_where_files_are_named_after_it() -> None:
+    assert short_name("sea_en") == "sea_en"
+    names = {short_name("海" * count) for count in range(43, 86)}
+    assert len(names) == 43
+    assert all(name.startswith("海" * 39 + "_") and len(name.encode()) <= 128 for name in names)

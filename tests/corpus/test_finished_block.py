@@ -21,12 +21,13 @@ def curated(tmp_path: Path) -> Path:
     return curate_block(CRITERIA, CRITERIA.digest, tmp_path / "cache", Block("sea_en", 0, rows))
 
 
-def test_rows_that_repeat_others_are_left_out_and_named(curated: Path, tmp_path: Path) -> None:
-    repeated = {2: ("duplicate", "sea_en/1"), 5: ("near_duplicate", "lake/9")}
-    account = finish_block(Work(curated, tmp_path / "corpus", repeated))
+def test_rows_left_out_for_what_other_rows_say_are_named(curated: Path, tmp_path: Path) -> None:
+    left_out = {2: ("duplicate", "sea_en/1"), 5: ("near_duplicate", "lake/9"), 6: ("in_task_test", None)}
+    account = finish_block(Work(curated, tmp_path / "corpus", left_out))
     assert [(row["line"], row["reason"], row.get("same_as")) for row in account.rejected] == [
         (3, "duplicate", "sea_en/1"),
         (6, "near_duplicate", "lake/9"),
+        (7, "in_task_test", None),
         (21, "too_short", None),
     ]
     ids = [
@@ -35,8 +36,8 @@ def test_rows_that_repeat_others_are_left_out_and_named(curated: Path, tmp_path:
         for path in (tmp_path / "corpus" / split).iterdir()
         for row in documents_of(read_shard(path))
     ]
-    assert sorted(ids) == sorted(f"sea_en/{line}" for line in range(1, 21) if line not in (3, 6))
-    assert account.kept.total() == account.languages["en"] == account.lengths["en"].sum() == 18
+    assert sorted(ids) == sorted(f"sea_en/{line}" for line in range(1, 21) if line not in (3, 6, 7))
+    assert account.kept.total() == account.languages["en"] == account.lengths["en"].sum() == 17
 
 
 def test_a_shard_is_named_after_its_source_place_and_content(curated: Path, tmp_path: Path) -> None:
@@ -46,6 +47,7 @@ def test_a_shard_is_named_after_its_source_place_and_content(curated: Path, tmp_
 
 
 def test_a_block_of_which_nothing_is_kept_has_no_shard(curated: Path, tmp_path: Path) -> None:
-    account = finish_block(Work(curated, tmp_path / "corpus", dict.fromkeys(range(20), ("duplicate", "other/1"))))
+    left_out: dict[int, tuple[str, str | None]] = dict.fromkeys(range(20), ("duplicate", "other/1"))
+    account = finish_block(Work(curated, tmp_path / "corpus", left_out))
     assert account.kept.total() == 0
     assert not list((tmp_path / "corpus").rglob("*.parquet"))

@@ -39,7 +39,7 @@ def outcomes(rows: list[SeededRow]) -> dict[str, Outcome]:
     """The methods one after another, as the stage applies them."""
     judge, held_out = Judge(CONFIG, {"seeded": "en"}), HeldOut(held_out_rows(), CONFIG)
     judged = [judge.judge(row.text, row.language, "seeded") for row in rows]
-    reasons = [found.reason or held_out.reason(found.text, found.language) for found in judged]
+    reasons = [found.reason or held_out.match(found.text, found.language).reason for found in judged]
     left = [place for place, reason in enumerate(reasons) if reason is None]
     texts, languages = [judged[place].text for place in left], [judged[place].language for place in left]
     first = near_duplicates.find([near_duplicates.signatures(texts, languages, CONFIG)], CONFIG)

@@ -42,6 +42,16 @@ def test_list_that_is_missing_empty_or_undecodable_is_named(tmp_path: Path) -> N
     (tmp_path / "empty.txt").write_text("# nothing\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"empty\.txt: no word here"):
         read_word_lists((str(tmp_path / "empty.txt"),))
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match=r"folder: cannot be read: Is a directory\ncurate\.word_lists"):
+        read_word_lists((str(tmp_path / "folder"),))
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(DataError, match=r"latin\.txt: not UTF-8 \(byte 3\)"):
+    with pytest.raises(DataError, match=r"latin\.txt:1: not UTF-8: byte 0xe9 at column 4\nit looks like CP1252"):
         read_word_lists((str(tmp_path / "latin.txt"),))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_a_word(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("grape\n葡萄\n", encoding=encoding)
+    assert is_listed("a grape", read_word_lists((str(path),)), most=0, share=0.0)
