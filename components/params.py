@@ -400,6 +400,17 @@ class Params(Section):
     evaluate: EvaluateConfig
     release: ReleaseConfig
 
+    @model_validator(mode="after")
+    def _heads_can_go(self) -> Params:
+        """Of a checkpoint this is looked at where its family is known."""
+        fewer, kind = self.distill.head_fraction < 1, self.model.architecture
+        if fewer and self.pretrain.init_from is None and kind != "llama":
+            raise ValueError(
+                f"distill.head_fraction: a {kind} has as many heads as fill its width: set it to 1.0 and lower "
+                "distill.width_fraction, which takes heads along"
+            )
+        return self
+
     @field_validator("tasks")
     @classmethod
     def _named(cls, tasks: dict[str, TaskConfig]) -> dict[str, TaskConfig]:

@@ -25,12 +25,21 @@ def test_the_shipped_file_is_read_into_frozen_sections(params: Params) -> None:
         params.pretrain.steps = 3  # type: ignore[misc]
 
 
+def test_heads_that_cannot_go_are_refused_before_anything_runs() -> None:
+    content = shipped()
+    content["distill"]["head_fraction"] = 0.5
+    with pytest.raises(ParameterError, match=r"distill\.head_fraction: a modernbert has as many heads"):
+        check_params(content, "params.yaml")
+    content["model"]["architecture"] = "llama"
+    assert check_params(content, "params.yaml").distill.head_fraction == 0.5
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value", "told"),
     [
         ("pretrain", "stepz", 3, r"pretrain\.stepz: unknown parameter\ndid you mean 'steps'\?"),
         ("tasks", "topic", {"kind": "classification", "languag": "en"}, "tasks.topic.language: missing"),
-        ("pretrain", "steps", 0, "pretrain.steps: input should be greater than or equal to 1, not 0"),
+        ("pretrain", "steps", -1, "pretrain.steps: input should be greater than or equal to 0, not -1"),
         ("pretrain", "steps", "many", "pretrain.steps: input should be a valid integer, not 'many'"),
         (
             "pretrain",

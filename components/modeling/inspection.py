@@ -15,6 +15,7 @@ from components.errors import ParameterError, first_line
 from components.modeling.architectures import ARCHITECTURES, Architecture, positions_of
 from components.modeling.checkpoints import INIT_FROM, check_objective_of, check_same_tokens, own_tokens
 from components.modeling.loading import load_config, random_model, refuse_damaged, refuse_pickled
+from components.modeling.students import sizes
 from components.modeling.weight_files import POOLER, Stored, stored_tensors
 from components.params import Params
 from components.starts import local_folder
@@ -79,6 +80,7 @@ def check_start(params: Params) -> Found | None:
         return None
     found = inspect(config.init_from)
     check_objective_of(config.init_from, found.config, config.objective)
+    sizes(found.config, params.distill)
     if params.train_tokenizer.imported is not None:
         tokenizer, _, _ = import_tokenizer(params.train_tokenizer.imported, params.train_tokenizer.special_tokens)
         check_same_tokens(config.init_from, found.tokens, tokenizer.get_vocab(with_added_tokens=True))

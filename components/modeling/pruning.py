@@ -53,6 +53,7 @@ NEURONS: dict[str, Units] = {
     "modernbert": Units("intermediate_size", "mlp.Wo", {**_cut("mlp.Wi", 0, 2), "mlp.Wo.weight": (1, 1)}),
     "bert": BERT_NEURONS,
     "roberta": BERT_NEURONS,
+    "xlm-roberta": BERT_NEURONS,
     "mpnet": BERT_NEURONS,
     "distilbert": Units("hidden_dim", "ffn.lin2", {**_cut("ffn.lin1", 0), "ffn.lin2.weight": (1, 1)}),
     # Its weights stand the other way round (Conv1D).
@@ -83,6 +84,7 @@ HEADS: dict[str, Units] = {
     "modernbert": Units("num_attention_heads", "attn.Wo", {**_cut("attn.Wqkv", 0, 3), "attn.Wo.weight": (1, 1)}),
     "bert": BERT_HEADS,
     "roberta": BERT_HEADS,
+    "xlm-roberta": BERT_HEADS,
     "distilbert": Units(
         "num_attention_heads",
         "attention.out_lin",

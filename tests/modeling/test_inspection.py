@@ -31,6 +31,9 @@ def bert(checkpoints: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(checkpoints / "bert", tmp_path / "bert"))
 
 
+WHOLE = {"depth_fraction": 1.0, "width_fraction": 1.0, "ffn_fraction": 1.0, "head_fraction": 1.0, "min_token_count": 0}
+
+
 def starting_from(params: Params, folder: Path, **pretrain: Any) -> Params:
     """The parameters that ship, with this checkpoint."""
     changes: dict[str, Any] = {"init_from": str(folder), "steps": 0, "objective": "mlm", **pretrain}
@@ -41,6 +44,7 @@ def starting_from(params: Params, folder: Path, **pretrain: Any) -> Params:
             "tasks": tasks,
             "train_tokenizer": tokenizer,
             "pretrain": params.pretrain.model_copy(update=changes),
+            "distill": params.distill.model_copy(update=WHOLE),
         }
     )
 
@@ -178,6 +182,12 @@ def test_windows_longer_than_the_positions_are_refused_where_it_is_trained(bert:
 
 def test_another_objective_is_refused(bert: Path, params: Params) -> None:
     assert "does not learn by clm" in refused(starting_from(params, bert, objective="clm"))
+
+
+def test_a_student_that_the_family_cannot_have_is_refused(checkpoints: Path, params: Params) -> None:
+    start = starting_from(params, checkpoints / "mpnet")
+    narrow = start.model_copy(update={"distill": start.distill.model_copy(update={"width_fraction": 0.5})})
+    assert "distill.width_fraction 0.5: a mpnet cannot be made narrower in this way" in refused(narrow)
 
 
 def test_a_name_without_a_commit_is_refused(params: Params) -> None:

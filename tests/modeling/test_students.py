@@ -1,17 +1,21 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, BertConfig, ElectraConfig
+from torch.nn.functional import cross_entropy
+from transformers import AutoModelForSequenceClassification, BertConfig, ElectraConfig, PreTrainedModel
 
 from components.errors import ParameterError
 from components.modeling.architectures import ARCHITECTURES, build_language_model, layers_of
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
-from components.modeling.pruning import Kept, Sizes
+from components.modeling.pruning import Kept, Sizes, most_important
 from components.modeling.students import build_student, map_layers, sizes
 from components.params import DistillConfig, ModelConfig, Params
+from tests.small_families import FAMILIES, family_checkpoint
 
 ALL = Kept()
+MADE_ANEW = [name for name, entry in ARCHITECTURES.items() if entry.config]
 TEACHER = BertConfig(num_hidden_layers=6, hidden_size=384, num_attention_heads=12, intermediate_size=1536)
 """MiniLM's shape."""
 WHOLE = {"depth_fraction": 1.0, "width_fraction": 1.0, "ffn_fraction": 1.0, "head_fraction": 1.0, "min_token_count": 0}
@@ -56,6 +60,27 @@ def test_a_teacher_of_an_unknown_kind_can_be_whole_or_shallower_only(params: Par
         sizes(teacher, changed(params, **{**WHOLE, "ffn_fraction": 0.5}))
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_is_made_as_small_as_its_kind_allows(name: str, tmp_path: Path, params: Params) -> None:
+    teacher = random_classifier(family_checkpoint(name, tmp_path / name), ["a", "b"], 0.0).eval()
+    assert sizes(teacher.config, changed(params, **WHOLE)) == []
+    width = 1.0 if name == "mpnet" else 0.5
+    shares = {"depth_fraction": 0.5, "width_fraction": width, "ffn_fraction": 0.5, "head_fraction": 1.0}
+    asked = sizes(teacher.config, changed(params, **shares))[0]
+    ids = torch.tensor([[5, 20, 30, 40]])
+
+    def losses(model: PreTrainedModel) -> Iterator[torch.Tensor]:
+        yield cross_entropy(model(ids).logits, torch.tensor([1]))
+
+    student = build_student(teacher, asked.layers, most_important(teacher, losses, asked.left), 0.0).eval()
+    assert len(layers_of(student)) == 1
+    assert Sizes.of(student.config) == asked.left
+    student.save_pretrained(tmp_path / "student")
+    again = AutoModelForSequenceClassification.from_pretrained(tmp_path / "student").eval()
+    assert student(ids).logits.isfinite().all()
+    torch.testing.assert_close(again(ids).logits, student(ids).logits)
+
+
 @pytest.mark.parametrize(
     ("depth", "fraction", "copied", "imitated"),
     [
@@ -74,7 +99,7 @@ def test_each_student_layer_stands_for_a_block_of_the_teachers(
     assert (layers.copied, layers.imitated) == (copied, imitated)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", MADE_ANEW)
 def test_a_student_as_deep_as_its_teacher_answers_like_it(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
 ) -> None:
@@ -89,7 +114,7 @@ def test_a_student_as_deep_as_its_teacher_answers_like_it(
     assert torch.equal(half.get_input_embeddings().weight, teacher.get_input_embeddings().weight)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", MADE_ANEW)
 def test_a_narrower_student_is_saved_and_loaded(architecture: str, tokenizer_folder: Path, tmp_path: Path) -> None:
     section = ModelConfig.model_validate({"architecture": architecture, "depth": 2, "max_length": 32})
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, tmp_path)
