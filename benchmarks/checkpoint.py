@@ -123,7 +123,7 @@ def scores(metrics: Mapping[str, Any], rung: str | None) -> dict[str, Any]:
         "rung": rung,
         "below_teacher": round(teacher - own, 6),
         "over_baseline": round(own - baseline, 6),
-        "over_baseline_interval": metrics["gain"]["over_baseline"],
+        "over_baseline_interval": metrics["over_baseline"][shipped],
         "test_rows": metrics["test_rows"],
     }
 

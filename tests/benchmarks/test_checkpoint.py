@@ -15,11 +15,11 @@ def measured(**macro_f1: float) -> dict[str, Any]:
         name: {"macro_f1": value, "macro_f1_low": value - 0.02, "macro_f1_high": value + 0.02, "accuracy": value}
         for name, value in macro_f1.items()
     }
-    gain = {"over_baseline": {"value": 0.05, "low": 0.03, "high": 0.07}}
-    return {**systems, "gain": gain, "test_rows": 700}
+    gain = {"macro_f1": {"value": 0.05, "low": 0.03, "high": 0.07}}
+    return {**systems, "over_baseline": dict.fromkeys(systems, gain), "test_rows": 700}
 
 
-METRICS = measured(baseline=0.88, teacher=0.93, student=0.93, onnx=0.93, int8=0.925, candidate=0.9)
+METRICS = measured(baseline=0.88, teacher=0.93, student=0.93, onnx=0.93, int8=0.925, int8_static=0.925, candidate=0.9)
 
 
 def test_what_shipped_is_compared_with_its_teacher_and_with_counting_words() -> None:
@@ -33,7 +33,7 @@ def test_what_shipped_is_compared_with_its_teacher_and_with_counting_words() -> 
 def test_a_run_that_reaches_every_goal_misses_none() -> None:
     found = {
         "topic": scores(METRICS, "int8"),
-        "question": scores(METRICS | {"int8_static": METRICS["int8"]}, "int8_static"),
+        "question": scores(METRICS, "int8_static"),
     }
     assert missed_goals(found, GOALS["minutes"]) == []
 
