@@ -191,6 +191,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
 }
 
+MADE_ANEW = tuple(name for name, entry in ARCHITECTURES.items() if entry.config is not None)
+"""Those that params.yaml may name as model.architecture."""
+
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 """What the configs of checkpoints call a dropout of attention weights."""
 

@@ -6,6 +6,7 @@ import torch
 from components.errors import ArtifactError, ParameterError
 from components.modeling.architectures import (
     ARCHITECTURES,
+    MADE_ANEW,
     architecture_of,
     build_language_model,
     check_objective,
@@ -20,7 +21,7 @@ def model_section(architecture: str, depth: int = 2) -> ModelConfig:
     return ModelConfig.model_validate({"architecture": architecture, "depth": depth, "max_length": 64})
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", MADE_ANEW)
 def test_depth_is_the_only_dial(name: str, tokenizer_folder: Path) -> None:
     model = build_language_model(model_section(name, depth=3), load_tokenizer(tokenizer_folder), 32)
     assert len(layers_of(model)) == 3
@@ -28,7 +29,7 @@ def test_depth_is_the_only_dial(name: str, tokenizer_folder: Path) -> None:
     assert model.config.num_attention_heads == 3
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", MADE_ANEW)
 def test_vocabulary_logits_are_those_of_the_whole_model(name: str, tokenizer_folder: Path) -> None:
     model = build_language_model(model_section(name), load_tokenizer(tokenizer_folder), 32).eval()
     ids = torch.arange(4, 36).reshape(2, 16)
@@ -38,7 +39,7 @@ def test_vocabulary_logits_are_those_of_the_whole_model(name: str, tokenizer_fol
         torch.testing.assert_close(logits, model(ids).logits)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", MADE_ANEW)
 def test_input_and_output_embeddings_are_one_matrix(name: str, tokenizer_folder: Path) -> None:
     model = build_language_model(model_section(name), load_tokenizer(tokenizer_folder), 32)
     assert model.get_input_embeddings().weight is model.get_output_embeddings().weight

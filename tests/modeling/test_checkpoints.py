@@ -6,7 +6,7 @@ import torch
 
 from components.artifacts import digest
 from components.errors import ArtifactError, ParameterError
-from components.modeling.architectures import ARCHITECTURES
+from components.modeling.architectures import MADE_ANEW
 from components.modeling.checkpoints import (
     load_classifier,
     load_language_model,
@@ -19,7 +19,7 @@ from tests.small_checkpoints import small_checkpoint, small_model
 LABELS = ["blue", "red"]
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", MADE_ANEW)
 def test_a_classifier_starts_from_the_encoder_of_the_checkpoint(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForSequenceClassification, BertConfig, ElectraConfig, PreTrainedModel
 
 from components.errors import ParameterError
-from components.modeling.architectures import ARCHITECTURES, build_language_model, layers_of
+from components.modeling.architectures import MADE_ANEW, build_language_model, layers_of
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.pruning import Kept, Sizes, most_important
 from components.modeling.students import build_student, map_layers, sizes

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from components.errors import ParameterError
-from components.modeling.architectures import ARCHITECTURES, build_language_model
+from components.modeling.architectures import MADE_ANEW, build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.objectives import Batch
 from components.params import ModelConfig, Params, TrainerConfig
@@ -57,7 +57,7 @@ def test_gradients_pass_as_if_nothing_was_rounded() -> None:
     assert torch.equal(values.grad, torch.ones(7))
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", MADE_ANEW)
 def test_a_model_is_rounded_only_while_it_is_asked_to(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
 ) -> None:

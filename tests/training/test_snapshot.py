@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from components.modeling.architectures import ARCHITECTURES, build_language_model
+from components.modeling.architectures import MADE_ANEW, build_language_model
 from components.modeling.checkpoints import load_tokenizer
 from components.params import ModelConfig, Params
 from components.training.optimizers import OPTIMIZERS
@@ -31,7 +31,7 @@ def through_a_file(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     return load_file(path)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", MADE_ANEW)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_another_instance_takes_the_same_next_steps(
     params: Params, tokenizer_folder: Path, tmp_path: Path, architecture: str, name: str
@@ -56,7 +56,7 @@ def test_another_instance_takes_the_same_next_steps(
         assert torch.equal(tensor, optimizer_state_of(first, optimizer)[place]), place
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", MADE_ANEW)
 def test_tied_weights_stand_once_and_stay_tied(tokenizer_folder: Path, tmp_path: Path, architecture: str) -> None:
     first, second = (small_model(tokenizer_folder, architecture, seed) for seed in (1, 2))
     taken = weights_of(first)
