@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,13 +46,9 @@ def init_from(root: Path, name: str, write: bool, say: Callable[[str], None]) ->
     path = root / PARAMS
     params = load_params(path)
     from components.modeling.inspection import inspect
-    from components.tokenization.imported import import_tokenizer
 
     found = inspect(name)
-    tokenizer, roles, _ = import_tokenizer(name, params.train_tokenizer.special_tokens)
-    ours = tokenizer.get_vocab(with_added_tokens=True)
-    added = tuple(sorted(ours.keys() - found.tokens.keys(), key=lambda token: ours[token]))
-    words = Words(type(tokenizer.model).__name__, roles, added)
+    words = words_of(name, found, params.train_tokenizer.special_tokens)
     for line in description(name, found, words):
         say(line)
     settings = settings_for(name, found, words, params)
@@ -66,6 +62,16 @@ def init_from(root: Path, name: str, write: bool, say: Callable[[str], None]) ->
         say("  nothing to change: it goes on from this checkpoint already")
     say("")
     say("Next: lianzi run" if write else f"Next: lianzi init-from {name}, then lianzi run")
+
+
+def words_of(name: str, found: Found, special_tokens: Sequence[str]) -> Words:
+    """The tokenizer of a checkpoint, with the tokens that it lacks and params.yaml asks for."""
+    from components.tokenization.imported import import_tokenizer
+
+    tokenizer, roles, _ = import_tokenizer(name, special_tokens)
+    ours = tokenizer.get_vocab(with_added_tokens=True)
+    added = sorted(ours.keys() - found.tokens.keys(), key=lambda token: ours[token])
+    return Words(type(tokenizer.model).__name__, roles, tuple(added))
 
 
 def settings_for(name: str, found: Found, words: Words, params: Params) -> dict[str, Setting]:
@@ -108,8 +114,7 @@ def _distillation(found: Found) -> dict[str, Setting]:
     return {
         **{f"distill.{name}": Setting(1.0, "a whole student: what is cut away is lost") for name in fractions},
         "distill.min_token_count": Setting(0, "the whole vocabulary: new words come in later texts"),
-        "distill.learning_rate": Setting(rate_for(found.parameters) / 2, "it begins as its teacher"),
-        "distill.epochs": Setting(1, "likewise"),
+        "distill.learning_rate": Setting(rate_for(found.parameters), "of a smaller student, if you ask for one"),
     }
 
 

@@ -24,7 +24,9 @@ from transformers import (
     Qwen2Config,
     Qwen3Config,
     RobertaConfig,
+    XLMRobertaConfig,
 )
+from transformers.utils import logging
 
 from tests.small_artifacts import sentences
 
@@ -122,6 +124,19 @@ def sentence_pieces() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=made, **special)
 
 
+def likely_pieces() -> PreTrainedTokenizerFast:
+    """As XLM-RoBERTa's: the likeliest split (Unigram), spaces are letters."""
+    made = Tokenizer(models.Unigram())
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    made.decoder = decoders.Metaspace()
+    first = ["<s>", "<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(vocab_size=150, special_tokens=first, unk_token="<unk>", show_progress=False)
+    made.train_from_iterator(TEXTS, trainer)
+    made.add_special_tokens(["<mask>"])
+    made.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    return PreTrainedTokenizerFast(tokenizer_object=made, **ROBERTAS)
+
+
 QWENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 FAMILIES: dict[str, Family] = {
     "bert": Family(lambda: word_pieces(BERTS), "BertTokenizer", BertConfig, SHAPE),
@@ -130,6 +145,9 @@ FAMILIES: dict[str, Family] = {
         "RobertaTokenizer",
         RobertaConfig,
         SHAPE | {"max_position_embeddings": 42},
+    ),
+    "xlm-roberta": Family(
+        likely_pieces, "XLMRobertaTokenizer", XLMRobertaConfig, SHAPE | {"max_position_embeddings": 42}
     ),
     "distilbert": Family(
         lambda: word_pieces(BERTS),
@@ -195,5 +213,6 @@ def family_checkpoint(name: str, folder: Path) -> Path:
     config = family.config(vocab_size=len(tokenizer) + family.spare, **family.settings, **ids)
     torch.manual_seed(5)
     loader: Any = AutoModelForCausalLM if family.causal else AutoModelForMaskedLM
+    logging.disable_progress_bar()
     loader.from_config(config).save_pretrained(folder, max_shard_size="20KB" if family.shards else "5GB")
     return folder

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.artifacts import of_kind, read_manifest, write_manifest
 from components.errors import ParameterError
-from components.modeling.architectures import build_language_model, check_objective
+from components.modeling.architectures import build_language_model, check_objective, positions_of
 from components.modeling.checkpoints import load_language_model, load_tokenizer, pooler_weights, save_checkpoint
 from components.modeling.objectives import OBJECTIVES
 from components.params import ModelConfig, PretrainConfig, TrainerConfig
@@ -114,6 +114,12 @@ def initial_model(
         run.say(f"pretrain.steps: 0: {config.init_from} goes on to fine-tuning as it is")
         # A vocabulary head that the checkpoint lacks would be written as the random one it begins with.
         return cast(PreTrainedModel, loaded.model.base_model) if loaded.new else loaded.model
+    if config.sequence_length > positions_of(loaded.model.config):
+        raise ParameterError(
+            f"pretrain.sequence_length {config.sequence_length} is longer than {config.init_from} reads "
+            f"({positions_of(loaded.model.config)} tokens)",
+            "lower it, as `lianzi init-from` does",
+        )
     run.say(f"pretrain.init_from: going on from {config.init_from}; its own shape counts, not the model section's")
     for line in loaded.remarks(f"pretrain.init_from: {config.init_from}"):
         run.say(line)

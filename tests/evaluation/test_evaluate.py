@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.artifacts import read_manifest, write_json
+from components.artifacts import read_manifest, write_json, write_manifest
 from components.errors import ArtifactError, DataError
 from components.evaluation.evaluate import evaluate
 from components.evaluation.rungs import systems
@@ -109,3 +109,15 @@ def test_a_damaged_bundle_is_refused_by_name(ladder: Ladder, run: RecordedRun, t
     with pytest.raises(ArtifactError, match=r"int8\.onnx: changed"):
         measured(replace(ladder, bundle=bundle), run)
     assert not Path("metrics").exists()
+
+
+def test_without_a_control_what_pretraining_bought_is_not_told(
+    ladder: Ladder, run: RecordedRun, tmp_path: Path
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    labels = read_manifest(ladder.teacher, "classifier")["labels"]
+    write_manifest(tmp_path / "scratch", "classifier", {}, labels=labels, left_out="finetune.without_pretraining")
+    metrics = measured(replace(ladder, scratch=tmp_path / "scratch"), run)
+    assert "without_pretraining" not in metrics
+    assert "pretraining" not in metrics["gain"]
+    assert "without pretraining" not in (REPORT / "index.html").read_text(encoding="utf-8")

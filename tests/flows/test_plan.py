@@ -99,3 +99,9 @@ def test_a_what_if_leaves_the_file_as_it_is(here: Path) -> None:
     with pytest.raises(ParameterError, match=r"did you mean 'pretrain\.steps'"):
         what_if(here / "params.yaml", ("pretrain.stepz=9",))
     assert (here / "params.yaml").read_bytes() == before
+
+
+def test_a_checkpoint_taken_as_it_is_needs_no_measuring(here: Path, params: Params) -> None:
+    section = params.pretrain.model_copy(update={"steps": 0, "init_from": "base"})
+    taken = Planner(here, params.model_copy(update={"pretrain": section}), {}, {"pretrain": True}, {}, print)
+    assert taken.predict("pretrain").note == "takes the checkpoint as it is"

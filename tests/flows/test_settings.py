@@ -8,7 +8,8 @@ import pytest
 
 from components.errors import ParameterError
 from components.params import SourceConfig, load_params
-from flows.settings import add_source, change_params, project_root, ready_project
+from flows.settings import add_source, change_params, check_checkpoint, project_root, ready_project, set_values
+from tests.small_families import family_checkpoint
 
 
 @pytest.fixture
@@ -100,3 +101,28 @@ def test_a_root_that_is_no_project_is_refused_in_a_line(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ParameterError, match="no Lianzi project there\n"):
         ready_project(root)
+
+
+def test_values_are_set_by_name_and_what_is_so_already_is_not_told(params_file: Path) -> None:
+    before = params_file.read_bytes()
+    values = {"pretrain.init_from": "a: b # c", "finetune.epochs": load_params(params_file).finetune.epochs}
+    assert set_values(params_file, values, write=False) == {"pretrain.init_from": (None, "a: b # c")}
+    assert params_file.read_bytes() == before
+    set_values(params_file, values, write=True)
+    assert load_params(params_file).pretrain.init_from == "a: b # c"
+    with pytest.raises(ParameterError, match="finetune"):
+        set_values(params_file, {"seed": 3, "finetune.epochs": -1}, write=True)
+    assert load_params(params_file).seed != 3
+
+
+def test_a_project_whose_checkpoint_is_cut_short_is_not_ready(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params_file: Path
+) -> None:
+    base = family_checkpoint("bert", tmp_path / "base")
+    set_values(params_file, {"pretrain.init_from": str(base), "pretrain.objective": "mlm"}, write=True)
+    params = load_params(params_file)
+    check_checkpoint(params, pretrain_runs=False)
+    (base / "model.safetensors").write_bytes((base / "model.safetensors").read_bytes()[:-1])
+    check_checkpoint(params, pretrain_runs=False)
+    with pytest.raises(ParameterError, match="cut short"):
+        check_checkpoint(params, pretrain_runs=True)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from components.artifacts import digest
 from components.errors import ArtifactError, ParameterError
@@ -11,10 +12,14 @@ from components.modeling.checkpoints import (
     load_classifier,
     load_language_model,
     load_tokenizer,
+    pooler_weights,
     random_classifier,
     save_checkpoint,
 )
+from components.params import TrainTokenizerConfig
+from components.tokenization.train import write_imported
 from tests.small_checkpoints import small_checkpoint, small_model
+from tests.small_families import FAMILIES, family_checkpoint
 
 LABELS = ["blue", "red"]
 
@@ -75,10 +80,7 @@ def test_a_checkpoint_with_other_token_ids_is_refused(tokenizer_folder: Path, tm
     first, second = list(vocabulary)[10:12]
     vocabulary[first], vocabulary[second] = vocabulary[second], vocabulary[first]
     (folder / "tokenizer.json").write_text(json.dumps(content))
-    with pytest.raises(ArtifactError, match="2 tokens have other ids"):
-        load_language_model(str(folder), "mlm", ours)
-    ours.add_tokens(["newword"])
-    with pytest.raises(ArtifactError, match=f"has {len(ours) - 1} token ids, this project's tokenizer {len(ours)}"):
+    with pytest.raises(ArtifactError, match=rf"2 of {len(ours)} tokens .* under their ids, '.*' the first of them"):
         load_language_model(str(folder), "mlm", ours)
 
 
@@ -87,3 +89,45 @@ def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path) -> None:
         load_tokenizer(tmp_path)
     with pytest.raises(ArtifactError, match=r"no config.json"):
         load_classifier(tmp_path, LABELS, 0.0)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "roberta", "qwen2"])
+def test_a_checkpoint_with_tokens_of_ours_beside_its_own_goes_on(name: str, tmp_path: Path) -> None:
+    base, own = family_checkpoint(name, tmp_path / "base"), tmp_path / "own"
+    own.mkdir()
+    config = TrainTokenizerConfig.model_validate(
+        {"kind": "byte_bpe", "vocab_size": 300, "min_frequency": 2, "from": str(base), "special_tokens": ["<note>"]}
+        | {"chat_template": None}
+    )
+    write_imported(config, str(base), own)
+    tokenizer = load_tokenizer(own)
+    loaded = load_language_model(str(base), "clm" if FAMILIES[name].causal else "mlm", tokenizer)
+    assert loaded.model.get_input_embeddings().num_embeddings >= len(tokenizer)
+    assert loaded.new == ()
+    # RoBERTa counts its positions from its own padding token, which therefore stays.
+    assert loaded.model.config.pad_token_id == (1 if name == "roberta" else tokenizer.pad_token_id)
+    save_checkpoint(loaded.model, own, tmp_path / "saved")
+    classifier = load_classifier(tmp_path / "saved", LABELS, 0.1)
+    batch = tokenizer(["<note> whale", "a tide and a whale"], padding=True, return_tensors="pt")
+    answers = classifier.model.eval()(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    alone = tokenizer(["<note> whale"], return_tensors="pt")
+    single = classifier.model(input_ids=alone["input_ids"], attention_mask=alone["attention_mask"]).logits
+    torch.testing.assert_close(answers[:1], single)
+
+
+def test_attention_is_fine_tuned_without_a_dropout_of_its_own(tokenizer_folder: Path, tmp_path: Path) -> None:
+    folder = small_checkpoint("bert", tokenizer_folder, tmp_path / "checkpoint")
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"attention_probs_dropout_prob": 0.1}))
+    assert load_classifier(folder, LABELS, 0.2).model.config.attention_probs_dropout_prob == 0
+
+
+def test_a_pooler_is_found_in_whichever_shard_it_is(tmp_path: Path) -> None:
+    tensors = {"bert.a.weight": torch.ones(2), "bert.pooler.dense.bias": torch.ones(4, dtype=torch.bfloat16)}
+    files = {name: f"model-0000{number}.safetensors" for number, name in enumerate(tensors)}
+    for name, file in files.items():
+        save_file({name: tensors[name]}, tmp_path / file)
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": files}))
+    found = pooler_weights(tmp_path)
+    assert found.keys() == {"pooler.dense.bias"}
+    assert found["pooler.dense.bias"].dtype is torch.float32

@@ -17,6 +17,7 @@ from components.modeling.objectives import (
 )
 from components.modeling.packing import document_inputs, starts_of
 from components.params import ModelConfig
+from tests.small_families import FAMILIES
 
 END = 3
 LENGTHS = (9, 1, 17, 5)
@@ -135,3 +136,14 @@ def test_without_an_end_of_documents_a_window_is_one_text() -> None:
     window = torch.cat(documents())[None]
     for objective in (CausalLanguageModeling(), MaskedLanguageModeling(50, 4, (), 0.5)):
         assert "starts" not in objective.prepare(window, torch.Generator().manual_seed(0), WHOLE)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_checkpoint_of_any_family_reads_it_alone_too(name: str) -> None:
+    """RoBERTa's and MPNet's positions begin behind that of padding; MPNet adds the mask to its scores."""
+    torch.manual_seed(0)
+    family = FAMILIES[name]
+    config = family.config(vocab_size=60, **family.settings, **SPECIAL | {"pad_token_id": 1, "bos_token_id": 2})
+    model = LANGUAGE_MODELS["clm" if family.causal else "mlm"].from_config(config).eval()
+    model.set_attn_implementation(ATTENTION)
+    assert_read_alone(model, family.causal)

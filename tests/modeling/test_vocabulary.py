@@ -2,12 +2,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification
+from torch import Tensor
+from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification, PreTrainedModel
 
-from components.modeling.architectures import MADE_ANEW, build_language_model
+from components.modeling.architectures import LANGUAGE_MODELS, MADE_ANEW, build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
-from components.modeling.vocabulary import keep_tokens
+from components.modeling.vocabulary import grow_vocabulary, keep_tokens
 from components.params import ModelConfig
+from tests.small_families import FAMILIES, family_checkpoint
 
 KEPT = [0, 1, 2, 3, 20, 30, 31]
 OLD = torch.tensor([[1, 20, 31, 30, 2], [1, 30, 2, 0, 0]])
@@ -58,3 +60,39 @@ def test_a_vocabulary_head_keeps_the_same_tokens(
     before = model(OLD).logits
     keep_tokens(model, KEPT)
     torch.testing.assert_close(model(NEW).logits, before[..., KEPT])
+
+
+@pytest.mark.parametrize("name", ["bert", "llama", "qwen2"])
+def test_new_tokens_begin_as_the_mean_of_the_known(name: str, tmp_path: Path) -> None:
+    """Tied and untied heads; rows to spare are used before the table grows."""
+    folder = family_checkpoint(name, tmp_path / name)
+    family, known = FAMILIES[name], len(load_tokenizer(folder))
+    model = load_language_model(folder, family.causal)
+    before = {place: tensor.clone() for place, tensor in enumerate(rows(model))}
+    grow_vocabulary(model, known, known + 3)
+    for place, tensor in enumerate(rows(model)):
+        assert len(tensor) == known + max(3, family.spare)
+        torch.testing.assert_close(tensor[:known], before[place][:known])
+        for new in tensor[known : known + 3]:
+            torch.testing.assert_close(new, before[place][:known].mean(dim=0))
+        torch.testing.assert_close(tensor[known + 3 :], before[place][known + 3 :])
+    assert model.config.vocab_size == known + max(3, family.spare)
+
+
+def test_a_table_that_has_every_row_stays(tmp_path: Path) -> None:
+    folder = family_checkpoint("bert", tmp_path / "bert")
+    known = len(load_tokenizer(folder))
+    model = load_language_model(folder, causal=False)
+    before = model.get_input_embeddings().weight.clone()
+    grow_vocabulary(model, known, known)
+    assert torch.equal(model.get_input_embeddings().weight, before)
+
+
+def load_language_model(folder: Path, causal: bool) -> PreTrainedModel:
+    loaded: PreTrainedModel = LANGUAGE_MODELS["clm" if causal else "mlm"].from_pretrained(folder)
+    return loaded
+
+
+def rows(model: PreTrainedModel) -> list[Tensor]:
+    head = model.get_output_embeddings()
+    return [model.get_input_embeddings().weight, head.weight, *([] if head.bias is None else [head.bias])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from components.artifacts import read_manifest
 from components.modeling.checkpoints import load_tokenizer
 from components.params import Params
 from components.planning.inputs import Inputs, longest_places, spread_places
+from tests.small_families import family_checkpoint
 
 
 @pytest.fixture
@@ -66,3 +68,13 @@ def test_rows_are_chosen_by_length() -> None:
     assert longest_places(lengths, 2) == [2, 3]
     assert spread_places(lengths, 3) == [0, 1, 2]
     assert spread_places(lengths, 50) == [0, 1, 2, 3, 4]
+
+
+def test_a_tokenizer_to_be_taken_over_is_no_stand_in(inputs: Inputs, tmp_path: Path, task_rows: Path) -> None:
+    base = family_checkpoint("gpt2", tmp_path / "base")
+    config = inputs.params.train_tokenizer.model_copy(update={"imported": str(base)})
+    taken = replace(inputs, params=inputs.params.model_copy(update={"train_tokenizer": config}))
+    folder = taken.tokenizer_folder([task_rows])
+    assert taken.made_up == []
+    assert load_tokenizer(folder).pad_token == "[PAD]"
+    assert taken.tokenizer_folder([]) == folder

@@ -125,3 +125,11 @@ def test_a_sketch_knows_memory_and_disk_before_rows_are_read(
     job = finetune_job(given, data)
     assert sketch.memory.total == pytest.approx(job.memory.total, rel=0.2)
     assert sketch.checkpoint == pytest.approx(job.checkpoint, rel=0.2)
+
+
+def test_without_the_control_one_model_is_trained(given: dict[str, Any], data: Classification) -> None:
+    both, one = (
+        finetune_job({**given, "config": given["config"].model_copy(update={"without_pretraining": control})}, data)
+        for control in (True, False)
+    )
+    assert both.steps == 2 * one.steps

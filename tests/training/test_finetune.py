@@ -86,3 +86,12 @@ def test_a_missing_checkpoint_is_named(tune: Tuner, run: RecordedRun, tmp_path: 
     tune.pretrained = tmp_path / "nothing"
     with pytest.raises(ArtifactError, match="no pretrained here"):
         tune("first", run)
+
+
+def test_the_control_without_pretraining_may_be_left_out(tune: Tuner, run: RecordedRun, tmp_path: Path) -> None:
+    metrics = tune("first", run, epochs=1, without_pretraining=False)
+    assert set(metrics) == {"teacher"}
+    assert not any("scratch/loss" in values for _, values in run.steps)
+    manifest = read_manifest(tmp_path / "first" / "scratch", "classifier")
+    assert manifest["left_out"] == "finetune.without_pretraining"
+    assert manifest["files"] == {}

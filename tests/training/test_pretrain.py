@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from components.artifacts import digest, read_manifest
 from components.errors import LianziError, ParameterError
-from components.params import ModelConfig, Params, PretrainConfig
+from components.modeling.checkpoints import load_classifier
+from components.params import ModelConfig, Params, PretrainConfig, check_params
 from components.run import Metrics, RecordedRun
 from components.training.pretrain import pretrain
 from components.training.store import CheckpointStore
@@ -127,3 +128,46 @@ def test_an_objective_that_does_not_fit_is_refused_before_training(learn: Learne
     with pytest.raises(ParameterError, match="does not fit"):
         learn("model", run, "gpt2")
     assert run.steps == []
+
+
+def test_with_no_steps_the_checkpoint_goes_on_as_it_is(learn: Learner, run: RecordedRun, tmp_path: Path) -> None:
+    learn("first", run, objective="mlm")
+    run.steps.clear()
+    metrics = learn("second", run, steps=0, init_from=str(tmp_path / "first"))
+    assert metrics["tokens_seen"] == 0
+    assert run.steps == []
+    before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("first", "second"))
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert set(read_manifest(tmp_path / "second", "pretrained")["made_from"]) == {"tokenizer", "init_from"}
+    learn("third", run, steps=0, init_from=str(tmp_path / "first"))
+    assert digest(tmp_path / "second") == digest(tmp_path / "third")
+
+
+def test_a_pooler_goes_along_and_a_random_vocabulary_head_does_not(
+    learn: Learner, run: RecordedRun, tmp_path: Path
+) -> None:
+    learn("first", run, "bert")
+    path = tmp_path / "first" / "model.safetensors"
+    backbone = {name: value for name, value in load_file(path).items() if name.startswith("bert.")}
+    pooler = {"bert.pooler.dense.weight": torch.eye(64), "bert.pooler.dense.bias": torch.ones(64)}
+    save_file(backbone | pooler, path, metadata={"format": "pt"})
+    learn("second", run, "bert", steps=0, init_from=str(tmp_path / "first"))
+    after = load_file(tmp_path / "second" / "model.safetensors")
+    assert torch.equal(after["pooler.dense.weight"], torch.eye(64))
+    assert not any(name.startswith("cls.") for name in after)
+    loaded = load_classifier(tmp_path / "second", ["blue", "red"], 0.1)
+    assert loaded.new == ("classifier",)
+
+
+def test_windows_longer_than_a_checkpoint_reads_are_refused(learn: Learner, run: RecordedRun, tmp_path: Path) -> None:
+    learn("first", run)
+    with pytest.raises(ParameterError, match=r"sequence_length 33 is longer than .* \(32 tokens\)"):
+        learn("second", run, init_from=str(tmp_path / "first"), sequence_length=33)
+
+
+def test_no_steps_from_no_checkpoint_are_refused(params: Params) -> None:
+    content = params.model_dump(by_alias=True)
+    content["pretrain"]["steps"] = 0
+    with pytest.raises(ParameterError, match=r"pretrain: steps: 0 takes the checkpoint of init_from as it is"):
+        check_params(content, "params.yaml")
