@@ -14,7 +14,6 @@ from components.modeling.pruning import HEADS, NEURONS, UNTIED, Kept, Sizes, imp
 from components.modeling.students import build_student, map_layers
 from components.params import ModelConfig
 
-MADE_ANEW = [name for name, entry in ARCHITECTURES.items() if entry.config]
 IDS = torch.randint(4, 300, (6, 12), generator=torch.Generator().manual_seed(1))
 TARGETS = torch.tensor([0, 1, 0, 1, 1, 0])
 DEAD = range(5, 90, 2)

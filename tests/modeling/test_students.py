@@ -15,7 +15,6 @@ from components.params import DistillConfig, ModelConfig, Params
 from tests.small_families import FAMILIES, family_checkpoint
 
 ALL = Kept()
-MADE_ANEW = [name for name, entry in ARCHITECTURES.items() if entry.config]
 TEACHER = BertConfig(num_hidden_layers=6, hidden_size=384, num_attention_heads=12, intermediate_size=1536)
 """MiniLM's shape."""
 WHOLE = {"depth_fraction": 1.0, "width_fraction": 1.0, "ffn_fraction": 1.0, "head_fraction": 1.0, "min_token_count": 0}
