@@ -11,11 +11,12 @@ from components.outcomes import MEGABYTE, PLAN, prediction_key, read_plan, size_
 from components.params import Params, load_params
 from flows.calibrate import Graph, calibrate
 from flows.capacity import free_disk, free_memory
+from flows.checks import check_stages
 from flows.graph import Stage, data_version, read_graph
 from flows.outcomes import Outcome, latest, read_outcomes
 from flows.recipes import Recipe, changed_keys, read_recipes
 from flows.refusal import check_fits
-from flows.settings import check_checkpoint, what_if
+from flows.settings import check_checkpoint, check_data_there, what_if
 
 CALIBRATED = ("pretrain", "finetune", "distill")
 """The stages that are measured by a few steps; of the others the last run is what is known."""
@@ -54,10 +55,14 @@ def make_plan(root: Path, settings: tuple[str, ...], say: Callable[[str], None])
     params = what_if(root / "params.yaml", settings)
     recipes = read_recipes(root)
     stages = read_graph(root)
+    check_data_there(root, stages)
     if told := data_version(root, stages):
         say(told)
     stale = stale_stages(stages, recipes, changed_keys(load_params(root / "params.yaml"), params))
     check_checkpoint(params, stale.get("pretrain", False))
+    check_checkpoint(params, stale.get("pretrain", False))
+    for line in check_stages(root, params, [name for name, runs in stale.items() if runs]):
+        say(line)
     known = latest(read_outcomes())
     planner = Planner(root, params, recipes, stale, known, say)
     predictions = [planner.predict(stage) for stage in stale]

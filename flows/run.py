@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import time
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +18,11 @@ from flows.graph import data_version
 from flows.record import record_missing
 from flows.settings import ready_project
 from flows.summary import StageResult, key_metric, table
+
+_EXAMPLE = 60
+"""Characters of the text that a command to try is shown with."""
+_LOOKED_AT = 200
+_PLACEHOLDER = "some text"
 
 
 def run_pipeline(root: Path, parallel: int | None) -> None:
@@ -51,11 +59,22 @@ def next_steps(root: Path) -> list[str]:
     """What to look at after a run."""
     first = next(iter(load_params(root / "params.yaml").tasks))
     return [
-        f'lianzi predict {first} "The whale is the largest animal that has ever lived."',
+        f"lianzi predict {first} {shlex.quote(example_text(root, first))}",
         "lianzi ui                              runs in Prefect, figures and models in MLflow",
         *(f"{path.as_posix():38} {what}" for path, what in pages(first).items()),
         "dvc metrics show                       every number of this commit",
     ]
+
+
+def example_text(root: Path, task: str) -> str:
+    """A short text of the task's own test rows, in one line; a placeholder where there are none."""
+    try:
+        with (root / "artifacts" / "tasks" / task / "test.jsonl").open(encoding="utf-8") as rows:
+            texts = [" ".join(json.loads(row)["text"].split()) for row in islice(rows, _LOOKED_AT)]
+    except (OSError, ValueError, KeyError):
+        return _PLACEHOLDER
+    short = min(texts, key=lambda text: abs(len(text) - _EXAMPLE), default=_PLACEHOLDER)
+    return short if len(short) <= 2 * _EXAMPLE else f"{short[:_EXAMPLE].rsplit(' ', 1)[0]} …"
 
 
 def pages(task: str) -> dict[Path, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from components.errors import DataError, ParameterError
 from components.params import Params, SourceConfig, check_params, flatten, load_params, read_yaml
+from flows.checks import check_project
 from flows.graph import Stage, read_graph
 
 OPEN = ("tasks", "corpus")
@@ -30,7 +31,8 @@ def project_root() -> Path:
 def ready_project(root: object) -> tuple[Path, list[Stage]]:
     """The project in the folder `root`, found fit to run, and its graph; the folder becomes the working directory.
 
-    Raises LianziError: no project there, params.yaml invalid, the graph unreadable, or data that was never pulled.
+    Raises LianziError: no project there, params.yaml invalid, the graph unreadable, data that was never pulled, or
+    what a stage would fail by.
     """
     if not isinstance(root, str | Path) or not _is_project(Path(root)):
         raise ParameterError(
@@ -40,12 +42,18 @@ def ready_project(root: object) -> tuple[Path, list[Stage]]:
     os.chdir(folder)
     params = load_params(folder / "params.yaml")
     stages = read_graph(folder)
+    check_data_there(folder, stages)
+    check_checkpoint(params, any(stage.name == "pretrain" and not stage.fresh for stage in stages))
+    check_project(folder, params, stages)  # its remarks are curation's lines too
+    return folder, stages
+
+
+def check_data_there(folder: Path, stages: Collection[Stage]) -> None:
+    """Raise DataError where a folder that DVC has a version of was never pulled."""
     for stage in stages:
         path = folder / stage.name.removesuffix(".dvc")
         if stage.name.endswith(".dvc") and not path.exists():
             raise DataError(f"{path.name}/: missing", "`dvc pull data` fetches the sample data; or put your own there")
-    check_checkpoint(params, any(stage.name == "pretrain" and not stage.fresh for stage in stages))
-    return folder, stages
 
 
 def check_checkpoint(params: Params, pretrain_runs: bool) -> None:

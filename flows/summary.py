@@ -27,7 +27,8 @@ KEY_METRICS = {
 }
 """Stage -> the metric its row of the table shows."""
 
-STYLES = {"ran": "green", "cached": "dim", "restored": "cyan", "failed": "bold red", "not run": "yellow"}
+NOT_RUN = "not run"
+STYLES = {"ran": "green", "cached": "dim", "restored": "cyan", "failed": "bold red", NOT_RUN: "yellow"}
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,25 @@ def key_metric(stage: str, root: Path) -> tuple[str, float] | None:
 
 
 def table(results: list[StageResult]) -> Table:
-    """Stage, state, seconds, key metric."""
+    """Stage, state, seconds, key metric; what did not run, since something before it failed, is one row."""
     from rich.table import Table
 
     shown = Table(box=None, pad_edge=False)
     for heading, justify in (("stage", "left"), ("state", "left"), ("seconds", "right"), ("key metric", "left")):
         shown.add_column(heading, justify=justify, no_wrap=heading != "key metric")  # type: ignore[arg-type]
-    for result in results:
+    for result in (one for one in results if one.state != NOT_RUN):
         style = STYLES.get(result.state, "")
         seconds = f"{result.seconds:.1f}" if result.state in ("ran", "restored") else ""
         shown.add_row(result.name, f"[{style}]{result.state}[/]", seconds, _metric(result))
+    if waiting := [result.name for result in results if result.state == NOT_RUN]:
+        count = f"{len(waiting)} stage{'s' * (len(waiting) > 1)}"
+        shown.add_row(count, f"[{STYLES[NOT_RUN]}]{NOT_RUN}[/]", "", _in_short(waiting))
     return shown
+
+
+def _in_short(names: list[str]) -> str:
+    """Stages of tasks by what they do: `distill@topic` and `distill@form` are one."""
+    return ", ".join(dict.fromkeys(name.partition("@")[0] for name in names))
 
 
 def _metric(result: StageResult) -> str:

@@ -128,6 +128,14 @@ def curate_task(folder: Path, root: Path, target: Path, removals: Removals) -> L
     return Labelled(kept, rejected, repaired, labels, held_out, missing, unread, quarantine.samples)
 
 
+def check_task(folder: Path) -> None:
+    """Raises DataError for a missing split, and for one whose first row has not the columns of a labelled row."""
+    for split in SPLITS:
+        first = next(iter(read_records(split_file(folder, split), COLUMNS)))
+        first.text()
+        _label(first)
+
+
 def split_file(folder: Path, split: str) -> Path:
     """The one data file of a split. Raises DataError where there is none, or more than one."""
     if not folder.is_dir():

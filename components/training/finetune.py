@@ -50,7 +50,12 @@ def finetune(
     """
     read_manifest(pretrained, "pretrained")
     prepare_libraries(config.threads)
+    run.say(f"finetune {task_name}: encoding the rows")
     data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(pretrained))
+    run.say(
+        f"finetune {task_name}: {len(data.train.ids):,} rows to learn from, {len(data.validation.ids):,} to choose by, "
+        f"{len(data.labels)} labels"
+    )
     objective = ClassificationObjective(len(data.labels), config.label_smoothing)
     histories, metrics = {}, {}
     for name, build, target, made_from in (

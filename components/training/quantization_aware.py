@@ -49,17 +49,24 @@ class QuantizationAware:
 def quantization_aware(objective: Objective, share: float, steps: int, trainer: TrainerConfig) -> Objective:
     """The objective with rounding in the last `share` of the steps; as it is where that is none.
 
-    Raises ParameterError where the forward pass is compiled or done twice: neither would see the rounding.
+    Raises ParameterError as `check_rounding` does.
     """
     if share == 0:
         return objective
+    check_rounding(share, trainer)
+    return QuantizationAware(objective, steps - round(steps * share))
+
+
+def check_rounding(share: float, trainer: TrainerConfig) -> None:
+    """Raise ParameterError where the forward pass is compiled or done twice: neither would see the rounding."""
+    if share == 0:
+        return
     for name in ("compile", "checkpoint_activations"):
         if getattr(trainer, name):
             raise ParameterError(
                 f"distill.quantization_aware {share:g} does not go with trainer.{name}",
                 f"set trainer.{name} to false, or distill.quantization_aware to 0",
             )
-    return QuantizationAware(objective, steps - round(steps * share))
 
 
 @contextmanager

@@ -91,6 +91,8 @@ def fit(
         if found is not None:
             checkpoints.restore(module)
             run.say(f"{schedule.label}: going on from step {found.step} of {module.steps}")
+        else:
+            run.say(f"{schedule.label}: {module.steps:,} steps, the first of them are slow")
         unvalidated = found is not None and not found.progress["validated"]
         finished = module.step == module.steps or (best is not None and best.validations > 0 and best.done)
         if unvalidated or not finished:

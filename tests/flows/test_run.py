@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import DataError
-from flows.run import next_steps, pages, run_pipeline
+from flows.run import example_text, next_steps, pages, run_pipeline
 
 
 def test_missing_data_is_said_before_anything_starts(project: Path, root: Path) -> None:
@@ -34,5 +35,17 @@ def test_a_prefect_server_that_is_not_there_is_a_line(project: Path) -> None:
 
 def test_what_to_do_next_names_what_is_there(root: Path) -> None:
     steps = next_steps(root)
+    assert all("\n" not in step for step in steps)
     assert any(step.startswith("lianzi predict topic") for step in steps)
     assert all(any(str(path) in step for step in steps) for path in pages("topic"))
+
+
+def test_the_example_is_a_row_of_the_persons_own_task(tmp_path: Path) -> None:
+    assert example_text(tmp_path, "mood") == "some text"
+    rows = tmp_path / "artifacts" / "tasks" / "mood" / "test.jsonl"
+    rows.parent.mkdir(parents=True)
+    texts = ["no", "It's a fine day\nto go out and see the harbour again.", "long " * 300]
+    rows.write_text("".join(json.dumps({"text": text, "label": "a"}) + "\n" for text in texts))
+    assert example_text(tmp_path, "mood") == "It's a fine day to go out and see the harbour again."
+    rows.write_text(json.dumps({"text": "long " * 300, "label": "a"}) + "\n")
+    assert example_text(tmp_path, "mood") == "long " * 11 + "long …"

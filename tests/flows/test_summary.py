@@ -30,9 +30,12 @@ def test_the_table_shows_state_seconds_and_metric() -> None:
         StageResult("curate", "ran", 3.14, ("documents.train", 30543.0)),
         StageResult("pretrain", "failed", 0.0, None, "out of [memory]"),
         StageResult("finetune@topic", "not run", 0.0, None),
+        StageResult("finetune@form", "not run", 0.0, None),
+        StageResult("distill@topic", "not run", 0.0, None),
     ]
     console.print(table(results))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert lines[1].split() == ["curate", "ran", "3.1", "documents.train", "30,543"]
     assert lines[2].split() == ["pretrain", "failed", "out", "of", "[memory]"]
-    assert lines[3].split() == ["finetune@topic", "not", "run"]
+    assert lines[3].split() == ["3", "stages", "not", "run", "finetune,", "distill"]
+    assert len(lines) == 4
