@@ -82,6 +82,7 @@ class CurateConfig(Section):
     max_listed_words: Annotated[int, Field(ge=0)]
     max_listed_share: Share
     scrub: list[Scrubbed]
+    scrub_labelled: bool
     near_duplicate_similarity: Annotated[float, Field(ge=0.3, le=1)]
     min_held_out_overlap: Annotated[float, Field(gt=0, le=1)]
     max_held_out_documents: Annotated[int, Field(ge=0)]

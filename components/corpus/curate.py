@@ -8,7 +8,7 @@ block's documents are written. A row is kept or goes to quarantine.jsonl with a 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -58,7 +58,7 @@ def curate(
     refuse_unversioned(data)
     removed = read_removals(removals)
     with staged(labelled, each_of_kind("task")) as labelled_target, staged(corpus, of_kind("corpus")) as corpus_target:
-        found = _tasks(data, labelled_target, tasks, removed)
+        found = _tasks(data, labelled_target, tasks, removed, config.scrub if config.scrub_labelled else ())
         criteria = Criteria(config, sources, seed, HeldOut(_held_out(found), config), removed)
         with open_engine() as engine:
             blocks = _judge(engine, criteria, corpus_files(data / "corpus"), data)
@@ -82,8 +82,10 @@ def curate(
     return ledger.metrics(REASONS, judgement.CHANGES) | {"tasks": {name: one.metrics() for name, one in found.items()}}
 
 
-def _tasks(data: Path, target: Path, tasks: Mapping[str, TaskConfig], removed: Removals) -> dict[str, Labelled]:
-    return {name: curate_task(data / "tasks" / name, data, target / name, removed) for name in sorted(tasks)}
+def _tasks(
+    data: Path, target: Path, tasks: Mapping[str, TaskConfig], removed: Removals, scrub: Collection[str]
+) -> dict[str, Labelled]:
+    return {name: curate_task(data / "tasks" / name, data, target / name, removed, scrub) for name in sorted(tasks)}
 
 
 def _held_out(found: Mapping[str, Labelled]) -> Iterator[tuple[str, str]]:

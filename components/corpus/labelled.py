@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from components.artifacts import write_manifest
 from components.corpus.encoding import decoded_right, is_lost
 from components.corpus.licences import notices
 from components.corpus.normalise import normalise
+from components.corpus.personal_data import scrubbed_around_code
 from components.corpus.quarantine import Quarantine, write_row
 from components.corpus.read import COMPRESSIONS, READERS, Record, read_records, split_name
 from components.corpus.record import kind_of
@@ -28,6 +30,7 @@ COLUMNS = ("id", "text", "label")
 """What a labelled row is made of."""
 HELD_OUT = ("test", "validation")
 SPLITS = (*HELD_OUT, "train")
+_DONE = ("repaired", "scrubbed")
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 
@@ -37,12 +40,13 @@ class Labelled:
 
     `rejected`: split -> reason -> rows; `missing`: held-out split -> labels that none of its rows has; `unread`: column
     that nothing is made of -> the file it stands in; `samples`: a few rejected rows of each reason; `repaired`: rows
-    kept whose text was decoded wrongly and was put right.
+    kept whose text was decoded wrongly and was put right; `scrubbed`: rows kept that personal data was taken out of.
     """
 
     kept: dict[str, int]
     rejected: dict[str, dict[str, int]]
     repaired: int
+    scrubbed: int
     labels: list[str]
     held_out: dict[str, list[str]]
     missing: dict[str, list[str]]
@@ -64,8 +68,8 @@ class Labelled:
 
     def metrics(self) -> Metrics:
         read, rejected = sum(self.read.values()), sum(self.quarantined.values())
-        counts = {"read": read, "quarantined": rejected, "repaired": self.repaired, "classes": len(self.labels)}
-        return {**self.kept, **counts}
+        changed = {"repaired": self.repaired, "scrubbed": self.scrubbed}
+        return {**self.kept, "read": read, "quarantined": rejected, **changed, "classes": len(self.labels)}
 
     def account(self) -> str:
         """One line: rows kept and read, by split, and why the others are not."""
@@ -78,6 +82,7 @@ class Labelled:
         """What a person should know of the task beside its counts."""
         lines = [f"no {split} row has the label {_some(labels)}" for split, labels in self.missing.items() if labels]
         lines += [f"{self.repaired:,} texts were decoded wrongly and were put right"] if self.repaired else []
+        lines += [f"personal data was taken out of {self.scrubbed:,} texts"] if self.scrubbed else []
         used = ", ".join(COLUMNS)
         lines += [f"{file}: the column '{name}' is not used; used are {used}" for name, file in self.unread.items()]
         return lines
@@ -90,10 +95,16 @@ class _Row:
     text: str
     label: str
     repaired: bool
+    scrubbed: bool
 
 
-def curate_task(folder: Path, root: Path, target: Path, removals: Removals) -> Labelled:
-    """Write the rows of a task. Raises DataError for a missing split and for labels the train split does not have."""
+def curate_task(
+    folder: Path, root: Path, target: Path, removals: Removals, scrub: Collection[str] = frozenset()
+) -> Labelled:
+    """Write the rows of a task. scrub: the kinds of personal data that are taken out of them.
+
+    Raises DataError for a missing split and for labels the train split does not have.
+    """
     files = {split: split_file(folder, split) for split in SPLITS}
     target.mkdir(parents=True)
     seen: dict[bytes, _Row] = {}
@@ -104,7 +115,7 @@ def curate_task(folder: Path, root: Path, target: Path, removals: Removals) -> L
         quarantine = Quarantine(stream, root)
         for split, path in files.items():
             before = quarantine.counts.copy()
-            splits[split] = _clean_rows(path, split, quarantine, seen, removals, unread)
+            splits[split] = _clean_rows(path, split, quarantine, seen, removals, unread, scrub)
             rejected[split] = dict(quarantine.counts - before)
     labels = _checked_labels(splits)
     for split, rows in splits.items():
@@ -114,18 +125,19 @@ def curate_task(folder: Path, root: Path, target: Path, removals: Removals) -> L
     kept = {split: len(rows) for split, rows in splits.items()}
     counts = {"read": sum(kept.values()) + quarantine.counts.total(), "kept": kept, **dict(quarantine.counts)}
     classes = dict(sorted(Counter(row.label for row in splits["train"]).items()))
-    repaired = sum(row.repaired for rows in splits.values() for row in rows)
+    repaired, scrubbed = (sum(getattr(row, done) for rows in splits.values() for row in rows) for done in _DONE)
     details = {
         "labels": labels,
         "counts": counts,
         "repaired": repaired,
+        "scrubbed": scrubbed,
         "train_classes": classes,
         "notices": notices(root),
     }
     write_manifest(target, "task", {"rows": folder}, **details)
     held_out = {split: [row.text for row in splits[split]] for split in HELD_OUT}
     missing = {split: sorted({*labels} - {row.label for row in splits[split]}) for split in HELD_OUT}
-    return Labelled(kept, rejected, repaired, labels, held_out, missing, unread, quarantine.samples)
+    return Labelled(kept, rejected, repaired, scrubbed, labels, held_out, missing, unread, quarantine.samples)
 
 
 def check_task(folder: Path) -> None:
@@ -160,6 +172,7 @@ def _clean_rows(
     seen: dict[bytes, _Row],
     removals: Removals,
     unread: dict[str, str],
+    scrub: Collection[str],
 ) -> list[_Row]:
     """The rows to keep; `seen` are those of the splits before, and gains these; `unread` gains columns not used."""
     rows: list[_Row] = []
@@ -167,7 +180,8 @@ def _clean_rows(
         given = record.text()
         right = decoded_right(given)
         text = normalise(right)
-        row = _Row(record.place, f"{split}/{record.name}", text, _label(record), right != given)
+        clean, changes = scrubbed_around_code(text, scrub) if scrub else (text, [])
+        row = _Row(record.place, f"{split}/{record.name}", clean, _label(record), right != given, bool(changes))
         for name in (*record.fields, *record.unread):
             if name not in COLUMNS:
                 unread.setdefault(name, path.name)

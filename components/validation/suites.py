@@ -30,7 +30,7 @@ def corpus_suite(config: ValidateConfig) -> list[Expectation]:
     quantiles = sorted(config.length_quantiles)
     ranges = "; ".join(f"{low:,.0f} to {high:,.0f} at {quantile:.0%}" for quantile, low, high in quantiles)
     return [
-        *_rows_suite((*CORPUS_COLUMNS, *CORPUS_MEASURED), config),
+        *_rows_suite((*CORPUS_COLUMNS, *CORPUS_MEASURED), config, "curate.scrub"),
         gxe.ExpectTableRowCountToBeBetween(
             min_value=config.min_documents, description=f"at least {config.min_documents:,} documents"
         ),
@@ -57,7 +57,7 @@ def corpus_suite(config: ValidateConfig) -> list[Expectation]:
 def task_suite(table: Table, config: ValidateConfig) -> list[Expectation]:
     labels = list(table.labels)
     suite = [
-        *_rows_suite((*TASK_COLUMNS, *TASK_MEASURED), config),
+        *_rows_suite((*TASK_COLUMNS, *TASK_MEASURED), config, "`curate.scrub_labelled: true`"),
         gxe.ExpectColumnValuesToNotBeNull(column="label", description="every row is labelled"),
         gxe.ExpectColumnValuesToBeInSet(
             column="label", value_set=labels, description=f"the label is one of {', '.join(labels)}"
@@ -95,8 +95,8 @@ def drift_suite(config: ValidateConfig) -> list[Expectation]:
     ]
 
 
-def _rows_suite(expected: tuple[str, ...], config: ValidateConfig) -> list[Expectation]:
-    """What holds for rows of any kind."""
+def _rows_suite(expected: tuple[str, ...], config: ValidateConfig, remedy: str) -> list[Expectation]:
+    """What holds for rows of any kind. remedy: the parameter by which personal data is taken out of them."""
     return [
         gxe.ExpectTableColumnsToMatchSet(
             column_set=list(expected), exact_match=True, description=f"the columns are {', '.join(expected)}"
@@ -123,7 +123,8 @@ def _rows_suite(expected: tuple[str, ...], config: ValidateConfig) -> list[Expec
         gxe.ExpectColumnValuesToBeNull(
             column="personal_data",
             mostly=_all_but(config.max_personal_data_share),
-            description=f"{_at_most(config.max_personal_data_share)} have personal data in their text",
+            description=f"{_at_most(config.max_personal_data_share)} have personal data in their text "
+            f"(validate.max_personal_data_share; {remedy} takes it out)",
         ),
     ]
 

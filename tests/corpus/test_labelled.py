@@ -37,6 +37,19 @@ def rows(folder: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "out" / f"{name}.jsonl").read_text("utf-8").splitlines()]
 
 
+def test_labelled_rows_are_scrubbed_where_that_is_asked_for(tmp_path: Path) -> None:
+    mail = {"text": "red, says jane@lianzi.org", "label": "a"}
+    code = {"text": 'def f():\n    return "+1 212 555 0187", "x"\n', "label": "b"}
+    found = task(tmp_path / "left", train=[mail, code, *SPLITS["train"][1:]])
+    assert (found.scrubbed, rows(tmp_path / "left", "train")[0]["text"]) == (0, mail["text"])
+    folder = tmp_path / "left" / "data"
+    again = curate_task(folder / "tasks" / "colour", folder, tmp_path / "clean" / "out", Removals(), ["email", "phone"])
+    clean = [row["text"] for row in rows(tmp_path / "clean", "train")]
+    assert clean[:2] == ["red, says <EMAIL>", code["text"].rstrip()]
+    assert (again.scrubbed, again.metrics()["scrubbed"]) == (1, 1)
+    assert "personal data was taken out of 1 texts" in again.remarks()
+
+
 def test_rows_and_labels_are_written(tmp_path: Path) -> None:
     found = task(tmp_path)
     assert found.labels == ["a", "b"] == read_manifest(tmp_path / "out", "task")["labels"]

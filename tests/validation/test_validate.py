@@ -122,7 +122,8 @@ def test_personal_data_lengths_and_labels_are_told(
     curated.task["train"][2] |= {"text": "the same", "label": "b"}
     message = complaint(curated, config, tasks, run)
     for expected in (
-        "corpus: expected: no rows have personal data in their text; broken by 1 of 41 rows",
+        "corpus: expected: no rows have personal data in their text "
+        "(validate.max_personal_data_share; curate.scrub takes it out); broken by 1 of 41 rows",
         "doc/4 personal_data='email' “Write to jane@lianzi.org.”",
         "expected: the quantiles of the lengths are 1 to 100 at 5%; 10 to 100 at 50%; found {'quantiles'",
         "colour_train: expected: no rows have a text that another label is given to; broken by 2 of 20 rows",
