@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from components.errors import ParameterError
+from components.modeling.architectures import architecture_of
+
 
 @torch.no_grad()
 def keep_tokens(model: PreTrainedModel, kept: Sequence[int]) -> None:
@@ -22,6 +25,18 @@ def keep_tokens(model: PreTrainedModel, kept: Sequence[int]) -> None:
     model.resize_token_embeddings(len(kept), mean_resizing=False)
     cast(nn.Embedding, model.get_input_embeddings()).padding_idx = None if padding is None else places.get(padding)
     _renumber(model.config, places)
+
+
+def check_padding_stays(config: PreTrainedConfig, kept: Sequence[int]) -> None:
+    """Raise ParameterError where positions count from the padding token's id, as RoBERTa's and MPNet's do, and that
+    would be another among these tokens: every text would be read as if it began elsewhere."""
+    pad = config.pad_token_id
+    if pad is not None and architecture_of(config).first_position(config) and kept.index(pad) != pad:
+        raise ParameterError(
+            f"distill.min_token_count: a {config.model_type} counts positions from its padding token, whose id would "
+            f"change from {pad} to {kept.index(pad)}",
+            "set it to 0 to keep the whole vocabulary",
+        )
 
 
 @torch.no_grad()

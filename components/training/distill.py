@@ -19,7 +19,7 @@ from components.modeling.loading import load_model
 from components.modeling.objectives import Batch
 from components.modeling.pruning import Kept, Sizes, most_important
 from components.modeling.students import LayerMap, Size, build_student, sizes
-from components.modeling.vocabulary import keep_tokens
+from components.modeling.vocabulary import check_padding_stays, keep_tokens
 from components.params import DistillConfig, TaskConfig, TrainerConfig
 from components.run import Metrics, Run
 from components.tasks.classification import Classification, ClassificationObjective, logits_of
@@ -151,6 +151,8 @@ class School:
         config = self.config
         folder.mkdir()
         trimmed = Trimmed.of(size.min_token_count, self.task, self.data, self.rows, self.teacher, folder)
+        if trimmed.kept:
+            check_padding_stays(self.guide.config, trimmed.kept)
         torch.manual_seed(derived_seed(self.seed, "student"))
         kept = missed_most(self.guide, self.data, size.left)
         learner = build_student(self.guide, size.layers, kept, config.dropout)

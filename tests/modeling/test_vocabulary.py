@@ -3,11 +3,18 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    PreTrainedModel,
+    RobertaConfig,
+)
 
+from components.errors import ParameterError
 from components.modeling.architectures import LANGUAGE_MODELS, MADE_ANEW, build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
-from components.modeling.vocabulary import grow_vocabulary, keep_tokens
+from components.modeling.vocabulary import check_padding_stays, grow_vocabulary, keep_tokens
 from components.params import ModelConfig
 from tests.small_families import FAMILIES, family_checkpoint
 
@@ -96,3 +103,12 @@ def load_language_model(folder: Path, causal: bool) -> PreTrainedModel:
 def rows(model: PreTrainedModel) -> list[Tensor]:
     head = model.get_output_embeddings()
     return [model.get_input_embeddings().weight, head.weight, *([] if head.bias is None else [head.bias])]
+
+
+def test_where_positions_count_from_the_padding_token_it_keeps_its_id() -> None:
+    config = RobertaConfig(pad_token_id=1)
+    check_padding_stays(config, [0, 1, 2, 30])
+    check_padding_stays(BertConfig(pad_token_id=3), [0, 3, 30])
+    with pytest.raises(ParameterError, match="a roberta counts positions from its padding token") as caught:
+        check_padding_stays(config, [1, 2, 30])
+    assert str(caught.value).endswith("set it to 0 to keep the whole vocabulary")
