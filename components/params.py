@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -502,18 +502,35 @@ def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The one that was probably meant: by its initials (lr: learning_rate), letter by letter, or as a word of it."""
+    names, wanted = list(known), name.lower()
+    initials = (one for one in names if len(wanted) > 1 and "".join(word[:1] for word in one.split("_")) == wanted)
+    alike = difflib.get_close_matches(wanted, names, n=1, cutoff=0.55)
+    words = (one for one in names if wanted in one.split("_"))
+    return next(initials, None) or next(iter(alike), None) or next(words, None)
+
+
 def _nearest(keys: list[str]) -> str:
     """A 'did you mean' for an unknown key, from the section it stands in."""
-    section: type[BaseModel] = Params
-    for key in keys[:-1]:
-        field = section.model_fields.get(key)
-        if field is None:
-            section = LanguageConfig if keys[0] == "curate" else TaskConfig
-            continue
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            section = field.annotation
-    known = [field.alias or name for name, field in section.model_fields.items()]
-    close = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0.5)
+    known = [field.alias or name for name, field in _section_at(keys[:-1]).model_fields.items()]
+    close = closest(keys[-1], known)
     if close:
-        return f"did you mean '{close[0]}'?"
+        return f"did you mean '{close}'?"
     return f"known here: {', '.join(known)}"
+
+
+def _section_at(keys: list[str]) -> type[BaseModel]:
+    """The schema of a section; below `tasks`, `corpus` and `curate.languages` that of an entry, whatever its name."""
+    entries: dict[tuple[str, ...], type[BaseModel]] = {
+        ("tasks",): TaskConfig,
+        ("corpus",): SourceConfig,
+        ("curate", "languages"): LanguageConfig,
+    }
+    section: type[BaseModel] = Params
+    for place, key in enumerate(keys):
+        fields = {field.alias or name: field.annotation for name, field in section.model_fields.items()}
+        found = entries.get(tuple(keys[:place])) or fields.get(key)
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            section = found
+    return section

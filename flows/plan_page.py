@@ -13,6 +13,8 @@ from flows.outcomes import Outcome, read_outcomes
 from flows.plan import Prediction, make_plan
 
 _SHOWN = 20
+_WIDE = 100
+"""Columns of a terminal that shows all there is; --json always has all."""
 
 
 def show_plan(
@@ -29,7 +31,7 @@ def show_plan(
     if all(found.fresh for found in predictions):
         console.print("Nothing to do: every stage is fresh.")
         return
-    console.print(plan_table(predictions, total))
+    console.print(plan_table(predictions, total, console.width >= _WIDE))
     for line in remarks(predictions, total):
         console.print(line, markup=False)
 
@@ -65,19 +67,23 @@ def totals(predictions: list[Prediction], price_per_hour: float | None, watts: f
     return result
 
 
-def plan_table(predictions: list[Prediction], total: dict[str, float]) -> Table:
-    """A row a stage, and the total."""
-    shown = _table("stage", "parameters", "tokens", "FLOPs", "seconds", "memory", "disk", "", left=("stage", ""))
+def plan_table(predictions: list[Prediction], total: dict[str, float], wide: bool) -> Table:
+    """A row a stage, and the total; parameters and FLOPs only where a `wide` terminal has room for them."""
+    counted = ("parameters", "tokens", "FLOPs") if wide else ("tokens",)
+    shown = _table("stage", *counted, "seconds", "memory", "disk", "", left=("stage", ""))
+
+    def counts(parameters: float | None, tokens: float | None, flops: float | None) -> list[str]:
+        told = {"parameters": _count(parameters), "tokens": _count(tokens), "FLOPs": _count(flops)}
+        return [told[name] for name in counted]
+
     for found in predictions:
         if found.fresh:
-            shown.add_row(found.stage, *[""] * 6, "[green]fresh[/]")
+            shown.add_row(found.stage, *[""] * (len(counted) + 3), "[green]fresh[/]")
             continue
         memory = found.memory if found.gpu_memory is None else found.gpu_memory
         shown.add_row(
             found.stage,
-            _count(found.parameters),
-            _count(found.tokens),
-            _count(found.flops),
+            *counts(found.parameters, found.tokens, found.flops),
             "?" if found.seconds is None else f"{found.seconds:,.0f}",
             _size(memory),
             _size(found.disk),
@@ -85,9 +91,7 @@ def plan_table(predictions: list[Prediction], total: dict[str, float]) -> Table:
         )
     shown.add_row(
         "[bold]total[/]",
-        "",
-        _count(total["tokens"]),
-        _count(total["flops"]),
+        *counts(None, total["tokens"], total["flops"]),
         f"{total['seconds']:,.0f}",
         _size(total["memory"]),
         _size(total["disk"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import os
 from collections.abc import Callable, Collection, Mapping
@@ -10,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import DataError, ParameterError
-from components.params import Params, SourceConfig, check_params, flatten, load_params, read_yaml
+from components.params import (
+    Params,
+    SourceConfig,
+    TaskConfig,
+    check_params,
+    closest,
+    flatten,
+    load_params,
+    read_yaml,
+)
 from flows.checks import check_project
 from flows.graph import Stage, read_graph
 
@@ -179,8 +187,7 @@ def _apply(content: Any, keys: list[str], value: Any) -> str:
         section = section.get(key) if isinstance(section, dict) else None
     new = len(keys) == 2 and keys[0] in OPEN and isinstance(value, dict)
     if not isinstance(section, dict) or (keys[-1] not in section and not new):
-        close = difflib.get_close_matches(dotted, flatten(content), n=1, cutoff=0.4)
-        raise ParameterError(f"--set {dotted}: unknown parameter", f"did you mean '{close[0]}'?" if close else "")
+        raise ParameterError(f"--set {dotted}: unknown parameter", _hint(content, keys))
     before, section[keys[-1]] = section.get(keys[-1]), _in_one_line(value)
     told = _told(value)
     return (
@@ -188,6 +195,32 @@ def _apply(content: Any, keys: list[str], value: Any) -> str:
         if before is None and new
         else f"params.yaml: {dotted}: {_told(before)} -> {told}"
     )
+
+
+def _hint(content: Mapping[str, Any], keys: list[str]) -> str:
+    """What to do about a parameter that is not there: take the one that was meant, or add a task or source whole."""
+    section: Any = content
+    for place, key in enumerate(keys):
+        if not isinstance(section, Mapping):
+            return f"{'.'.join(keys[:place])} is a value of its own"
+        if key not in section:
+            return _hint_at(section, keys, place)
+        section = section[key]
+    return ""
+
+
+def _hint_at(section: Mapping[str, Any], keys: list[str], place: int) -> str:
+    close = closest(keys[place], section)
+    if close is not None:
+        rest = keys[place + 1 :]
+        right = not rest or (isinstance(section[close], Mapping) and rest[0] in section[close])
+        return f"did you mean '{'.'.join([*keys[:place], close, *(rest if right else [])])}'?"
+    if place == 1 and keys[0] in OPEN:
+        fields = TaskConfig if keys[0] == "tasks" else SourceConfig
+        entry = ", ".join(f"{name}: …" for name in fields.model_fields)
+        return f"a new entry is added whole: --set '{keys[0]}.{keys[1]}={{{entry}}}'"
+    where = ".".join(keys[:place]) or "params.yaml"
+    return f"{where} has {', '.join(section)}"
 
 
 def _in_one_line(value: Any) -> Any:

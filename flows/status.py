@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -19,20 +20,28 @@ def show_status(root: Path) -> None:
     params = load_params(root / "params.yaml")
     shown = Table(box=None, pad_edge=False)
     for heading in ("stage", "state", "key metric", "why"):
-        shown.add_column(heading, overflow="fold")
+        shown.add_column(heading, no_wrap=True, overflow="ellipsis")
     stages = read_graph(root)
     for stage in stages:
         metric = key_metric(stage.name, root)
         state = "[green]fresh[/]" if stage.fresh else "[yellow]stale[/]"
         state = f"[cyan]running[/] ({stage.running})" if stage.running else state
-        told = f"{metric[0]} {metric[1]:.6g}" if metric else ""
-        shown.add_row(stage.name, state, told, escape("; ".join(stage.changes[:3])))
+        told = f"{metric[0]} {metric[1]:.4g}" if metric else ""
+        shown.add_row(stage.name, state, told, escape(reasons(stage.changes)))
     console.print(shown)
     if told := data_version(root, stages):
         console.print(told, markup=False)
     console.print()
     for name in params.tasks:
         console.print(f"{name}: {_champion(name)}", markup=False)
+
+
+def reasons(changes: Sequence[str]) -> str:
+    """Why a stage is stale, in a few words: the first input that changed, how many more, and whether code did."""
+    code = [change for change in changes if change.startswith("deps components/")]
+    others = [change.removeprefix("deps ") for change in changes if change not in code]
+    told = others[:1] + ([f"{len(others) - 1} more"] if len(others) > 1 else [])
+    return ", ".join(told + (["code modified"] if code else []))
 
 
 def _champion(task: str) -> str:

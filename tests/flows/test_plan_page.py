@@ -26,12 +26,22 @@ def lines(table: Table) -> list[str]:
 
 
 def test_a_row_a_stage_and_the_total() -> None:
-    told = lines(plan_table(PREDICTIONS, totals(PREDICTIONS, None, None)))
+    told = lines(plan_table(PREDICTIONS, totals(PREDICTIONS, None, None), wide=True))
     assert "fresh" in told[1]
     assert told[2].split()[:6] == ["pretrain", "1.45", "M", "2.4", "M", "11"]
     assert "not known yet" in told[4]
     assert "?" in told[4]
     assert told[5].split() == ["total", "3.4", "M", "15", "T", "120", "900", "MB", "150", "MB"]
+
+
+def test_a_plan_fits_eighty_columns() -> None:
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(plan_table(PREDICTIONS, totals(PREDICTIONS, None, None), wide=False))
+    told = captured.get().splitlines()
+    assert len(told) == len(PREDICTIONS) + 2
+    assert told[0].split() == ["stage", "tokens", "seconds", "memory", "disk"]
+    assert told[3].split()[-3:] == ["measured,", "at", "most"]
 
 
 def test_cost_and_energy_are_told_only_when_asked_for() -> None:
