@@ -17,7 +17,7 @@ import click
 
 from components.corpus.unversioned import refuse_unversioned
 from components.errors import DataError
-from components.importing.documents import Documents
+from components.importing.documents import Documents, columns_used
 from components.importing.recognise import open_source
 from components.importing.source import Source
 from components.importing.store import check_name, write_about, write_documents
@@ -53,7 +53,8 @@ def import_source(root: Path, argument: str, options: ImportOptions) -> None:
     load_params(root / "params.yaml")
     if options.name is not None:
         check_name(corpus, options.name, options.replace)
-    source = open_source(argument, options.query, options.split, options.config)
+    columns = columns_used(options.text_column, options.id_column)
+    source = open_source(argument, options.query, options.split, options.config, columns)
     name = options.name or source.name
     check_name(corpus, name, options.replace)
     documents = Documents(source, options.text_column, options.id_column, options.language, options.licence)

@@ -9,6 +9,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +18,23 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 if TYPE_CHECKING:
     import zstandard
 
-COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
+COMPRESSIONS = {
+    ".gz": rb"\x1f\x8b",
+    ".zst": rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18",  # or a frame to skip
+    ".bz2": rb"BZh[1-9]",
+    ".xz": rb"\xfd7zXZ\0",
+}
+"""Ending of a packed file -> a pattern of its first bytes."""
 _BUFFER = 1 << 16
 _ZSTD_FEED = 1 << 12
 """Packed bytes unpacked at a time. The longest run that 4 bytes of zstd stand for is 128 KB, so 128 MB at the most."""
 _ZSTD_WINDOW = 1 << 31
 """The longest window there is, `zstd --long=31`. Memory is taken as the window fills, not at once."""
+
+
+def is_packed(begin: bytes, compression: str) -> bool:
+    """Whether a file that begins so is packed as its name says."""
+    return re.match(COMPRESSIONS[compression], begin) is not None
 
 
 @contextmanager

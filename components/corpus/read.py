@@ -18,7 +18,7 @@ from components.corpus.record import Columns, Record, reason_of
 from components.corpus.rows import read_csv, read_jsonl, read_tsv, read_txt
 from components.errors import DataError
 
-__all__ = ["COMPRESSIONS", "READERS", "Record", "read_records", "read_stream", "split_name", "unpacked"]
+__all__ = ["COMPRESSIONS", "READERS", "Record", "read_records", "read_stream", "split_name"]
 
 READERS: dict[str, Callable[[Path, BinaryIO, Columns], Iterator[Record]]] = {
     ".jsonl": read_jsonl,

@@ -36,9 +36,15 @@ class Record:
 
     @property
     def name(self) -> str:
-        """The row's own id, or its line where it has none. A lone surrogate in an id, which no file can hold, is
-        written as JSON does: `\\ud83d`."""
-        given = self.fields.get("id")
+        """The row's own id, or its line where it has none."""
+        return self.named_by("id")
+
+    def named_by(self, column: str) -> str:
+        """What a column calls the row, or its line where it says nothing.
+
+        A lone surrogate, which no file can hold, is written as JSON does: `\\ud83d`.
+        """
+        given = self.fields.get(column)
         if given is None or given == "" or given != given:  # a NaN is what pandas has for nothing
             return f"line-{self.line}"
         return str(given).encode("utf-8", "backslashreplace").decode()

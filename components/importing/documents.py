@@ -18,8 +18,14 @@ _SAMPLE = {"documents": 400, "characters": 200}
 _MIN_SHARE = 0.02
 """Of the documents, in a language that the source is said to be in; less may be a quotation, or a wrong guess."""
 _MIN_SCORE = 0.5
+_COLUMNS = ("id", "language", "licence", "license", "title")
 _ROOM = 1024 * 1024
 """Bytes that a row's other columns and JSON's quoting may take of a line at most."""
+
+
+def columns_used(text_column: str, id_column: str | None) -> tuple[str, ...]:
+    """The columns of a source that documents are made of, that of the text first."""
+    return (text_column, *_COLUMNS, *([id_column] if id_column else []))
 
 
 @dataclass
@@ -109,12 +115,14 @@ class Documents:
         return value or ""
 
     def _id(self, record: Record) -> str:
-        given = self._field(record, self.id_column, "--id-column") if self.id_column else None
-        return record.name if given in (None, "") else str(given)
+        if not self.id_column:
+            return record.name
+        self._field(record, self.id_column, "--id-column")
+        return record.named_by(self.id_column)
 
     def _field(self, record: Record, column: str, option: str) -> Any:
         if column not in record.fields:
-            found = ", ".join(map(str, record.fields)) or "none"
+            found = ", ".join(map(str, (*record.fields, *record.unread))) or "none"
             raise DataError(
                 f"{self._place(record)}: no column '{column}'", f"its columns: {found}; choose with {option}"
             )

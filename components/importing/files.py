@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
+from components.corpus.compression import COMPRESSIONS, is_packed, unpacked
 from components.corpus.pages import PAGES, read_markdown
-from components.corpus.read import COMPRESSIONS, READERS, read_stream, split_name, unpacked
+from components.corpus.read import READERS, read_stream, split_name
 from components.corpus.record import Record, reason_of
 from components.errors import DataError
-from components.importing.source import Source, source_name, without_secrets
+from components.importing.source import Columns, Source, source_name, without_secrets
 
 _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 _CLIENTS = ("azure", "botocore", "gcsfs", "google", "paramiko")
@@ -22,7 +24,7 @@ _BUFFER = 1 << 16
 _SECONDS = {"connect": 30, "read": 120}
 
 
-def open_files(address: str) -> Source:
+def open_files(address: str, columns: Columns = None) -> Source:
     """Rows of a data file, or a document a file of a folder. Raises DataError for what cannot be reached or read.
 
     In a folder, files of other formats and files that are no text are passed over and counted.
@@ -32,12 +34,12 @@ def open_files(address: str) -> Source:
         system, path = _file_system(address)
         names = _listed(system, path)
     if names is None:
-        return _one_file(system, path, clean)
+        return _one_file(system, path, clean, columns)
     if not names:
         raise DataError(f"{clean}: no files here", "files whose names begin with a dot are passed over")
     top = _top(path)
     passed_over: dict[str, list[str]] = {}
-    records = _documents(system, names, top, clean, passed_over)
+    records = _documents(system, names, top, clean, passed_over, columns)
     name = source_name(PurePosixPath(top).name)
     return Source("files", clean, name, records, parts=True, passed_over=passed_over)
 
@@ -79,21 +81,36 @@ def _listed(system: Any, path: str) -> list[str] | None:
     return sorted(name for name in system.find(path) if not _hidden(_inside(name, top)))
 
 
-def _one_file(system: Any, path: str, clean: str) -> Source:
+def _one_file(system: Any, path: str, clean: str, columns: Columns) -> Source:
     name = PurePosixPath(urlsplit(path).path if "://" in path else path).name
-    if path.startswith(("http://", "https://")) and not is_known(name):
+    from_web = path.startswith(("http://", "https://"))
+    if from_web and not is_known(name):
         name = f"{name or urlsplit(path).hostname}.html"
     stem = split_name(Path(name))[0]
 
     def records() -> Iterator[Record]:
         with _told(clean, path), _opened(system, path) as stream:
-            yield from read_stream(Path(name), stream)
+            yield from read_stream(_as_sent(Path(name), stream) if from_web else Path(name), stream, columns)
 
     return Source("file", clean, source_name(stem), records())
 
 
+def _as_sent(name: Path, stream: io.BufferedReader) -> Path:
+    """A file's name without the ending of what it is packed with, where it came unpacked.
+
+    A server that calls a .gz file `Content-Encoding: gzip` has it unpacked on the way.
+    """
+    compression = split_name(name)[2]
+    return name.with_suffix("") if compression and not is_packed(stream.peek(8), compression) else name
+
+
 def _documents(
-    system: Any, names: list[str], top: str, clean: str, passed_over: dict[str, list[str]]
+    system: Any,
+    names: list[str],
+    top: str,
+    clean: str,
+    passed_over: dict[str, list[str]],
+    columns: Columns,
 ) -> Iterator[Record]:
     """The records of many files; their ids begin with the file's place in the folder."""
     for name in names:
@@ -105,7 +122,7 @@ def _documents(
             passed_over.setdefault("unknown format", []).append(inside.as_posix())
             continue
         with _told(f"{clean.rstrip('/')}/{inside}", name), _opened(system, name) as stream:
-            yield from _of_one(inside, stream, passed_over)
+            yield from _of_one(inside, stream, passed_over, columns)
 
 
 def _no_file(system: Any, name: str) -> str:
@@ -120,19 +137,35 @@ def _no_file(system: Any, name: str) -> str:
     return "link to a folder" if path.is_dir() else "pipe, socket or device"
 
 
-def _of_one(inside: Path, stream: BinaryIO, passed_over: dict[str, list[str]]) -> Iterator[Record]:
+def _of_one(inside: Path, stream: BinaryIO, passed_over: dict[str, list[str]], columns: Columns) -> Iterator[Record]:
     extension, compression = split_name(inside)[1:]
     if extension in PAGES or extension == ".txt":
         reader = PAGES.get(extension, read_markdown)
         try:
             with unpacked(stream, compression) as plain:
                 for record in reader(inside, plain):
-                    yield Record(inside, record.line, record.fields | {"id": inside.as_posix()})
+                    yield _named(record, inside.as_posix())
         except (DataError, EOFError):
             passed_over.setdefault("not text", []).append(inside.as_posix())
-    else:
-        for record in read_stream(inside, stream):
-            yield Record(inside, record.line, record.fields | {"id": f"{inside.as_posix()}/{record.name}"})
+        return
+    records = read_stream(inside, stream, columns)
+    if extension == ".json" and columns:
+        # Most .json files in a folder are settings; one of rows begins with a row that has a text.
+        try:
+            first = next(records)
+        except DataError:
+            first = None
+        if first is None or columns[0] not in first.fields:
+            passed_over.setdefault("no rows of text", []).append(inside.as_posix())
+            return
+        records = chain([first], records)
+    for record in records:
+        yield _named(record, f"{inside.as_posix()}/{record.name}")
+
+
+def _named(record: Record, name: str) -> Record:
+    """A record under a name of its own in the folder."""
+    return Record(record.file, record.line, record.fields | {"id": name}, record.unread)
 
 
 def _top(path: str) -> str:

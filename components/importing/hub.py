@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.corpus.record import Record, reason_of
+from components.corpus.record import Record, reason_of, wanted
 from components.errors import DataError
-from components.importing.source import Source, source_name
+from components.importing.source import Columns, Source, source_name
 
 _SAVED = ("state.json", "dataset_dict.json")
 _SECONDS = 30
@@ -20,7 +20,7 @@ def is_saved(path: Path) -> bool:
     return any((path / name).is_file() for name in _SAVED)
 
 
-def open_dataset(name: str, config: str | None, split: str | None) -> Source:
+def open_dataset(name: str, config: str | None, split: str | None, columns: Columns = None) -> Source:
     """Stream one split of a data set; of several, `train` unless another is named. Raises DataError."""
     # Set before the import: the library reads it then, and its bars would run through ours.
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
@@ -32,7 +32,9 @@ def open_dataset(name: str, config: str | None, split: str | None) -> Source:
         about["revision"] = _revision(name)
         loaded = _streamed(name, config, about["revision"])
     chosen, rows = _split(name, loaded, split)
-    return Source("dataset", name, source_name(path.name), _records(chosen, rows, name), parts=True, about=about)
+    return Source(
+        "dataset", name, source_name(path.name), _records(chosen, rows, name, columns), parts=True, about=about
+    )
 
 
 def _saved(path: Path) -> Any:
@@ -80,7 +82,7 @@ def _streamed(name: str, config: str | None, revision: str | None) -> Any:
         ) from None
 
 
-def _split(name: str, loaded: Any, wanted: str | None) -> tuple[str, Iterable[Mapping[str, Any]]]:
+def _split(name: str, loaded: Any, wanted: str | None) -> tuple[str, Any]:
     if not isinstance(loaded, Mapping):
         if wanted not in (None, str(loaded.split)):
             raise DataError(f"{name}: no split '{wanted}'", "it was saved without splits")
@@ -92,11 +94,15 @@ def _split(name: str, loaded: Any, wanted: str | None) -> tuple[str, Iterable[Ma
     return str(chosen), loaded[chosen]
 
 
-def _records(split: str, rows: Iterable[Mapping[str, Any]], name: str) -> Iterator[Record]:
+def _records(split: str, rows: Any, name: str, columns: Columns) -> Iterator[Record]:
     number = 0
+    # Streamed files that were not looked into yet do not know their columns.
+    names = rows.column_names or []
+    used = [one for one in names if wanted(one, columns)]
+    unread = tuple(one for one in names if one not in used) if used else ()
     try:
-        for number, fields in enumerate(rows, 1):
-            yield Record(Path(split), number, dict(fields))
-    except (OSError, ValueError, ImportError) as error:
+        for number, fields in enumerate(rows.select_columns(used) if unread else rows, 1):
+            yield Record(Path(split), number, dict(fields), unread)
+    except (ArithmeticError, ImportError, LookupError, OSError, ValueError) as error:
         hint = "fetch it again, or leave out what needs another package"
         raise DataError(f"{name}: broke off after row {number}: {reason_of(error)}", hint) from None

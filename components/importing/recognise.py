@@ -8,10 +8,12 @@ from components.errors import DataError, ParameterError
 from components.importing.files import is_known, open_files
 from components.importing.hub import is_saved, open_dataset
 from components.importing.query import is_database, open_query
-from components.importing.source import Source, without_secrets
+from components.importing.source import Columns, Source, without_secrets
 
 
-def open_source(argument: str, query: str | None, split: str | None, config: str | None) -> Source:
+def open_source(
+    argument: str, query: str | None, split: str | None, config: str | None, columns: Columns = None
+) -> Source:
     """Open a database (with its query), an address, a file or folder, or else a Hugging Face data set.
 
     A folder is a data set where it was saved as one or a split of it is asked for. Raises ParameterError for options
@@ -32,10 +34,10 @@ def open_source(argument: str, query: str | None, split: str | None, config: str
         or (path.is_dir() and not as_dataset and not is_saved(path))
     ):
         _refuse(argument, {"--split": split, "--config": config})
-        return open_files(argument if "://" in argument else str(path))
+        return open_files(argument if "://" in argument else str(path), columns)
     if not path.is_dir() and (is_known(path.name) or argument.startswith((".", "/", "~")) or argument.count("/") > 1):
         raise DataError(f"{argument}: no such file or folder", "OWNER/NAME would be a Hugging Face data set")
-    return open_dataset(str(path) if path.is_dir() else argument, config, split)
+    return open_dataset(str(path) if path.is_dir() else argument, config, split, columns)
 
 
 def _refuse(argument: str, options: dict[str, str | None]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from components.artifacts import NAME_BYTES
 from components.corpus.record import Record
 
+Columns = Sequence[str] | None
+"""The columns of rows that will be looked at, that of the text first; None for all of them."""
 _SECRET = re.compile("token|secret|key|sig|pass|pwd|credential|auth|session", re.IGNORECASE)
 _LONG = 24
 """Characters from which on the value in an address's query is taken for a secret, whatever its name."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 import zstandard
 
-from components.corpus.compression import COMPRESSIONS, unpacked
+from components.corpus.compression import COMPRESSIONS, is_packed, unpacked
 
 ROWS = b"".join(b'{"text": "%d"}\n' % number**9 for number in range(20_000))
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -36,7 +36,7 @@ def with_window(log: int) -> bytes:
 
 
 def test_there_is_a_test_for_every_compression() -> None:
-    assert tuple(PACKERS) == COMPRESSIONS
+    assert PACKERS.keys() == COMPRESSIONS.keys()
 
 
 @pytest.mark.parametrize("compression", PACKERS)
@@ -74,3 +74,13 @@ def test_a_small_file_of_a_large_text_comes_in_pieces() -> None:
     packed = zstandard.compress(bytes(2**26) + os.urandom(100))
     with unpacked(io.BytesIO(packed), ".zst") as stream:
         assert stream.read(10) == bytes(10)
+
+
+@pytest.mark.parametrize("compression", PACKERS)
+def test_a_packed_file_is_known_by_its_first_bytes(compression: str) -> None:
+    assert is_packed(PACKERS[compression](b""), compression)
+    assert not any(is_packed(begin, compression) for begin in (b"", b'{"text": "one"}', b"PAR1"))
+
+
+def test_a_zstd_file_may_begin_with_a_frame_to_skip() -> None:
+    assert is_packed(b"\x50\x2a\x4d\x18\x04\0\0\0note", ".zst")

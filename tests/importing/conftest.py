@@ -28,6 +28,9 @@ CONTENT = {
     "/rows.parquet": parquet(),
     "/short.jsonl": b'{"text": "one"}\n' * 100_000,
 }
+PACKED = {"/sent.jsonl.gz": 1, "/twice.jsonl.gz": 2, "/sent.jsonl": 1}
+"""How often a server packs a file that it then calls packed, `Content-Encoding: gzip`, as what is asked for is sent."""
+CONTENT |= dict.fromkeys(PACKED, b'{"text": "one"}\n')
 CUT = {"/short.jsonl": 1_000_000}
 STATUS = {"/secret.jsonl": 403, "/broken.jsonl": 500}
 
@@ -39,7 +42,11 @@ class Texts(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         status = STATUS.get(path, 200 if path in CONTENT else 404)
         content = CONTENT.get(path, b"")
+        for _ in range(PACKED.get(path, 0)):
+            content = gzip.compress(content)
         self.send_response(status)
+        if path in PACKED:
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command == "GET":

@@ -9,7 +9,7 @@ import pytest
 
 from components.corpus.lines import MAX_LINE_BYTES
 from components.errors import DataError
-from components.importing.documents import Documents
+from components.importing.documents import Documents, columns_used
 from components.importing.source import Source
 
 
@@ -30,6 +30,18 @@ def test_a_document_has_text_id_language_licence_and_provenance() -> None:
 def test_columns_may_be_called_otherwise() -> None:
     [document] = Documents(source({"body": "one", "key": "k"}), text_column="body", id_column="key")
     assert (document["id"], document["text"]) == ("k", "one")
+
+
+def test_the_columns_looked_at_begin_with_that_of_the_text() -> None:
+    assert columns_used("body", "key")[0] == "body"
+    assert {"key", "language", "license", "title"} <= {*columns_used("body", "key")}
+
+
+def test_an_id_that_no_file_can_hold_or_that_is_none_is_written_another_way() -> None:
+    documents = Documents(
+        source({"text": "one", "key": "\ud83d"}, {"text": "two", "key": float("nan")}), id_column="key"
+    )
+    assert [document["id"] for document in documents] == [r"\ud83d", "line-2"]
 
 
 def test_empty_and_endless_texts_are_counted_not_kept() -> None:

@@ -8,11 +8,16 @@ import sys
 from pathlib import Path
 
 import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from components.corpus.read import read_records
 from components.corpus.record import Record
 from components.errors import DataError
+from components.importing.documents import Documents
 from components.importing.files import open_files
+from components.importing.store import write_documents
 
 
 def refusal(address: str) -> str:
@@ -76,6 +81,39 @@ def test_rows_come_from_a_web_server(web: str) -> None:
 @pytest.mark.parametrize(("name", "count"), [("plain.jsonl", 600_000), ("rows.parquet", 2)])
 def test_a_server_that_gives_no_parts_of_a_file_is_read_all_the_same(web: str, name: str, count: int) -> None:
     assert sum(record.text() in ("one", "two") for record in open_files(f"{web}/{name}").records) == count
+
+
+@pytest.mark.parametrize("name", ["sent.jsonl.gz", "twice.jsonl.gz", "sent.jsonl"])
+def test_a_file_that_a_server_packs_is_read_however_often_it_does(web: str, name: str) -> None:
+    source = open_files(f"{web}/{name}")
+    assert names(list(source.records)) == [("line-1", "one")]
+    assert source.name == "sent" or source.name == "twice"
+
+
+def test_settings_in_a_folder_are_passed_over_and_rows_in_json_are_read(tmp_path: Path) -> None:
+    (tmp_path / "package.json").write_text('{"name": "x", "license": "MIT"}')
+    (tmp_path / "points.json").write_text("[[1, 2]]")
+    (tmp_path / "rows.json").write_text('[{"text": "one"}, {"text": "two"}]')
+    source = open_files(str(tmp_path), ("text", "id"))
+    assert names(list(source.records)) == [("rows.json/line-1", "one"), ("rows.json/line-2", "two")]
+    assert source.passed_over == {"no rows of text": ["package.json", "points.json"]}
+
+
+def test_a_file_whose_name_is_not_utf8_is_read_and_named_in_utf8(tmp_path: Path) -> None:
+    Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.md")).write_text("words")
+    source = open_files(str(tmp_path))
+    [document] = Documents(source)
+    assert document["id"] == r"caf\udce9.md"
+    write_documents(tmp_path, "notes", [document])
+    [record] = read_records(tmp_path / "notes.jsonl.zst")
+    assert (record.name, record.text()) == (r"caf\udce9.md", "words")
+
+
+def test_only_the_columns_of_parquet_that_are_used_are_read(tmp_path: Path) -> None:
+    far = pa.array([253402300800 + 86400], pa.timestamp("s", tz="GMT+8"))
+    pq.write_table(pa.table({"text": ["one"], "when": far}), tmp_path / "a.parquet")
+    [record] = open_files(str(tmp_path / "a.parquet"), ("text",)).records
+    assert (record.fields, record.unread) == ({"text": "one"}, ("when",))
 
 
 def test_an_address_without_an_ending_is_a_web_page(web: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from datasets import Dataset, DatasetDict
 
@@ -38,6 +39,15 @@ def test_a_folder_of_files_named_by_split_is_a_data_set(tmp_path: Path) -> None:
         (tmp_path / f"{split}.jsonl").write_text(f'{{"text": "{split} row"}}\n')
     assert not is_saved(tmp_path)
     assert [record.text() for record in open_dataset(str(tmp_path), None, "test").records] == ["test row"]
+
+
+def test_only_the_columns_used_are_converted(tmp_path: Path) -> None:
+    far = pa.array([253402300800 + 86400], pa.timestamp("s", tz="GMT+8"))
+    Dataset(pa.table({"text": ["one"], "when": far})).save_to_disk(str(tmp_path / "far"))
+    [record] = open_dataset(str(tmp_path / "far"), None, None, ("text", "id")).records
+    assert (record.text(), record.unread) == ("one", ("when",))
+    with pytest.raises(DataError, match="far: broke off after row 0"):
+        list(open_dataset(str(tmp_path / "far"), None, None).records)
 
 
 def test_an_unknown_split_names_the_known_ones(saved: Path) -> None:

@@ -38,3 +38,7 @@ def test_provenance_names_the_part_of_a_source_that_has_parts() -> None:
         Source("files", "s3://b/texts/", "texts", iter(()), parts=True).provenance(record) == "s3://b/texts/sub/a.md:1"
     )
     assert Source("file", "s3://b/a.md", "a", iter(())).provenance(record) == "s3://b/a.md:1"
+
+
+def test_a_long_name_of_a_file_is_cut() -> None:
+    assert source_name("海" * 80) == "海" * 42

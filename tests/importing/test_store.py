@@ -111,3 +111,8 @@ def test_a_name_that_only_begins_alike_is_free(tmp_path: Path) -> None:
     (tmp_path / "cats.jsonl.zst").touch()
     check_name(tmp_path, "cats", replace=True)
     check_name(tmp_path, "cat", replace=False)
+
+
+def test_a_name_that_is_too_long_for_a_file_is_refused_with_the_limit(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"海…: too long for the name of a source\na shorter one: 128 bytes"):
+        check_name(tmp_path, "海" * 80, replace=False)
