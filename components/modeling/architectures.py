@@ -50,6 +50,8 @@ class Architecture:
     pooling: str
     config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig] | None = None
     first_position: Callable[[PreTrainedConfig], int] = lambda config: 0
+    own_attention: bool = False
+    """Whether it attends by code of its own, and by no kernel that one could choose."""
 
 
 def modernbert(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
@@ -188,6 +190,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         FIRST_TOKEN,
         # The padding's position is 1 whatever the config says; transformers has it as a constant.
         first_position=lambda config: 2,
+        own_attention=True,
     ),
 }
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
-from components.modeling.architectures import layers_of
+from components.modeling.architectures import architecture_of, layers_of
 from components.modeling.attention import ATTENTION
 from components.modeling.objectives import Batch, Objective
 from components.params import OptimizerConfig, TrainerConfig
@@ -74,7 +74,8 @@ class LanguageModule(LightningModule):
     def configure_model(self) -> None:
         """What changes how the model computes, not what: sharding, recomputed activations, compilation."""
         config = self.trainer_config
-        self.model.set_attn_implementation(ATTENTION)
+        if not architecture_of(self.model.config).own_attention:
+            self.model.set_attn_implementation(ATTENTION)
         if config.strategy == "fsdp" and config.devices > 1:
             self._shard()
         if config.checkpoint_activations:
