@@ -29,6 +29,8 @@ INVISIBLE = re.compile(
     "|[\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
     "|(?:(?<=[\\x00-\u024f\u3000-\u9fff])|^)[\u200c\u200d]+"
 )
+UNSEEN = re.compile("[\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
+"""Nothing of INVISIBLE is in a text without one of these."""
 # U+FFFD stands for what could not be decoded; private characters and noncharacters mean nothing outside their font.
 REPLACEMENT = re.compile("[\ufffd\ufffe\uffff\ue000-\uf8ff]")
 
@@ -39,7 +41,7 @@ def repaired(text: str) -> tuple[str, list[str]]:
     if (right := _decoded_right(text)) != text:
         text = right
         changes.append("encoding_repaired")
-    if not text.isascii() and (visible := INVISIBLE.sub(r"\1", text)) != text:
+    if not text.isascii() and UNSEEN.search(text) and (visible := INVISIBLE.sub(r"\1", text)) != text:
         text = visible
         changes.append("invisible_removed")
     if UNWANTED.search(text):
