@@ -78,7 +78,7 @@ bench-kills: setup  ## a hundred kills of trainings, and what is left different 
 
 bench-data: setup  ## curation, validation and encoding beside datatrove, pandas, Hugging Face, tiktoken: twenty minutes
 	@python -m benchmarks.curation && python -m benchmarks.curation_memory
-	@python -m benchmarks.validation && python -m benchmarks.tokenization
+	@python -m benchmarks.validation && python -m benchmarks.tokenization && python -m benchmarks.personal_data
 
 bench-plan: setup  ## how near `lianzi plan` comes: five trainings planned, run, compared
 	@python -m benchmarks.plan

@@ -182,7 +182,7 @@ def _is_public(address: str) -> bool:
 def _is_address(match: re.Match[str]) -> bool:
     """Four numbers: an address where something of a net stands beside them, or where they are too large for a version.
 
-    Versions and sections hardly ever have two numbers above 31. Of random public addresses 4.6 % have fewer, and are
+    Versions and sections hardly ever have two numbers above 31. Of random public addresses 0.7 % have fewer, and are
     found by what stands beside them or not at all.
     """
     text, parts = match.string, match[0].split(".")
