@@ -22,6 +22,7 @@ SETTINGS = (
     "pretrain.validation_sequences=8",
     "finetune.epochs=1",
     "distill.epochs=1",
+    "distill.max_loss=1.0",
     "evaluate.bootstrap_samples=100",
     "release.system_rounds=10",
     "release.max_loss=1.0",

@@ -30,6 +30,7 @@ SETTINGS = (
     "distill.epochs=3",
     "distill.batch_size=8",
     "distill.depth_fraction=1.0",
+    "distill.max_loss=1.0",
 )
 PATHS = {
     "pretrain": ("tokens tokenizer", "pretrained"),
