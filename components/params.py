@@ -221,6 +221,9 @@ class PretrainConfig(OptimizerConfig):
 class FinetuneConfig(OptimizerConfig):
     """Early stopping: `patience` epochs without a better validation macro-F1.
 
+    min_steps: with few rows an epoch is so many passes over them that all epochs together have this many steps;
+    seeds: of several fine-tunings, the best of which goes on, none for the project's seed alone; label_fraction: of the
+    training rows of every label that the task is learned from;
     without_pretraining: whether the same model is trained from random weights too, as a control.
     """
 
@@ -230,9 +233,20 @@ class FinetuneConfig(OptimizerConfig):
     dropout: Share
     token_masking: Share
     label_smoothing: Share
+    min_steps: Count
+    seeds: list[Annotated[int, Field(ge=0)]]
+    label_fraction: Annotated[float, Field(gt=0, le=1)]
     without_pretraining: bool
     precision: Precision
     threads: Count
+
+    @field_validator("seeds")
+    @classmethod
+    def _different(cls, seeds: list[int]) -> list[int]:
+        """The same seed twice is the same training twice, and a spread of nothing."""
+        if len({*seeds}) < len(seeds):
+            raise ValueError("a seed is named twice")
+        return seeds
 
 
 class DistillConfig(OptimizerConfig):
@@ -240,6 +254,7 @@ class DistillConfig(OptimizerConfig):
 
     width_fraction, ffn_fraction, head_fraction: of the teacher's channels (Muralidharan 2024), feed-forward neurons and
     attention heads (Michel 2019);
+    min_steps: as in finetune;
     quantization_aware: share of the steps, the last ones, in which int8 rounds the forward pass (Jacob 2018);
     min_token_count: how often a token must stand in the training rows to stay in the student's vocabulary, 0 keeps all;
     max_loss: validation macro-F1 that a student may lose to its teacher before a larger one is tried.
@@ -260,6 +275,7 @@ class DistillConfig(OptimizerConfig):
     soft_weight: Share
     hidden_weight: Annotated[float, Field(ge=0)]
     quantization_aware: Share
+    min_steps: Count
     precision: Precision
     threads: Count
 

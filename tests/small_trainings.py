@@ -27,8 +27,10 @@ SETTINGS = (
     "pretrain.threads=1",
     "finetune.epochs=3",
     "finetune.batch_size=8",
+    "finetune.min_steps=1",
     "distill.epochs=3",
     "distill.batch_size=8",
+    "distill.min_steps=1",
     "distill.depth_fraction=1.0",
     "distill.max_loss=1.0",
 )

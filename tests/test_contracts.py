@@ -98,6 +98,7 @@ def test_a_stages_params_in_dvc_yaml_are_the_sections_its_function_takes(name: s
     expected = {name} | sections | taken.intersection({"seed", "tasks"})
     expected |= {"corpus"} if "sources" in taken else set()
     expected |= {"tasks.${item.task}"} if "task" in taken else set()
+    expected |= {"seed", "finetune.label_fraction"} if "share" in taken else set()
     assert {key for key in graph()[name]["params"] if isinstance(key, str)} == expected
 
 

@@ -48,6 +48,8 @@ def test_heads_that_cannot_go_are_refused_before_anything_runs() -> None:
             "pretrain.objective: input should be 'mlm', 'contrastive' or 'clm', not 'mml'",
         ),
         ("finetune", "dropout", 1.5, "finetune.dropout: input should be less than or equal to 1, not 1.5"),
+        ("finetune", "seeds", [17, 17], "finetune.seeds: a seed is named twice"),
+        ("finetune", "label_fraction", 0.0, "finetune.label_fraction: input should be greater than 0, not 0.0"),
         ("curate", "min_characters", 10**9, "curate: min_characters is larger than max_characters"),
         ("curate", "word_lists", ["/etc/words"], "curate: word_lists: /etc/words is not a file under data/"),
         ("curate", "languages", {"en": {"units": "word"}}, r"curate\.languages\.en\.\w+: missing"),

@@ -26,11 +26,12 @@ from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.canonical import FOR_ONNXRUNTIME
 from components.deployment.embeddings import quantize_tables
 from components.deployment.encoding import Batch, Encoder
-from components.deployment.rows import Rows, read_rows
+from components.deployment.rows import Rows, read_learned, read_rows
 from components.deployment.static_quantization import StaticQuantizer, sensitivities
 from components.evaluation.metrics import Bootstrap, macro_f1
 from components.inference.onnx_runtime import OnnxRuntime
 from components.staging import staged
+from components.tasks.rows import EVERY_ROW, LabelShare
 
 if TYPE_CHECKING:
     from components.params import QuantizeConfig, TaskConfig
@@ -40,7 +41,14 @@ BATCH = 32
 
 
 def quantize(
-    config: QuantizeConfig, task: TaskConfig, task_name: str, rows: Path, onnx: Path, quantized: Path, run: Run
+    config: QuantizeConfig,
+    task: TaskConfig,
+    task_name: str,
+    rows: Path,
+    onnx: Path,
+    quantized: Path,
+    run: Run,
+    share: LabelShare = EVERY_ROW,
 ) -> Metrics:
     """Write a graph for each rung of the ladder and compare its answers on validation rows with the float graph's.
 
@@ -49,7 +57,7 @@ def quantize(
     """
     made = verify(onnx, "onnx")
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
-    validation, train = (read_rows(rows, split, made["labels"]) for split in ("validation", "train"))
+    validation, train = read_rows(rows, "validation", made["labels"]), read_learned(rows, made["labels"], share)
     judge = Judge(config, _source(onnx), encoder, validation, len(made["labels"]))
     with staged(quantized, of_kind("quantized")) as folder:
         making = Making(config, judge, folder, calibration_batches(encoder, train.texts, config.calibration_rows))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from components.artifacts import read_manifest
-from components.tasks.rows import read_split
+from components.tasks.rows import LabelShare, read_split
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,15 @@ class Rows:
 def read_rows(folder: Path, split: str, labels: Sequence[str]) -> Rows:
     """Rows of artifacts/tasks/NAME. Raises DataError for a label the model does not know."""
     read_manifest(folder, "task")
-    rows = read_split(folder / f"{split}.jsonl", labels)
+    return _numbered(read_split(folder / f"{split}.jsonl", labels), labels)
+
+
+def read_learned(folder: Path, labels: Sequence[str], share: LabelShare) -> Rows:
+    """The training rows that the model learned from. Raises DataError likewise."""
+    read_manifest(folder, "task")
+    return _numbered(share.read(folder, labels), labels)
+
+
+def _numbered(rows: Sequence[tuple[str, str]], labels: Sequence[str]) -> Rows:
     places = {label: number for number, label in enumerate(labels)}
     return Rows([text for text, _ in rows], np.array([places[label] for _, label in rows], dtype=np.int64))

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from components.artifacts import verify
+from components.artifacts import read_manifest, verify
 from components.deployment.manifest import whole_bundle
-from components.deployment.rows import Rows, read_rows
+from components.deployment.rows import Rows, read_learned, read_rows
 from components.errors import ArtifactError
 from components.evaluation.baseline import Baseline
 from components.evaluation.figures import confusion_figure, rungs_figure
-from components.evaluation.metrics import Bootstrap, confusion_matrix, per_class
+from components.evaluation.metrics import Bootstrap, accuracy, confusion_matrix, macro_f1, per_class
 from components.evaluation.page import write_page
 from components.evaluation.rungs import bundle_rung, system_of, systems, torch_rung
+from components.evaluation.spread import SEEDS, spreads
+from components.tasks.rows import EVERY_ROW, LabelShare
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +60,7 @@ def evaluate(
     confusion: Path,
     report: Path,
     run: Run,
+    share: LabelShare = EVERY_ROW,
 ) -> Metrics:
     """Score every rung on the test rows, and write a page of it into `report`. How fast the rungs are, and so which of
     them ships, is found at release: here the bundle's `candidate` stands for the last that kept its quality.
@@ -69,8 +72,8 @@ def evaluate(
     labels = made["labels"]
     folders = {"without_pretraining": scratch, "teacher": teacher, "student": student}
     folders = {name: folder for name, folder in folders.items() if not _check_labels(folder, labels).get("left_out")}
-    train, validation, test = (read_rows(rows, split, labels) for split in ("train", "validation", "test"))
-    baseline = Baseline.tuned(train, validation, task.language)
+    validation, test = (read_rows(rows, split, labels) for split in ("validation", "test"))
+    baseline = Baseline.tuned(read_learned(rows, labels, share), validation, task.language)
     run.say(f"counting words: {baseline.choice}, the best on the validation rows")
     contenders: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
         "baseline": baseline.predict,
@@ -81,6 +84,8 @@ def evaluate(
     answers = {name: answer(test.texts) for name, answer in contenders.items()}
     answers["candidate"] = answers[system_of(made["candidate"])]
     metrics = score(config, seed, labels, test, answers)
+    if seeds := _seeds(folders, made, test, answers):
+        metrics["seeds"] = seeds
     metrics["baseline_choice"] = baseline.choice.metrics()
     metrics["size_megabytes"] = _sizes(baseline, folders, bundle, made)
     _write_confusion(
@@ -121,6 +126,24 @@ def score(config: EvaluateConfig, seed: int, labels: list[str], test: Rows, answ
     }
     metrics["test_rows"] = len(test.texts)
     return metrics
+
+
+def _seeds(folders: dict[str, Path], made: dict[str, Any], test: Rows, answers: Answers) -> Metrics:
+    """Of each model that was fine-tuned from several seeds: what all of them score on the test rows."""
+    found: Metrics = {}
+    classes = range(len(made["labels"]))
+    for name, folder in folders.items():
+        others = {int(path.name): path for path in (folder / SEEDS).glob("*")}
+        if others:
+            chosen = read_manifest(folder, "classifier")["seed"]
+            every = {chosen: answers[name]}
+            every |= {seed: torch_rung(path, made["max_length"])(test.texts) for seed, path in sorted(others.items())}
+            scores = {
+                seed: {"accuracy": accuracy(test.targets, answer), "macro_f1": macro_f1(test.targets, answer, classes)}
+                for seed, answer in every.items()
+            }
+            found[name] = spreads(scores, chosen)
+    return found
 
 
 def _check_labels(folder: Path, labels: list[str]) -> dict[str, Any]:

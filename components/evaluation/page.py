@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.text import Text
 
 from components.evaluation.figures import DEFAULT_FAMILY, TITLES
+from components.evaluation.spread import told
 from components.evaluation.versus_baseline import sentence, signed
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def write_page(
         f"<p>Its {escape(sentence(metrics['over_baseline']['candidate']))}.</p>",
         section("Systems", _systems(order, metrics)),
         picture(figures["macro_f1"], "Macro-F1 of every system with its interval"),
+        section("Seeds", _spreads(metrics["seeds"])) if "seeds" in metrics else "",
         section("Refused rungs", table(["rung", "reason"], list(refused.items()))) if refused else "",
         f'<p class="note">TF-IDF + logistic regression is tuned on the validation rows: {escape(counted)}.</p>',
         '<p class="note">Intervals: percentile bootstrap over test rows. There are no timings on this page: they are a '
@@ -106,6 +108,16 @@ def _systems(order: Sequence[str], metrics: Metrics) -> str:
         size = f"{metrics['size_megabytes'][name]:.2f}"
         over = metrics["over_baseline"].get(name)
         rows.append([TITLES[name], *scores, size, "" if over is None else signed(over["macro_f1"])])
+    return table(header, rows)
+
+
+def _spreads(seeds: Mapping[str, Mapping[str, Any]]) -> str:
+    """Of what was fine-tuned several times; sd: of the sample."""
+    header = ["system", "seeds", "macro-F1, mean ± sd", "accuracy, mean ± sd", "chosen on validation rows"]
+    rows = [
+        [TITLES[name], f"{found['count']}", told(found["macro_f1"]), told(found["accuracy"]), f"seed {found['chosen']}"]
+        for name, found in seeds.items()
+    ]
     return table(header, rows)
 
 

@@ -19,7 +19,7 @@ from components.planning import estimate
 from components.planning.estimate import Memory, Shape
 from components.starts import local_folder
 from components.tasks.classification import Classification
-from components.training.finetune import VALIDATION_BATCH
+from components.training.finetune import VALIDATION_BATCH, passes_per_epoch
 from components.training.trainer import lightning_precision
 
 UNTRAINED: dict[str, Any] = {"steps": 0, "tokens": 0, "flops": 0.0, "validations": 1}
@@ -80,10 +80,12 @@ def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Toke
 
 
 def finetune_job(given: dict[str, Any], data: Classification) -> Job:
-    """The teacher and, where it is asked for, the control without pretraining, each for all its epochs."""
+    """The teacher and, where it is asked for, the control without pretraining, each for all its epochs and seeds."""
     with torch.device("meta"):
         model = random_classifier(given["pretrained"], data.labels, 0.0)
-    return _task_job(given, data, estimate.shape_of(model), None, 1 + given["config"].without_pretraining)
+    config: FinetuneConfig = given["config"]
+    trainings = max(1, len(config.seeds)) * (1 + config.without_pretraining)
+    return _task_job(given, data, estimate.shape_of(model), None, trainings)
 
 
 def distill_job(given: dict[str, Any], data: Classification) -> Job:
@@ -115,7 +117,8 @@ def sketched_task_job(given: dict[str, Any], model: PreTrainedModel) -> Job:
 def _task_job(given: dict[str, Any], data: Classification, shape: Shape, teacher: Shape | None, trainings: int) -> Job:
     config: FinetuneConfig | DistillConfig = given["config"]
     lengths = data.train.lengths
-    tokens = trainings * config.epochs * sum(lengths)
+    passes = config.epochs * passes_per_epoch(config, len(lengths))
+    tokens = trainings * passes * sum(lengths)
     mean = sum(lengths) / len(lengths)
     flops = estimate.training_flops(shape, tokens, mean, 0)
     validations: float = trainings * config.epochs
@@ -124,7 +127,7 @@ def _task_job(given: dict[str, Any], data: Classification, shape: Shape, teacher
         validations += 1 + 2 * teacher.inside / shape.inside
     return Job(
         parameters=shape.parameters,
-        steps=trainings * config.epochs * -(-len(lengths) // config.batch_size),
+        steps=trainings * passes * -(-len(lengths) // config.batch_size),
         validations=validations,
         validation_batches=-(-len(data.validation.ids) // VALIDATION_BATCH),
         tokens=tokens,

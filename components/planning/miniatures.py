@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from components.artifacts import read_manifest
 from components.modeling.checkpoints import load_tokenizer
 from components.planning import stand_ins
 from components.planning.inputs import Inputs, longest_places, spread_places
@@ -19,6 +20,7 @@ from components.planning.jobs import (
 )
 from components.tasks.classification import Classification
 from components.tasks.kinds import TASK_KINDS
+from components.tasks.rows import EVERY_ROW, LabelShare, read_split
 from components.training.finetune import VALIDATION_BATCH
 
 
@@ -78,7 +80,7 @@ class TaskMiniature:
     alike = False
 
     def __init__(
-        self, given: dict[str, Any], inputs: Inputs, source: str, outputs: tuple[str, ...], **fixed: float
+        self, given: dict[str, Any], inputs: Inputs, source: str, outputs: tuple[str, ...], **fixed: Any
     ) -> None:
         """`source`: the argument that names the model to start from; `fixed`: what its config says in miniature."""
         self.inputs, self.source, self.outputs, self.fixed = inputs, source, outputs, fixed
@@ -112,30 +114,42 @@ class TaskMiniature:
         """The rows, read and encoded once, and kept as the stage keeps them."""
         if self._data is None:
             began, task = time.monotonic(), self.given["task"]
-            self._data = TASK_KINDS[task.kind].read(self.rows, task, load_tokenizer(self.given[self.source]))
+            tokenizer = load_tokenizer(self.given[self.source])
+            self._data = TASK_KINDS[task.kind].read(self.rows, task, tokenizer, self.share)
             self.reading_seconds = time.monotonic() - began
         return self._data
+
+    @property
+    def share(self) -> LabelShare:
+        """The training rows that the stage learns from."""
+        params = self.inputs.params
+        return LabelShare(params.finetune.label_fraction, params.seed)
 
     def given_for(self, steps: int, validation_batches: int, longest: bool) -> dict[str, Any]:
         folder = self.inputs.folder / f"{steps} steps of rows"
         train, validation = self.data.train.lengths, self.data.validation.lengths
         count = validation_batches * VALIDATION_BATCH
         chosen = longest_places if longest else spread_places
+        labels = read_manifest(self.rows, "task")["labels"]
+        learned = self.share.places(read_split(self.rows / "train.jsonl", labels))
         stand_ins.rows(
             folder,
             self.rows,
             {
-                "train": chosen(train, steps * self.given["config"].batch_size),
+                "train": [learned[place] for place in chosen(train, steps * self.given["config"].batch_size)],
                 "validation": longest_places(validation, count) if longest else range(min(count, len(validation))),
             },
         )
-        config = self.given["config"].model_copy(update={"epochs": 1, **self.fixed})
-        return {**self.given, "config": config, "rows": folder}
+        config = self.given["config"].model_copy(update={"epochs": 1, "min_steps": 1, **self.fixed})
+        whole = {"share": EVERY_ROW} if "share" in self.given else {}
+        return {**self.given, "config": config, "rows": folder, **whole}
 
 
 MINIATURES: dict[str, Callable[[dict[str, Any], Inputs], Miniature]] = {
     "pretrain": PretrainMiniature,
-    "finetune": lambda given, inputs: TaskMiniature(given, inputs, "pretrained", ("teacher", "scratch")),
+    "finetune": lambda given, inputs: TaskMiniature(
+        given, inputs, "pretrained", ("teacher", "scratch"), seeds=[], label_fraction=1.0
+    ),
     # A few steps teach nothing: the student is to be taken as it is.
     "distill": lambda given, inputs: TaskMiniature(given, inputs, "teacher", ("student",), max_loss=1.0),
 }

@@ -20,7 +20,7 @@ from components.evaluation.metrics import accuracy, macro_f1
 from components.modeling.architectures import positions_of
 from components.modeling.objectives import Batch
 from components.params import TaskConfig
-from components.tasks.rows import read_split
+from components.tasks.rows import EVERY_ROW, LabelShare, read_split
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,14 @@ class Classification:
     monitor = "macro_f1"
 
     @classmethod
-    def read(cls, rows: Path, config: TaskConfig, tokenizer: Tokenizer) -> Classification:
-        """Read and encode a task artifact. Raises DataError naming file and line."""
+    def read(
+        cls, rows: Path, config: TaskConfig, tokenizer: Tokenizer, share: LabelShare = EVERY_ROW
+    ) -> Classification:
+        """Read and encode a task artifact, of its training rows a share. Raises DataError naming file and line."""
         labels = tuple(read_manifest(rows, "task")["labels"])
         train, validation = (
-            encode(read_split(rows / f"{split}.jsonl", labels), labels, tokenizer, config.max_length)
-            for split in ("train", "validation")
+            encode(read, labels, tokenizer, config.max_length)
+            for read in (share.read(rows, labels), read_split(rows / "validation.jsonl", labels))
         )
         return cls(
             labels,
@@ -67,10 +69,10 @@ class Classification:
         )
 
     @classmethod
-    def training_texts(cls, rows: Path) -> list[str]:
-        """The texts of the training rows. Raises DataError naming file and line."""
+    def training_texts(cls, rows: Path, share: LabelShare = EVERY_ROW) -> list[str]:
+        """The texts of a share of the training rows. Raises DataError naming file and line."""
         labels = tuple(read_manifest(rows, "task")["labels"])
-        return [text for text, _ in read_split(rows / "train.jsonl", labels)]
+        return [text for text, _ in share.read(rows, labels)]
 
     def check_length(self, model: PreTrainedModel, task_name: str) -> None:
         """Raise ParameterError where texts are cut longer than the model can read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from components.params import DistillConfig, TaskConfig, TrainerConfig
 from components.run import Metrics, Run
 from components.tasks.classification import Classification, ClassificationObjective, logits_of
 from components.tasks.kinds import TASK_KINDS
+from components.tasks.rows import EVERY_ROW, LabelShare
 from components.tokenization.trimming import trim_tokenizer
 from components.training import ranks
 from components.training.figures import History, curves_figure
@@ -48,6 +49,7 @@ def distill(
     student: Path,
     checkpoints: CheckpointStore,
     run: Run,
+    share: LabelShare = EVERY_ROW,
 ) -> Metrics:
     """Train a student of `teacher`, trim its vocabulary and write it to `student`.
 
@@ -59,9 +61,9 @@ def distill(
     prepare_libraries(config.threads)
     guide: PreTrainedModel = load_model(AutoModelForSequenceClassification, teacher).model.eval()
     tried = sizes(guide.config, config)
-    data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(teacher))
+    data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(teacher), share)
     with tempfile.TemporaryDirectory() as folder:
-        school = School(config, task, task_name, trainer, seed, rows, teacher, guide, data, checkpoints, run)
+        school = School(config, task, task_name, trainer, seed, rows, share, teacher, guide, data, checkpoints, run)
         found = school.graduate(tried, Path(folder))
         if not ranks.leads():
             return {}
@@ -107,6 +109,7 @@ class School:
     trainer: TrainerConfig
     seed: int
     rows: Path
+    share: LabelShare
     teacher: Path
     guide: PreTrainedModel
     data: Classification
@@ -144,13 +147,18 @@ class School:
             self.run.log_figure("loss.png", curves_figure(histories, ["loss", self.data.monitor]))
         return found
 
+    def encoded(self, tokenizer: Path) -> Classification:
+        """The task in the ids of a folder's tokenizer."""
+        return TASK_KINDS[self.task.kind].read(self.rows, self.task, load_tokenizer(tokenizer), self.share)
+
     def taught(
         self, size: Size, folder: Path, teacher_score: float, refused: dict[str, float]
     ) -> tuple[Graduate, History]:
         """A student of this size, trained and trimmed, and its curves."""
         config = self.config
         folder.mkdir()
-        trimmed = Trimmed.of(size.min_token_count, self.task, self.data, self.rows, self.teacher, folder)
+        texts = TASK_KINDS[self.task.kind].training_texts(self.rows, self.share)
+        trimmed = Trimmed.of(size.min_token_count, texts, self.data, self.teacher, folder, self.encoded)
         if trimmed.kept:
             check_padding_stays(self.guide.config, trimmed.kept)
         torch.manual_seed(derived_seed(self.seed, "student"))
@@ -210,13 +218,23 @@ class Trimmed:
     data: Classification
 
     @classmethod
-    def of(cls, least: int, task: TaskConfig, data: Classification, rows: Path, teacher: Path, folder: Path) -> Trimmed:
-        """The tokens that occur `least` times in the training texts, in a tokenizer written to `folder`."""
+    def of(
+        cls,
+        least: int,
+        texts: Sequence[str],
+        data: Classification,
+        teacher: Path,
+        folder: Path,
+        encoded: Callable[[Path], Classification],
+    ) -> Trimmed:
+        """The tokens that occur `least` times in `texts`, in a tokenizer written to `folder`.
+
+        `encoded` gives the task in the ids of a folder's tokenizer.
+        """
         if least == 0:
             return cls(teacher, [], data)
-        kind = TASK_KINDS[task.kind]
-        kept = trim_tokenizer(teacher, folder, kind.training_texts(rows), data.max_length, least)
-        return cls(folder, kept, kind.read(rows, task, load_tokenizer(folder)))
+        kept = trim_tokenizer(teacher, folder, texts, data.max_length, least)
+        return cls(folder, kept, encoded(folder))
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
 from components.artifacts import of_kind, read_manifest, write_manifest
+from components.evaluation.spread import SEEDS, spreads
 from components.modeling.checkpoints import load_classifier, load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.objectives import Batch, Objective
 from components.params import DistillConfig, FinetuneConfig, TaskConfig, TrainerConfig
@@ -18,10 +21,11 @@ from components.run import Metrics, Run
 from components.staging import staged
 from components.tasks.classification import Classification, ClassificationObjective
 from components.tasks.kinds import TASK_KINDS
+from components.tasks.rows import LabelShare
 from components.training import ranks
 from components.training.batches import Batches, check_division
 from components.training.callbacks import BestWeights, Curves
-from components.training.figures import curves_figure
+from components.training.figures import History, curves_figure
 from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
 from components.training.randomness import derived_seed, derived_torch
@@ -46,18 +50,23 @@ def finetune(
 ) -> Metrics:
     """Train the teacher, and by the same recipe the control without pretraining where the config asks for it.
 
-    Returns the best epoch's validation metrics of each.
+    With several seeds each trains its own, and the one with the best validation macro-F1 goes on, of equal ones the
+    first; the others stand beside it under `seeds/`, for the evaluation's mean and spread. The control is chosen in the
+    same way, or the comparison would flatter pretraining. Returns the best epoch's validation metrics of each.
     """
     read_manifest(pretrained, "pretrained")
     prepare_libraries(config.threads)
     run.say(f"finetune {task_name}: encoding the rows")
-    data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(pretrained))
+    share = LabelShare(config.label_fraction, seed)
+    data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(pretrained), share)
     run.say(
         f"finetune {task_name}: {len(data.train.ids):,} rows to learn from, {len(data.validation.ids):,} to choose by, "
         f"{len(data.labels)} labels"
     )
     objective = ClassificationObjective(len(data.labels), config.label_smoothing)
-    histories, metrics = {}, {}
+    seeds = config.seeds or [seed]
+    histories: dict[str, History] = {}
+    metrics: Metrics = {}
     for name, build, target, made_from in (
         ("teacher", partial(_pretrained_classifier, run), teacher, {"rows": rows, "pretrained": pretrained}),
         ("scratch", random_classifier, scratch, {"rows": rows}),
@@ -65,18 +74,37 @@ def finetune(
         if name == "scratch" and not config.without_pretraining:
             _leave_out(target, task_name, data)
             continue
-        torch.manual_seed(derived_seed(seed, "classifier"))
-        model = build(pretrained, data.labels, config.dropout)
-        data.check_length(model, task_name)
-        schedule = task_schedule(data, config, f"finetune {task_name} {name}", "" if name == "teacher" else f"{name}/")
-        curves, metrics[name] = learn_task(
-            model, objective, data, config, trainer, seed, schedule, checkpoints.part(name), run
-        )
-        histories[name] = curves.history
+        trained = []
+        for number in seeds:
+            torch.manual_seed(derived_seed(number, "classifier"))
+            model = build(pretrained, data.labels, config.dropout)
+            data.check_length(model, task_name)
+            # One seed has the plain names.
+            whole = name if len(seeds) == 1 else f"{name}-{number}"
+            prefix = "" if whole == "teacher" else f"{whole}/"
+            schedule = task_schedule(data, config, f"finetune {task_name} {whole}", prefix)
+            store = checkpoints.part(whole)
+            curves, found = learn_task(model, objective, data, config, trainer, number, schedule, store, run)
+            histories[whole] = curves.history
+            trained.append(Trained(number, model, found))
+        best = max(trained, key=lambda one: one.metrics.get(data.monitor, 0.0))
+        metrics[name] = best.metrics
+        if len(trained) > 1:
+            metrics.setdefault("seeds", {})[name] = spreads({one.seed: one.metrics for one in trained}, best.seed)
         if ranks.leads():
-            save_classifier(model, pretrained, target, task_name, data, made_from)
+            others = {one.seed: one.model for one in trained if one is not best}
+            save_classifier(best.model, pretrained, target, task_name, data, made_from, others, seed=best.seed)
     run.log_figure("loss.png", curves_figure(histories, ["loss", data.monitor]))
     return metrics
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A classifier, and its validation metrics."""
+
+    seed: int
+    model: PreTrainedModel
+    metrics: dict[str, float]
 
 
 def _leave_out(target: Path, task_name: str, data: Classification) -> None:
@@ -108,7 +136,7 @@ def learn_task(
     """Train over the task's rows with early stopping; the model ends with its best epoch's weights."""
     check_division(config.batch_size, trainer.devices * trainer.accumulate)
     order = BucketedOrder(data.train.lengths, config.batch_size, seed)
-    module = LanguageModule(model, objective, config, trainer, config.epochs * order.steps_per_epoch, seed)
+    module = LanguageModule(model, objective, config, trainer, config.epochs * schedule.validate_every, seed)
     best = BestWeights(data.monitor, config.patience)
     batches = task_batches(data, order, config.token_masking, seed)
     curves = fit(module, batches, schedule, config.precision, run, checkpoints, best)
@@ -117,8 +145,17 @@ def learn_task(
 
 def task_schedule(data: Classification, config: FinetuneConfig | DistillConfig, label: str, prefix: str) -> Schedule:
     """A validation an epoch."""
-    steps = -(-len(data.train.ids) // config.batch_size)
-    return Schedule(label, steps, config.epochs * sum(data.train.lengths), prefix)
+    passes = passes_per_epoch(config, len(data.train.ids))
+    steps = passes * -(-len(data.train.ids) // config.batch_size)
+    return Schedule(label, steps, config.epochs * passes * sum(data.train.lengths), prefix)
+
+
+def passes_per_epoch(config: FinetuneConfig | DistillConfig, rows: int) -> int:
+    """How often an epoch goes through the training rows: once, or as often as all epochs need for `min_steps`.
+
+    A few hundred rows are a few steps: a rate that has hardly risen, and a validation after nothing.
+    """
+    return -(-config.min_steps // (config.epochs * -(-rows // config.batch_size)))
 
 
 def task_batches(data: Classification, order: BucketedOrder, token_masking: float, seed: int) -> Batches:
@@ -156,10 +193,15 @@ def save_classifier(
     task_name: str,
     data: Classification,
     made_from: dict[str, Path],
+    others: Mapping[int, PreTrainedModel] = MappingProxyType({}),
     **details: Any,
 ) -> None:
-    """Write a classifier's folder: checkpoint, tokenizer, manifest."""
+    """Write a classifier's folder: checkpoint, tokenizer, manifest; `others`: of other seeds, under `seeds/`."""
     with staged(target, of_kind("classifier")) as folder:
+        for seed, other in others.items():
+            beside = folder / SEEDS / str(seed)
+            beside.mkdir(parents=True)
+            save_checkpoint(other, tokenizer, beside)
         save_checkpoint(model, tokenizer, folder)
         write_manifest(
             folder,

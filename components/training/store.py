@@ -17,7 +17,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +188,7 @@ def _told(value: Any) -> Any:
         return value.model_dump() | ({"start": digest(Path(start))} if start and Path(start).is_dir() else {})
     if isinstance(value, Path):
         return digest(value)
-    return value
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _read(folder: Path) -> Checkpoint:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import DataError
-from components.tasks.rows import read_split
+from components.tasks.rows import EVERY_ROW, LabelShare, read_split
 
 
 def test_rows_are_texts_with_labels_in_the_order_of_the_file(task_rows: Path) -> None:
@@ -36,3 +36,37 @@ def test_missing_and_empty_splits_are_refused(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").touch()
     with pytest.raises(DataError, match="no rows"):
         read_split(tmp_path / "train.jsonl", ["sea"])
+
+
+ROWS = [(f"text {number}", "rare" if number % 50 == 0 else "common") for number in range(100)]
+
+
+def drawn(fraction: float, seed: int = 17) -> list[tuple[str, str]]:
+    return [ROWS[place] for place in LabelShare(fraction, seed).places(ROWS)]
+
+
+def test_a_share_has_its_part_of_every_label_and_at_least_one_row() -> None:
+    labels = [label for _, label in drawn(0.1)]
+    assert (labels.count("common"), labels.count("rare")) == (10, 1)
+
+
+def test_a_share_keeps_the_order_and_holds_every_smaller_one() -> None:
+    assert set(drawn(0.1)) < set(drawn(0.3)) < set(ROWS)
+    assert drawn(0.3) == [row for row in ROWS if row in set(drawn(0.3))]
+
+
+def test_a_share_is_the_same_again_and_another_by_another_seed() -> None:
+    assert drawn(0.1) == drawn(0.1)
+    assert drawn(0.1) != drawn(0.1, seed=18)
+
+
+def test_a_row_that_comes_moves_few_others() -> None:
+    more = [("a new text", "common"), *ROWS]
+    kept = {more[place] for place in LabelShare(0.2, 17).places(more)}
+    assert len({*drawn(0.2)} - kept) <= 1
+
+
+def test_the_whole_share_is_every_row_of_the_file(task_rows: Path) -> None:
+    labels = ["city", "field", "sea"]
+    assert EVERY_ROW.read(task_rows, labels) == read_split(task_rows / "train.jsonl", labels)
+    assert 0 < len(LabelShare(0.1, 17).read(task_rows, labels)) < len(EVERY_ROW.read(task_rows, labels)) / 5

@@ -16,7 +16,15 @@ from components.training.finetune import learn_task, task_schedule
 from components.training.store import CheckpointStore
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
-SMALL = {"epochs": 4, "patience": 4, "batch_size": 16, "learning_rate": 6e-3, "dropout": 0.0, "threads": 1}
+SMALL = {
+    "min_steps": 1,
+    "epochs": 4,
+    "patience": 4,
+    "batch_size": 16,
+    "learning_rate": 6e-3,
+    "dropout": 0.0,
+    "threads": 1,
+}
 ANY_LOSS = {"max_loss": 1.0}
 HARMFUL = {"learning_rate": 0.5, "epochs": 1, "max_loss": 0.0}
 """A training after which a student answers worse than its teacher."""

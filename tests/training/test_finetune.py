@@ -4,17 +4,26 @@ from typing import Any
 import pytest
 import torch
 
-from components.artifacts import digest, read_manifest, write_manifest
+from components.artifacts import digest, file_hash, read_manifest, write_manifest
 from components.errors import ArtifactError, ParameterError
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, save_checkpoint
 from components.params import FinetuneConfig, ModelConfig, Params, TaskConfig
 from components.run import Metrics, RecordedRun
+from components.tasks.rows import read_split
 from components.training.finetune import finetune
 from components.training.store import CheckpointStore
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
-SMALL = {"epochs": 3, "patience": 3, "batch_size": 8, "learning_rate": 3e-3, "dropout": 0.1, "threads": 1}
+SMALL = {
+    "min_steps": 1,
+    "epochs": 3,
+    "patience": 3,
+    "batch_size": 8,
+    "learning_rate": 3e-3,
+    "dropout": 0.1,
+    "threads": 1,
+}
 
 
 def pretrained_folder(folder: Path, tokenizer: Path, architecture: str = "modernbert") -> Path:
@@ -95,3 +104,39 @@ def test_the_control_without_pretraining_may_be_left_out(tune: Tuner, run: Recor
     manifest = read_manifest(tmp_path / "first" / "scratch", "classifier")
     assert manifest["left_out"] == "finetune.without_pretraining"
     assert manifest["files"] == {}
+
+
+def test_of_several_seeds_the_best_goes_on_and_the_others_stand_beside_it(
+    tune: Tuner, run: RecordedRun, tmp_path: Path
+) -> None:
+    several = tune("several", run, epochs=1, seeds=[5, 7])
+    alone = {seed: tune(f"alone {seed}", run, epochs=1, seeds=[seed]) for seed in (5, 7)}
+    for name in ("teacher", "scratch"):
+        scores = {seed: metrics[name]["macro_f1"] for seed, metrics in alone.items()}
+        chosen = max((5, 7), key=lambda seed: scores[seed])
+        found = several["seeds"][name]
+        assert found["chosen"] == read_manifest(tmp_path / "several" / name, "classifier")["seed"] == chosen
+        assert several[name] == alone[chosen][name]
+        assert {seed: found["macro_f1"][str(seed)] for seed in (5, 7)} == pytest.approx(scores, abs=1e-6)
+        weights = "model.safetensors"
+        other = 12 - chosen
+        for path, seed in ((Path(name), chosen), (Path(name, "seeds", str(other)), other)):
+            assert file_hash(tmp_path / "several" / path / weights) == file_hash(
+                tmp_path / f"alone {seed}" / name / weights
+            )
+    assert alone[7]["teacher"] == tune("the project's", run, epochs=1)["teacher"]
+    assert "seeds" not in alone[7]
+
+
+def test_a_share_of_the_labels_is_what_is_learned_from(tune: Tuner, run: RecordedRun) -> None:
+    tune("first", run, epochs=1, label_fraction=0.1, batch_size=4)
+    few = max(step for step, values in run.steps if "loss" in values)
+    every = len(read_split(tune.rows / "train.jsonl", ["city", "field", "sea"]))
+    assert few == -(-round(every * 0.1) // 4)
+
+
+def test_few_rows_are_gone_through_until_there_are_steps_enough(tune: Tuner, run: RecordedRun) -> None:
+    metrics = tune("first", run, epochs=2, label_fraction=0.1, batch_size=4, min_steps=40)
+    assert max(step for step, values in run.steps if "loss" in values) >= 40
+    assert len([values for _, values in run.steps if "macro_f1" in values]) == 2
+    assert metrics["teacher"]["best_epoch"] in (1, 2)

@@ -1,0 +1,28 @@
+"""Several seeds of one training: mean and standard deviation of what each scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import mean, stdev
+from typing import Any
+
+SEEDS = "seeds"
+"""The folder beside a chosen classifier that holds those of the other seeds."""
+MEASURES = ("macro_f1", "accuracy")
+
+
+def spreads(scores: Mapping[int, Mapping[str, float]], chosen: int) -> dict[str, Any]:
+    """Of the scores by seed, as numbers for a metrics file: each one's, their mean and their standard deviation (of the
+    sample). `chosen`: the seed that goes on.
+    """
+    found: dict[str, Any] = {"count": len(scores), "chosen": chosen}
+    for measure in MEASURES:
+        values = {str(seed): float(score[measure]) for seed, score in scores.items()}
+        spread = {"mean": mean(values.values()), "sd": stdev(values.values())}
+        found[measure] = {name: round(value, 6) for name, value in (spread | values).items()}
+    return found
+
+
+def told(spread: Mapping[str, float]) -> str:
+    """`0.861 ± 0.004`."""
+    return f"{spread['mean']:.4f} ± {spread['sd']:.4f}"
