@@ -101,10 +101,8 @@ class Piece:
     def _measured(self) -> dict[str, np.ndarray]:
         share, task = LabelShare(self.fraction, self.seed), self.params.tasks[self.task]
         texts = read_rows(self.rows, "test", self.labels).texts
-        learned, validation = (
-            read_learned(self.rows, self.labels, share),
-            read_rows(self.rows, "validation", self.labels),
-        )
+        learned = read_learned(self.rows, self.labels, share)
+        validation = read_rows(self.rows, "validation", self.labels)
         print(f"{self.task}, {self.fraction:.0%} of the labels, seed {self.seed}", flush=True)
         baseline = Baseline.tuned(learned, validation, task.language)
         models = self._trained(share)
@@ -163,23 +161,21 @@ def main(words: Sequence[str] | None = None) -> int:
             answered = {piece.seed: piece.answers() for piece in pieces}
             test, learned = read_rows(pieces[0].rows, "test", pieces[0].labels), _learned(pieces[0])
             row = {"task": task, "share": fraction, "labelled_rows": learned}
-            found[f"{task}, {fraction:.0%} of the labels"] = row | compared(
-                test, len(pieces[0].labels), answered, params
-            )
+            found[f"{task}, {fraction:.0%} of the labels"] = row | compared(test, answered, params)
             show(found)
     if {*given.tasks} == {*params.tasks}:
         write(found)
     return 0
 
 
-def compared(
-    test: Rows, classes: int, answered: Mapping[int, Mapping[str, np.ndarray]], params: Params
-) -> dict[str, Any]:
+def compared(test: Rows, answered: Mapping[int, Mapping[str, np.ndarray]], params: Params) -> dict[str, Any]:
     """Mean and spread of every system, and what the shipped one has over each other, with its interval.
 
     The interval: of the mean difference over the seeds, by resampling the test rows, the same for both.
     """
     config = params.evaluate
+    given = [answer for every in answered.values() for answer in every.values()]
+    classes = 1 + max(int(answer.max()) for answer in (test.targets, *given))
     bootstrap = Bootstrap(test.targets, classes, config.bootstrap_samples, config.confidence, params.seed)
     found: dict[str, Any] = {"seeds": list(answered), "test_rows": len(test.texts), "systems": {}, "shipped_over": {}}
     values: dict[str, dict[str, np.ndarray]] = {}

@@ -28,7 +28,7 @@ def answered(*wrong: float) -> dict[str, np.ndarray]:
 
 def test_seeds_have_a_mean_and_a_spread_and_a_gain_its_interval(params: Params) -> None:
     test = Rows(["a text"] * 300, ACTUAL)
-    found = compared(test, 3, {17: answered(0.3, 0.5, 0.1, 0.2), 18: answered(0.3, 0.4, 0.1, 0.1)}, params)
+    found = compared(test, {17: answered(0.3, 0.5, 0.1, 0.2), 18: answered(0.3, 0.4, 0.1, 0.1)}, params)
     assert found["systems"]["counting_words"]["accuracy"] == {"mean": 0.7, "sd": 0.0, "every": [0.7, 0.7]}
     assert found["systems"]["shipped"]["accuracy"]["mean"] == pytest.approx(0.85)
     gain = found["shipped_over"]["counting_words"]["accuracy"]
