@@ -25,7 +25,8 @@ def small(params: Params, depth: int = 2, **pretrain: Any) -> Params:
 @pytest.fixture
 def given(params: Params, task_rows: Path, tokenizer_folder: Path, tmp_path: Path) -> dict[str, Any]:
     stand_ins.pretrained(tmp_path / "pretrained", small(params), tokenizer_folder)
-    return {"config": params.finetune, "trainer": params.trainer, "task": TASK, "pretrained": tmp_path / "pretrained"}
+    config = params.finetune.model_copy(update={"min_steps": 1})
+    return {"config": config, "trainer": params.trainer, "task": TASK, "pretrained": tmp_path / "pretrained"}
 
 
 @pytest.fixture
@@ -133,3 +134,15 @@ def test_without_the_control_one_model_is_trained(given: dict[str, Any], data: C
         for control in (True, False)
     )
     assert both.steps == 2 * one.steps
+
+
+def test_several_seeds_are_several_trainings_and_few_rows_are_read_more_often(
+    given: dict[str, Any], data: Classification
+) -> None:
+    one = finetune_job(given, data)
+    config = given["config"].model_copy(update={"seeds": [17, 18, 19]})
+    several = finetune_job({**given, "config": config}, data)
+    assert (several.steps, several.tokens, several.results) == (3 * one.steps, 3 * one.tokens, 3 * one.results)
+    more = given["config"].model_copy(update={"min_steps": 3 * one.steps // 2})
+    longer = finetune_job({**given, "config": more}, data)
+    assert (longer.steps, longer.tokens, longer.validations) == (3 * one.steps, 3 * one.tokens, one.validations)
