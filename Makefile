@@ -46,7 +46,7 @@ test: setup peers  ## every test; the sample data are pulled if need be
 	@python -m pytest -n $(JOBS) --dist loadfile
 
 peers: setup  ## the clients that tests of the server run beside it, in environments of their own
-	@python -m benchmarks.peers.environment openai schemathesis serving || echo "Tests that need these are skipped."
+	@python -m benchmarks.peers.environment openai schemathesis serving sentence_transformers || echo "Tests that need these are skipped."
 
 test-fast: setup  ## the tests that need no whole pipeline and no server
 	@python -m pytest -n $(JOBS) --dist loadfile -m "not slow"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,8 @@ def _eager(model: PreTrainedModel) -> Generate:
 
 
 def _rung(generator: Generator) -> Generate:
-    return lambda prompts: greedy(generator, prompts, [ANSWER] * len(prompts))
+    endless = replace(generator, stop_ids=frozenset())  # so that every answer has its full length
+    return lambda prompts: greedy(endless, prompts)
 
 
 def _measured(

@@ -17,6 +17,9 @@ from components.environments import environment_python
 from components.errors import ServiceError
 
 PEERS = Path(__file__).parent
+SHARING = frozenset({"sentence_transformers"})
+"""Environments that tests look for and that see the project's own torch and transformers."""
+
 KEPT = PEERS.parent.parent / ".cache" / "peers"
 
 
@@ -55,4 +58,4 @@ def _call(words: list[str], **settings: str) -> str:
 
 if __name__ == "__main__":
     for wanted in sys.argv[1:]:
-        print(peer_python(wanted))
+        print(peer_python(wanted, sharing=wanted in SHARING))

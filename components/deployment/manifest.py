@@ -66,6 +66,7 @@ def _is_verdict(rung: Any) -> bool:
 
 NAME = Rule(f"a plain name ({PLAIN_NAME})", is_plain_name)
 FLAG = Rule("true or false", lambda value: isinstance(value, bool))
+TEXT = Rule("a text", _is_text)
 TEXT_OR_NULL = Rule("a text or null", lambda value: value is None or _is_text(value))
 ID = _whole(0, 1 << 31)
 ID_OR_NULL = Rule(f"{ID.told}, or null", lambda value: value is None or ID.holds(value))
@@ -82,6 +83,28 @@ ENGINES = Rule(
     lambda value: _named(value, lambda one: isinstance(one, dict) and is_plain_name(one.get("rung"))),
 )
 LADDER = Rule("a list of different rungs", lambda value: _all(value, is_plain_name) and 0 < len(value) == len({*value}))
+SHARE = Rule("a number above 0", lambda value: type(value) in (int, float) and 0 < value < 1e9)
+WORDS = Rule("lists of token ids", lambda value: _all(value, lambda one: IDS.holds(one) and bool(one)))
+RULES = {
+    "repetition_penalty": SHARE,
+    "no_repeat_ngram_size": ID,
+    "encoder_no_repeat_ngram_size": ID,
+    "bad_words_ids": WORDS,
+    "min_length": ID,
+    "min_new_tokens": ID,
+    "forced_bos_token_id": ID_OR_NULL,
+    "forced_eos_token_id": IDS,
+    "suppress_tokens": IDS,
+    "begin_suppress_tokens": IDS,
+    "top_k": ID,
+    "min_p": SHARE,
+    "end_ids": IDS,
+}
+"""What a generation config may say, each in its form."""
+GENERATING = Rule(
+    f"an object of {', '.join(RULES)}",
+    lambda value: isinstance(value, dict) and all(name in RULES and RULES[name].holds(value[name]) for name in value),
+)
 VERDICTS = Rule("a verdict for each rung", lambda value: _named(value, _is_verdict))
 
 COMMON = {"max_length": _whole(1, 1 << 24), "max_batch": _whole(1, 1 << 16), "pad_id": ID}
@@ -108,7 +131,7 @@ FIELDS: Mapping[str, Mapping[str, Rule]] = {
 }
 """What each form must have."""
 
-OPTIONAL = {"quantization": VERDICTS}
+OPTIONAL = {"quantization": VERDICTS, "rules": GENERATING, "prompt": TEXT, "prompts": TEXTS}
 GRAPHS_OF = {EMBEDDING: ({"encoder"},), GENERATION: ({"decoder"}, {"decoder", "encoder"})}
 """What a language model's rung is made of."""
 

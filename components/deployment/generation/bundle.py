@@ -18,7 +18,10 @@ from onnx import ModelProto
 from components.artifacts import PLAIN_NAME, is_plain_name, of_kind, own_manifest, write_manifest
 from components.deployment.generation.card import model_card
 from components.deployment.generation.gate import Limits, climb
+from components.deployment.generation.generation_config import as_ids, callers_settings, read_rules, start_id
+from components.deployment.generation.own_tokenizer import check_tokenizer
 from components.deployment.generation.quantize import QUANTIZERS
+from components.deployment.generation.sentence_modules import step_name
 from components.deployment.generation.source import Source, load_weights, read_source
 from components.deployment.manifest import BESIDE, read_bundle
 from components.deployment.quantize import cannot_be_made
@@ -34,6 +37,9 @@ ENDS = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>")
 
 BYTES = {"fp32": 4.0, "int8": 1.0, "int4": 0.5}
 """Of a weight in each rung's graphs."""
+
+COMPARED = 32
+"""Texts that tokenizer.json is compared with transformers' own tokenizer on."""
 
 APART = "name a new folder outside of it"
 
@@ -74,22 +80,31 @@ def make_bundle(
     """
     import torch
 
+    from components.deployment.generation.rehearsal import rehearse
+    from components.deployment.generation.sentence_reference import SentenceReference
+
     torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
     known_as = model_name(model, name)
     check_apart(model, bundle)
     with staged(bundle, of_kind("bundle", BESIDE)) as folder:
         source = read_source(model)
+        details = describe(source, options, known_as)
+        check_tokenizer(source, texts[:COMPARED])
         weights = load_weights(source, say)
         check_room(bundle, folder, weights.num_parameters(), options.rungs)
         say(f"{model.name}: {source.form}, {source.config.model_type}, {weights.num_parameters():,} parameters")
-        details = describe(source, options, known_as) | {"parameters": weights.num_parameters()}
+        for line in remarks(source, details):
+            say(line)
+        details |= {"parameters": weights.num_parameters()}
+        rehearse(source, weights, texts, details["max_length"])
         copy_tokenizer(source, folder)
         say(f"exporting to ONNX, opset {options.opset}")
         graphs = export_graphs(source, weights, options.opset)
         details["rungs"] = {"fp32": write_rung(folder, "fp32", graphs)}
         made, unmade = quantized(graphs, options.rungs)
         details["rungs"] |= {rung: write_rung(folder, rung, graphs) for rung, graphs in made.items()}
-        details |= climb(folder, details, weights, texts, options.limits, options.measure, say, unmade)
+        reference = SentenceReference(source, weights) if source.form == "encoder" else weights
+        details |= climb(folder, details, reference, texts, options.limits, options.measure, say, unmade)
         (folder / "README.md").write_text(model_card(details), encoding="utf-8")
         write_manifest(folder, "bundle", {"model": model}, **details)
     say(f"ships {details['shipped']}: {details['shipped_because']}")
@@ -145,11 +160,12 @@ def check_room(bundle: Path, folder: Path, parameters: int, rungs: Sequence[str]
 def export_graphs(source: Source, weights: Any, opset: int) -> dict[str, ModelProto]:
     """The model's graphs by name."""
     from components.deployment.generation.export import export_decoder, export_encoder, export_encoder_decoder
+    from components.deployment.generation.sentence_encoder import SentenceEncoder
 
     if source.form == "decoder":
         return {"decoder": export_decoder(weights, opset)}
     if source.form == "encoder":
-        return {"encoder": export_encoder(weights, opset)}
+        return {"encoder": export_encoder(SentenceEncoder(weights, source.modules.steps), opset)}
     return export_encoder_decoder(weights, opset)
 
 
@@ -163,15 +179,16 @@ def describe(source: Source, options: BundleOptions, name: str) -> dict[str, Any
         "architecture": config.model_type,
         "max_length": min(source.length, options.max_length),
         "max_batch": options.max_batch,
-        "pad_id": _first(config.pad_token_id) or 0,
+        "pad_id": source.pad_id,
         "opset": options.opset,
         "versions": {tool: version(tool) for tool in TOOLS},
         "split_special_tokens": bool(tokenizer.get("split_special_tokens", False)),
     }
     if source.form == "encoder":
-        return common
+        return common | {"prompt": source.modules.prompt, "prompts": source.modules.prompts}
     return common | {
-        "start_id": _start_id(source),
+        "rules": read_rules(source),
+        "start_id": start_id(source),
         "stop_ids": stop_ids(source),
         # The platform's own decoders have read documents without a token in front.
         "framed": not (ours and source.form == "decoder"),
@@ -186,26 +203,28 @@ def describe(source: Source, options: BundleOptions, name: str) -> dict[str, Any
 
 def stop_ids(source: Source) -> list[int]:
     """The tokens that end an answer: those of the generation config and the config, and the end of a turn."""
-    from tokenizers import Tokenizer
-
-    found: set[int] = set()
-    for value in (source.generation_config.get("eos_token_id"), source.config.eos_token_id):
-        found |= set(value if isinstance(value, list) else [] if value is None else [value])
+    found = {*as_ids(source.generation_config.eos_token_id), *as_ids(getattr(source.config, "eos_token_id", None))}
     template = source.tokenizer_config.get("chat_template") or ""
-    tokenizer = Tokenizer.from_file(str(source.folder / "tokenizer.json"))
-    ends = [tokenizer.token_to_id(token) for token in ENDS if token in template]
+    ends = [source.tokenizer.token_to_id(token) for token in ENDS if token in template]
     return sorted(found | {index for index in ends if index is not None})
 
 
-def _start_id(source: Source) -> int | None:
-    if source.form != "encoder-decoder":
-        return None
-    named = source.generation_config.get("decoder_start_token_id", source.config.decoder_start_token_id)
-    return int(_first(named) or 0)
-
-
-def _first(value: Any) -> Any:
-    return value[0] if isinstance(value, list) else value
+def remarks(source: Source, details: dict[str, Any]) -> list[str]:
+    """What a person should know of the bundle to come, a line each."""
+    lines = []
+    if source.form == "encoder":
+        steps = " > ".join(step_name(step) for step in source.modules.steps)
+        lines.append(f"vectors: {steps}, of at most {details['max_length']:,} tokens")
+        if source.modules.prompt:
+            lines.append(f"in front of every text: {source.modules.prompt!r}")
+    elif details["rules"]:
+        lines.append(f"generation config: {', '.join(name for name in details['rules'] if name != 'end_ids')}")
+    if details["max_length"] < source.length:
+        lines.append(f"cut at {details['max_length']:,} tokens, the model takes {source.length:,}: see --max-length")
+    if source.form != "encoder" and (own := callers_settings(source)):
+        told = ", ".join(f"{name} {value}" for name, value in own.items())
+        lines.append(f"not in the bundle, since each call names its own: {told}")
+    return lines
 
 
 def write_rung(folder: Path, rung: str, graphs: dict[str, ModelProto]) -> dict[str, str]:
@@ -218,6 +237,9 @@ def write_rung(folder: Path, rung: str, graphs: dict[str, ModelProto]) -> dict[s
 
 
 def copy_tokenizer(source: Source, folder: Path) -> None:
+    """The tokenizer's files; one with lower case put before it, where a sentence encoder asks for that."""
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         if (source.folder / name).is_file():
             shutil.copyfile(source.folder / name, folder / name)
+    if source.modules.lowercase:
+        (folder / "tokenizer.json").write_text(source.tokenizer.to_str(), encoding="utf-8")

@@ -13,12 +13,13 @@ from components.deployment.encoding import Encoder
 from components.deployment.generation.graphs import Graph
 from components.deployment.manifest import EMBEDDING, TOKENIZER, bundle_of
 from components.deployment.serving import check_texts
-from components.errors import ArtifactError
+from components.errors import ArtifactError, DataError
 
 
 @dataclass(frozen=True)
 class Embedder:
-    """A loaded bundle of an encoder; a text is cut at `max_length` tokens."""
+    """A loaded bundle of an encoder; a text is cut at `max_length` tokens. `prompt` stands in front of every text,
+    where the model was trained so; `prompts` are those that a caller may put there, by name."""
 
     name: str
     rung: str
@@ -26,23 +27,33 @@ class Embedder:
     max_batch: int
     encoder: Encoder
     graph: Graph
+    prompt: str
+    prompts: dict[str, str]
 
     @property
     def max_length(self) -> int:
         return self.encoder.max_length
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode(self, texts: Sequence[str], prompt_name: str | None = None) -> list[list[int]]:
         """Token ids of each text, cut."""
-        return self.encoder.encode(check_texts(texts))
+        return self.encoder.encode(self._prompted(texts, prompt_name))
 
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Float32 (texts, width), each row of length 1. Raises DataError for what is not text."""
-        checked = check_texts(texts)
+    def embed(self, texts: Sequence[str], prompt_name: str | None = None) -> np.ndarray:
+        """Float32 (texts, width): of length 1 where the model's own library makes them so. `prompt_name`: one of
+        `prompts` in front of each text. Raises DataError for what is not text, or no such name."""
+        checked = self._prompted(texts, prompt_name)
         found = np.empty((len(checked), self.width), dtype=np.float32)
         if checked:
             for places, (ids, mask) in self.encoder.batches(checked, self.max_batch):
                 found[places] = self.infer(ids, mask)
         return found
+
+    def _prompted(self, texts: Sequence[str], name: str | None) -> list[str]:
+        if name is not None and name not in self.prompts:
+            known = ", ".join(self.prompts)
+            raise DataError(f"no prompt {name!r:.60}", f"known: {known}" if known else f"{self.name} has none")
+        prompt = self.prompt if name is None else self.prompts[name]
+        return [f"{prompt}{text}" for text in check_texts(texts)]
 
     def infer(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         """The same of padded ids."""
@@ -65,7 +76,16 @@ def open_embedder(bundle: Path, manifest: dict[str, Any], rung: str, threads: in
         encoder.tokenizer.encode_special_tokens = True
         encoder = replace(encoder, words=None)  # which takes the names of special tokens for these
     graph = Graph.load(bundle / manifest["rungs"][rung]["encoder"], threads)
-    return Embedder(manifest["name"], rung, _width(bundle, graph), manifest["max_batch"], encoder, graph)
+    return Embedder(
+        name=manifest["name"],
+        rung=rung,
+        width=_width(bundle, graph),
+        max_batch=manifest["max_batch"],
+        encoder=encoder,
+        graph=graph,
+        prompt=manifest.get("prompt", ""),
+        prompts=manifest.get("prompts", {}),
+    )
 
 
 def _width(bundle: Path, graph: Graph) -> int:

@@ -1,20 +1,31 @@
-"""Is a rung of an encoder the model? The cosine of its vectors with PyTorch's, in several shapes."""
+"""Is a rung of an encoder the model? The cosine of its vectors with those of the model's own library.
+
+From token ids in several shapes, and from texts on, so that a tokenizer that cuts or writes otherwise shows as well.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from components.deployment.generation.embedder import Embedder
+from components.deployment.generation.sentence_reference import SentenceReference
 from components.deployment.parity import shapes
+
+TEXTS = 32
+"""Compared from their letters on."""
+
+LONGEST_WORD = 8
+"""Characters a token, generously: a text this many times the length is cut."""
+
+TINY = 1e-30
 
 
 @dataclass(frozen=True)
 class EmbeddingProof:
-    """The least and the mean cosine with PyTorch's vectors, the largest difference of a number, and where."""
+    """The least and the mean cosine with the model's own vectors, the largest difference of a number, and where."""
 
     min_cosine: float
     mean_cosine: float
@@ -32,19 +43,25 @@ class EmbeddingProof:
 
 
 class EmbeddingReference:
-    """PyTorch's vectors of real rows in batches of 1, 3, 8 and 32, with and without padding."""
+    """The model's own vectors of real rows in batches of 1, 3, 8 and 32, with and without padding, and of texts."""
 
-    def __init__(self, model: Any, embedder: Embedder, texts: Sequence[str]) -> None:
+    def __init__(self, own: SentenceReference, embedder: Embedder, texts: Sequence[str]) -> None:
         self.batches = shapes(embedder.encoder, list(texts))
-        self.vectors = {name: _vectors(model, ids, mask) for name, (ids, mask) in self.batches.items()}
+        self.vectors = {
+            name: own.vectors([row[real > 0].tolist() for row, real in zip(ids, mask, strict=True)])
+            for name, (ids, mask) in self.batches.items()
+        }
+        self.texts = _texts(texts, embedder.max_length)
+        self.text_vectors = own.vectors(own.encode(self.texts, embedder.max_length))
 
 
 def prove_embeddings(reference: EmbeddingReference, embedder: Embedder) -> EmbeddingProof:
-    """Compare a rung with PyTorch."""
+    """Compare a rung with the model."""
+    pairs = {name: (reference.vectors[name], embedder.infer(*batch)) for name, batch in reference.batches.items()}
+    pairs[f"{len(reference.texts)} texts"] = (reference.text_vectors, embedder.embed(reference.texts))
     cosines, differences = {}, []
-    for name, (ids, mask) in reference.batches.items():
-        expected, found = reference.vectors[name], embedder.infer(ids, mask)
-        cosines[name] = np.nan_to_num((expected * found).sum(axis=1), nan=-1.0)
+    for name, (expected, found) in pairs.items():
+        cosines[name] = cosine(expected, found)
         differences.append(float(np.nan_to_num(np.abs(expected - found), nan=np.inf).max()))
     worst = min(cosines, key=lambda name: float(cosines[name].min()))
     return EmbeddingProof(
@@ -55,12 +72,15 @@ def prove_embeddings(reference: EmbeddingReference, embedder: Embedder) -> Embed
     )
 
 
-def _vectors(model: Any, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Mean over real tokens, of length 1, written without the export's module: a slip in that would show."""
-    import torch
+def cosine(expected: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Of each row of one with the same row of the other, (rows,); -1 where there is a NaN."""
+    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
+    similar: np.ndarray = np.nan_to_num((expected * found).sum(axis=1) / np.maximum(lengths, TINY), nan=-1.0)
+    return similar
 
-    with torch.inference_mode():
-        given = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-        hidden = model(**given).last_hidden_state.numpy()
-    means = np.stack([row[real > 0].mean(axis=0) for row, real in zip(hidden, mask, strict=True)])
-    return means / np.linalg.norm(means, axis=1, keepdims=True)
+
+def _texts(texts: Sequence[str], length: int) -> list[str]:
+    """Some of the texts, one in capitals, and one that is longer than the model reads."""
+    full = [text for text in texts if text.strip()][:TEXTS]
+    together = " ".join(full)
+    return [*full, full[0].upper(), together * (1 + length * LONGEST_WORD // len(together))]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 
 from components.deployment.canonical import Axes, canonical
 from components.deployment.export import PROTOBUF_LIMIT, quiet
+from components.deployment.generation.sentence_encoder import SentenceEncoder
 from components.errors import ArtifactError
 
 MASKED = -65504.0
@@ -34,28 +36,45 @@ CACHE_AXES = ("batch", "", "past", "")
 CROSS_AXES = ("batch", "", "source", "")
 
 
-class _Decoder(nn.Module):
+class Decoder(nn.Module):
     """Logits of the last position and the longer cache."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.model = model
+        self.takes_positions = "position_ids" in signature(model.forward).parameters
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor, past: Layers
     ) -> tuple[Tensor, Layers]:
-        answer = self.model(
-            input_ids=input_ids,
-            attention_mask=causal_mask(attention_mask, input_ids.shape[1]),
-            position_ids=position_ids,
-            past_key_values=DynamicCache(past),
-            use_cache=True,
-            logits_to_keep=1,
-        )
+        with _alibi_of(self.model, attention_mask):
+            answer = self.model(
+                input_ids=input_ids,
+                attention_mask=causal_mask(attention_mask, input_ids.shape[1]),
+                past_key_values=DynamicCache(past),
+                use_cache=True,
+                logits_to_keep=1,
+                **({"position_ids": position_ids} if self.takes_positions else {}),
+            )
         return answer.logits[:, -1], _layers(answer.past_key_values)
 
 
-class _SourceEncoder(nn.Module):
+@contextmanager
+def _alibi_of(model: PreTrainedModel, attention_mask: Tensor) -> Iterator[None]:
+    """Bloom's biases of distance, from the mask of real tokens: it would read them off the one for the scores."""
+    base: Any = model.base_model
+    build = getattr(base, "build_alibi_tensor", None)
+    if build is None:
+        yield
+        return
+    base.build_alibi_tensor = lambda _, heads, dtype: build(attention_mask, heads, dtype)
+    try:
+        yield
+    finally:
+        del base.build_alibi_tensor
+
+
+class SourceEncoder(nn.Module):
     """The keys and values that every layer of the decoder makes of the source."""
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -75,7 +94,7 @@ class _SourceEncoder(nn.Module):
         return _layers(cache.cross_attention_cache)
 
 
-class _CrossDecoder(nn.Module):
+class CrossDecoder(nn.Module):
     """A decoder that reads the source's keys and values from where the encoder left them."""
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -104,35 +123,23 @@ class _CrossDecoder(nn.Module):
 
 
 class _Places(nn.Module):
-    """BART's learned positions, each row's own: its decoder would count padding on the left as well."""
+    """A table of positions, each row's own: BART's, Pegasus' or Marian's decoder would count padding on the left as
+    well."""
 
     def __init__(self, learned: Any) -> None:
         super().__init__()
         self.learned = learned
+        self.offset = int(getattr(learned, "offset", 0))
         self.positions: Tensor
 
     def forward(self, *_: Any, **__: Any) -> Tensor:
-        return nn.functional.embedding(self.positions + self.learned.offset, self.learned.weight)
+        return nn.functional.embedding(self.positions + self.offset, self.learned.weight)
 
 
 def _places_of(model: PreTrainedModel) -> _Places | None:
-    """Positions of a decoder that has learned ones; T5's are relative."""
+    """Positions of a decoder that has a table of them; T5's are relative."""
     learned = getattr(model.get_decoder(), "embed_positions", None)
-    return _Places(learned) if hasattr(learned, "offset") else None
-
-
-class _SentenceEncoder(nn.Module):
-    """The mean of the real tokens' last hidden states, of length 1 (Reimers and Gurevych 2019)."""
-
-    def __init__(self, model: PreTrainedModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        hidden = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        real = attention_mask[:, :, None].to(hidden.dtype)
-        mean = (hidden * real).sum(1) / real.sum(1).clamp(min=1.0)
-        return torch.nn.functional.normalize(mean, dim=-1)
+    return _Places(learned) if isinstance(learned, nn.Embedding) else None
 
 
 def causal_mask(attention_mask: Tensor, length: int) -> Tensor:
@@ -161,7 +168,7 @@ def export_decoder(model: PreTrainedModel, opset: int) -> ModelProto:
         **_cache_axes("past", count, CACHE_AXES),
     }
     made = {"logits": ("batch", ""), **_cache_axes("present", count, ("batch", "", "past_and_length", ""))}
-    return _export(_Decoder(model), (_ids(3), mask, positions, past), axes, made, opset)
+    return _export(Decoder(model), (_ids(3), mask, positions, past), axes, made, opset)
 
 
 def export_encoder_decoder(model: PreTrainedModel, opset: int) -> dict[str, ModelProto]:
@@ -175,7 +182,7 @@ def export_encoder_decoder(model: PreTrainedModel, opset: int) -> dict[str, Mode
     source[1, 4:] = 0
     ids = {"input_ids": ("batch", "source"), "attention_mask": ("batch", "source")}
     cross = _cache_axes("cross", count, CROSS_AXES)
-    encoder = _export(_SourceEncoder(model), (_ids(6), source), ids, cross, opset)
+    encoder = _export(SourceEncoder(model), (_ids(6), source), ids, cross, opset)
     mask = torch.ones(2, 8, dtype=torch.int64)
     mask[1, :2] = 0
     axes = {
@@ -187,13 +194,13 @@ def export_encoder_decoder(model: PreTrainedModel, opset: int) -> dict[str, Mode
     }
     made = {"logits": ("batch", ""), **_cache_axes("present", count, ("batch", "", "past_and_length", ""))}
     given = (_ids(3), mask, source, _cache(count, heads, width, 5), _cache(count, heads, width, 6))
-    wrapped = _CrossDecoder(model)
-    with _counted_by_row(model, wrapped.places):
+    wrapped = CrossDecoder(model)
+    with counted_by_row(model, wrapped.places):
         return {"encoder": encoder, "decoder": _export(wrapped, given, axes, made, opset)}
 
 
 @contextmanager
-def _counted_by_row(model: PreTrainedModel, places: _Places | None) -> Iterator[None]:
+def counted_by_row(model: PreTrainedModel, places: _Places | None) -> Iterator[None]:
     """Lend the decoder other positions while it is traced."""
     decoder: Any = model.get_decoder()
     if places is not None:
@@ -205,21 +212,26 @@ def _counted_by_row(model: PreTrainedModel, places: _Places | None) -> Iterator[
             decoder.embed_positions = places.learned
 
 
-def export_encoder(model: PreTrainedModel, opset: int) -> ModelProto:
-    """An encoder for texts as vectors: input_ids, attention_mask -> embedding (batch, width), of length 1."""
+def export_encoder(encoder: SentenceEncoder, opset: int) -> ModelProto:
+    """An encoder for texts as vectors: input_ids, attention_mask -> embedding (batch, width)."""
     mask = torch.ones(2, 8, dtype=torch.int64)
     mask[1, 5:] = 0
     axes = {"input_ids": ("batch", "length"), "attention_mask": ("batch", "length")}
-    return _export(_SentenceEncoder(model), (_ids(8), mask), axes, {"embedding": ("batch", "")}, opset)
+    return _export(encoder, (_ids(8), mask), axes, {"embedding": ("batch", "")}, opset)
 
 
 def cache_shape(model: PreTrainedModel) -> tuple[int, int, int]:
-    """Layers of the decoder, heads of keys and values, width of a head."""
-    config = model.config
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    width = getattr(config, "d_kv", None) or getattr(config, "head_dim", None)
-    layers = getattr(config, "num_decoder_layers", None) or getattr(config, "decoder_layers", None)
-    return layers or config.num_hidden_layers, heads, width or config.hidden_size // config.num_attention_heads
+    """Layers of the decoder, heads of keys and values, width of a head: as a first token leaves them.
+
+    Configs call them by a dozen names, and some architectures share heads without saying so.
+    """
+    token = torch.zeros(1, 1, dtype=torch.int64)
+    given = {"input_ids": token} | ({"decoder_input_ids": token} if model.config.is_encoder_decoder else {})
+    with torch.no_grad():
+        cache = model(**given, use_cache=True).past_key_values
+    layers = _layers(getattr(cache, "self_attention_cache", cache))
+    _, heads, _, width = layers[0][0].shape
+    return len(layers), heads, width
 
 
 def _export(

@@ -52,7 +52,7 @@ def climb(
     unmade: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Prove every rung written in `folder` and take the refused ones out. What the manifest says of it, of the `unmade`
-    rungs too.
+    rungs too. `weights`: the model in PyTorch; of an encoder its SentenceReference.
 
     Raises ArtifactError where fp32 itself is refused, DataError where no text has two tokens.
     """
@@ -154,7 +154,8 @@ def _check_embeddings(
         proof = prove_embeddings(reference, embedder)
         proofs[rung] = proof.metrics()
         say(
-            f"{rung}: cosine with PyTorch's vectors {proof.min_cosine:.5f} and more, {proof.mean_cosine:.5f} on average"
+            f"{rung}: cosine with the model's own vectors {proof.min_cosine:.5f} and more, "
+            f"{proof.mean_cosine:.5f} on average"
         )
         if reason := embedding_refusal(rung, proof, limits):
             refused[rung] = reason

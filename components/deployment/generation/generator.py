@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from components.deployment.generation.cache import Place, at_the_right, gathered, mask_of, padded_left
 from components.deployment.generation.chat import check_messages, plain_prompt, render
 from components.deployment.generation.graphs import Graph
+from components.deployment.generation.rules import Rules
 from components.deployment.generation.sampling import Sampler, Sampling
 from components.deployment.generation.text import GrowingText
 from components.deployment.manifest import GENERATION, TOKENIZER, bundle_of
@@ -66,6 +67,8 @@ class Generator:
     stop_ids: frozenset[int]
     framed: bool
     """Whether a text gets the tokenizer's special tokens around it."""
+    rules: Rules
+    """What the model's generation config does to logits before a token is taken."""
     decoder: Graph
     encoder: Graph | None
 
@@ -101,7 +104,8 @@ class Generator:
         prompt = ids if self.start_id is None else [self.start_id]
         source = [] if self.encoder is None else ids
         grown = GrowingText(self.tokenizer, prompt, sampling.stop)
-        return Row(list(prompt), sampling, Sampler(sampling), grown, list(source))
+        sampler = Sampler(sampling, self.rules.top_k, self.rules.min_p)
+        return Row(list(prompt), sampling, sampler, grown, list(source))
 
     def step(self, rows: Sequence[Row]) -> list[int]:
         """One more token for each row, whatever its length and age; new rows are read first. Returns the tokens.
@@ -179,15 +183,19 @@ class Generator:
             row.cross = Place(made, number, 0, len(row.source))
 
     def _take(self, row: Row, logits: np.ndarray) -> int:
-        token = row.sampler.pick(logits)
+        last = len(row.tokens) + 1 >= row.sampling.max_tokens or len(row) + 1 >= self.max_length
+        source = row.prompt if self.encoder is None else row.source
+        scores = self.rules.apply(logits, [*row.prompt, *row.tokens], len(row.tokens), last, source)
+        token = row.sampler.pick(scores)
         if token in self.stop_ids:
-            row.finished = "stop"
+            # An end that the model's rules put where there was no room for more is no end of the model's own.
+            row.finished = "length" if last and self.rules.forced_eos_token_id else "stop"
         else:
             row.tokens.append(token)
             row.grown.add(token)
             if row.grown.stopped:
                 row.finished = "stop"
-            elif len(row.tokens) >= row.sampling.max_tokens or len(row) >= self.max_length:
+            elif last:
                 row.finished = "length"
         row.grown.done = row.finished is not None
         return token
@@ -220,6 +228,7 @@ def open_generator(bundle: Path, manifest: dict[str, Any], rung: str, threads: i
         start_id=manifest["start_id"],
         stop_ids=frozenset(manifest["stop_ids"]),
         framed=manifest["framed"],
+        rules=Rules.of(manifest.get("rules", {})),
         decoder=decoder,
         encoder=encoder,
     )

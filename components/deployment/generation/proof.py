@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ class Reference:
         self.cases = cases(rows, generator)
         self.prompts = prompts(rows, generator)
         self.logits = {name: [self._logits(row) for row in case] for name, case in self.cases.items()}
-        self.answers = [self._greedy(ids, min(ANSWER, generator.max_length - len(ids))) for ids in self.prompts]
+        self.answers = [self._greedy(ids, room(generator, ids)) for ids in self.prompts]
 
     def _logits(self, row: Forced) -> np.ndarray:
         """After the prompt and after each followed token, (1 + followed, vocabulary)."""
@@ -91,21 +92,14 @@ class Reference:
             )
 
     def _greedy(self, ids: list[int], count: int) -> list[int]:
+        """As transformers' own `generate` answers by the model's generation config, its end token with it."""
         import torch
 
-        read, answer = torch.tensor([ids]), list[int]()
-        state: dict[str, Any] = {}
-        if self.start_id is not None:
-            state = {"encoder_outputs": self.model.get_encoder()(read)}
-            read = torch.tensor([[self.start_id]])
+        given = torch.tensor([ids])
+        settings = {"max_new_tokens": count, "do_sample": False, "num_beams": 1}
         with torch.inference_mode():
-            for _ in range(count):
-                given = {"input_ids": read} if self.start_id is None else {"decoder_input_ids": read}
-                said = self.model(**given, **state, use_cache=True)
-                state["past_key_values"] = said.past_key_values
-                answer.append(int(said.logits[0, -1].argmax()))
-                read = torch.tensor([answer[-1:]])
-        return answer
+            answer = self.model.generate(given, attention_mask=torch.ones_like(given), **settings)[0].tolist()
+        return [int(token) for token in answer[len(ids) if self.start_id is None else 1 :]]
 
 
 def prove(reference: Reference, generator: Generator) -> Proof:
@@ -120,10 +114,8 @@ def prove(reference: Reference, generator: Generator) -> Proof:
     largest = {name: max(float(away.max()) for away in found) for name, found in differences.items()}
     worst = max(largest, key=lambda name: largest[name])
     every = [away.ravel() for found in differences.values() for away in found]
-    answers = greedy(generator, reference.prompts, [len(answer) for answer in reference.answers])
-    pairs = [
-        pair for one, other in zip(reference.answers, answers, strict=True) for pair in zip(one, other, strict=True)
-    ]
+    answers = greedy(generator, reference.prompts)
+    pairs = [pair for one, other in zip(reference.answers, answers, strict=True) for pair in zip_longest(one, other)]
     rows = reference.cases["held-out rows"]
     return Proof(
         max_difference=largest[worst],
@@ -193,15 +185,19 @@ def led(generator: Generator, case: Sequence[Forced]) -> list[np.ndarray]:
     return [np.stack(logits) for logits in found]
 
 
-def greedy(generator: Generator, prompts: Sequence[list[int]], counts: Sequence[int]) -> list[list[int]]:
-    """The likeliest tokens, ends of text included, of all prompts side by side from an empty cache."""
-    rows = [generator.start(ids, GREEDY) for ids in prompts]
-    going = list(zip(rows, counts, strict=True))
-    while going:
-        for (row, _), logits in zip(going, generator.advance([row for row, _ in going]), strict=True):
-            row.tokens.append(int(logits.argmax()))
-        going = [(row, count) for row, count in going if len(row.tokens) < count]
-    return [row.tokens for row in rows]
+def greedy(generator: Generator, prompts: Sequence[list[int]]) -> list[list[int]]:
+    """The rung's greedy answers, their end tokens with them, of all prompts side by side."""
+    rows = [generator.start(ids, replace(GREEDY, max_tokens=room(generator, ids))) for ids in prompts]
+    answers: list[list[int]] = [[] for _ in rows]
+    while going := [number for number, row in enumerate(rows) if row.finished is None]:
+        for number, token in zip(going, generator.step([rows[number] for number in going]), strict=True):
+            answers[number].append(token)
+    return answers
+
+
+def room(generator: Generator, ids: Sequence[int]) -> int:
+    """Tokens of an answer to a prompt."""
+    return min(ANSWER, generator.max_length - (len(ids) if generator.start_id is None else 1))
 
 
 def perplexity(rows: Sequence[Forced], logits: Sequence[np.ndarray]) -> float:

@@ -41,26 +41,36 @@ class Sampling:
 
 
 class Sampler:
-    """One row's choices. One number is drawn a token, so that a seed gives the same text in any company."""
+    """One row's choices. One number is drawn a token, so that a seed gives the same text in any company.
 
-    def __init__(self, sampling: Sampling) -> None:
+    top_k: draw among so many likeliest tokens, 0 among all; min_p: among those with at least this share of the
+    likeliest one's probability. Both are the model's own (its generation config), not the caller's.
+    """
+
+    def __init__(self, sampling: Sampling, top_k: int = 0, min_p: float = 0.0) -> None:
         self.temperature, self.top_p = sampling.temperature, sampling.top_p
+        self.top_k, self.min_p = top_k, min_p
         self.generator = np.random.default_rng(sampling.seed)
 
     def pick(self, logits: np.ndarray) -> int:
         """The next token's id; logits: float32 (vocabulary,)."""
         if self.temperature < COLDEST:
             return int(logits.argmax())
-        order, cumulative = nucleus(logits.astype(np.float64) / self.temperature, self.top_p)
+        scores = logits.astype(np.float64) / self.temperature
+        if 0 < self.top_k < len(scores):
+            scores[scores < np.partition(scores, -self.top_k)[-self.top_k]] = -np.inf
+        order, cumulative = nucleus(scores, self.top_p, self.min_p)
         place = np.searchsorted(cumulative, self.generator.random() * cumulative[-1], side="right")
         return int(order[min(int(place), len(order) - 1)])
 
 
-def nucleus(scores: np.ndarray, top_p: float) -> tuple[np.ndarray, np.ndarray]:
-    """The likeliest tokens that together reach top_p, likeliest first, and the running sum of their probabilities."""
+def nucleus(scores: np.ndarray, top_p: float, min_p: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """The likeliest tokens that together reach top_p and of which none is less likely than min_p times the first,
+    likeliest first, and the running sum of their probabilities. A score of -inf is never among them."""
     probabilities = np.exp(scores - scores.max())
     probabilities /= probabilities.sum()
     order = np.argsort(-probabilities, kind="stable")
     cumulative = probabilities[order].cumsum()
-    kept = int(np.searchsorted(cumulative, top_p)) + 1
+    likely = probabilities >= max(min_p * probabilities.max(), np.finfo(np.float64).tiny)
+    kept = min(int(np.searchsorted(cumulative, top_p)) + 1, int(likely.sum()))
     return order[:kept], cumulative[:kept]

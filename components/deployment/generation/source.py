@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.errors import ArtifactError
+from tokenizers import Tokenizer
+
+from components.deployment.generation.architecture import Architecture, look_at
+from components.deployment.generation.own_tokenizer import lowercased
+from components.deployment.generation.sentence_modules import MODULES, SentenceModules, read_modules
+from components.errors import ArtifactError, first_line
 from components.modeling.loading import load_config, load_model, refuse_code, refuse_pickled
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
 
 Form = str
 """decoder, encoder-decoder or encoder."""
@@ -20,52 +26,110 @@ Form = str
 FALLBACK_LENGTH = 512
 """Of a model that could read any length: T5's positions are relative."""
 
+ENCODER_HALVES = {"t5": "T5EncoderModel", "mt5": "MT5EncoderModel"}
+"""Encoder-decoders whose encoder makes vectors."""
+
 
 @dataclass(frozen=True)
 class Source:
-    """What a folder holds."""
+    """What a folder holds. `folder`: of the transformer's files, which sentence-transformers may keep in one below."""
 
     folder: Path
     config: PreTrainedConfig
     form: Form
     tokenizer_config: dict[str, Any]
-    generation_config: dict[str, Any]
+    modules: SentenceModules
+    architecture: Architecture
 
-    @property
+    @cached_property
     def length(self) -> int:
-        """The most tokens the model can read: its positions, its attention window, whichever is less."""
+        """The most tokens the model can read: its positions, its attention window, its tokenizer's or its sentence
+        module's limit, whichever is less."""
+        # sentence-transformers puts its own limit in the place of the tokenizer's.
+        tokenizer = self.modules.max_length or self.tokenizer_config.get("model_max_length")
         known = [
-            getattr(self.config, "max_position_embeddings", None) or FALLBACK_LENGTH,
+            self.architecture.positions or (None if self.modules.max_length else FALLBACK_LENGTH),
             getattr(self.config, "sliding_window", None) if self.form == "decoder" else None,
-            self.tokenizer_config.get("model_max_length"),
+            tokenizer,
         ]
         return min(int(length) for length in known if length)
+
+    @property
+    def rows(self) -> int:
+        """Of the table of embeddings."""
+        return self.architecture.rows
+
+    @property
+    def pad_id(self) -> int:
+        """What rows are padded with: the model's own padding token, else the first of the table."""
+        named = self.config.pad_token_id
+        return int((named[0] if isinstance(named, list) else named) or 0)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """tokenizer.json, neither cutting nor padding. Raises ArtifactError."""
+        path = self.folder / "tokenizer.json"
+        try:
+            found = Tokenizer.from_file(str(path))
+        except Exception as error:  # the Rust library raises plain Exception for everything
+            raise ArtifactError(f"{path}: not a tokenizer: {first_line(error)}", "take the folder again") from None
+        found.no_padding()
+        found.no_truncation()
+        if self.modules.lowercase:
+            found.normalizer = lowercased(found.normalizer)
+        return found
+
+    @cached_property
+    def generation_config(self) -> GenerationConfig:
+        """What transformers' `generate` would go by: generation_config.json, else what the config says of it."""
+        from transformers import GenerationConfig
+
+        own = self.folder / "generation_config.json"
+        file = own if own.is_file() else self.folder / "config.json"
+        try:
+            return GenerationConfig.from_pretrained(
+                self.folder, file.name, local_files_only=True, _from_model_config=file.name == "config.json"
+            )
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise ArtifactError(f"{file}: {first_line(error)}", "transformers cannot read it either") from None
 
 
 def read_source(folder: Path) -> Source:
     """Look at a folder without loading weights. Raises ArtifactError naming what it lacks."""
+    modules = read_modules(folder)
+    sentences, folder = (folder / MODULES).is_file(), modules.transformer
     if not (folder / "config.json").is_file():
         raise ArtifactError(f"{folder}: no config.json here", "give the folder of a transformers model")
     refuse_code(folder)
     refuse_pickled(folder)
     if not (folder / "tokenizer.json").is_file():
-        raise ArtifactError(
-            f"{folder}: no tokenizer.json here",
-            "AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes one",
-        )
+        raise ArtifactError(f"{folder}: no tokenizer.json here", _without_tokenizer(folder))
     config = load_config(folder)
-    return Source(
-        folder, config, form_of(folder, config), _tokenizer_config(folder), _json(folder / "generation_config.json")
-    )
+    form = form_of(folder, config, sentences)
+    return Source(folder, config, form, _tokenizer_config(folder), modules, look_at(folder, config, form))
 
 
-def form_of(folder: Path, config: PreTrainedConfig) -> Form:
-    """What kind of model the weights are of. Raises ArtifactError for one with another head."""
+def _without_tokenizer(folder: Path) -> str:
+    """What to do about it: a pair of sentencepiece models cannot be written as one tokenizer.json."""
+    if (folder / "source.spm").is_file():
+        return "Marian's tokenizer is two, source.spm and target.spm: give a folder that has them converted into one"
+    return "AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes one"
+
+
+def form_of(folder: Path, config: PreTrainedConfig, sentences: bool = False) -> Form:
+    """What kind of model the weights are of; `sentences`: modules.json makes vectors of it, whatever its head.
+
+    Raises ArtifactError for one with another head.
+    """
     architecture = (config.architectures or [""])[0]
-    if config.is_encoder_decoder and architecture.endswith("ForConditionalGeneration"):
+    if sentences:
+        return "encoder"
+    if config.is_encoder_decoder and architecture.endswith(("ForConditionalGeneration", "MTModel")):
         return "encoder-decoder"
     if architecture.endswith(("ForCausalLM", "LMHeadModel")) and not config.is_encoder_decoder:
         return "decoder"
+    if architecture in ENCODER_HALVES.values():
+        return "encoder"
     if architecture.endswith(("ForMaskedLM", "Model")) and not config.is_encoder_decoder and _is_encoder(config):
         return "encoder"
     raise ArtifactError(
@@ -89,6 +153,9 @@ def load_weights(source: Source, say: Callable[[str], None]) -> PreTrainedModel:
         "encoder-decoder": transformers.AutoModelForSeq2SeqLM,
         "encoder": transformers.AutoModel,
     }
+    if source.form == "encoder" and source.config.model_type in ENCODER_HALVES:
+        # Sentence-T5: the encoder alone; AutoModel would take the decoder with it.
+        classes["encoder"] = getattr(transformers, ENCODER_HALVES[source.config.model_type])
     # Of an encoder the token states are exported, which its pooler does not touch: that alone may be absent.
     loaded = load_model(classes[source.form], source.folder, new_heads=source.form == "encoder")
     for line in replace(loaded, new=()).remarks(source.folder):

@@ -6,17 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transformers import AutoModel
 
+from components.deployment.encoding import Encoder
 from components.deployment.generation.embedder import load_embedder
-from components.deployment.generation.embedding_proof import EmbeddingReference, prove_embeddings
+from components.deployment.generation.embedding_proof import EmbeddingReference, cosine, prove_embeddings
+from components.deployment.generation.sentence_reference import SentenceReference
+from components.deployment.generation.source import load_weights, read_source
 from tests.deployment.generation.conftest import TEXTS
 
 
 @pytest.fixture(scope="module")
 def reference(embedding_bundle: Path) -> EmbeddingReference:
-    model = AutoModel.from_pretrained(embedding_bundle.parent / "modernbert").eval()
-    return EmbeddingReference(model, load_embedder(embedding_bundle, "fp32"), TEXTS)
+    source = read_source(embedding_bundle.parent / "modernbert")
+    own = SentenceReference(source, load_weights(source, lambda line: None))
+    return EmbeddingReference(own, load_embedder(embedding_bundle, "fp32"), TEXTS)
 
 
 def test_fp32_vectors_are_pytorchs_in_every_shape(reference: EmbeddingReference, embedding_bundle: Path) -> None:
@@ -46,3 +49,18 @@ def test_vectors_of_other_rows_or_none_at_all_show(reference: EmbeddingReference
     assert prove_embeddings(reference, replace(embedder, graph=Turned())).min_cosine < 0.99  # type: ignore[arg-type]
     broken = prove_embeddings(reference, replace(embedder, graph=Broken()))  # type: ignore[arg-type]
     assert (broken.min_cosine, broken.max_difference) == (-1.0, float("inf"))
+
+
+def test_a_tokenizer_that_cuts_elsewhere_shows_though_the_graph_is_right(
+    reference: EmbeddingReference, embedding_bundle: Path
+) -> None:
+    embedder = load_embedder(embedding_bundle, "fp32")
+    shorter = replace(embedder, encoder=Encoder.load(embedding_bundle / "tokenizer.json", 9, 0))
+    proof = prove_embeddings(reference, shorter)
+    assert proof.min_cosine < 0.999
+    assert proof.worst == f"{len(reference.texts)} texts"
+
+
+def test_a_cosine_asks_for_no_length_and_takes_no_nan() -> None:
+    one = np.array([[3.0, 4.0], [1.0, 0.0], [1.0, 0.0]])
+    assert cosine(one, np.array([[6.0, 8.0], [0.0, 2.0], [np.nan, 0.0]])).tolist() == [1.0, 0.0, -1.0]

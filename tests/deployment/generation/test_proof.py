@@ -36,7 +36,8 @@ def test_fp32_is_pytorch_token_by_token(reference: Reference, generator: Generat
     assert (proof.greedy_exact, proof.agreement) == (1.0, 1.0)
     assert proof.perplexity == pytest.approx(proof.reference_perplexity, rel=1e-4)
     assert 1 < proof.perplexity < 100
-    assert all(len(answer) >= 32 for answer in reference.answers)
+    assert all(len(answer) == 32 or answer[-1] == 2 for answer in reference.answers)
+    assert len({len(answer) for answer in reference.answers}) > 1
 
 
 def test_int8_is_near_and_int4_less_so(reference: Reference, decoder_bundle: Path) -> None:
