@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test peers test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan \
-        bench-data bench-serving bench-faults bench-ladder ui lock readme clean
+        bench-data bench-serving bench-faults bench-vectors bench-ladder ui lock readme clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -88,6 +88,9 @@ bench-serving: setup  ## requests a second and latency beside MLflow's server: f
 
 bench-faults: setup  ## faults planted in a bundle, and what the gate says of each: a minute
 	@python -m benchmarks.planted_faults --record
+
+bench-vectors: setup  ## MODEL=folder: a bundle's sentence embeddings beside sentence-transformers' own: three minutes
+	@python -m benchmarks.sentence_embeddings $(MODEL) --record
 
 bench-ladder: setup  ## size, speed and quality of every rung, from the eager teacher down: six minutes
 	@python -m benchmarks.ladder

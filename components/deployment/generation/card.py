@@ -43,7 +43,7 @@ def _rungs(details: dict[str, Any]) -> list[str]:
         for rung, proof in sorted(details["proof"].items(), key=lambda pair: -details["megabytes"][pair[0]])
     ]
     return [
-        "## Against PyTorch, on real texts",
+        "## Against the model as its own library runs it, on real texts",
         "",
         f"| rung | MB | {' | '.join(column.replace('_', ' ') for column in columns)} | |",
         "|---" * (len(columns) + 3) + "|",
@@ -81,6 +81,13 @@ def _limits(details: dict[str, Any]) -> list[str]:
         f"- {details['max_length']:,} tokens"
         + (", longer texts are cut." if details["form"] == "embedding" else " of prompt and answer together."),
     ]
+    if details.get("prompt"):
+        lines += [f"- {details['prompt']!r} is put in front of every text."]
+    if details.get("prompts"):
+        named = ", ".join(f"{name} {text!r}" for name, text in sorted(details["prompts"].items()))
+        lines += [f"- Prompts to ask for by name: {named}."]
+    if details.get("rules"):
+        lines += [f"- Its own generation config: {', '.join(sorted(set(details['rules']) - {'end_ids'}))}."]
     if details["form"] == "generation":
         lines += ["- It says what is likely, not what is true."]
     return [

@@ -228,10 +228,19 @@ def open_generator(bundle: Path, manifest: dict[str, Any], rung: str, threads: i
         start_id=manifest["start_id"],
         stop_ids=frozenset(manifest["stop_ids"]),
         framed=manifest["framed"],
-        rules=Rules.of(manifest.get("rules", {})),
+        rules=_rules(bundle, manifest, decoder),
         decoder=decoder,
         encoder=encoder,
     )
+
+
+def _rules(bundle: Path, manifest: dict[str, Any], decoder: Graph) -> Rules:
+    """What the manifest has of the model's generation config. Raises ArtifactError for a token the graph has not."""
+    rules = Rules.of(manifest.get("rules", {}))
+    scores = decoder.session.get_outputs()[0].shape[-1]
+    if rules.largest >= (scores if isinstance(scores, int) else 0) > 0:
+        raise ArtifactError(f"{bundle}: 'rules' names the token {rules.largest}, the model has {scores}", FROM_MODEL)
+    return rules
 
 
 def check_graphs(bundle: Path, decoder: Graph, encoder: Graph | None) -> None:

@@ -45,6 +45,12 @@ class Rules:
         """From a manifest."""
         return cls(**{name: _frozen(value) for name, value in written.items()})
 
+    @property
+    def largest(self) -> int:
+        """The largest token id that scores are looked up by; -1 where there is none."""
+        forced = () if self.forced_bos_token_id is None else (self.forced_bos_token_id,)
+        return max((*self.suppress_tokens, *self.begin_suppress_tokens, *self.forced_eos_token_id, *forced), default=-1)
+
     def apply(self, logits: np.ndarray, read: Sequence[int], new: int, last: bool, source: Sequence[int]) -> np.ndarray:
         """The scores of the next token, float32 (vocabulary,).
 

@@ -88,7 +88,11 @@ class Source:
         file = own if own.is_file() else self.folder / "config.json"
         try:
             return GenerationConfig.from_pretrained(
-                self.folder, file.name, local_files_only=True, _from_model_config=file.name == "config.json"
+                self.folder,
+                file.name,
+                local_files_only=True,
+                trust_remote_code=False,
+                _from_model_config=file.name == "config.json",
             )
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ArtifactError(f"{file}: {first_line(error)}", "transformers cannot read it either") from None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,17 @@ def test_long_texts_are_cut_and_no_texts_are_no_vectors(embedding_bundle: Path) 
     embedder = load_embedder(embedding_bundle)
     assert len(embedder.encode(["ship " * 500])[0]) == embedder.max_length == 64
     assert embedder.embed([]).shape == (0, 64)
+
+
+def test_a_prompt_stands_in_front_of_every_text_or_of_those_it_is_asked_for(embedding_bundle: Path) -> None:
+    plain = load_embedder(embedding_bundle, "fp32")
+    prompted = replace(plain, prompt="ship ", prompts={"query": "tower "})
+    assert prompted.encode(["wave"]) == plain.encode(["ship wave"])
+    assert np.array_equal(prompted.embed(["wave"], "query"), plain.embed(["tower wave"]))
+    with pytest.raises(DataError, match=r"no prompt 'passage'\nknown: query"):
+        prompted.embed(["wave"], "passage")
+    with pytest.raises(DataError, match="has none"):
+        plain.embed(["wave"], "query")
 
 
 def test_what_is_no_text_or_no_embedding_bundle_is_refused(embedding_bundle: Path, decoder_bundle: Path) -> None:

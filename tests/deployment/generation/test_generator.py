@@ -169,6 +169,51 @@ def test_a_template_of_the_bundle_is_used_and_its_end_of_turn_ends_answers(
     assert generator.encode("[SEP] ship")[1] != generator.encode("ship")[1]
 
 
+def ruled(bundle: Path, to: Path, **rules: Any) -> Path:
+    """The same bundle with another generation config."""
+    shutil.copytree(bundle, to)
+    manifest = json.loads((to / "manifest.json").read_text())
+    kept = {name: value for name, value in manifest.items() if name not in ("kind", "schema", "made_from", "files")}
+    write_manifest(to, "bundle", {}, **kept | {"rules": rules})
+    return to
+
+
+@pytest.mark.parametrize("form", ["decoder", "encoder_decoder"])
+def test_a_generation_config_is_gone_by_as_transformers_goes_by_it(
+    form: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    import torch
+
+    bundle, model = (request.getfixturevalue(f"{form}_{kind}") for kind in ("bundle", "model"))
+    rules = {
+        "repetition_penalty": 1.8,
+        "no_repeat_ngram_size": 2,
+        "suppress_tokens": [30, 31],
+        "min_length": 9,
+        "forced_eos_token_id": [2],
+        "forced_bos_token_id": 7,
+        "begin_suppress_tokens": [9],
+    }
+    generator = load_generator(ruled(bundle, tmp_path / "bundle", **rules, end_ids=[2]), "fp32")
+    for prompt in PROMPTS[:3]:
+        ids = torch.tensor([generator.encode(prompt)])
+        settings = {**rules, "max_new_tokens": 16, "do_sample": False, "num_beams": 1, "eos_token_id": 2}
+        with torch.inference_mode():
+            answer = model.generate(ids, attention_mask=torch.ones_like(ids), **settings)[0].tolist()
+        row = generator.start(ids[0].tolist(), greedy(16))
+        finish(generator, [row])
+        begun = 1 if model.config.is_encoder_decoder else ids.shape[1]
+        assert [*row.tokens, 2] == answer[begun:]
+        assert row.finished == ("length" if len(answer) - begun == 16 else "stop")
+
+
+def test_rules_for_tokens_that_the_model_has_not_are_refused(decoder_bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="'rules' names the token 5000, the model has 330"):
+        load_generator(ruled(decoder_bundle, tmp_path / "one", suppress_tokens=[5000]))
+    with pytest.raises(ArtifactError, match="'rules' is to be an object of repetition_penalty"):
+        load_generator(ruled(decoder_bundle, tmp_path / "two", num_beams=4))
+
+
 def test_answering_needs_neither_torch_nor_transformers(decoder_bundle: Path, root: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"

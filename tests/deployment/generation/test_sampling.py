@@ -44,6 +44,19 @@ def test_the_nucleus_is_the_likeliest_tokens_that_reach_top_p(top_p: float, kept
 
 
 @pytest.mark.parametrize(
+    ("top_k", "min_p", "kept"), [(2, 0.0, [0, 1]), (0, 0.25, [0, 1, 2]), (3, 0.5, [0, 1]), (9, 0.0, [0, 1, 2, 3])]
+)
+def test_a_models_own_top_k_and_min_p_bound_a_draw(top_k: int, min_p: float, kept: list[int]) -> None:
+    sampler = Sampler(sampling(), top_k, min_p)
+    assert {sampler.pick(LOGITS) for _ in range(2000)} == set(kept)
+
+
+def test_a_banned_token_is_never_drawn() -> None:
+    banned = np.where(np.arange(4) == 0, -np.inf, LOGITS)
+    assert {Sampler(sampling()).pick(banned) for _ in range(500)} == {1, 2, 3}
+
+
+@pytest.mark.parametrize(
     ("changed", "told"),
     [
         ({"max_tokens": 0}, "max_tokens 0"),
