@@ -75,6 +75,7 @@ class Source:
             raise ArtifactError(f"{path}: not a tokenizer: {first_line(error)}", "take the folder again") from None
         found.no_padding()
         found.no_truncation()
+        found.encode_special_tokens = bool(self.tokenizer_config.get("split_special_tokens", False))
         if self.modules.lowercase:
             found.normalizer = lowercased(found.normalizer)
         return found

@@ -43,6 +43,12 @@ def test_a_file_that_gives_other_ids_than_transformers_is_refused_with_the_text(
         check_tokenizer(source, TEXTS)
 
 
+@pytest.mark.parametrize("split", [True, False])
+def test_names_of_special_tokens_in_a_text_are_read_as_transformers_reads_them(folder: Path, split: bool) -> None:
+    change(folder / "tokenizer_config.json", split_special_tokens=split)
+    check_tokenizer(read_source(folder), ["a [SEP] in a text"])
+
+
 def test_a_tokenizer_that_transformers_cannot_load_is_refused(folder: Path) -> None:
     change(folder / "tokenizer_config.json", tokenizer_class="NoSuchTokenizer", auto_map=None)
     source = read_source(folder)
