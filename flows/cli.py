@@ -42,6 +42,7 @@ def main(directory: Path | None) -> None:
     """Lianzi (炼字): from raw text to a small, fast, deployed language model.
 
     \b
+    lianzi init FOLDER --task mood=en a project of your own
     lianzi import SOURCE              documents from files, the web, a data set or a database
     lianzi init-from MODEL            go on from a pretrained checkpoint
     lianzi plan                       what a run will take, before it runs
@@ -157,6 +158,20 @@ def plan(
         show_outcomes()
     else:
         show_plan(root, settings, price_per_hour, watts, as_json)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--task", "tasks", multiple=True, required=True, metavar="NAME=LANGUAGE", help="As mood=en; may be repeated."
+)
+def init(folder: Path, tasks: tuple[str, ...]) -> None:
+    """Begin a project of your own in FOLDER: parameters, graph and code, in git and DVC."""
+    from flows.init import make_project
+
+    named = dict(task.partition("=")[::2] for task in tasks)
+    for line in make_project(folder, named):
+        click.echo(line)
 
 
 @main.command("import")

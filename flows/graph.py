@@ -273,5 +273,10 @@ def _explained(error: Exception) -> ParameterError | ServiceError:
             "another DVC process works on this project", "wait for it, or remove .dvc/tmp/lock if none runs"
         )
     if "not inside of a DVC repository" in message:
-        return ServiceError("this is not a Lianzi project: no .dvc folder here or above", "cd into the project")
+        return ServiceError(
+            "no .dvc folder here or above, so that DVC knows no project",
+            "in a new folder: `git init && dvc init`; `lianzi init` makes a project with both",
+        )
+    if "is not a git repository" in message or "not a git repo" in message.lower():
+        return ServiceError("the project is in no git repository", "run `git init` in its folder")
     return ServiceError(f"DVC cannot read the graph: {message[:300]}", "`dvc stage list` says more")

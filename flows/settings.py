@@ -104,6 +104,25 @@ def add_source(path: Path, name: str, source: SourceConfig, said: Collection[str
     return _rewrite(path, add, path.name)
 
 
+def name_tasks(path: Path, tasks: Mapping[str, str], write: bool) -> list[str]:
+    """Name other tasks, name -> language, in place of those there, and no source: as a new project begins.
+
+    Returns a line a task. Raises ParameterError before anything is written; nothing is, unless `write`.
+    """
+    from ruamel.yaml.comments import CommentedMap
+
+    def change(content: Any) -> list[str]:
+        example = dict(next(iter(content["tasks"].values())))
+        content["tasks"], content["corpus"] = CommentedMap(), _in_one_line({})
+        entries = {name: example | {"language": language} for name, language in tasks.items()}
+        return [_apply(content, ["tasks", name], entry) for name, entry in entries.items()]
+
+    lines, text = _changed(path, change, "--task")
+    if write:
+        _replace(path, text)
+    return lines
+
+
 def set_values(path: Path, values: Mapping[str, Any], write: bool) -> dict[str, tuple[Any, Any]]:
     """Set parameters by their dotted names, keeping comments; all of them or none, and none unless `write`.
 
