@@ -62,3 +62,12 @@ def test_a_folder_of_pages_is_one_source(data: Path) -> None:
     pages = [block for block in cut_all(data) if block.source == "notes_en"]
     assert [len(block.rows) for block in pages] == [25, 5]
     assert len({row.id for block in pages for row in block.rows}) == 30
+
+
+def test_a_row_tells_its_languages_in_one_way_however_its_file_does(tmp_path: Path) -> None:
+    rows = [
+        {"text": f"text {n}", "language": given} for n, given in enumerate(["eng_Latn", ["en", "zho"], "und", None])
+    ]
+    write(tmp_path / "data" / "corpus" / "any.jsonl", rows)
+    [block] = cut_all(tmp_path / "data")
+    assert [row.language for row in block.rows] == ["en", "en,zh", "", ""]
