@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from components.corpus.phone_numbers import phone_numbers, says_otherwise
@@ -53,3 +55,10 @@ def test_the_words_before_a_number_say_what_it_is() -> None:
     assert says_otherwise("Invoice no. 1234", 12)
     assert says_otherwise("运单号：1234", 4)
     assert not says_otherwise("Call me: 1234", 9)
+
+
+def test_long_rows_of_digits_cost_no_more_than_their_length() -> None:
+    """Every way to cut them into groups would be tried, were the groups of the pattern not apart."""
+    began = time.process_time()
+    assert found(("+" + "1" * 90 + "x ") * 200) == []
+    assert time.process_time() - began < 5
