@@ -91,7 +91,7 @@ def test_finetuning_trains_two_models_for_all_epochs(given: dict[str, Any], data
 def test_a_student_is_smaller_and_its_teacher_reads_along(
     params: Params, given: dict[str, Any], data: Classification
 ) -> None:
-    whole = {"depth_fraction": 0.5, "width_fraction": 1.0, "ffn_fraction": 1.0}
+    whole = {"depth_fraction": 0.5, "width_fraction": 1.0, "ffn_fraction": 1.0, "min_steps": 1}
     shallower, narrower, fewer = (
         distill_job(
             {**given, "config": params.distill.model_copy(update=changes), "teacher": given["pretrained"]}, data
