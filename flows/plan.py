@@ -60,7 +60,6 @@ def make_plan(root: Path, settings: tuple[str, ...], say: Callable[[str], None])
         say(told)
     stale = stale_stages(stages, recipes, changed_keys(load_params(root / "params.yaml"), params))
     check_checkpoint(params, stale.get("pretrain", False))
-    check_checkpoint(params, stale.get("pretrain", False))
     for line in check_stages(root, params, [name for name, runs in stale.items() if runs]):
         say(line)
     known = latest(read_outcomes())
