@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.artifacts import read_manifest, write_json, write_manifest
+from components.artifacts import every_file, file_hash, read_manifest, write_json, write_manifest
 from components.errors import ArtifactError, DataError
 from components.evaluation.evaluate import evaluate
 from components.evaluation.rungs import systems
@@ -86,6 +86,24 @@ def test_there_is_a_page_to_read_with_pictures_and_refused_rungs(
     page = (REPORT / "index.html").read_text(encoding="utf-8")
     assert "Candidate for release: <b>int4_embeddings</b>" in page
     assert "<td>int2</td><td>it cannot be made: ValueError: two bits</td>" in page
+
+
+def test_several_seeds_are_scored_on_the_test_rows_with_mean_and_spread(
+    ladder: Ladder, run: RecordedRun, tmp_path: Path
+) -> None:
+    """The teacher of another seed stands beside the chosen one: here the one without pretraining plays it."""
+    teacher = Path(shutil.copytree(ladder.teacher, tmp_path / "teacher"))
+    shutil.copytree(ladder.scratch, teacher / "seeds" / "18")
+    manifest = read_manifest(ladder.teacher, "classifier")
+    manifest["files"] |= {name: file_hash(teacher / name) for name in every_file(teacher) if name.startswith("seeds/")}
+    write_json(teacher / "manifest.json", manifest | {"seed": 17})
+    metrics = measured(replace(ladder, teacher=teacher), run)
+    assert list(metrics["seeds"]) == ["teacher"]
+    found = metrics["seeds"]["teacher"]
+    assert (found["count"], found["chosen"]) == (2, 17)
+    assert found["macro_f1"]["17"] == metrics["teacher"]["macro_f1"]
+    assert found["macro_f1"]["18"] == metrics["without_pretraining"]["macro_f1"]
+    assert "<h2>Seeds</h2>" in (REPORT / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_row_whose_label_the_model_does_not_know_is_refused(ladder: Ladder, run: RecordedRun, tmp_path: Path) -> None:
