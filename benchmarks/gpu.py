@@ -95,7 +95,9 @@ def measure(rows: int, steps: int) -> tuple[Turns, float, tuple[str, ...]]:
     from components.training.trainer import Schedule, fit, prepare_libraries
 
     params = load_params(ROOT / "params.yaml")
-    shape = params.model.model_copy(update={"architecture": "gpt2", "depth": DEPTH, "max_length": LENGTH})
+    shape = params.model.model_copy(
+        update={"architecture": "gpt2", "depth": DEPTH, "width": None, "max_length": LENGTH}
+    )
     learned = {"schedule": "constant", "warmup_fraction": 0.0, "learning_rate": 3e-4, "average_decay": 0.0}
     config = params.pretrain.model_copy(
         update={"objective": "clm", "batch_size": rows, "sequence_length": LENGTH, "steps": steps, **learned}

@@ -32,7 +32,13 @@ COMMON = ("pretrain.threads=1", "pretrain.validate_every=100", "pretrain.validat
 CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "modernbert, 2 layers, contrastive, 64 x 96": (
         "pretrain",
-        ("model.depth=2", "pretrain.objective=contrastive", "pretrain.steps=120", "pretrain.batch_size=64"),
+        (
+            "model.depth=2",
+            "model.width=null",
+            "pretrain.objective=contrastive",
+            "pretrain.steps=120",
+            "pretrain.batch_size=64",
+        ),
     ),
     "bert, 4 layers, 8 x 128": (
         "pretrain",
@@ -40,6 +46,7 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "model.architecture=bert",
             "pretrain.objective=mlm",
             "model.depth=4",
+            "model.width=null",
             "pretrain.steps=160",
             "pretrain.batch_size=8",
             "pretrain.sequence_length=128",
@@ -51,6 +58,7 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "model.architecture=gpt2",
             "pretrain.objective=clm",
             "model.depth=3",
+            "model.width=null",
             "pretrain.steps=160",
             "pretrain.batch_size=32",
             "pretrain.sequence_length=64",
@@ -62,6 +70,7 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "model.architecture=llama",
             "pretrain.objective=clm",
             "model.depth=6",
+            "model.width=null",
             "pretrain.steps=30",
             "pretrain.batch_size=8",
             "pretrain.sequence_length=256",
@@ -69,7 +78,10 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "trainer.accumulate=2",
         ),
     ),
-    "finetune, 3 layers, 16 rows": ("finetune@topic", ("model.depth=3", "finetune.batch_size=16", "finetune.epochs=1")),
+    "finetune, 3 layers, 16 rows": (
+        "finetune@topic",
+        ("model.depth=3", "model.width=null", "finetune.batch_size=16", "finetune.epochs=1"),
+    ),
 }
 """Name -> stage, and what it changes of params.yaml."""
 

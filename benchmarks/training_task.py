@@ -51,8 +51,8 @@ def shapes(params: Params) -> dict[str, Shape]:
     even = {"schedule": "constant", "warmup_fraction": 0.0, "validation_sequences": 1, "average_decay": 0.0}
     causal = {"objective": "clm", "learning_rate": 3e-4, **even}
     masked = {"objective": "mlm", "sequence_length": 64, **even}
-    gpt2 = params.model.model_copy(update={"architecture": "gpt2", "depth": 6, "max_length": 256})
-    tiny = params.model.model_copy(update={"architecture": "gpt2", "depth": 1, "max_length": 16})
+    gpt2 = params.model.model_copy(update={"architecture": "gpt2", "depth": 6, "width": None, "max_length": 256})
+    tiny = params.model.model_copy(update={"architecture": "gpt2", "depth": 1, "width": None, "max_length": 16})
     return {
         "gpt2": Shape(gpt2, params.pretrain.model_copy(update={"batch_size": 16, "sequence_length": 256, **causal})),
         "default": Shape(params.model, params.pretrain.model_copy(update=masked)),

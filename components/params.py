@@ -25,6 +25,8 @@ Length = Annotated[int, Field(ge=2, strict=False)]  # as a key: JSON turns its n
 Precision = Literal["auto", "bf16", "fp32"]
 
 
+HEAD_WIDTH = 64
+"""Numbers of a token that one attention head reads."""
 TAKEN = ("corpus", "pretrained", "tasks", "tokenizer", "tokens", "validation")
 """What artifacts/ holds beside a folder for each task."""
 
@@ -159,10 +161,11 @@ class TokenizeConfig(Section):
 
 
 class ModelConfig(Section):
-    """One dial: `depth` layers, 64 x depth wide, one attention head per 64."""
+    """One dial: `depth` layers, 64 x depth wide unless `width` says otherwise, one attention head per 64."""
 
     architecture: Literal["modernbert", "bert", "gpt2", "llama"]
     depth: Annotated[int, Field(ge=1, le=96)]
+    width: Annotated[int, Field(ge=HEAD_WIDTH, le=8192, multiple_of=HEAD_WIDTH)] | None
     max_length: Annotated[int, Field(ge=8)]
 
 
@@ -256,6 +259,7 @@ class DistillConfig(OptimizerConfig):
     attention heads (Michel 2019);
     min_steps: as in finetune;
     quantization_aware: share of the steps, the last ones, in which int8 rounds the forward pass (Jacob 2018);
+    count_words: learn from TF-IDF with logistic regression too, in the share that is best on the validation rows;
     min_token_count: how often a token must stand in the training rows to stay in the student's vocabulary, 0 keeps all;
     max_loss: validation macro-F1 that a student may lose to its teacher before a larger one is tried.
     """
@@ -273,6 +277,7 @@ class DistillConfig(OptimizerConfig):
     token_masking: Share
     temperature: Rate
     soft_weight: Share
+    count_words: bool
     hidden_weight: Annotated[float, Field(ge=0)]
     quantization_aware: Share
     min_steps: Count

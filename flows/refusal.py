@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from components.errors import DoesNotFit
-from components.params import Params
+from components.params import HEAD_WIDTH, Params
 
 _ROOM = 0.9
 """Of the free memory that a suggested value is to fill at most: the suggestion is an estimate."""
@@ -56,9 +56,13 @@ def remedies(stage: str, needed: int, free: int, activations: int, params: Param
 
 
 def _smaller_model(params: Params, share: float) -> str:
-    """`share`: of the present need that fits. The width grows with the depth, so parameters do with its cube."""
+    """`share`: of the present need that fits. Parameters grow with the square of the width, which is the depth's where
+    it has no number of its own."""
     if params.pretrain.init_from is not None:
         return "choose a smaller pretrain.init_from"
+    if params.model.width is not None:
+        heads = max(1, int(params.model.width * share**0.5) // HEAD_WIDTH)
+        return f"lower model.width to about {heads * HEAD_WIDTH}"
     return f"lower model.depth to about {max(1, int(params.model.depth * share ** (1 / 3)))}"
 
 

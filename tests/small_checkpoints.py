@@ -15,7 +15,9 @@ from components.params import ModelConfig
 def small_model(architecture: str, tokenizer_folder: Path, depth: int = 1) -> PreTrainedModel:
     """The same weights every time."""
     torch.manual_seed(5)
-    section = ModelConfig.model_validate({"architecture": architecture, "depth": depth, "max_length": 32})
+    section = ModelConfig.model_validate(
+        {"architecture": architecture, "depth": depth, "width": None, "max_length": 32}
+    )
     return build_language_model(section, load_tokenizer(tokenizer_folder), 16)
 
 

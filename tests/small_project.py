@@ -15,6 +15,7 @@ SETTINGS = (
     "validate.min_class_share=0.0",
     "train_tokenizer.vocab_size=1024",
     "model.depth=2",
+    "model.width=null",
     "pretrain.steps=12",
     "pretrain.batch_size=8",
     "pretrain.sequence_length=64",

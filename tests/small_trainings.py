@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 SETTINGS = (
     "tasks.topic.max_length=16",
     "model.depth=1",
+    "model.width=null",
     "model.max_length=32",
     "pretrain.init_from=null",
     "pretrain.objective=mlm",

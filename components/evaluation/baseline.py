@@ -12,8 +12,10 @@ from itertools import product
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 from sklearn.multiclass import OneVsRestClassifier
 from threadpoolctl import threadpool_limits
 
@@ -107,6 +109,21 @@ class Baseline:
         """The index of the most likely label of each text."""
         return self.classifier.predict(self.vectorizer.transform(texts))
 
+    def probabilities(self, texts: Sequence[str], classes: int) -> np.ndarray:
+        """Of each label, [texts, classes]; 0 for a label without a training row."""
+        return _of_every_label(self.classifier, self.vectorizer.transform(texts), classes)
+
+    def out_of_fold(self, train: Rows, folds: int, classes: int) -> np.ndarray:
+        """Probabilities [rows, classes] of the training rows, each by a regression that was fitted without it."""
+        # The n-grams are those of all rows: how frequent a word is tells nothing about a label.
+        features = self.vectorizer.transform(train.texts)
+        found = np.zeros((len(train.texts), classes))
+        with threadpool_limits(1):
+            for seen, held in StratifiedKFold(folds, shuffle=True, random_state=0).split(features, train.targets):
+                fitted = clone(self.classifier).fit(features[seen], train.targets[seen])
+                found[held] = _of_every_label(fitted, features[held], classes)
+        return found
+
     def megabytes(self) -> float:
         """Of its weights, without the vocabulary."""
         weights = sum(one.coef_.nbytes for one in self.classifier.estimators_)
@@ -153,6 +170,12 @@ class Table:
         labels = range(1 + max(self.targets.max(), self.expected.max()))
         score = macro_f1(self.expected, classifier.predict(self.validation), labels)
         return Baseline(self.vectorizer, classifier, Choice(self.grams, self.least, strength, balanced), score)
+
+
+def _of_every_label(classifier: OneVsRestClassifier, features: csr_matrix, classes: int) -> np.ndarray:
+    found = np.zeros((features.shape[0], classes))
+    found[:, classifier.classes_] = classifier.predict_proba(features)
+    return found
 
 
 def _kinds(texts: Sequence[str], language: str) -> Iterator[tuple[Grams, int]]:

@@ -23,9 +23,8 @@ from transformers import (
 
 from components.errors import ArtifactError, ParameterError
 from components.modeling.loading import random_model
-from components.params import ModelConfig
+from components.params import HEAD_WIDTH, ModelConfig
 
-HEAD_WIDTH = 64
 ENCODER_OBJECTIVES = ("mlm", "contrastive")
 
 Vocabulary = dict[str, Any]
@@ -54,13 +53,18 @@ class Architecture:
     """Whether it attends by code of its own, and by no kernel that one could choose."""
 
 
+def width_of(model: ModelConfig) -> int:
+    """Numbers a token is between the layers, HEAD_WIDTH of them to an attention head."""
+    return model.width or HEAD_WIDTH * model.depth
+
+
 def modernbert(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
     """Pre-LN, rotary, gated encoder (Warner 2024): all layers attend globally, the mean token is classified."""
-    width = HEAD_WIDTH * model.depth
+    width = width_of(model)
     return ModernBertConfig(
         num_hidden_layers=model.depth,
         hidden_size=width,
-        num_attention_heads=model.depth,
+        num_attention_heads=width // HEAD_WIDTH,
         intermediate_size=_gated_width(width),
         max_position_embeddings=model.max_length,
         layer_types=["full_attention"] * model.depth,
@@ -71,11 +75,11 @@ def modernbert(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
 
 def bert(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
     """Post-LN encoder (Devlin 2019)."""
-    width = HEAD_WIDTH * model.depth
+    width = width_of(model)
     return BertConfig(
         num_hidden_layers=model.depth,
         hidden_size=width,
-        num_attention_heads=model.depth,
+        num_attention_heads=width // HEAD_WIDTH,
         intermediate_size=4 * width,
         max_position_embeddings=model.max_length,
         hidden_dropout_prob=0.0,
@@ -88,8 +92,8 @@ def gpt2(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
     """Pre-LN decoder (Radford 2019)."""
     return GPT2Config(
         n_layer=model.depth,
-        n_embd=HEAD_WIDTH * model.depth,
-        n_head=model.depth,
+        n_embd=width_of(model),
+        n_head=width_of(model) // HEAD_WIDTH,
         n_positions=model.max_length,
         # transformers' default, gelu_new, is the same function written in five operations.
         activation_function="gelu_pytorch_tanh",
@@ -102,11 +106,11 @@ def gpt2(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
 
 def llama(model: ModelConfig, vocabulary: Vocabulary) -> PreTrainedConfig:
     """Pre-RMSNorm, rotary, gated decoder (Touvron 2023)."""
-    width = HEAD_WIDTH * model.depth
+    width = width_of(model)
     return LlamaConfig(
         num_hidden_layers=model.depth,
         hidden_size=width,
-        num_attention_heads=model.depth,
+        num_attention_heads=width // HEAD_WIDTH,
         intermediate_size=_gated_width(width),
         max_position_embeddings=model.max_length,
         tie_word_embeddings=True,

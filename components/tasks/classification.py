@@ -25,10 +25,14 @@ from components.tasks.rows import EVERY_ROW, LabelShare, read_split
 
 @dataclass(frozen=True)
 class Examples:
-    """One split: token ids of every text, cut at max_length, and the index of its label."""
+    """One split: token ids of every text, cut at max_length, and the index of its label.
+
+    `word_counts`: probabilities [rows, classes] that counting words gives, where a student learns from them too.
+    """
 
     ids: list[Tensor]
     targets: Tensor
+    word_counts: Tensor | None = None
 
     @property
     def lengths(self) -> list[int]:
@@ -84,17 +88,19 @@ class Classification:
             )
 
     def batch(self, examples: Examples, samples: np.ndarray | range) -> Batch:
-        """The samples padded to the longest: ids and mask [n, length], targets [n]."""
+        """The samples padded to the longest: ids and mask [n, length], targets [n], and word_counts [n, classes]."""
         ids = pad_sequence([examples.ids[index] for index in samples], batch_first=True, padding_value=self.pad_id)
         lengths = torch.tensor([len(examples.ids[index]) for index in samples])
         mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
-        return {
+        chosen = torch.tensor(samples)
+        batch: Batch = {
             "input_ids": ids,
             "attention_mask": mask,
-            "targets": examples.targets[torch.tensor(samples)],
+            "targets": examples.targets[chosen],
             "count": len(lengths),
             "tokens": int(lengths.sum()),
         }
+        return batch if examples.word_counts is None else {**batch, "word_counts": examples.word_counts[chosen]}
 
     def hide_tokens(self, batch: Batch, share: float, generator: torch.Generator) -> Batch:
         """A batch in which a share of the ordinary tokens is masked: as good as more rows, for a small data set."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -33,6 +33,7 @@ from components.training.quantization_aware import quantization_aware
 from components.training.randomness import derived_seed
 from components.training.store import CheckpointStore
 from components.training.trainer import prepare_libraries
+from components.training.word_counts import WordCounts
 
 IMPORTANCE_ROWS = 1024
 """Rows, spread over the training rows, by which channels, neurons and heads are judged."""
@@ -63,7 +64,13 @@ def distill(
     tried = sizes(guide.config, config)
     data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(teacher), share)
     with tempfile.TemporaryDirectory() as folder:
-        school = School(config, task, task_name, trainer, seed, rows, share, teacher, guide, data, checkpoints, run)
+        counts = word_counts(guide, data, rows, share, task) if config.count_words and tried else None
+        if counts:
+            run.say(f"distill {task_name}: counting words has {counts.share:.0%} of the soft labels")
+            data = replace(data, train=replace(data.train, word_counts=counts.probabilities))
+        school = School(
+            config, task, task_name, trainer, seed, rows, share, teacher, guide, data, counts, checkpoints, run
+        )
         found = school.graduate(tried, Path(folder))
         if not ranks.leads():
             return {}
@@ -78,6 +85,7 @@ def distill(
         "vocabulary": found.model.config.vocab_size,
         "teacher_macro_f1": found.teacher_score,
         "teacher_goes_on": int(found.size is None),
+        "word_count_share": counts.share if counts and found.size else 0.0,
         "refused": {name: {"macro_f1": score} for name, score in found.refused.items()},
     }
 
@@ -113,6 +121,7 @@ class School:
     teacher: Path
     guide: PreTrainedModel
     data: Classification
+    counts: WordCounts | None
     checkpoints: CheckpointStore
     run: Run
 
@@ -165,7 +174,7 @@ class School:
         kept = missed_most(self.guide, self.data, size.left)
         learner = build_student(self.guide, size.layers, kept, config.dropout)
         task_objective = ClassificationObjective(len(self.data.labels), 0.0)
-        objective = DistillationObjective(self.guide, size.layers, config, task_objective, kept.channels)
+        objective = DistillationObjective(self.guide, size.layers, config, task_objective, kept.channels, self.counts)
         # The size asked for has the plain names, as long as it is the only one.
         again = bool(refused)
         label = f"distill {self.task_name}{f' {size.name}' if again else ''}"
@@ -250,6 +259,8 @@ class DistillationObjective:
     task: ClassificationObjective
     channels: Tensor | None = None
     """Those of the teacher that the student has."""
+    counts: WordCounts | None = None
+    """The second teacher."""
 
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
         mask = batch["attention_mask"]
@@ -257,7 +268,10 @@ class DistillationObjective:
             guide = self.teacher.to(mask.device)(batch["clean_ids"], attention_mask=mask, output_hidden_states=True)
         answer = model(batch["input_ids"], attention_mask=mask, output_hidden_states=True)
         hard = cross_entropy(answer.logits.float(), batch["targets"], reduction="sum") / batch["count"]
-        soft = soft_loss(answer.logits.float(), guide.logits.float(), self.config.temperature) / batch["count"]
+        answers, temperature = guide.logits.float(), self.config.temperature
+        if self.counts is not None:
+            answers = self.counts.mixed(answers, batch["word_counts"], temperature)
+        soft = soft_loss(answer.logits.float(), answers, temperature) / batch["count"]
         # hidden_states[0] is the embedding, [1] the first layer's output.
         wanted = [guide.hidden_states[index + 1] for index in self.layers.imitated]
         if self.channels is not None:
@@ -308,6 +322,15 @@ def missed_most(teacher: PreTrainedModel, data: Classification, left: Sizes) -> 
             yield objective.loss(model, batch) * batch["count"]
 
     return most_important(teacher, losses, left)
+
+
+@torch.no_grad()
+def word_counts(
+    teacher: PreTrainedModel, data: Classification, rows: Path, share: LabelShare, task: TaskConfig
+) -> WordCounts | None:
+    """The second teacher, where it adds to the first."""
+    logits = torch.cat([logits_of(teacher, batch) for batch in _validation(data)])
+    return WordCounts.of(rows, share, data.labels, task.language, logits.float().softmax(dim=1))
 
 
 @torch.no_grad()

@@ -46,9 +46,10 @@ def test_a_batch_too_large_is_told_its_size(params: Params) -> None:
     assert "or set trainer.checkpoint_activations to true" in told
 
 
-def test_a_model_too_large_is_told_its_depth(params: Params) -> None:
-    told = refusal(params, calibration(160, 1))
-    assert "lower model.depth to about 1" in told
+def test_a_model_too_large_is_told_the_size_that_fits(params: Params) -> None:
+    assert "lower model.width to about 64" in refusal(params, calibration(160, 1))
+    narrow = params.model_copy(update={"model": params.model.model_copy(update={"depth": 2, "width": None})})
+    assert "lower model.depth to about 1" in refusal(narrow, calibration(160, 1))
     started = params.model_copy(update={"pretrain": params.pretrain.model_copy(update={"init_from": "large"})})
     assert "choose a smaller pretrain.init_from" in refusal(started, calibration(160, 1))
 

@@ -18,15 +18,21 @@ from components.params import ModelConfig
 
 
 def model_section(architecture: str, depth: int = 2) -> ModelConfig:
-    return ModelConfig.model_validate({"architecture": architecture, "depth": depth, "max_length": 64})
+    return ModelConfig.model_validate({"architecture": architecture, "depth": depth, "width": None, "max_length": 64})
 
 
 @pytest.mark.parametrize("name", MADE_ANEW)
-def test_depth_is_the_only_dial(name: str, tokenizer_folder: Path) -> None:
+def test_depth_is_the_only_dial_that_has_to_be_set(name: str, tokenizer_folder: Path) -> None:
     model = build_language_model(model_section(name, depth=3), load_tokenizer(tokenizer_folder), 32)
     assert len(layers_of(model)) == 3
     assert model.config.hidden_size == 192
     assert model.config.num_attention_heads == 3
+
+
+def test_a_width_of_its_own_takes_the_place_of_the_depths(tokenizer_folder: Path) -> None:
+    section = model_section("modernbert", depth=1).model_copy(update={"width": 128})
+    model = build_language_model(section, load_tokenizer(tokenizer_folder), 32)
+    assert (len(layers_of(model)), model.config.hidden_size, model.config.num_attention_heads) == (1, 128, 2)
 
 
 @pytest.mark.parametrize("name", MADE_ANEW)

@@ -36,7 +36,9 @@ def documents(seed: int = 0) -> list[Tensor]:
 def language_model(name: str) -> PreTrainedModel:
     torch.manual_seed(0)
     entry = ARCHITECTURES[name]
-    config = entry.config(ModelConfig(architecture=name, depth=2, max_length=32), {"vocab_size": 50, **SPECIAL})
+    config = entry.config(
+        ModelConfig(architecture=name, depth=2, width=None, max_length=32), {"vocab_size": 50, **SPECIAL}
+    )
     model = LANGUAGE_MODELS[entry.objectives[0]].from_config(config).eval()
     model.set_attn_implementation(ATTENTION)
     return model

@@ -21,7 +21,7 @@ DEAD = range(5, 90, 2)
 
 def classifier(architecture: str, tokenizer_folder: Path, folder: Path) -> PreTrainedModel:
     torch.manual_seed(5)
-    section = ModelConfig.model_validate({"architecture": architecture, "depth": 2, "max_length": 32})
+    section = ModelConfig.model_validate({"architecture": architecture, "depth": 2, "width": None, "max_length": 32})
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, folder)
     return random_classifier(folder, ["a", "b"], 0.0).eval()
 

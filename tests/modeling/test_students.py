@@ -102,7 +102,7 @@ def test_each_student_layer_stands_for_a_block_of_the_teachers(
 def test_a_student_as_deep_as_its_teacher_answers_like_it(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
 ) -> None:
-    section = ModelConfig.model_validate({"architecture": architecture, "depth": 2, "max_length": 32})
+    section = ModelConfig.model_validate({"architecture": architecture, "depth": 2, "width": None, "max_length": 32})
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, tmp_path)
     teacher = random_classifier(tmp_path, ["a", "b"], 0.0).eval()
     ids = torch.tensor([[1, 20, 30, 2]])
@@ -115,7 +115,7 @@ def test_a_student_as_deep_as_its_teacher_answers_like_it(
 
 @pytest.mark.parametrize("architecture", MADE_ANEW)
 def test_a_narrower_student_is_saved_and_loaded(architecture: str, tokenizer_folder: Path, tmp_path: Path) -> None:
-    section = ModelConfig.model_validate({"architecture": architecture, "depth": 2, "max_length": 32})
+    section = ModelConfig.model_validate({"architecture": architecture, "depth": 2, "width": None, "max_length": 32})
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, tmp_path)
     teacher = random_classifier(tmp_path, ["a", "b"], 0.0).eval()
     neurons, head = [torch.arange(0, 64), torch.arange(8, 72)], [torch.tensor([1])] * 2

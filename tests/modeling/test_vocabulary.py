@@ -25,7 +25,7 @@ MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
 
 
 def pretrained(architecture: str, tokenizer_folder: Path, folder: Path) -> Path:
-    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "max_length": 32})
+    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "width": None, "max_length": 32})
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, folder)
     return folder
 

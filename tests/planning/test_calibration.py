@@ -22,7 +22,13 @@ from flows.settings import change_params
 
 pytestmark = pytest.mark.slow
 
-SMALL = ("model.depth=1", "pretrain.threads=1", "pretrain.batch_size=4", "pretrain.sequence_length=16")
+SMALL = (
+    "model.depth=1",
+    "model.width=null",
+    "pretrain.threads=1",
+    "pretrain.batch_size=4",
+    "pretrain.sequence_length=16",
+)
 
 
 class Calibrator:

@@ -21,7 +21,9 @@ ARCHITECTURES = ["modernbert", "bert", "gpt2", "llama"]
 
 
 def model(architecture: str, tokenizer: Path, depth: int = 2) -> Any:
-    section = ModelConfig.model_validate({"architecture": architecture, "depth": depth, "max_length": 32})
+    section = ModelConfig.model_validate(
+        {"architecture": architecture, "depth": depth, "width": None, "max_length": 32}
+    )
     return build_language_model(section, load_tokenizer(tokenizer), 16)
 
 
@@ -53,7 +55,7 @@ def test_a_checkpoint_has_the_predicted_size(
 ) -> None:
     few = {"steps": 2, "batch_size": 4, "sequence_length": 16, "validation_sequences": 4, "average_decay": 0.9}
     config = params.pretrain.model_copy(update={**few, "optimizer": optimizer, "threads": 1})
-    section = ModelConfig.model_validate({"architecture": "modernbert", "depth": 2, "max_length": 32})
+    section = ModelConfig.model_validate({"architecture": "modernbert", "depth": 2, "width": None, "max_length": 32})
     store = CheckpointStore(tmp_path / "store")
     inputs = tokens_folder, tokenizer_folder, tmp_path / "pretrained"
     pretrain(config, section, params.trainer, 7, *inputs, store, RecordedRun())

@@ -19,7 +19,7 @@ from tests.small_families import family_checkpoint
 def inputs(params: Params, tmp_path: Path) -> Inputs:
     section = params.train_tokenizer.model_copy(update={"vocab_size": 400})
     small = params.model_copy(
-        update={"train_tokenizer": section, "model": params.model.model_copy(update={"depth": 1})}
+        update={"train_tokenizer": section, "model": params.model.model_copy(update={"depth": 1, "width": None})}
     )
     return Inputs(small, tmp_path / "made", tmp_path / "tokenizer", tmp_path / "data", frozenset())
 
@@ -46,7 +46,7 @@ def test_what_is_missing_is_made_up_and_named(inputs: Inputs, task_rows: Path) -
 def test_a_stale_model_is_not_taken(params: Params, tokenizer_folder: Path, tmp_path: Path) -> None:
     there = tmp_path / "pretrained"
     there.mkdir()
-    small = params.model_copy(update={"model": params.model.model_copy(update={"depth": 1})})
+    small = params.model_copy(update={"model": params.model.model_copy(update={"depth": 1, "width": None})})
     inputs = Inputs(small, tmp_path / "made", tokenizer_folder, tmp_path, frozenset({there}))
     assert not inputs.there(there)
     assert inputs.pretrained_folder(there, tokenizer_folder) == tmp_path / "made" / "pretrained"

@@ -18,7 +18,7 @@ TASK = TaskConfig(kind="classification", language="en", max_length=16)
 
 
 def small(params: Params, depth: int = 2, **pretrain: Any) -> Params:
-    model = params.model.model_copy(update={"depth": depth})
+    model = params.model.model_copy(update={"depth": depth, "width": None})
     return params.model_copy(update={"model": model, "pretrain": params.pretrain.model_copy(update=pretrain)})
 
 

@@ -17,7 +17,7 @@ TASK = TaskConfig(kind="classification", language="en", max_length=16)
 
 @pytest.fixture
 def inputs(params: Params, tokenizer_folder: Path, tmp_path: Path) -> Inputs:
-    small = params.model_copy(update={"model": params.model.model_copy(update={"depth": 1})})
+    small = params.model_copy(update={"model": params.model.model_copy(update={"depth": 1, "width": None})})
     return Inputs(small, tmp_path / "made", tokenizer_folder, tmp_path, frozenset())
 
 

@@ -29,7 +29,9 @@ def test_a_real_stage_is_timed_step_by_step(
     few = {"steps": 5, "validate_every": 5, "batch_size": 4, "sequence_length": 16, "validation_sequences": 8}
     given = {
         "config": params.pretrain.model_copy(update={**few, "threads": 1}),
-        "model": ModelConfig.model_validate({"architecture": "modernbert", "depth": 1, "max_length": 32}),
+        "model": ModelConfig.model_validate(
+            {"architecture": "modernbert", "depth": 1, "width": None, "max_length": 32}
+        ),
         "trainer": params.trainer,
         "seed": 1,
         "tokens": tokens_folder,

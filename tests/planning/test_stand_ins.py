@@ -33,7 +33,7 @@ def test_tokens_are_packed_and_within_the_vocabulary(tmp_path: Path) -> None:
 def test_a_pretrained_model_and_a_teacher_have_the_configured_shape(
     params: Params, tokenizer_folder: Path, tmp_path: Path
 ) -> None:
-    small = params.model_copy(update={"model": params.model.model_copy(update={"depth": 1})})
+    small = params.model_copy(update={"model": params.model.model_copy(update={"depth": 1, "width": None})})
     stand_ins.pretrained(tmp_path / "pretrained", small, tokenizer_folder)
     stand_ins.teacher(tmp_path / "teacher", ["a", "b"], tmp_path / "pretrained")
     assert read_manifest(tmp_path / "pretrained", "pretrained")

@@ -122,7 +122,9 @@ def test_the_samples_of_a_step_are_the_windows_in_its_batch(tokens_folder: Path)
 def language_model(tokenizer_folder: Path) -> Callable[[str], PreTrainedModel]:
     def build(architecture: str) -> PreTrainedModel:
         torch.manual_seed(0)
-        section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "max_length": 16})
+        section = ModelConfig.model_validate(
+            {"architecture": architecture, "depth": 1, "width": None, "max_length": 16}
+        )
         return build_language_model(section, load_tokenizer(tokenizer_folder), 16).eval()
 
     return build

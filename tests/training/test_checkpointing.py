@@ -112,7 +112,7 @@ class Pretraining(Stage):
         }
         config = PretrainConfig.model_validate({**self.params.pretrain.model_dump(), **small, **self.changes})
         architecture = "modernbert" if config.objective == "mlm" else "gpt2"
-        model = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "max_length": 16})
+        model = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "width": None, "max_length": 16})
         trainer = self.params.trainer.model_copy(update=self.trainer)
         return pretrain(config, model, trainer, 7, self.tokens, self.tokenizer, self.folder / name, store, run)
 
@@ -288,7 +288,7 @@ def tuning(
     folder = tmp_path / "pretrained"
     folder.mkdir()
     torch.manual_seed(3)
-    section = ModelConfig.model_validate({"architecture": "modernbert", "depth": 1, "max_length": 32})
+    section = ModelConfig.model_validate({"architecture": "modernbert", "depth": 1, "width": None, "max_length": 32})
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, folder)
     write_manifest(folder, "pretrained", {})
     return Tuning(params, tmp_path, monkeypatch, rows=task_rows, pretrained=folder)
@@ -363,7 +363,7 @@ def distillation(
     teacher = tmp_path / "teacher"
     teacher.mkdir()
     torch.manual_seed(3)
-    section = ModelConfig.model_validate({"architecture": "modernbert", "depth": 2, "max_length": 32})
+    section = ModelConfig.model_validate({"architecture": "modernbert", "depth": 2, "width": None, "max_length": 32})
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, teacher)
     labels = ("city", "field", "sea")
     save_checkpoint(random_classifier(teacher, labels, 0.0), tokenizer_folder, teacher)

@@ -39,7 +39,7 @@ def teacher_folder(
     folder = tmp_path_factory.mktemp("teacher")
     tokenizer = load_tokenizer(tokenizer_folder)
     torch.manual_seed(3)
-    section = ModelConfig.model_validate({"architecture": "modernbert", "depth": 2, "max_length": 32})
+    section = ModelConfig.model_validate({"architecture": "modernbert", "depth": 2, "width": None, "max_length": 32})
     save_checkpoint(build_language_model(section, tokenizer, 16), tokenizer_folder, folder)
     data = Classification.read(task_rows, TASK, tokenizer)
     model = random_classifier(folder, data.labels, 0.0)
@@ -55,7 +55,7 @@ def teacher_folder(
 def shrink(
     params: Params, rows: Path, teacher: Path, student: Path, run: RecordedRun, **changes: float | bool
 ) -> Metrics:
-    known = {**params.distill.model_dump(), **SMALL, **ANY_LOSS, "depth_fraction": 0.5}
+    known = {**params.distill.model_dump(), **SMALL, **ANY_LOSS, "depth_fraction": 0.5, "count_words": False}
     config = DistillConfig.model_validate({**known, **changes})
     store = CheckpointStore(student.with_name(f"{student.name}-checkpoints"))
     return distill(config, TASK, "places", params.trainer, 7, rows, teacher, student, store, run)
@@ -107,6 +107,22 @@ def test_a_narrower_student_learns_to_answer_like_its_teacher(
     assert metrics["macro_f1"] > 0.7
 
 
+def test_counting_words_teaches_too_where_it_adds_to_the_teacher(
+    params: Params, task_rows: Path, tokenizer_folder: Path, tmp_path: Path, run: RecordedRun
+) -> None:
+    """A teacher that has learned nothing: whatever is right comes from the words."""
+    section = ModelConfig.model_validate({"architecture": "modernbert", "depth": 2, "width": None, "max_length": 32})
+    teacher = tmp_path / "teacher"
+    save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, teacher)
+    labels = read_manifest(task_rows, "task")["labels"]
+    save_checkpoint(random_classifier(teacher, labels, 0.0), tokenizer_folder, teacher)
+    write_manifest(teacher, "classifier", {}, task="places", labels=labels, max_length=16)
+    metrics = shrink(params, task_rows, teacher, tmp_path / "own", run, count_words=True, soft_weight=1.0)
+    assert metrics["word_count_share"] == 0.75
+    assert run.lines[0] == "distill places: counting words has 75% of the soft labels"
+    assert metrics["macro_f1"] > metrics["teacher_macro_f1"]
+
+
 def test_students_that_lose_too_much_are_followed_by_larger_ones_and_at_last_by_the_teacher(
     params: Params, task_rows: Path, teacher_folder: Path, tmp_path: Path, run: RecordedRun
 ) -> None:
@@ -117,7 +133,7 @@ def test_students_that_lose_too_much_are_followed_by_larger_ones_and_at_last_by_
     assert metrics["macro_f1"] == metrics["teacher_macro_f1"]
     same = [file_hash(folder / "model.safetensors") for folder in (tmp_path / "own", teacher_folder)]
     assert same[0] == same[1]
-    first, second, last = run.lines
+    first, second, last = (line for line in run.lines if "student" in line)
     assert first.startswith("distill places: the student asked (1 layers, 64 wide")
     assert first.endswith("below its teacher; distill.max_loss allows 0; next: halfway")
     assert second.endswith("next: the teacher itself")

@@ -25,7 +25,7 @@ def config(params: Params) -> OptimizerConfig:
 
 def small_model(tokenizer: PreTrainedTokenizerFast, architecture: str = "modernbert") -> PreTrainedModel:
     torch.manual_seed(0)
-    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "max_length": 16})
+    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "width": None, "max_length": 16})
     return build_language_model(section, tokenizer, 16)
 
 

@@ -35,7 +35,7 @@ class Learner:
 
     def __call__(self, name: str, run: RecordedRun, architecture: str = "modernbert", **changes: Any) -> Metrics:
         section = {**self.params.pretrain.model_dump(), **SMALL, "objective": "mlm", **changes}
-        model = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "max_length": 32})
+        model = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "width": None, "max_length": 32})
         config = PretrainConfig.model_validate(section)
         trainer = self.params.trainer.model_copy(update=self.trainer)
         store = CheckpointStore(self.folder / ".checkpoints" / name)

@@ -31,7 +31,7 @@ OBJECTIVE = ClassificationObjective(2, 0.0)
 
 def classifier(architecture: str, tokenizer_folder: Path, folder: Path) -> PreTrainedModel:
     torch.manual_seed(5)
-    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "max_length": 32})
+    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "width": None, "max_length": 32})
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, folder)
     return random_classifier(folder, ["a", "b"], 0.0).eval()
 

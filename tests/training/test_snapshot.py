@@ -15,7 +15,7 @@ from components.training.snapshot import load_optimizer_state, load_weights, opt
 
 def small_model(tokenizer_folder: Path, architecture: str, seed: int) -> PreTrainedModel:
     torch.manual_seed(seed)
-    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "max_length": 16})
+    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "width": None, "max_length": 16})
     return build_language_model(section, load_tokenizer(tokenizer_folder), 16)
 
 

@@ -314,7 +314,7 @@ def test_a_parameter_or_a_seed_changes_the_key(arguments: dict[str, Any]) -> Non
         training_key(STAGE, arguments | {"seed": 18}),
         training_key(STAGE, arguments | {"config": config.model_copy(update={"learning_rate": 0.5})}),
         training_key(STAGE, arguments | {"config": config.model_copy(update={"steps": config.steps + 1})}),
-        training_key(STAGE, arguments | {"model": arguments["model"].model_copy(update={"depth": 9})}),
+        training_key(STAGE, arguments | {"model": arguments["model"].model_copy(update={"depth": 9, "width": None})}),
     ]
     assert len(set(keys)) == len(keys)
 
