@@ -36,8 +36,8 @@ class WordCounts:
     def of(
         cls, rows: Path, taken: LabelShare, labels: Sequence[str], language: str, teacher: Tensor
     ) -> WordCounts | None:
-        """Counted in the training rows that are `taken`; `teacher`: its probabilities [rows, classes] on the validation rows, which
-        decide the share. None where counting words adds nothing to them, or cannot be learnt from so few rows."""
+        """Counted in the training rows that are `taken`; `teacher`: its probabilities [rows, classes] on the validation
+        rows, which decide the share. None where counting words adds nothing, or cannot be learnt from so few rows."""
         train, validation = read_learned(rows, labels, taken), read_rows(rows, "validation", labels)
         if np.bincount(train.targets).min(initial=FOLDS, where=np.bincount(train.targets) > 0) < FOLDS:
             return None
