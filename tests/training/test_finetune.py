@@ -140,3 +140,12 @@ def test_few_rows_are_gone_through_until_there_are_steps_enough(tune: Tuner, run
     assert max(step for step, values in run.steps if "loss" in values) >= 40
     assert len([values for _, values in run.steps if "macro_f1" in values]) == 2
     assert metrics["teacher"]["best_epoch"] in (1, 2)
+
+
+def test_each_seed_goes_on_from_its_own_checkpoint(tune: Tuner, run: RecordedRun, tmp_path: Path) -> None:
+    first = tune("several", run, epochs=1, seeds=[5, 7])
+    made = digest(tmp_path / "several" / "teacher")
+    assert tune("several", run, epochs=1, seeds=[5, 7]) == first
+    assert digest(tmp_path / "several" / "teacher") == made
+    went_on = {line.partition(":")[0] for line in run.lines if "going on from step" in line}
+    assert went_on == {f"finetune places {name}-{seed}" for name in ("teacher", "scratch") for seed in (5, 7)}
