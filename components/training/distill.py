@@ -211,7 +211,8 @@ def told(found: Graduate, max_loss: float) -> str:
 def described(model: PreTrainedModel) -> str:
     """How large a model is."""
     config = model.config
-    return f"{len(layers_of(model))} layers, {config.hidden_size} wide, {config.vocab_size} tokens"
+    layers = len(layers_of(model))
+    return f"{layers} layer{'s' * (layers > 1)}, {config.hidden_size} wide, {config.vocab_size} tokens"
 
 
 @dataclass(frozen=True)

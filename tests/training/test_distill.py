@@ -134,7 +134,7 @@ def test_students_that_lose_too_much_are_followed_by_larger_ones_and_at_last_by_
     same = [file_hash(folder / "model.safetensors") for folder in (tmp_path / "own", teacher_folder)]
     assert same[0] == same[1]
     first, second, last = (line for line in run.lines if "student" in line)
-    assert first.startswith("distill places: the student asked (1 layers, 64 wide")
+    assert first.startswith("distill places: the student asked (1 layer, 64 wide")
     assert first.endswith("below its teacher; distill.max_loss allows 0; next: halfway")
     assert second.endswith("next: the teacher itself")
     assert last.startswith("distill places: the teacher itself goes on as the student (2 layers, 128 wide")
