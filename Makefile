@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test peers test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan \
-        bench-data bench-serving bench-faults bench-vectors bench-ladder ui lock readme clean
+        bench-data bench-serving bench-faults bench-vectors bench-ladder bench-labels bench-checkpoint ui lock readme clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -91,6 +91,12 @@ bench-faults: setup  ## faults planted in a bundle, and what the gate says of ea
 
 bench-vectors: setup  ## MODEL=folder: a bundle's sentence embeddings beside sentence-transformers' own: three minutes
 	@python -m benchmarks.sentence_embeddings $(MODEL) --record
+
+bench-labels: setup  ## counting words, no pretraining and what ships, all labels and 5 %, three seeds; after `make run`: twenty minutes
+	@python -m benchmarks.labels --seeds 17 18 19 --shares 1.0 0.05
+
+bench-checkpoint: setup  ## MODEL=folder: from a checkpoint to two released models by the two commands of docs/checkpoints.md
+	@python -m benchmarks.checkpoint $(MODEL)
 
 bench-ladder: setup  ## size, speed and quality of every rung, from the eager teacher down: six minutes
 	@python -m benchmarks.ladder

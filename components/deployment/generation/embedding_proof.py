@@ -73,10 +73,11 @@ def prove_embeddings(reference: EmbeddingReference, embedder: Embedder) -> Embed
 
 
 def cosine(expected: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Of each row of one with the same row of the other, (rows,); -1 where there is a NaN."""
-    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
-    similar: np.ndarray = np.nan_to_num((expected * found).sum(axis=1) / np.maximum(lengths, TINY), nan=-1.0)
-    return similar
+    """Of each row of one with the same row of the other, (rows,); 1 where both are zero, -1 where there is a NaN."""
+    norms = [np.linalg.norm(rows, axis=1) for rows in (expected, found)]
+    similar = np.nan_to_num((expected * found).sum(axis=1) / np.maximum(norms[0] * norms[1], TINY), nan=-1.0)
+    # A row of nothing but padding ids is all zeros in MPNet, on both sides.
+    return np.where((norms[0] == 0) & (norms[1] == 0), 1.0, similar)
 
 
 def _texts(texts: Sequence[str], length: int) -> list[str]:

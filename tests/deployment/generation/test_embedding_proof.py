@@ -51,6 +51,11 @@ def test_vectors_of_other_rows_or_none_at_all_show(reference: EmbeddingReference
     assert (broken.min_cosine, broken.max_difference) == (-1.0, float("inf"))
 
 
+def test_two_rows_of_zeros_are_alike_and_one_is_like_nothing() -> None:
+    zeros, ones = np.zeros((1, 4)), np.ones((1, 4))
+    assert [float(cosine(*pair)[0]) for pair in ((zeros, zeros), (zeros, ones), (ones, ones))] == [1.0, 0.0, 1.0]
+
+
 def test_a_tokenizer_that_cuts_elsewhere_shows_though_the_graph_is_right(
     reference: EmbeddingReference, embedding_bundle: Path
 ) -> None:
