@@ -274,7 +274,8 @@ class Tuning(Stage):
         self.rows, self.pretrained = rows, pretrained
 
     def __call__(self, name: str, run: RecordedRun, store: CheckpointStore) -> Metrics:
-        small = {"epochs": 3, "patience": 3, "batch_size": 32, "learning_rate": 3e-3, "dropout": 0.1, "threads": 1}
+        small = {"epochs": 3, "min_steps": 1, "patience": 3, "batch_size": 32, "learning_rate": 3e-3, "dropout": 0.1}
+        small |= {"threads": 1}
         config = FinetuneConfig.model_validate({**self.params.finetune.model_dump(), **small, **self.changes})
         trainer = self.params.trainer.model_copy(update=self.trainer)
         outputs = self.folder / name / "teacher", self.folder / name / "scratch"
@@ -349,7 +350,8 @@ class Distillation(Stage):
         self.rows, self.teacher = rows, teacher
 
     def __call__(self, name: str, run: RecordedRun, store: CheckpointStore) -> Metrics:
-        small = {"epochs": 3, "patience": 3, "batch_size": 32, "learning_rate": 3e-3, "dropout": 0.1, "threads": 1}
+        small = {"epochs": 3, "min_steps": 1, "patience": 3, "batch_size": 32, "learning_rate": 3e-3, "dropout": 0.1}
+        small |= {"threads": 1}
         config = DistillConfig.model_validate({**self.params.distill.model_dump(), **small, **self.changes})
         trainer = self.params.trainer.model_copy(update=self.trainer)
         target = self.folder / name
