@@ -139,7 +139,7 @@ def test_the_champion_answers_through_the_command_and_through_mlflow(
 
 
 def test_a_changed_finetune_parameter_reruns_finetune_and_what_follows(project: Path) -> None:
-    told = call(project, "lianzi", "run", "--set", "finetune.learning_rate=0.001")
+    told = call(project, "lianzi", "run", "--set", "finetune.learning_rate=0.002")
     ran = states(told)
     before = ("data.dvc", "curate", "validate", "train_tokenizer", "tokenize", "pretrain")
     assert {name: ran[name] for name in before} == dict.fromkeys(before, "cached")
