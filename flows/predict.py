@@ -35,7 +35,7 @@ def champion_classifier(root: Path, task: str, public_key: Path | None = None) -
 
     bundle = bundle_of_champion(task) if store_exists() else None
     if bundle is None:
-        raise ArtifactError(f"{task}: no champion yet", "`lianzi run` trains and releases one")
+        raise ArtifactError(f"{task}: no champion yet", "`lianzi run` trains and releases one, or says why not")
     if public_key:
         from components.deployment.signing import verify_bundle
 

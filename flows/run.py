@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from components.champions import champion_bundle
 from components.errors import LianziError, ServiceError, first_line
 from components.params import load_params
 from flows import release
@@ -57,7 +58,9 @@ def run_pipeline(root: Path, parallel: int | None) -> None:
 
 def next_steps(root: Path) -> list[str]:
     """What to look at after a run."""
-    first = next(iter(load_params(root / "params.yaml").tasks))
+    tasks = list(load_params(root / "params.yaml").tasks)
+    # A task may have been refused: one that answers comes first.
+    first = next((task for task in tasks if champion_bundle(task) is not None), tasks[0])
     return [
         f"lianzi predict {first} {shlex.quote(example_text(root, first))}",
         "lianzi ui                              runs in Prefect, figures and models in MLflow",

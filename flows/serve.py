@@ -251,7 +251,7 @@ def first_models(what: Sequence[str], load_one: Callable[[Release], Served]) -> 
         remembered = []
     first = remembered or [load_one(one) for one in champions.current()]
     if not first:
-        raise ArtifactError(f"{what[0]}: no champion yet", "`lianzi run` trains and releases one")
+        raise ArtifactError(f"{what[0]}: no champion yet", "`lianzi run` trains and releases one, or says why not")
     return first, champions
 
 

@@ -161,7 +161,7 @@ def test_a_signed_bundle_is_served(ladder: Any, tmp_path: Path) -> None:
         (["places", "some/folder"], "several are served only from their folders"),
         (["places", "--tls-cert", "params.yaml"], "--tls-cert and --tls-key go together"),
         (["places", "--api-key-file", "nowhere"], "nowhere: cannot be read"),
-        (["places"], "places: no champion yet\n`lianzi run` trains and releases one"),
+        (["places"], "places: no champion yet\n`lianzi run` trains and releases one, or says why not"),
     ],
 )
 def test_mistakes_end_in_a_line_or_two(words: list[str], told: str, project: Path) -> None:
