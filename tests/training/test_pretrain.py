@@ -77,7 +77,7 @@ def test_training_goes_on_from_a_checkpoint(learn: Learner, run: RecordedRun, tm
     before = learn("first", run, steps=60, learning_rate=5e-3)
     after = learn("second", run, steps=1, learning_rate=1e-6, init_from=str(tmp_path / "first"))
     assert after["validation_loss"] == pytest.approx(before["validation_loss"], abs=0.01)
-    assert "going on from" in run.lines[-1]
+    assert any("going on from" in line for line in run.lines)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -108,7 +108,8 @@ def test_a_head_that_the_checkpoint_lacks_is_told_in_a_line(learn: Learner, run:
     encoder = {key: value for key, value in load_file(path).items() if key.startswith("model.")}
     save_file(encoder, path, metadata={"format": "pt"})
     learn("second", run, init_from=str(tmp_path / "first"), steps=1)
-    assert run.lines[-1].endswith("decoder, head: not in the checkpoint, begins with random weights")
+    said = "decoder, head: not in the checkpoint, begins with random weights"
+    assert any(line.endswith(said) for line in run.lines)
 
 
 def test_a_loss_that_explodes_stops_the_stage_and_leaves_nothing(
