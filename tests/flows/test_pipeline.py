@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -217,7 +218,7 @@ def test_a_failed_stage_stops_its_dependants_and_lets_the_others_finish(
     states = {line.split()[0]: line.split()[1:3] for line in failed.stdout.splitlines() if line and line[0].isalpha()}
     assert states["first"][0] == states["bystander"][0] == "ran"
     assert states["fragile"][0] == "failed"
-    assert states["dependant"] == ["not", "run"]
+    assert re.search(r"^1 stage +not run +dependant", failed.stdout, re.MULTILINE), failed.stdout
     assert "source.txt:1 is cracked" in failed.stdout
 
     # Mended, only what was missing runs, and what is fresh is a cached node.
