@@ -453,6 +453,11 @@ class Params(Section):
             raise ValueError(f"{strange!r:.200} is the name of no file in data/corpus")
         return sources
 
+    def lengths(self) -> dict[str, int]:
+        """The tokens that a model has to read at once, by the parameters that say so."""
+        tasks = {f"tasks.{name}.max_length": task.max_length for name, task in self.tasks.items()}
+        return {**tasks, "pretrain.sequence_length": self.pretrain.sequence_length}
+
     @classmethod
     def section_type(cls, name: str) -> type[Section] | None:
         """The schema of a section by the name it has in params.yaml, or None."""

@@ -52,9 +52,7 @@ def _check_lengths(params: Params) -> None:
     """Of a model made anew: a checkpoint knows its own lengths, and is looked at by itself."""
     if params.pretrain.init_from is not None:
         return
-    lengths = {"pretrain.sequence_length": params.pretrain.sequence_length}
-    lengths |= {f"tasks.{name}.max_length": task.max_length for name, task in params.tasks.items()}
-    for name, length in lengths.items():
+    for name, length in params.lengths().items():
         if length > params.model.max_length:
             raise ParameterError(
                 f"{name} {length} is longer than model.max_length {params.model.max_length}",

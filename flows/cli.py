@@ -50,7 +50,7 @@ def main(directory: Path | None) -> None:
     lianzi schedule                   a run every night, on a Prefect server
     lianzi status                     what is fresh, what is stale and why
     lianzi accept                     check later data for drift against today's
-    lianzi predict topic "some text"  ask the champion
+    lianzi predict form "some text"   ask the champion
     lianzi bundle MODEL BUNDLE        a language model as proven, small ONNX graphs
     lianzi generate BUNDLE "Once"     let it carry a text on
     lianzi build --engine E BUNDLE    an engine for this machine, from a bundle's graph
@@ -234,9 +234,9 @@ def predict(task: str, texts: tuple[str, ...], file: str | None, as_json: bool, 
     """Answer TEXTS with the champion of TASK; without TEXTS, each line of a file or of standard input.
 
     \b
-    lianzi predict topic "The whale is the largest animal."
-    lianzi predict topic --file texts.txt --json
-    cut -f2 rows.tsv | lianzi predict topic
+    lianzi predict form "床前明月光，疑是地上霜。"
+    lianzi predict form --file texts.txt --json
+    cut -f2 rows.tsv | lianzi predict form
 
     One line of output a text; a blank line gives an empty one, so that the two can be put side by side.
     """

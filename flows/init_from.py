@@ -90,10 +90,8 @@ def settings_for(name: str, found: Found, words: Words, params: Params) -> dict[
 
 
 def _lengths(found: Found, params: Params) -> dict[str, Setting]:
-    lengths = {f"tasks.{task}.max_length": config.max_length for task, config in params.tasks.items()}
-    lengths["pretrain.sequence_length"] = params.pretrain.sequence_length
     why = f"it reads {found.positions:,} tokens at most"
-    shorter = {name: Setting(min(length, found.positions), why) for name, length in lengths.items()}
+    shorter = {name: Setting(min(length, found.positions), why) for name, length in params.lengths().items()}
     return {"model.max_length": Setting(found.positions, why), **shorter}
 
 

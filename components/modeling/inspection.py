@@ -84,11 +84,9 @@ def check_start(params: Params) -> Found | None:
     if params.train_tokenizer.imported is not None:
         tokenizer, _, _ = import_tokenizer(params.train_tokenizer.imported, params.train_tokenizer.special_tokens)
         check_same_tokens(config.init_from, found.tokens, tokenizer.get_vocab(with_added_tokens=True))
-    lengths = {f"tasks.{name}.max_length": task.max_length for name, task in params.tasks.items()}
-    if config.steps:
-        lengths["pretrain.sequence_length"] = config.sequence_length
-    for parameter, length in lengths.items():
-        if length > found.positions:
+    for parameter, length in params.lengths().items():
+        trained = config.steps > 0 or parameter != "pretrain.sequence_length"
+        if trained and length > found.positions:
             raise ParameterError(
                 f"{parameter} {length} is longer than {config.init_from} reads ({found.positions} tokens)",
                 f"set it to {found.positions} or less, as `lianzi init-from` does",
