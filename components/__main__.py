@@ -28,7 +28,6 @@ from components.params import Params, Section, check_params, read_yaml
 from components.run import SYSTEM, Metrics, RecordedRun
 from components.stages import STAGES, stage_function, stage_name
 from components.starts import check_folder
-from components.tasks.rows import LabelShare
 
 if TYPE_CHECKING:
     from components.training.store import CheckpointStore
@@ -191,7 +190,10 @@ def parse(words: list[str]) -> tuple[argparse.Namespace, Callable[..., Metrics],
 def arguments(function: Callable[..., Metrics], params: Params, task: str | None) -> dict[str, Any]:
     """The arguments of a stage function that come from params.yaml."""
     available: dict[str, Any] = {"seed": params.seed, "tasks": params.tasks, "sources": params.corpus}
-    available["share"] = LabelShare(params.finetune.label_fraction, params.seed)
+    if "share" in inspect.signature(function).parameters:
+        from components.tasks.rows import LabelShare  # only where it is read: other stages do not depend on that code
+
+        available["share"] = LabelShare(params.finetune.label_fraction, params.seed)
     if task is not None:
         if task not in params.tasks:
             raise ParameterError(f"params.yaml: tasks: no task '{task}'", f"known: {', '.join(params.tasks)}")

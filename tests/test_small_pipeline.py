@@ -257,7 +257,9 @@ def test_a_stage_that_runs_loads_no_code_that_the_graph_does_not_name(
     monkeypatch.chdir(project)  # where the graph's names are those of its stages
     told = call(project, sys.executable, "-c", LOADED, *read_recipes(project)[stage].words)
     (line,) = [line for line in told.splitlines() if line.startswith("loaded ")]
-    apart = ("components/tracking/", "components/registry.py")  # what MLflow is told
+    told_to_mlflow = ("components/tracking/", "components/registry.py")
+    spelling = ("components/corpus/language",)  # puts a value of params.yaml in one form; DVC compares the value itself
+    apart = told_to_mlflow + spelling
     loaded = {path for path in line.split()[1:] if path.startswith("components/") and not path.startswith(apart)}
     loaded = {path for path in loaded if not path.endswith("__init__.py")}
     assert f"components/{'evaluation/evaluate' if '@' in stage else 'artifacts'}.py" in loaded
