@@ -27,7 +27,6 @@ from rich.table import Table
 
 from benchmarks.report import RESULTS, Figure
 from components.artifacts import digest, read_json, read_manifest, write_json
-from components.deployment.encoding import Encoder
 from components.deployment.export import export
 from components.deployment.quantize import answers, quantize
 from components.deployment.rows import Rows, read_learned, read_rows
@@ -37,6 +36,7 @@ from components.evaluation.rungs import torch_rung
 from components.machine import machine, versions
 from components.params import Params, load_params
 from components.run import RecordedRun
+from components.runtime.encoding import Encoder
 from components.tasks.rows import LabelShare
 from components.training.distill import distill
 from components.training.finetune import finetune

@@ -17,12 +17,12 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, T5Config, T5ForConditionalGeneration
 
 from components.deployment.generation.bundle import BundleOptions, make_bundle
-from components.deployment.generation.generator import Generator, load_generator
 from components.deployment.generation.proof import greedy
 from components.deployment.generation.quantize import QUANTIZERS
 from components.deployment.speed import Case, Seconds, Target, in_turn, judge
 from components.modeling.checkpoints import save_checkpoint
 from components.params import Params
+from components.runtime.generation.generator import Generator, load_generator
 from components.tokenization.reader import PackedTokens
 from flows.bundle import held_out_texts
 

@@ -125,7 +125,7 @@ def save_pyfunc(bundle: Path, folder: Path) -> None:
     import mlflow
 
     mlflow.pyfunc.save_model(
-        path=folder, loader_module="components.deployment.serving", data_path=str(bundle), pip_requirements=[]
+        path=folder, loader_module="components.runtime.bundle", data_path=str(bundle), pip_requirements=[]
     )
 
 

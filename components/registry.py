@@ -15,7 +15,7 @@ from components.tracking import connect, tracking_uri, without_password
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from components.deployment.serving import Classifier
+    from components.runtime.bundle import Classifier
 
 ROLLED_BACK = "rolled_back"
 """The tag of a version that someone took out of use: no release makes it champion again."""
@@ -193,7 +193,7 @@ class PyfuncModel:
 
 def _load_pyfunc(path: str) -> PyfuncModel:
     """What MLflow calls on the module named as `loader_module`; `path` is the bundle's folder."""
-    from components.deployment.serving import load_bundle
+    from components.runtime.bundle import load_bundle
 
     return PyfuncModel(load_bundle(Path(path)))
 

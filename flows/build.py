@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from components.deployment.manifest import whole_bundle
 from components.errors import ArtifactError, EngineError, ParameterError
 from components.inference.engine_store import engine_folder, write_status
 from components.inference.engines import ENGINES, BuildOptions, Engine, Profile, TensorRT
 from components.inference.trial import BUILT_NOT_RUN, build_and_try, read_samples
+from components.runtime.manifest import whole_bundle
 
 REFUSED = "refused"
 

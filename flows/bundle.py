@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.artifacts import of_kind
-from components.deployment.manifest import BESIDE
 from components.errors import ArtifactError, DataError, ParameterError
+from components.runtime.manifest import BESIDE
 from components.staging import check_place
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Ask:
 
 def generate(bundle: Path, prompt: str, ask: Ask) -> Iterator[str]:
     """The pieces of the answer as they come."""
-    from components.deployment.generation.generator import Sampling, load_generator
+    from components.runtime.generation.generator import Sampling, load_generator
 
     sampling = Sampling(ask.max_tokens, ask.temperature, ask.top_p, ask.seed, ask.stop)
     generator = load_generator(bundle, ask.rung, threads=os.cpu_count() or 1)

@@ -116,7 +116,7 @@ def triton(bundle: Path, folder: Path, engine: str, **settings: int) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def keygen(file: Path) -> None:
     """Make a key to sign bundles with: FILE, which only you can read, and FILE.pub, for everyone."""
-    from components.deployment.signing import make_keys
+    from components.runtime.signing import make_keys
 
     click.echo(f"{file}\n{make_keys(file)}")
 
@@ -126,7 +126,7 @@ def keygen(file: Path) -> None:
 @click.option("--key", required=True, type=click.Path(path_type=Path), help="The private key, of `lianzi keygen`.")
 def sign(bundle: Path, key: Path) -> None:
     """Sign BUNDLE: write manifest.sig into it."""
-    from components.deployment.signing import sign_bundle
+    from components.runtime.signing import sign_bundle
 
     click.echo(sign_bundle(bundle, key))
 
@@ -136,7 +136,7 @@ def sign(bundle: Path, key: Path) -> None:
 @click.option("--public-key", required=True, envvar=PUBLIC_KEY, type=click.Path(path_type=Path))
 def verify(bundle: Path, public_key: Path) -> None:
     """Check that every file of BUNDLE is as it was when it was signed."""
-    from components.deployment.signing import verify_bundle
+    from components.runtime.signing import verify_bundle
 
     verify_bundle(bundle, public_key)
     click.echo(f"{bundle}: signed, and every file as it was then")

@@ -15,7 +15,7 @@ from components.errors import ArtifactError, DataError, ParameterError
 from components.params import Params, load_params
 
 if TYPE_CHECKING:
-    from components.deployment.serving import Classifier, Prediction
+    from components.runtime.bundle import Classifier, Prediction
 
 STANDARD_INPUT = "-"
 _AT_ONCE = 1024
@@ -30,14 +30,14 @@ def champion_classifier(root: Path, task: str, public_key: Path | None = None) -
     """
     check_task(load_params(root / "params.yaml"), task)
     from components.champions import bundle_of_champion
-    from components.deployment.serving import load_bundle
+    from components.runtime.bundle import load_bundle
     from components.tracking.store import store_exists
 
     bundle = bundle_of_champion(task) if store_exists() else None
     if bundle is None:
         raise ArtifactError(f"{task}: no champion yet", "`lianzi run` trains and releases one, or says why not")
     if public_key:
-        from components.deployment.signing import verify_bundle
+        from components.runtime.signing import verify_bundle
 
         verify_bundle(bundle, public_key)
     return load_bundle(bundle)

@@ -19,12 +19,12 @@ from typing import Any
 
 from components import tracking
 from components.artifacts import digest, read_manifest, write_json
-from components.deployment.manifest import SPEED_FILE, read_bundle
-from components.deployment.signing import sign_bundle
 from components.errors import ArtifactError
 from components.evaluation.versus_baseline import MEASURES, Gain, sentence, shortfall
 from components.params import Params, ReleaseConfig, flatten, load_params
 from components.registry import ROLLED_BACK, Registry, Version
+from components.runtime.manifest import SPEED_FILE, read_bundle
+from components.runtime.signing import sign_bundle
 from components.tasks.rows import read_split
 from flows import speed
 
@@ -217,8 +217,8 @@ def refused(scores: dict[str, float], champion: float | None, gains: Mapping[str
 
 def champion_score(registry: Registry, name: str, version: int, root: Path) -> float:
     """The present champion's macro-F1 on today's test rows: what it had on other rows would prove nothing."""
-    from components.deployment.serving import load_bundle
     from components.evaluation.metrics import macro_f1
+    from components.runtime.bundle import load_bundle
 
     folder = root / "artifacts" / "tasks" / name
     labels = read_manifest(folder, "task")["labels"]

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from components import tracking
 from components.artifacts import MANIFEST, digest, write_json
-from components.deployment.manifest import model_name, read_bundle
 from components.errors import ArtifactError, LianziError, ParameterError, first_line
 from components.registry import Registry
+from components.runtime.manifest import model_name, read_bundle
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -257,7 +257,7 @@ def first_models(what: Sequence[str], load_one: Callable[[Release], Served]) -> 
 
 def _load_signed(load_one: Callable[[Release], Served], public_key: Path, release: Release) -> Served:
     """Load what the key's owner signed. Raises ArtifactError for anything else."""
-    from components.deployment.signing import verify_bundle
+    from components.runtime.signing import verify_bundle
 
     verify_bundle(release.bundle, public_key)
     return load_one(release)

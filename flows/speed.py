@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.artifacts import MANIFEST, digest
-from components.deployment.manifest import read_bundle, whole_bundle
 from components.errors import ArtifactError, ParameterError
 from components.lease import lease
 from components.params import Params, load_params
+from components.runtime.manifest import read_bundle, whole_bundle
 
 if TYPE_CHECKING:
     from rich.table import Table

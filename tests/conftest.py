@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,7 @@ from flows import environment
 from tests.small_store import copy_store
 
 if TYPE_CHECKING:
+    from components.runtime.generation.generator import Generator
     from tests.small_ladder import Ladder
 
 ROOT = Path(__file__).parent.parent
@@ -95,3 +96,56 @@ def ladder(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIANZI_CACHE", str(root / "cache"))
         yield small_ladder(root, params, task_rows, tokenizer_folder)
+
+
+@pytest.fixture(scope="session")
+def decoder_bundle(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
+    """A GPT-2 of one layer that has learnt some words; its checkpoint lies beside it in gpt2/."""
+    from tests.small_language_bundles import bundled
+
+    return bundled(tmp_path_factory.mktemp("decoder"), "gpt2", tokenizer_folder)
+
+
+@pytest.fixture(scope="session")
+def encoder_decoder_bundle(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
+    """A T5 of one layer with random weights; its checkpoint lies beside it in t5/."""
+    from tests.small_language_bundles import bundled
+
+    return bundled(tmp_path_factory.mktemp("encoder_decoder"), "t5", tokenizer_folder)
+
+
+@pytest.fixture(scope="session")
+def embedding_bundle(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
+    """A ModernBERT of one layer with random weights; its checkpoint lies beside it in modernbert/."""
+    from tests.small_language_bundles import bundled
+
+    return bundled(tmp_path_factory.mktemp("embedding"), "modernbert", tokenizer_folder)
+
+
+@pytest.fixture(scope="session")
+def generator(decoder_bundle: Path) -> Generator:
+    from components.runtime.generation.generator import load_generator
+
+    return load_generator(decoder_bundle, "fp32")
+
+
+@pytest.fixture(scope="session")
+def translator(encoder_decoder_bundle: Path) -> Generator:
+    from components.runtime.generation.generator import load_generator
+
+    return load_generator(encoder_decoder_bundle, "fp32")
+
+
+@pytest.fixture(scope="session")
+def decoder_model(decoder_bundle: Path) -> Any:
+    """The decoder's bundle's origin, in PyTorch."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(decoder_bundle.parent / "gpt2").eval()
+
+
+@pytest.fixture(scope="session")
+def encoder_decoder_model(encoder_decoder_bundle: Path) -> Any:
+    from transformers import AutoModelForSeq2SeqLM
+
+    return AutoModelForSeq2SeqLM.from_pretrained(encoder_decoder_bundle.parent / "t5").eval()

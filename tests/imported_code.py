@@ -26,7 +26,7 @@ NO_RESULT_CODE = {
     "components/tracking/__init__.py": "tells MLflow",
     "components/variables.py": "how a stage works here, never what it computes",
     "components/validation/__init__.py": "turns telemetry off",
-    "components/deployment/manifest.py": "refuses a bundle, or lets it be",
+    "components/runtime/manifest.py": "refuses a bundle, or lets it be",
     "components/corpus/charset.py": "names an encoding in a message",
     "components/corpus/compression.py": "unpacks a file in the one way there is, or refuses it",
     "components/corpus/unversioned.py": "refuses data or lets them be",

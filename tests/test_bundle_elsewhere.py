@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from components.deployment.serving import load_bundle
+from components.runtime.bundle import load_bundle
 from tests.serving.asking import texts
 from tests.serving.running import free_port
 from tests.small_ladder import Ladder
@@ -42,7 +42,7 @@ sys.meta_path.insert(0, Refuse())
 PREDICT = """
 import json
 from pathlib import Path
-from components.deployment.serving import load_bundle
+from components.runtime.bundle import load_bundle
 answers = load_bundle(Path(sys.argv[1])).predict(sys.argv[2:])
 print(json.dumps([[answer.label, answer.scores] for answer in answers]))
 """

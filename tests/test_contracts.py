@@ -248,3 +248,23 @@ def test_no_tracked_file_is_an_artifact_or_names_a_folder_of_this_machine() -> N
         path = ROOT / name
         if path.suffix in (".py", ".md", ".yaml", ".json", ".toml", ".lock", ".dvc", ".csv") and path.is_file():
             assert here not in path.read_text(encoding="utf-8"), name
+
+
+TRAINING = {"torch", "transformers", "pytorch_lightning", "safetensors", "mlflow", "prefect", "dvc"}
+HOLDS_GPU_MEMORY = "components/inference/device_memory.py"
+"""Takes whatever is there to hold a GPU's memory, cuda-python or torch, and needs neither to be imported."""
+
+
+@pytest.mark.parametrize("room", ["runtime", "serving"])
+def test_a_machine_that_only_answers_never_imports_what_trains(room: str) -> None:
+    """Late imports too, of all that the room leads to: a branch that no test reaches must not need torch either."""
+    for path in sorted((ROOT / "components" / room).rglob("*.py")):
+        for file, packages in imported_code(path, {HOLDS_GPU_MEMORY}).items():
+            assert not packages & TRAINING, f"{path.relative_to(ROOT)} leads to {file}, which imports them"
+
+
+def test_the_runtime_stands_on_no_room_that_makes_models() -> None:
+    rooms = set()
+    for path in sorted((ROOT / "components/runtime").rglob("*.py")):
+        rooms |= {Path(file).parts[1] for file in imported_code(path, ()) if Path(file).parts[1:-1]}
+    assert rooms == {"runtime", "inference", "tokenization"}

@@ -17,12 +17,12 @@ from components.artifacts import read_manifest, write_manifest
 from components.deployment.bundle import build
 from components.deployment.export import export
 from components.deployment.quantize import quantize
-from components.deployment.serving import load_bundle
 from components.modeling.architectures import ARCHITECTURES
 from components.modeling.checkpoints import load_tokenizer
 from components.modeling.inspection import inspect
 from components.params import Params, check_params
 from components.run import RecordedRun
+from components.runtime.bundle import load_bundle
 from components.tokenization.train import write_imported
 from components.training.distill import distill
 from components.training.finetune import finetune

@@ -15,9 +15,7 @@ import numpy as np
 
 from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.card import model_card
-from components.deployment.encoding import Encoder
 from components.deployment.gate import prove
-from components.deployment.manifest import BESIDE
 from components.deployment.notices import write_notices
 from components.deployment.parity import shapes
 from components.deployment.rows import read_rows
@@ -25,6 +23,8 @@ from components.errors import EngineError, first_line
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
 from components.inference.trial import BUILT_AND_RUN, BUILT_NOT_RUN, write_samples
+from components.runtime.encoding import Encoder
+from components.runtime.manifest import BESIDE
 from components.staging import staged
 
 if TYPE_CHECKING:

@@ -92,7 +92,7 @@ def _use(details: dict[str, Any]) -> list[str]:
         "",
         "```python",
         "from pathlib import Path",
-        "from components.deployment.serving import load_bundle",
+        "from components.runtime.bundle import load_bundle",
         "",
         'classifier = load_bundle(Path("path/to/this/folder"))',
         'print(classifier.predict(["some text"])[0].label)',

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import ModelProto, ValueInfoProto
 
-from components.deployment.encoding import Batch
 from components.deployment.points import Point, points
 from components.errors import EngineError
+from components.runtime.encoding import Batch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

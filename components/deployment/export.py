@@ -18,7 +18,6 @@ from transformers import PreTrainedModel
 from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.canonical import FOR_ONNXRUNTIME, canonical
 from components.deployment.departure import Departure, from_pytorch
-from components.deployment.encoding import Batch, Encoder
 from components.deployment.fused_attention import for_onnxruntime, fused, portable
 from components.deployment.parity import Parity, compare, shapes
 from components.deployment.pytorch import head, load_model, torch_infer
@@ -26,6 +25,7 @@ from components.deployment.rows import read_rows
 from components.deployment.weights import name_weights
 from components.errors import ArtifactError
 from components.inference.onnx_runtime import OnnxRuntime
+from components.runtime.encoding import Batch, Encoder
 from components.staging import staged
 
 if TYPE_CHECKING:

@@ -16,8 +16,6 @@ import onnx
 
 from components.artifacts import MANIFEST, read_manifest
 from components.deployment.departure import from_pytorch, noisiest
-from components.deployment.encoding import Batch, Encoder
-from components.deployment.manifest import whole_bundle
 from components.deployment.parity import Parity, TaskParity, answers, compare, compare_task, shapes
 from components.deployment.rows import Rows, read_rows
 from components.deployment.weights import differences, stored_weights
@@ -25,6 +23,8 @@ from components.errors import ArtifactError, EngineError, PartRefused, first_lin
 from components.evaluation.metrics import Bootstrap, confusion_matrix
 from components.inference.onnx_runtime import OnnxRuntime
 from components.modeling.loading import load_config
+from components.runtime.encoding import Batch, Encoder
+from components.runtime.manifest import whole_bundle
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

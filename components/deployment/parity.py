@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from components.deployment.encoding import Batch, Encoder
 from components.errors import DataError
 from components.evaluation.metrics import Bootstrap, Interval, macro_f1_of
+from components.runtime.encoding import Batch, Encoder
 
 Infer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(input_ids, attention_mask) -> logits, float32 (rows, classes), or (rows, tokens, classes) of a head over tokens."""

@@ -20,11 +20,11 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from components.deployment.encoding import Batch
 from components.deployment.parity import Infer, gathered
 from components.deployment.points import Point
 from components.errors import ArtifactError
 from components.modeling import loading
+from components.runtime.encoding import Batch
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,11 @@ from onnx import ModelProto
 from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.canonical import FOR_ONNXRUNTIME
 from components.deployment.embeddings import quantize_tables
-from components.deployment.encoding import Batch, Encoder
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.deployment.static_quantization import StaticQuantizer, sensitivities
 from components.evaluation.metrics import Bootstrap, macro_f1
 from components.inference.onnx_runtime import OnnxRuntime
+from components.runtime.encoding import Batch, Encoder
 from components.staging import staged
 from components.tasks.rows import EVERY_ROW, LabelShare
 

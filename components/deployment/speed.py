@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from components.artifacts import digest, write_json
-from components.deployment.manifest import CLASSIFICATION, SPEED_FILE, bundle_of
-from components.deployment.serving import Classifier, load_bundle
 from components.deployment.speed_up import SpeedUp, speed_up
 from components.inference.engines import ENGINES
 from components.machine import machine, versions
+from components.runtime.bundle import Classifier, load_bundle
+from components.runtime.manifest import CLASSIFICATION, SPEED_FILE, bundle_of
 
 WARM_UP = 3
 SHARES = (50, 95, 99)
@@ -182,7 +182,7 @@ MEMORY = """
 import json, sys
 from pathlib import Path
 import onnxruntime
-from components.deployment.serving import load_bundle
+from components.runtime.bundle import load_bundle
 from components.deployment.speed import peak_kilobytes
 bundle, rung, rows = json.load(sys.stdin)
 before = peak_kilobytes()

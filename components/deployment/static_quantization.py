@@ -17,8 +17,8 @@ import numpy as np
 import onnx as onnx_format
 from onnx import ModelProto
 
-from components.deployment.encoding import Batch
 from components.inference.onnx_runtime import OnnxRuntime
+from components.runtime.encoding import Batch
 
 PRODUCTS, TABLES = ("MatMul", "Gemm"), ("Gather",)
 

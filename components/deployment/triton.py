@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from components.artifacts import digest, of_kind, write_json, write_manifest
 from components.deployment import triton_models
-from components.deployment.manifest import CLASSIFICATION, TOKENIZER, bundle_of
 from components.errors import ArtifactError, EngineError, ParameterError, first_line
+from components.runtime.manifest import CLASSIFICATION, TOKENIZER, bundle_of
 from components.staging import staged
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def _write(folder: Path, config: str, model: str = "") -> None:
 
 
 def _write_classifier(folder: Path, bundle: Path, manifest: dict[str, Any], settings: TritonSettings) -> None:
-    from components.deployment.serving import shipped_rung
     from components.inference.profiles import Profile, graph_inputs
+    from components.runtime.bundle import shipped_rung
 
     graph = bundle / manifest["rungs"][shipped_rung(bundle, manifest)]
     (folder / VERSION).mkdir()

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from components.artifacts import read_manifest, verify
-from components.deployment.manifest import whole_bundle
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.errors import ArtifactError
 from components.evaluation.baseline import Baseline
@@ -20,6 +19,7 @@ from components.evaluation.metrics import Bootstrap, accuracy, confusion_matrix,
 from components.evaluation.page import write_page
 from components.evaluation.rungs import bundle_rung, system_of, systems, torch_rung
 from components.evaluation.spread import SEEDS, spreads
+from components.runtime.manifest import whole_bundle
 from components.tasks.rows import EVERY_ROW, LabelShare
 
 if TYPE_CHECKING:

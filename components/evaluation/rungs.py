@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from components.deployment.encoding import Encoder
 from components.deployment.parity import Infer
 from components.deployment.pytorch import load_model, torch_infer
-from components.deployment.serving import load_bundle
+from components.runtime.bundle import load_bundle
+from components.runtime.encoding import Encoder
 
 Answer = Callable[[Sequence[str]], np.ndarray]
 

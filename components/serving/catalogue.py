@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from components.artifacts import digest
-from components.deployment.manifest import CLASSIFICATION, EMBEDDING, GENERATION, form_of, read_bundle
+from components.runtime.manifest import CLASSIFICATION, EMBEDDING, GENERATION, form_of, read_bundle
 from components.serving.batching import Batcher
 from components.serving.classification import Classification
 from components.serving.embedding import Embedding

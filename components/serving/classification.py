@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from components.deployment.serving import Classifier, load_bundle, softmax
+from components.runtime.bundle import Classifier, load_bundle, softmax
 from components.serving.limits import Limits
 from components.serving.protocol import InferRequest
 from components.serving.refusal import Refusal

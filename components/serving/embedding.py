@@ -12,7 +12,7 @@ import numpy as np
 from components.serving.refusal import Refusal
 
 if TYPE_CHECKING:
-    from components.deployment.generation.embedder import Embedder
+    from components.runtime.generation.embedder import Embedder
 
 PLATFORM = "onnxruntime_onnx"
 
@@ -28,7 +28,7 @@ class Embedding:
     @classmethod
     def load(cls, bundle: Path) -> Embedding:
         """Load the shipped graph and embed a word with it. Raises ArtifactError, EngineError."""
-        from components.deployment.generation.embedder import load_embedder
+        from components.runtime.generation.embedder import load_embedder
 
         embedder = load_embedder(bundle)
         embedder.embed(["a"])

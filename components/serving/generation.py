@@ -14,7 +14,7 @@ from components.serving.stepping import Wish
 from components.serving.working import Workers
 
 if TYPE_CHECKING:
-    from components.deployment.generation.generator import Generator
+    from components.runtime.generation.generator import Generator
 
 PLATFORM = "onnxruntime_onnx"
 
@@ -32,7 +32,7 @@ class Generation:
     @classmethod
     def load(cls, bundle: Path, threads: int = 1) -> Generation:
         """Load the shipped graph and make a token with it. Raises ArtifactError, EngineError."""
-        from components.deployment.generation.generator import Sampling, load_generator
+        from components.runtime.generation.generator import Sampling, load_generator
 
         generator = load_generator(bundle, threads=threads)
         row = generator.start(generator.encode("a"), Sampling(1, 0.0, 1.0, 0, ()))
@@ -82,7 +82,7 @@ class Generation:
         stop: tuple[str, ...],
     ) -> Wish:
         """A row for the stepper: at most `most` tokens and what fits; OpenAI's defaults, temperature and top_p of 1."""
-        from components.deployment.generation.sampling import Sampling
+        from components.runtime.generation.sampling import Sampling
 
         tokens = min(most or self.room(ids), self.room(ids))
         by = Sampling(

@@ -40,8 +40,8 @@ def application(arguments: dict[str, str]) -> Application:
 def open_bundle(bundle: Path, public_key: str | None = None) -> Front:
     """The application of one replica, loaded. Raises ArtifactError, EngineError."""
     from components.artifacts import digest
-    from components.deployment.manifest import model_name, read_bundle
-    from components.deployment.signing import verify_bundle
+    from components.runtime.manifest import model_name, read_bundle
+    from components.runtime.signing import verify_bundle
     from components.serving.app import Service, make_app
     from components.serving.catalogue import Release, load
     from components.serving.limits import Limits

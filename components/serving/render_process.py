@@ -15,7 +15,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from components.deployment.generation.chat import render_or_reason
+from components.runtime.generation.chat import render_or_reason
 
 SECONDS = 1.0
 """Of computing for a conversation, which takes a template milliseconds."""

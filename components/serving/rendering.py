@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from components.deployment.generation.chat import MOST_CHARACTERS, refused
+from components.runtime.generation.chat import MOST_CHARACTERS, refused
 from components.serving.render_process import SECONDS
 
 PACKAGES = Path(__file__).parents[2]

@@ -81,7 +81,7 @@ class RequestLog:
 
     def put_labels(self, passage: Passage, texts: Sequence[str], labels: Sequence[str], logits: np.ndarray) -> None:
         """Texts and the label each was given."""
-        from components.deployment.serving import softmax
+        from components.runtime.bundle import softmax
 
         scores = softmax(logits)
         best = scores.argmax(axis=1)

@@ -19,7 +19,7 @@ from components.serving.refusal import Refusal
 from components.serving.working import Workers
 
 if TYPE_CHECKING:
-    from components.deployment.encoding import Encoder
+    from components.runtime.encoding import Encoder
     from components.serving.request_log import RequestLog
 
 Result = TypeVar("Result")

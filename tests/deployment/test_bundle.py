@@ -10,12 +10,12 @@ import pytest
 from components.artifacts import digest, read_manifest, verify, write_json, write_manifest
 from components.deployment.bundle import build_engines, candidate_of
 from components.deployment.rows import read_rows
-from components.deployment.serving import load_bundle
 from components.errors import ArtifactError, PartRefused
 from components.inference.engines import ENGINES
 from components.inference.trial import read_samples
 from components.params import BuildConfig, Params
 from components.run import RecordedRun
+from components.runtime.bundle import load_bundle
 from tests.small_ladder import LABELS, Ladder
 
 WRITTEN = ("kind", "schema", "made_from", "files")

@@ -16,11 +16,11 @@ from components.deployment.departure import (
     graph_values,
     noisiest,
 )
-from components.deployment.encoding import Batch, Encoder
 from components.deployment.parity import shapes
 from components.deployment.pytorch import load_model
 from components.deployment.rows import read_rows
 from components.errors import EngineError
+from components.runtime.encoding import Batch, Encoder
 from tests.small_ladder import LABELS, Ladder
 
 

@@ -24,7 +24,6 @@ from transformers import (
 
 from components.artifacts import file_hash, read_manifest
 from components.deployment.departure import Departure, from_pytorch
-from components.deployment.encoding import Encoder
 from components.deployment.export import check, export, export_graph
 from components.deployment.parity import Infer, Parity, compare, gathered, shapes
 from components.deployment.pytorch import HEADS, load_model, parameters_run, torch_infer
@@ -34,6 +33,7 @@ from components.errors import ArtifactError
 from components.inference.engines import OnnxRuntime
 from components.params import Params
 from components.run import RecordedRun
+from components.runtime.encoding import Encoder
 from tests.small_artifacts import sentences
 from tests.small_ladder import LABELS, TASK, Ladder
 

@@ -9,7 +9,6 @@ import pytest
 
 from components.artifacts import read_manifest
 from components.deployment.departure import from_pytorch
-from components.deployment.encoding import Encoder
 from components.deployment.gate import Proof, check_answers, check_meaning, prove
 from components.deployment.parity import Parity, TaskParity, shapes
 from components.deployment.pytorch import load_model
@@ -18,6 +17,7 @@ from components.errors import PartRefused
 from components.evaluation.metrics import Interval
 from components.params import Params
 from components.run import RecordedRun
+from components.runtime.encoding import Encoder
 from tests.deployment.planted_faults import FAULTS, graph_of, plant, refusal
 from tests.small_ladder import LABELS, Ladder, small_ladder
 

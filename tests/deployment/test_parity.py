@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.deployment.encoding import Encoder
 from components.deployment.parity import answers, compare, compare_task, gathered, shapes
 from components.errors import DataError
 from components.evaluation.metrics import Bootstrap
+from components.runtime.encoding import Encoder
 
 BATCHES = {
     "one row": (np.array([[1, 2]]), np.array([[1, 1]])),

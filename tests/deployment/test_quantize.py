@@ -10,11 +10,11 @@ import pytest
 from onnx import numpy_helper
 
 from components.artifacts import digest, read_manifest, write_manifest
-from components.deployment.encoding import Encoder
 from components.deployment.quantize import RECIPES, Making, answers, calibration_batches, quantize
 from components.errors import ArtifactError
 from components.params import Params, QuantizeConfig
 from components.run import Metrics, RecordedRun
+from components.runtime.encoding import Encoder
 from tests.small_ladder import LABELS, TASK, Ladder
 
 

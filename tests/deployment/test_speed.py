@@ -11,7 +11,6 @@ import pytest
 
 from components.artifacts import digest
 from components.deployment.rows import read_rows
-from components.deployment.serving import load_bundle
 from components.deployment.speed import (
     Case,
     Target,
@@ -23,6 +22,7 @@ from components.deployment.speed import (
     peak_memory,
     write_speed,
 )
+from components.runtime.bundle import load_bundle
 from tests.slower import slow_down
 from tests.small_ladder import LABELS, Ladder
 

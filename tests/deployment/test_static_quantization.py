@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 import pytest
 
-from components.deployment.encoding import Batch, Encoder
 from components.deployment.quantize import calibration_batches
 from components.deployment.rows import read_rows
 from components.deployment.static_quantization import StaticQuantizer, sensitivities
 from components.inference.engines import OnnxRuntime
+from components.runtime.encoding import Batch, Encoder
 from tests.small_ladder import LABELS, TASK, Ladder
 
 

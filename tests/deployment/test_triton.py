@@ -15,11 +15,11 @@ from google.protobuf import text_format
 
 from benchmarks.peers.environment import KEPT
 from components.artifacts import digest, read_manifest
-from components.deployment.serving import load_bundle
 from components.deployment.triton import TritonSettings, write_repository
 from components.errors import ArtifactError, EngineError, ParameterError
 from components.inference.engines import ENGINES
 from components.inference.nvidia import Host
+from components.runtime.bundle import load_bundle
 from components.serving.classification import Classification
 from tests.deployment.triton_stand_in import SCHEMA, Repository, read_config
 from tests.small_bundles import CLASSIFIER, GENERATOR, bundle

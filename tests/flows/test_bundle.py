@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from components.artifacts import MANIFEST
 from components.corpus.documents import write_shard
 from components.deployment.generation import bundle as generation_bundle
-from components.deployment.generation.generator import load_generator
+from components.runtime.generation.generator import load_generator
 from flows.bundle import ROWS, held_out_texts
 from flows.cli import main
 from tests.small_artifacts import sentences

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from components.artifacts import MANIFEST
-from components.deployment.signing import SIGNATURE, make_keys
+from components.runtime.signing import SIGNATURE, make_keys
 from components.serving import server
 from flows.bundle_commands import COMMANDS
 from flows.cli import main

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from components import tracking
-from components.deployment.signing import make_keys, sign_bundle
 from components.errors import ArtifactError, DataError, ParameterError
 from components.registry import Registry
+from components.runtime.signing import make_keys, sign_bundle
 from flows.predict import answers, champion_classifier, check_texts_given, lines_of_file
 from tests.small_ladder import Ladder
 

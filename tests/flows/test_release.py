@@ -16,10 +16,10 @@ from ruamel.yaml import YAML
 
 from components import tracking
 from components.artifacts import digest, write_json, write_manifest
-from components.deployment.signing import make_keys, verify_bundle
 from components.errors import ArtifactError
 from components.params import ReleaseConfig
 from components.registry import Registry
+from components.runtime.signing import make_keys, verify_bundle
 from flows import release
 from flows.predict import champion_classifier
 from flows.speed import LOCK

@@ -18,9 +18,9 @@ from ruamel.yaml import YAML
 
 from components import tracking
 from components.artifacts import digest, write_json
-from components.deployment.signing import make_keys, sign_bundle
 from components.errors import ArtifactError, ParameterError
 from components.registry import Registry
+from components.runtime.signing import make_keys, sign_bundle
 from flows.cli import main
 from flows.serve import RECORD, Champions, bundle_release, bundle_releases, say, wanted_tasks
 from tests.serving.asking import texts

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from components.deployment.generation.sampling import Sampling
 from components.errors import DataError, EngineError
+from components.runtime.generation.sampling import Sampling
 from components.serving.batching import Batcher
 from components.serving.catalogue import Served
 from components.serving.embedding import Embedding

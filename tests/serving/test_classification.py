@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from components.deployment.encoding import Encoder
-from components.deployment.serving import Classifier, load_bundle
 from components.errors import ArtifactError
+from components.runtime.bundle import Classifier, load_bundle
+from components.runtime.encoding import Encoder
 from components.serving.classification import Classification
 from components.serving.protocol import InferRequest
 from components.serving.refusal import Refusal

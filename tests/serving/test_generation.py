@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.deployment.generation.generator import load_generator
+from components.runtime.generation.generator import load_generator
 from components.serving.generation import Generation
 from components.serving.refusal import Refusal
 from tests.serving.conftest import Generators

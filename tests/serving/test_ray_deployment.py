@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 from starlette.testclient import TestClient
 
 from components.artifacts import digest
-from components.deployment.signing import make_keys
 from components.errors import ArtifactError, ParameterError
+from components.runtime.signing import make_keys
 from components.serving import ray_deployment
 from tests.serving.asking import texts
 from tests.serving.running import free_port

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from components.deployment.generation.chat import render
 from components.errors import DataError
+from components.runtime.generation.chat import render
 from components.serving.rendering import Renderer
 
 LINES = "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:"

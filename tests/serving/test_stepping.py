@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from components.deployment.generation.sampling import Sampling
 from components.errors import EngineError
+from components.runtime.generation.sampling import Sampling
 from components.serving.refusal import Refusal
 from components.serving.stepping import Job, Piece, Stepper, Wish
 from tests.serving.scripted import ScriptedGenerator

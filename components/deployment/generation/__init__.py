@@ -1,1 +1,1 @@
-"""Language models out of PyTorch: decoders, encoder-decoders and sentence encoders as graphs, and their runtime."""
+"""Language models out of PyTorch: decoders, encoder-decoders and sentence encoders as graphs, proved and bundled."""

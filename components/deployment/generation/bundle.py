@@ -23,9 +23,9 @@ from components.deployment.generation.own_tokenizer import check_tokenizer
 from components.deployment.generation.quantize import QUANTIZERS
 from components.deployment.generation.sentence_modules import step_name
 from components.deployment.generation.source import Source, load_weights, read_source
-from components.deployment.manifest import BESIDE, read_bundle
 from components.deployment.quantize import cannot_be_made
 from components.errors import DoesNotFit, ParameterError
+from components.runtime.manifest import BESIDE, read_bundle
 from components.staging import staged
 
 Say = Callable[[str], None]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.deployment.generation.embedder import Embedder
 from components.deployment.generation.sentence_reference import SentenceReference
 from components.deployment.parity import shapes
+from components.runtime.generation.embedder import Embedder
 
 TEXTS = 32
 """Compared from their letters on."""

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from components.deployment.generation.embedder import open_embedder
 from components.deployment.generation.embedding_proof import EmbeddingProof, EmbeddingReference, prove_embeddings
-from components.deployment.generation.generator import open_generator
 from components.deployment.generation.proof import Proof, Reference, prove
 from components.deployment.generation.speed import BATCHES, embedding_speed, generation_speed
 from components.deployment.speed_up import speed_up
 from components.errors import ArtifactError, DataError, EngineError, first_line
+from components.runtime.generation.embedder import open_embedder
+from components.runtime.generation.generator import open_generator
 
 Say = Callable[[str], None]
 Times = dict[str, dict[str, np.ndarray]]

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from components.deployment.generation.generator import Generator, Row
-from components.deployment.generation.sampling import Sampling
+from components.runtime.generation.generator import Generator, Row
+from components.runtime.generation.sampling import Sampling
 
 TOKENS = 64
 """Of a row, where not the whole length is asked for."""

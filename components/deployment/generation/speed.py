@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from components.deployment.generation.embedder import Embedder
-from components.deployment.generation.generator import Generator, Row
-from components.deployment.generation.sampling import Sampling
+from components.runtime.generation.embedder import Embedder
+from components.runtime.generation.generator import Generator, Row
+from components.runtime.generation.sampling import Sampling
 
 ROUNDS = 48
 WARM_UP = 3

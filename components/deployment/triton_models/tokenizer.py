@@ -1,4 +1,4 @@
-"""Texts to token ids inside Triton: what components.deployment.encoding does, with the `tokenizers` package alone.
+"""Texts to token ids inside Triton: what components.runtime.encoding does, with the `tokenizers` package alone.
 
 This file becomes TASK_tokenizer/1/model.py and runs where no other file of this project is.
 """

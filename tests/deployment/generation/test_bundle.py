@@ -11,12 +11,12 @@ from onnx import ModelProto
 from components.artifacts import verify, write_manifest
 from components.deployment.generation.bundle import BundleOptions, describe, make_bundle, quantized, rungs_named
 from components.deployment.generation.gate import Limits
-from components.deployment.generation.generator import load_generator
 from components.deployment.generation.quantize import QUANTIZERS
 from components.deployment.generation.source import read_source
 from components.errors import ArtifactError, DoesNotFit, ParameterError
+from components.runtime.generation.generator import load_generator
 from components.tokenization.special_tokens import CHAT_TEMPLATES
-from tests.deployment.generation.conftest import TEXTS
+from tests.small_language_bundles import TEXTS
 
 
 def test_a_bundle_holds_every_accepted_rung_and_says_how_it_was_made(decoder_bundle: Path) -> None:

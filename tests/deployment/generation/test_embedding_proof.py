@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.deployment.encoding import Encoder
-from components.deployment.generation.embedder import load_embedder
 from components.deployment.generation.embedding_proof import EmbeddingReference, cosine, prove_embeddings
 from components.deployment.generation.sentence_reference import SentenceReference
 from components.deployment.generation.source import load_weights, read_source
-from tests.deployment.generation.conftest import TEXTS
+from components.runtime.encoding import Encoder
+from components.runtime.generation.embedder import load_embedder
+from tests.small_language_bundles import TEXTS
 
 
 @pytest.fixture(scope="module")

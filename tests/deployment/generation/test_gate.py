@@ -14,7 +14,7 @@ from components.deployment.generation.embedding_proof import EmbeddingProof
 from components.deployment.generation.gate import Limits, climb, embedding_refusal, generation_refusal
 from components.deployment.generation.proof import Proof
 from components.errors import ArtifactError, DataError
-from tests.deployment.generation.conftest import TEXTS
+from tests.small_language_bundles import TEXTS
 
 LIMITS = Limits()
 PERFECT = Proof(1e-6, 1e-7, 1.0, 1.0, 20.0, 20.0, "one row")

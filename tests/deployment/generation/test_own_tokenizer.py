@@ -9,8 +9,8 @@ from tokenizers import normalizers
 from components.deployment.generation.own_tokenizer import check_tokenizer, lowercased, own_tokenizer
 from components.deployment.generation.source import read_source
 from components.errors import ArtifactError
-from tests.deployment.generation.conftest import TEXTS
 from tests.models_from_elsewhere import change, family_folder, sentence_folder
+from tests.small_language_bundles import TEXTS
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 from onnx import numpy_helper
 
 from components.artifacts import verify
-from components.deployment.generation.generator import Generator, load_generator
-from components.deployment.generation.graphs import Graph
 from components.deployment.generation.proof import Forced, Reference, cases, perplexity, prove
-from tests.deployment.generation.conftest import TEXTS, bundled
+from components.runtime.generation.generator import Generator, load_generator
+from components.runtime.generation.graphs import Graph
+from tests.small_language_bundles import TEXTS, bundled
 
 
 @pytest.fixture(scope="module")

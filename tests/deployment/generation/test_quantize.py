@@ -7,10 +7,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from components.deployment.generation.generator import Generator, load_generator
-from components.deployment.generation.graphs import Graph
 from components.deployment.generation.proof import greedy
 from components.deployment.generation.quantize import QUANTIZERS, tables
+from components.runtime.generation.generator import Generator, load_generator
+from components.runtime.generation.graphs import Graph
 
 PROMPTS = ["ship wave", "海 船 ship wave sail tide", "tower"]
 

@@ -6,15 +6,15 @@ import pytest
 
 from components.deployment.generation import rehearsal
 from components.deployment.generation.bundle import BundleOptions, make_bundle
-from components.deployment.generation.embedder import load_embedder
 from components.deployment.generation.gate import Limits
-from components.deployment.generation.generator import Sampling, load_generator
 from components.deployment.generation.rehearsal import rehearse
 from components.deployment.generation.sentence_encoder import SentenceEncoder
 from components.deployment.generation.source import load_weights, read_source
 from components.errors import ArtifactError, DataError
-from tests.deployment.generation.conftest import TEXTS
+from components.runtime.generation.embedder import load_embedder
+from components.runtime.generation.generator import Sampling, load_generator
 from tests.models_from_elsewhere import FAMILIES, family_folder
+from tests.small_language_bundles import TEXTS
 
 FP32 = BundleOptions(rungs=("fp32",), measure=False, limits=Limits())
 REFUSED = ("mamba", "mpt", "falcon-alibi", "m2m_100")

@@ -10,8 +10,8 @@ from benchmarks.peers.environment import KEPT, PEERS, call_script, peer_python
 from components.deployment.generation.embedding_proof import cosine
 from components.deployment.generation.sentence_reference import SentenceReference
 from components.deployment.generation.source import load_weights, read_source
-from tests.deployment.generation.conftest import TEXTS
 from tests.models_from_elsewhere import sentence_folder
+from tests.small_language_bundles import TEXTS
 
 ACTIVATION = "torch.nn.modules.activation"
 FOLDERS = {

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.deployment.generation.embedder import load_embedder
-from components.deployment.generation.generator import load_generator
 from components.deployment.generation.speed import embedding_speed, generation_speed
+from components.runtime.generation.embedder import load_embedder
+from components.runtime.generation.generator import load_generator
 
 
 def test_every_rung_is_timed(decoder_bundle: Path, embedding_bundle: Path) -> None:

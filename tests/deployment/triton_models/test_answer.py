@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.deployment.serving import softmax
 from components.deployment.triton import TritonSettings, write_repository
+from components.runtime.bundle import softmax
 from tests.deployment.triton_stand_in import Repository
 from tests.small_ladder import LABELS, Ladder
 

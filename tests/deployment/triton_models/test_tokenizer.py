@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.deployment.serving import load_bundle
 from components.deployment.triton import TritonSettings, write_repository
+from components.runtime.bundle import load_bundle
 from tests.deployment.triton_stand_in import Repository
 from tests.small_ladder import Ladder
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.deployment.generation.cache import Place, at_the_right, gathered, mask_of, padded_left
+from components.runtime.generation.cache import Place, at_the_right, gathered, mask_of, padded_left
 
 
 def arrays(rows: int, tokens: int) -> list[np.ndarray]:

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.deployment.generation.generator import Generator
-from components.deployment.generation.graphs import Graph
 from components.errors import EngineError
+from components.runtime.generation.generator import Generator
+from components.runtime.generation.graphs import Graph
 
 
 def test_a_file_that_is_no_graph_is_an_engine_error(tmp_path: Path) -> None:

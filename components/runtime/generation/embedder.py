@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from components.deployment.encoding import Encoder
-from components.deployment.generation.graphs import Graph
-from components.deployment.manifest import EMBEDDING, TOKENIZER, bundle_of
-from components.deployment.serving import check_texts
 from components.errors import ArtifactError, DataError
+from components.runtime.bundle import check_texts
+from components.runtime.encoding import Encoder
+from components.runtime.generation.graphs import Graph
+from components.runtime.manifest import EMBEDDING, TOKENIZER, bundle_of
 
 
 @dataclass(frozen=True)

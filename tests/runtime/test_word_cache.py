@@ -1,4 +1,4 @@
-"""components.deployment.word_cache: the ids of Hugging Face tokenizers, whatever the text, cut at the same place."""
+"""components.runtime.word_cache: the ids of Hugging Face tokenizers, whatever the text, cut at the same place."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer, processors
 
-from components.deployment import word_cache
-from components.deployment.word_cache import WordCache
+from components.runtime import word_cache
+from components.runtime.word_cache import WordCache
 from tests.small_artifacts import sentences
 
 TEXTS = [

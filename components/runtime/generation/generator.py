@@ -10,14 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from tokenizers import Tokenizer
 
-from components.deployment.generation.cache import Place, at_the_right, gathered, mask_of, padded_left
-from components.deployment.generation.chat import check_messages, plain_prompt, render
-from components.deployment.generation.graphs import Graph
-from components.deployment.generation.rules import Rules
-from components.deployment.generation.sampling import Sampler, Sampling
-from components.deployment.generation.text import GrowingText
-from components.deployment.manifest import GENERATION, TOKENIZER, bundle_of
 from components.errors import ArtifactError, DataError
+from components.runtime.generation.cache import Place, at_the_right, gathered, mask_of, padded_left
+from components.runtime.generation.chat import check_messages, plain_prompt, render
+from components.runtime.generation.graphs import Graph
+from components.runtime.generation.rules import Rules
+from components.runtime.generation.sampling import Sampler, Sampling
+from components.runtime.generation.text import GrowingText
+from components.runtime.manifest import GENERATION, TOKENIZER, bundle_of
 
 FROM_MODEL = "lianzi bundle MODEL BUNDLE makes one"
 

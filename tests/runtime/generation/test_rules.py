@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from components.deployment.generation.rules import NEUTRAL, Rules
+from components.runtime.generation.rules import NEUTRAL, Rules
 
 VOCABULARY = 24
 LOGITS = np.random.default_rng(3).normal(size=VOCABULARY).astype(np.float32)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from components.deployment.word_cache import WordCache, word_cache
 from components.errors import ArtifactError
+from components.runtime.word_cache import WordCache, word_cache
 
 Batch = tuple[np.ndarray, np.ndarray]
 """input_ids and attention_mask, int64, (rows, tokens of the longest row)."""

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from components.artifacts import MANIFEST, digest, read_manifest, write_json
-from components.deployment.signing import SIGNATURE, make_keys, sign_bundle, verify_bundle
 from components.errors import ArtifactError, LianziError, ParameterError
+from components.runtime.signing import SIGNATURE, make_keys, sign_bundle, verify_bundle
 from tests.small_ladder import Ladder
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from components.artifacts import digest, read_json, real_file
-from components.deployment.encoding import Encoder
-from components.deployment.manifest import CLASSIFICATION, SPEED_FILE, TOKENIZER, bundle_of
 from components.errors import ArtifactError, DataError, EngineError
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
+from components.runtime.encoding import Encoder
+from components.runtime.manifest import CLASSIFICATION, SPEED_FILE, TOKENIZER, bundle_of
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.artifacts import MANIFEST, every_file, real_file
-from components.deployment.manifest import SIGNATURE, SPEED_FILE, SPEED_SIGNATURE, whole_bundle
 from components.errors import ArtifactError, ParameterError
+from components.runtime.manifest import SIGNATURE, SPEED_FILE, SPEED_SIGNATURE, whole_bundle
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from components.deployment.generation.text import GrowingText
+from components.runtime.generation.text import GrowingText
 
 
 @pytest.fixture(scope="module")

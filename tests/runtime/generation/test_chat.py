@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from components.deployment.generation.chat import check_messages, plain_prompt, render
 from components.errors import DataError
+from components.runtime.generation.chat import check_messages, plain_prompt, render
 from components.tokenization.special_tokens import CHAT_TEMPLATES
 
 MESSAGES = [{"role": "system", "content": "Be <brief>."}, {"role": "user", "content": "你好 & hello"}]

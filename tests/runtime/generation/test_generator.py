@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from components.artifacts import write_manifest
-from components.deployment.generation.generator import Generator, Row, Sampling, load_generator
 from components.errors import ArtifactError, DataError
+from components.runtime.generation.generator import Generator, Row, Sampling, load_generator
 
 PROMPTS = ["ship wave", "海 船 ship wave sail tide anchor wheat", "tower", "harvest soil", "a"]
 
@@ -228,7 +228,7 @@ def test_rules_for_tokens_that_the_model_has_not_are_refused(decoder_bundle: Pat
 def test_answering_needs_neither_torch_nor_transformers(decoder_bundle: Path, root: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from components.deployment.generation.generator import Sampling, load_generator\n"
+        "from components.runtime.generation.generator import Sampling, load_generator\n"
         "answer = load_generator(Path(sys.argv[1])).complete(['ship'], Sampling(4, 0.0, 1.0, None, ()))\n"
         "assert answer[0]\n"
         "print(sorted({'torch', 'transformers', 'onnx', 'lightning'} & set(sys.modules)))"

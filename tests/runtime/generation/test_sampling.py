@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.deployment.generation.sampling import Sampler, Sampling, nucleus
 from components.errors import DataError
+from components.runtime.generation.sampling import Sampler, Sampling, nucleus
 
 LOGITS = np.log(np.array([0.5, 0.3, 0.15, 0.05], dtype=np.float32))
 

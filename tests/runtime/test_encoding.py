@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from components.deployment.encoding import Encoder
 from components.errors import ArtifactError
+from components.runtime.encoding import Encoder
 
 TEXTS = ["ship wave", "", "wheat " * 50, "海 船 浪 海", "tower"]
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from components.artifacts import digest, write_json
-from components.deployment.manifest import SPEED_FILE
-from components.deployment.serving import Classifier, load_bundle, softmax
 from components.errors import ArtifactError, DataError, EngineError
+from components.runtime.bundle import Classifier, load_bundle, softmax
+from components.runtime.manifest import SPEED_FILE
 from tests.small_ladder import LABELS, Ladder
 
 TEXTS = ["ship wave whale tide", "wheat plough barn harvest soil meadow horse", "tower street"]
@@ -125,7 +125,7 @@ def test_softmax_stays_finite_for_large_logits() -> None:
 
 def test_serving_needs_neither_torch_nor_transformers_nor_mlflow(ladder: Ladder, root: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from components.deployment.serving import load_bundle; "
+        "import sys; from pathlib import Path; from components.runtime.bundle import load_bundle; "
         f"load_bundle(Path({str(ladder.bundle)!r})).predict(['ship']); "
         "print([name for name in ('torch', 'transformers', 'mlflow', 'onnx', 'pydantic') if name in sys.modules])"
     )

@@ -1,4 +1,4 @@
-"""components.deployment.manifest: what a bundle's manifest says is taken for what it is, or refused in two lines."""
+"""components.runtime.manifest: what a bundle's manifest says is taken for what it is, or refused in two lines."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.deployment.manifest import FIELDS, bundle_of, form_of, model_name, read_bundle, whole_bundle
 from components.errors import ArtifactError
+from components.runtime.manifest import FIELDS, bundle_of, form_of, model_name, read_bundle, whole_bundle
 from tests.small_bundles import CLASSIFIER, EMBEDDER, GARBAGE, GENERATOR, MALFORMED, bundle, rewrite
 
 ROOT = Path(__file__).parents[2]
@@ -100,4 +100,4 @@ def test_nobody_reads_a_bundles_manifest_in_another_way() -> None:
                 kinds = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
                 if "bundle" in kinds:
                     found.append(path.relative_to(ROOT).as_posix())
-    assert sorted(set(found)) == ["components/deployment/manifest.py"]
+    assert sorted(set(found)) == ["components/runtime/manifest.py"]

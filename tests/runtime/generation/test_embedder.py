@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from components.artifacts import read_manifest
-from components.deployment.generation.embedder import load_embedder, open_embedder
 from components.errors import ArtifactError, DataError
+from components.runtime.generation.embedder import load_embedder, open_embedder
 
 
 def test_vectors_are_of_length_one_and_do_not_depend_on_company(embedding_bundle: Path) -> None:
@@ -63,7 +63,7 @@ def test_what_is_no_text_or_no_embedding_bundle_is_refused(embedding_bundle: Pat
 def test_embedding_needs_neither_torch_nor_transformers(embedding_bundle: Path, root: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from components.deployment.generation.embedder import load_embedder\n"
+        "from components.runtime.generation.embedder import load_embedder\n"
         "load_embedder(Path(sys.argv[1])).embed(['ship'])\n"
         "print(sorted({'torch', 'transformers', 'onnx'} & set(sys.modules)))"
     )
