@@ -7,6 +7,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ NO_RESULT = {
     "threadpoolctl": "how many threads work",
 }
 """Libraries whose version changes no result, and why."""
-SOURCES = sorted([*ROOT.glob("components/**/*.py"), *ROOT.glob("flows/*.py")])
+SOURCES = sorted([*ROOT.glob("components/**/*.py"), *ROOT.glob("flows/*.py"), *ROOT.glob("lianzi/*.py")])
 TESTS = {path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("tests/**/test_*.py")}
 
 
@@ -206,16 +207,15 @@ def test_every_module_has_a_test_module_in_the_same_place() -> None:
     for path in SOURCES:
         if path.name == "__init__.py":
             continue
-        inside = path.relative_to(ROOT / ("flows" if path.parent.name == "flows" else "components"))
-        folder = "flows" if path.parent.name == "flows" else inside.parent.as_posix()
+        folder = path.parent.relative_to(ROOT).as_posix().removeprefix("components").strip("/")
         mirror = (Path(folder) / f"test_{path.stem.strip('_')}.py").as_posix()
         assert mirror in TESTS, f"{path.relative_to(ROOT)} has no tests/{mirror}"
 
 
 def test_every_package_is_listed_for_installation() -> None:
-    listed = re.findall(r'^    "((?:components|flows)[\w.]*)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     there = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in SOURCES}
-    assert set(listed) == there
+    assert set(project["tool"]["setuptools"]["packages"]) == there
 
 
 def test_every_params_file_that_ships_parses() -> None:

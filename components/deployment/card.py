@@ -91,11 +91,9 @@ def _use(details: dict[str, Any]) -> list[str]:
         "## How to use it",
         "",
         "```python",
-        "from pathlib import Path",
-        "from components.runtime.bundle import load_bundle",
+        "import lianzi",
         "",
-        'classifier = load_bundle(Path("path/to/this/folder"))',
-        'print(classifier.predict(["some text"])[0].label)',
+        'print(lianzi.load_bundle("path/to/this/folder").predict(["some text"])[0].label)',
         "```",
         "",
         "Without that package: `tokenizer.json` (Hugging Face tokenizers) gives the ids; the graphs take `input_ids` "

@@ -15,7 +15,7 @@ def texts(root: Path) -> tuple[str, str]:
 
 def commands(text: str) -> list[str]:
     """The lines of the code blocks, without their comments."""
-    blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [re.split(r"\s{2,}#|\s{3,}|\s#", line)[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line]
 
