@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from components.deployment.parity import Infer
-from components.deployment.pytorch import load_model, torch_infer
 from components.runtime.bundle import load_bundle
 from components.runtime.encoding import Encoder
 
@@ -32,6 +31,9 @@ def system_of(rung: str) -> str:
 
 def torch_rung(folder: Path, max_length: int) -> Answer:
     """A classifier checkpoint run by PyTorch, its texts encoded by Hugging Face tokenizers, as PyTorch's users do."""
+    # Here, since those who only want the names of the systems shall not load PyTorch.
+    from components.deployment.pytorch import load_model, torch_infer
+
     model = load_model(folder)
     encoder = Encoder.load(folder / "tokenizer.json", max_length, int(model.config.pad_token_id or 0))
     encoder = replace(encoder, words=None)

@@ -309,6 +309,11 @@ def test_a_cron_of_one_minute_has_three_runs_carried_out_and_no_service_logs_an_
     assert_healthy(Path(scheduled.settings["PREFECT_HOME"], "server.log"))
 
 
+def test_the_flow_loads_no_library_that_only_its_stages_need() -> None:
+    program = "import sys, flows.pipeline; print({'torch', 'transformers', 'onnxruntime'} & sys.modules.keys())"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "set()"
+
+
 def test_with_nothing_to_do_prefect_is_not_even_imported(project: Path) -> None:
     subprocess.run(["dvc", "repro", "--quiet"], cwd=project, check=True)
     program = (
