@@ -11,6 +11,48 @@ def model_card(details: dict[str, Any]) -> str:
 
 
 def _header(details: dict[str, Any]) -> list[str]:
+    embedding = details["form"] == "embedding"
+    kind = "feature-extraction" if embedding else "text2text-generation" if _has_encoder(details) else "text-generation"
+    return [
+        "---",
+        f"pipeline_tag: {kind}",
+        "library_name: onnx",
+        "---",
+        "",
+        f"# {details['name']}",
+        "",
+        f"A {details['architecture']} of {details['parameters']:,} parameters as ONNX graphs of opset "
+        f"{details['opset']}, for at most {details['max_length']:,} tokens.",
+        "",
+        f"Shipped: **{details['shipped']}**, because it is {details['shipped_because']}."
+        if details["shipped"] != "fp32"
+        else f"Shipped: **fp32**: {details['shipped_because']}.",
+        "",
+        "The licence of the weights and of what they were trained on binds whoever passes this on; `manifest.json` "
+        "holds the hash of the folder it was made from.",
+        "",
+    ]
+
+
+def _rungs(details: dict[str, Any]) -> list[str]:
+    columns = sorted(next(iter(details["proof"].values())))
+    lines = [
+        f"| {rung} | {details['megabytes'][rung]:.2f} | "
+        + " | ".join(str(proof[column]) for column in columns)
+        + f" | {details['refused'].get(rung, 'accepted')} |"
+        for rung, proof in sorted(details["proof"].items(), key=lambda pair: -details["megabytes"][pair[0]])
+    ]
+    return [
+        "## Against the model as its own library runs it, on real texts",
+        "",
+        f"| rung | MB | {' | '.join(column.replace('_', ' ') for column in columns)} | |",
+        "|---" * (len(columns) + 3) + "|",
+        *lines,
+        "",
+    ]
+
+
+def _use(details: dict[str, Any]) -> list[str]:
     call = (
         'vectors = lianzi.load_embedder("path/to/this/folder").embed(["some text"])'
         if details["form"] == "embedding"
