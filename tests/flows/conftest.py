@@ -16,7 +16,7 @@ import pytest
 
 from flows import environment
 from tests.service_logs import assert_healthy
-from tests.small_store import copy_store
+from tests.small_store import copy_project, copy_store
 
 DVC_YAML = """
 stages:
@@ -41,23 +41,25 @@ stages:
 
 
 @pytest.fixture
-def project(tmp_path: Path, root: Path, mlflow_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, shell_project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A git and DVC project in a folder of its own, and the working directory moved there."""
-    lay_out(tmp_path, root, mlflow_store)
+    copy_project(shell_project, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path
 
 
-def lay_out(folder: Path, root: Path, mlflow_store: Path) -> None:
-    """Make a git and DVC project of the shell stages in a folder that is there."""
-    environment.prepare()
+@pytest.fixture(scope="session")
+def shell_project(tmp_path_factory: pytest.TempPathFactory, root: Path, mlflow_store: Path) -> Path:
+    """A git and DVC project of the shell stages, made once to be copied: the commands that make one take seconds."""
+    folder = tmp_path_factory.mktemp("shell_project")
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "source.txt").write_text("words\n")
     copy_store(mlflow_store, folder)
     shutil.copy(root / "params.yaml", folder)
     for words in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "config", "core.analytics", "false"]):
         subprocess.run(words, cwd=folder, check=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

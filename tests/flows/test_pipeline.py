@@ -21,8 +21,9 @@ import psutil
 import pytest
 
 from components import tracking
-from tests.flows.conftest import DVC_YAML, lay_out
+from tests.flows.conftest import DVC_YAML
 from tests.service_logs import assert_healthy
+from tests.small_store import copy_project
 
 
 def lianzi(*words: str, project: Path, settings: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -92,14 +93,13 @@ class Scheduled:
 
 @pytest.fixture(scope="module")
 def scheduled(
-    root: Path, mlflow_store: Path, prefect_server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    root: Path, shell_project: Path, prefect_server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scheduled]:
     """The deployments are made at the module's first test, so that the minutes pass while others run."""
     folder = tmp_path_factory.mktemp("scheduled")
     there = Scheduled(folder / "a/project", folder / "b/project", prefect_server, folder / "worker.log")
     for project in (there.a, there.b):
-        project.mkdir(parents=True)
-        lay_out(project, root, mlflow_store)
+        copy_project(shell_project, project)
         for name in ("components", "flows", "infra"):
             ignored = shutil.ignore_patterns("__pycache__", "sample-data")
             shutil.copytree(root / name, project / name, ignore=ignored)
