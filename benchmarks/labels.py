@@ -31,13 +31,15 @@ from components.deployment.export import export
 from components.deployment.quantize import answers, quantize
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.evaluation.baseline import Baseline
-from components.evaluation.metrics import Bootstrap, accuracy_of, macro_f1_of
+from components.evaluation.metrics import Bootstrap
 from components.evaluation.rungs import torch_rung
 from components.machine import machine, versions
 from components.params import Params, load_params
 from components.run import RecordedRun
 from components.runtime.encoding import Encoder
-from components.tasks.rows import LabelShare
+from components.tasks.classification import Classification
+from components.tasks.kinds import task_of
+from components.tasks.rows import LabelShare, read_task
 from components.training.distill import distill
 from components.training.finetune import finetune
 from components.training.store import CheckpointStore
@@ -51,7 +53,6 @@ SYSTEMS = {
     "shipped": "shipped",
 }
 AGAINST = ("counting_words", "without_pretraining", "teacher")
-MEASURES = {"macro_f1": macro_f1_of, "accuracy": accuracy_of}
 NOTE = "Test macro-F1, mean ± sd over seeds"
 PACKAGES = ("torch", "transformers", "onnxruntime", "scikit-learn")
 
@@ -104,12 +105,13 @@ class Piece:
         learned = read_learned(self.rows, self.labels, share)
         validation = read_rows(self.rows, "validation", self.labels)
         print(f"{self.task}, {self.fraction:.0%} of the labels, seed {self.seed}", flush=True)
+        answering = read_task(self.rows)
         baseline = Baseline.tuned(learned, validation, task.language)
         models = self._trained(share)
         return {
             "counting_words": baseline.predict(texts),
-            "without_pretraining": torch_rung(models["scratch"], task.max_length)(texts),
-            "teacher": torch_rung(models["teacher"], task.max_length)(texts),
+            "without_pretraining": torch_rung(answering, models["scratch"], task.max_length)(texts),
+            "teacher": torch_rung(answering, models["teacher"], task.max_length)(texts),
             "shipped": shipped(models["onnx"], models["quantized"])(texts),
         }
 
@@ -140,7 +142,7 @@ def shipped(onnx: Path, quantized: Path) -> Callable[[Sequence[str]], np.ndarray
     kept = [ladder["rungs"][name]["file"] for name in ladder["ladder"] if ladder["rungs"][name]["accepted"]]
     graph = quantized / kept[-1] if kept else onnx / "model.onnx"
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
-    return lambda texts: answers(graph, encoder, list(texts))
+    return lambda texts: answers(task_of(made), graph, encoder, list(texts))
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -176,17 +178,20 @@ def compared(test: Rows, answered: Mapping[int, Mapping[str, np.ndarray]], param
     config = params.evaluate
     given = [answer for every in answered.values() for answer in every.values()]
     classes = 1 + max(int(answer.max()) for answer in (test.targets, *given))
-    bootstrap = Bootstrap(test.targets, classes, config.bootstrap_samples, config.confidence, params.seed)
+    task = Classification(tuple(map(str, range(classes))))
+    bootstrap = Bootstrap(task, test.targets, config.bootstrap_samples, config.confidence, params.seed)
     found: dict[str, Any] = {"seeds": list(answered), "test_rows": len(test.texts), "systems": {}, "shipped_over": {}}
     values: dict[str, dict[str, np.ndarray]] = {}
     for system in SYSTEMS:
-        matrices = [bootstrap.matrices(every[system]) for every in answered.values()]
-        values[system] = {name: np.stack([of(one) for one in matrices]) for name, of in MEASURES.items()}
+        values[system] = {
+            metric.name: np.stack([bootstrap.values(metric, every[system]) for every in answered.values()])
+            for metric in task.metrics
+        }
         found["systems"][system] = {name: _spread(every[:, 0]) for name, every in values[system].items()}
     for system in AGAINST:
         found["shipped_over"][system] = {
             name: _interval((values["shipped"][name] - values[system][name]).mean(axis=0), bootstrap.tails)
-            for name in MEASURES
+            for name in values[system]
         }
     return found
 

@@ -23,10 +23,11 @@ from benchmarks.report import RESULTS
 from components.artifacts import read_manifest, write_json
 from components.deployment.rows import Rows, read_rows
 from components.deployment.speed import Case, Seconds, Target, cpu_engines, in_turn, judge
-from components.evaluation.metrics import macro_f1
 from components.evaluation.rungs import bundle_rung, torch_rung
 from components.machine import machine, versions
 from components.params import Params, load_params
+from components.tasks.kinds import task_of
+from components.tasks.metrics import macro_f1
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("torch", "transformers", "onnxruntime", "tokenizers", "numpy")
@@ -110,12 +111,12 @@ def classifier(artifacts: Path, task: str, params: Params, rounds: int) -> dict[
 
 def contenders(folder: Path, made: Mapping[str, Any]) -> dict[str, Answer]:
     """Teacher and student in eager PyTorch, the bundle's rungs, the engines that run here."""
-    bundle = folder / "bundle"
+    bundle, task = folder / "bundle", task_of(made)
     return {
-        "teacher": torch_rung(folder / "teacher", made["max_length"]),
-        "student": torch_rung(folder / "student", made["max_length"]),
-        **{name: bundle_rung(bundle, name) for name in made["ladder"]},
-        **{name: bundle_rung(bundle, name) for name in cpu_engines(made)},
+        "teacher": torch_rung(task, folder / "teacher", made["max_length"]),
+        "student": torch_rung(task, folder / "student", made["max_length"]),
+        **{name: bundle_rung(task, bundle, name) for name in made["ladder"]},
+        **{name: bundle_rung(task, bundle, name) for name in cpu_engines(made)},
     }
 
 

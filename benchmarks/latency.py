@@ -15,6 +15,7 @@ from components.deployment.rows import read_rows
 from components.evaluation.baseline import Baseline
 from components.evaluation.rungs import bundle_rung, torch_rung
 from components.params import load_params
+from components.tasks.kinds import task_of
 
 ROOT = Path(__file__).parent.parent
 BATCHES = (1, 8)
@@ -48,13 +49,14 @@ def measure_task(artifacts: Path, task: str) -> dict[str, dict[str, dict[str, fl
     train, validation, test = (
         read_rows(artifacts / "tasks" / task, split, made["labels"]) for split in ("train", "validation", "test")
     )
+    answering = task_of(made)
     language = load_params(ROOT / "params.yaml").tasks[task].language
     contenders = {
         "baseline": Baseline.tuned(train, validation, language).predict,
-        "teacher": torch_rung(folder / "teacher", made["max_length"]),
-        "student": torch_rung(folder / "student", made["max_length"]),
-        "onnx": bundle_rung(folder / "bundle", "fp32"),
-        **{name: bundle_rung(folder / "bundle", name) for name in made["ladder"] if name != "fp32"},
+        "teacher": torch_rung(answering, folder / "teacher", made["max_length"]),
+        "student": torch_rung(answering, folder / "student", made["max_length"]),
+        "onnx": bundle_rung(answering, folder / "bundle", "fp32"),
+        **{name: bundle_rung(answering, folder / "bundle", name) for name in made["ladder"] if name != "fp32"},
     }
     return measure(contenders, test.texts, BATCHES, REPEATS)
 

@@ -32,14 +32,13 @@ from components.artifacts import write_json
 from components.modeling.checkpoints import load_classifier, load_tokenizer, random_classifier
 from components.params import Params, load_params
 from components.run import RecordedRun
-from components.tasks.classification import Classification, ClassificationObjective, Examples, encode
-from components.tasks.kinds import TASK_KINDS
 from components.tasks.rows import read_split
 from components.training.finetune import task_batches
 from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
 from components.training.randomness import derived, derived_seed
 from components.training.store import CheckpointStore
+from components.training.task_data import Examples, TaskData, TaskObjective, encode
 from components.training.trainer import Schedule, fit, prepare_libraries
 
 ROOT = Path(__file__).parent.parent
@@ -104,10 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def compare(params: Params, rows: Path, task: str, pretrained: Path, share: float, seed: int) -> Comparison:
     """Both arms of one task, share of its labels and seed."""
-    data = TASK_KINDS[params.tasks[task].kind].read(rows, params.tasks[task], load_tokenizer(pretrained))
-    test = encode(
-        read_split(rows / "test.jsonl", data.labels), data.labels, load_tokenizer(pretrained), data.max_length
-    )
+    data = TaskData.read(rows, params.tasks[task], load_tokenizer(pretrained))
+    test = encode(data.task, read_split(rows / "test.jsonl", data.task), load_tokenizer(pretrained), data.max_length)
     data = replace(data, train=subsample(data.train, share, seed), validation=test)
     began = time.process_time()
     scores = {name: [_score(params, data, pretrained, name, share, seed)] for name in ARMS}
@@ -126,19 +123,19 @@ def subsample(examples: Examples, share: float, seed: int) -> Examples:
     return Examples([examples.ids[place] for place in places], examples.targets[torch.from_numpy(places)])
 
 
-def _score(params: Params, data: Classification, pretrained: Path, arm: str, share: float, seed: int) -> float:
+def _score(params: Params, data: TaskData, pretrained: Path, arm: str, share: float, seed: int) -> float:
     config = params.finetune
     order = BucketedOrder(data.train.lengths, config.batch_size if share == 1 else FEW_BATCH, seed)
     steps = config.epochs * order.steps_per_epoch if share == 1 else FEW_STEPS
     torch.manual_seed(derived_seed(seed, "classifier"))
-    model = ARMS[arm](pretrained, data.labels, config.dropout)
-    objective = ClassificationObjective(len(data.labels), config.label_smoothing)
+    model = ARMS[arm](pretrained, data.task.labels, config.dropout)
+    objective = TaskObjective(data.task, config.label_smoothing)
     module = LanguageModule(model, objective, config, params.trainer, steps, seed)
     schedule = Schedule(f"{arm} {share:.0%} seed {seed}", steps, steps * order.batch_size * data.max_length)
     batches = task_batches(data, order, config.token_masking, seed)
     with tempfile.TemporaryDirectory() as folder:
         fit(module, batches, schedule, config.precision, RecordedRun(), CheckpointStore(Path(folder)))
-    return module.validation[data.monitor]
+    return module.validation[data.metric.name]
 
 
 def joined(before: Comparison, after: Comparison) -> Comparison:

@@ -12,20 +12,22 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from components import tracking
-from components.artifacts import digest, read_manifest, write_json
+from components.artifacts import digest, write_json
 from components.errors import ArtifactError
-from components.evaluation.versus_baseline import MEASURES, Gain, sentence, shortfall
+from components.evaluation.versus_baseline import Gain, sentence, shortfall
 from components.params import Params, ReleaseConfig, flatten, load_params
 from components.registry import ROLLED_BACK, Registry, Version
 from components.runtime.manifest import SPEED_FILE, read_bundle
 from components.runtime.signing import sign_bundle
-from components.tasks.rows import read_split
+from components.tasks.kinds import task_of
+from components.tasks.metrics import Metric, improvement, score
+from components.tasks.rows import read_split, read_task
 from flows import speed
 
 RECORD = Path(".lianzi/released.json")
@@ -85,13 +87,15 @@ def _judge(name: str, bundle: Path, metrics: dict[str, Any], params: Params, roo
         line = f"{known} was rolled back, not champion: `lianzi rollback {name} --to {version.version}` takes it again"
         return Verdict(name, version.version, False, rung, scores, line)
     rival = champion_score(registry, name, champion.version, root) if champion else None
-    judged = {"teacher": _scores(metrics, "teacher")["macro_f1"], "shipped": scores["macro_f1"]}
+    task = read_task(root / "artifacts" / "tasks" / name)
+    decides = task.metrics[0].name
+    judged = {"teacher": _scores(metrics, "teacher")[decides], "shipped": scores[decides]}
     gains = _over_baseline(metrics, rung)
-    if refusal := refused(judged, rival, gains, params.release):
+    if refusal := refused(judged, rival, gains, params.release, task.metrics):
         return Verdict(name, version.version, False, rung, scores, f"{known} registered, not champion: {refusal}")
     registry.set_champion(name, version.version)
     before = f", before it v{champion.version}" if champion else ""
-    line = f"{known} is the champion now: {_told(scores)}{before}; {sentence(gains)}"
+    line = f"{known} is the champion now: {_told(scores, task.metrics)}{before}; {sentence(gains, task.metrics)}"
     return Verdict(name, version.version, True, rung, scores, line)
 
 
@@ -140,14 +144,15 @@ def _register(
     for rung, verdict in found["verdicts"].items():
         if not verdict["accepted"]:
             print(f"[release@{name}] {rung} refused: {verdict['reason']}", flush=True)
+    metric = read_task(root / "artifacts" / "tasks" / name).metrics[0].name
     tags = {
         "bundle": digest(bundle),
         "corpus": digest(root / "artifacts" / "corpus"),
         "rows": digest(root / "artifacts" / "tasks" / name),
         "rung": found["shipped"],
         "rung_because": found["shipped_because"],
-        "macro_f1": f"{_scores(metrics, found['shipped'])['macro_f1']:.6f}",
-        "teacher_macro_f1": f"{_scores(metrics, 'teacher')['macro_f1']:.6f}",
+        metric: f"{_scores(metrics, found['shipped'])[metric]:.6f}",
+        f"teacher_{metric}": f"{_scores(metrics, 'teacher')[metric]:.6f}",
     }
     with tempfile.TemporaryDirectory() as folder:
         # DVC owns the bundle in artifacts/: what a clock said goes into a copy.
@@ -188,45 +193,53 @@ def _over_baseline(metrics: dict[str, Any], rung: str) -> dict[str, dict[str, fl
     return found
 
 
-def _told(scores: dict[str, float]) -> str:
-    """Macro-F1 and accuracy, each with its interval."""
+def _told(scores: dict[str, float], metrics: Sequence[Metric]) -> str:
+    """Every metric with its interval."""
     return ", ".join(
-        f"{name} {scores[key]:.4f} ({scores[f'{key}_low']:.3f} to {scores[f'{key}_high']:.3f})"
-        for key, name in MEASURES.items()
+        f"{one.title} {scores[one.name]:.4f} ({scores[f'{one.name}_low']:.3f} to {scores[f'{one.name}_high']:.3f})"
+        for one in metrics
     )
 
 
-def refused(scores: dict[str, float], champion: float | None, gains: Mapping[str, Gain], config: ReleaseConfig) -> str:
+def refused(
+    scores: dict[str, float],
+    champion: float | None,
+    gains: Mapping[str, Gain],
+    config: ReleaseConfig,
+    metrics: Sequence[Metric],
+) -> str:
     """Why a model may not become champion; empty when it may.
 
-    Scores are macro-F1 on the test rows, `gains` what it has over counting words there.
+    Scores are by the task's first metric on the test rows, `gains` what it has over counting words there.
     """
-    loss = scores["teacher"] - scores["shipped"]
+    metric = metrics[0]
+    loss = improvement(metric, scores["shipped"], scores["teacher"])
     if loss > config.max_loss:
-        return f"loses {loss:.4f} macro-F1 to its teacher, release.max_loss allows {config.max_loss}"
-    if short := shortfall(gains, config.min_gain_over_baseline):
+        return f"loses {loss:.4f} {metric.title} to its teacher, release.max_loss allows {config.max_loss}"
+    if short := shortfall(gains, config.min_gain_over_baseline, metrics):
         return f"{short}, release.min_gain_over_baseline asks for {config.min_gain_over_baseline:g}"
-    if champion is not None and scores["shipped"] - champion <= config.min_gain:
-        gain = scores["shipped"] - champion
+    if champion is not None and (gain := improvement(metric, champion, scores["shipped"])) <= config.min_gain:
         return (
-            f"macro-F1 {scores['shipped']:.4f} against the champion's {champion:.4f} ({gain:+.4f}), "
+            f"{metric.title} {scores['shipped']:.4f} against the champion's {champion:.4f} ({gain:+.4f}), "
             f"release.min_gain asks for more than {config.min_gain}"
         )
     return ""
 
 
 def champion_score(registry: Registry, name: str, version: int, root: Path) -> float:
-    """The present champion's macro-F1 on today's test rows: what it had on other rows would prove nothing."""
-    from components.evaluation.metrics import macro_f1
+    """The present champion's score on today's test rows: what it had on other rows would prove nothing."""
     from components.runtime.bundle import load_bundle
 
     folder = root / "artifacts" / "tasks" / name
-    labels = read_manifest(folder, "task")["labels"]
-    rows = read_split(folder / "test.jsonl", labels)
-    answers = load_bundle(registry.bundle(name, version)).predict([text for text, _ in rows])
+    task = read_task(folder)
+    rows = read_split(folder / "test.jsonl", task)
+    bundle = registry.bundle(name, version)
+    champion = task_of(read_bundle(bundle))
+    answers = champion.decode(load_bundle(bundle).logits([row["text"] for row in rows]))
     # A champion of other days may answer with labels that the task no longer has.
-    known = dict.fromkeys([*labels, *(answer.label for answer in answers)])
-    return macro_f1([label for _, label in rows], [answer.label for answer in answers], known)
+    both = replace(task, labels=tuple(dict.fromkeys([*task.labels, *champion.labels])))
+    answered = both.targets([{"label": value} for value in champion.values(answers)])
+    return score(both.metrics[0], both.targets(rows), answered)
 
 
 def _metrics(path: Path) -> dict[str, Any]:

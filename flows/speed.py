@@ -13,6 +13,7 @@ from components.errors import ArtifactError, ParameterError
 from components.lease import lease
 from components.params import Params, load_params
 from components.runtime.manifest import read_bundle, whole_bundle
+from components.tasks.kinds import task_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -73,13 +74,14 @@ def _systems(root: Path, bundle: Path, texts: Sequence[str], params: Params) -> 
     from components.evaluation.rungs import bundle_rung, torch_rung
 
     made = read_bundle(bundle)
+    task = task_of(made)
     folders = {name: root / "artifacts" / made["task"] / name for name in ("teacher", "student")}
     if bundle.resolve().parent != (root / "artifacts" / made["task"]).resolve():
         return {}
     contenders: dict[str, Callable[[Sequence[str]], object]] = {
-        name: torch_rung(folder, made["max_length"]) for name, folder in folders.items() if folder.is_dir()
+        name: torch_rung(task, folder, made["max_length"]) for name, folder in folders.items() if folder.is_dir()
     }
-    contenders |= {name: bundle_rung(bundle, name) for name in made["ladder"]}
+    contenders |= {name: bundle_rung(task, bundle, name) for name in made["ladder"]}
     with _one_thread():
         return measure(contenders, texts, params.release.batches, params.release.system_rounds)
 

@@ -26,6 +26,7 @@ from components.inference.trial import BUILT_AND_RUN, BUILT_NOT_RUN, write_sampl
 from components.runtime.encoding import Encoder
 from components.runtime.manifest import BESIDE
 from components.staging import staged
+from components.tasks.kinds import task_of
 
 if TYPE_CHECKING:
     from components.params import BuildConfig, GateConfig, TaskConfig
@@ -151,17 +152,19 @@ def _try(session: Session, reference: Session, profile: Profile) -> dict[str, An
 
 
 def _details(task_name: str, made: dict[str, Any], small: dict[str, Any]) -> dict[str, Any]:
-    kept = ("labels", "language", "max_length", "pad_id", "opset", "architecture", "parameters", "parity")
-    rungs = ("fp32", *accepted(small))
+    kept = ("language", "max_length", "pad_id", "opset", "architecture", "parameters", "parity")
+    rungs, task = ("fp32", *accepted(small)), task_of(made)
+    name = task.metrics[0].name
     return {
         "task": task_name,
-        **{name: made[name] for name in kept},
+        **task.manifest(),
+        **{key: made[key] for key in kept},
         "distillation": made.get("distillation", ""),
         "ladder": list(rungs),
-        "rungs": {name: f"models/{name}.onnx" for name in rungs},
+        "rungs": {rung: f"models/{rung}.onnx" for rung in rungs},
         "quantization": {
-            "fp32": {"macro_f1": small["fp32_macro_f1"], "megabytes": small["fp32_megabytes"]},
-            **{name: small["rungs"][name] for name in small["ladder"]},
+            "fp32": {name: small[f"fp32_{name}"], "megabytes": small["fp32_megabytes"]},
+            **{rung: small["rungs"][rung] for rung in small["ladder"]},
         },
     }
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from components.tasks.kinds import task_of
+from components.tasks.metrics import Metric
+
 if TYPE_CHECKING:
     from components.params import TaskConfig
 
@@ -43,17 +46,17 @@ def _summary(details: dict[str, Any], task: TaskConfig) -> list[str]:
 
 def _numbers(details: dict[str, Any]) -> list[str]:
     parity, rungs = details["parity"], details["quantization"]
-    top = rungs["fp32"]
+    top, metric = rungs["fp32"], task_of(details).metrics[0]
     return [
         "## What is known of its quality",
         "",
         "On validation rows, which also decided when training stopped; figures on test rows, with intervals and beside "
         "baselines, are in the project's `metrics/evaluate`.",
         "",
-        "| rung | MB | macro-F1 | change, with interval | same answer | verdict |",
+        f"| rung | MB | {metric.title} | change, with interval | same answer | verdict |",
         "|---|---|---|---|---|---|",
-        f"| fp32 | {top['megabytes']:.2f} | {top['macro_f1']:.4f} | | | |",
-        *(_rung(name, rung) for name, rung in rungs.items() if name != "fp32"),
+        f"| fp32 | {top['megabytes']:.2f} | {top[metric.name]:.4f} | | | |",
+        *(_rung(name, rung, metric) for name, rung in rungs.items() if name != "fp32"),
         "",
         f"fp32 against PyTorch: largest difference of a logit {parity['max_difference']:.1e}, "
         f"same answer {parity['agreement']:.2%}. The rungs below are compared with fp32.",
@@ -64,7 +67,7 @@ def _numbers(details: dict[str, Any]) -> list[str]:
     ]
 
 
-def _rung(name: str, rung: dict[str, Any]) -> str:
+def _rung(name: str, rung: dict[str, Any], metric: Metric) -> str:
     kept = rung.get("float_layers")
     verdict = ("accepted" if rung["accepted"] else f"refused: it {rung['reason']}") + (
         f"; in float: {', '.join(kept)}" if kept else ""
@@ -73,7 +76,7 @@ def _rung(name: str, rung: dict[str, Any]) -> str:
         return f"| {name} | | | | | {verdict} |"
     change = rung["change"]
     return (
-        f"| {name} | {rung['megabytes']:.2f} | {rung['macro_f1']:.4f} | {change['value']:+.4f} "
+        f"| {name} | {rung['megabytes']:.2f} | {rung[metric.name]:.4f} | {change['value']:+.4f} "
         f"({change['low']:+.4f} … {change['high']:+.4f}) | {rung['agreement']:.2%} | {verdict} |"
     )
 

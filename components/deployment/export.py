@@ -27,6 +27,7 @@ from components.errors import ArtifactError
 from components.inference.onnx_runtime import OnnxRuntime
 from components.runtime.encoding import Batch, Encoder
 from components.staging import staged
+from components.tasks.kinds import task_of
 
 if TYPE_CHECKING:
     from components.params import ExportConfig, TaskConfig
@@ -67,7 +68,7 @@ def export(
             {"student": student, "rows": rows},
             task=task_name,
             language=task.language,
-            labels=made["labels"],
+            **task_of(made).manifest(),
             max_length=task.max_length,
             pad_id=encoder.pad_id,
             opset=config.opset,

@@ -25,6 +25,8 @@ from components.inference.onnx_runtime import OnnxRuntime
 from components.modeling.loading import load_config
 from components.runtime.encoding import Batch, Encoder
 from components.runtime.manifest import whole_bundle
+from components.tasks.kinds import task_of
+from components.tasks.task import Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -102,13 +104,15 @@ def prove(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfig) -> Pro
     """
     made = check_files(bundle)
     check_labels(made["labels"], checkpoint, rows)
+    task = task_of(made)
     labelled = read_rows(rows, "validation", made["labels"])
     labelled = Rows(labelled.texts[: limits.rows], labelled.targets[: limits.rows])
     check_tokenizer(bundle / "tokenizer.json", checkpoint, made["max_length"], labelled.texts)
     check_sizes(made, checkpoint)
     float_graph = _graph(FLOAT, bundle / made["rungs"][FLOAT]) if FLOAT in made["rungs"] else None
-    original = _original(made, checkpoint, labelled, limits, float_graph)
-    check_meaning(made["labels"], labelled.targets, original.answers)
+    original = _original(made, task, checkpoint, labelled, limits, float_graph)
+    if task.output.kind == "categorical":
+        check_meaning(made["labels"], labelled.targets, original.answers)
     proof = Proof(len(labelled.texts), {}, {}, {})
     for name in made["ladder"]:
         path = made["rungs"][name]
@@ -189,7 +193,12 @@ def check_meaning(labels: Sequence[str], targets: np.ndarray, found: np.ndarray)
 
 
 def _original(
-    made: dict[str, Any], checkpoint: Path, rows: Rows, limits: GateConfig, float_graph: onnx.ModelProto | None
+    made: dict[str, Any],
+    task: Task,
+    checkpoint: Path,
+    rows: Rows,
+    limits: GateConfig,
+    float_graph: onnx.ModelProto | None,
 ) -> Original:
     import torch
 
@@ -198,13 +207,13 @@ def _original(
     torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
     model = load_model(checkpoint)
     encoder = Encoder.load(checkpoint / "tokenizer.json", made["max_length"], made["pad_id"])
-    bootstrap = Bootstrap(rows.targets, len(made["labels"]), limits.bootstrap_samples, limits.confidence, seed=0)
+    bootstrap = Bootstrap(task, rows.targets, limits.bootstrap_samples, limits.confidence, seed=0)
     return Original(
         model,
         encoder,
         rows,
         shapes(encoder, rows.texts),
-        answers(torch_infer(model), encoder, rows.texts),
+        answers(task, torch_infer(model), encoder, rows.texts),
         bootstrap,
         float_graph,
     )
@@ -220,7 +229,7 @@ def _prove_rung(name: str, path: Path, original: Original, limits: GateConfig, p
         infer = OnnxRuntime().load(path).infer
         proof.noise[name] = check_layers(name, graph, original, FLOAT_NOISE if name == FLOAT else limits.max_noise)
         proof.shapes[name] = compare(torch_infer(original.model), infer, original.batches)
-        found = answers(infer, original.encoder, original.rows.texts)
+        found = answers(original.bootstrap.task, infer, original.encoder, original.rows.texts)
     except EngineError as error:
         # Without the folder, which is another one every time.
         raise _refused(f"rung {name}", first_line(error).replace(f"{path.parent}/", "")) from None
@@ -259,8 +268,8 @@ def check_layers(name: str, graph: onnx.ModelProto, original: Original, limit: f
 
 
 def check_answers(name: str, proof: Proof, limits: GateConfig) -> None:
-    """The float rung's logits are PyTorch's in every shape; no rung surely loses more of macro-F1, nor changes more
-    answers, than allowed: any of them may turn out to be what ships. Raises PartRefused."""
+    """The float rung's logits are PyTorch's in every shape; no rung surely loses more of the first metric, nor
+    changes more answers, than allowed: any of them may turn out to be what ships. Raises PartRefused."""
     parity, task = proof.shapes[name], proof.tasks[name]
     if name == FLOAT and parity.max_difference > limits.max_difference:
         raise _refused(
@@ -269,8 +278,8 @@ def check_answers(name: str, proof: Proof, limits: GateConfig) -> None:
     if task.gain.high < -limits.max_loss:
         raise _refused(
             f"rung {name}",
-            f"loses {-task.gain.value:.4f} macro-F1 to PyTorch ({-task.gain.high:.4f} to {-task.gain.low:.4f}), "
-            f"gate.max_loss allows {limits.max_loss:g}",
+            f"loses {-task.gain.value:.4f} {task.metric.title} to PyTorch "
+            f"({-task.gain.high:.4f} to {-task.gain.low:.4f}), gate.max_loss allows {limits.max_loss:g}",
         )
     if task.agreement < limits.min_agreement:
         raise _refused(

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from components.errors import DataError
-from components.evaluation.metrics import Bootstrap, Interval, macro_f1_of
+from components.evaluation.metrics import Bootstrap, Interval
 from components.runtime.encoding import Batch, Encoder
+from components.tasks.metrics import Metric, score
+from components.tasks.task import Task
 
 Infer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(input_ids, attention_mask) -> logits, float32 (rows, classes), or (rows, tokens, classes) of a head over tokens."""
@@ -41,16 +43,17 @@ class Parity:
 
 @dataclass(frozen=True)
 class TaskParity:
-    """Macro-F1 on labelled rows, what it has over the rung above with a paired bootstrap interval, and the share of
-    rows with the same answer."""
+    """The task's first metric on labelled rows, what it has over the rung above with a paired bootstrap interval, and
+    the share of rows with the same answer."""
 
-    macro_f1: float
+    metric: Metric
+    score: float
     gain: Interval
     agreement: float
 
     def metrics(self) -> dict[str, Any]:
         return {
-            "macro_f1": round(self.macro_f1, 6),
+            self.metric.name: round(self.score, 6),
             "gain": self.gain.metrics(),
             "agreement": round(self.agreement, 6),
         }
@@ -112,18 +115,20 @@ def _tokens(rows: list[list[int]], start: int, length: int) -> list[int]:
     return found[:length]
 
 
-def answers(infer: Infer, encoder: Encoder, texts: Sequence[str]) -> np.ndarray:
-    """The number of the likeliest label of each text, int64."""
-    found = np.empty(len(texts), dtype=np.int64)
+def answers(task: Task, infer: Infer, encoder: Encoder, texts: Sequence[str]) -> np.ndarray:
+    """The task's answer to each text."""
+    found = np.empty((len(texts), len(task.labels)), dtype=np.float32)
     for places, (ids, mask) in encoder.batches(texts, 32):
-        found[places] = np.nan_to_num(infer(ids, mask), nan=-np.inf).argmax(axis=1)
-    return found
+        found[places] = infer(ids, mask)
+    return task.decode(found)
 
 
 def compare_task(reference: np.ndarray, candidate: np.ndarray, bootstrap: Bootstrap) -> TaskParity:
     """Compare two rungs by their answers to labelled rows: those that the bootstrap resamples."""
+    metric = bootstrap.task.metrics[0]
     return TaskParity(
-        macro_f1=float(macro_f1_of(bootstrap.matrices(candidate)[0])),
+        metric=metric,
+        score=score(metric, bootstrap.targets, candidate),
         gain=bootstrap.gain(reference, candidate),
-        agreement=float((reference == candidate).mean()),
+        agreement=bootstrap.task.agreement(reference, candidate),
     )

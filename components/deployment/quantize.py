@@ -27,11 +27,14 @@ from components.deployment.canonical import FOR_ONNXRUNTIME
 from components.deployment.embeddings import quantize_tables
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.deployment.static_quantization import StaticQuantizer, sensitivities
-from components.evaluation.metrics import Bootstrap, macro_f1
+from components.evaluation.metrics import Bootstrap
 from components.inference.onnx_runtime import OnnxRuntime
 from components.runtime.encoding import Batch, Encoder
 from components.staging import staged
+from components.tasks.kinds import task_of
+from components.tasks.metrics import Metric, improvement, score
 from components.tasks.rows import EVERY_ROW, LabelShare
+from components.tasks.task import Task
 
 if TYPE_CHECKING:
     from components.params import QuantizeConfig, TaskConfig
@@ -52,18 +55,20 @@ def quantize(
 ) -> Metrics:
     """Write a graph for each rung of the ladder and compare its answers on validation rows with the float graph's.
 
-    A rung that loses more macro-F1 than `max_accuracy_loss` is written all the same, with `accepted` 0 and the
-    reason: `build` leaves it out, and release ships the one above. So is one told that cannot be made.
+    A rung that loses more of the first metric than `max_accuracy_loss` is written all the same, with `accepted` 0 and
+    the reason: `build` leaves it out, and release ships the one above. So is one told that cannot be made.
     """
     made = verify(onnx, "onnx")
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
     validation, train = read_rows(rows, "validation", made["labels"]), read_learned(rows, made["labels"], share)
-    judge = Judge(config, _source(onnx), encoder, validation, len(made["labels"]))
+    judged_by = task_of(made)
+    judge = Judge(config, _source(onnx), encoder, validation, judged_by)
+    metric = judged_by.metrics[0]
     with staged(quantized, of_kind("quantized")) as folder:
         making = Making(config, judge, folder, calibration_batches(encoder, train.texts, config.calibration_rows))
         rungs: dict[str, dict[str, Any]] = {name: _made(making, name) for name in config.rungs}
         found = {
-            "fp32_macro_f1": round(judge.fp32_macro_f1, 6),
+            f"fp32_{metric.name}": round(judge.fp32_score, 6),
             "fp32_megabytes": _megabytes(judge.source),
             "sensitivities": making.measured_sensitivities,
         }
@@ -78,8 +83,12 @@ def quantize(
             **found,
         )
     for name, rung in rungs.items():
-        run.say(_line(name, rung, found))
-    return {**found, "macro_f1": _last_accepted(rungs, found), "rungs": {name: _numbers(rungs[name]) for name in rungs}}
+        run.say(_line(name, rung, found, metric))
+    return {
+        **found,
+        metric.name: _last_accepted(rungs, found, metric),
+        "rungs": {name: _numbers(rungs[name]) for name in rungs},
+    }
 
 
 @dataclass(frozen=True)
@@ -90,40 +99,43 @@ class Judge:
     source: Path
     encoder: Encoder
     rows: Rows
-    classes: int
+    task: Task
 
     @cached_property
     def expected(self) -> np.ndarray:
-        return answers(self.source, self.encoder, self.rows.texts)
+        return answers(self.task, self.source, self.encoder, self.rows.texts)
 
     @cached_property
-    def fp32_macro_f1(self) -> float:
-        return self._macro_f1(self.expected)
+    def fp32_score(self) -> float:
+        return score(self.metric, self.rows.targets, self.expected)
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that decides."""
+        return self.task.metrics[0]
 
     @cached_property
     def bootstrap(self) -> Bootstrap:
-        return Bootstrap(self.rows.targets, self.classes, self.config.bootstrap_samples, self.config.confidence, seed=0)
+        return Bootstrap(self.task, self.rows.targets, self.config.bootstrap_samples, self.config.confidence, seed=0)
 
     def judged(self, graph: Path) -> dict[str, Any]:
-        """Macro-F1, its loss (never negative), the change with its paired interval, agreement, size, the verdict."""
-        found = answers(graph, self.encoder, self.rows.texts)
-        score = self._macro_f1(found)
-        loss, allowed = round(max(0.0, self.fp32_macro_f1 - score), 6), self.config.max_accuracy_loss
+        """The score, its loss (never negative), the change with its interval, agreement, size, the verdict."""
+        found = answers(self.task, graph, self.encoder, self.rows.texts)
+        value = score(self.metric, self.rows.targets, found)
+        lost = improvement(self.metric, value, self.fp32_score)
+        loss, allowed = round(max(0.0, lost), 6), self.config.max_accuracy_loss
         accepted = loss <= allowed
         return {
             "file": graph.name,
-            "macro_f1": round(score, 6),
+            self.metric.name: round(value, 6),
             "loss": loss,
             "change": self.bootstrap.gain(self.expected, found).metrics(),
-            "agreement": round(float((self.expected == found).mean()), 6),
+            "agreement": round(self.task.agreement(self.expected, found), 6),
             "megabytes": _megabytes(graph),
             "accepted": int(accepted),
-            "reason": f"loses {loss:.4f} macro-F1 on validation rows, "
+            "reason": f"loses {loss:.4f} {self.metric.title} on validation rows, "
             + (f"{allowed:g} is allowed" if accepted else f"only {allowed:g} is allowed"),
         }
-
-    def _macro_f1(self, found: np.ndarray) -> float:
-        return macro_f1(self.rows.targets, found, range(self.classes))
 
 
 @dataclass
@@ -248,13 +260,13 @@ def _source(onnx: Path) -> Path:
     return own if own.is_file() else onnx / "model.onnx"
 
 
-def answers(graph: Path, encoder: Encoder, texts: list[str]) -> np.ndarray:
-    """The index of the most likely label of each text, by one thread."""
+def answers(task: Task, graph: Path, encoder: Encoder, texts: list[str]) -> np.ndarray:
+    """The task's answer to each text, by one thread."""
     session = OnnxRuntime().load(graph)
-    found = np.empty(len(texts), dtype=np.int64)
+    found = np.empty((len(texts), len(task.labels)), dtype=np.float32)
     for places, (ids, mask) in encoder.batches(texts, BATCH):
-        found[places] = session.infer(ids, mask).argmax(axis=1)
-    return found
+        found[places] = session.infer(ids, mask)
+    return task.decode(found)
 
 
 def calibration_batches(encoder: Encoder, texts: list[str], count: int) -> list[Batch]:
@@ -263,8 +275,9 @@ def calibration_batches(encoder: Encoder, texts: list[str], count: int) -> list[
     return [batch for _, batch in encoder.batches([texts[place] for place in chosen], BATCH)]
 
 
-def _last_accepted(rungs: dict[str, dict[str, Any]], found: dict[str, Any]) -> float:
-    return next((rung["macro_f1"] for rung in reversed(rungs.values()) if rung["accepted"]), found["fp32_macro_f1"])
+def _last_accepted(rungs: dict[str, dict[str, Any]], found: dict[str, Any], metric: Metric) -> float:
+    scores = (rung[metric.name] for rung in reversed(rungs.values()) if rung["accepted"])
+    return next(scores, found[f"fp32_{metric.name}"])
 
 
 def _numbers(rung: dict[str, Any]) -> dict[str, Any]:
@@ -273,13 +286,14 @@ def _numbers(rung: dict[str, Any]) -> dict[str, Any]:
     return kept | ({"float_layers": len(rung["float_layers"])} if "float_layers" in rung else {})
 
 
-def _line(name: str, rung: dict[str, Any], found: dict[str, Any]) -> str:
-    if "macro_f1" not in rung:
+def _line(name: str, rung: dict[str, Any], found: dict[str, Any], metric: Metric) -> str:
+    if metric.name not in rung:
         return f"{name} refused: it {rung['reason']}"
     kept = f", in float: {', '.join(rung['float_layers'])}" if rung.get("float_layers") else ""
     return (
-        f"{name}: {rung['megabytes']:.2f} of {found['fp32_megabytes']:.2f} MB, macro-F1 {rung['macro_f1']:.4f} "
-        f"against {found['fp32_macro_f1']:.4f}, answers agree on {rung['agreement']:.1%}{kept}"
+        f"{name}: {rung['megabytes']:.2f} of {found['fp32_megabytes']:.2f} MB, "
+        f"{metric.title} {rung[metric.name]:.4f} against {found[f'fp32_{metric.name}']:.4f}, "
+        f"answers agree on {rung['agreement']:.1%}{kept}"
         + ("" if rung["accepted"] else f"; refused: it {rung['reason']}")
     )
 

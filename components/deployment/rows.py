@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from components.artifacts import read_manifest
-from components.tasks.rows import LabelShare, read_split
+from components.tasks.rows import LabelShare, read_split, read_task
+from components.tasks.task import Row, Task
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Texts and the index of each one's label in the model's labels."""
+    """Texts, and the answer that each should get: the number of its label, or its number."""
 
     texts: list[str]
     targets: np.ndarray
@@ -22,16 +22,15 @@ class Rows:
 
 def read_rows(folder: Path, split: str, labels: Sequence[str]) -> Rows:
     """Rows of artifacts/tasks/NAME. Raises DataError for a label the model does not know."""
-    read_manifest(folder, "task")
-    return _numbered(read_split(folder / f"{split}.jsonl", labels), labels)
+    task = replace(read_task(folder), labels=tuple(labels))
+    return _with_targets(read_split(folder / f"{split}.jsonl", task), task)
 
 
 def read_learned(folder: Path, labels: Sequence[str], share: LabelShare) -> Rows:
     """The training rows that the model learned from. Raises DataError likewise."""
-    read_manifest(folder, "task")
-    return _numbered(share.read(folder, labels), labels)
+    task = replace(read_task(folder), labels=tuple(labels))
+    return _with_targets(share.read(folder, task), task)
 
 
-def _numbered(rows: Sequence[tuple[str, str]], labels: Sequence[str]) -> Rows:
-    places = {label: number for number, label in enumerate(labels)}
-    return Rows([text for text, _ in rows], np.array([places[label] for _, label in rows], dtype=np.int64))
+def _with_targets(rows: Sequence[Row], task: Task) -> Rows:
+    return Rows([row["text"] for row in rows], task.targets(rows))

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from components.deployment.rows import Rows
 from components.errors import DataError
-from components.evaluation.metrics import macro_f1
+from components.tasks.metrics import MacroF1, score
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,9 @@ class Table:
             C=strength, class_weight=weights, solver="liblinear", dual=True, tol=1e-2, max_iter=2000, random_state=0
         )
         classifier = OneVsRestClassifier(one).fit(self.train, self.targets)
-        labels = range(1 + max(self.targets.max(), self.expected.max()))
-        score = macro_f1(self.expected, classifier.predict(self.validation), labels)
-        return Baseline(self.vectorizer, classifier, Choice(self.grams, self.least, strength, balanced), score)
+        metric = MacroF1(1 + max(self.targets.max(), self.expected.max()))
+        reached = score(metric, self.expected, classifier.predict(self.validation))
+        return Baseline(self.vectorizer, classifier, Choice(self.grams, self.least, strength, balanced), reached)
 
 
 def _of_every_label(classifier: OneVsRestClassifier, features: csr_matrix, classes: int) -> np.ndarray:

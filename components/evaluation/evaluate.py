@@ -14,13 +14,15 @@ from components.artifacts import read_manifest, verify
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.errors import ArtifactError
 from components.evaluation.baseline import Baseline
-from components.evaluation.figures import confusion_figure, rungs_figure
-from components.evaluation.metrics import Bootstrap, accuracy, confusion_matrix, macro_f1, per_class
+from components.evaluation.figures import confusion_figure, rungs_figure, scatter_figure
+from components.evaluation.metrics import Bootstrap, confusion_matrix, per_class
 from components.evaluation.page import write_page
 from components.evaluation.rungs import bundle_rung, system_of, systems, torch_rung
 from components.evaluation.spread import SEEDS, spreads
 from components.runtime.manifest import whole_bundle
+from components.tasks.kinds import task_of
 from components.tasks.rows import EVERY_ROW, LabelShare
+from components.tasks.task import Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from components.run import Metrics, Run
 
 Answers = dict[str, np.ndarray]
-"""Rung -> the number of the label it gives each test row."""
+"""Rung -> its answer to each test row."""
 
 GAINS = {
     "over_baseline": ("baseline", "candidate"),
@@ -38,7 +40,7 @@ GAINS = {
     "export": ("student", "onnx"),
     "quantization": ("onnx", "candidate"),
 }
-"""What each step bought in macro-F1: name -> (before, after)."""
+"""What each step bought in the first metric: name -> (before, after)."""
 
 AGREEMENTS = {
     "student_teacher": ("student", "teacher"),
@@ -73,46 +75,47 @@ def evaluate(
     folders = {"without_pretraining": scratch, "teacher": teacher, "student": student}
     folders = {name: folder for name, folder in folders.items() if not _check_labels(folder, labels).get("left_out")}
     validation, test = (read_rows(rows, split, labels) for split in ("validation", "test"))
+    answering = task_of(made)
+    metric = answering.metrics[0]
     baseline = Baseline.tuned(read_learned(rows, labels, share), validation, task.language)
     run.say(f"counting words: {baseline.choice}, the best on the validation rows")
     contenders: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
         "baseline": baseline.predict,
-        **{name: torch_rung(folder, made["max_length"]) for name, folder in folders.items()},
-        "onnx": bundle_rung(bundle, "fp32"),
-        **{name: bundle_rung(bundle, name) for name in made["ladder"] if name != "fp32"},
+        **{name: torch_rung(answering, folder, made["max_length"]) for name, folder in folders.items()},
+        "onnx": bundle_rung(answering, bundle, "fp32"),
+        **{name: bundle_rung(answering, bundle, name) for name in made["ladder"] if name != "fp32"},
     }
     answers = {name: answer(test.texts) for name, answer in contenders.items()}
     answers["candidate"] = answers[system_of(made["candidate"])]
-    metrics = score(config, seed, labels, test, answers)
-    if seeds := _seeds(folders, made, test, answers):
+    metrics = score_all(config, seed, answering, test, answers)
+    if seeds := _seeds(answering, folders, made["max_length"], test, answers):
         metrics["seeds"] = seeds
     metrics["baseline_choice"] = baseline.choice.metrics()
     metrics["size_megabytes"] = _sizes(baseline, folders, bundle, made)
-    _write_confusion(
-        confusion, [labels[number] for number in test.targets], [labels[number] for number in answers["candidate"]]
-    )
+    _write_answers(confusion, answering, test.targets, answers["candidate"])
     order = [name for name in systems(made["ladder"]) if name in answers]
-    figures = _figures(labels, test, answers, {name: metrics[name] for name in order})
-    write_page(report / "index.html", task_name, made, order, metrics, figures, str(baseline.choice))
+    figures = _figures(answering, test, answers, {name: metrics[name] for name in order})
+    write_page(report / "index.html", task_name, made, order, metrics, figures, str(baseline.choice), answering)
     for name, figure in figures.items():
         run.log_figure(f"{name}.png", figure)
     run.log_files(report, "evaluate")
     run.say(
-        f"macro-F1 on {metrics['test_rows']} test rows: "
-        + ", ".join(f"{name} {metrics[name]['macro_f1']:.4f}" for name in order)
+        f"{metric.title} on {metrics['test_rows']} test rows: "
+        + ", ".join(f"{name} {metrics[name][metric.name]:.4f}" for name in order)
     )
     return metrics
 
 
-def score(config: EvaluateConfig, seed: int, labels: list[str], test: Rows, answers: Answers) -> Metrics:
-    """Metrics with intervals of every rung, the candidate's per class, gains and agreements.
+def score_all(config: EvaluateConfig, seed: int, task: Task, test: Rows, answers: Answers) -> Metrics:
+    """Metrics with intervals of every rung, the candidate's per class where there are classes, gains and agreements.
 
-    `over_baseline`: what every other system has over counting words, in accuracy and macro-F1, on the same rows. A
-    release looks there for the rung that ships.
+    `over_baseline`: what every other system has over counting words, in every metric, on the same rows. A release looks
+    there for the rung that ships.
     """
-    bootstrap = Bootstrap(test.targets, len(labels), config.bootstrap_samples, config.confidence, seed)
+    bootstrap = Bootstrap(task, test.targets, config.bootstrap_samples, config.confidence, seed)
     metrics: dict[str, Any] = {name: bootstrap.scores(found) for name, found in answers.items()}
-    metrics["candidate"]["per_class"] = per_class(test.targets, answers["candidate"], labels)
+    if task.output.kind == "categorical":
+        metrics["candidate"]["per_class"] = per_class(test.targets, answers["candidate"], task.labels)
     metrics["gain"] = {
         name: bootstrap.gain(answers[before], answers[after]).metrics()
         for name, (before, after) in GAINS.items()
@@ -122,27 +125,23 @@ def score(config: EvaluateConfig, seed: int, labels: list[str], test: Rows, answ
         name: bootstrap.gains(answers["baseline"], found) for name, found in answers.items() if name != "baseline"
     }
     metrics["agreement"] = {
-        name: round(float((answers[one] == answers[other]).mean()), 6) for name, (one, other) in AGREEMENTS.items()
+        name: round(task.agreement(answers[one], answers[other]), 6) for name, (one, other) in AGREEMENTS.items()
     }
     metrics["test_rows"] = len(test.texts)
     return metrics
 
 
-def _seeds(folders: dict[str, Path], made: dict[str, Any], test: Rows, answers: Answers) -> Metrics:
+def _seeds(task: Task, folders: dict[str, Path], max_length: int, test: Rows, answers: Answers) -> Metrics:
     """Of each model that was fine-tuned from several seeds: what all of them score on the test rows."""
     found: Metrics = {}
-    classes = range(len(made["labels"]))
     for name, folder in folders.items():
         others = {int(path.name): path for path in (folder / SEEDS).glob("*")}
         if others:
             chosen = read_manifest(folder, "classifier")["seed"]
             every = {chosen: answers[name]}
-            every |= {seed: torch_rung(path, made["max_length"])(test.texts) for seed, path in sorted(others.items())}
-            scores = {
-                seed: {"accuracy": accuracy(test.targets, answer), "macro_f1": macro_f1(test.targets, answer, classes)}
-                for seed, answer in every.items()
-            }
-            found[name] = spreads(scores, chosen)
+            every |= {seed: torch_rung(task, path, max_length)(test.texts) for seed, path in sorted(others.items())}
+            scores = {seed: task.scores(test.targets, answer) for seed, answer in every.items()}
+            found[name] = spreads(scores, chosen, task.metrics)
     return found
 
 
@@ -165,17 +164,19 @@ def _sizes(baseline: Baseline, folders: dict[str, Path], bundle: Path, made: dic
     return {name: round(size, 3) for name, size in {"baseline": baseline.megabytes(), **sizes}.items()}
 
 
-def _write_confusion(path: Path, actual: list[str], predicted: list[str]) -> None:
+def _write_answers(path: Path, task: Task, targets: np.ndarray, answers: np.ndarray) -> None:
     """One row a test row, the form that `dvc plots` wants for its confusion template."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["actual", "predicted"])
-        writer.writerows(zip(actual, predicted, strict=True))
+        writer.writerows(zip(task.values(targets), task.values(answers), strict=True))
 
 
-def _figures(labels: list[str], test: Rows, answers: Answers, scores: Metrics) -> dict[str, Figure]:
-    return {
-        "macro_f1": rungs_figure(scores),
-        "confusion": confusion_figure(confusion_matrix(test.targets, answers["candidate"], len(labels)), labels),
-    }
+def _figures(task: Task, test: Rows, answers: Answers, scores: Metrics) -> dict[str, Figure]:
+    metric, found = task.metrics[0], answers["candidate"]
+    compared = {metric.name: rungs_figure(scores, metric)}
+    if task.output.kind == "real":
+        return compared | {"scatter": scatter_figure(test.targets, found)}
+    counts = confusion_matrix(test.targets, found, len(task.labels))
+    return compared | {"confusion": confusion_figure(counts, task.labels)}

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
+from components.tasks.metrics import Metric
+
 TITLES = {
     "baseline": "TF-IDF + logistic regression",
     "without_pretraining": "teacher without pretraining",
@@ -29,14 +31,14 @@ DEFAULT_FAMILY = "DejaVu Sans"
 INK, QUIET, ACCENT, GRID = "#1f2933", "#8a96a3", "#0f6fc5", "#dde3e9"
 
 
-def rungs_figure(scores: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Macro-F1 of each rung with its interval, from the baseline at the top to the candidate for release."""
+def rungs_figure(scores: Mapping[str, Mapping[str, float]], metric: Metric) -> Figure:
+    """The metric of each rung with its interval, from the baseline at the top to the candidate for release."""
     figure = Figure(figsize=(7.5, 0.5 * len(scores) + 1.1), layout="constrained")
     axes = figure.subplots()
     places = range(len(scores))
     for place, (name, score) in zip(places, scores.items(), strict=True):
         color = QUIET if name in REFERENCES else ACCENT
-        value, low, high = (score[key] for key in ("macro_f1", "macro_f1_low", "macro_f1_high"))
+        value, low, high = (score[f"{metric.name}{end}"] for end in ("", "_low", "_high"))
         axes.plot([low, high], [place, place], color=color, linewidth=2.5, solid_capstyle="round", alpha=0.55)
         axes.plot(value, place, "o", color=color, markersize=8)
         axes.annotate(
@@ -44,7 +46,7 @@ def rungs_figure(scores: Mapping[str, Mapping[str, float]]) -> Figure:
         )
     axes.set_yticks(places, [TITLES[name] for name in scores])
     axes.set_ylim(len(scores) - 0.5, -0.75)
-    axes.set_xlabel("macro-F1 on test rows, with bootstrap interval")
+    axes.set_xlabel(f"{metric.title} on test rows, with bootstrap interval")
     _plain(axes)
     return figure
 
@@ -68,6 +70,18 @@ def confusion_figure(matrix: np.ndarray, labels: Sequence[str]) -> Figure:
     axes.tick_params(length=0)
     bar = figure.colorbar(image, ax=axes, shrink=0.7, label="share of the actual label's rows")
     bar.outline.set_visible(False)
+    return figure
+
+
+def scatter_figure(actual: np.ndarray, predicted: np.ndarray) -> Figure:
+    """Each row's number and the one it was answered with; on the line they are the same."""
+    figure = Figure(figsize=(5.2, 5.0), layout="constrained")
+    axes = figure.subplots()
+    ends = [min(actual.min(), predicted.min()), max(actual.max(), predicted.max())]
+    axes.plot(ends, ends, color=QUIET, linewidth=1)
+    axes.plot(actual, predicted, "o", color=ACCENT, markersize=3, alpha=0.5)
+    axes.set(xlabel="actual", ylabel="predicted")
+    _plain(axes)
     return figure
 
 

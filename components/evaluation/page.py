@@ -15,6 +15,8 @@ from matplotlib.text import Text
 from components.evaluation.figures import DEFAULT_FAMILY, TITLES
 from components.evaluation.spread import told
 from components.evaluation.versus_baseline import sentence, signed
+from components.tasks.metrics import Metric
+from components.tasks.task import Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,6 +52,7 @@ def write_page(
     metrics: Metrics,
     figures: Mapping[str, Figure],
     counted: str,
+    task: Task,
 ) -> None:
     """Write a self-contained HTML page; `made`: the bundle's manifest; `order`: the systems, from what has to be beaten
     to the candidate for release; `counted`: the setting of the baseline.
@@ -57,22 +60,23 @@ def write_page(
     It holds nothing of the machine: equal results give equal bytes.
     """
     candidate, refused = made["candidate"], refused_rungs(made)
+    metric = task.metrics[0]
+    title = metric.title[0].upper() + metric.title[1:]
     parts = [
         f"<h1>{escape(task_name)}: evaluation on {metrics['test_rows']:,} test rows</h1>",
         f"<p>Candidate for release: <b>{escape(candidate)}</b>, the last rung that kept its quality. Which rung ships "
         f"is decided at release, by how fast each is: reports/speed/{escape(task_name)}/index.html.</p>",
         f"<p>Distillation: {escape(made['distillation'])}.</p>" if made.get("distillation") else "",
-        f"<p>Its {escape(sentence(metrics['over_baseline']['candidate']))}.</p>",
-        section("Systems", _systems(order, metrics)),
-        picture(figures["macro_f1"], "Macro-F1 of every system with its interval"),
-        section("Seeds", _spreads(metrics["seeds"])) if "seeds" in metrics else "",
+        f"<p>Its {escape(sentence(metrics['over_baseline']['candidate'], task.metrics))}.</p>",
+        section("Systems", _systems(order, metrics, task.metrics)),
+        picture(figures[metric.name], f"{title} of every system with its interval"),
+        section("Seeds", _spreads(metrics["seeds"], task.metrics)) if "seeds" in metrics else "",
         section("Refused rungs", table(["rung", "reason"], list(refused.items()))) if refused else "",
-        f'<p class="note">TF-IDF + logistic regression is tuned on the validation rows: {escape(counted)}.</p>',
+        f'<p class="note">{TITLES["baseline"]} is tuned on the validation rows: {escape(counted)}.</p>',
         '<p class="note">Intervals: percentile bootstrap over test rows. There are no timings on this page: they are a '
         "matter of the machine.</p>",
-        section("What each step bought, in macro-F1", _gains(metrics["gain"])),
-        section(f"The candidate {candidate}, by label", _labels(metrics["candidate"]["per_class"])),
-        picture(figures["confusion"], "Confusion matrix of the candidate"),
+        section(f"What each step bought, in {metric.title}", _gains(metrics["gain"])),
+        *_answers(candidate, metrics["candidate"], figures),
         section("Same answer", _agreements(metrics["agreement"])),
     ]
     write_html(path, f"{task_name}: evaluation", parts)
@@ -95,27 +99,45 @@ def refused_rungs(made: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _systems(order: Sequence[str], metrics: Metrics) -> str:
-    header = ["system", "accuracy", "interval", "macro-F1", "interval", "MB", "macro-F1 over counting words"]
+def _answers(candidate: str, scores: Metrics, figures: Mapping[str, Figure]) -> list[str]:
+    """How the candidate answers: by label, or number beside number."""
+    if "per_class" not in scores:
+        return [section(f"The candidate {candidate}", picture(figures["scatter"], "Actual and predicted numbers"))]
+    return [
+        section(f"The candidate {candidate}, by label", _labels(scores["per_class"])),
+        picture(figures["confusion"], "Confusion matrix of the candidate"),
+    ]
+
+
+def _systems(order: Sequence[str], metrics: Metrics, measures: Sequence[Metric]) -> str:
+    first = measures[0]
+    columns = [cell for metric in measures for cell in (metric.title, "interval")]
+    header = ["system", *columns, "MB", f"{first.title} over counting words"]
     rows = []
-    for name in order:
-        score = metrics[name]
+    for system in order:
+        score = metrics[system]
         scores = [
             cell
-            for kind in ("accuracy", "macro_f1")
-            for cell in (f"{score[kind]:.4f}", f"{score[f'{kind}_low']:.3f} – {score[f'{kind}_high']:.3f}")
+            for name in (metric.name for metric in measures)
+            for cell in (f"{score[name]:.4f}", f"{score[f'{name}_low']:.3f} – {score[f'{name}_high']:.3f}")
         ]
-        size = f"{metrics['size_megabytes'][name]:.2f}"
-        over = metrics["over_baseline"].get(name)
-        rows.append([TITLES[name], *scores, size, "" if over is None else signed(over["macro_f1"])])
+        size = f"{metrics['size_megabytes'][system]:.2f}"
+        over = metrics["over_baseline"].get(system)
+        rows.append([TITLES[system], *scores, size, "" if over is None else signed(over[first.name])])
     return table(header, rows)
 
 
-def _spreads(seeds: Mapping[str, Mapping[str, Any]]) -> str:
+def _spreads(seeds: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]) -> str:
     """Of what was fine-tuned several times; sd: of the sample."""
-    header = ["system", "seeds", "macro-F1, mean ± sd", "accuracy, mean ± sd", "chosen on validation rows"]
+    means = [f"{metric.title}, mean ± sd" for metric in metrics]
+    header = ["system", "seeds", *means, "chosen on validation rows"]
     rows = [
-        [TITLES[name], f"{found['count']}", told(found["macro_f1"]), told(found["accuracy"]), f"seed {found['chosen']}"]
+        [
+            TITLES[name],
+            f"{found['count']}",
+            *(told(found[metric.name]) for metric in metrics),
+            f"seed {found['chosen']}",
+        ]
         for name, found in seeds.items()
     ]
     return table(header, rows)

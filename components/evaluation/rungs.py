@@ -1,20 +1,21 @@
-"""The systems that are compared on the test rows, each as a function from texts to the numbers of their labels."""
+"""The systems that are compared on the test rows, each as a function from texts to answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from components.deployment.parity import Infer
+from components.deployment.parity import answers
 from components.runtime.bundle import load_bundle
 from components.runtime.encoding import Encoder
+from components.tasks.task import Task
 
 Answer = Callable[[Sequence[str]], np.ndarray]
 
-BATCH = 32
 RUNGS = ("baseline", "without_pretraining", "teacher", "student", "onnx", "candidate")
 """From what has to be beaten to the candidate for release; the quantized rungs of a bundle stand before the last."""
 
@@ -29,7 +30,7 @@ def system_of(rung: str) -> str:
     return "onnx" if rung == "fp32" else rung
 
 
-def torch_rung(folder: Path, max_length: int) -> Answer:
+def torch_rung(task: Task, folder: Path, max_length: int) -> Answer:
     """A classifier checkpoint run by PyTorch, its texts encoded by Hugging Face tokenizers, as PyTorch's users do."""
     # Here, since those who only want the names of the systems shall not load PyTorch.
     from components.deployment.pytorch import load_model, torch_infer
@@ -37,20 +38,10 @@ def torch_rung(folder: Path, max_length: int) -> Answer:
     model = load_model(folder)
     encoder = Encoder.load(folder / "tokenizer.json", max_length, int(model.config.pad_token_id or 0))
     encoder = replace(encoder, words=None)
-    return _answer(torch_infer(model), encoder)
+    return partial(answers, task, torch_infer(model), encoder)
 
 
-def bundle_rung(bundle: Path, rung: str | None) -> Answer:
+def bundle_rung(task: Task, bundle: Path, rung: str | None) -> Answer:
     """A graph of the bundle, by default the one it answers with, run as it is served."""
     classifier = load_bundle(bundle, rung)
-    return lambda texts: classifier.logits(texts).argmax(axis=1)
-
-
-def _answer(infer: Infer, encoder: Encoder) -> Answer:
-    def answer(texts: Sequence[str]) -> np.ndarray:
-        found = np.empty(len(texts), dtype=np.int64)
-        for places, (ids, mask) in encoder.batches(texts, BATCH):
-            found[places] = infer(ids, mask).argmax(axis=1)
-        return found
-
-    return answer
+    return lambda texts: task.decode(classifier.logits(texts))

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
+from components.tasks.metrics import Metric
+
 SEEDS = "seeds"
 """The folder beside a chosen classifier that holds those of the other seeds."""
-MEASURES = ("macro_f1", "accuracy")
 
 
-def spreads(scores: Mapping[int, Mapping[str, float]], chosen: int) -> dict[str, Any]:
+def spreads(scores: Mapping[int, Mapping[str, float]], chosen: int, metrics: Sequence[Metric]) -> dict[str, Any]:
     """Of the scores by seed, as numbers for a metrics file: each one's, their mean and their standard deviation (of the
     sample). `chosen`: the seed that goes on.
     """
     found: dict[str, Any] = {"count": len(scores), "chosen": chosen}
-    for measure in MEASURES:
-        values = {str(seed): float(score[measure]) for seed, score in scores.items()}
+    for metric in metrics:
+        values = {str(seed): float(score[metric.name]) for seed, score in scores.items()}
         spread = {"mean": mean(values.values()), "sd": stdev(values.values())}
-        found[measure] = {name: round(value, 6) for name, value in (spread | values).items()}
+        found[metric.name] = {name: round(value, 6) for name, value in (spread | values).items()}
     return found
 
 

@@ -13,7 +13,7 @@ from components.corpus.labelled import curate_task
 from components.corpus.removals import Removals
 from components.params import Params
 from components.planning import stand_ins
-from components.tasks.rows import read_split
+from components.tasks.rows import read_split, read_task
 
 
 @dataclass
@@ -82,8 +82,7 @@ class Inputs:
             return teacher
         made = self._made_up("teacher")
         if not made.exists():
-            labels = read_manifest(rows, "task")["labels"]
-            stand_ins.teacher(made, labels, self.pretrained_folder(self.folder / "nothing", tokenizer))
+            stand_ins.teacher(made, read_task(rows), self.pretrained_folder(self.folder / "nothing", tokenizer))
         return made
 
     def there(self, path: Path) -> bool:
@@ -113,5 +112,4 @@ def _vocabulary(tokenizer: Path) -> int:
 
 
 def _texts(rows: Path) -> Iterator[str]:
-    labels = read_manifest(rows, "task")["labels"]
-    yield from (text for text, _ in read_split(rows / "train.jsonl", labels))
+    yield from (row["text"] for row in read_split(rows / "train.jsonl", read_task(rows)))

@@ -18,8 +18,8 @@ from components.params import DistillConfig, FinetuneConfig, Params, PretrainCon
 from components.planning import estimate
 from components.planning.estimate import Memory, Shape
 from components.starts import local_folder
-from components.tasks.classification import Classification
 from components.training.finetune import VALIDATION_BATCH, passes_per_epoch
+from components.training.task_data import TaskData
 from components.training.trainer import lightning_precision
 
 UNTRAINED: dict[str, Any] = {"steps": 0, "tokens": 0, "flops": 0.0, "validations": 1}
@@ -79,23 +79,23 @@ def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Toke
     )
 
 
-def finetune_job(given: dict[str, Any], data: Classification) -> Job:
+def finetune_job(given: dict[str, Any], data: TaskData) -> Job:
     """The teacher and, where it is asked for, the control without pretraining, each for all its epochs and seeds."""
     with torch.device("meta"):
-        model = random_classifier(given["pretrained"], data.labels, 0.0)
+        model = random_classifier(given["pretrained"], data.task.labels, 0.0)
     config: FinetuneConfig = given["config"]
     trainings = max(1, len(config.seeds)) * (1 + config.without_pretraining)
     return _task_job(given, data, estimate.shape_of(model), None, trainings)
 
 
-def distill_job(given: dict[str, Any], data: Classification) -> Job:
+def distill_job(given: dict[str, Any], data: TaskData) -> Job:
     """The student asked for: its teacher reads every batch too, and both are compared on the validation split.
 
     Where no student is trained, the teacher alone reads that split. Larger ones that may follow are not counted.
     """
     config: DistillConfig = given["config"]
     with torch.device("meta"):
-        model = random_classifier(given["teacher"], data.labels, 0.0)
+        model = random_classifier(given["teacher"], data.task.labels, 0.0)
         tried = sizes(model.config, config)
         if not tried:
             return replace(_task_job(given, data, estimate.shape_of(model), None, trainings=1), **UNTRAINED)
@@ -114,7 +114,7 @@ def sketched_task_job(given: dict[str, Any], model: PreTrainedModel) -> Job:
     return Job(shape.parameters, 0, 0, 0, 0, 0.0, memory, checkpoint, estimate.NUMBER * shape.parameters)
 
 
-def _task_job(given: dict[str, Any], data: Classification, shape: Shape, teacher: Shape | None, trainings: int) -> Job:
+def _task_job(given: dict[str, Any], data: TaskData, shape: Shape, teacher: Shape | None, trainings: int) -> Job:
     config: FinetuneConfig | DistillConfig = given["config"]
     lengths = data.train.lengths
     passes = config.epochs * passes_per_epoch(config, len(lengths))

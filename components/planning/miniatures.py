@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from components.artifacts import read_manifest
 from components.modeling.checkpoints import load_tokenizer
 from components.planning import stand_ins
 from components.planning.inputs import Inputs, longest_places, spread_places
@@ -18,10 +17,9 @@ from components.planning.jobs import (
     pretrain_job,
     sketched_task_job,
 )
-from components.tasks.classification import Classification
-from components.tasks.kinds import TASK_KINDS
 from components.tasks.rows import EVERY_ROW, LabelShare, read_split
 from components.training.finetune import VALIDATION_BATCH
+from components.training.task_data import TaskData
 
 
 class Miniature(Protocol):
@@ -87,7 +85,7 @@ class TaskMiniature:
         self.rows = inputs.rows_folder(given["rows"], given["task_name"])
         self.given = {**given, "rows": self.rows}
         self.reading_seconds = 0.0
-        self._data: Classification | None = None
+        self._data: TaskData | None = None
 
     def sketch(self) -> Job:
         if not self.inputs.there(self.given[self.source]):
@@ -110,12 +108,12 @@ class TaskMiniature:
         return count(self.given, self.data)
 
     @property
-    def data(self) -> Classification:
+    def data(self) -> TaskData:
         """The rows, read and encoded once, and kept as the stage keeps them."""
         if self._data is None:
             began, task = time.monotonic(), self.given["task"]
             tokenizer = load_tokenizer(self.given[self.source])
-            self._data = TASK_KINDS[task.kind].read(self.rows, task, tokenizer, self.share)
+            self._data = TaskData.read(self.rows, task, tokenizer, self.share)
             self.reading_seconds = time.monotonic() - began
         return self._data
 
@@ -130,8 +128,8 @@ class TaskMiniature:
         train, validation = self.data.train.lengths, self.data.validation.lengths
         count = validation_batches * VALIDATION_BATCH
         chosen = longest_places if longest else spread_places
-        labels = read_manifest(self.rows, "task")["labels"]
-        learned = self.share.places(read_split(self.rows / "train.jsonl", labels))
+        task = self.data.task
+        learned = self.share.places(read_split(self.rows / "train.jsonl", task), task)
         stand_ins.rows(
             folder,
             self.rows,

@@ -16,6 +16,8 @@ from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_classifier, load_language_model, load_tokenizer, save_checkpoint
 from components.params import Params, TrainTokenizerConfig
 from components.starts import local_folder
+from components.tasks.rows import read_task
+from components.tasks.task import Task
 from components.tokenization.train import SPECIAL_TOKENS, write_imported
 
 TOKENS = 1 << 20
@@ -82,12 +84,12 @@ def pretrained(folder: Path, params: Params, tokenizer_folder: Path) -> None:
     write_manifest(folder, "pretrained", {})
 
 
-def teacher(folder: Path, labels: Sequence[str], pretrained_folder: Path) -> None:
+def teacher(folder: Path, task: Task, pretrained_folder: Path) -> None:
     """What finetune would write, with random weights."""
-    model = load_classifier(pretrained_folder, labels, 0.0).model
+    model = load_classifier(pretrained_folder, task.labels, 0.0).model
     folder.mkdir(parents=True)
     save_checkpoint(model, pretrained_folder, folder)
-    write_manifest(folder, "classifier", {}, labels=list(labels))
+    write_manifest(folder, "classifier", {}, **task.manifest())
 
 
 def rows(folder: Path, source: Path, chosen: dict[str, Sequence[int]]) -> None:
@@ -97,5 +99,4 @@ def rows(folder: Path, source: Path, chosen: dict[str, Sequence[int]]) -> None:
         lines = (source / f"{split}.jsonl").read_text(encoding="utf-8").split("\n")
         text = "".join(f"{lines[place]}\n" for place in places)
         (folder / f"{split}.jsonl").write_text(text, encoding="utf-8")
-    labels = json.loads((source / "manifest.json").read_text(encoding="utf-8"))["labels"]
-    write_manifest(folder, "task", {}, labels=labels)
+    write_manifest(folder, "task", {}, **read_task(source).manifest())

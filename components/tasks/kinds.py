@@ -1,7 +1,39 @@
-"""The table of task kinds: `tasks.NAME.kind` in params.yaml -> how such a task is read, learned and measured."""
+"""The table of task kinds: `tasks.NAME.kind` in params.yaml -> its class. Listing it imports none of them."""
 
 from __future__ import annotations
 
-from components.tasks.classification import Classification
+import difflib
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-TASK_KINDS: dict[str, type[Classification]] = {"classification": Classification}
+from components.errors import ParameterError
+
+if TYPE_CHECKING:
+    from components.tasks.task import Task
+
+
+class Kind(NamedTuple):
+    """`class_name`: of a class in the module of this folder that is called as the kind is; `metric`: its first."""
+
+    class_name: str
+    metric: str
+
+
+KINDS = {"classification": Kind("Classification", "macro_f1")}
+
+
+def task_kind(name: str) -> type[Task]:
+    """The class of a kind. Raises ParameterError naming the nearest where there is none."""
+    if name not in KINDS:
+        near = difflib.get_close_matches(name, KINDS, n=3, cutoff=0.4)
+        raise ParameterError(
+            f"no task kind {name!r:.100}", f"nearest: {', '.join(near)}" if near else f"known: {', '.join(KINDS)}"
+        )
+    found: type[Task] = getattr(import_module(f"{__package__}.{name}"), KINDS[name].class_name)
+    return found
+
+
+def task_of(made: Mapping[str, Any]) -> Task:
+    """The task that a manifest describes; one without a kind is of the time when all were classification."""
+    return task_kind(made.get("task_kind", "classification")).from_manifest(made)

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.artifacts import read_manifest
 from components.errors import DataError
+from components.tasks.kinds import task_of
+from components.tasks.task import Row, Task
 
 
 @dataclass(frozen=True)
 class LabelShare:
-    """The training rows a task is learned from: this fraction of those of every label, at least one of each.
+    """The training rows a task is learned from: this fraction of those of every stratum (a label's rows), at least one.
 
     The one place where `finetune.label_fraction` is applied: the teacher, the student, the calibration and the baseline
     all learn from these rows. A row's turn comes from its text and the seed alone, so the rows of a smaller share are
@@ -23,21 +26,21 @@ class LabelShare:
     fraction: float
     seed: int
 
-    def read(self, folder: Path, labels: Sequence[str]) -> list[tuple[str, str]]:
-        """(text, label) of the training rows of artifacts/tasks/NAME. Raises DataError as `read_split` does."""
-        rows = read_split(folder / "train.jsonl", labels)
-        return [rows[place] for place in self.places(rows)]
+    def read(self, folder: Path, task: Task) -> list[Row]:
+        """The training rows of artifacts/tasks/NAME. Raises DataError as `read_split` does."""
+        rows = read_split(folder / "train.jsonl", task)
+        return [rows[place] for place in self.places(rows, task)]
 
-    def places(self, rows: Sequence[tuple[str, str]]) -> list[int]:
+    def places(self, rows: Sequence[Row], task: Task) -> list[int]:
         """Where the rows of the share stand among all, in their order."""
         if self.fraction == 1:
             return list(range(len(rows)))
-        of_label: dict[str, list[int]] = {}
-        for place, (_, label) in enumerate(rows):
-            of_label.setdefault(label, []).append(place)
+        strata: dict[str, list[int]] = {}
+        for place, row in enumerate(rows):
+            strata.setdefault(task.stratum(row), []).append(place)
         kept = []
-        for places in of_label.values():
-            drawn = sorted(places, key=lambda place: (self._turn(rows[place][0]), place))
+        for places in strata.values():
+            drawn = sorted(places, key=lambda place: (self._turn(rows[place]["text"]), place))
             kept += drawn[: max(1, round(self.fraction * len(places)))]
         return sorted(kept)
 
@@ -48,13 +51,18 @@ class LabelShare:
 EVERY_ROW = LabelShare(1.0, 0)
 
 
-def read_split(path: Path, labels: Sequence[str]) -> list[tuple[str, str]]:
-    """(text, label) of every row. Raises DataError naming file and line of a row that does not fit."""
+def read_task(folder: Path) -> Task:
+    """The task whose rows stand in artifacts/tasks/NAME. Raises ArtifactError where there is none."""
+    return task_of(read_manifest(folder, "task"))
+
+
+def read_split(path: Path, task: Task) -> list[Row]:
+    """Every row of a split. Raises DataError naming file and line of a row that does not fit the task."""
     rows = []
     try:
         with path.open(encoding="utf-8") as stream:
             for number, line in enumerate(stream, 1):
-                rows.append(_row(line, f"{path}:{number}", labels))
+                rows.append(_row(line, f"{path}:{number}", task))
     except FileNotFoundError:
         raise DataError(f"{path}: missing", "run `dvc repro` or `lianzi run` to make it") from None
     if not rows:
@@ -62,12 +70,17 @@ def read_split(path: Path, labels: Sequence[str]) -> list[tuple[str, str]]:
     return rows
 
 
-def _row(line: str, where: str, labels: Sequence[str]) -> tuple[str, str]:
+def _row(line: str, where: str, task: Task) -> Row:
     try:
-        row = json.loads(line)
-        text, label = row["text"], row["label"]
-    except (ValueError, KeyError, TypeError):
-        raise DataError(f"{where}: not a row with text and label", "run `dvc checkout` to restore it") from None
-    if label not in labels:
-        raise DataError(f"{where}: label {label!r} is not among the labels", f"known: {', '.join(labels)}")
-    return text, label
+        row: Row = json.loads(line)
+        missing = [column for column in task.columns if column not in row]
+    except (ValueError, TypeError):
+        missing = list(task.columns)
+    if missing:
+        told = " and ".join(task.columns)
+        raise DataError(f"{where}: not a row with {told}", "run `dvc checkout` to restore it")
+    try:
+        task.check(row["label"])
+    except ValueError as error:
+        raise DataError(f"{where}: {error}", f"known: {', '.join(task.labels)}") from None
+    return row

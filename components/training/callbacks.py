@@ -14,6 +14,7 @@ from torch.distributed.tensor import DTensor
 from components.errors import LianziError
 from components.modeling.objectives import Batch
 from components.run import SYSTEM, Progress, Run
+from components.tasks.metrics import Metric, improvement
 from components.training import ranks
 from components.training.module import LanguageModule
 from components.training.snapshot import weights_of
@@ -111,8 +112,8 @@ def check_finite(values: Tensor, first_step: int) -> None:
 class BestWeights(Callback):
     """Keeps the weights of the best validation and stops after `patience` validations without a better one."""
 
-    def __init__(self, monitor: str, patience: int) -> None:
-        self.monitor, self.patience = monitor, patience
+    def __init__(self, metric: Metric, patience: int) -> None:
+        self.metric, self.patience = metric, patience
         self.validations = self.best_validation = 0
         self.best: dict[str, float] = {}
         self.weights: dict[str, Tensor] = {}
@@ -124,7 +125,8 @@ class BestWeights(Callback):
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         assert isinstance(module, LanguageModule)
         self.validations += 1
-        if not self.best or module.validation[self.monitor] > self.best[self.monitor]:
+        name = self.metric.name
+        if not self.best or improvement(self.metric, self.best[name], module.validation[name]) > 0:
             self.best, self.best_validation = dict(module.validation), self.validations
             self.weights = weights_of(module.model)
         elif self.done:

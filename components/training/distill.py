@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, kl_div, layer_norm, log_softmax
+from torch.nn.functional import kl_div, layer_norm, log_softmax
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from components.artifacts import read_manifest
@@ -22,8 +22,7 @@ from components.modeling.students import LayerMap, Size, build_student, sizes
 from components.modeling.vocabulary import check_padding_stays, keep_tokens
 from components.params import DistillConfig, TaskConfig, TrainerConfig
 from components.run import Metrics, Run
-from components.tasks.classification import Classification, ClassificationObjective, logits_of
-from components.tasks.kinds import TASK_KINDS
+from components.tasks.metrics import improvement
 from components.tasks.rows import EVERY_ROW, LabelShare
 from components.tokenization.trimming import trim_tokenizer
 from components.training import ranks
@@ -32,6 +31,7 @@ from components.training.finetune import VALIDATION_BATCH, learn_task, save_clas
 from components.training.quantization_aware import quantization_aware
 from components.training.randomness import derived_seed
 from components.training.store import CheckpointStore
+from components.training.task_data import TaskData, TaskObjective, outputs_of, training_texts
 from components.training.trainer import prepare_libraries
 from components.training.word_counts import WordCounts
 
@@ -62,7 +62,7 @@ def distill(
     prepare_libraries(config.threads)
     guide: PreTrainedModel = load_model(AutoModelForSequenceClassification, teacher).model.eval()
     tried = sizes(guide.config, config)
-    data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(teacher), share)
+    data = TaskData.read(rows, task, load_tokenizer(teacher), share)
     with tempfile.TemporaryDirectory() as folder:
         counts = word_counts(guide, data, rows, share, task) if config.count_words and tried else None
         if counts:
@@ -83,10 +83,10 @@ def distill(
         "agreement": 1.0 if found.size is None else agreement(guide, found.model, data, found.data),
         "layers": len(layers_of(found.model)),
         "vocabulary": found.model.config.vocab_size,
-        "teacher_macro_f1": found.teacher_score,
+        f"teacher_{found.data.metric.name}": found.teacher_score,
         "teacher_goes_on": int(found.size is None),
         "word_count_share": counts.share if counts and found.size else 0.0,
-        "refused": {name: {"macro_f1": score} for name, score in found.refused.items()},
+        "refused": {name: {found.data.metric.name: score} for name, score in found.refused.items()},
     }
 
 
@@ -95,13 +95,14 @@ class Graduate:
     """What goes on from here: a trained student, or the teacher where `size` is None.
 
     `tokenizer`: the folder it stands in; `data`: the task in the model's ids; `metrics`: on validation rows;
-    `refused`: size -> macro-F1 of the students that lost too much.
+    `teacher_score` and `refused` (size -> score) are by the task's first metric, `refused` has the students that lost
+    too much.
     """
 
     size: Size | None
     model: PreTrainedModel
     tokenizer: Path
-    data: Classification
+    data: TaskData
     metrics: dict[str, float]
     teacher_score: float
     refused: dict[str, float]
@@ -120,45 +121,46 @@ class School:
     share: LabelShare
     teacher: Path
     guide: PreTrainedModel
-    data: Classification
+    data: TaskData
     counts: WordCounts | None
     checkpoints: CheckpointStore
     run: Run
 
     def graduate(self, tried: Sequence[Size], folder: Path) -> Graduate:
-        """The first student that keeps enough of its teacher's macro-F1, else the teacher. Trained in `folder`.
+        """The first student that keeps enough of its teacher's score, else the teacher. Trained in `folder`.
 
         A training that had ended before an interruption gives its figures again without a step, so the same students
         are refused again. All ranks must ask; what the leading one finds holds for all.
         """
-        own = validate(self.guide, self.data) if ranks.leads() else {"macro_f1": 0.0}
+        metric = self.data.metric
+        own = validate(self.guide, self.data) if ranks.leads() else {metric.name: 0.0}
         refused: dict[str, float] = {}
         histories: dict[str, History] = {}
         for number, size in enumerate(tried):
-            found, histories[size.name] = self.taught(size, folder / size.name, own["macro_f1"], refused)
-            loss = own["macro_f1"] - found.metrics["macro_f1"]
+            found, histories[size.name] = self.taught(size, folder / size.name, own[metric.name], refused)
+            loss = improvement(metric, found.metrics[metric.name], own[metric.name])
             if not ranks.led(loss > self.config.max_loss):
                 break
-            refused[size.name] = found.metrics["macro_f1"]
+            refused[size.name] = found.metrics[metric.name]
             after = tried[number + 1].name if number + 1 < len(tried) else "the teacher itself"
             self.run.say(
-                f"distill {self.task_name}: the student {size.name} ({described(found.model)}) has macro-F1 "
-                f"{found.metrics['macro_f1']:.4f} on validation rows, {loss:.4f} below its teacher; distill.max_loss "
-                f"allows {self.config.max_loss:g}; next: {after}"
+                f"distill {self.task_name}: the student {size.name} ({described(found.model)}) has "
+                f"{metric.title} {found.metrics[metric.name]:.4f} on validation rows, {loss:.4f} below its teacher; "
+                f"distill.max_loss allows {self.config.max_loss:g}; next: {after}"
             )
         else:
             metrics = {**own, "best_epoch": 0}
             if not tried:
                 # Nobody learns anything: one point, so that there is a curve to open.
                 self.run.log_metrics(own, 0)
-            found = Graduate(None, self.guide, self.teacher, self.data, metrics, own["macro_f1"], refused)
+            found = Graduate(None, self.guide, self.teacher, self.data, metrics, own[metric.name], refused)
         if histories and ranks.leads():
-            self.run.log_figure("loss.png", curves_figure(histories, ["loss", self.data.monitor]))
+            self.run.log_figure("loss.png", curves_figure(histories, ["loss", metric.name]))
         return found
 
-    def encoded(self, tokenizer: Path) -> Classification:
+    def encoded(self, tokenizer: Path) -> TaskData:
         """The task in the ids of a folder's tokenizer."""
-        return TASK_KINDS[self.task.kind].read(self.rows, self.task, load_tokenizer(tokenizer), self.share)
+        return TaskData.read(self.rows, self.task, load_tokenizer(tokenizer), self.share)
 
     def taught(
         self, size: Size, folder: Path, teacher_score: float, refused: dict[str, float]
@@ -166,14 +168,14 @@ class School:
         """A student of this size, trained and trimmed, and its curves."""
         config = self.config
         folder.mkdir()
-        texts = TASK_KINDS[self.task.kind].training_texts(self.rows, self.share)
+        texts = training_texts(self.rows, self.share)
         trimmed = Trimmed.of(size.min_token_count, texts, self.data, self.teacher, folder, self.encoded)
         if trimmed.kept:
             check_padding_stays(self.guide.config, trimmed.kept)
         torch.manual_seed(derived_seed(self.seed, "student"))
         kept = missed_most(self.guide, self.data, size.left)
         learner = build_student(self.guide, size.layers, kept, config.dropout)
-        task_objective = ClassificationObjective(len(self.data.labels), 0.0)
+        task_objective = TaskObjective(self.data.task)
         objective = DistillationObjective(self.guide, size.layers, config, task_objective, kept.channels, self.counts)
         # The size asked for has the plain names, as long as it is the only one.
         again = bool(refused)
@@ -196,14 +198,20 @@ class School:
 
 def told(found: Graduate, max_loss: float) -> str:
     """What became of a teacher's students, in a line."""
-    lost = ", ".join(f"{name} by {found.teacher_score - score:.4f}" for name, score in found.refused.items())
-    before = f"students below the teacher by more than {max_loss:g} macro-F1 on validation rows: {lost}" if lost else ""
+    metric = found.data.metric
+    losses = {name: improvement(metric, score, found.teacher_score) for name, score in found.refused.items()}
+    lost = ", ".join(f"{name} by {loss:.4f}" for name, loss in losses.items())
+    before = (
+        f"students below the teacher by more than {max_loss:g} {metric.title} on validation rows: {lost}"
+        if lost
+        else ""
+    )
     if found.size is None:
         reason = before or "the student asked for is as large as its teacher"
         return f"the teacher itself goes on as the student ({described(found.model)}): {reason}"
     line = (
-        f"the student {found.size.name} ({described(found.model)}) has macro-F1 "
-        f"{found.metrics['macro_f1']:.4f} on validation rows, its teacher {found.teacher_score:.4f}"
+        f"the student {found.size.name} ({described(found.model)}) has {metric.title} "
+        f"{found.metrics[metric.name]:.4f} on validation rows, its teacher {found.teacher_score:.4f}"
     )
     return f"{line}; {before}" if before else line
 
@@ -225,17 +233,17 @@ class Trimmed:
 
     tokenizer: Path
     kept: list[int]
-    data: Classification
+    data: TaskData
 
     @classmethod
     def of(
         cls,
         least: int,
         texts: Sequence[str],
-        data: Classification,
+        data: TaskData,
         teacher: Path,
         folder: Path,
-        encoded: Callable[[Path], Classification],
+        encoded: Callable[[Path], TaskData],
     ) -> Trimmed:
         """The tokens that occur `least` times in `texts`, in a tokenizer written to `folder`.
 
@@ -257,7 +265,7 @@ class DistillationObjective:
     teacher: PreTrainedModel
     layers: LayerMap
     config: DistillConfig
-    task: ClassificationObjective
+    task: TaskObjective
     channels: Tensor | None = None
     """Those of the teacher that the student has."""
     counts: WordCounts | None = None
@@ -268,11 +276,11 @@ class DistillationObjective:
         with torch.no_grad():
             guide = self.teacher.to(mask.device)(batch["clean_ids"], attention_mask=mask, output_hidden_states=True)
         answer = model(batch["input_ids"], attention_mask=mask, output_hidden_states=True)
-        hard = cross_entropy(answer.logits.float(), batch["targets"], reduction="sum") / batch["count"]
+        hard = self.task.task.loss(answer.logits, batch["targets"]) / batch["count"]
         answers, temperature = guide.logits.float(), self.config.temperature
         if self.counts is not None:
             answers = self.counts.mixed(answers, batch["word_counts"], temperature)
-        soft = soft_loss(answer.logits.float(), answers, temperature) / batch["count"]
+        soft = SOFT_LOSSES[self.task.task.output.kind](answer.logits.float(), answers, temperature) / batch["count"]
         # hidden_states[0] is the embedding, [1] the first layer's output.
         wanted = [guide.hidden_states[index + 1] for index in self.layers.imitated]
         if self.channels is not None:
@@ -289,7 +297,12 @@ class DistillationObjective:
         return self.task.summary(scores)
 
 
-def soft_loss(logits: Tensor, wanted: Tensor, temperature: float) -> Tensor:
+def squared_difference(outputs: Tensor, wanted: Tensor, _temperature: float) -> Tensor:
+    """Sum over rows: numbers have no temperature."""
+    return (outputs - wanted).square().sum()
+
+
+def divergence(logits: Tensor, wanted: Tensor, temperature: float) -> Tensor:
     """Sum over rows of the divergence from the teacher's softened answers.
 
     Times temperature squared, so that gradients keep their size.
@@ -297,6 +310,13 @@ def soft_loss(logits: Tensor, wanted: Tensor, temperature: float) -> Tensor:
     student = log_softmax(logits / temperature, dim=1)
     teacher = log_softmax(wanted / temperature, dim=1)
     return kl_div(student, teacher, reduction="sum", log_target=True) * temperature**2
+
+
+SOFT_LOSSES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "categorical": divergence,
+    "real": squared_difference,
+}
+"""What a student's outputs are wrong by where a teacher's are right, by the kind of output."""
 
 
 def hidden_loss(states: Sequence[Tensor], wanted: Sequence[Tensor], mask: Tensor) -> Tensor:
@@ -312,9 +332,9 @@ def hidden_loss(states: Sequence[Tensor], wanted: Sequence[Tensor], mask: Tensor
     return total / len(wanted)
 
 
-def missed_most(teacher: PreTrainedModel, data: Classification, left: Sizes) -> Kept:
+def missed_most(teacher: PreTrainedModel, data: TaskData, left: Sizes) -> Kept:
     """The teacher's channels, neurons and heads that its answers to some training rows need most."""
-    objective = ClassificationObjective(len(data.labels), 0.0)
+    objective = TaskObjective(data.task)
     rows = range(0, len(data.train.ids), -(-len(data.train.ids) // IMPORTANCE_ROWS))
 
     def losses(model: PreTrainedModel) -> Iterator[Tensor]:
@@ -327,29 +347,29 @@ def missed_most(teacher: PreTrainedModel, data: Classification, left: Sizes) -> 
 
 @torch.no_grad()
 def word_counts(
-    teacher: PreTrainedModel, data: Classification, rows: Path, share: LabelShare, task: TaskConfig
+    teacher: PreTrainedModel, data: TaskData, rows: Path, share: LabelShare, task: TaskConfig
 ) -> WordCounts | None:
     """The second teacher, where it adds to the first."""
-    logits = torch.cat([logits_of(teacher, batch) for batch in _validation(data)])
-    return WordCounts.of(rows, share, data.labels, task.language, logits.float().softmax(dim=1))
+    outputs = torch.cat([outputs_of(teacher, batch) for batch in _validation(data)])
+    return WordCounts.of(rows, share, data.task, task.language, outputs.float().softmax(dim=1))
 
 
 @torch.no_grad()
-def validate(model: PreTrainedModel, data: Classification) -> dict[str, float]:
+def validate(model: PreTrainedModel, data: TaskData) -> dict[str, float]:
     """The validation metrics of a model as it is."""
-    objective = ClassificationObjective(len(data.labels), 0.0)
+    objective = TaskObjective(data.task)
     return objective.summary([objective.score(model, batch) for batch in _validation(data)])
 
 
 @torch.no_grad()
-def agreement(teacher: PreTrainedModel, student: PreTrainedModel, data: Classification, own: Classification) -> float:
-    """Share of the validation rows that both put into the same class; `own`: the task in the student's ids."""
+def agreement(teacher: PreTrainedModel, student: PreTrainedModel, data: TaskData, own: TaskData) -> float:
+    """Share of the validation rows that both answer alike; `own`: the task in the student's ids."""
     answers = [
-        torch.cat([logits_of(model, batch).argmax(dim=1) for batch in _validation(part)])
+        data.task.decode(torch.cat([outputs_of(model, batch) for batch in _validation(part)]).numpy())
         for model, part in ((teacher.cpu(), data), (student, own))
     ]
-    return (answers[0] == answers[1]).double().mean().item()
+    return data.task.agreement(*answers)
 
 
-def _validation(data: Classification) -> Iterator[Batch]:
+def _validation(data: TaskData) -> Iterator[Batch]:
     return (validation_batch(data, number) for number in range(-(-len(data.validation.ids) // VALIDATION_BATCH)))

@@ -19,8 +19,7 @@ from components.modeling.objectives import Batch, Objective
 from components.params import DistillConfig, FinetuneConfig, TaskConfig, TrainerConfig
 from components.run import Metrics, Run
 from components.staging import staged
-from components.tasks.classification import Classification, ClassificationObjective
-from components.tasks.kinds import TASK_KINDS
+from components.tasks.metrics import improvement
 from components.tasks.rows import LabelShare
 from components.training import ranks
 from components.training.batches import Batches, check_division
@@ -30,6 +29,7 @@ from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
 from components.training.randomness import derived_seed, derived_torch
 from components.training.store import CheckpointStore
+from components.training.task_data import TaskData, TaskObjective
 from components.training.trainer import Schedule, fit, prepare_libraries
 
 VALIDATION_BATCH = 64
@@ -50,20 +50,21 @@ def finetune(
 ) -> Metrics:
     """Train the teacher, and by the same recipe the control without pretraining where the config asks for it.
 
-    With several seeds each trains its own, and the one with the best validation macro-F1 goes on, of equal ones the
-    first; the others stand beside it under `seeds/`, for the evaluation's mean and spread. The control is chosen in the
-    same way, or the comparison would flatter pretraining. Returns the best epoch's validation metrics of each.
+    With several seeds each trains its own, and the one with the best first metric on validation rows goes on, of equal
+    ones the first; the others stand beside it under `seeds/`, for the evaluation's mean and spread. The control is
+    chosen in the same way, or the comparison would flatter pretraining. Returns the best epoch's validation metrics of
+    each.
     """
     read_manifest(pretrained, "pretrained")
     prepare_libraries(config.threads)
     run.say(f"finetune {task_name}: encoding the rows")
     share = LabelShare(config.label_fraction, seed)
-    data = TASK_KINDS[task.kind].read(rows, task, load_tokenizer(pretrained), share)
+    data = TaskData.read(rows, task, load_tokenizer(pretrained), share)
     run.say(
         f"finetune {task_name}: {len(data.train.ids):,} rows to learn from, {len(data.validation.ids):,} to choose by, "
-        f"{len(data.labels)} labels"
+        f"{len(data.task.labels)} labels"
     )
-    objective = ClassificationObjective(len(data.labels), config.label_smoothing)
+    objective = TaskObjective(data.task, config.label_smoothing)
     seeds = config.seeds or [seed]
     histories: dict[str, History] = {}
     metrics: Metrics = {}
@@ -77,7 +78,7 @@ def finetune(
         trained = []
         for number in seeds:
             torch.manual_seed(derived_seed(number, "classifier"))
-            model = build(pretrained, data.labels, config.dropout)
+            model = build(pretrained, data.task.labels, config.dropout)
             data.check_length(model, task_name)
             # One seed has the plain names.
             whole = name if len(seeds) == 1 else f"{name}-{number}"
@@ -87,14 +88,15 @@ def finetune(
             curves, found = learn_task(model, objective, data, config, trainer, number, schedule, store, run)
             histories[whole] = curves.history
             trained.append(Trained(number, model, found))
-        best = max(trained, key=lambda one: one.metrics.get(data.monitor, 0.0))
+        best = max(trained, key=lambda one: improvement(data.metric, 0.0, one.metrics.get(data.metric.name, 0.0)))
         metrics[name] = best.metrics
         if len(trained) > 1:
-            metrics.setdefault("seeds", {})[name] = spreads({one.seed: one.metrics for one in trained}, best.seed)
+            scores = {one.seed: one.metrics for one in trained}
+            metrics.setdefault("seeds", {})[name] = spreads(scores, best.seed, data.task.metrics)
         if ranks.leads():
             others = {one.seed: one.model for one in trained if one is not best}
             save_classifier(best.model, pretrained, target, task_name, data, made_from, others, seed=best.seed)
-    run.log_figure("loss.png", curves_figure(histories, ["loss", data.monitor]))
+    run.log_figure("loss.png", curves_figure(histories, ["loss", data.metric.name]))
     return metrics
 
 
@@ -107,11 +109,11 @@ class Trained:
     metrics: dict[str, float]
 
 
-def _leave_out(target: Path, task_name: str, data: Classification) -> None:
+def _leave_out(target: Path, task_name: str, data: TaskData) -> None:
     """Write a classifier's folder without a classifier: DVC wants each output of a stage, and this one says why."""
     if ranks.leads():
         with staged(target, of_kind("classifier")) as folder:
-            details = {"task": task_name, "labels": list(data.labels), "max_length": data.max_length}
+            details = {"task": task_name, **data.task.manifest(), "max_length": data.max_length}
             write_manifest(folder, "classifier", {}, left_out="finetune.without_pretraining", **details)
 
 
@@ -125,7 +127,7 @@ def _pretrained_classifier(run: Run, pretrained: Path, labels: Sequence[str], dr
 def learn_task(
     model: PreTrainedModel,
     objective: Objective,
-    data: Classification,
+    data: TaskData,
     config: FinetuneConfig | DistillConfig,
     trainer: TrainerConfig,
     seed: int,
@@ -137,13 +139,13 @@ def learn_task(
     check_division(config.batch_size, trainer.devices * trainer.accumulate)
     order = BucketedOrder(data.train.lengths, config.batch_size, seed)
     module = LanguageModule(model, objective, config, trainer, config.epochs * schedule.validate_every, seed)
-    best = BestWeights(data.monitor, config.patience)
+    best = BestWeights(data.metric, config.patience)
     batches = task_batches(data, order, config.token_masking, seed)
     curves = fit(module, batches, schedule, config.precision, run, checkpoints, best)
     return curves, {**best.best, "best_epoch": best.best_validation}
 
 
-def task_schedule(data: Classification, config: FinetuneConfig | DistillConfig, label: str, prefix: str) -> Schedule:
+def task_schedule(data: TaskData, config: FinetuneConfig | DistillConfig, label: str, prefix: str) -> Schedule:
     """A validation an epoch."""
     passes = passes_per_epoch(config, len(data.train.ids))
     steps = passes * -(-len(data.train.ids) // config.batch_size)
@@ -158,7 +160,7 @@ def passes_per_epoch(config: FinetuneConfig | DistillConfig, rows: int) -> int:
     return -(-config.min_steps // (config.epochs * -(-rows // config.batch_size)))
 
 
-def task_batches(data: Classification, order: BucketedOrder, token_masking: float, seed: int) -> Batches:
+def task_batches(data: TaskData, order: BucketedOrder, token_masking: float, seed: int) -> Batches:
     """Bucketed batches, each with its step: some tokens are hidden, all of them stand under `clean_ids`."""
 
     def make(step: int, rows: slice) -> Batch:
@@ -180,7 +182,7 @@ def part_of(batch: Batch, rows: slice) -> Batch:
     return {name: value[rows] if isinstance(value, torch.Tensor) else value for name, value in batch.items()}
 
 
-def validation_batch(data: Classification, number: int) -> Batch:
+def validation_batch(data: TaskData, number: int) -> Batch:
     """The validation rows in their own order, VALIDATION_BATCH at a time."""
     rows = len(data.validation.ids)
     return data.batch(data.validation, range(number * VALIDATION_BATCH, min((number + 1) * VALIDATION_BATCH, rows)))
@@ -191,7 +193,7 @@ def save_classifier(
     tokenizer: Path,
     target: Path,
     task_name: str,
-    data: Classification,
+    data: TaskData,
     made_from: dict[str, Path],
     others: Mapping[int, PreTrainedModel] = MappingProxyType({}),
     **details: Any,
@@ -208,7 +210,7 @@ def save_classifier(
             "classifier",
             made_from,
             task=task_name,
-            labels=list(data.labels),
             max_length=data.max_length,
+            **data.task.manifest(),
             **details,
         )

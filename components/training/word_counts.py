@@ -6,7 +6,6 @@ a regression is sure and mostly right, which teaches nothing: each training row 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,9 @@ from torch import Tensor
 from components.deployment.rows import read_learned, read_rows
 from components.errors import DataError
 from components.evaluation.baseline import Baseline
-from components.evaluation.metrics import macro_f1
+from components.tasks.metrics import improvement, score
 from components.tasks.rows import LabelShare
+from components.tasks.task import Task
 
 FOLDS = 5
 SHARES = (0.0, 0.25, 0.5, 0.75)
@@ -33,23 +33,21 @@ class WordCounts:
     probabilities: Tensor
 
     @classmethod
-    def of(
-        cls, rows: Path, taken: LabelShare, labels: Sequence[str], language: str, teacher: Tensor
-    ) -> WordCounts | None:
-        """Counted in the training rows that are `taken`; `teacher`: its probabilities [rows, classes] on the validation
+    def of(cls, rows: Path, taken: LabelShare, task: Task, language: str, teacher: Tensor) -> WordCounts | None:
+        """Counted in the training rows that are `taken`; `teacher`: its probabilities [rows, labels] on the validation
         rows, which decide the share. None where counting words adds nothing, or cannot be learnt from so few rows."""
-        train, validation = read_learned(rows, labels, taken), read_rows(rows, "validation", labels)
+        train, validation = read_learned(rows, task.labels, taken), read_rows(rows, "validation", task.labels)
         if np.bincount(train.targets).min(initial=FOLDS, where=np.bincount(train.targets) > 0) < FOLDS:
             return None
         try:
             baseline = Baseline.tuned(train, validation, language)
         except DataError:
             return None
-        counted = baseline.probabilities(validation.texts, len(labels))
-        share = best_share(teacher.double().numpy(), counted, validation.targets)
+        counted = baseline.probabilities(validation.texts, len(task.labels))
+        share = best_share(task, teacher.double().numpy(), counted, validation.targets)
         if share == 0:
             return None
-        return cls(share, torch.from_numpy(baseline.out_of_fold(train, FOLDS, len(labels))).float())
+        return cls(share, torch.from_numpy(baseline.out_of_fold(train, FOLDS, len(task.labels))).float())
 
     def mixed(self, teacher: Tensor, counted: Tensor, temperature: float) -> Tensor:
         """Logits [n, classes] whose softmax at this temperature is the mixture of both teachers' softened answers;
@@ -60,8 +58,9 @@ class WordCounts:
         return both.log() * temperature
 
 
-def best_share(teacher: np.ndarray, counted: np.ndarray, targets: np.ndarray) -> float:
-    """The share of `counted` with the best macro-F1 of the mixture; of equal ones the smallest."""
-    classes = range(teacher.shape[1])
-    scores = [macro_f1(targets, ((1 - share) * teacher + share * counted).argmax(axis=1), classes) for share in SHARES]
+def best_share(task: Task, teacher: np.ndarray, counted: np.ndarray, targets: np.ndarray) -> float:
+    """The share of `counted` with which the mixture is best by the task's first metric; of equal ones the smallest."""
+    metric = task.metrics[0]
+    mixtures = ((1 - share) * teacher + share * counted for share in SHARES)
+    scores = [improvement(metric, 0.0, score(metric, targets, task.decode(mixture))) for mixture in mixtures]
     return SHARES[int(np.argmax(scores))]

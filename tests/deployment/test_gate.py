@@ -18,6 +18,7 @@ from components.evaluation.metrics import Interval
 from components.params import Params
 from components.run import RecordedRun
 from components.runtime.encoding import Encoder
+from components.tasks.metrics import MacroF1
 from tests.deployment.planted_faults import FAULTS, graph_of, plant, refusal
 from tests.small_ladder import LABELS, Ladder, small_ladder
 
@@ -107,7 +108,7 @@ def test_a_model_of_other_rows_is_refused(ladder: Ladder, params: Params, tmp_pa
 
 
 def a_proof(gain: Interval, agreement: float) -> Proof:
-    return Proof(100, {"int8": Parity(0.2, 0.1, 1, "")}, {"int8": TaskParity(0.7, gain, agreement)}, {})
+    return Proof(100, {"int8": Parity(0.2, 0.1, 1, "")}, {"int8": TaskParity(MacroF1(3), 0.7, gain, agreement)}, {})
 
 
 def test_a_rung_that_surely_loses_too_much_is_refused(params: Params) -> None:

@@ -9,6 +9,7 @@ from components.deployment.parity import answers, compare, compare_task, gathere
 from components.errors import DataError
 from components.evaluation.metrics import Bootstrap
 from components.runtime.encoding import Encoder
+from components.tasks.classification import Classification
 
 BATCHES = {
     "one row": (np.array([[1, 2]]), np.array([[1, 1]])),
@@ -76,7 +77,10 @@ def test_answers_come_in_the_order_of_the_texts(tokenizer_folder: Path) -> None:
     encoder = Encoder.load(tokenizer_folder / "tokenizer.json", 16, 0)
     long, short = "ship wave harbour sail whale tide", "sea"
     found = answers(
-        lambda ids, mask: np.stack([mask.sum(axis=1), np.full(len(ids), 6)], axis=1), encoder, [long, short]
+        Classification(("a", "b")),
+        lambda ids, mask: np.stack([mask.sum(axis=1), np.full(len(ids), 6)], axis=1),
+        encoder,
+        [long, short],
     )
     assert found.tolist() == [0, 1]
 
@@ -84,7 +88,7 @@ def test_answers_come_in_the_order_of_the_texts(tokenizer_folder: Path) -> None:
 def test_what_a_rung_costs_comes_with_its_interval() -> None:
     targets = np.repeat([0, 1], 50)
     worse = np.where(np.arange(100) % 10 == 0, 1 - targets, targets)
-    found = compare_task(targets, worse, Bootstrap(targets, 2, 200, 0.95, seed=0))
+    found = compare_task(targets, worse, Bootstrap(Classification(("a", "b")), targets, 200, 0.95, seed=0))
     assert found.agreement == 0.9
     assert found.gain.value == pytest.approx(-0.1, abs=0.001)
     assert found.gain.low < found.gain.value < found.gain.high < 0

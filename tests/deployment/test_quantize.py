@@ -15,6 +15,7 @@ from components.errors import ArtifactError
 from components.params import Params, QuantizeConfig
 from components.run import Metrics, RecordedRun
 from components.runtime.encoding import Encoder
+from components.tasks.classification import Classification
 from tests.small_ladder import LABELS, TASK, Ladder
 
 
@@ -142,7 +143,7 @@ def test_both_granularities_run(
 def test_answers_come_in_the_order_of_the_texts(ladder: Ladder) -> None:
     encoder = Encoder.load(ladder.onnx / "tokenizer.json", TASK.max_length, 0)
     texts = ["ship wave whale tide", "wheat plough barn harvest soil meadow horse", "tower street"]
-    found = answers(ladder.onnx / "model.onnx", encoder, texts)
+    found = answers(Classification(tuple(LABELS)), ladder.onnx / "model.onnx", encoder, texts)
     assert [LABELS[number] for number in found] == ["sea", "field", "city"]
 
 

@@ -3,7 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.evaluation.figures import DEFAULT_FAMILY, confusion_figure, family_for, latency_figure, rungs_figure
+from components.evaluation.figures import (
+    DEFAULT_FAMILY,
+    confusion_figure,
+    family_for,
+    latency_figure,
+    rungs_figure,
+    scatter_figure,
+)
+from components.tasks.metrics import MacroF1
 
 SCORE = {"macro_f1": 0.8, "macro_f1_low": 0.78, "macro_f1_high": 0.83}
 
@@ -15,13 +23,17 @@ def words(figure: object) -> set[str]:
 
 
 def test_every_rung_has_its_line_and_its_number() -> None:
-    figure = rungs_figure({"baseline": SCORE, "candidate": {**SCORE, "macro_f1": 0.812}})
+    figure = rungs_figure({"baseline": SCORE, "candidate": {**SCORE, "macro_f1": 0.812}}, MacroF1(2))
     assert {"TF-IDF + logistic regression", "candidate for release", "0.800", "0.812"} <= words(figure)
 
 
 def test_the_confusion_matrix_shows_counts_and_labels() -> None:
     figure = confusion_figure(np.array([[7, 1], [0, 0]]), ["sea", "field"])
     assert {"sea", "field", "7", "1", "actual", "predicted"} <= words(figure)
+
+
+def test_numbers_stand_beside_those_they_were_answered_with() -> None:
+    assert {"actual", "predicted"} <= words(scatter_figure(np.array([1.0, 2.0]), np.array([1.5, 1.5])))
 
 
 def test_latency_has_a_panel_a_batch_size() -> None:

@@ -4,14 +4,17 @@ import numpy as np
 
 from components.deployment.rows import read_rows
 from components.evaluation.rungs import RUNGS, bundle_rung, system_of, systems, torch_rung
+from components.tasks.classification import Classification
 from tests.small_ladder import LABELS, TASK, Ladder
+
+KIND = Classification(tuple(LABELS))
 
 
 def test_rungs_of_one_model_answer_alike_in_the_order_of_the_texts(ladder: Ladder) -> None:
     test = read_rows(ladder.rows, "test", LABELS)
-    torch_answers = torch_rung(ladder.student, TASK.max_length)(test.texts)
-    assert np.array_equal(torch_answers, bundle_rung(ladder.bundle, "fp32")(test.texts))
-    assert (torch_answers == bundle_rung(ladder.bundle, None)(test.texts)).mean() > 0.9
+    torch_answers = torch_rung(KIND, ladder.student, TASK.max_length)(test.texts)
+    assert np.array_equal(torch_answers, bundle_rung(KIND, ladder.bundle, "fp32")(test.texts))
+    assert (torch_answers == bundle_rung(KIND, ladder.bundle, None)(test.texts)).mean() > 0.9
     assert (torch_answers == test.targets).mean() > 0.8
 
 

@@ -20,11 +20,13 @@ from components.errors import ArtifactError
 from components.params import ReleaseConfig
 from components.registry import Registry
 from components.runtime.signing import make_keys, verify_bundle
+from components.tasks.metrics import Accuracy, MacroF1
 from flows import release
 from flows.predict import champion_classifier
 from flows.speed import LOCK
 from tests.slower import slow_down
 
+METRICS = (MacroF1(3), Accuracy())
 CONFIG = ReleaseConfig(
     max_loss=0.03,
     min_gain=0.0,
@@ -82,18 +84,20 @@ def other_bundle(folder: Path) -> None:
     ],
 )
 def test_a_model_is_refused_with_the_reason(scores: dict[str, float], champion: float | None, told: str) -> None:
-    refusal = release.refused(scores, champion, {"macro_f1": LEVEL, "accuracy": LEVEL}, CONFIG)
+    refusal = release.refused(scores, champion, {"macro_f1": LEVEL, "accuracy": LEVEL}, CONFIG, METRICS)
     assert told in refusal
     assert bool(refusal) == bool(told)
 
 
 def test_a_model_below_counting_words_is_refused_with_the_difference() -> None:
     scores, gains = {"teacher": 0.9, "shipped": 0.9}, {"macro_f1": BELOW, "accuracy": LEVEL}
-    assert release.refused(scores, None, gains, CONFIG) == (
+    assert release.refused(scores, None, gains, CONFIG, METRICS) == (
         "below counting words by 0.061 (-0.084 to -0.038) in macro-F1 on the same rows, "
         "release.min_gain_over_baseline asks for 0"
     )
-    assert release.refused(scores, None, gains, CONFIG.model_copy(update={"min_gain_over_baseline": -0.05})) == ""
+    assert (
+        release.refused(scores, None, gains, CONFIG.model_copy(update={"min_gain_over_baseline": -0.05}), METRICS) == ""
+    )
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from components.modeling.checkpoints import load_tokenizer
 from components.params import Params, TaskConfig
 from components.planning import stand_ins
 from components.planning.jobs import blank_language_model, distill_job, finetune_job, pretrain_job, sketched_task_job
-from components.tasks.classification import Classification
+from components.training.task_data import TaskData
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
 
@@ -30,8 +30,8 @@ def given(params: Params, task_rows: Path, tokenizer_folder: Path, tmp_path: Pat
 
 
 @pytest.fixture
-def data(task_rows: Path, tokenizer_folder: Path) -> Classification:
-    return Classification.read(task_rows, TASK, load_tokenizer(tokenizer_folder))
+def data(task_rows: Path, tokenizer_folder: Path) -> TaskData:
+    return TaskData.read(task_rows, TASK, load_tokenizer(tokenizer_folder))
 
 
 def test_pretraining_is_steps_times_batch_times_length(params: Params, tokenizer_folder: Path) -> None:
@@ -79,7 +79,7 @@ def test_an_objective_that_does_not_fit_is_refused_here_too(params: Params, toke
         blank_language_model(small(params, objective="clm"), load_tokenizer(tokenizer_folder))
 
 
-def test_finetuning_trains_two_models_for_all_epochs(given: dict[str, Any], data: Classification) -> None:
+def test_finetuning_trains_two_models_for_all_epochs(given: dict[str, Any], data: TaskData) -> None:
     job = finetune_job(given, data)
     config = given["config"]
     assert job.steps == 2 * config.epochs * -(-160 // config.batch_size)
@@ -89,7 +89,7 @@ def test_finetuning_trains_two_models_for_all_epochs(given: dict[str, Any], data
 
 
 def test_a_student_is_smaller_and_its_teacher_reads_along(
-    params: Params, given: dict[str, Any], data: Classification
+    params: Params, given: dict[str, Any], data: TaskData
 ) -> None:
     whole = {"depth_fraction": 0.5, "width_fraction": 1.0, "ffn_fraction": 1.0, "min_steps": 1}
     shallower, narrower, fewer = (
@@ -110,7 +110,7 @@ def test_a_student_is_smaller_and_its_teacher_reads_along(
 
 
 def test_where_the_teacher_goes_on_itself_there_is_nothing_to_train(
-    params: Params, given: dict[str, Any], data: Classification
+    params: Params, given: dict[str, Any], data: TaskData
 ) -> None:
     whole = {"depth_fraction": 1.0, "width_fraction": 1.0, "ffn_fraction": 1.0, "min_token_count": 0}
     config = params.distill.model_copy(update=whole)
@@ -120,7 +120,7 @@ def test_where_the_teacher_goes_on_itself_there_is_nothing_to_train(
 
 
 def test_a_sketch_knows_memory_and_disk_before_rows_are_read(
-    params: Params, given: dict[str, Any], data: Classification, tokenizer_folder: Path
+    params: Params, given: dict[str, Any], data: TaskData, tokenizer_folder: Path
 ) -> None:
     sketch = sketched_task_job(given, blank_language_model(small(params), load_tokenizer(tokenizer_folder)))
     job = finetune_job(given, data)
@@ -128,7 +128,7 @@ def test_a_sketch_knows_memory_and_disk_before_rows_are_read(
     assert sketch.checkpoint == pytest.approx(job.checkpoint, rel=0.2)
 
 
-def test_without_the_control_one_model_is_trained(given: dict[str, Any], data: Classification) -> None:
+def test_without_the_control_one_model_is_trained(given: dict[str, Any], data: TaskData) -> None:
     both, one = (
         finetune_job({**given, "config": given["config"].model_copy(update={"without_pretraining": control})}, data)
         for control in (True, False)
@@ -137,7 +137,7 @@ def test_without_the_control_one_model_is_trained(given: dict[str, Any], data: C
 
 
 def test_several_seeds_are_several_trainings_and_few_rows_are_read_more_often(
-    given: dict[str, Any], data: Classification
+    given: dict[str, Any], data: TaskData
 ) -> None:
     one = finetune_job(given, data)
     config = given["config"].model_copy(update={"seeds": [17, 18, 19]})

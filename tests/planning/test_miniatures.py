@@ -10,7 +10,7 @@ import pytest
 from components.params import Params, TaskConfig
 from components.planning.inputs import Inputs
 from components.planning.miniatures import MINIATURES
-from components.tasks.rows import read_split
+from components.tasks.rows import read_split, read_task
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
 
@@ -53,9 +53,9 @@ def test_a_task_in_miniature_reads_all_rows_and_trains_on_few(
     assert miniature.job().tokens > 0
     assert miniature.reading_seconds > 0
     few = miniature.given_for(3, 1, longest=True)
-    labels = ["city", "field", "sea"]
-    chosen = [len(text.split()) for text, _ in read_split(few["rows"] / "train.jsonl", labels)]
-    every = [len(text.split()) for text, _ in read_split(task_rows / "train.jsonl", labels)]
+    task = read_task(task_rows)
+    chosen = [len(row["text"].split()) for row in read_split(few["rows"] / "train.jsonl", task)]
+    every = [len(row["text"].split()) for row in read_split(task_rows / "train.jsonl", task)]
     assert len(chosen) == 12
     assert sum(chosen) / len(chosen) > sum(every) / len(every)
     assert few["config"].epochs == 1

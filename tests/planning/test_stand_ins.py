@@ -8,7 +8,8 @@ from components.artifacts import read_manifest
 from components.modeling.checkpoints import load_tokenizer
 from components.params import Params
 from components.planning import stand_ins
-from components.tasks.rows import read_split
+from components.tasks.classification import Classification
+from components.tasks.rows import read_split, read_task
 from components.tokenization.reader import PackedTokens
 
 
@@ -35,7 +36,7 @@ def test_a_pretrained_model_and_a_teacher_have_the_configured_shape(
 ) -> None:
     small = params.model_copy(update={"model": params.model.model_copy(update={"depth": 1, "width": None})})
     stand_ins.pretrained(tmp_path / "pretrained", small, tokenizer_folder)
-    stand_ins.teacher(tmp_path / "teacher", ["a", "b"], tmp_path / "pretrained")
+    stand_ins.teacher(tmp_path / "teacher", Classification(("a", "b")), tmp_path / "pretrained")
     assert read_manifest(tmp_path / "pretrained", "pretrained")
     assert read_manifest(tmp_path / "teacher", "classifier")["labels"] == ["a", "b"]
     assert '"num_hidden_layers": 1' in (tmp_path / "teacher" / "config.json").read_text()
@@ -43,7 +44,7 @@ def test_a_pretrained_model_and_a_teacher_have_the_configured_shape(
 
 def test_chosen_rows_are_a_task_of_their_own(task_rows: Path, tmp_path: Path) -> None:
     stand_ins.rows(tmp_path / "rows", task_rows, {"train": [3, 5], "validation": range(4)})
-    labels = read_manifest(tmp_path / "rows", "task")["labels"]
-    every = read_split(task_rows / "train.jsonl", labels)
-    assert read_split(tmp_path / "rows" / "train.jsonl", labels) == [every[3], every[5]]
-    assert len(read_split(tmp_path / "rows" / "validation.jsonl", labels)) == 4
+    task = read_task(tmp_path / "rows")
+    every = read_split(task_rows / "train.jsonl", task)
+    assert read_split(tmp_path / "rows" / "train.jsonl", task) == [every[3], every[5]]
+    assert len(read_split(tmp_path / "rows" / "validation.jsonl", task)) == 4

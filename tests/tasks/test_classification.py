@@ -1,85 +1,41 @@
-from pathlib import Path
+from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
-from components.errors import ArtifactError, ParameterError
-from components.evaluation.metrics import macro_f1
-from components.modeling.checkpoints import load_tokenizer
-from components.params import TaskConfig
-from components.tasks.classification import Classification, ClassificationObjective, measure
-from components.tasks.rows import read_split
+from components.tasks.classification import Classification
 
-TASK = TaskConfig(kind="classification", language="en", max_length=10)
+TASK = Classification(("field", "sea"))
 
 
-@pytest.fixture
-def data(task_rows: Path, tokenizer_folder: Path) -> Classification:
-    return Classification.read(task_rows, TASK, load_tokenizer(tokenizer_folder))
+def test_labels_are_those_of_the_training_rows_in_their_order() -> None:
+    assert Classification.fit(["sea", "field", "sea"]) == TASK
+    with pytest.raises(ValueError, match="every train row has the label 'sea'"):
+        Classification.fit(["sea", "sea"])
 
 
-def test_texts_are_cut_at_max_length_and_end_with_the_separator(data: Classification) -> None:
-    assert max(data.train.lengths) == 10
-    assert all(ids[0] == 1 and ids[-1] == 2 for ids in data.train.ids)
-    assert data.labels == ("city", "field", "sea")
+def test_a_label_of_no_training_row_is_refused() -> None:
+    TASK.check("sea")
+    with pytest.raises(ValueError, match="label 'desert' is not among the labels"):
+        TASK.check("desert")
 
 
-def test_the_training_texts_are_those_of_the_rows(data: Classification, task_rows: Path) -> None:
-    assert Classification.training_texts(task_rows) == [
-        text for text, _ in read_split(task_rows / "train.jsonl", data.labels)
-    ]
+def test_targets_are_numbers_of_labels_and_come_back_as_labels() -> None:
+    targets = TASK.targets([{"label": "sea"}, {"label": "field"}])
+    assert targets.tolist() == [1, 0]
+    assert TASK.values(targets) == ["sea", "field"]
 
 
-def test_a_batch_is_padded_to_its_longest_text(data: Classification) -> None:
-    samples = range(8)
-    batch = data.batch(data.train, samples)
-    lengths = [data.train.lengths[index] for index in samples]
-    assert batch["input_ids"].shape == (8, max(lengths))
-    assert batch["attention_mask"].sum(dim=1).tolist() == lengths
-    assert batch["tokens"] == sum(lengths)
-    assert torch.equal(batch["input_ids"] == 0, batch["attention_mask"] == 0)
+def test_the_answer_is_the_likeliest_label_and_never_one_without_a_number() -> None:
+    assert TASK.decode(np.array([[0.1, 0.2], [3.0, np.nan]], dtype=np.float32)).tolist() == [1, 0]
 
 
-def test_hidden_tokens_are_never_special_ones(data: Classification) -> None:
-    batch = data.batch(data.train, range(100))
-    hidden = data.hide_tokens(batch, 0.3, torch.Generator().manual_seed(0))["input_ids"]
-    changed = hidden != batch["input_ids"]
-    assert (hidden[changed] == 3).all()
-    assert (batch["input_ids"][changed] > 3).all()
-    ordinary = (batch["input_ids"] > 3).sum()
-    assert changed.sum() / ordinary == pytest.approx(0.3, abs=0.05)
+def test_the_loss_is_the_sum_over_rows() -> None:
+    outputs, targets = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0])
+    assert TASK.loss(outputs, targets, 0.1) == cross_entropy(outputs, targets, label_smoothing=0.1, reduction="sum")
 
 
-def test_measures_count_classes_that_are_never_found() -> None:
-    logits = torch.eye(3)[[0, 0, 1, 1]]
-    targets = torch.tensor([0, 0, 1, 2])
-    assert measure(logits, targets, 3) == {"accuracy": 0.75, "macro_f1": pytest.approx((1 + 2 / 3 + 0) / 3)}
-
-
-def test_a_class_without_rows_and_answers_counts_for_nothing_as_in_the_evaluation() -> None:
-    logits, targets = torch.eye(4)[[0, 0, 1]], torch.tensor([0, 0, 1])
-    assert measure(logits, targets, 4)["macro_f1"] == macro_f1([0, 0, 1], [0, 0, 1], range(4)) == 1
-
-
-def test_the_summary_is_over_all_batches() -> None:
-    objective = ClassificationObjective(2, 0.1)
-    right, wrong = torch.tensor([[9.0, -9.0]]), torch.tensor([[-9.0, 9.0]])
-    target = torch.tensor([0])
-    summary = objective.summary([(right, target), (wrong, target)])
-    assert summary["accuracy"] == 0.5
-    assert summary["validation_loss"] == pytest.approx(9.0, abs=1e-3)
-
-
-def test_texts_longer_than_the_model_reads_are_refused(data: Classification) -> None:
-    from transformers import BertConfig, BertForSequenceClassification
-
-    config = BertConfig(
-        vocab_size=330, hidden_size=32, num_hidden_layers=1, num_attention_heads=1, max_position_embeddings=8
-    )
-    with pytest.raises(ParameterError, match=r"tasks.places.max_length 10 is longer"):
-        data.check_length(BertForSequenceClassification(config), "places")
-
-
-def test_a_folder_without_a_task_is_refused(tmp_path: Path, tokenizer_folder: Path) -> None:
-    with pytest.raises(ArtifactError, match="no task here"):
-        Classification.read(tmp_path, TASK, load_tokenizer(tokenizer_folder))
+def test_agreement_is_the_share_of_equal_answers() -> None:
+    assert TASK.agreement(np.array([0, 1]), np.array([0, 0])) == 0.5

@@ -1,8 +1,46 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
 from typing import get_args
 
+import pytest
+
+from components.errors import ParameterError
 from components.params import TaskConfig
-from components.tasks.kinds import TASK_KINDS
+from components.tasks.kinds import KINDS, task_kind, task_of
 
 
 def test_every_kind_that_params_allow_has_its_entry() -> None:
-    assert set(get_args(TaskConfig.model_fields["kind"].annotation)) == set(TASK_KINDS)
+    assert set(get_args(TaskConfig.model_fields["kind"].annotation)) == set(KINDS)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_is_named_in_its_table_and_decides_by_the_metric_that_stands_there(name: str) -> None:
+    kind = task_kind(name)
+    assert kind.kind == name
+    task = kind.fit([1.0, 2.0] if name == "regression" else ["a", "b"])
+    assert task.metrics[0].name == KINDS[name].metric
+    assert task_of(task.manifest()) == task
+
+
+def test_a_kind_that_does_not_exist_is_refused_naming_the_nearest() -> None:
+    with pytest.raises(ParameterError, match="no task kind 'clasification'") as refusal:
+        task_kind("clasification")
+    assert "nearest: classification" in str(refusal.value)
+    with pytest.raises(ParameterError) as refusal:
+        task_kind("xyz")
+    assert "known: classification" in str(refusal.value)
+
+
+def test_a_manifest_of_the_time_before_kinds_is_of_a_classifier() -> None:
+    assert task_of({"labels": ["a", "b"]}) == task_kind("classification").fit(["b", "a"])
+
+
+def test_kinds_are_listed_and_used_without_torch(root: Path) -> None:
+    code = (
+        "import sys, components.tasks.kinds as kinds; assert 'numpy' not in sys.modules; "
+        "[kinds.task_kind(name) for name in kinds.KINDS]; assert not {'torch', 'transformers'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)

@@ -17,7 +17,6 @@ from components.modeling.objectives import (
     Objective,
 )
 from components.params import ModelConfig, TaskConfig
-from components.tasks.classification import Classification, ClassificationObjective
 from components.tokenization.reader import PackedTokens
 from components.training.batches import (
     Batches,
@@ -30,6 +29,7 @@ from components.training.batches import (
 )
 from components.training.finetune import task_batches
 from components.training.order import BucketedOrder
+from components.training.task_data import TaskData, TaskObjective
 
 MLM = MaskedLanguageModeling(330, 3, (0, 1, 2, 3), 0.15)
 WHOLE = slice(None)
@@ -163,25 +163,25 @@ def test_the_parts_losses_and_gradients_add_up_to_those_of_the_whole(
 
 
 @pytest.fixture
-def task(task_rows: Path, tokenizer_folder: Path) -> Classification:
+def task(task_rows: Path, tokenizer_folder: Path) -> TaskData:
     section = TaskConfig(kind="classification", language="en", max_length=16)
-    return Classification.read(task_rows, section, load_tokenizer(tokenizer_folder))
+    return TaskData.read(task_rows, section, load_tokenizer(tokenizer_folder))
 
 
 def test_a_classifiers_parts_losses_and_gradients_add_up_to_those_of_the_whole(
-    task: Classification,
+    task: TaskData,
     language_model: Callable[[str], PreTrainedModel],
     tokenizer_folder: Path,
     tmp_path: Path,
 ) -> None:
     save_checkpoint(language_model("modernbert"), tokenizer_folder, tmp_path)
-    model = random_classifier(tmp_path, task.labels, 0.0).eval()
+    model = random_classifier(tmp_path, task.task.labels, 0.0).eval()
     batches = task_batches(task, BucketedOrder(task.train.lengths, 16, 1), 0.1, 1)
-    check_sum(model, ClassificationObjective(len(task.labels), 0.1), batches, 2)
+    check_sum(model, TaskObjective(task.task, 0.1), batches, 2)
 
 
 @pytest.mark.parametrize(("world", "accumulate"), DIVISIONS)
-def test_the_parts_of_a_task_are_the_whole_batch(task: Classification, world: int, accumulate: int) -> None:
+def test_the_parts_of_a_task_are_the_whole_batch(task: TaskData, world: int, accumulate: int) -> None:
     batches = task_batches(task, BucketedOrder(task.train.lengths, 16, 1), 0.2, 1)
     for step in range(4):
         whole, parts = batches.make(step, WHOLE), parts_of(batches, step, world, accumulate)

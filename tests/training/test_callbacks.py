@@ -13,6 +13,7 @@ from torch import nn
 from components.errors import LianziError
 from components.params import Params, TaskConfig
 from components.run import RecordedRun, progress
+from components.tasks.metrics import MacroF1
 from components.training.callbacks import BestWeights, Curves
 from components.training.module import LanguageModule
 
@@ -81,7 +82,7 @@ def test_a_spike_is_said_with_its_samples(params: Params, run: RecordedRun) -> N
 
 def test_the_best_weights_are_kept_and_patience_ends_the_training(params: Params) -> None:
     module = small_module(params, 10)
-    best, trainer = BestWeights("macro_f1", patience=2), SimpleNamespace(should_stop=False)
+    best, trainer = BestWeights(MacroF1(3), patience=2), SimpleNamespace(should_stop=False)
     stops = []
     for epoch, score in enumerate([0.5, 0.7, 0.6, 0.7], 1):
         nn.init.constant_(module.model.weight, epoch)

@@ -10,10 +10,11 @@ from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
 from components.params import DistillConfig, ModelConfig, Params, TaskConfig
 from components.run import Metrics, RecordedRun
-from components.tasks.classification import Classification, ClassificationObjective, measure, read_split
-from components.training.distill import agreement, distill, hidden_loss, soft_loss
+from components.tasks.rows import read_split
+from components.training.distill import agreement, distill, divergence, hidden_loss
 from components.training.finetune import learn_task, task_schedule
 from components.training.store import CheckpointStore
+from components.training.task_data import TaskData, TaskObjective, training_texts
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
 SMALL = {
@@ -41,14 +42,14 @@ def teacher_folder(
     torch.manual_seed(3)
     section = ModelConfig.model_validate({"architecture": "modernbert", "depth": 2, "width": None, "max_length": 32})
     save_checkpoint(build_language_model(section, tokenizer, 16), tokenizer_folder, folder)
-    data = Classification.read(task_rows, TASK, tokenizer)
-    model = random_classifier(folder, data.labels, 0.0)
+    data = TaskData.read(task_rows, TASK, tokenizer)
+    model = random_classifier(folder, data.task.labels, 0.0)
     config = DistillConfig.model_validate({**params.distill.model_dump(), **SMALL, "token_masking": 0.0})
     schedule, store = task_schedule(data, config, "teacher", ""), CheckpointStore(folder.with_name("checkpoints"))
-    objective = ClassificationObjective(3, 0.0)
+    objective = TaskObjective(data.task)
     learn_task(model, objective, data, config, params.trainer, 1, schedule, store, RecordedRun())
     save_checkpoint(model, tokenizer_folder, folder)
-    write_manifest(folder, "classifier", {}, task="places", labels=list(data.labels), max_length=16)
+    write_manifest(folder, "classifier", {}, task="places", labels=list(data.task.labels), max_length=16)
     return folder
 
 
@@ -86,7 +87,7 @@ def test_a_trimmed_student_answers_training_texts_as_the_whole_one(
     own = shrink(params, rows, teacher_folder, tmp_path / "own", run, epochs=1, min_token_count=1)
     assert own["vocabulary"] < whole["vocabulary"] == len(load_tokenizer(teacher_folder))
     assert digest(tmp_path / "whole" / "tokenizer.json") == digest(teacher_folder / "tokenizer.json")
-    texts = Classification.training_texts(rows)
+    texts = training_texts(rows)
     assert torch.equal(logits(tmp_path / "own", texts), logits(tmp_path / "whole", texts))
 
 
@@ -166,7 +167,7 @@ def test_where_a_whole_student_is_asked_for_the_teacher_goes_on_untrained(
     assert (metrics["teacher_goes_on"], metrics["best_epoch"], metrics["agreement"]) == (1, 0, 1)
     assert [step for step, _ in run.steps] == [0]
     assert run.lines[0].endswith("the student asked for is as large as its teacher")
-    texts = Classification.training_texts(task_rows)
+    texts = training_texts(task_rows)
     assert torch.equal(logits(tmp_path / "own", texts), logits(teacher_folder, texts))
 
 
@@ -191,22 +192,22 @@ def test_the_metrics_are_those_of_the_trimmed_student(
     params: Params, task_rows: Path, teacher_folder: Path, tmp_path: Path, run: RecordedRun
 ) -> None:
     metrics = shrink(params, task_rows, teacher_folder, tmp_path / "own", run, epochs=1, min_token_count=60)
-    data = Classification.read(task_rows, TASK, load_tokenizer(tmp_path / "own"))
-    found = logits(tmp_path / "own", [text for text, _ in read_split(task_rows / "validation.jsonl", data.labels)])
-    measured = measure(found, data.validation.targets, 3)
+    data = TaskData.read(task_rows, TASK, load_tokenizer(tmp_path / "own"))
+    found = logits(tmp_path / "own", [row["text"] for row in read_split(task_rows / "validation.jsonl", data.task)])
+    measured = data.task.scores(data.validation.targets.numpy(), data.task.decode(found.numpy()))
     assert {name: metrics[name] for name in measured} == pytest.approx(measured)
 
 
 def test_a_model_agrees_with_itself(task_rows: Path, teacher_folder: Path) -> None:
-    data = Classification.read(task_rows, TASK, load_tokenizer(teacher_folder))
+    data = TaskData.read(task_rows, TASK, load_tokenizer(teacher_folder))
     model = AutoModelForSequenceClassification.from_pretrained(teacher_folder).eval()
     assert agreement(model, model, data, data) == 1
 
 
 def test_equal_answers_cost_nothing() -> None:
     logits = torch.randn(4, 5)
-    assert soft_loss(logits, logits, 2.0).item() == pytest.approx(0, abs=1e-6)
-    assert soft_loss(logits, -logits, 2.0).item() > 0
+    assert divergence(logits, logits, 2.0).item() == pytest.approx(0, abs=1e-6)
+    assert divergence(logits, -logits, 2.0).item() > 0
 
 
 def test_hidden_states_are_compared_on_real_tokens_and_without_scale() -> None:

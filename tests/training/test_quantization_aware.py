@@ -10,7 +10,7 @@ from components.modeling.architectures import MADE_ANEW, build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.objectives import Batch
 from components.params import ModelConfig, Params, TrainerConfig
-from components.tasks.classification import ClassificationObjective
+from components.tasks.classification import Classification
 from components.training.quantization_aware import (
     QuantizationAware,
     quantization_aware,
@@ -18,6 +18,7 @@ from components.training.quantization_aware import (
     rounded_activations,
     rounded_weight,
 )
+from components.training.task_data import TaskObjective
 
 BATCH: Batch = {
     "input_ids": torch.tensor([[1, 20, 30, 2], [1, 40, 2, 0]]),
@@ -26,7 +27,7 @@ BATCH: Batch = {
     "count": 2,
     "tokens": 7,
 }
-OBJECTIVE = ClassificationObjective(2, 0.0)
+OBJECTIVE = TaskObjective(Classification(("a", "b")))
 
 
 def classifier(architecture: str, tokenizer_folder: Path, folder: Path) -> PreTrainedModel:

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from components.artifacts import write_manifest
+from components.tasks.classification import Classification
 from components.tasks.rows import EVERY_ROW
 from components.training.word_counts import FOLDS, WordCounts, best_share
 
-LABELS = ("animals", "numbers")
+TASK = Classification(("animals", "numbers"))
 WORDS = {"animals": ("whale", "horse", "crow", "ant"), "numbers": ("seven", "twelve", "forty", "nine")}
 
 
@@ -21,10 +22,10 @@ def task(folder: Path, rows: int = 40, every: int = 4) -> Path:
     for split, count in (("train", rows), ("validation", rows // every)):
         lines = [
             {"text": f"the {WORDS[label][number % 4]} and the {WORDS[label][(number + 1) % 4]}", "label": label}
-            for number, label in ((number, LABELS[number % 2]) for number in range(count))
+            for number, label in ((number, TASK.labels[number % 2]) for number in range(count))
         ]
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    write_manifest(folder, "task", {}, labels=list(LABELS))
+    write_manifest(folder, "task", {}, **TASK.manifest())
     return folder
 
 
@@ -34,7 +35,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_teacher_that_knows_nothing_leaves_a_share_to_counting_words(rows: Path) -> None:
-    found = WordCounts.of(rows, EVERY_ROW, LABELS, "en", torch.full((10, 2), 0.5))
+    found = WordCounts.of(rows, EVERY_ROW, TASK, "en", torch.full((10, 2), 0.5))
     assert found is not None
     assert found.share > 0
     assert found.probabilities.shape == (40, 2)
@@ -45,11 +46,11 @@ def test_a_teacher_that_knows_nothing_leaves_a_share_to_counting_words(rows: Pat
 
 def test_a_teacher_that_is_always_right_teaches_alone(rows: Path) -> None:
     right = torch.eye(2)[torch.arange(10) % 2]
-    assert WordCounts.of(rows, EVERY_ROW, LABELS, "en", right) is None
+    assert WordCounts.of(rows, EVERY_ROW, TASK, "en", right) is None
 
 
 def test_the_same_rows_give_the_same_probabilities(rows: Path) -> None:
-    one, other = (WordCounts.of(rows, EVERY_ROW, LABELS, "en", torch.full((10, 2), 0.5)) for _ in range(2))
+    one, other = (WordCounts.of(rows, EVERY_ROW, TASK, "en", torch.full((10, 2), 0.5)) for _ in range(2))
     assert one is not None
     assert other is not None
     assert torch.equal(one.probabilities, other.probabilities)
@@ -57,13 +58,13 @@ def test_the_same_rows_give_the_same_probabilities(rows: Path) -> None:
 
 def test_labels_with_fewer_rows_than_folds_teach_nothing(tmp_path: Path) -> None:
     few = task(tmp_path / "task", rows=2 * (FOLDS - 1), every=2)
-    assert WordCounts.of(few, EVERY_ROW, LABELS, "en", torch.full((FOLDS - 1, 2), 0.5)) is None
+    assert WordCounts.of(few, EVERY_ROW, TASK, "en", torch.full((FOLDS - 1, 2), 0.5)) is None
 
 
 def test_of_equal_shares_the_smallest_is_taken() -> None:
     sure = np.eye(2)[[0, 1, 0, 1]]
-    assert best_share(sure, sure, np.array([0, 1, 0, 1])) == 0.0
-    assert best_share(sure[::-1], sure, np.array([0, 1, 0, 1])) == 0.75
+    assert best_share(TASK, sure, sure, np.array([0, 1, 0, 1])) == 0.0
+    assert best_share(TASK, sure[::-1], sure, np.array([0, 1, 0, 1])) == 0.75
 
 
 def test_a_mixture_at_temperature_1_is_the_mean_of_both() -> None:

@@ -1,0 +1,145 @@
+"""A task's rows as batches, and its loss and metrics as what a training minimises and is validated by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerFast as Tokenizer
+
+from components.errors import ParameterError
+from components.modeling.architectures import positions_of
+from components.modeling.objectives import Batch
+from components.params import TaskConfig
+from components.tasks.metrics import Metric
+from components.tasks.rows import EVERY_ROW, LabelShare, read_split, read_task
+from components.tasks.task import Row, Task
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split: token ids of every row, cut at max_length, and its target.
+
+    `word_counts`: outputs [rows, labels] that counting words gives, where a student learns from them too.
+    """
+
+    ids: list[Tensor]
+    targets: Tensor
+    word_counts: Tensor | None = None
+
+    @property
+    def lengths(self) -> list[int]:
+        return [len(ids) for ids in self.ids]
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """A task's training and validation rows, encoded."""
+
+    task: Task
+    max_length: int
+    special_ids: Tensor
+    pad_id: int
+    mask_id: int
+    train: Examples
+    validation: Examples
+
+    @classmethod
+    def read(cls, rows: Path, config: TaskConfig, tokenizer: Tokenizer, share: LabelShare = EVERY_ROW) -> TaskData:
+        """Read and encode a task artifact, of its training rows a share. Raises DataError naming file and line."""
+        task = read_task(rows)
+        train, validation = (
+            encode(task, read, tokenizer, config.max_length)
+            for read in (share.read(rows, task), read_split(rows / "validation.jsonl", task))
+        )
+        return cls(
+            task,
+            config.max_length,
+            torch.tensor(tokenizer.all_special_ids),
+            int(tokenizer.pad_token_id),
+            int(tokenizer.mask_token_id),
+            train,
+            validation,
+        )
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that decides: early stopping follows it."""
+        return self.task.metrics[0]
+
+    def check_length(self, model: PreTrainedModel, task_name: str) -> None:
+        """Raise ParameterError where texts are cut longer than the model can read."""
+        if self.max_length > positions_of(model.config):
+            raise ParameterError(
+                f"tasks.{task_name}.max_length {self.max_length} is longer than the pretrained model reads "
+                f"({positions_of(model.config)})",
+                "lower it, or raise model.max_length and pretrain again",
+            )
+
+    def batch(self, examples: Examples, samples: np.ndarray | range) -> Batch:
+        """The samples padded to the longest: ids and mask [n, length], targets [n], and word_counts [n, labels]."""
+        ids = pad_sequence([examples.ids[index] for index in samples], batch_first=True, padding_value=self.pad_id)
+        lengths = torch.tensor([len(examples.ids[index]) for index in samples])
+        mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
+        chosen = torch.tensor(samples)
+        batch: Batch = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "targets": examples.targets[chosen],
+            "count": len(lengths),
+            "tokens": int(lengths.sum()),
+        }
+        return batch if examples.word_counts is None else {**batch, "word_counts": examples.word_counts[chosen]}
+
+    def hide_tokens(self, batch: Batch, share: float, generator: torch.Generator) -> Batch:
+        """A batch in which a share of the ordinary tokens is masked: as good as more rows, for a small data set."""
+        ids = batch["input_ids"]
+        hidden = (torch.rand(ids.shape, generator=generator) < share) & ~torch.isin(ids, self.special_ids)
+        return {**batch, "input_ids": torch.where(hidden, self.mask_id, ids)}
+
+
+@dataclass(frozen=True)
+class TaskObjective:
+    """A task's loss; validated by its metrics."""
+
+    task: Task
+    label_smoothing: float = 0.0
+
+    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+        total = self.task.loss(outputs_of(model, batch), batch["targets"], self.label_smoothing)
+        return total / batch["count"]
+
+    def score(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, ...]:
+        return outputs_of(model, batch).float(), batch["targets"]
+
+    def summary(self, scores: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
+        outputs, targets = (torch.cat(parts).cpu() for parts in zip(*scores, strict=True))
+        loss = self.task.loss(outputs, targets) / len(targets)
+        return {
+            "validation_loss": loss.item(),
+            **self.task.scores(targets.numpy(), self.task.decode(outputs.numpy(force=True))),
+        }
+
+
+def outputs_of(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """The head's outputs [n, labels] of a batch."""
+    outputs: Tensor = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    return outputs
+
+
+def training_texts(rows: Path, share: LabelShare = EVERY_ROW) -> list[str]:
+    """The texts of a share of the training rows. Raises DataError naming file and line."""
+    return [row["text"] for row in share.read(rows, read_task(rows))]
+
+
+def encode(task: Task, rows: Sequence[Row], tokenizer: Tokenizer, max_length: int) -> Examples:
+    """Token ids and target of each row."""
+    examples = task.encode(rows, tokenizer, max_length)
+    ids = [torch.tensor(example.features["input_ids"]) for example in examples]
+    return Examples(ids, torch.from_numpy(task.targets(rows)))

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from components.errors import ArtifactError, ParameterError
+from components.modeling.checkpoints import load_tokenizer
+from components.params import TaskConfig
+from components.tasks.classification import Classification
+from components.tasks.rows import read_split, read_task
+from components.training.task_data import TaskData, TaskObjective, training_texts
+
+TASK = TaskConfig(kind="classification", language="en", max_length=10)
+
+
+@pytest.fixture
+def data(task_rows: Path, tokenizer_folder: Path) -> TaskData:
+    return TaskData.read(task_rows, TASK, load_tokenizer(tokenizer_folder))
+
+
+def test_texts_are_cut_at_max_length_and_end_with_the_separator(data: TaskData) -> None:
+    assert max(data.train.lengths) == 10
+    assert all(ids[0] == 1 and ids[-1] == 2 for ids in data.train.ids)
+    assert data.task == Classification(("city", "field", "sea"))
+
+
+def test_the_training_texts_are_those_of_the_rows(task_rows: Path) -> None:
+    rows = read_split(task_rows / "train.jsonl", read_task(task_rows))
+    assert training_texts(task_rows) == [row["text"] for row in rows]
+
+
+def test_a_batch_is_padded_to_its_longest_text(data: TaskData) -> None:
+    samples = range(8)
+    batch = data.batch(data.train, samples)
+    lengths = [data.train.lengths[index] for index in samples]
+    assert batch["input_ids"].shape == (8, max(lengths))
+    assert batch["attention_mask"].sum(dim=1).tolist() == lengths
+    assert batch["tokens"] == sum(lengths)
+    assert torch.equal(batch["input_ids"] == 0, batch["attention_mask"] == 0)
+
+
+def test_hidden_tokens_are_never_special_ones(data: TaskData) -> None:
+    batch = data.batch(data.train, range(100))
+    hidden = data.hide_tokens(batch, 0.3, torch.Generator().manual_seed(0))["input_ids"]
+    changed = hidden != batch["input_ids"]
+    assert (hidden[changed] == 3).all()
+    assert (batch["input_ids"][changed] > 3).all()
+    ordinary = (batch["input_ids"] > 3).sum()
+    assert changed.sum() / ordinary == pytest.approx(0.3, abs=0.05)
+
+
+def test_the_summary_is_over_all_batches() -> None:
+    objective = TaskObjective(Classification(("a", "b")), 0.1)
+    right, wrong = torch.tensor([[9.0, -9.0]]), torch.tensor([[-9.0, 9.0]])
+    target = torch.tensor([0])
+    summary = objective.summary([(right, target), (wrong, target)])
+    assert summary["accuracy"] == 0.5
+    assert summary["validation_loss"] == pytest.approx(9.0, abs=1e-3)
+
+
+def test_texts_longer_than_the_model_reads_are_refused(data: TaskData) -> None:
+    from transformers import BertConfig, BertForSequenceClassification
+
+    config = BertConfig(
+        vocab_size=330, hidden_size=32, num_hidden_layers=1, num_attention_heads=1, max_position_embeddings=8
+    )
+    with pytest.raises(ParameterError, match=r"tasks.places.max_length 10 is longer"):
+        data.check_length(BertForSequenceClassification(config), "places")
+
+
+def test_a_folder_without_a_task_is_refused(tmp_path: Path, tokenizer_folder: Path) -> None:
+    with pytest.raises(ArtifactError, match="no task here"):
+        TaskData.read(tmp_path, TASK, load_tokenizer(tokenizer_folder))
