@@ -33,7 +33,7 @@ $(MARK): requirements.lock infra/locks/dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet $(UV) 2>&1 | grep -v '^WARNING' || true
 	@$(INSTALL) $(LOCKS) && $(INSTALL) --no-deps --editable . \
 	  || { echo "uv could not; trying pip …"; $(BIN)/python -m pip install --quiet $(LOCKS) && $(BIN)/python -m pip install --quiet --no-deps --editable .; }
-	@$(BIN)/python -c 'import components, flows, lianzi'
+	@$(BIN)/python -c 'import cli, components, flows, lianzi'
 	@touch $@
 
 run: setup  ## the whole pipeline, from the sample data to a released model
@@ -112,4 +112,4 @@ lock: setup  ## pin anew what pyproject.toml asks for
 
 clean:  ## remove the environment, artifacts and reports; data, params and tracked results stay
 	rm -rf .venv artifacts reports .lianzi .mypy_cache .ruff_cache .pytest_cache *.egg-info
-	find components flows lianzi tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find cli components flows lianzi tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

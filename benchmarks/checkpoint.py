@@ -44,7 +44,7 @@ GOALS = {"minutes": 25.0, "loss": 0.01, "topic_gain": 0.04}
 OUTCOME = """
 import json, sys
 from components.registry import Registry
-from flows.outcomes import latest, read_outcomes
+from cli.outcomes import latest, read_outcomes
 champions = {task: Registry().champion(task) for task in sys.argv[1:]}
 print(json.dumps({
     "stages": {name: outcome.took["seconds"] for name, outcome in latest(read_outcomes()).items()},
@@ -95,7 +95,7 @@ def lay_out(project: Path) -> Path:
 
 def lianzi(project: Path, *words: str) -> None:
     """A command of the project's own code."""
-    _call(project, [sys.executable, "-m", "flows.cli", *words])
+    _call(project, [sys.executable, "-m", "cli.main", *words])
 
 
 def _call(project: Path, command: list[str], capture: bool = False) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, T5Config, T5ForConditionalGeneration
 
+from cli.bundle import held_out_texts
 from components.deployment.generation.bundle import BundleOptions, make_bundle
 from components.deployment.generation.proof import greedy
 from components.deployment.generation.quantize import QUANTIZERS
@@ -24,7 +25,6 @@ from components.modeling.checkpoints import save_checkpoint
 from components.params import Params
 from components.runtime.generation.generator import Generator, load_generator
 from components.tokenization.reader import PackedTokens
-from flows.bundle import held_out_texts
 
 ARTIFACTS = Path("artifacts")
 PROMPT, ANSWER, PROMPTS = 64, 32, 16

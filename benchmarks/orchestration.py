@@ -104,7 +104,7 @@ def dvc(project: Path) -> None:
 
 
 def lianzi(project: Path) -> None:
-    _call([sys.executable, "-m", "flows.cli", "run"], project)
+    _call([sys.executable, "-m", "cli.main", "run"], project)
 
 
 def restore_defaults(project: Path) -> None:

@@ -81,7 +81,7 @@ def overload(port: int, process: int, path: str, texts: Sequence[str], seconds: 
 
 def server_words(bundle: str, port: int) -> list[str]:
     """A server that has little room."""
-    words = [sys.executable, "-m", "flows.cli", "serve", bundle, "--port", str(port), "--no-access-log"]
+    words = [sys.executable, "-m", "cli.main", "serve", bundle, "--port", str(port), "--no-access-log"]
     return [*words, "--max-queue", str(QUEUE), "--max-rows", str(ROWS)]
 
 

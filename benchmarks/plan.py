@@ -18,12 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.report import RESULTS, machine
+from cli.calibrate import Graph, calibrate
+from cli.outcomes import read_outcomes
 from components import tracking
 from components.artifacts import write_json
 from components.outcomes import MEGABYTE, PLAN, prediction_key
 from components.params import Params
-from flows.calibrate import Graph, calibrate
-from flows.outcomes import read_outcomes
 from flows.recipes import Recipe, read_recipes
 from flows.settings import what_if
 

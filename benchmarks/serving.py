@@ -106,7 +106,7 @@ def contenders(bundle: Path, folder: Path, texts: list[str]) -> dict[str, Conten
     frames = [{"dataframe_split": {"columns": ["text"], "data": [[text]]}} for text in texts]
     serve = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder / "model"), "--env-manager", "local"]
     ports = [free_port() for _ in range(3)]
-    ours = [sys.executable, "-m", "flows.cli", "serve", str(bundle), "--port", str(ports[0])]
+    ours = [sys.executable, "-m", "cli.main", "serve", str(bundle), "--port", str(ports[0])]
     found = {"ours": Contender(ours, ports[0], f"/v2/models/{task_of(bundle)}/infer", "/v2/health/ready", encoded(v2))}
     for workers, port in zip((1, os.cpu_count() or 1), ports[1:], strict=True):
         words = [*serve, "--port", str(port), "--workers", str(workers)]

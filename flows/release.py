@@ -28,7 +28,7 @@ from components.runtime.signing import sign_bundle
 from components.tasks.kinds import task_of
 from components.tasks.metrics import Metric, improvement, score
 from components.tasks.rows import read_split, read_task
-from flows import speed
+from flows import timing
 
 RECORD = Path(".lianzi/released.json")
 """Which bundle was last considered in which store, so that a run with nothing to do need not ask MLflow."""
@@ -58,7 +58,7 @@ def is_current(root: Path) -> bool:
         return False
     bundles = {name: root / "artifacts" / name / "bundle" for name in task_names(root)}
     return all(
-        path.is_dir() and record["bundles"].get(name) == digest(path) and speed.reported(root, name, path) is not None
+        path.is_dir() and record["bundles"].get(name) == digest(path) and timing.reported(root, name, path) is not None
         for name, path in bundles.items()
     )
 
@@ -68,7 +68,7 @@ def release(name: str, root: Path, run_id: str) -> Verdict:
     bundle = root / "artifacts" / name / "bundle"
     read_bundle(bundle)
     metrics = _metrics(root / "metrics" / "evaluate" / f"{name}.json")
-    with speed.one_at_a_time(root, f"release@{name}"):
+    with timing.one_at_a_time(root, f"release@{name}"):
         verdict = _judge(name, bundle, metrics, load_params(root / "params.yaml"), root, run_id)
         _remember(root, name, digest(bundle))
     return verdict
@@ -105,12 +105,12 @@ def _registered(
     """The version of this bundle, registered now unless it was; what was timed for it is on its page and in the run."""
     number = registry.version_of(name, digest(bundle))
     if number is None:
-        found = speed.measured(root, bundle, params) | {"released": True}
+        found = timing.measured(root, bundle, params) | {"released": True}
         number = _register(registry, name, bundle, metrics, found, root, run_id)
     else:
         found = _timed(registry, name, number, bundle, params, root)
     version = next(one for one in registry.versions(name) if one.version == number)
-    _log_speed(registry, name, found, speed.report(root, bundle, found), run_id)
+    _log_speed(registry, name, found, timing.report(root, bundle, found), run_id)
     return Version(number, {"rung": found["shipped"], **version.tags})
 
 
@@ -125,7 +125,9 @@ def _timed(registry: Registry, name: str, number: int, bundle: Path, params: Par
     tags = next(one.tags for one in registry.versions(name) if one.version == number)
     kept = {"shipped": tags.get("rung"), "shipped_because": tags.get("rung_because")}
     return (
-        speed.measured(root, bundle, params) | {key: value for key, value in kept.items() if value} | {"released": True}
+        timing.measured(root, bundle, params)
+        | {key: value for key, value in kept.items() if value}
+        | {"released": True}
     )
 
 

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from rich.console import Console
 
 from components.errors import ServiceError
-from flows.settings import ready_project
+from flows.settings import project_root, ready_project
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -26,6 +27,16 @@ FLOW = "pipeline"
 PREFECT_FILE = "infra/prefect.yaml"
 SECONDS_TO_SCHEDULE = 60
 """How long the server's scheduler may take for the first runs: it looks every few seconds."""
+
+
+@click.command("schedule")
+@click.option("--pool", default="local", show_default=True, help="The work pool whose workers run it; made if need be.")
+def command(pool: str) -> None:
+    """Deploy the project on the Prefect server at PREFECT_API_URL, to run as infra/prefect.yaml says: every night.
+
+    A worker on this machine carries the runs out: prefect worker start --pool local
+    """
+    schedule_project(project_root(), pool)
 
 
 def schedule_project(root: Path, pool: str) -> None:

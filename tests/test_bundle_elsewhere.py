@@ -48,7 +48,7 @@ print(json.dumps([[answer.label, answer.scores] for answer in answers]))
 """
 
 SERVE = """
-from flows.cli import main
+from cli.main import main
 main()
 """
 
@@ -107,7 +107,7 @@ def ask(process: subprocess.Popen[str], address: str) -> dict[str, Any]:
 def test_the_lock_for_serving_is_enough_to_serve(bundle: Path, ladder: Ladder, tmp_path: Path) -> None:
     """As docs/serving.md has it for a machine that only serves."""
     source, environment = tmp_path / "source", tmp_path / "environment"
-    for name in ("components", "flows", "lianzi"):
+    for name in ("cli", "components", "flows", "lianzi"):
         shutil.copytree(ROOT / name, source / name)
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     data = [name for names in build["tool"]["setuptools"]["data-files"].values() for name in names]

@@ -38,7 +38,8 @@ NO_RESULT = {
     "threadpoolctl": "how many threads work",
 }
 """Libraries whose version changes no result, and why."""
-SOURCES = sorted([*ROOT.glob("components/**/*.py"), *ROOT.glob("flows/*.py"), *ROOT.glob("lianzi/*.py")])
+ROOMS = ("cli", "components", "flows", "lianzi")
+SOURCES = sorted(path for room in ROOMS for path in ROOT.glob(f"{room}/**/*.py"))
 TESTS = {path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("tests/**/test_*.py")}
 
 
@@ -154,13 +155,14 @@ def test_only_tracking_the_registry_and_mlflows_own_page_import_mlflow() -> None
     found = {path.relative_to(ROOT).as_posix() for path in SOURCES if "mlflow" in imports(path)}
     tracking = {path for path in found if path.startswith("components/tracking/")}
     assert tracking
-    assert found - tracking == {"components/registry.py", "flows/mlflow_page.py"}
+    assert found - tracking == {"components/registry.py", "cli/mlflow_page.py"}
 
 
 def test_only_flows_import_prefect_and_dvc() -> None:
     for library in ("prefect", "dvc"):
         assert all(path.parent.name == "flows" for path in SOURCES if library in imports(path))
-    assert all("flows" not in imports(path) for path in SOURCES if path.parent.name != "flows")
+    for room, users in {"flows": ("flows", "cli"), "cli": ("cli",), "lianzi": ()}.items():
+        assert not [path for path in SOURCES if room in imports(path) and path.parent.name not in users]
 
 
 def test_no_python_stands_under_mlflow() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cli.init_from import Words, settings_for, words_of
 from components.artifacts import read_manifest, write_manifest
 from components.deployment.bundle import build
 from components.deployment.export import export
@@ -28,7 +29,6 @@ from components.training.distill import distill
 from components.training.finetune import finetune
 from components.training.pretrain import pretrain
 from components.training.store import CheckpointStore
-from flows.init_from import Words, settings_for, words_of
 from tests.small_artifacts import sentences, small_tokens
 from tests.small_families import FAMILIES, family_checkpoint
 

@@ -13,8 +13,8 @@ import pytest
 from ruamel.yaml import YAML
 from starlette.testclient import TestClient
 
+from cli.serve import command as serve
 from components.serving.ray_deployment import open_bundle
-from flows.cli import serve
 from tests.small_ladder import Ladder
 
 ROOT = Path(__file__).parent.parent

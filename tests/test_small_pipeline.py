@@ -13,10 +13,10 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from cli.run import pages
 from components import tracking
 from components.declared import declared
 from flows.recipes import read_recipes
-from flows.run import pages
 from tests.browser import await_text, open_browser
 from tests.imported_code import NO_RESULT_CODE
 from tests.mlflow_server import MlflowServer
@@ -30,7 +30,7 @@ EVALUATION, SPEED = Path("reports/evaluate/topic/index.html"), Path("reports/spe
 
 def call(project: Path, *words: str) -> str:
     """Run a command in the project; its output. `lianzi` is the project's own."""
-    command = [sys.executable, "-m", "flows.cli", *words[1:]] if words[0] == "lianzi" else list(words)
+    command = [sys.executable, "-m", "cli.main", *words[1:]] if words[0] == "lianzi" else list(words)
     environment = os.environ | {"PYTHONPATH": str(project), "PREFECT_HOME": str(project.parent / "prefect")}
     environment.pop("MLFLOW_TRACKING_URI", None)
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cli.main import main
 from components.errors import DataError, ServiceError
-from flows.cli import main
 from flows.graph import data_version, read_graph, reproduce
 
 

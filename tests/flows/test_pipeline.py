@@ -29,7 +29,7 @@ from tests.small_store import copy_project
 def lianzi(*words: str, project: Path, settings: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The command as a person calls it."""
     return subprocess.run(
-        [sys.executable, "-m", "flows.cli", *words],
+        [sys.executable, "-m", "cli.main", *words],
         cwd=project,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | (settings or {}),
         capture_output=True,
@@ -114,7 +114,7 @@ def scheduled(
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    told = call(there.a, "flows.cli", "schedule")
+    told = call(there.a, "cli.main", "schedule")
     assert f"pipeline/nightly-project runs {there.a}" in told
     assert told.count("next: ") == 3
     assert "prefect worker start --pool local" in told
@@ -249,7 +249,7 @@ def test_an_interrupted_run_ends_its_stages_and_is_not_left_running(
 ) -> None:
     dvc_yaml = project / "dvc.yaml"
     dvc_yaml.write_text(dvc_yaml.read_text().replace("cat fragile.txt > dependant.txt", "touch begun && sleep 321"))
-    words = [sys.executable, "-m", "flows.cli", "run"]
+    words = [sys.executable, "-m", "cli.main", "run"]
     settings = os.environ | prefect_server | {"PYTHONPATH": str(Path(__file__).parents[2])}
     run = subprocess.Popen(words, cwd=project, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
@@ -318,7 +318,7 @@ def test_with_nothing_to_do_prefect_is_not_even_imported(project: Path) -> None:
     subprocess.run(["dvc", "repro", "--quiet"], cwd=project, check=True)
     program = (
         "import sys; from flows import release; release.is_current = lambda root: True\n"
-        "from pathlib import Path; from flows.run import run_pipeline\n"
+        "from pathlib import Path; from cli.run import run_pipeline\n"
         "run_pipeline(Path.cwd(), None); assert 'prefect' not in sys.modules and 'mlflow' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=False)

@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
+from cli.predict import champion_classifier
 from components import tracking
 from components.artifacts import digest, write_json, write_manifest
 from components.errors import ArtifactError
@@ -22,8 +23,7 @@ from components.registry import Registry
 from components.runtime.signing import make_keys, verify_bundle
 from components.tasks.metrics import Accuracy, MacroF1
 from flows import release
-from flows.predict import champion_classifier
-from flows.speed import LOCK
+from flows.timing import LOCK
 from tests.slower import slow_down
 
 METRICS = (MacroF1(3), Accuracy())

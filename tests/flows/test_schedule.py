@@ -39,7 +39,7 @@ def test_a_project_of_the_same_name_elsewhere_gets_another() -> None:
 )
 def test_without_a_server_nothing_is_deployed(project: Path, root: Path, address: str, told: str) -> None:
     settings = {"PREFECT_API_URL": address, "PREFECT_HOME": str(project / "home"), "PYTHONPATH": str(root)}
-    words = [sys.executable, "-m", "flows.cli", "schedule"]
+    words = [sys.executable, "-m", "cli.main", "schedule"]
     done = subprocess.run(words, env=os.environ | settings, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"error: {told}" in done.stderr

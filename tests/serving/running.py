@@ -34,7 +34,7 @@ def free_port() -> int:
 def running(folder: Path, what: str | Path, *words: object, port: int = 0, scheme: str = "http") -> Iterator[Running]:
     """`lianzi serve` in a folder, ready; killed at the end if it still runs."""
     port = port or free_port()
-    command = [sys.executable, "-m", "flows.cli", "serve", str(what), "--port", str(port), *map(str, words)]
+    command = [sys.executable, "-m", "cli.main", "serve", str(what), "--port", str(port), *map(str, words)]
     with (folder / "serve.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=log)
     server = Running(process, f"{scheme}://127.0.0.1:{port}", port)

@@ -1,0 +1,117 @@
+"""`lianzi bundle`: a language model that was trained anywhere becomes a bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from components.artifacts import of_kind
+from components.errors import ArtifactError, DataError, ParameterError
+from components.runtime.manifest import BESIDE
+from components.staging import check_place
+
+if TYPE_CHECKING:
+    from components.deployment.generation.bundle import BundleOptions
+
+CORPUS = Path("artifacts/corpus")
+ROWS = 256
+"""Texts that a model is proven on, at most, taken evenly from all that there are."""
+
+
+@click.command("bundle")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--rungs", default="fp32,int8,int4", show_default=True, help="To try, by commas; fp32 is always among them."
+)
+@click.option("--rows", type=click.Path(path_type=Path), help="Held-out texts: a line each, or JSON lines with `text`.")
+@click.option("--name", help="What clients call the model (default: as its folder is called).")
+@click.option("--opset", default=20, show_default=True, type=click.IntRange(18, 26))
+@click.option("--max-batch", default=16, show_default=True, type=click.IntRange(1), help="Rows of one step.")
+@click.option(
+    "--max-length", default=2048, show_default=True, type=click.IntRange(8), help="Tokens, never more than the model's."
+)
+@click.option("--speed/--no-speed", default=True, help="Refuse a rung that is no faster here than the one above it.")
+def command(
+    model: Path,
+    bundle: Path,
+    rungs: str,
+    rows: Path | None,
+    name: str | None,
+    opset: int,
+    max_batch: int,
+    max_length: int,
+    speed: bool,
+) -> None:
+    """Turn MODEL, a folder with safetensors weights, into BUNDLE: ONNX graphs proven against PyTorch.
+
+    A decoder or encoder-decoder generates text, an encoder makes sentence embeddings. See docs/generation.md.
+    """
+    from components.deployment.generation.bundle import BundleOptions, rungs_named
+
+    options = BundleOptions(rungs_named(rungs), opset, max_batch, max_length, speed)
+    bundle_model(model, bundle, rows, name, options)
+
+
+def bundle_model(model: Path, bundle: Path, rows: Path | None, name: str | None, options: BundleOptions) -> None:
+    """Make the bundle, telling how it goes. Raises LianziError."""
+    from components.deployment.generation.bundle import check_apart, make_bundle
+
+    if not model.is_dir():
+        raise ArtifactError(f"{model}: no such folder", "give the folder of a transformers model")
+    check_apart(model, bundle)
+    check_place(bundle, of_kind("bundle", BESIDE))
+    texts = held_out_texts(rows)
+    make_bundle(model, bundle, texts, options, name, click.echo)
+    click.echo(f"{bundle}: `lianzi serve {bundle}` serves it")
+
+
+def held_out_texts(rows: Path | None) -> list[str]:
+    """Texts of a file, a line each or the `text` of JSON lines; by default the corpus' validation split.
+
+    Raises DataError where the file holds none, ParameterError where there is neither.
+    """
+    if rows is not None:
+        return spread(list(_file_texts(rows)))
+    from components.corpus.documents import read_documents
+
+    if not (CORPUS / "validation").is_dir():
+        raise ParameterError(
+            f"no held-out text: {CORPUS} is not here", "--rows FILE, or work in a project whose corpus is curated"
+        )
+    batches = read_documents(CORPUS, "validation", ["text"])
+    return spread([text for batch in batches for text in batch["text"].to_pylist()])
+
+
+def spread(texts: list[str]) -> list[str]:
+    """At most ROWS of them, evenly."""
+    step = max(1, len(texts) / ROWS)
+    return [texts[int(place * step)] for place in range(min(len(texts), ROWS))]
+
+
+def _file_texts(path: Path) -> Iterator[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 (byte {error.start})") from None
+    full = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not full:
+        raise DataError(f"{path}: no text in it")
+    for number, line in full:
+        yield _json_text(path, number, line) if path.suffix in (".jsonl", ".json") else line
+
+
+def _json_text(path: Path, number: int, line: str) -> str:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        raise DataError(f"{path}:{number}: not JSON") from None
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+        raise DataError(f"{path}:{number}: no `text`")
+    return str(row["text"])

@@ -1,0 +1,139 @@
+"""`lianzi init`: a project of one's own, outside the clone, from an installed package.
+
+The project gets a copy of the code beside dvc.yaml: the graph names the files that each stage is made of, so that they
+must lie in the project, and a result stays traceable to the code that made it whatever is installed later.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+import components
+import flows
+from components.artifacts import is_plain_name
+from components.errors import ArtifactError, ParameterError, ServiceError, first_line
+from flows.settings import name_tasks
+
+FILES = (
+    "dvc.yaml",
+    "params.yaml",
+    "libraries.yaml",
+    "folders.yaml",
+    "removals.txt",
+    ".dvcignore",
+    ".gitignore",
+    "infra/prefect.yaml",
+)
+"""Of the project's root; pyproject.toml puts them into the wheel, under SHARED."""
+SHARED = "share/lianzi"
+README = """# {name}
+
+A Lianzi project. Texts go to `data/corpus/` (`lianzi import SOURCE` brings some), labelled rows to
+`data/tasks/NAME/{{train,validation,test}}.jsonl`, a `text` and a `label` a row. Every parameter is in `params.yaml`.
+
+    lianzi plan      # what a run will take
+    lianzi run       # bring everything up to date: `dvc.lock` and `metrics/` are to be committed
+    lianzi status    # what is fresh, what is stale, who is champion
+    lianzi predict {task} "some text"
+
+`components/` and `flows/` are the code that makes the results, of lianzi {version}.
+"""
+
+
+@click.command("init")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--task", "tasks", multiple=True, required=True, metavar="NAME=LANGUAGE", help="As mood=en; may be repeated."
+)
+def command(folder: Path, tasks: tuple[str, ...]) -> None:
+    """Begin a project of your own in FOLDER: parameters, graph and code, in git and DVC."""
+    named = dict(task.partition("=")[::2] for task in tasks)
+    for line in make_project(folder, named):
+        click.echo(line)
+
+
+def make_project(folder: Path, tasks: Mapping[str, str]) -> list[str]:
+    """Lay a project out in a folder, which git and DVC know afterwards. Returns lines on what to do next.
+
+    `tasks`: name -> language. Raises LianziError before anything is written where there is a project already, or a
+    name or language is wrong; ServiceError where git or DVC fails.
+    """
+    if not tasks:
+        raise ParameterError("no task is named", "lianzi init FOLDER --task NAME=LANGUAGE, for example --task mood=en")
+    if strange := next((name for name in tasks if not is_plain_name(name) or "." in name), None):
+        raise ParameterError(f"--task {strange!r:.100} is no name for a task", "letters, digits, `_` and `-`")
+    there = [name for name in ("dvc.yaml", "params.yaml", "components", "flows") if (folder / name).exists()]
+    if there:
+        raise ParameterError(f"{folder / there[0]}: there already", "name a folder that holds no project yet")
+    source = _files_folder()
+    name_tasks(source / "params.yaml", tasks, write=False)
+    for name in FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if not (folder / name).exists():
+            shutil.copyfile(source / name, folder / name)
+    for package in (components, flows):
+        code = Path(str(package.__file__)).parent
+        shutil.copytree(code, folder / code.name, ignore=shutil.ignore_patterns("__pycache__"))
+    name_tasks(folder / "params.yaml", tasks, write=True)
+    for name in ("corpus", *(f"tasks/{task}" for task in tasks)):
+        (folder / "data" / name).mkdir(parents=True, exist_ok=True)
+    if not (folder / "README.md").exists():
+        text = README.format(name=folder.resolve().name, task=next(iter(tasks)), version=_version())
+        (folder / "README.md").write_text(text, encoding="utf-8")
+    return [f"made {folder}", *_know(folder), *_next(folder, tasks)]
+
+
+def _files_folder() -> Path:
+    """Where FILES lie: beside the packages in a clone, elsewhere where the wheel put them."""
+    clone = Path(str(components.__file__)).parent.parent
+    if (clone / "dvc.yaml").is_file():
+        return clone
+    listed = [path for path in metadata.files("lianzi") or () if path.as_posix().endswith(f"{SHARED}/dvc.yaml")]
+    if not listed:
+        raise ArtifactError("the installed package has no project files", "install lianzi anew, from its wheel")
+    return Path(str(listed[0].locate())).resolve().parent
+
+
+def _version() -> str:
+    return metadata.version("lianzi")
+
+
+def _know(folder: Path) -> list[str]:
+    """Make git and DVC know the folder. Returns a line where there is no git."""
+    if shutil.which("git") is None:
+        _run(folder, "dvc", "init", "-q", "--no-scm")
+        said = ["git is missing: install it and run `git init` here, or no result can be traced to its parameters"]
+    else:
+        top = subprocess.run(
+            ["git", "rev-parse", "--show-toplevel"], cwd=folder, capture_output=True, text=True, check=False
+        )
+        if top.returncode != 0:
+            _run(folder, "git", "init", "-q")
+        inside = top.returncode == 0 and Path(top.stdout.strip()).resolve() != folder.resolve()
+        _run(folder, "dvc", "init", "-q", *(["--subdir"] if inside else []))
+        said = []
+    _run(folder, "dvc", "config", "core.analytics", "false")
+    return said
+
+
+def _run(folder: Path, *words: str) -> None:
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ServiceError(f"`{' '.join(words)}` failed in {folder}: {first_line(done.stderr or done.stdout)}")
+
+
+def _next(folder: Path, tasks: Mapping[str, str]) -> list[str]:
+    return [
+        "next:",
+        f"  cd {folder}",
+        "  put texts into data/corpus/: *.jsonl, *.csv, *.txt, … (`lianzi import SOURCE` brings some)",
+        *(f"  put labelled rows into data/tasks/{name}/: train, validation and test" for name in tasks),
+        "  dvc add data && git add -A && git commit -m 'Begin'",
+        "  lianzi run",
+    ]

@@ -1,0 +1,92 @@
+"""The `lianzi` command. A command's module is imported when that command is called, so that --help answers at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from components.errors import LianziError, ParameterError
+from flows import environment
+
+COMMANDS = {
+    "init": ("cli.init:command", "Begin a project of your own."),
+    "import": ("cli.import_documents:command", "Import documents from files, the web, a data set or a database."),
+    "init-from": ("cli.init_from:command", "Go on from a pretrained checkpoint."),
+    "plan": ("cli.plan:command", "Say what a run will take, before it runs."),
+    "run": ("cli.run:command", "Bring the whole pipeline up to date."),
+    "schedule": ("flows.schedule:command", "Run every night, on a Prefect server."),
+    "status": ("cli.status:command", "Show what is fresh, what is stale and why."),
+    "accept": ("cli.drift:accept", "Check later data for drift against today's."),
+    "predict": ("cli.predict:command", "Answer texts with the champion of a task."),
+    "bundle": ("cli.bundle:command", "Turn a language model into verified, small ONNX graphs."),
+    "generate": ("cli.generate:command", "Let a bundled language model carry a text on."),
+    "build": ("cli.build:command", "Build an engine for this machine from a bundle's graph."),
+    "serve": ("cli.serve:command", "Answer over HTTP (Open Inference Protocol, OpenAI's)."),
+    "speed": ("cli.speed:command", "Time each rung of a bundle on this machine."),
+    "drift": ("cli.drift:drift", "Compare logged requests with the training rows."),
+    "triton": ("cli.triton:command", "Write a model repository for Triton."),
+    "keygen": ("cli.signing:keygen", "Make a key to sign bundles with."),
+    "sign": ("cli.signing:sign", "Sign a bundle."),
+    "verify": ("cli.signing:verify", "Check that a bundle is as it was signed."),
+    "rollback": ("cli.rollback:command", "Make the champion before this one champion again."),
+    "trace": ("cli.trace:trace", "Say which models a row of the data went into."),
+    "forget": ("cli.trace:forget", "Take rows out of every corpus and task."),
+    "ui": ("cli.ui:command", "Serve Prefect's and MLflow's pages."),
+    "doctor": ("cli.doctor:command", "Say what this machine has."),
+}
+"""Name -> where the command is, and its line in the help; in the order in which a project needs them."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is called. Shows a person's mistake as one or two lines, and leaves a bug its
+    traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        environment.prepare()  # before a command's module imports a library that reads the environment
+        try:
+            return super().invoke(ctx)
+        except LianziError as error:
+            click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("interrupted; finished stages are kept, run again to go on", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lianzi")
+@click.option(
+    "-C", "--directory", type=click.Path(file_okay=False, path_type=Path), help="Work in this project folder."
+)
+def main(directory: Path | None) -> None:
+    """Lianzi (炼字): from raw text to a small, fast, deployed language model."""
+    if directory is not None:
+        if not directory.is_dir():
+            raise ParameterError(f"{directory}: no such folder")
+        os.chdir(directory)
+    # A terminated run ends as an interrupted one does, its stages with it; a shell's background job hears both too.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
+if __name__ == "__main__":
+    main()

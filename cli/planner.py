@@ -1,0 +1,157 @@
+"""`lianzi plan`: what each stage will take on this machine, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.calibrate import Graph, calibrate
+from cli.outcomes import Outcome, latest, read_outcomes
+from cli.resource_check import check_fits, free_disk, free_memory
+from components.artifacts import write_json
+from components.outcomes import MEGABYTE, PLAN, prediction_key, read_plan, size_of
+from components.params import Params, load_params
+from flows.checks import check_stages
+from flows.graph import Stage, data_version, read_graph
+from flows.recipes import Recipe, changed_keys, read_recipes
+from flows.settings import check_checkpoint, check_data_there, what_if
+
+CALIBRATED = ("pretrain", "finetune", "distill")
+"""The stages that are measured by a few steps; of the others the last run is what is known."""
+_SAME = 0.02
+"""Inputs whose size differs by less are taken for unchanged."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a stage will take; None for what is not known, or has no meaning for it. Memory and disk in bytes."""
+
+    stage: str
+    fresh: bool = False
+    parameters: int | None = None
+    tokens: int | None = None
+    flops: float | None = None
+    seconds: float | None = None
+    memory: float | None = None
+    gpu_memory: float | None = None
+    disk: float | None = None
+    made_up: tuple[str, ...] = ()
+    note: str = ""
+
+    def metrics(self) -> dict[str, float]:
+        """For the stage's MLflow run, named as its outcome is."""
+        sizes = {"peak_memory_megabytes": self.memory, "peak_gpu_memory_megabytes": self.gpu_memory}
+        found = {name: size / MEGABYTE for name, size in sizes.items() if size is not None}
+        return found | ({} if self.seconds is None else {"seconds": self.seconds})
+
+
+def make_plan(root: Path, settings: tuple[str, ...], say: Callable[[str], None]) -> list[Prediction]:
+    """A prediction for every stage, noted in PLAN for the runs to come. `say` hears what is being measured.
+
+    Raises DoesNotFit where the run would need more memory or disk than there is.
+    """
+    params = what_if(root / "params.yaml", settings)
+    recipes = read_recipes(root)
+    stages = read_graph(root)
+    check_data_there(root, stages)
+    if told := data_version(root, stages):
+        say(told)
+    stale = stale_stages(stages, recipes, changed_keys(load_params(root / "params.yaml"), params))
+    check_checkpoint(params, stale.get("pretrain", False))
+    for line in check_stages(root, params, [name for name, runs in stale.items() if runs]):
+        say(line)
+    known = latest(read_outcomes())
+    planner = Planner(root, params, recipes, stale, known, say)
+    predictions = [planner.predict(stage) for stage in stale]
+    _note({found.stage: (recipes[found.stage], found) for found in predictions if found.metrics()}, params)
+    return predictions
+
+
+def stale_stages(stages: Iterable[Stage], recipes: Mapping[str, Recipe], changed: set[str]) -> dict[str, bool]:
+    """Stage -> whether it will run: DVC calls it stale, a changed parameter is its own, or what it needs will run."""
+    stale: dict[str, bool] = {}
+    for stage in stages:
+        recipe = recipes.get(stage.name)
+        own = not stage.fresh or (recipe is not None and recipe.depends_on(changed))
+        stale[stage.name] = own or any(stale[need] for need in stage.needs)
+    return {name: stale[name] for name in stale if name in recipes}
+
+
+class Planner:
+    """Predicts stage after stage, in the order of the graph: results of the earlier are inputs of the later."""
+
+    def __init__(
+        self,
+        root: Path,
+        params: Params,
+        recipes: dict[str, Recipe],
+        stale: dict[str, bool],
+        known: dict[str, Outcome],
+        say: Callable[[str], None],
+    ) -> None:
+        self.root, self.params, self.recipes, self.stale = root, params, recipes, stale
+        self.known, self.say = known, say
+        self._sizes: dict[str, float] = {}
+        self._connection: tuple[float, int] | None = None
+
+    def predict(self, stage: str) -> Prediction:
+        if not self.stale[stage]:
+            return Prediction(stage, fresh=True)
+        if stage == "pretrain" and self.params.pretrain.steps == 0:
+            return Prediction(stage, note="takes the checkpoint as it is")
+        return self._calibrated(stage) if stage.partition("@")[0] in CALIBRATED else self._remembered(stage)
+
+    def _calibrated(self, stage: str) -> Prediction:
+        self.say(f"{stage}: measuring a few steps …")
+        made_anew = {path for name, stale in self.stale.items() if stale for path in self.recipes[name].writes}
+        memory, disk = free_memory(), free_disk(self.root)
+        graph = Graph(self.params, self.recipes, frozenset(made_anew), self._connection)
+        found = calibrate(stage, graph, self.root)
+        check_fits(stage, found, self.params, memory, disk)
+        outputs = [path for path in self.recipes[stage].writes if not path.startswith("metrics/")]
+        self._sizes |= dict.fromkeys(outputs, found["results"] / len(outputs))
+        measured = found["measured"]
+        self._connection = measured["connection"]
+        return Prediction(
+            stage,
+            parameters=found["parameters"],
+            tokens=found["tokens"],
+            flops=found["flops"],
+            seconds=measured["seconds"],
+            memory=measured["peak_memory"],
+            gpu_memory=measured["peak_gpu_memory"] or None,
+            disk=found["disk"],
+            made_up=tuple(found["made_up"]),
+            note="measured" if stage == "pretrain" else "measured, at most",
+        )
+
+    def _remembered(self, stage: str) -> Prediction:
+        """From the stage's last run, in proportion to its inputs."""
+        last, recipe = self.known.get(stage), self.recipes[stage]
+        if last is None:
+            return Prediction(stage, note="not known yet")
+        inputs = sum(self._size(path) for path in recipe.reads if not path.startswith("components/"))
+        before = last.took.get("input_megabytes", 0.0) * MEGABYTE
+        scale = inputs / before if inputs and before and abs(inputs / before - 1) > _SAME else 1.0
+        same = last.under(recipe.sections(self.params))
+        note = "as its last run" + ("" if same else ", under other parameters")
+        outputs = [self.root / path for path in recipe.writes if not path.startswith("metrics/")]
+        return Prediction(
+            stage,
+            seconds=scale * last.took["seconds"],
+            memory=scale * last.took["peak_memory_megabytes"] * MEGABYTE,
+            disk=2 * scale * size_of(outputs),
+            note=note if scale == 1 else f"{note}, x {scale:.2f} for its inputs",
+        )
+
+    def _size(self, path: str) -> float:
+        return self._sizes.get(path) or size_of([self.root / path])
+
+
+def _note(found: dict[str, tuple[Recipe, Prediction]], params: Params) -> None:
+    """Add predictions to PLAN, each under the key of its parameters."""
+    plan = read_plan()
+    for stage, (recipe, prediction) in found.items():
+        plan.setdefault(stage, {})[prediction_key(recipe.sections(params))] = prediction.metrics()
+    write_json(PLAN, plan)

@@ -1,0 +1,154 @@
+"""`lianzi predict`: the champion of a task, and its answers to texts, one a line."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from cli.signing import PUBLIC_KEY
+from components.errors import ArtifactError, DataError, ParameterError
+from components.params import Params, load_params
+from flows.settings import project_root
+
+if TYPE_CHECKING:
+    from components.runtime.bundle import Classifier, Prediction
+
+STANDARD_INPUT = "-"
+_AT_ONCE = 1024
+"""Lines that are read before they are answered: a long file needs little memory, texts of like length share batches."""
+_SHOWN = 60
+
+
+@click.command("predict")
+@click.argument("task")
+@click.argument("texts", nargs=-1)
+@click.option("--file", metavar="FILE", help="Answer each line of FILE; - is standard input.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every class's score.")
+@click.option("--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse what it did not sign.")
+def command(task: str, texts: tuple[str, ...], file: str | None, as_json: bool, public_key: Path | None) -> None:
+    """Answer TEXTS with the champion of TASK; without TEXTS, each line of a file or of standard input.
+
+    \b
+    lianzi predict form "床前明月光，疑是地上霜。"
+    lianzi predict form --file texts.txt --json
+    cut -f2 rows.tsv | lianzi predict form
+
+    One line of output a text; a blank line gives an empty one, so that the two can be put side by side.
+    """
+    check_texts_given(task, texts, file)
+    source = STANDARD_INPUT if file in (None, STANDARD_INPUT) else str(Path(str(file)).absolute())
+    classifier = champion_classifier(project_root(), task, public_key)
+    if texts:
+        for line in answers(classifier, texts, as_json, with_text=len(texts) > 1):
+            click.echo(line)
+        return
+    answered = False
+    with lines_of_file(source) as lines:
+        for line in answers(classifier, lines, as_json, with_text=True):
+            click.echo(line)
+            answered = True
+    if not answered:
+        raise ParameterError("no text given", f'lianzi predict {task} "some text", or --file FILE')
+
+
+def champion_classifier(root: Path, task: str, public_key: Path | None = None) -> Classifier:
+    """Load the champion from the registry; with a public key, only one that it signed.
+
+    Raises ParameterError (unknown task), ArtifactError (none yet, or not signed).
+    """
+    check_task(load_params(root / "params.yaml"), task)
+    from components.champions import bundle_of_champion
+    from components.runtime.bundle import load_bundle
+    from components.tracking.store import store_exists
+
+    bundle = bundle_of_champion(task) if store_exists() else None
+    if bundle is None:
+        raise ArtifactError(f"{task}: no champion yet", "`lianzi run` trains and releases one, or says why not")
+    if public_key:
+        from components.runtime.signing import verify_bundle
+
+        verify_bundle(bundle, public_key)
+    return load_bundle(bundle)
+
+
+def check_task(params: Params, task: str) -> None:
+    """Raises ParameterError for a task that params.yaml does not have."""
+    if task not in params.tasks:
+        close = difflib.get_close_matches(task, params.tasks, n=1, cutoff=0.4)
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(params.tasks)}"
+        raise ParameterError(f"no task '{task}' in params.yaml", hint)
+
+
+def check_texts_given(task: str, texts: Sequence[str], file: str | None) -> None:
+    """Raises ParameterError for a text that is a file's name, for texts beside a file, and for a file that is none."""
+    if texts and file is not None:
+        raise ParameterError("texts and --file: only one of the two", f"lianzi predict {task} --file {file}")
+    for text in texts:
+        if _is_file(text):
+            raise ParameterError(
+                f"{text} is a file, not a text",
+                f"its lines: lianzi predict {task} --file {text}; its name as a text: on standard input",
+            )
+    if file is not None and file != STANDARD_INPUT and not _is_file(file):
+        raise ParameterError(f"--file {file}: no such file", "a file of UTF-8 text, a text a line; - is standard input")
+
+
+def answers(classifier: Classifier, texts: Iterable[str], as_json: bool, with_text: bool) -> Iterator[str]:
+    """A line of output for each text, in order; for a blank one an empty line, or in JSON null for a label."""
+    waiting = iter(texts)
+    while chunk := list(islice(waiting, _AT_ONCE)):
+        asked = [text for text in chunk if text.strip()]
+        found = iter(classifier.predict(asked))
+        for text in chunk:
+            answer = next(found) if text.strip() else None
+            yield _as_json(text, answer) if as_json else _as_columns(text, answer, with_text)
+
+
+@contextmanager
+def lines_of_file(file: str) -> Iterator[Iterator[str]]:
+    """The lines of a file, or of standard input for `-`, without their ends. Raises DataError naming the line."""
+    if file == STANDARD_INPUT:
+        yield _lines(sys.stdin.buffer, "standard input")
+        return
+    try:
+        with Path(file).open("rb") as stream:
+            yield _lines(stream, file)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}", "check its owner and mode") from None
+
+
+def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
+    for number, line in enumerate(stream, 1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{name}:{number}: not UTF-8: byte 0x{line[error.start]:02x} at column {error.start + 1}",
+                "convert it first, e.g. `iconv -f GB18030 -t UTF-8`",
+            ) from None
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # a text may be too long for a name, or hold a NUL
+        return False
+
+
+def _as_json(text: str, answer: Prediction | None) -> str:
+    scores = {label: round(score, 6) for label, score in answer.scores.items()} if answer else {}
+    return json.dumps({"text": text, "label": answer.label if answer else None, "scores": scores}, ensure_ascii=False)
+
+
+def _as_columns(text: str, answer: Prediction | None, with_text: bool) -> str:
+    if answer is None:
+        return ""
+    return f"{answer.label}\t{answer.score:.3f}" + (f"\t{text[:_SHOWN]}" if with_text else "")

@@ -1,0 +1,104 @@
+"""Refuse a run that will not fit: what it needs, what is free here, which parameter to change to about what."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from components.errors import DoesNotFit
+from components.params import HEAD_WIDTH, Params
+
+CGROUP = Path("/sys/fs/cgroup")
+_VERSIONS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+"""Limit and use of a cgroup's memory, of version 2 and of version 1."""
+_ROOM = 0.9
+"""Of the free memory that a suggested value is to fill at most: the suggestion is an estimate."""
+
+
+def check_fits(stage: str, calibration: dict[str, Any], params: Params, free_memory: int, free_disk: int) -> None:
+    """Raise DoesNotFit where a stage, as calibrated, needs more memory or disk than is free. All in bytes."""
+    measured, on_gpu = calibration["measured"], calibration["gpu_memory_free"]
+    rough = calibration["fixed_memory"] + calibration["activations"]
+    if on_gpu:
+        _check_memory(stage, measured["peak_gpu_memory"] if measured else rough, on_gpu, calibration, params, "the GPU")
+    host = measured["peak_memory"] if measured else 0 if on_gpu else calibration["processes"] * rough
+    _check_memory(stage, host, free_memory, calibration, params, "this machine")
+    if calibration["disk"] > free_disk:
+        raise DoesNotFit(
+            f"{stage} needs {_gigabytes(calibration['disk'])} of disk, {_gigabytes(free_disk)} are free here",
+            f"free some, or {_smaller_model(params, free_disk / calibration['disk'])}",
+        )
+
+
+def _check_memory(stage: str, needed: int, free: int, calibration: dict[str, Any], params: Params, where: str) -> None:
+    if needed <= free:
+        return
+    raise DoesNotFit(
+        f"{stage} needs {_gigabytes(needed)} of memory, {where} has {_gigabytes(free)} free",
+        ", or ".join(remedies(stage, needed, free, calibration["activations"], params)),
+    )
+
+
+def remedies(stage: str, needed: int, free: int, activations: int, params: Params) -> list[str]:
+    """What to change, the least intrusive first. Only activations shrink with the batch; a model has to be smaller."""
+    section, trainer = stage.partition("@")[0], params.trainer
+    batch = params.section(section).batch_size
+    wanted = _ROOM * free
+    share = (wanted - (needed - activations)) / activations
+    if share <= 0:
+        return [_smaller_model(params, wanted / needed)]
+    found = []
+    fewest = 2 * trainer.devices * trainer.accumulate
+    if (rows := int(batch * share)) >= fewest:
+        found.append(f"lower {section}.batch_size to {rows}")
+    parts = int(trainer.accumulate / share) + 1
+    if batch >= 2 * trainer.devices * parts:
+        found.append(f"set trainer.accumulate to {parts}")
+    if not trainer.checkpoint_activations:
+        found.append("set trainer.checkpoint_activations to true")
+    return found or [_smaller_model(params, wanted / needed)]
+
+
+def _smaller_model(params: Params, share: float) -> str:
+    """`share`: of the present need that fits. Parameters grow with the square of the width, which is the depth's where
+    it has no number of its own."""
+    if params.pretrain.init_from is not None:
+        return "choose a smaller pretrain.init_from"
+    if params.model.width is not None:
+        heads = max(1, int(params.model.width * share**0.5) // HEAD_WIDTH)
+        return f"lower model.width to about {heads * HEAD_WIDTH}"
+    return f"lower model.depth to about {max(1, int(params.model.depth * share ** (1 / 3)))}"
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:,.1f} GB"
+
+
+def free_memory() -> int:
+    """What may still be used without swapping, by the machine's account and the container's."""
+    import psutil
+
+    available = int(psutil.virtual_memory().available)
+    allowed = _allowed(CGROUP)
+    return available if allowed is None else min(available, allowed)
+
+
+def free_disk(root: Path) -> int:
+    return shutil.disk_usage(root).free
+
+
+def _allowed(folder: Path) -> int | None:
+    """What a cgroup leaves of its limit; None without one."""
+    for limit, use in _VERSIONS:
+        try:
+            told, used = ((folder / name).read_text(encoding="utf-8").strip() for name in (limit, use))
+            statistics = (folder / limit).with_name("memory.stat").read_text(encoding="utf-8").split()
+        except OSError:
+            continue
+        if not told.isdigit():
+            return None
+        # The cache of files counts as used, but gives way.
+        cache = dict(zip(statistics[::2], statistics[1::2], strict=True)).get("inactive_file", "0")
+        return max(int(told) - int(used) + int(cache), 0)
+    return None

@@ -1,0 +1,133 @@
+"""`lianzi run`: the pipeline from a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from itertools import islice
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from components.champions import champion_bundle
+from components.errors import LianziError, ServiceError, first_line
+from components.params import load_params
+from flows import release
+from flows.graph import data_version
+from flows.inputs import note_inputs
+from flows.record import record_missing
+from flows.settings import change_params, project_root, ready_project
+from flows.summary import StageResult, key_metric, table
+from flows.turn import turn
+
+_EXAMPLE = 60
+"""Characters of the text that a command to try is shown with."""
+_LOOKED_AT = 200
+_PLACEHOLDER = "some text"
+
+
+@click.command("run")
+@click.option(
+    "--parallel",
+    type=click.IntRange(1),
+    envvar="LIANZI_PARALLEL",
+    show_envvar=True,
+    help="Stages side by side (default: two, or the cores if fewer).",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change params.yaml first; may be repeated."
+)
+def command(parallel: int | None, settings: tuple[str, ...]) -> None:
+    """Run the pipeline: every stale stage, then the release of each task's model."""
+    root = project_root()
+    with turn(root, "lianzi run"):
+        # Whoever runs now is not to see its parameters change.
+        changes = change_params(root / "params.yaml", settings) if settings else []
+        for line in (*changes, *note_inputs(root)):
+            click.echo(line)
+        run_pipeline(root, parallel)
+
+
+def run_pipeline(root: Path, parallel: int | None) -> None:
+    """Bring the pipeline up to date and print what came of it. Raises LianziError when a stage failed."""
+    console = Console(highlight=False, soft_wrap=True)
+    began = time.monotonic()
+    _, stages = ready_project(root)
+    if told := data_version(root, stages):
+        console.print(told, markup=False)
+    if all(stage.fresh for stage in stages) and release.is_current(root):
+        results = [StageResult(stage.name, "cached", 0.0, key_metric(stage.name, root)) for stage in stages]
+        console.print(table(results))
+        record_missing(root)
+        console.print(
+            f"\nNothing to do: every stage is fresh and every model considered ({time.monotonic() - began:.1f} s)."
+        )
+        return
+    workers = parallel or min(os.cpu_count() or 1, 2)
+    stale = sum(not stage.fresh for stage in stages)
+    console.print(f"{len(stages)} stages, {stale} stale; {workers} side by side. Starting Prefect …")
+    try:
+        results = _run_flow(root, workers)
+    except LianziError as failure:
+        if hasattr(failure, "results"):
+            console.print("\n", table(failure.results))
+        raise
+    console.print("\n", table(results))
+    console.print(f"\nDone in {time.monotonic() - began:.0f} s. Next:")
+    for line in next_steps(root):
+        console.print(f"  {line}", markup=False)
+
+
+def next_steps(root: Path) -> list[str]:
+    """What to look at after a run."""
+    tasks = list(load_params(root / "params.yaml").tasks)
+    # A task may have been refused: one that answers comes first.
+    first = next((task for task in tasks if champion_bundle(task) is not None), tasks[0])
+    return [
+        f"lianzi predict {first} {shlex.quote(example_text(root, first))}",
+        "lianzi ui                              runs in Prefect, figures and models in MLflow",
+        *(f"{path.as_posix():38} {what}" for path, what in pages(first).items()),
+        "dvc metrics show                       every number of this commit",
+    ]
+
+
+def example_text(root: Path, task: str) -> str:
+    """A short text of the task's own test rows, in one line; a placeholder where there are none."""
+    try:
+        with (root / "artifacts" / "tasks" / task / "test.jsonl").open(encoding="utf-8") as rows:
+            texts = [" ".join(json.loads(row)["text"].split()) for row in islice(rows, _LOOKED_AT)]
+    except (OSError, ValueError, KeyError):
+        return _PLACEHOLDER
+    short = min(texts, key=lambda text: abs(len(text) - _EXAMPLE), default=_PLACEHOLDER)
+    return short if len(short) <= 2 * _EXAMPLE else f"{short[:_EXAMPLE].rsplit(' ', 1)[0]} …"
+
+
+def pages(task: str) -> dict[Path, str]:
+    """The pages to look at after a run, and what each tells. Outputs of stages, but for the release's timings."""
+    return {
+        Path(f"reports/evaluate/{task}/index.html"): "what each step bought",
+        Path(f"reports/speed/{task}/index.html"): "how fast each rung is here, and which one ships",
+        Path("reports/validation/index.html"): "what the data was checked for",
+        Path("reports/curation/index.html"): "where the rows of the data went",
+        Path("reports/tokenizer/index.html"): "how texts are split",
+    }
+
+
+def _run_flow(root: Path, workers: int) -> list[StageResult]:
+    from flows.pipeline import pipeline
+
+    try:
+        return pipeline(str(root), workers)
+    except LianziError:
+        raise
+    except Exception as error:
+        if type(error).__module__.startswith(("httpx", "httpcore")) or "reach API" in str(error):
+            where = os.environ.get("PREFECT_API_URL", "the temporary server")
+            raise ServiceError(
+                f"Prefect ({where}) does not answer: {first_line(error)[:200]}",
+                "start it with `prefect server start`, or unset PREFECT_API_URL",
+            ) from error
+        raise

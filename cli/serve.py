@@ -1,0 +1,342 @@
+"""`lianzi serve`: champions, or bundles, behind the Open Inference Protocol and OpenAI's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.signing import PUBLIC_KEY
+from components import tracking
+from components.artifacts import MANIFEST, digest, write_json
+from components.errors import ArtifactError, LianziError, ParameterError, first_line
+from components.registry import Registry
+from components.runtime.manifest import model_name, read_bundle
+from components.serving.limits import Limits
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+    from components.serving.catalogue import Release, Served
+    from components.serving.following import Follower
+    from components.serving.measures import Measures
+    from components.serving.request_log import RequestLog
+    from components.serving.service import Service
+
+ALL = "champion"
+LIMITS = Limits()
+LOOPBACK = ("127.0.0.1", "localhost")
+PATIENCE = 3.0
+"""Seconds for what is still at work when the server has stopped."""
+REQUESTS = Path(".lianzi/requests.jsonl")
+RECORD = Path(".lianzi/serving.json")
+"""The champions served last, so that a restart neither waits for MLflow nor needs it."""
+
+
+@click.command("serve")
+@click.argument("what", nargs=-1, required=True, metavar="champion|TASK|BUNDLE...")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--api-key-file", type=click.Path(path_type=Path), help="Ask for a key: one of the lines of this file.")
+@click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="With --tls-key: HTTPS.")
+@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--max-queue", default=LIMITS.max_queue, show_default=True, type=click.IntRange(1), help="Rows waiting.")
+@click.option("--max-rows", default=LIMITS.max_rows, show_default=True, type=click.IntRange(1), help="Of a request.")
+@click.option(
+    "--max-delay",
+    default=LIMITS.max_delay,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Seconds to fill a batch.",
+)
+@click.option(
+    "--timeout", default=LIMITS.timeout, show_default=True, type=click.FloatRange(0.01), help="Seconds to an answer."
+)
+@click.option(
+    "--drain", default=LIMITS.drain, show_default=True, type=click.FloatRange(0), help="Seconds to finish in."
+)
+@click.option(
+    "--threads", default=1, show_default=True, type=click.IntRange(1), help="Batches of a model side by side."
+)
+@click.option(
+    "--poll", default=3.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between looks for champions."
+)
+@click.option("--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse what it did not sign.")
+@click.option("--access-log/--no-access-log", default=True, show_default=True)
+@click.option(
+    "--log-requests", type=click.FloatRange(0, 1, min_open=True), help="Keep this share of requests, scrubbed."
+)
+@click.option(
+    "--log-file", default=REQUESTS, show_default=True, type=click.Path(path_type=Path), help="Where they are kept."
+)
+def command(
+    what: tuple[str, ...],
+    host: str,
+    port: int,
+    api_key_file: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    threads: int,
+    poll: float,
+    public_key: Path | None,
+    access_log: bool,
+    log_requests: float | None,
+    log_file: Path,
+    **bounds: Any,
+) -> None:
+    """Serve every task's champion, the champion of TASK, or the bundles in some folders, until SIGTERM or Ctrl-C.
+
+    The REST form of the Open Inference Protocol (KServe v2, Triton): POST /v2/models/TASK/infer; OpenAI's form for what
+    generates or embeds: POST /v1/chat/completions. See docs/serving.md, and /openapi.json of a server.
+    """
+    if (tls_cert is None) != (tls_key is None):
+        raise ParameterError("--tls-cert and --tls-key go together")
+    tls = (tls_cert, tls_key) if tls_cert and tls_key else None
+    log = (log_requests, log_file) if log_requests else None
+    options = ServeOptions(host, port, api_key_file, tls, threads, poll, access_log, public_key, log)
+    serve(what, replace(LIMITS, **bounds), options)
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """Where and how `lianzi serve` listens."""
+
+    host: str
+    port: int
+    key_file: Path | None
+    tls: tuple[Path, Path] | None
+    threads: int
+    poll: float
+    access_log: bool
+    public_key: Path | None = None
+    request_log: tuple[float, Path] | None = None
+    """The share of requests to keep, and where."""
+
+
+@dataclass
+class Champions:
+    """The champions of some tasks."""
+
+    root: Path
+    tasks: Sequence[str]
+    _registry: Registry | None = field(default=None, repr=False)
+    _fetched: dict[str, Release] = field(default_factory=dict)
+
+    def remembered(self) -> list[Release]:
+        """Those served last from the present store, whose bundles are still there."""
+        from components.serving.catalogue import Release
+
+        champions = self._record()
+        return [
+            Release(task, one["version"], Path(one["bundle"]))
+            for task, one in champions.items()
+            if task in self.tasks
+            and (Path(one["bundle"]) / MANIFEST).is_file()
+            and digest(Path(one["bundle"])) == one["digest"]
+        ]
+
+    def current(self) -> list[Release]:
+        """Today's, from the registry; tasks without one are left out."""
+        from components.serving.catalogue import Release
+
+        if self._registry is None:
+            if not tracking.store_exists():
+                return []
+            self._registry = Registry()
+        for task in self.tasks:
+            champion = self._registry.champion(task)
+            known = self._fetched.get(task)
+            if champion is not None and (known is None or known.version != str(champion.version)):
+                folder = self._registry.bundle(task, champion.version)
+                self._fetched[task] = Release(task, str(champion.version), folder)
+                try:
+                    self._remember(self._fetched[task])
+                except OSError as error:
+                    say(f"{RECORD}: {error.strerror}; after a restart the registry will have to answer")
+        return list(self._fetched.values())
+
+    def _remember(self, release: Release) -> None:
+        told = {"version": release.version, "bundle": str(release.bundle), "digest": digest(release.bundle)}
+        champions = self._record() | {release.name: told}
+        # Beside it first: what a full disk cuts off must not take the place of what was known.
+        fresh = self.root / RECORD.with_suffix(".new")
+        write_json(fresh, {"store": _store(), "champions": champions})
+        fresh.replace(self.root / RECORD)
+
+    def _record(self) -> dict[str, dict[str, str]]:
+        try:
+            record = json.loads((self.root / RECORD).read_text(encoding="utf-8"))
+            champions: dict[str, dict[str, str]] = record["champions"]
+            return champions if record["store"] == _store() else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+
+def _store() -> str:
+    return tracking.without_password(tracking.tracking_uri())
+
+
+def bundle_release(folder: Path) -> Release:
+    """A bundle by itself; its version is the beginning of its digest. Raises ArtifactError."""
+    from components.serving.catalogue import Release
+
+    return Release(model_name(read_bundle(folder)), digest(folder)[:12], folder)
+
+
+def bundle_releases(folders: Sequence[Path]) -> list[Release]:
+    """Several, each under its own name. Raises ArtifactError, ParameterError."""
+    releases = [bundle_release(folder.absolute()) for folder in folders]
+    for number, one in enumerate(releases):
+        other = next((before for before in releases[:number] if before.name == one.name), None)
+        if other:
+            raise ParameterError(f"{one.bundle} and {other.bundle} are both of '{one.name}'", "serve them on two ports")
+    return releases
+
+
+def wanted_tasks(what: str, known: Sequence[str]) -> list[str]:
+    """The tasks that `champion`, or a task's name, stands for. Raises ParameterError."""
+    if what != ALL and what not in known:
+        raise ParameterError(
+            f"'{what}' is neither a bundle's folder nor a task of params.yaml", f"known: {ALL}, {', '.join(known)}"
+        )
+    return list(known) if what == ALL else [what]
+
+
+def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
+    """Serve until told to stop. Raises ParameterError, ArtifactError, EngineError, ServiceError."""
+    from cli.ui import require_free
+    from components.serving.app import make_app
+    from components.serving.catalogue import load
+    from components.serving.following import Follower
+    from components.serving.keys import read_keys
+    from components.serving.server import run_server
+    from components.serving.service import Service
+    from components.serving.spans import open_tracer
+
+    _check_bounds(limits, options)
+    keys = read_keys(options.key_file) if options.key_file else ()
+    tracer = open_tracer()
+    if options.host in LOOPBACK:
+        require_free(options.port, "--port")
+    service = Service(limits)
+    if options.request_log:
+        service.log = open_log(options.request_log, service.measures)
+    load_one = partial(load, limits=limits, measures=service.measures, threads=options.threads)
+    if options.public_key:
+        load_one = partial(_load_signed, load_one, options.public_key)
+    first, champions = first_models(what, load_one)
+    follower = Follower(champions.current, load_one, service.catalogue, say, options.poll) if champions else None
+
+    def started(loop: asyncio.AbstractEventLoop) -> None:
+        for served in first:
+            service.catalogue.put(served)
+            say(f"{served.name}: version {served.version}, bundle {served.digest[:12]}")
+        say(f"http{'s' if options.tls else ''}://{options.host}:{options.port}/v2  (Ctrl-C finishes what came in)")
+        if not keys and options.host not in LOOPBACK:
+            say("anyone who reaches this address may ask: --api-key-file asks for a key")
+        if follower:
+            follower.start(loop)
+
+    async def stopped() -> None:
+        for served in service.catalogue.models.values():
+            await served.close()
+
+    front = make_app(service, say if options.access_log else _nothing, keys, tracer)
+    run_server(front, (options.host, options.port), options.tls, limits.drain, say, started, stopped)
+    _leave(service, follower, tracer)
+
+
+def _leave(service: Service, follower: Follower | None, tracer: Tracer | None) -> None:
+    """Let everything finish that does so soon, and end the process where something does not.
+
+    An engine, a tokenizer or a disk may never come back; the interpreter would wait for it, or fall over it.
+    """
+    from components.serving.spans import close_tracer
+
+    until = time.monotonic() + PATIENCE
+
+    def left() -> float:
+        return max(0.0, until - time.monotonic())
+
+    ended = [follower is None or follower.stop(left())]
+    ended += [served.batcher.join(left()) for served in service.catalogue.models.values()]
+    ended.append(service.log is None or service.log.close(max(1.0, left())))
+    ended.append(tracer is None or close_tracer(tracer, max(1.0, left())))
+    ended.append(not service.workers.busy)
+    try:
+        sys.stderr.flush()
+    except OSError:  # nor can the interpreter flush it
+        ended.append(False)
+    if not all(ended):
+        os._exit(0)
+
+
+def _check_bounds(limits: Limits, options: ServeOptions) -> None:
+    """Raises ParameterError for what is no number: every comparison with it is false, so it bounds nothing."""
+    bounds = {"timeout": limits.timeout, "drain": limits.drain, "max-delay": limits.max_delay, "poll": options.poll}
+    if options.request_log:
+        bounds["log-requests"] = options.request_log[0]
+    for name, value in bounds.items():
+        if math.isnan(value):
+            raise ParameterError(f"--{name}: nan is no number")
+
+
+def open_log(wanted: tuple[float, Path], measures: Measures) -> RequestLog:
+    """Raises ServiceError."""
+    from components.serving.request_log import RequestLog
+
+    share, path = wanted
+    say(f"keeping {share:.2%} of requests, scrubbed, in {path}")
+    return RequestLog(path, share, lambda rows, reason: measures.unlogged.labels(reason).inc(rows), say)
+
+
+def first_models(what: Sequence[str], load_one: Callable[[Release], Served]) -> tuple[list[Served], Champions | None]:
+    """The models to start with, loaded, and the champions to follow; None for bundles' folders."""
+    folders = [Path(one) for one in what]
+    if all((folder / MANIFEST).is_file() or len(folder.parts) > 1 for folder in folders):
+        return [load_one(one) for one in bundle_releases(folders)], None
+    if len(what) > 1:
+        raise ParameterError("several are served only from their folders", "or all champions: lianzi serve champion")
+    from components.params import load_params
+    from flows.settings import project_root
+
+    root = project_root()
+    champions = Champions(root, wanted_tasks(what[0], list(load_params(root / "params.yaml").tasks)))
+    try:
+        remembered = [load_one(one) for one in champions.remembered()]
+    except LianziError as error:
+        say(f"served last: {first_line(error)}; asking the registry")
+        remembered = []
+    first = remembered or [load_one(one) for one in champions.current()]
+    if not first:
+        raise ArtifactError(f"{what[0]}: no champion yet", "`lianzi run` trains and releases one, or says why not")
+    return first, champions
+
+
+def _load_signed(load_one: Callable[[Release], Served], public_key: Path, release: Release) -> Served:
+    """Load what the key's owner signed. Raises ArtifactError for anything else."""
+    from components.runtime.signing import verify_bundle
+
+    verify_bundle(release.bundle, public_key)
+    return load_one(release)
+
+
+def say(line: str) -> None:
+    """A line of the server's log. Where it cannot be written, the server goes on."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _nothing(line: str) -> None:
+    """Where no access log is wanted."""

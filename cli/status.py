@@ -1,0 +1,64 @@
+"""`lianzi status`: fresh, stale, and who is champion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from components.params import load_params
+from flows.graph import data_version, read_graph
+from flows.settings import project_root
+from flows.summary import key_metric
+
+
+@click.command("status")
+def command() -> None:
+    """Show each stage as fresh or stale with the reason, and each task's champion."""
+    show_status(project_root())
+
+
+def show_status(root: Path) -> None:
+    """Print each stage with DVC's verdict and each task's champion."""
+    console = Console(highlight=False)
+    params = load_params(root / "params.yaml")
+    shown = Table(box=None, pad_edge=False)
+    for heading in ("stage", "state", "key metric", "why"):
+        shown.add_column(heading, no_wrap=True, overflow="ellipsis")
+    stages = read_graph(root)
+    for stage in stages:
+        metric = key_metric(stage.name, root)
+        state = "[green]fresh[/]" if stage.fresh else "[yellow]stale[/]"
+        state = f"[cyan]running[/] ({stage.running})" if stage.running else state
+        told = f"{metric[0]} {metric[1]:.4g}" if metric else ""
+        shown.add_row(stage.name, state, told, escape(reasons(stage.changes)))
+    console.print(shown)
+    if told := data_version(root, stages):
+        console.print(told, markup=False)
+    console.print()
+    for name in params.tasks:
+        console.print(f"{name}: {_champion(name)}", markup=False)
+
+
+def reasons(changes: Sequence[str]) -> str:
+    """Why a stage is stale, in a few words: the first input that changed, how many more, and whether code did."""
+    code = [change for change in changes if change.startswith("deps components/")]
+    others = [change.removeprefix("deps ") for change in changes if change not in code]
+    told = others[:1] + ([f"{len(others) - 1} more"] if len(others) > 1 else [])
+    return ", ".join(told + (["code modified"] if code else []))
+
+
+def _champion(task: str) -> str:
+    from components import tracking
+    from components.registry import Registry
+
+    if not tracking.store_exists():
+        return "no champion yet: nothing was released from here"
+    champion = Registry().champion(task)
+    if champion is None:
+        return "no champion yet"
+    return f"champion v{champion.version}, macro-F1 {champion.tags.get('macro_f1', '?')} on the test rows of its run"

@@ -1,0 +1,61 @@
+"""cli.init: a project outside the clone, as an installed package makes it."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cli.init import FILES, SHARED, make_project
+from components.errors import LianziError
+from components.params import load_params
+from flows.graph import read_graph
+
+
+def test_a_project_is_laid_out_and_git_and_dvc_know_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = make_project(tmp_path / "mine", {"mood": "en", "form": "zh"})
+    params = load_params(tmp_path / "mine" / "params.yaml")
+    assert {name: task.language for name, task in params.tasks.items()} == {"mood": "en", "form": "zh"}
+    assert params.corpus == {}
+    assert all((tmp_path / "mine" / name).is_file() for name in (*FILES, "README.md"))
+    assert (tmp_path / "mine" / "data" / "tasks" / "mood").is_dir()
+    assert told[-1] == "  lianzi run"
+    monkeypatch.chdir(tmp_path / "mine")
+    stages = {stage.name: stage for stage in read_graph(tmp_path / "mine")}
+    assert "finetune@mood" in stages
+    assert not any("components/" in change and "deleted" in change for change in stages["curate"].changes)
+    ignored = ["git", "check-ignore", "artifacts/x", "mlflow/mlflow.db", "data/corpus/x"]
+    assert subprocess.run(ignored, cwd=tmp_path / "mine", capture_output=True, check=False).stdout.count(b"\n") == 3
+
+
+def test_a_project_below_a_repository_is_dvcs_own(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    make_project(tmp_path / "models" / "mood", {"mood": "en"})
+    assert (tmp_path / "models" / "mood" / ".dvc").is_dir()
+    assert not (tmp_path / "models" / "mood" / ".git").exists()
+    assert read_graph(tmp_path / "models" / "mood")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "told"),
+    [({}, "no task is named"), ({"a/b": "en"}, "is no name for a task"), ({"mood": "xx"}, "tasks.mood.language")],
+)
+def test_what_is_wrong_is_told_in_two_lines(tmp_path: Path, tasks: dict[str, str], told: str) -> None:
+    with pytest.raises(LianziError, match=told):
+        make_project(tmp_path / "mine", tasks)
+
+
+def test_a_folder_that_holds_a_project_is_left_alone(project: Path) -> None:
+    before = sorted(path.name for path in project.iterdir())
+    with pytest.raises(LianziError, match=r"dvc\.yaml: there already"):
+        make_project(project, {"mood": "en"})
+    assert sorted(path.name for path in project.iterdir()) == before
+
+
+def test_the_wheel_brings_the_files_that_a_project_is_made_from(root: Path) -> None:
+    content = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = content["tool"]["setuptools"]["data-files"]
+    brought = [f"{folder}/{Path(name).name}" for folder, names in listed.items() for name in names]
+    assert sorted(brought) == sorted(f"{SHARED}/{name}" for name in FILES)
