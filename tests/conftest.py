@@ -12,6 +12,7 @@ from components import tracking
 from components.params import Params, load_params
 from components.run import RecordedRun
 from flows import environment
+from tests.made_once import made_once
 from tests.small_store import copy_store
 
 if TYPE_CHECKING:
@@ -90,12 +91,16 @@ def ladder(
     tmp_path_factory: pytest.TempPathFactory, params: Params, task_rows: Path, tokenizer_folder: Path
 ) -> Iterator[Ladder]:
     """Small artifacts from `teacher` to `bundle`, with an engine store of their own."""
-    from tests.small_ladder import small_ladder
+    from tests.small_ladder import Ladder, small_ladder
 
-    root = tmp_path_factory.mktemp("ladder")
-    with pytest.MonkeyPatch.context() as patch:
+    def make(root: Path) -> None:
         patch.setenv("LIANZI_CACHE", str(root / "cache"))
-        yield small_ladder(root, params, task_rows, tokenizer_folder)
+        small_ladder(root, params, task_rows, tokenizer_folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        root = made_once(tmp_path_factory, "ladder", make)
+        patch.setenv("LIANZI_CACHE", str(root / "cache"))
+        yield Ladder.within(root, task_rows)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +108,7 @@ def decoder_bundle(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: P
     """A GPT-2 of one layer that has learnt some words; its checkpoint lies beside it in gpt2/."""
     from tests.small_language_bundles import bundled
 
-    return bundled(tmp_path_factory.mktemp("decoder"), "gpt2", tokenizer_folder)
+    return made_once(tmp_path_factory, "decoder", lambda folder: bundled(folder, "gpt2", tokenizer_folder)) / "bundle"
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +116,10 @@ def encoder_decoder_bundle(tmp_path_factory: pytest.TempPathFactory, tokenizer_f
     """A T5 of one layer with random weights; its checkpoint lies beside it in t5/."""
     from tests.small_language_bundles import bundled
 
-    return bundled(tmp_path_factory.mktemp("encoder_decoder"), "t5", tokenizer_folder)
+    return (
+        made_once(tmp_path_factory, "encoder_decoder", lambda folder: bundled(folder, "t5", tokenizer_folder))
+        / "bundle"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +127,10 @@ def embedding_bundle(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder:
     """A ModernBERT of one layer with random weights; its checkpoint lies beside it in modernbert/."""
     from tests.small_language_bundles import bundled
 
-    return bundled(tmp_path_factory.mktemp("embedding"), "modernbert", tokenizer_folder)
+    return (
+        made_once(tmp_path_factory, "embedding", lambda folder: bundled(folder, "modernbert", tokenizer_folder))
+        / "bundle"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -34,6 +34,11 @@ class Ladder:
     quantized: Path
     bundle: Path
 
+    @classmethod
+    def within(cls, root: Path, rows: Path) -> Ladder:
+        """The ladder whose artifacts lie in a folder, or are to."""
+        return cls(rows, *(root / field.name for field in fields(cls)[1:]))
+
     def build(self, params: Params, bundle: Path, run: RecordedRun, quantized: Path | None = None) -> Metrics:
         """The stage `build` on these artifacts."""
         return build(
@@ -52,8 +57,7 @@ class Ladder:
 
 def small_ladder(root: Path, params: Params, rows: Path, tokenizer: Path, layers: int = 1) -> Ladder:
     """Every rung; the engine store is wherever LIANZI_CACHE says."""
-    names = ("teacher", "scratch", "student", "onnx", "quantized", "bundle")
-    ladder = Ladder(rows, *(root / name for name in names))
+    ladder = Ladder.within(root, rows)
     small_classifier(ladder.teacher, tokenizer, seed=1, steps=60, layers=layers)
     small_classifier(ladder.scratch, tokenizer, seed=2, steps=1, layers=layers)
     small_classifier(ladder.student, tokenizer, seed=3, steps=60, layers=layers)

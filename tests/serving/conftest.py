@@ -14,6 +14,7 @@ from components.serving.catalogue import Release, Served, load
 from components.serving.classification import Classification
 from components.serving.limits import Limits
 from components.serving.service import Service
+from tests.made_once import made_once
 from tests.small_artifacts import sentences
 from tests.small_ladder import Ladder
 
@@ -35,9 +36,14 @@ class Generators:
 
 @pytest.fixture(scope="session")
 def generators(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Generators:
-    root = tmp_path_factory.mktemp("generators")
-    made = {"letters": "gpt2", "meanings": "modernbert"}
-    return Generators(**{name: language_bundle(root / name, kind, tokenizer_folder) for name, kind in made.items()})
+    kinds = {"letters": "gpt2", "meanings": "modernbert"}
+
+    def make(root: Path) -> None:
+        for name, kind in kinds.items():
+            language_bundle(root / name, kind, tokenizer_folder)
+
+    root = made_once(tmp_path_factory, "generators", make)
+    return Generators(**{name: root / name / "bundle" for name in kinds})
 
 
 def language_bundle(folder: Path, kind: str, tokenizer: Path) -> Path:
