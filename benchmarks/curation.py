@@ -27,8 +27,8 @@ import numpy as np
 
 from benchmarks.peers.environment import PEERS, call_script, peer_python
 from benchmarks.report import Figure, report
-from components.corpus import near_duplicates
-from components.corpus.judgement import Judge
+from components.corpus.near_duplicates import find_near_duplicates, signatures
+from components.corpus.row_filter import RowFilter
 from components.corpus.shingles import n_grams, units
 from components.params import load_params
 
@@ -99,17 +99,17 @@ def paces(folder: Path, python: Path, language: str, rows: int, rounds: int) -> 
 
 
 def ours(file: Path, language: str) -> dict[str, float]:
-    """Judge and sign the rows of a file, as a worker does."""
+    """Filter and sign the rows of a file, as a worker does."""
     params = load_params(ROOT / "params.yaml")
     began = time.perf_counter()
-    judge = Judge(params.curate, {file.stem: language})
+    row_filter = RowFilter(params.curate, {file.stem: language})
     kept = rows = 0
     with file.open(encoding="utf-8") as stream:
         while block := [json.loads(line)["text"] for line in itertools.islice(stream, 1024)]:
-            judged = [judge.judge(text, "", file.stem) for text in block]
-            left = [judgement for judgement in judged if judgement.reason is None]
+            judged = [row_filter.apply(text, "", file.stem) for text in block]
+            left = [filtered for filtered in judged if filtered.reason is None]
             texts, languages = [found.text for found in left], [found.language for found in left]
-            near_duplicates.signatures(texts, languages, params.curate)
+            signatures(texts, languages, params.curate)
             rows, kept = rows + len(block), kept + len(left)
     return {"seconds": time.perf_counter() - began, "rows": rows, "kept": kept}
 
@@ -125,7 +125,7 @@ def duplicates(folder: Path, python: Path, language: str, planted: int) -> dict[
     file = folder / f"planted-{language}.jsonl"
     write(file, texts)
     config = load_params(ROOT / "params.yaml").curate
-    first = near_duplicates.find([near_duplicates.signatures(texts, [language] * len(texts), config)], config)
+    first = find_near_duplicates([signatures(texts, [language] * len(texts), config)], config)
     found = {
         "ours": set(np.flatnonzero(first >= 0).tolist()),
         "datatrove": set(call_script(python, SCRIPT, "duplicates", file, language)["removed"]),

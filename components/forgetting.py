@@ -9,9 +9,12 @@ from functools import cache
 from pathlib import Path
 
 from components.artifacts import digest, read_manifest
-from components.corpus.originals import has_own_id, original_document, original_labelled
+from components.corpus import blocks, labelled
+from components.corpus.encoding import compared_form, fingerprint, mark_of
+from components.corpus.files import corpus_files
+from components.corpus.labelled import split_file
+from components.corpus.read import Record, read_records
 from components.corpus.removals import CORPUS, Removal, Removals
-from components.corpus.same_text import compared_form, fingerprint, mark_of
 from components.errors import ArtifactError, DataError
 from components.lineage import Row, find_rows, kept_count, kept_rows
 from components.run import progress
@@ -109,3 +112,30 @@ def taken_out(artifacts: Path, rows: Sequence[Row], before: Removals, after: Rem
 
 def _within(texts: Collection[str], text: str) -> bool:
     return any(one in text for one in texts)
+
+
+def original_document(data: Path, file: str, line: int, row_id: str) -> Record | None:
+    """The record of a document: on its line of its file, under its id. None where it stands there no more."""
+    try:
+        [found] = [one for one in corpus_files(data / "corpus") if one.path == data / file]
+        for record in read_records(found.path, blocks.COLUMNS):
+            if record.line == line:
+                return record if found.document_id(record) == row_id else None
+    except (DataError, ValueError):
+        pass
+    return None
+
+
+def original_labelled(data: Path, task: str, name: str) -> list[Record]:
+    """The records of labelled rows by their name, SPLIT/NAME: several where the file gives a name twice."""
+    split, _, own = name.partition("/")
+    try:
+        rows = read_records(split_file(data / "tasks" / task, split), labelled.COLUMNS)
+        return [one for one in rows if one.name == own]
+    except DataError:
+        return []
+
+
+def has_own_id(record: Record) -> bool:
+    """Whether a row's name is its own and not its line, where another row may stand another day."""
+    return record.fields.get("id") not in (None, "")

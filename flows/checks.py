@@ -37,14 +37,14 @@ def check_stages(root: Path, params: Params, stale: Collection[str]) -> list[str
 def _check_data(root: Path, params: Params) -> list[str]:
     """Corpus, tasks and word lists are there and begin as they should; the sources' languages have rules."""
     from components.corpus.files import corpus_files, strange_sources
-    from components.corpus.judgement import Judge
     from components.corpus.labelled import check_task
+    from components.corpus.row_filter import RowFilter
 
     data = root / DATA
     for name in params.tasks:
         check_task(data / "tasks" / name)
     sources = {file.source for file in corpus_files(data / "corpus")}
-    Judge(params.curate, {name: source.language for name, source in params.corpus.items()})
+    RowFilter(params.curate, {name: source.language for name, source in params.corpus.items()})
     return strange_sources(params.corpus, sources)
 
 

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.corpus.curate import curate
+from components.corpus.encoding import fingerprint
 from components.corpus.removals import Removals, add_removals, read_removals, spelling
-from components.corpus.same_text import fingerprint
 from components.errors import DataError
-from components.forgetting import removals_of, taken_out
+from components.forgetting import has_own_id, original_document, original_labelled, removals_of, taken_out
 from components.lineage import Row, find_rows, kept_rows
 from components.run import RecordedRun
 from tests.corpus.small_corpus import SOURCES, TASKS, curate_config, documents, small_data, write
@@ -251,3 +251,25 @@ def test_rows_of_two_places_are_two_rows(tmp_path: Path) -> None:
     document = Row("corpus/x", tmp_path / "corpus", "corpus/corpus.jsonl", 1, "train", "")
     labelled = Row("corpus/x", tmp_path / "tasks" / "corpus", "tasks/corpus", 0, "train", "")
     assert (document.place, labelled.place) == ("corpus", "tasks")
+
+
+def test_a_document_is_found_on_its_line_under_its_id(tmp_path: Path) -> None:
+    data = small_data(tmp_path / "data")
+    write(data / "corpus" / "lake" / "deep.jsonl", [{"text": "one"}, {"id": "b", "text": "two a@b.example"}])
+    record = original_document(data, "corpus/lake/deep.jsonl", 2, "lake/deep/b")
+    assert record is not None
+    assert record.text() == "two a@b.example"
+    assert has_own_id(record)
+    first = original_document(data, "corpus/lake/deep.jsonl", 1, "lake/deep/line-1")
+    assert first is not None
+    assert not has_own_id(first)
+    assert original_document(data, "corpus/lake/deep.jsonl", 1, "lake/deep/b") is None
+    assert original_document(data, "corpus/lake/deep.jsonl", 3, "lake/deep/c") is None
+    assert original_document(data, "corpus/gone.jsonl", 1, "gone/a") is None
+
+
+def test_a_labelled_row_is_found_by_its_name(tmp_path: Path) -> None:
+    data = small_data(tmp_path / "data")
+    assert [record.line for record in original_labelled(data, "colour", "train/line-2")] == [2]
+    assert original_labelled(data, "colour", "train/line-9") == []
+    assert original_labelled(data, "nothing", "train/line-1") == []

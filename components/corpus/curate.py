@@ -1,6 +1,6 @@
 """The stage `curate`: raw files of data/ -> clean documents split in two, and clean labelled rows.
 
-Three passes: blocks of rows are judged one by one, wherever the engine works; repeats are found over all of them; each
+Three passes: rows are filtered block by block, wherever the engine works; duplicates are found over all blocks; each
 block's documents are written. A row is kept or goes to quarantine.jsonl with a reason, never anywhere else: read = kept
 + each reason. A row that was changed is in changed.jsonl.
 """
@@ -14,28 +14,27 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from components.artifacts import each_of_kind, of_kind, write_manifest
-from components.corpus import curated_block, judgement
+from components.corpus import row_filter
 from components.corpus.blocks import Block, cut
-from components.corpus.curated_block import Criteria, curate_block
+from components.corpus.counts import CorpusCounts
 from components.corpus.decontamination import HeldOut
-from components.corpus.files import CorpusFile, corpus_files, strange_sources
-from components.corpus.finished_block import Work, finish_block
+from components.corpus.duplicates import Duplicates, find_duplicates
+from components.corpus.files import CorpusFile, corpus_files, notices, source_licences, strange_sources
+from components.corpus.filter_block import Criteria, cache_folder, filter_block, holds_removed
 from components.corpus.labelled import HELD_OUT, Labelled, curate_task
 from components.corpus.leaks import find_leaks
-from components.corpus.ledger import Ledger
-from components.corpus.licences import notices, source_licences
 from components.corpus.quarantine import write_row
 from components.corpus.removals import Removals, read_removals
-from components.corpus.repeats import Repeats, find_repeats
 from components.corpus.report import write_report
 from components.corpus.unversioned import refuse_unversioned
+from components.corpus.write_block import Work, write_block
 from components.engine import Engine, open_engine
 from components.errors import DataError
 from components.params import CurateConfig, SourceConfig, TaskConfig
 from components.run import Metrics, Run, progress
 from components.staging import staged
 
-REASONS = ("removed", *judgement.REASONS, *(f"in_task_{split}" for split in HELD_OUT), "duplicate", "near_duplicate")
+REASONS = ("removed", *row_filter.REASONS, *(f"in_task_{split}" for split in HELD_OUT), "duplicate", "near_duplicate")
 KEPT_BLOCKS_DAYS = 14
 """Curated blocks that no run has used for so long are forgotten."""
 
@@ -61,25 +60,25 @@ def curate(
         found = _tasks(data, labelled_target, tasks, removed, config.scrub if config.scrub_labelled else ())
         criteria = Criteria(config, sources, seed, HeldOut(_held_out(found), config), removed)
         with open_engine() as engine:
-            blocks = _judge(engine, criteria, corpus_files(data / "corpus"), data)
+            blocks = _filter(engine, criteria, corpus_files(data / "corpus"), data)
             leaks = find_leaks(blocks, criteria.held_out, config.max_held_out_documents)
-            repeats = find_repeats(blocks, leaks, config)
-            ledger = _finish(engine, blocks, repeats, corpus_target)
-        ledger.refuse_empty(data / "corpus")
+            duplicates = find_duplicates(blocks, leaks, config)
+            counts = _finish(engine, blocks, duplicates, corpus_target)
+        counts.refuse_empty(data / "corpus")
         made_from = {"corpus": data / "corpus"} | {f"task_{name}": labelled_target / name for name in found}
-        told = {"licences": source_licences(ledger.sources, sources), "notices": notices(data)}
-        write_manifest(corpus_target, "corpus", made_from, **ledger.manifest(), **told)
-    strangers = strange_sources(sources, ledger.sources)
-    write_report(report, ledger, found, strangers)
+        told = {"licences": source_licences(counts.sources, sources), "notices": notices(data)}
+        write_manifest(corpus_target, "corpus", made_from, **counts.manifest(), **told)
+    strangers = strange_sources(sources, counts.sources)
+    write_report(report, counts, found, strangers)
     run.log_files(report, "curation")
-    run.say(f"corpus: {ledger.documents:,} of {ledger.read:,} rows kept as documents")
+    run.say(f"corpus: {counts.documents:,} of {counts.read:,} rows kept as documents")
     for name, task in found.items():
         for line in (task.account(), *task.remarks()):
             run.say(f"{name}: {line}")
     for line in strangers:
         run.say(line)
     run.say(f"report: {report / 'index.html'}")
-    return ledger.metrics(REASONS, judgement.CHANGES) | {"tasks": {name: one.metrics() for name, one in found.items()}}
+    return counts.metrics(REASONS, row_filter.CHANGES) | {"tasks": {name: one.metrics() for name, one in found.items()}}
 
 
 def _tasks(
@@ -95,10 +94,10 @@ def _held_out(found: Mapping[str, Labelled]) -> Iterator[tuple[str, str]]:
             yield from ((split, text) for text in task.held_out[split])
 
 
-def _judge(engine: Engine, criteria: Criteria, files: list[CorpusFile], data: Path) -> list[Path]:
+def _filter(engine: Engine, criteria: Criteria, files: list[CorpusFile], data: Path) -> list[Path]:
     """The curated blocks, in their order; what was curated before costs a look."""
-    folder = curated_block.cache_folder()
-    work = partial(curate_block, criteria, criteria.digest, folder)
+    folder = cache_folder()
+    work = partial(filter_block, criteria, criteria.digest, folder)
     sizes = {file.path: file.path.stat().st_size for file in files}
     with progress("curate", sum(sizes.values()), "bytes") as shown:
 
@@ -119,23 +118,23 @@ def _forget_old(folder: Path, used: list[Path], removed: Removals) -> None:
         partial_file.unlink(missing_ok=True)
     limit = max(path.stat().st_mtime for path in used) - KEPT_BLOCKS_DAYS * 86400
     for path in set(folder.glob("*.parquet")).difference(used):
-        if path.stat().st_mtime < limit or (removed != Removals() and curated_block.holds_removed(path, removed)):
+        if path.stat().st_mtime < limit or (removed != Removals() and holds_removed(path, removed)):
             path.unlink(missing_ok=True)
 
 
-def _finish(engine: Engine, blocks: list[Path], repeats: Repeats, target: Path) -> Ledger:
-    """Write every block's documents and account for every row."""
-    ledger = Ledger()
-    work = (Work(path, target, repeats.rows(number, path)) for number, path in enumerate(blocks))
+def _finish(engine: Engine, blocks: list[Path], duplicates: Duplicates, target: Path) -> CorpusCounts:
+    """Write every block's documents and count every row."""
+    counts = CorpusCounts()
+    work = (Work(path, target, duplicates.rows(number, path)) for number, path in enumerate(blocks))
     with (
         (target / "quarantine.jsonl").open("w", encoding="utf-8", newline="\n") as rejected,
         (target / "changed.jsonl").open("w", encoding="utf-8", newline="\n") as changed,
     ):
-        for account in engine.map(finish_block, work):
-            _write(rejected, account.rejected)
-            _write(changed, account.changed)
-            ledger.add(account)
-    return ledger
+        for block in engine.map(write_block, work):
+            _write(rejected, block.rejected)
+            _write(changed, block.changed)
+            counts.add(block)
+    return counts
 
 
 def _write(stream: TextIO, rows: list[dict[str, Any]]) -> None:

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from components.corpus.encoding import compared_form
 from components.corpus.language import script_language
-from components.corpus.same_text import compared_form
 from components.corpus.shingles import Hashes, n_grams, units
 from components.params import CurateConfig
 

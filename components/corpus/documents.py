@@ -6,6 +6,7 @@ name carries a digest of what it was made from, so a shard that is unchanged kee
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,3 +69,9 @@ def documents_of(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
     """Batches as one dict a document."""
     for batch in batches:
         yield from batch.to_pylist()
+
+
+def in_validation_split(text: str, fraction: float, seed: int) -> bool:
+    """Whether a document is of the validation split: by its text and the seed alone, whatever stands around it."""
+    digest = hashlib.sha256(f"{seed}\n{text}".encode()).digest()
+    return int.from_bytes(digest[:8]) < fraction * 2**64

@@ -1,4 +1,4 @@
-"""Text that was decoded wrongly put right, and characters no reader sees taken out.
+"""Texts in one form: decoding repaired, invisible characters removed, one spelling, and the form that is compared.
 
 Mojibake of Western encodings is ftfy's work (Speer 2019), through datatrove's FTFYFormatter, where a cheap test finds a
 trace of it. Chinese is put right here: UTF-8 read as GBK, and GBK read as Latin-1, which ftfy leaves alone.
@@ -6,16 +6,24 @@ trace of it. Chinese is put right here: UTF-8 read as GBK, and GBK read as Latin
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING
 
 from components.corpus.language import HAN
-from components.corpus.normalise import UNWANTED
+from components.corpus.personal_data import KINDS, scrubbed
 
 if TYPE_CHECKING:
     from datatrove.pipeline.formatters import FTFYFormatter
 
+LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
+# Lone surrogates (a JSON escape can make them) have no UTF-8; U+FEFF is a byte order mark gone astray.
+UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+# The most that source code can lose: what no UTF-8 file may hold, and no compiler takes.
+_NO_CODE = re.compile("\x00|[\ud800-\udfff]|^\ufeff")
+_BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")
 CHANGES = ("encoding_repaired", "controls_removed", "invisible_removed", "replacements_removed")
 # What ftfy undoes: UTF-8 read in a code page of Windows or Mac, C1 controls, entities, terminal colours.
 WESTERN = re.compile("[\x80-\u024f\u0370-\u04ff]")
@@ -123,3 +131,43 @@ def _formatter() -> FTFYFormatter:
     from datatrove.pipeline.formatters import FTFYFormatter
 
     return FTFYFormatter()
+
+
+# Unicode NFC, plain line ends, no control characters, no outer white space. Source code keeps its own: there every
+# character may matter.
+def normalise(text: str) -> str:
+    """The text in NFC (Unicode Standard Annex 15), without control characters but newline and tab."""
+    return plain(text).strip()
+
+
+def plain(text: str) -> str:
+    """As `normalise`, with the white space around the text."""
+    return unicodedata.normalize("NFC", UNWANTED.sub("", LINE_ENDS.sub("\n", text)))
+
+
+def normalise_code(text: str) -> str:
+    """Source code with plain line ends and without blank lines around it; a form feed or a combining accent stays."""
+    return _BLANK_LINES.sub("", plain_code(text)).rstrip()
+
+
+def plain_code(text: str) -> str:
+    """As `normalise_code`, with the white space around it."""
+    return _NO_CODE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+# One definition of the same text, for duplicates, removals and held-out rows: nothing tells two apart once both are
+# decoded as they were meant, in one spelling and without personal data. So a copy that was repaired or scrubbed and
+# one that was not are still the same text.
+def compared_form(text: str) -> str:
+    """What a text is compared by, whatever params.yaml lets stand in it."""
+    return scrubbed(without_replacements(normalise(repaired(text)[0]))[0].strip(), KINDS)[0]
+
+
+def fingerprint(text: str) -> bytes:
+    """16 bytes that two texts share only where they are the same."""
+    return mark_of(compared_form(text))
+
+
+def mark_of(form: str) -> bytes:
+    """The fingerprint of a text whose compared form is known."""
+    return hashlib.sha256(form.encode()).digest()[:16]

@@ -1,4 +1,4 @@
-"""The files of data/corpus and the source each belongs to.
+"""The files of data/corpus, the source each belongs to, and the licences under which they stand.
 
 A file is a source of its own, called as it is without its endings; a folder is one source with all the files in it.
 """
@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.corpus.read import READERS, split_name
 from components.corpus.record import Record
 from components.errors import DataError
+from components.params import SourceConfig
 
+UNKNOWN = "unknown"
+SOURCES = "SOURCES.md"
+"""A file of data/ that says where the data are from and under which licence, with what must go along with copies."""
 ABOUT = ".source.json"
 """Ending of the notes that `lianzi import` leaves beside a source: no data."""
 
@@ -98,3 +102,14 @@ def _claim(claims: dict[str, Path], name: str, path: Path) -> None:
     other = claims.setdefault(name, path)
     if other != path:
         raise DataError(f"{other} and {path}: the same name but for the format", "rename one of them")
+
+
+def source_licences(found: Iterable[str], sources: Mapping[str, SourceConfig]) -> dict[str, str]:
+    """The licence of each source that documents were found of, as params.yaml has it."""
+    return {name: sources[name].licence if name in sources else UNKNOWN for name in sorted(found)}
+
+
+def notices(data: Path) -> list[str]:
+    """The text of data/SOURCES.md; nothing where there is none."""
+    path = data / SOURCES
+    return [path.read_text(encoding="utf-8")] if path.is_file() else []

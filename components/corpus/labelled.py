@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts import write_manifest
-from components.corpus.encoding import decoded_right, is_lost
-from components.corpus.licences import notices
-from components.corpus.normalise import normalise
+from components.corpus.encoding import compared_form, decoded_right, is_lost, mark_of, normalise
+from components.corpus.files import notices
 from components.corpus.personal_data import scrubbed_around_code
 from components.corpus.quarantine import Quarantine, write_row
 from components.corpus.read import COMPRESSIONS, READERS, Record, read_records, split_name
 from components.corpus.record import kind_of
 from components.corpus.removals import TASKS, Removals
-from components.corpus.same_text import compared_form, mark_of
 from components.errors import DataError
 from components.run import Metrics
 

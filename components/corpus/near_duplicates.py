@@ -59,7 +59,7 @@ def signatures(texts: Sequence[str], languages: Sequence[str], config: CurateCon
     return found
 
 
-def find(blocks: Iterable[Bytes], config: CurateConfig) -> Indices:
+def find_near_duplicates(blocks: Iterable[Bytes], config: CurateConfig) -> Indices:
     """For each document the index of the first one of its cluster, or -1 for that one and all that stand alone.
 
     Signatures wait in a temporary file. In memory are some 100 bytes a document. The blocks' size makes no difference.

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.corpus.normalise import normalise
+from components.corpus.encoding import normalise
 from components.corpus.record import reason_of
 from components.errors import DataError
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from components.corpus.counts import CorpusCounts
 from components.corpus.documents import SPLITS
-from components.corpus.finished_block import LENGTHS
 from components.corpus.labelled import Labelled
-from components.corpus.ledger import Ledger
 from components.corpus.sankey import sankey
+from components.corpus.write_block import LENGTHS
 
 STYLE = """
 body { font: 16px/1.5 system-ui, "Noto Sans CJK SC", sans-serif; color: #1f2933 }
@@ -30,26 +30,26 @@ BARS_WIDE, BARS_TALL = 640, 110
 COLOURS = {"en": "#0f6fc5", "zh": "#d1495b"}
 
 
-def write_report(folder: Path, ledger: Ledger, tasks: Mapping[str, Labelled], remarks: Sequence[str]) -> None:
+def write_report(folder: Path, corpus: CorpusCounts, tasks: Mapping[str, Labelled], remarks: Sequence[str]) -> None:
     """Write folder/index.html, self-contained. `remarks`: lines on the corpus as a whole."""
-    share = ledger.documents / max(ledger.read, 1)
+    share = corpus.documents / max(corpus.read, 1)
     parts = [
         "<h1>Curation</h1>",
-        f"<p>Corpus: {ledger.documents:,} of {ledger.read:,} rows kept as documents ({share:.1%}).</p>",
+        f"<p>Corpus: {corpus.documents:,} of {corpus.read:,} rows kept as documents ({share:.1%}).</p>",
         *(f"<p>{escape(name)}: {escape(task.account())}.</p>" for name, task in tasks.items()),
         _list(remarks),
         *(["<h2>Labelled rows</h2>", _task_flows(tasks)] if tasks else []),
         *(_task(name, task) for name, task in tasks.items()),
         "<h2>Rows of the corpus</h2>",
-        sankey(ledger.flows, [*SPLITS, *ledger.rejected]),
+        sankey(corpus.flows, [*SPLITS, *corpus.rejected]),
         "<h2>What was taken out</h2>",
-        *(_samples(ledger, reason, count) for reason, count in ledger.rejected.items()),
+        *(_samples(corpus, reason, count) for reason, count in corpus.rejected.items()),
         "<h2>What was changed</h2>",
-        *(_samples(ledger, change, count) for change, count in _most_first(ledger.changes)),
+        *(_samples(corpus, change, count) for change, count in _most_first(corpus.changes)),
         "<h2>Documents kept, by language</h2>",
-        _languages(ledger),
+        _languages(corpus),
         "<h2>Lengths in characters</h2>",
-        *(_lengths(language, counts) for language, counts in sorted(ledger.lengths.items(), key=_most_documents_first)),
+        *(_lengths(language, counts) for language, counts in sorted(corpus.lengths.items(), key=_most_documents_first)),
     ]
     folder.mkdir(parents=True, exist_ok=True)
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Curation</title><style>{STYLE}</style>'
@@ -96,8 +96,8 @@ def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
 
 
-def _samples(ledger: Ledger, name: str, count: int) -> str:
-    return f"<h3>{escape(name)}: {count:,}</h3>\n{_rows_table(ledger.samples.get(name, []))}"
+def _samples(corpus: CorpusCounts, name: str, count: int) -> str:
+    return f"<h3>{escape(name)}: {count:,}</h3>\n{_rows_table(corpus.samples.get(name, []))}"
 
 
 def _rows_table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -112,10 +112,10 @@ def _table(rows: Iterable[Sequence[str]]) -> str:
     return "<table>\n" + "\n".join(lines) + "\n</table>"
 
 
-def _languages(ledger: Ledger) -> str:
+def _languages(corpus: CorpusCounts) -> str:
     rows = [
-        (language, f"{count:,} documents, {ledger.characters[language]:,} characters")
-        for language, count in _most_first(ledger.languages)[:20]
+        (language, f"{count:,} documents, {corpus.characters[language]:,} characters")
+        for language, count in _most_first(corpus.languages)[:20]
     ]
     return _table(rows)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from components.corpus.licences import SOURCES
+from components.corpus.files import SOURCES
 from components.corpus.record import reason_of
 from components.errors import DataError
 

@@ -18,8 +18,8 @@ from click.testing import CliRunner, Result
 
 from cli.import_documents import counted, noted_interrupts
 from cli.main import main
-from components.corpus.judgement import Judge
 from components.corpus.read import read_records
+from components.corpus.row_filter import RowFilter
 from components.params import load_params
 
 
@@ -66,9 +66,9 @@ def test_a_mixed_import_keeps_both_its_halves(folder: Path) -> None:
     assert "language: en, zh, as far as is known" in result.output
     params = load_params(folder / "params.yaml")
     assert params.corpus["both"].language == ["en", "zh"]
-    judge = Judge(params.curate, {"both": params.corpus["both"].language})
+    row_filter = RowFilter(params.curate, {"both": params.corpus["both"].language})
     records = read_records(folder / "data" / "corpus" / "both.jsonl.zst")
-    assert {judge.judge(record.text(), "", "both").reason for record in records} == {None}
+    assert {row_filter.apply(record.text(), "", "both").reason for record in records} == {None}
 
 
 def test_the_same_import_gives_the_same_bytes(folder: Path) -> None:

@@ -23,8 +23,8 @@ from components.artifacts import read_manifest
 from components.corpus import curate as stage
 from components.corpus.curate import REASONS, curate
 from components.corpus.documents import SPLITS, documents_of, read_documents
+from components.corpus.encoding import fingerprint
 from components.corpus.removals import Removal, add_removals
-from components.corpus.same_text import fingerprint
 from components.errors import DataError
 from components.run import Metrics, RecordedRun
 from tests.corpus.small_corpus import SOURCES, TASKS, curate_config, documents, poems, small_data, write

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from components.corpus.documents import documents_of, read_documents, read_shard, shard_paths, write_shard
+from components.corpus.documents import (
+    documents_of,
+    in_validation_split,
+    read_documents,
+    read_shard,
+    shard_paths,
+    write_shard,
+)
 from components.errors import ArtifactError
 
 ROWS = [{"id": f"sea/{number}", "text": f"第{number}首", "source": "sea", "language": "zh"} for number in range(3000)]
@@ -38,3 +45,16 @@ def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(ArtifactError, match=r"a\.parquet: damaged"):
         list(read_shard(path))
+
+
+def test_about_the_asked_share_falls_to_validation_and_other_seeds_choose_others() -> None:
+    texts = [f"document {number}" for number in range(4000)]
+    chosen = {text for text in texts if in_validation_split(text, 0.1, seed=1)}
+    assert len(chosen) == pytest.approx(400, rel=0.2)
+    assert chosen != {text for text in texts if in_validation_split(text, 0.1, seed=2)}
+
+
+def test_larger_validation_split_holds_the_smaller_one() -> None:
+    texts = [f"document {number}" for number in range(1000)]
+    small, large = ({text for text in texts if in_validation_split(text, share, 1)} for share in (0.1, 0.3))
+    assert small < large

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from components.corpus.encoding import is_lost, repaired, without_replacements
+from components.corpus.encoding import (
+    compared_form,
+    fingerprint,
+    is_lost,
+    mark_of,
+    normalise,
+    normalise_code,
+    repaired,
+    without_replacements,
+)
+from components.corpus.personal_data import KINDS, scrubbed
 
 FRENCH = "It’s a café – déjà vu, naïve…"
 # No byte of it is 0x80, and it has an even number of characters: read as GBK it loses nothing.
@@ -69,3 +79,64 @@ def test_replacement_characters_are_counted_and_taken_out() -> None:
 
 def test_chinese_that_lost_bytes_is_known() -> None:
     assert is_lost("白日依山盡，黃河入海流。欲窮千里目，更上一層樓。".encode().decode("gb18030", "replace"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("cafe\u0301", "caf\u00e9"),
+        ("  white\tspace \n", "white\tspace"),
+        ("one\r\ntwo\rthree\u2028four\ffive", "one\ntwo\nthree\nfour\nfive"),
+        ("be\x00ll\x07 \x1b[31mred\x9f", "bell [31mred"),
+        ("\ufeffmark", "mark"),
+        ("lone \ud800surrogate", "lone surrogate"),
+        ("\x01\x02", ""),
+        ("身似星流跡似蓬，\r\n玉關孤望", "身似星流跡似蓬，\n玉關孤望"),
+    ],
+)
+def test_text_gets_its_one_spelling(raw: str, clean: str) -> None:
+    assert normalise(raw) == clean
+    assert normalise(clean) == clean
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("\ufeff\n  \n    if x:\r\n\treturn\f\n\n", "    if x:\n\treturn"),
+        ("e = 'cafe\u0301\u200b\x1b[0m'", "e = 'cafe\u0301\u200b\x1b[0m'"),
+        ("a\x00\ud800b", "ab"),
+    ],
+)
+def test_source_code_keeps_its_indentation_and_every_character_that_a_file_may_hold(raw: str, clean: str) -> None:
+    assert normalise_code(raw) == clean
+    assert normalise_code(clean) == clean
+
+
+MAIL = "Write to ahab@pequod.example.org, or call +44 20 7946 0958, the captain said."
+
+
+@pytest.mark.parametrize(
+    ("one", "another"),
+    [
+        (MAIL, "Write to <EMAIL>, or call <PHONE>, the captain said."),
+        (MAIL, scrubbed(MAIL, ["phone"])[0]),
+        ("the café’s door", "the cafÃ©â€™s door"),
+        ("words with\u200b a gap", "words with a gap"),
+        ("lost \ufffdbytes", "lost bytes"),
+        (" one\r\ntwo ", "one\ntwo"),
+    ],
+)
+def test_copies_that_were_put_right_or_scrubbed_are_the_same(one: str, another: str) -> None:
+    assert fingerprint(one) == fingerprint(another)
+
+
+def test_other_words_another_case_and_other_spaces_are_other_texts() -> None:
+    assert len({fingerprint(text) for text in ("a b", "A b", "a  b", "a c", "")}) == 5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_form_of_a_form_is_itself(kind: str) -> None:
+    form = compared_form(scrubbed(MAIL, [kind])[0])
+    assert compared_form(form) == form
+    assert mark_of(form) == fingerprint(MAIL)
+    assert len(mark_of(form)) == 16

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from components.corpus.files import corpus_files, short_name, strange_sources
+from components.corpus.files import corpus_files, notices, short_name, source_licences, strange_sources
 from components.corpus.read import read_records
 from components.errors import DataError
+from components.params import SourceConfig
 
 
 def laid_out(folder: Path, *names: str) -> Path:
@@ -90,3 +91,14 @@ def test_a_long_name_of_a_source_is_cut_where_files_are_named_after_it() -> None
     names = {short_name("海" * count) for count in range(43, 86)}
     assert len(names) == 43
     assert all(name.startswith("海" * 39 + "_") and len(name.encode()) <= 128 for name in names)
+
+
+def test_every_source_has_its_licence_or_is_said_to_have_none_stated() -> None:
+    sources = {name: SourceConfig(weight=1.0, language="en", licence="MIT") for name in ("poems", "unused")}
+    assert source_licences(["poems", "notes"], sources) == {"notes": "unknown", "poems": "MIT"}
+
+
+def test_what_the_project_says_of_its_data_goes_along(tmp_path: Path) -> None:
+    assert notices(tmp_path) == []
+    (tmp_path / "SOURCES.md").write_text("唐詩: MIT", encoding="utf-8")
+    assert notices(tmp_path) == ["唐詩: MIT"]

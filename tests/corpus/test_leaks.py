@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from components.corpus.blocks import Block, Row
-from components.corpus.curated_block import candidates, curate_block
 from components.corpus.decontamination import HeldOut
+from components.corpus.filter_block import candidates, filter_block
 from components.corpus.leaks import Leaks, find_leaks
 from tests.corpus.small_corpus import documents
-from tests.corpus.test_curated_block import CONFIG, CRITERIA
+from tests.corpus.test_filter_block import CONFIG, CRITERIA
 
 PHRASE = "when all is said and done"
 QUOTE = "a harpoon is no toothpick"
@@ -27,7 +27,7 @@ def blocks(folder: Path, phrases: int, quotes: int) -> list[Path]:
         texts[:phrases] = [f"{text} {PHRASE.capitalize()}, it was so." for text in texts[:phrases]]
         texts[20 : 20 + quotes] = [f"{text} As they say: {QUOTE}." for text in texts[20 : 20 + quotes]]
         rows = [Row("f", line, f"sea_en/{line}", text, "") for line, text in enumerate(texts)]
-        paths.append(curate_block(CRITERIA, CRITERIA.digest, folder, Block("sea_en", number, rows)))
+        paths.append(filter_block(CRITERIA, CRITERIA.digest, folder, Block("sea_en", number, rows)))
     return paths
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.corpus.near_duplicates import WIDTH, find, signatures, similarity
+from components.corpus.near_duplicates import WIDTH, find_near_duplicates, signatures, similarity
 from components.corpus.shingles import n_grams, units
 from components.params import load_params
 
@@ -27,7 +27,7 @@ def changed(words: list[str], places: list[int]) -> list[str]:
 
 
 def found(texts: list[str]) -> list[int]:
-    return find([signatures(texts, ["en"] * len(texts), CONFIG)], CONFIG).tolist()
+    return find_near_duplicates([signatures(texts, ["en"] * len(texts), CONFIG)], CONFIG).tolist()
 
 
 def test_repeated_documents_point_to_the_first_of_their_cluster() -> None:
@@ -66,7 +66,7 @@ def test_short_poems_are_duplicates_only_when_they_are_the_same() -> None:
 
 def test_texts_without_units_are_never_duplicates() -> None:
     assert found(["", "", "…", "…"]) == [-1, -1, -1, -1]
-    assert find([], CONFIG).tolist() == []
+    assert find_near_duplicates([], CONFIG).tolist() == []
 
 
 def test_blocks_make_no_difference() -> None:
@@ -75,7 +75,11 @@ def test_blocks_make_no_difference() -> None:
     assert whole.shape == (30, WIDTH)
     parts = [signatures(texts[start : start + 7], [""] * 7, CONFIG) for start in range(0, 30, 7)]
     assert np.array_equal(whole, np.concatenate(parts))
-    assert find(parts, CONFIG).tolist() == find([whole], CONFIG).tolist() == [-1] * 9 + [n % 9 for n in range(9, 30)]
+    assert (
+        find_near_duplicates(parts, CONFIG).tolist()
+        == find_near_duplicates([whole], CONFIG).tolist()
+        == [-1] * 9 + [n % 9 for n in range(9, 30)]
+    )
 
 
 def test_more_similarity_asked_finds_fewer() -> None:
@@ -83,4 +87,4 @@ def test_more_similarity_asked_finds_fewer() -> None:
     pair = [" ".join(one), " ".join(changed(one, list(range(0, 150, 10))))]
     assert found(pair) == [-1, 0]
     strict = CONFIG.model_copy(update={"near_duplicate_similarity": 0.9})
-    assert find([signatures(pair, ["", ""], strict)], strict).tolist() == [-1, -1]
+    assert find_near_duplicates([signatures(pair, ["", ""], strict)], strict).tolist() == [-1, -1]

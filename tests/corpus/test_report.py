@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from components.corpus.finished_block import LENGTHS, Account
+from components.corpus.counts import CorpusCounts
 from components.corpus.labelled import curate_task
-from components.corpus.ledger import Ledger
 from components.corpus.removals import Removals
 from components.corpus.report import write_report
+from components.corpus.write_block import LENGTHS, BlockCounts
 from tests.browser import await_text, open_browser
 from tests.corpus.small_corpus import write
 
@@ -28,16 +28,16 @@ def rows_of_a_task(folder: Path) -> Path:
 
 
 def test_the_page_names_reasons_places_and_lengths(tmp_path: Path) -> None:
-    account = Account("sea")
+    account = BlockCounts("sea")
     account.kept.update(train=1, validation=1)
     account.languages["zh"] = 2
     account.lengths["zh"] = np.histogram([12, 130], LENGTHS)[0]
     text = "<script>alert(1)</script>"
     account.rejected = [{"file": "corpus/sea.txt", "line": 7, "id": "sea/7", "reason": "too_short", "text": text}]
-    ledger = Ledger()
-    ledger.add(account)
+    counts = CorpusCounts()
+    counts.add(account)
     task = curate_task(rows_of_a_task(tmp_path), tmp_path / "data", tmp_path / "out", Removals())
-    write_report(tmp_path, ledger, {"colour": task}, ["params.yaml: corpus.see: no such source"])
+    write_report(tmp_path, counts, {"colour": task}, ["params.yaml: corpus.see: no such source"])
     page = (tmp_path / "index.html").read_text("utf-8")
     assert "2 of 3 rows kept as documents (66.7%)" in page
     assert "too_short: 1" in page
@@ -52,10 +52,10 @@ def test_the_page_names_reasons_places_and_lengths(tmp_path: Path) -> None:
 
 
 def test_a_person_sees_each_tasks_rows_in_the_page(tmp_path: Path) -> None:
-    ledger = Ledger()
-    ledger.flows["sea", "train"] = 3
+    counts = CorpusCounts()
+    counts.flows["sea", "train"] = 3
     task = curate_task(rows_of_a_task(tmp_path), tmp_path / "data", tmp_path / "out", Removals())
-    write_report(tmp_path, ledger, {"colour": task}, [])
+    write_report(tmp_path, counts, {"colour": task}, [])
     with open_browser(1000) as browser:
         browser.get((tmp_path / "index.html").as_uri())
         told = await_text(browser, "Labelled rows", "colour")

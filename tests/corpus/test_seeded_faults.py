@@ -10,7 +10,7 @@ import pytest
 
 from components.corpus import near_duplicates
 from components.corpus.decontamination import HeldOut
-from components.corpus.judgement import Judge, Judgement
+from components.corpus.row_filter import FilteredRow, RowFilter
 from components.params import load_params
 from tests.corpus.seeded_faults import (
     EACH,
@@ -30,19 +30,19 @@ CONFIG = load_params(Path(__file__).parents[2] / "params.yaml").curate
 class Outcome:
     """What became of a row: `fate` is `kept` or a reason, `of` the row that it repeats."""
 
-    judgement: Judgement
+    filtered: FilteredRow
     fate: str
     of: str = ""
 
 
 def outcomes(rows: list[SeededRow]) -> dict[str, Outcome]:
     """The methods one after another, as the stage applies them."""
-    judge, held_out = Judge(CONFIG, {"seeded": "en"}), HeldOut(held_out_rows(), CONFIG)
-    judged = [judge.judge(row.text, row.language, "seeded") for row in rows]
+    row_filter, held_out = RowFilter(CONFIG, {"seeded": "en"}), HeldOut(held_out_rows(), CONFIG)
+    judged = [row_filter.apply(row.text, row.language, "seeded") for row in rows]
     reasons = [found.reason or held_out.match(found.text, found.language).reason for found in judged]
     left = [place for place, reason in enumerate(reasons) if reason is None]
     texts, languages = [judged[place].text for place in left], [judged[place].language for place in left]
-    first = near_duplicates.find([near_duplicates.signatures(texts, languages, CONFIG)], CONFIG)
+    first = near_duplicates.find_near_duplicates([near_duplicates.signatures(texts, languages, CONFIG)], CONFIG)
     repeats = {left[place]: left[of] for place, of in enumerate(first) if of >= 0}
     return {
         row.id: Outcome(
@@ -80,15 +80,15 @@ def test_every_fault_is_found_in_its_row(kind: str, rows: list[SeededRow], found
     for row in (row for row in rows if row.fault == kind):
         outcome = found[row.id]
         assert (row.id, outcome.fate, outcome.of) == (row.id, row.expected, row.of)
-        assert not row.change or row.change in outcome.judgement.changes, row.id
-        assert not row.gone or row.gone not in outcome.judgement.text, row.id
+        assert not row.change or row.change in outcome.filtered.changes, row.id
+        assert not row.gone or row.gone not in outcome.filtered.text, row.id
 
 
 def test_no_clean_row_is_lost_or_changed(rows: list[SeededRow], found: dict[str, Outcome]) -> None:
     clean = [row for row in rows if not row.fault]
     assert len(clean) > 800
     assert [row.id for row in clean if found[row.id].fate != "kept"] == []
-    assert [row.id for row in clean if found[row.id].judgement.text != row.text] == []
+    assert [row.id for row in clean if found[row.id].filtered.text != row.text] == []
 
 
 def test_labels_that_contradict_an_identical_text_are_known() -> None:

@@ -1,4 +1,4 @@
-"""One text judged: repaired, normalised, its language found, turned away or kept, and what is personal taken out."""
+"""Filter one text: repair and normalise it, identify its language, keep or reject it, and remove personal data."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from components.corpus import encoding, personal_data, quality, source_code
+from components.corpus.encoding import compared_form, normalise, normalise_code, plain, plain_code
 from components.corpus.filters import FILTERS, reason_to_reject
 from components.corpus.language import CODE, LANGUAGES, identify
 from components.corpus.language_codes import language_codes
-from components.corpus.normalise import normalise, normalise_code, plain, plain_code
 from components.corpus.quality import Rules
-from components.corpus.same_text import compared_form
 from components.corpus.word_lists import is_listed, read_word_lists
 from components.errors import ParameterError
 from components.params import CurateConfig, LanguageConfig
@@ -24,10 +23,10 @@ CHANGES = (*encoding.CHANGES, *personal_data.CHANGES)
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """A text after judgement; `changes` are of CHANGES, `reason` is one of REASONS or None for a text to keep.
+class FilteredRow:
+    """A text after all filters; `changes` are of CHANGES, `reason` is one of REASONS or None for a text to keep.
 
-    `form`: what it is compared by, as `same_text.compared_form` has it.
+    `form`: what it is compared by, as `encoding.compared_form` has it.
     """
 
     text: str
@@ -37,8 +36,8 @@ class Judgement:
     form: str
 
 
-class Judge:
-    """Judges texts one by one, each by itself. Models and rules are loaded when first needed, once a process."""
+class RowFilter:
+    """Filters texts one by one, each by itself. Models and rules are loaded when first needed, once a process."""
 
     def __init__(self, config: CurateConfig, languages: Mapping[str, str | Sequence[str]]) -> None:
         """languages: source -> what params.yaml claims for it: a language, several, or `mixed`.
@@ -56,7 +55,7 @@ class Judge:
         self._config = config
         self._words = read_word_lists(tuple(config.word_lists))
 
-    def judge(self, text: str, claimed: str, source: str) -> Judgement:
+    def apply(self, text: str, claimed: str, source: str) -> FilteredRow:
         """claimed: the language that the row itself names, or several behind commas, or ""."""
         config = self._config
         given, claims = text, self._claims(claimed, source)
@@ -74,7 +73,7 @@ class Judge:
         if reason is None and form != text:
             text, scrubbed = personal_data.scrubbed_around_code(text, config.scrub, bool(code))
             changes += scrubbed
-        return Judgement(text, language, tuple(changes), reason, form)
+        return FilteredRow(text, language, tuple(changes), reason, form)
 
     def _claims(self, claimed: str, source: str) -> tuple[str, ...]:
         """What the row says goes before what params.yaml says of its source, and that before the source's name."""

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.corpus.finished_block import LENGTHS, Account
-from components.corpus.ledger import SAMPLES, Ledger
+from components.corpus.counts import SAMPLES, CorpusCounts
+from components.corpus.write_block import LENGTHS, BlockCounts
 from components.errors import DataError
 
 
-def account(source: str, train: int, rejected: int) -> Account:
-    told = Account(source)
+def account(source: str, train: int, rejected: int) -> BlockCounts:
+    told = BlockCounts(source)
     told.kept.update(train=train)
     told.languages["en"] = train
     told.characters["en"] = 100 * train
@@ -23,21 +23,21 @@ def account(source: str, train: int, rejected: int) -> Account:
 
 
 def test_what_was_read_is_what_was_kept_and_what_was_not() -> None:
-    ledger = Ledger()
-    ledger.add(account("sea", 5, 2))
-    ledger.add(account("sea", 1, 7))
-    ledger.add(account("lake", 3, 0))
-    assert (ledger.read, ledger.documents, ledger.rejected) == (18, 9, {"empty": 9})
-    assert ledger.sources == {"lake": 3, "sea": 6}
-    assert ledger.lengths["en"].sum() == 9
-    assert len(ledger.samples["empty"]) == SAMPLES
-    metrics = ledger.metrics(["empty", "too_short"], ["email_scrubbed"])
+    counts = CorpusCounts()
+    counts.add(account("sea", 5, 2))
+    counts.add(account("sea", 1, 7))
+    counts.add(account("lake", 3, 0))
+    assert (counts.read, counts.documents, counts.rejected) == (18, 9, {"empty": 9})
+    assert counts.sources == {"lake": 3, "sea": 6}
+    assert counts.lengths["en"].sum() == 9
+    assert len(counts.samples["empty"]) == SAMPLES
+    metrics = counts.metrics(["empty", "too_short"], ["email_scrubbed"])
     assert metrics["quarantined"] == {"empty": 9, "too_short": 0}
     assert metrics["changed"] == {"email_scrubbed": 0}
 
 
 def test_a_split_without_documents_is_refused_with_the_reasons() -> None:
-    ledger = Ledger()
-    ledger.add(account("sea", 5, 2))
+    counts = CorpusCounts()
+    counts.add(account("sea", 5, 2))
     with pytest.raises(DataError, match=r"for the validation split \(rejected: empty 2\)"):
-        ledger.refuse_empty(Path("data/corpus"))
+        counts.refuse_empty(Path("data/corpus"))

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.corpus.blocks import Block, Row
-from components.corpus.curated_block import Criteria, curate_block, read_signatures, whole
 from components.corpus.decontamination import HeldOut
+from components.corpus.filter_block import Criteria, filter_block, read_signatures, whole
 from components.corpus.near_duplicates import WIDTH
 from components.corpus.removals import Removals
 from components.errors import DataError
@@ -31,7 +31,7 @@ def block() -> Block:
 
 
 def test_every_row_is_there_and_only_those_to_keep_have_a_signature(block: Block, tmp_path: Path) -> None:
-    path = curate_block(CRITERIA, CRITERIA.digest, tmp_path, block)
+    path = filter_block(CRITERIA, CRITERIA.digest, tmp_path, block)
     rows = pq.read_table(path).to_pylist()
     assert [row["reason"] for row in rows] == [None] * 6 + ["too_short", "in_task_test"]
     assert read_signatures(path, np.arange(6)).shape == (6, WIDTH)
@@ -39,9 +39,9 @@ def test_every_row_is_there_and_only_those_to_keep_have_a_signature(block: Block
 
 
 def test_a_block_is_judged_once(block: Block, tmp_path: Path) -> None:
-    path = curate_block(CRITERIA, CRITERIA.digest, tmp_path, block)
+    path = filter_block(CRITERIA, CRITERIA.digest, tmp_path, block)
     before = path.stat().st_ino
-    assert curate_block(CRITERIA, CRITERIA.digest, tmp_path, block).stat().st_ino == before
+    assert filter_block(CRITERIA, CRITERIA.digest, tmp_path, block).stat().st_ino == before
 
 
 @pytest.mark.parametrize(
@@ -64,18 +64,18 @@ def test_a_word_list_that_is_missing_is_named_before_anything_is_judged() -> Non
 
 
 def test_a_block_of_which_a_byte_has_changed_is_judged_anew(block: Block, tmp_path: Path) -> None:
-    path = curate_block(CRITERIA, CRITERIA.digest, tmp_path, block)
+    path = filter_block(CRITERIA, CRITERIA.digest, tmp_path, block)
     content, table = path.read_bytes(), pq.read_table(path)
     for place in range(4, len(content), 97):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
         assert not whole(path) or pq.read_table(path).equals(table)
     path.write_bytes(content[:200] + bytes([content[200] ^ 0x10]) + content[201:])
-    assert curate_block(CRITERIA, CRITERIA.digest, tmp_path, block).read_bytes() == content
+    assert filter_block(CRITERIA, CRITERIA.digest, tmp_path, block).read_bytes() == content
 
 
 def test_a_source_may_have_a_name_as_long_as_files_may(block: Block, tmp_path: Path) -> None:
     long = replace(block, source="海" * 80)
-    path = curate_block(CRITERIA, CRITERIA.digest, tmp_path, long)
+    path = filter_block(CRITERIA, CRITERIA.digest, tmp_path, long)
     assert pq.read_table(path, columns=["source"]).column("source")[0].as_py() == "海" * 80
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.corpus.repeats import earlier_equal
+from components.corpus.duplicates import earlier_equal
 
 
 def test_the_first_of_equal_rows_is_the_one_that_stays() -> None:

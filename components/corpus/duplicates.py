@@ -1,4 +1,4 @@
-"""Which rows of the whole corpus say what an earlier one says: exactly, or nearly.
+"""Duplicates and near duplicates over the whole corpus: of equal rows the first stays.
 
 Only fingerprints and what MinHash needs are held, never texts.
 """
@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.corpus.curated_block import candidates, read_signatures
+from components.corpus.filter_block import candidates, read_signatures
 from components.corpus.leaks import Leaks
-from components.corpus.near_duplicates import find
+from components.corpus.near_duplicates import find_near_duplicates
 from components.params import CurateConfig
 
 
 @dataclass(frozen=True)
-class Repeats:
+class Duplicates:
     """Of each block, for the rows that were candidates: the number of the earlier candidate it repeats, or -1.
 
     `exact` and `near`: int64 [candidates of all blocks]; `begins`: the number of each block's first candidate. `leaks`:
@@ -44,7 +44,7 @@ class Repeats:
         return found
 
 
-def find_repeats(paths: Sequence[Path], leaks: Leaks, config: CurateConfig) -> Repeats:
+def find_duplicates(paths: Sequence[Path], leaks: Leaks, config: CurateConfig) -> Duplicates:
     """Look through curated blocks in their order: the first of equal rows is the one that stays."""
     counts, marks = [0], [np.empty((0, 2), dtype="<u8")]
     for path, rows in candidates(paths, leaks):
@@ -53,7 +53,7 @@ def find_repeats(paths: Sequence[Path], leaks: Leaks, config: CurateConfig) -> R
     exact = earlier_equal(np.concatenate(marks))
     begins = np.cumsum(counts)
     near = _near(paths, leaks, exact, begins, config)
-    return Repeats(exact, near, begins, _names(paths, leaks, begins, np.union1d(exact, near)), leaks)
+    return Duplicates(exact, near, begins, _names(paths, leaks, begins, np.union1d(exact, near)), leaks)
 
 
 def earlier_equal(marks: np.ndarray) -> np.ndarray:
@@ -78,7 +78,7 @@ def _near(
         for block, (path, rows) in enumerate(candidates(paths, leaks))
         if len(rows)
     )
-    found = find(parts, config)
+    found = find_near_duplicates(parts, config)
     near = np.full(len(exact), -1, dtype=np.int64)
     near[firsts] = np.where(found < 0, -1, firsts[found])
     return near

@@ -7,23 +7,23 @@ from pathlib import Path
 import pytest
 
 from components.corpus.blocks import Block, Row
-from components.corpus.curated_block import curate_block
 from components.corpus.documents import SPLITS, documents_of, read_shard
-from components.corpus.finished_block import Work, finish_block
+from components.corpus.filter_block import filter_block
+from components.corpus.write_block import Work, write_block
 from tests.corpus.small_corpus import documents
-from tests.corpus.test_curated_block import CRITERIA
+from tests.corpus.test_filter_block import CRITERIA
 
 
 @pytest.fixture
 def curated(tmp_path: Path) -> Path:
     texts = [row["text"] for row in documents(20)] + ["tiny"]
     rows = [Row("f", line, f"sea_en/{line}", text, "") for line, text in enumerate(texts, 1)]
-    return curate_block(CRITERIA, CRITERIA.digest, tmp_path / "cache", Block("sea_en", 0, rows))
+    return filter_block(CRITERIA, CRITERIA.digest, tmp_path / "cache", Block("sea_en", 0, rows))
 
 
 def test_rows_left_out_for_what_other_rows_say_are_named(curated: Path, tmp_path: Path) -> None:
     left_out = {2: ("duplicate", "sea_en/1"), 5: ("near_duplicate", "lake/9"), 6: ("in_task_test", None)}
-    account = finish_block(Work(curated, tmp_path / "corpus", left_out))
+    account = write_block(Work(curated, tmp_path / "corpus", left_out))
     assert [(row["line"], row["reason"], row.get("same_as")) for row in account.rejected] == [
         (3, "duplicate", "sea_en/1"),
         (6, "near_duplicate", "lake/9"),
@@ -41,13 +41,13 @@ def test_rows_left_out_for_what_other_rows_say_are_named(curated: Path, tmp_path
 
 
 def test_a_shard_is_named_after_its_source_place_and_content(curated: Path, tmp_path: Path) -> None:
-    finish_block(Work(curated, tmp_path / "corpus", {}))
+    write_block(Work(curated, tmp_path / "corpus", {}))
     [path] = (tmp_path / "corpus" / "train").iterdir()
     assert path.stem == "-".join(curated.stem.split("-")[:3])
 
 
 def test_a_block_of_which_nothing_is_kept_has_no_shard(curated: Path, tmp_path: Path) -> None:
     left_out: dict[int, tuple[str, str | None]] = dict.fromkeys(range(20), ("duplicate", "other/1"))
-    account = finish_block(Work(curated, tmp_path / "corpus", left_out))
+    account = write_block(Work(curated, tmp_path / "corpus", left_out))
     assert account.kept.total() == 0
     assert not list((tmp_path / "corpus").rglob("*.parquet"))

@@ -1,4 +1,4 @@
-"""What became of every row of the corpus, added up: the numbers behind metrics, manifest and report."""
+"""Counts over the whole corpus, summed from its blocks: the numbers of the metrics, the manifest and the report."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from components.corpus.documents import SPLITS
-from components.corpus.finished_block import LENGTHS, Account
 from components.corpus.quarantine import SAMPLES
+from components.corpus.write_block import LENGTHS, BlockCounts
 from components.errors import DataError
 from components.run import Metrics
 
 
 @dataclass
-class Ledger:
+class CorpusCounts:
     """`flows`: rows by (source, what became of them); `samples`: a few rows of each reason and each change."""
 
     flows: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -28,19 +28,19 @@ class Ledger:
     lengths: dict[str, np.ndarray] = field(default_factory=dict)
     samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def add(self, account: Account) -> None:
-        for split, count in account.kept.items():
-            self.flows[account.source, split] += count
-        for row in account.rejected:
-            self.flows[account.source, row["reason"]] += 1
+    def add(self, block: BlockCounts) -> None:
+        for split, count in block.kept.items():
+            self.flows[block.source, split] += count
+        for row in block.rejected:
+            self.flows[block.source, row["reason"]] += 1
             self._sample(row["reason"], row)
-        for row in account.changed:
+        for row in block.changed:
             for change in row["changes"]:
                 self._sample(change, row)
-        self.languages += account.languages
-        self.characters += account.characters
-        self.changes += account.changes
-        for language, counts in account.lengths.items():
+        self.languages += block.languages
+        self.characters += block.characters
+        self.changes += block.changes
+        for language, counts in block.lengths.items():
             self.lengths[language] = self.lengths.get(language, np.zeros(len(LENGTHS) - 1, dtype=np.int64)) + counts
 
     @property

