@@ -58,7 +58,7 @@ def start(words: list[str], folder: Path, **options: Any) -> subprocess.Popen[st
 def stage(words: list[str], folder: Path, **options: Any) -> tuple[int, str]:
     """Exit code and what went to standard error."""
     process = start(words, folder, **options)
-    _, told = process.communicate(timeout=120)
+    _, told = process.communicate(timeout=240)
     return process.returncode, told
 
 
@@ -138,11 +138,11 @@ def test_sigterm_ends_the_stage_its_run_and_its_partial_output(project: Path) ->
     rows = [{"text": f"Document {n}: " + "words of the sea " * 30} for n in range(60_000)]
     (project / "data/corpus/sea_en.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     process = start(CURATE, project)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not list(project.glob("out/.*.partial")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.terminate()
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=180)
     assert process.returncode == 130, told
     assert "interrupted" in told
     assert not [path for path in (project / "out").rglob("*") if path.is_file()]
@@ -271,11 +271,11 @@ def test_a_training_stopped_by_sigterm_is_carried_on_by_the_next_call(
 
     monkeypatch.setenv("LIANZI_CHECKPOINT_SECONDS", "0")
     process = start(pretrain("parts", tokens_folder, tokenizer_folder), project)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not list(checkpoints.glob("*/step-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.terminate()
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=180)
     assert process.returncode == 130, told
     assert re.search(r"interrupted; checkpoint at step \d+; run again to go on from there", told)
     assert "Traceback" not in told

@@ -129,7 +129,7 @@ service.workers.busy = 1
 print("leaving", flush=True)
 _leave(service, None, None)
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=180)
     assert (done.returncode, done.stdout, done.stderr) == (0, "leaving\n", "")
 
 
@@ -213,7 +213,7 @@ class Askers:
                     self.failures.append(AssertionError(f"{answer.json()['model_version']} answered, {trace} says"))
                 self.answers.append((answer.status_code, trace["version"]))
 
-    def await_version(self, version: str, seconds: float = 60) -> None:
+    def await_version(self, version: str, seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while self.answers[-1:] != [(200, version)]:
             assert time.monotonic() < deadline, (self.answers[-1:], self.failures[-1:])

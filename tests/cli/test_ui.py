@@ -102,15 +102,15 @@ def test_both_pages_answer_on_localhost_and_stop_on_ctrl_c(project: Path, tmp_pa
             assert b"<html" in page.read().lower()
     address = next(word for word in told.split() if word.startswith(f"http://127.0.0.1:{mlflow}"))
     look_at_runs(address, tmp_path / "runs.png")
-    with urllib.request.urlopen(f"http://127.0.0.1:{prefect}/api/admin/settings", timeout=20) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{prefect}/api/admin/settings", timeout=60) as answer:
         assert json.load(answer)["server"]["analytics_enabled"] is False
-    with urllib.request.urlopen(f"http://127.0.0.1:{mlflow}/ajax-api/3.0/mlflow/ui-telemetry", timeout=20) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{mlflow}/ajax-api/3.0/mlflow/ui-telemetry", timeout=60) as answer:
         assert json.load(answer)["disable_ui_telemetry"] is True
     assert not [process for process in psutil.Process(pages.pid).children(recursive=True) if runs_jobs(process)]
     for name in ("prefect", "mlflow"):
         assert_healthy(project / ".lianzi" / f"{name}.log")
     pages.send_signal(signal.SIGINT)
-    assert pages.wait(30) == 130
+    assert pages.wait(90) == 130
     time.sleep(0.5)
     require_free(prefect, "")
     require_free(mlflow, "")

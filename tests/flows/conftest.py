@@ -88,7 +88,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> 
         assert_healthy(home / "server.log")
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)
 
 
 def _await(address: str) -> None:

@@ -41,7 +41,7 @@ def lianzi(*words: str, project: Path, settings: dict[str, str] | None = None) -
 def ask(settings: dict[str, str], path: str, body: dict[str, Any], method: str = "POST") -> Any:
     address, headers = settings["PREFECT_API_URL"] + path, {"content-type": "application/json"}
     request = urllib.request.Request(address, json.dumps(body).encode(), headers, method=method)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -80,7 +80,7 @@ class Scheduled:
             time.sleep(0.5)
         raise AssertionError(f"not ended in {seconds} s\n{self.worker_log.read_text(errors='replace')}")
 
-    def logs(self, run: dict[str, Any], awaited: str, seconds: float = 60) -> list[dict[str, Any]]:
+    def logs(self, run: dict[str, Any], awaited: str, seconds: float = 120) -> list[dict[str, Any]]:
         """The run's log as the server has it once a line with `awaited` has come, or after `seconds`."""
         deadline = time.monotonic() + seconds
         while True:
@@ -256,7 +256,7 @@ def test_an_interrupted_run_ends_its_stages_and_is_not_left_running(
     while not (project / "begun").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     run.send_signal(number)
-    _, told = run.communicate(timeout=60)
+    _, told = run.communicate(timeout=180)
     assert run.returncode == 130, told
     assert "interrupted; finished stages are kept" in told
     assert "Traceback" not in told

@@ -47,7 +47,7 @@ def running(folder: Path, what: str | Path, *words: object, port: int = 0, schem
         process.wait(10)
 
 
-def _await_ready(server: Running, log: Path, seconds: float = 90) -> None:
+def _await_ready(server: Running, log: Path, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.process.poll() is None:
         try:

@@ -57,7 +57,7 @@ def test_a_terminated_server_finishes_what_it_accepted_and_refuses_the_rest(ladd
         answer = read_all(connection)
         assert answer.startswith(b"HTTP/1.1 200 OK")
         assert b'"data":["sea"]' in answer
-        assert server.process.wait(20) == 0
+        assert server.process.wait(60) == 0
 
 
 def test_what_does_not_finish_in_time_does_not_hold_the_server(ladder: Ladder, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_what_does_not_finish_in_time_does_not_hold_the_server(ladder: Ladder, t
         answer = read_all(connection)
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b'{"error":"the server has stopped before this was answered; request ' in answer
-        assert server.process.wait(20) == 0
+        assert server.process.wait(60) == 0
     log = (tmp_path / "serve.log").read_text()
     assert "1 requests did not finish within 0.5 s" in log
     assert "Traceback" not in log
@@ -95,8 +95,8 @@ def test_a_chat_template_without_end_holds_neither_its_request_nor_the_server(
             child = await_child(server)
             server.process.send_signal(signal.SIGTERM)
             assert under_way.result().status_code == 503
-            assert server.process.wait(15) == 0
-        child.wait(15)
+            assert server.process.wait(60) == 0
+        child.wait(60)
     log = (tmp_path / "serve.log").read_text()
     assert "Traceback" not in log
     assert "ERROR" not in log
@@ -122,7 +122,7 @@ def test_a_full_disk_under_the_logs_is_counted_and_costs_no_answer(ladder: Ladde
             time.sleep(0.05)
         assert counted in httpx.get(f"{server.address}/metrics").text
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(20) == 0
+        assert server.process.wait(60) == 0
     log = (tmp_path / "serve.log").read_text()
     assert log.count("/dev/full: No space left on device; rows are left out while that is so") == 1
     assert "3 rows more are not in /dev/full" in log
@@ -135,7 +135,7 @@ def test_a_second_signal_ends_the_server_at_once(ladder: Ladder, tmp_path: Path)
         server.process.send_signal(signal.SIGINT)
         time.sleep(0.5)
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(5) == 128 + signal.SIGTERM
+        assert server.process.wait(15) == 128 + signal.SIGTERM
         connection.close()
 
 
@@ -153,7 +153,7 @@ def test_clients_that_go_away_leave_nothing_under_way(ladder: Ladder, tmp_path: 
             half_a_request(server).close()
         assert httpx.post(f"{server.address}{INFER}", content=BODY).status_code == 200
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(20) == 0
+        assert server.process.wait(60) == 0
     log = (tmp_path / "serve.log").read_text()
     assert "stopping: 0 requests to finish" in log
     assert "Traceback" not in log

@@ -97,7 +97,7 @@ def test_two_processes_agree_sum_and_gather(root: Path) -> None:
         )
         for rank in range(2)
     ]
-    told = [process.communicate(timeout=120)[0] for process in processes]
+    told = [process.communicate(timeout=240)[0] for process in processes]
     for rank, process in enumerate(processes):
         assert process.returncode == 0, told[rank]
         assert f"met {rank}" in told[rank]
