@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ ROOT = Path(__file__).parent.parent
 
 # Telemetry off, and this environment's commands first on PATH, for every process a test starts.
 environment.prepare()
+# Libraries that are told no number of threads take one for each core, and those of several tests wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
