@@ -6,11 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from flows.settings import change_params
 from tests.small_artifacts import small_task, small_tokenizer, small_tokens
+from tests.small_store import copy_project
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = (
@@ -45,16 +48,24 @@ PATHS = {
 
 def small_training_project(folder: Path, settings: Sequence[str]) -> Path:
     """Tokens, tokenizer, rows of a task, params, an empty MLflow store."""
-    folder.mkdir()
-    shutil.copy(ROOT / "params.yaml", folder)
+    copy_project(Path(_template().name), folder)
     change_params(folder / "params.yaml", (*SETTINGS, *settings))
+    return folder
+
+
+@cache
+def _template() -> tempfile.TemporaryDirectory[str]:
+    """A project with the parameters that ship, made once a process: its store alone takes seconds."""
+    made = tempfile.TemporaryDirectory()
+    folder = Path(made.name)
+    shutil.copy(ROOT / "params.yaml", folder)
     small_tokenizer(folder / "tokenizer")
     small_tokens(folder / "tokens", folder / "tokenizer")
     small_task(folder / "rows")
     (folder / "mlflow").mkdir()
     program = "from components import tracking; tracking.connect()"
     subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment(), check=True)
-    return folder
+    return made
 
 
 def words(stage: str) -> list[str]:

@@ -15,16 +15,16 @@ import pytest
 
 from components.artifacts import digest, file_hash
 from flows.settings import change_params
-from tests.small_trainings import environment, remove_outputs, small_training_project, words
+from tests.small_store import copy_project
+from tests.small_trainings import PATHS, environment, remove_outputs, small_training_project, words
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["pretrain", "finetune", "distill"])
-def test_a_training_killed_again_and_again_ends_with_the_same_bits_in_one_run(stage: str, root: Path) -> None:
-    program = [sys.executable, "-m", "benchmarks.kills", "--kills", "4", "--stages", stage]
-    done = subprocess.run(program, cwd=root, capture_output=True, text=True, check=False, timeout=600)
+def test_a_training_killed_again_and_again_ends_with_the_same_bits_in_one_run(root: Path) -> None:
+    program = [sys.executable, "-m", "benchmarks.kills", "--kills", "12"]
+    done = subprocess.run(program, cwd=root, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
-    assert "went on from a checkpoint" in done.stdout
+    assert re.findall(r"^(\w+): killed .* went on from a checkpoint$", done.stdout, re.MULTILINE) == list(PATHS)
 
 
 def flipped(path: Path) -> None:
@@ -40,7 +40,15 @@ def halved(path: Path) -> None:
 @pytest.fixture(scope="module")
 def peaceful(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = small_training_project(tmp_path_factory.mktemp("peaceful") / "project", ["pretrain.steps=40"])
-    assert pretrain(folder).wait(120) == 0
+    assert pretrain(folder).wait(240) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stopped_half_way(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose training ended with SIGKILL when it had saved ten times: the last two of these are there."""
+    folder = small_training_project(tmp_path_factory.mktemp("half_way") / "project", ["pretrain.steps=40"])
+    assert pretrain(folder, ("tests.stopping", "SIGKILL", "10")).wait(240) == -signal.SIGKILL
     return folder
 
 
@@ -48,12 +56,6 @@ def pretrain(folder: Path, module: Sequence[str] = ("components",), **options: i
     remove_outputs("pretrain", folder)
     command = [sys.executable, "-m", *module, *words("pretrain")]
     return subprocess.Popen(command, cwd=folder, env=environment(), text=True, **options)
-
-
-def stopped_half_way(folder: Path) -> list[Path]:
-    """Ends a training with SIGKILL when it has saved ten times: the older checkpoint, the newest."""
-    assert pretrain(folder, ("tests.stopping", "SIGKILL", "10")).wait(120) == -signal.SIGKILL
-    return sorted(folder.glob(".cache/checkpoints/pretrain/*/step-*"))
 
 
 @pytest.mark.slow
@@ -67,13 +69,13 @@ def stopped_half_way(folder: Path) -> list[Path]:
     ],
 )
 def test_a_damaged_checkpoint_is_named_and_the_one_before_leads_to_the_same_weights(
-    name: str, damage: Callable[[Path], None], peaceful: Path, tmp_path: Path
+    name: str, damage: Callable[[Path], None], peaceful: Path, stopped_half_way: Path, tmp_path: Path
 ) -> None:
-    folder = small_training_project(tmp_path / "project", ["pretrain.steps=40"])
-    older, newest = stopped_half_way(folder)
+    folder = copy_project(stopped_half_way, tmp_path / "project")
+    older, newest = sorted(checkpoints(folder))
     damage(newest / name)
     process = pretrain(folder, stdout=subprocess.PIPE)
-    told, _ = process.communicate(timeout=120)
+    told, _ = process.communicate(timeout=240)
     assert process.returncode == 0
     assert f"checkpoint refused: {(newest / name).relative_to(folder)}: damaged" in told
     assert f"going on from step {int(older.name.split('-')[1])} of 40" in told

@@ -262,7 +262,14 @@ def test_a_training_stopped_by_sigterm_is_carried_on_by_the_next_call(
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("LIANZI_CACHE", raising=False)
-    small = ("steps=200", "batch_size=4", "sequence_length=16", "validate_every=80", "validation_sequences=8")
+    small = (
+        "threads=1",
+        "steps=200",
+        "batch_size=4",
+        "sequence_length=16",
+        "validate_every=80",
+        "validation_sequences=8",
+    )
     change_params(project / "params.yaml", ("model.depth=1", "model.width=null", *(f"pretrain.{one}" for one in small)))
     code, told = stage(pretrain("whole", tokens_folder, tokenizer_folder), project)
     assert code == 0, told

@@ -154,7 +154,14 @@ def test_a_training_outlives_the_server_that_tracks_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shutil.copy(root / "params.yaml", here)
-    small = ("steps=300", "batch_size=8", "sequence_length=64", "validate_every=20", "validation_sequences=8")
+    small = (
+        "threads=1",
+        "steps=300",
+        "batch_size=8",
+        "sequence_length=64",
+        "validate_every=20",
+        "validation_sequences=8",
+    )
     change_params(here / "params.yaml", ("model.depth=1", "model.width=null", *(f"pretrain.{one}" for one in small)))
     (here / "server").mkdir()
     shutil.copy(mlflow_store / "mlflow.db", here / "server")
