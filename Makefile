@@ -4,8 +4,9 @@ PYTHON ?= python3.11
 BIN    := .venv/bin
 MARK   := .venv/.ready
 UV     := uv==0.13.9
-JOBS   ?= 2
+JOBS   ?= 3
 LOCKS  := -r requirements.lock -r infra/locks/dev.lock
+PYTEST := python -m pytest --dist loadfile --no-loadscope-reorder
 INSTALL = UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -43,16 +44,16 @@ run: setup  ## the whole pipeline, from the sample data to a released model
 test: setup peers  ## every test; the sample data are pulled if need be
 	@test -e data || dvc pull --quiet data
 	@echo "Running the tests …"
-	@python -m pytest -n $(JOBS) --dist loadfile
+	@$(PYTEST) -n $(JOBS)
 
 peers: setup  ## the clients that tests of the server run beside it, in environments of their own
 	@python -m benchmarks.peers.environment openai schemathesis serving sentence_transformers || echo "Tests that need these are skipped."
 
 test-fast: setup  ## the tests that need no whole pipeline and no server
-	@python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+	@$(PYTEST) -n $(JOBS) -m "not slow"
 
 test-slow: setup  ## whole pipelines, real servers, kills
-	@python -m pytest -n $(JOBS) --dist loadfile -m slow
+	@$(PYTEST) -n $(JOBS) -m slow
 
 lint: setup  ## style and types
 	@ruff check . && ruff format --check . && mypy
