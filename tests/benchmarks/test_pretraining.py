@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks.pretraining import Comparison, interval, subsample
-from components.tasks.classification import Examples
+from components.training.task_data import Examples
 
 EXAMPLES = Examples([torch.tensor([place]) for place in range(260)], torch.tensor([0] * 200 + [1] * 50 + [2] * 10))
 
