@@ -20,7 +20,8 @@ from benchmarks.turns import Contender, hand_over, take_turns
 from components.modeling.architectures import build_language_model
 from components.modeling.attention import ATTENTION
 from components.modeling.checkpoints import load_tokenizer
-from components.modeling.objectives import OBJECTIVES, WHOLE
+from components.modeling.objectives.lookup import build_objective
+from components.modeling.objectives.objective import WHOLE
 from components.params import Params, load_params
 from components.tokenization.reader import PackedTokens
 from components.training.batches import window_batches
@@ -67,7 +68,7 @@ def contender(params: Params, changes: dict[str, Any], apart: bool, steps: int) 
     config = params.pretrain.model_copy(update={**changes, "document_attention": apart})
     shape = params.model.model_copy(update={key: changes[key] for key in changes if key == "architecture"})
     tokenizer = load_tokenizer(ARTIFACTS / "tokenizer")
-    objective = OBJECTIVES[config.objective](tokenizer, config)
+    objective = build_objective(tokenizer, config)
     tokens = PackedTokens(ARTIFACTS / "tokens", "train")
     batches = window_batches(tokens, tokens, objective, config.sequence_length, config.batch_size, 1, params.seed)
     bf16 = lightning_precision("auto") == "bf16-mixed"

@@ -86,7 +86,7 @@ def measure(rows: int, steps: int) -> tuple[Turns, float, tuple[str, ...]]:
 
     from benchmarks.peak import step_flops
     from components.modeling.architectures import build_language_model, head_of
-    from components.modeling.objectives import CausalLanguageModeling
+    from components.modeling.objectives.clm import CausalLanguageModeling
     from components.params import load_params
     from components.run import RecordedRun
     from components.training.batches import Batches

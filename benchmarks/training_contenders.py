@@ -17,7 +17,7 @@ from transformers import GPT2LMHeadModel
 from benchmarks.handwritten import Handwritten
 from benchmarks.training_task import Task
 from benchmarks.turns import Contender, hand_over
-from components.modeling.objectives import Batch
+from components.modeling.objectives.objective import Batch
 from components.params import Precision
 from components.run import RecordedRun, Run
 from components.training.module import LanguageModule, Learner

@@ -16,14 +16,11 @@ from transformers import PreTrainedModel
 
 from benchmarks.peak import step_flops
 from components.artifacts import write_manifest
-from components.modeling.architectures import ARCHITECTURES, LANGUAGE_MODELS, head_of
+from components.modeling.architectures import LANGUAGE_MODELS, architecture, head_of
 from components.modeling.loading import random_model
-from components.modeling.objectives import (
-    WHOLE,
-    CausalLanguageModeling,
-    LanguageObjective,
-    MaskedLanguageModeling,
-)
+from components.modeling.objectives.clm import CausalLanguageModeling
+from components.modeling.objectives.masking import MaskedLanguageModeling
+from components.modeling.objectives.objective import WHOLE, PretrainingObjective
 from components.params import ModelConfig, Params, PretrainConfig, TrainerConfig
 from components.tokenization.reader import PackedTokens
 from components.training.batches import Batches, window_batches
@@ -67,7 +64,7 @@ class Task:
     trainer: TrainerConfig
     config: PretrainConfig
     shape: ModelConfig
-    objective: LanguageObjective
+    objective: PretrainingObjective
     batches: Batches
     initial: PreTrainedModel
     bf16: bool
@@ -113,7 +110,7 @@ class Task:
 def task_of(shape: Shape, params: Params, steps: int, folder: Path, bf16: bool) -> Task:
     """`steps` steps of a shape on made-up tokens, put into `folder` as the stage tokenize leaves them."""
     config = shape.pretrain.model_copy(update={"steps": steps, "validate_every": steps})
-    objective: LanguageObjective = CausalLanguageModeling()
+    objective: PretrainingObjective = CausalLanguageModeling()
     if config.objective == "mlm":
         objective = MaskedLanguageModeling(VOCABULARY, SPECIAL - 1, tuple(range(SPECIAL)), config.mask_probability)
     training, held_out = _tokens(folder, (steps + 2) * config.batch_size * config.sequence_length)
@@ -127,10 +124,10 @@ def task_of(shape: Shape, params: Params, steps: int, folder: Path, bf16: bool) 
         params.seed,
     )
     torch.manual_seed(params.seed)
-    entry = ARCHITECTURES[shape.model.architecture]
+    entry = architecture(shape.model.architecture)
     names = ("pad", "bos", "eos", "cls", "sep")
     vocabulary = {"vocab_size": VOCABULARY, **{f"{name}_token_id": number for number, name in enumerate(names)}}
-    model = random_model(LANGUAGE_MODELS[entry.objectives[0]], entry.config(shape.model, vocabulary))
+    model = random_model(LANGUAGE_MODELS[entry.language_model], entry.config(shape.model, vocabulary))
     return Task(params.trainer, config, shape.model, objective, batches, model, bf16)
 
 

@@ -96,11 +96,16 @@ def words_of(name: str, found: Found, special_tokens: Sequence[str]) -> Words:
 
 def settings_for(name: str, found: Found, words: Words, params: Params) -> dict[str, Setting]:
     """What params.yaml has to say to go on from a checkpoint, by parameter."""
-    known = found.entry.objectives
+    from components.modeling.architectures import architecture_name
+    from components.modeling.objectives.lookup import fitting_objectives
+
+    architecture = architecture_name(found.config)
+    known = fitting_objectives(architecture)
     objective = params.pretrain.objective if params.pretrain.objective in known else known[0]
     return {
         "train_tokenizer.from": Setting(name, "embeddings belong to their own tokenizer"),
         "pretrain.init_from": Setting(name, "the weights"),
+        "model.architecture": Setting(architecture, "what they are of"),
         "pretrain.steps": Setting(0, "taken as it is; more than 0 trains it on the corpus first"),
         "pretrain.objective": Setting(objective, f"what a {found.config.model_type} learns by"),
         **_lengths(found, params),
@@ -157,7 +162,7 @@ def description(name: str, found: Found, words: Words) -> list[str]:
     files = f"{found.files} file{'s' * (found.files > 1)}"
     roles = ", ".join(f"{role.removesuffix('_token')} {token}" for role, token in words.roles.items())
     return [
-        f"{name}: {config.model_type}, {'an encoder' if 'mlm' in found.entry.objectives else 'a decoder'}",
+        f"{name}: {config.model_type}, {'an encoder' if found.entry.language_model == 'masked_lm' else 'a decoder'}",
         f"  parameters  {found.parameters:,} ({found.dtype}, {files})",
         f"  shape       {config.num_hidden_layers} layers, width {config.hidden_size}, "
         f"{config.num_attention_heads} heads",

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from components import orphans, outcomes
 from components.artifacts import write_json
-from components.declared import declared
+from components.declared import Declared, declared
 from components.errors import InputsChanged, Interrupted, LianziError, ParameterError
 from components.inputs import Inputs, remove
 from components.libraries import LIBRARIES_FILE, check_libraries, noted
@@ -63,11 +63,11 @@ def run_stage(words: list[str]) -> None:
     """
     task = words[words.index("--task") + 1] if "--task" in words[:-1] else None
     stage = check_stage(words)
-    wanted = declared(stage_name(stage, task))
+    content = read_yaml(PARAMS_FILE)
+    wanted = declared(stage_name(stage, task), content)
     # Before the stage's own modules are imported: the code that is compared is the code that runs.
     inputs = Inputs()
     inputs.add(wanted.files())
-    content = read_yaml(PARAMS_FILE)
     inputs.add_params(PARAMS_FILE, content, wanted.params)
     versions = noted()
     check_libraries(wanted.libraries, versions)
@@ -78,7 +78,7 @@ def run_stage(words: list[str]) -> None:
     inputs.add([*(paths[name] for name in wanted.reads), *check_folder(options.stage, given["config"])])
     try:
         if "checkpoints" in inspect.signature(function).parameters:
-            _train(words, options, function, given, inputs)
+            _train(words, options, function, given, inputs, wanted)
         else:
             _track(options, function, given, inputs, None)
         # Once more, for the time that it took to deliver what MLflow is told.
@@ -94,12 +94,13 @@ def _train(
     function: Callable[..., Metrics],
     given: dict[str, Any],
     inputs: Inputs,
+    wanted: Declared,
 ) -> None:
     """Run a stage that goes on where it was interrupted; its checkpoints are freed once it has its result."""
     from components.training import ranks, ray_launch
     from components.training.store import open_store
 
-    store = open_store(stage_name(options.stage, options.task), given)
+    store = open_store(stage_name(options.stage, options.task), wanted, given)
     if not ranks.leads():
         # One of several processes of this training: the leading one reports and writes for all.
         function(**given, checkpoints=store, run=RecordedRun())

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from components.artifacts import is_plain_name, is_plain_path
 from components.corpus.language_codes import MIXED, language_codes
 from components.errors import ParameterError
+from components.modeling.kinds import FROM_SCRATCH, ArchitectureName, ObjectiveName
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -161,9 +162,12 @@ class TokenizeConfig(Section):
 
 
 class ModelConfig(Section):
-    """One dial: `depth` layers, 64 x depth wide unless `width` says otherwise, one attention head per 64."""
+    """One dial: `depth` layers, 64 x depth wide unless `width` says otherwise, one attention head per 64.
 
-    architecture: Literal["modernbert", "bert", "gpt2", "llama"]
+    Of a checkpoint the architecture alone counts, which is its own.
+    """
+
+    architecture: ArchitectureName
     depth: Annotated[int, Field(ge=1, le=96)]
     width: Annotated[int, Field(ge=HEAD_WIDTH, le=8192, multiple_of=HEAD_WIDTH)] | None
     max_length: Annotated[int, Field(ge=8)]
@@ -200,7 +204,7 @@ class PretrainConfig(OptimizerConfig):
     document_attention: the documents in a window do not see each other.
     """
 
-    objective: Literal["mlm", "contrastive", "clm"]
+    objective: ObjectiveName
     init_from: str | None
     steps: Annotated[int, Field(ge=0)]
     batch_size: Count
@@ -421,6 +425,15 @@ class Params(Section):
     gate: GateConfig
     evaluate: EvaluateConfig
     release: ReleaseConfig
+
+    @model_validator(mode="after")
+    def _weights_come_from_somewhere(self) -> Params:
+        if self.pretrain.init_from is None and self.model.architecture not in FROM_SCRATCH:
+            raise ValueError(
+                f"model.architecture: {self.model.architecture} comes as a checkpoint alone: set pretrain.init_from, "
+                f"or it to {', '.join(FROM_SCRATCH)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _heads_can_go(self) -> Params:

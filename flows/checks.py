@@ -62,7 +62,7 @@ def _check_lengths(params: Params) -> None:
 
 def _check_trainings(params: Params) -> None:
     """Parameters that do not go together, each told by the code that would meet them in the middle of a run."""
-    from components.modeling.architectures import check_objective
+    from components.modeling.objectives.lookup import check_objective
     from components.training.batches import check_division
     from components.training.quantization_aware import check_rounding
 

@@ -8,6 +8,9 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
+from components.modeling.kinds import ARCHITECTURES, OBJECTIVES
+from components.tasks.kinds import KINDS
+
 ROOT = Path(__file__).parent.parent
 NO_RESULT_CODE = {
     "components/__main__.py": "reads the command line",
@@ -31,31 +34,53 @@ NO_RESULT_CODE = {
     "components/corpus/compression.py": "unpacks a file in the one way there is, or refuses it",
     "components/corpus/unversioned.py": "refuses data or lets them be",
     "components/training/figures.py": "pictures for MLflow",
+    "components/modeling/kinds.py": "names files: a stage depends on those that params.yaml chooses",
+    "components/tasks/kinds.py": "names files: a stage depends on that of its task's kind",
 }
 """Code that changes no output of a stage, and why: no stage names it, none runs again for it."""
+CHOICES = {
+    "components.modeling.architectures": ARCHITECTURES,
+    "components.modeling.objectives": OBJECTIVES,
+    "components.tasks": tuple(KINDS),
+}
+"""Package -> its modules of which params.yaml chooses one; dvc.yaml names that one by interpolation."""
+TABLES = frozenset({"components/modeling/kinds.py", "components/tasks/kinds.py"})
 _MODULE = re.compile(r"components(\.\w+)+")
 
 
 def imported_code(first: Path, excluded: Collection[str]) -> dict[str, set[str]]:
     """File -> the other packages it imports, of a file and of all that it leads to; paths from the project's root.
 
-    What is `excluded` is not followed either.
+    What is `excluded` is not followed either, but for tables: what they name counts.
     """
     found: dict[str, set[str]] = {}
-    waiting = [first.relative_to(ROOT).as_posix()]
+    waiting, seen = [first.relative_to(ROOT).as_posix()], set()
     while waiting:
         path = waiting.pop()
-        if path in found or path in excluded:
+        if path in seen or path in {*excluded} - TABLES:
             continue
+        seen.add(path)
         waiting += [file for name in _imports(path) for file in _files(name)]
-        found[path] = {name.partition(".")[0] for name in _imports(path) if not name.startswith("components")}
+        if path not in excluded:
+            found[path] = {name.partition(".")[0] for name in _imports(path) if not name.startswith("components")}
     return found
 
 
 @cache
 def _imports(path: str) -> frozenset[str]:
-    """The modules that a file imports; those for type checking alone left out."""
-    return frozenset(_names(ast.parse((ROOT / path).read_text(encoding="utf-8"))))
+    """The modules that a file imports, every one of which it may choose; those for type checking alone left out."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return frozenset([*_names(tree), *_choices(tree, path.rpartition("/")[0].replace("/", "."))])
+
+
+def _choices(tree: ast.AST, package: str) -> Iterator[str]:
+    """The modules that import_module(f"PACKAGE.{name}") may import."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "import_module" and len(node.args) == 1:
+            chosen = re.fullmatch(r"f['\"](.+)\.\{\w+\}['\"]", ast.unparse(node.args[0]))
+            if chosen:
+                chosen_from = chosen[1].replace("{__package__}", package)
+                yield from (f"{chosen_from}.{name}" for name in CHOICES[chosen_from])
 
 
 def _names(node: ast.AST) -> Iterator[str]:

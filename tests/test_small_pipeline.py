@@ -16,6 +16,7 @@ import yaml
 from cli.run import pages
 from components import tracking
 from components.declared import declared
+from components.params import read_yaml
 from flows.recipes import read_recipes
 from tests.browser import await_text, open_browser
 from tests.imported_code import NO_RESULT_CODE
@@ -263,4 +264,4 @@ def test_a_stage_that_runs_loads_no_code_that_the_graph_does_not_name(
     loaded = {path for path in line.split()[1:] if path.startswith("components/") and not path.startswith(apart)}
     loaded = {path for path in loaded if not path.endswith("__init__.py")}
     assert f"components/{'evaluation/evaluate' if '@' in stage else 'artifacts'}.py" in loaded
-    assert loaded <= {*declared(stage).code, *NO_RESULT_CODE}
+    assert loaded <= {*declared(stage, read_yaml(project / "params.yaml")).code, *NO_RESULT_CODE}

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.errors import ArtifactError, ParameterError
 from components.modeling import loading
-from components.modeling.architectures import ATTENTION_DROPOUTS, LANGUAGE_MODELS, architecture_of
+from components.modeling.architectures import ATTENTION_DROPOUTS, LANGUAGE_MODELS, architecture_name, architecture_of
 from components.modeling.loading import Loaded, load_config, load_model, random_model
 from components.modeling.vocabulary import grow_vocabulary
 from components.modeling.weight_files import POOLER, stored_tensors
@@ -47,18 +47,17 @@ def save_checkpoint(
         shutil.copyfile(tokenizer / name, folder / name)
 
 
-def load_language_model(name: str, objective: str, tokenizer: Tokenizer) -> Loaded:
+def load_language_model(name: str, tokenizer: Tokenizer) -> Loaded:
     """A checkpoint to go on from, in a local folder, with a row for each of the project's tokens; its vocabulary head
     may be new.
 
-    Raises ParameterError where it cannot be loaded or learns by another objective, ArtifactError where its token
-    ids mean other tokens than ours: its embeddings would be noise.
+    Raises ParameterError where it cannot be loaded, ArtifactError where its token ids mean other tokens than ours: its
+    embeddings would be noise.
     """
     config = load_config(name, INIT_FROM)
-    check_objective_of(name, config, objective)
     theirs = own_tokens(name, config)
     check_same_tokens(name, theirs, tokenizer.get_vocab())
-    loaded = load_model(LANGUAGE_MODELS[objective], name, new_heads=True, role=INIT_FROM)
+    loaded = load_model(LANGUAGE_MODELS[architecture_of(config).language_model], name, new_heads=True, role=INIT_FROM)
     grow_vocabulary(loaded.model, min(len(theirs), config.vocab_size), len(tokenizer))
     # Classifiers that read the last token find it by this id. Where positions count from padding it must stay.
     if architecture_of(config).first_position(config) == 0:
@@ -66,13 +65,13 @@ def load_language_model(name: str, objective: str, tokenizer: Tokenizer) -> Load
     return loaded
 
 
-def check_objective_of(name: str, config: PreTrainedConfig, objective: str) -> None:
-    """Raise ParameterError where a checkpoint learns by another objective."""
-    known = architecture_of(config).objectives
-    if objective not in known:
+def check_architecture(name: str, config: PreTrainedConfig, architecture: str) -> None:
+    """Raise ParameterError where a checkpoint is of another architecture than model.architecture: DVC knows by that
+    name which code the stages use."""
+    if architecture_name(config) != architecture:
         raise ParameterError(
-            f"pretrain.init_from: {name} is a {config.model_type}, which does not learn by {objective}",
-            f"set pretrain.objective to {' or '.join(known)}",
+            f"{INIT_FROM}: {name} is a {config.model_type}, but model.architecture is {architecture}",
+            f"set model.architecture to {architecture_name(config)}, as `lianzi init-from` does",
         )
 
 

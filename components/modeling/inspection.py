@@ -12,9 +12,12 @@ import torch
 from transformers import AutoModel, PreTrainedConfig
 
 from components.errors import ParameterError, first_line
-from components.modeling.architectures import ARCHITECTURES, Architecture, positions_of
-from components.modeling.checkpoints import INIT_FROM, check_objective_of, check_same_tokens, own_tokens
+from components.modeling.architectures import architecture_name, architecture_of, positions_of
+from components.modeling.architectures.architecture import Architecture
+from components.modeling.checkpoints import INIT_FROM, check_architecture, check_same_tokens, own_tokens
+from components.modeling.kinds import ARCHITECTURES
 from components.modeling.loading import load_config, random_model, refuse_damaged, refuse_pickled
+from components.modeling.objectives.lookup import check_objective
 from components.modeling.students import sizes
 from components.modeling.weight_files import POOLER, Stored, stored_tensors
 from components.params import Params
@@ -79,7 +82,8 @@ def check_start(params: Params) -> Found | None:
     if config.init_from is None:
         return None
     found = inspect(config.init_from)
-    check_objective_of(config.init_from, found.config, config.objective)
+    check_architecture(config.init_from, found.config, params.model.architecture)
+    check_objective(params.model.architecture, config.objective)
     sizes(found.config, params.distill)
     if params.train_tokenizer.imported is not None:
         tokenizer, _, _ = import_tokenizer(params.train_tokenizer.imported, params.train_tokenizer.special_tokens)
@@ -95,8 +99,8 @@ def check_start(params: Params) -> Found | None:
 
 
 def _family(name: str, config: PreTrainedConfig) -> Architecture:
-    if config.model_type in ARCHITECTURES and not config.is_encoder_decoder:
-        return ARCHITECTURES[config.model_type]
+    if architecture_name(config) in ARCHITECTURES and not config.is_encoder_decoder:
+        return architecture_of(config)
     kind = f"{config.model_type}, an encoder-decoder" if config.is_encoder_decoder else str(config.model_type)
     raise ParameterError(
         f"{INIT_FROM}: {name} is a {kind}: it cannot be trained here",
@@ -149,6 +153,6 @@ def _new_heads(entry: Architecture, config: PreTrainedConfig, stored: Mapping[st
     """Heads of a task and of language modelling that are not in the files."""
     first = entry.head.partition(".")[0]
     # A decoder's head is a matrix alone: tied, nothing of it stands in a file.
-    tied = "clm" in entry.objectives and config.tie_word_embeddings
+    tied = entry.language_model == "causal_lm" and config.tie_word_embeddings
     has = tied or any(key.partition(".")[0] == first for key in stored)
     return ("the classifier of each task",) if has else ("the classifier of each task", "the vocabulary head")

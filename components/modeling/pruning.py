@@ -13,92 +13,14 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from components.errors import ParameterError
-from components.modeling.architectures import layers_of
+from components.modeling.architectures import architecture, architecture_of, layers_of
+from components.modeling.architectures.architecture import PrunableUnits, Slices
+from components.modeling.kinds import ARCHITECTURES
 
 MULTIPLE = 8
 """Widths are divisible by it, as int8 and tensor-core kernels like them."""
 
-Cuts = Mapping[str, tuple[int, int]]
-"""Name of a tensor in a layer -> the dimension that is cut, and how many parts alike stand one after another in it."""
-
-
-@dataclass(frozen=True)
-class Units:
-    """What of a layer can be taken away: `out` is the linear layer that reads the units, `cuts` all tensors with them.
-
-    `setting`: the name of their number in the config.
-    """
-
-    setting: str
-    out: str
-    cuts: Cuts
-
-
-PARTS = ("weight", "bias")
-
-
-def _cut(names: str, dimension: int, parts: int = 1) -> Cuts:
-    """Weight and bias of linear layers that lose outputs along a dimension of the weight."""
-    return {f"{name}.{part}": (dimension if part == "weight" else 0, parts) for name in names.split() for part in PARTS}
-
-
-BERT_NEURONS = Units(
-    "intermediate_size", "output.dense", {**_cut("intermediate.dense", 0), "output.dense.weight": (1, 1)}
-)
-GATED_NEURONS = Units(
-    "intermediate_size", "mlp.down_proj", {**_cut("mlp.gate_proj mlp.up_proj", 0), "mlp.down_proj.weight": (1, 1)}
-)
-NEURONS: dict[str, Units] = {
-    # Wi holds what is activated and what gates it, one above the other.
-    "modernbert": Units("intermediate_size", "mlp.Wo", {**_cut("mlp.Wi", 0, 2), "mlp.Wo.weight": (1, 1)}),
-    "bert": BERT_NEURONS,
-    "roberta": BERT_NEURONS,
-    "xlm-roberta": BERT_NEURONS,
-    "mpnet": BERT_NEURONS,
-    "distilbert": Units("hidden_dim", "ffn.lin2", {**_cut("ffn.lin1", 0), "ffn.lin2.weight": (1, 1)}),
-    # Its weights stand the other way round (Conv1D).
-    "gpt2": Units("n_inner", "mlp.c_proj", {**_cut("mlp.c_fc", 1), "mlp.c_proj.weight": (0, 1)}),
-    "llama": GATED_NEURONS,
-    "qwen2": GATED_NEURONS,
-    "qwen3": GATED_NEURONS,
-}
-"""Model type -> its feed-forward neurons."""
-
-BERT_HEADS = Units(
-    "num_attention_heads",
-    "attention.output.dense",
-    {
-        **_cut("attention.self.query attention.self.key attention.self.value", 0),
-        "attention.output.dense.weight": (1, 1),
-    },
-)
-PROJECTED_HEADS = Units(
-    "num_attention_heads",
-    "self_attn.o_proj",
-    {**_cut("self_attn.q_proj self_attn.k_proj self_attn.v_proj", 0), "self_attn.o_proj.weight": (1, 1)},
-)
-HEADS: dict[str, Units] = {
-    "llama": PROJECTED_HEADS,
-    "qwen2": PROJECTED_HEADS,
-    "qwen3": PROJECTED_HEADS,
-    "modernbert": Units("num_attention_heads", "attn.Wo", {**_cut("attn.Wqkv", 0, 3), "attn.Wo.weight": (1, 1)}),
-    "bert": BERT_HEADS,
-    "roberta": BERT_HEADS,
-    "xlm-roberta": BERT_HEADS,
-    "distilbert": Units(
-        "num_attention_heads",
-        "attention.out_lin",
-        {**_cut("attention.q_lin attention.k_lin attention.v_lin", 0), "attention.out_lin.weight": (1, 1)},
-    ),
-    "gpt2": Units("num_attention_heads", "attn.c_proj", {**_cut("attn.c_attn", 1, 3), "attn.c_proj.weight": (0, 1)}),
-}
-"""Model type -> its attention heads. MPNet is not here: its layers share a table of distances with a column a head, and
-each layer would lose other heads."""
-
-UNTIED = ("llama", "qwen2", "qwen3")
-"""Model types whose heads need not fill the width: the others' heads go with the channels, and only so."""
-
-CHANNELS = Units("hidden_size", "", {})
+CHANNELS = PrunableUnits("hidden_size", "", {})
 """The numbers of a token between the layers. Read by a layer as a whole; wherever the narrower model has less of
 something that is neither a neuron nor a head, it is of these."""
 
@@ -113,8 +35,8 @@ class Sizes:
 
     @classmethod
     def of(cls, config: PreTrainedConfig) -> Sizes:
-        """A model as it is; no neurons of one that is not in the tables, which stays whole."""
-        units = NEURONS.get(config.model_type)
+        """A model as it is; no neurons of one whose neurons cannot be taken away, which stays whole."""
+        units = architecture_of(config).neurons
         neurons = 0 if units is None else getattr(config, units.setting) or 4 * config.hidden_size  # None in GPT-2
         return cls(config.hidden_size, neurons, config.num_attention_heads)
 
@@ -150,7 +72,7 @@ def narrower(config: PreTrainedConfig, width: float, ffn: float, heads: float) -
     _check_known(config, width, ffn)
     _check_heads(config, heads)
     neurons = min(whole.neurons, _multiple(whole.neurons * ffn, MULTIPLE))
-    if config.model_type not in UNTIED:
+    if not architecture_of(config).independent_heads:
         left = math.ceil(whole.heads * width)
         return Sizes(whole.width // whole.heads * left, neurons, left)
     least = math.ceil(whole.heads * heads)
@@ -163,18 +85,20 @@ def _multiple(least: float, unit: int) -> int:
 
 
 def _check_known(config: PreTrainedConfig, width: float, ffn: float) -> None:
-    for name, fraction, known in (("ffn", ffn, NEURONS), ("width", width, HEADS)):
-        if fraction < 1 and config.model_type not in known:
+    entry = architecture_of(config)
+    for name, fraction, part in (("ffn", ffn, "neurons"), ("width", width, "heads")):
+        if fraction < 1 and getattr(entry, part) is None:
+            known = sorted(one for one in ARCHITECTURES if getattr(architecture(one), part) is not None)
             raise ParameterError(
                 f"distill.{name}_fraction {fraction:g}: a {config.model_type} cannot be made narrower in this way",
-                f"set distill.{name}_fraction to 1.0; this works with {', '.join(sorted(known))}",
+                f"set distill.{name}_fraction to 1.0; this works with {', '.join(known)}",
             )
 
 
 def _check_heads(config: PreTrainedConfig, fraction: float) -> None:
     if fraction == 1:
         return
-    if config.model_type not in UNTIED:
+    if not architecture_of(config).independent_heads:
         raise ParameterError(
             f"distill.head_fraction {fraction:g}: a {config.model_type} has as many heads as fill its width",
             "set it to 1.0 and lower distill.width_fraction, which takes heads along, or distill.ffn_fraction",
@@ -191,14 +115,14 @@ def most_important(model: PreTrainedModel, losses: Callable[[PreTrainedModel], I
 
     `losses`: the sum of the rows' losses, of one batch after another.
     """
-    kind, whole = model.config.model_type, Sizes.of(model.config)
-    groups = {}
+    entry, whole = architecture_of(model.config), Sizes.of(model.config)
+    groups: dict[str, tuple[PrunableUnits, int]] = {}
     if left.width < whole.width:
         groups["channels"] = CHANNELS, 1
-    if left.neurons < whole.neurons:
-        groups["neurons"] = NEURONS[kind], 1
-    if left.heads < whole.heads:
-        groups["heads"] = HEADS[kind], _head_size(model.config)
+    if left.neurons < whole.neurons and entry.neurons is not None:
+        groups["neurons"] = entry.neurons, 1
+    if left.heads < whole.heads and entry.heads is not None:
+        groups["heads"] = entry.heads, _head_size(model.config)
     if not groups:
         return Kept()
     scores = dict(zip(groups, importance(model, losses, list(groups.values())), strict=True))
@@ -219,7 +143,9 @@ def best(scores: Tensor, count: int) -> Tensor:
 
 
 def importance(
-    model: PreTrainedModel, losses: Callable[[PreTrainedModel], Iterable[Tensor]], groups: list[tuple[Units, int]]
+    model: PreTrainedModel,
+    losses: Callable[[PreTrainedModel], Iterable[Tensor]],
+    groups: list[tuple[PrunableUnits, int]],
 ) -> list[list[Tensor]]:
     """First-order guess of what each row's loss changes by without a unit, its mean size over the rows [units].
 
@@ -256,8 +182,10 @@ def narrow_config(config: PreTrainedConfig, left: Sizes) -> None:
     """Write the new sizes into a config."""
     if left == Sizes.of(config):
         return
-    setattr(config, NEURONS[config.model_type].setting, left.neurons)
-    if config.model_type in UNTIED:
+    entry = architecture_of(config)
+    if entry.neurons is not None:
+        setattr(config, entry.neurons.setting, left.neurons)
+    if entry.independent_heads:
         config.head_dim = _head_size(config)  # Qwen2 works it out from a width that is about to change
         if left.heads < config.num_attention_heads:
             config.num_key_value_heads = left.heads
@@ -268,11 +196,11 @@ def narrow_weights(
     config: PreTrainedConfig, weights: Mapping[str, Tensor], kept: Kept, layer: int
 ) -> dict[str, Tensor]:
     """A layer's tensors without the neurons and heads that go. `config`: the teacher's."""
-    narrowed = dict(weights)
-    if kept.neurons is not None:
-        narrowed = _without(narrowed, NEURONS[config.model_type].cuts, kept.neurons[layer], 1)
-    if kept.heads is not None:
-        narrowed = _without(narrowed, HEADS[config.model_type].cuts, kept.heads[layer], _head_size(config))
+    entry, narrowed = architecture_of(config), dict(weights)
+    if kept.neurons is not None and entry.neurons is not None:
+        narrowed = _without(narrowed, entry.neurons.slices, kept.neurons[layer], 1)
+    if kept.heads is not None and entry.heads is not None:
+        narrowed = _without(narrowed, entry.heads.slices, kept.heads[layer], _head_size(config))
     return narrowed
 
 
@@ -292,9 +220,9 @@ def _fitted(tensor: Tensor, shape: torch.Size, channels: Tensor | None) -> Tenso
     return tensor
 
 
-def _without(weights: dict[str, Tensor], cuts: Cuts, kept: Tensor, size: int) -> dict[str, Tensor]:
+def _without(weights: dict[str, Tensor], slices: Slices, kept: Tensor, size: int) -> dict[str, Tensor]:
     """Each cut tensor seen as [parts, units, size] along its dimension, with the kept units alone."""
-    for name, (dimension, parts) in cuts.items():
+    for name, (dimension, parts) in slices.items():
         if name in weights:
             units = weights[name].unflatten(dimension, (parts, -1, size))
             weights[name] = units.index_select(dimension + 1, kept).flatten(dimension, dimension + 2)

@@ -9,10 +9,10 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
-from components.modeling.architectures import LANGUAGE_MODELS, build_language_model, check_objective
+from components.modeling.architectures import LANGUAGE_MODELS, architecture_of, build_language_model
 from components.modeling.checkpoints import INIT_FROM, random_classifier
 from components.modeling.loading import load_config, random_model
-from components.modeling.objectives import OBJECTIVES
+from components.modeling.objectives.lookup import build_objective, check_objective
 from components.modeling.students import sizes, student_config
 from components.params import DistillConfig, FinetuneConfig, Params, PretrainConfig, TrainerConfig
 from components.planning import estimate
@@ -54,7 +54,8 @@ def blank_language_model(params: Params, vocabulary: Tokenizer) -> PreTrainedMod
     folder = None if config.init_from is None else local_folder("pretrain.init_from", config.init_from)
     with torch.device("meta"):
         if folder is not None:
-            return random_model(LANGUAGE_MODELS[config.objective], load_config(str(folder), INIT_FROM))
+            found = load_config(str(folder), INIT_FROM)
+            return random_model(LANGUAGE_MODELS[architecture_of(found).language_model], found)
         check_objective(params.model.architecture, config.objective)
         return build_language_model(params.model, vocabulary, config.sequence_length)
 
@@ -62,7 +63,7 @@ def blank_language_model(params: Params, vocabulary: Tokenizer) -> PreTrainedMod
 def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Tokenizer) -> Job:
     """What the objective says that its windows cost, step after step."""
     config: PretrainConfig = given["config"]
-    shape, objective = estimate.shape_of(model), OBJECTIVES[config.objective](vocabulary, config)
+    shape, objective = estimate.shape_of(model), build_objective(vocabulary, config)
     cost = objective.cost(config.steps * config.batch_size, config.sequence_length)
     part = objective.cost(_micro_batch(config, given["trainer"]), config.sequence_length)
     checkpoint = estimate.checkpoint_bytes(shape, config.optimizer, averaged=config.average_decay > 0, best=False)

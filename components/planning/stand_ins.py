@@ -78,7 +78,7 @@ def pretrained(folder: Path, params: Params, tokenizer_folder: Path) -> None:
         model = build_language_model(params.model, vocabulary, config.sequence_length)
     else:
         start = local_folder("pretrain.init_from", config.init_from)
-        model = load_language_model(str(start), config.objective, vocabulary).model
+        model = load_language_model(str(start), vocabulary).model
     folder.mkdir(parents=True)
     save_checkpoint(model, tokenizer_folder, folder)
     write_manifest(folder, "pretrained", {})

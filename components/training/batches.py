@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from components.errors import ParameterError
-from components.modeling.objectives import Batch, LanguageObjective
+from components.modeling.objectives.objective import Batch, PretrainingObjective
 from components.tokenization.reader import PackedTokens
 from components.training import ranks
 from components.training.order import WindowOrder
@@ -102,7 +102,7 @@ class StepData(LightningDataModule):
 def window_batches(
     training: PackedTokens,
     validation: PackedTokens,
-    objective: LanguageObjective,
+    objective: PretrainingObjective,
     length: int,
     batch_size: int,
     validation_sequences: int,

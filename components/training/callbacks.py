@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from components.errors import LianziError
-from components.modeling.objectives import Batch
+from components.modeling.objectives.objective import Batch
 from components.run import SYSTEM, Progress, Run
 from components.tasks.metrics import Metric, improvement
 from components.training import ranks

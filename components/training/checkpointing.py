@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from components.errors import Interrupted
-from components.modeling.objectives import Batch
+from components.modeling.objectives.objective import Batch
 from components.training import ranks
 from components.training.callbacks import BestWeights, Curves, check_finite, floats, step_is_done
 from components.training.interruption import Interruption

@@ -16,7 +16,7 @@ from components.artifacts import read_manifest
 from components.modeling.architectures import layers_of
 from components.modeling.checkpoints import load_tokenizer
 from components.modeling.loading import load_model
-from components.modeling.objectives import Batch
+from components.modeling.objectives.objective import Batch
 from components.modeling.pruning import Kept, Sizes, most_important
 from components.modeling.students import LayerMap, Size, build_student, sizes
 from components.modeling.vocabulary import check_padding_stays, keep_tokens

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from components.artifacts import of_kind, read_manifest, write_manifest
 from components.evaluation.spread import SEEDS, spreads
 from components.modeling.checkpoints import load_classifier, load_tokenizer, random_classifier, save_checkpoint
-from components.modeling.objectives import Batch, Objective
+from components.modeling.objectives.objective import Batch, Objective
 from components.params import DistillConfig, FinetuneConfig, TaskConfig, TrainerConfig
 from components.run import Metrics, Run
 from components.staging import staged

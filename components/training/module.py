@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from components.modeling.architectures import architecture_of, layers_of
 from components.modeling.attention import ATTENTION
-from components.modeling.objectives import Batch, Objective
+from components.modeling.objectives.objective import Batch, Objective
 from components.params import OptimizerConfig, TrainerConfig
 from components.training import ranks
 from components.training.averaging import MovingAverage

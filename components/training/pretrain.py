@@ -11,9 +11,15 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.artifacts import of_kind, read_manifest, write_manifest
 from components.errors import ParameterError
-from components.modeling.architectures import build_language_model, check_objective, positions_of
-from components.modeling.checkpoints import load_language_model, load_tokenizer, pooler_weights, save_checkpoint
-from components.modeling.objectives import OBJECTIVES
+from components.modeling.architectures import build_language_model, positions_of
+from components.modeling.checkpoints import (
+    check_architecture,
+    load_language_model,
+    load_tokenizer,
+    pooler_weights,
+    save_checkpoint,
+)
+from components.modeling.objectives.lookup import build_objective, check_objective
 from components.params import ModelConfig, PretrainConfig, TrainerConfig
 from components.run import Metrics, Run
 from components.staging import staged
@@ -51,7 +57,7 @@ def pretrain(
     prepare_libraries(config.threads)
     vocabulary = load_tokenizer(tokenizer)
     learner = initial_model(config, model, vocabulary, seed, run)
-    objective = OBJECTIVES[config.objective](vocabulary, config)
+    objective = build_objective(vocabulary, config)
     module = LanguageModule(learner, objective, config, trainer, config.steps, seed)
     seen = config.steps * objective.cost(config.batch_size, config.sequence_length).tokens
     batches = window_batches(
@@ -105,11 +111,12 @@ def initial_model(
 ) -> PreTrainedModel:
     """Random weights of the `model` section's shape, or the checkpoint `init_from` names."""
     torch.manual_seed(derived_seed(seed, "weights"))
+    check_objective(model.architecture, config.objective)
     if config.init_from is None:
-        check_objective(model.architecture, config.objective)
         return build_language_model(model, tokenizer, config.sequence_length)
     start = local_folder("pretrain.init_from", config.init_from)
-    loaded = load_language_model(str(start), config.objective, tokenizer)
+    loaded = load_language_model(str(start), tokenizer)
+    check_architecture(config.init_from, loaded.model.config, model.architecture)
     if config.steps == 0:
         run.say(f"pretrain.steps: 0: {config.init_from} goes on to fine-tuning as it is")
         # A vocabulary head that the checkpoint lacks would be written as the random one it begins with.

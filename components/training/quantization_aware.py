@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from components.errors import ParameterError
-from components.modeling.objectives import Batch, Objective
+from components.modeling.objectives.objective import Batch, Objective
 from components.params import TrainerConfig
 
 SMALLEST = torch.finfo(torch.float32).tiny

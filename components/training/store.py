@@ -24,7 +24,7 @@ from typing import Any
 from torch import Tensor
 
 from components.artifacts import MANIFEST, digest, file_hash, write_json
-from components.declared import Declared, declared
+from components.declared import Declared
 from components.errors import ArtifactError
 from components.lease import lease
 from components.libraries import installed
@@ -150,10 +150,10 @@ class CheckpointStore:
         return [path for _, path in sorted(((int(name[1]), path) for name, path in named if name), reverse=True)]
 
 
-def open_store(stage: str, arguments: Mapping[str, Any]) -> CheckpointStore:
+def open_store(stage: str, wanted: Declared, arguments: Mapping[str, Any]) -> CheckpointStore:
     """The store for a stage called with these arguments, under the code and libraries now in use."""
     stages = Path(os.environ.get("LIANZI_CACHE", ".cache"), "checkpoints", stage)
-    store = CheckpointStore(stages / training_key(declared(stage), arguments))
+    store = CheckpointStore(stages / training_key(wanted, arguments))
     if ranks.leads():
         store.folder.mkdir(parents=True, exist_ok=True)
         os.utime(store.folder)

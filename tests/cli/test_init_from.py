@@ -38,6 +38,7 @@ def test_an_encoder_is_taken_whole_and_as_it_is(project: Path) -> None:
     assert said.endswith("Next: lianzi run")
     params = load_params(project / "params.yaml")
     assert (params.pretrain.init_from, params.train_tokenizer.imported) == ("base", "base")
+    assert params.model.architecture == "roberta"
     assert (params.pretrain.steps, params.finetune.without_pretraining) == (0, False)
     assert {params.tasks[name].max_length for name in params.tasks} == {40}
     assert params.distill.width_fraction == params.distill.depth_fraction == params.distill.ffn_fraction == 1.0

@@ -128,7 +128,11 @@ def test_a_project_whose_checkpoint_is_cut_short_is_not_ready(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params_file: Path
 ) -> None:
     base = family_checkpoint("bert", tmp_path / "base")
-    set_values(params_file, {"pretrain.init_from": str(base), "pretrain.objective": "mlm"}, write=True)
+    set_values(
+        params_file,
+        {"pretrain.init_from": str(base), "model.architecture": "bert", "pretrain.objective": "mlm"},
+        write=True,
+    )
     params = load_params(params_file)
     check_checkpoint(params, pretrain_runs=False)
     (base / "model.safetensors").write_bytes((base / "model.safetensors").read_bytes()[:-1])

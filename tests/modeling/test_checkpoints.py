@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from transformers import XLMRobertaConfig
 
 from components.artifacts import digest
 from components.errors import ArtifactError, ParameterError
-from components.modeling.architectures import MADE_ANEW
 from components.modeling.checkpoints import (
+    check_architecture,
     load_classifier,
     load_language_model,
     load_tokenizer,
@@ -16,15 +17,16 @@ from components.modeling.checkpoints import (
     random_classifier,
     save_checkpoint,
 )
+from components.modeling.kinds import FROM_SCRATCH
 from components.params import TrainTokenizerConfig
 from components.tokenization.train import write_imported
 from tests.small_checkpoints import small_checkpoint, small_model
-from tests.small_families import FAMILIES, family_checkpoint
+from tests.small_families import family_checkpoint
 
 LABELS = ["blue", "red"]
 
 
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 def test_a_classifier_starts_from_the_encoder_of_the_checkpoint(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
 ) -> None:
@@ -49,7 +51,7 @@ def test_a_checkpoint_does_not_say_where_it_came_from(tokenizer_folder: Path, tm
     folder = small_checkpoint("modernbert", tokenizer_folder, tmp_path / "first")
     again = tmp_path / "again"
     again.mkdir()
-    loaded = load_language_model(str(folder), "mlm", load_tokenizer(folder))
+    loaded = load_language_model(str(folder), load_tokenizer(folder))
     save_checkpoint(loaded.model, tokenizer_folder, again)
     assert str(tmp_path) not in (again / "config.json").read_text()
     assert digest(folder) == digest(again)
@@ -60,16 +62,17 @@ def test_a_checkpoint_that_cannot_be_found_is_a_one_line_error(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ParameterError, match=r"pretrain.init_from: cannot load 'someone/nothing'") as caught:
-        load_language_model("someone/nothing", "mlm", load_tokenizer(tokenizer_folder))
+        load_language_model("someone/nothing", load_tokenizer(tokenizer_folder))
     assert len(str(caught.value).splitlines()) == 2
     with pytest.raises(ParameterError, match="cannot load"):
-        load_language_model(str(tmp_path), "mlm", load_tokenizer(tokenizer_folder))
+        load_language_model(str(tmp_path), load_tokenizer(tokenizer_folder))
 
 
-def test_a_checkpoint_of_another_objective_is_refused(tokenizer_folder: Path, tmp_path: Path) -> None:
-    folder = small_checkpoint("gpt2", tokenizer_folder, tmp_path / "checkpoint")
-    with pytest.raises(ParameterError, match="a gpt2, which does not learn by mlm"):
-        load_language_model(str(folder), "mlm", load_tokenizer(folder))
+def test_a_checkpoint_of_another_architecture_is_refused() -> None:
+    check_architecture("base", XLMRobertaConfig(), "xlm_roberta")
+    with pytest.raises(ParameterError, match=r"base is a xlm-roberta, but model.architecture is bert") as caught:
+        check_architecture("base", XLMRobertaConfig(), "bert")
+    assert caught.value.hint.startswith("set model.architecture to xlm_roberta")
 
 
 def test_a_checkpoint_with_other_token_ids_is_refused(tokenizer_folder: Path, tmp_path: Path) -> None:
@@ -81,7 +84,7 @@ def test_a_checkpoint_with_other_token_ids_is_refused(tokenizer_folder: Path, tm
     vocabulary[first], vocabulary[second] = vocabulary[second], vocabulary[first]
     (folder / "tokenizer.json").write_text(json.dumps(content))
     with pytest.raises(ArtifactError, match=rf"2 of {len(ours)} tokens .* under their ids, '.*' the first of them"):
-        load_language_model(str(folder), "mlm", ours)
+        load_language_model(str(folder), ours)
 
 
 def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path) -> None:
@@ -101,7 +104,7 @@ def test_a_checkpoint_with_tokens_of_ours_beside_its_own_goes_on(name: str, tmp_
     )
     write_imported(config, str(base), own)
     tokenizer = load_tokenizer(own)
-    loaded = load_language_model(str(base), "clm" if FAMILIES[name].causal else "mlm", tokenizer)
+    loaded = load_language_model(str(base), tokenizer)
     assert loaded.model.get_input_embeddings().num_embeddings >= len(tokenizer)
     assert loaded.new == ()
     # RoBERTa counts its positions from its own padding token, which therefore stays.

@@ -38,11 +38,14 @@ def starting_from(params: Params, folder: Path, **pretrain: Any) -> Params:
     """The parameters that ship, with this checkpoint."""
     changes: dict[str, Any] = {"init_from": str(folder), "steps": 0, "objective": "mlm", **pretrain}
     tasks = {name: task.model_copy(update={"max_length": 40}) for name, task in params.tasks.items()}
+    config = folder / "config.json"
+    family = json.loads(config.read_text())["model_type"].replace("-", "_") if config.is_file() else "bert"
     tokenizer = params.train_tokenizer.model_copy(update={"imported": str(folder)})
     return params.model_copy(
         update={
             "tasks": tasks,
             "train_tokenizer": tokenizer,
+            "model": params.model.model_copy(update={"architecture": family}),
             "pretrain": params.pretrain.model_copy(update=changes),
             "distill": params.distill.model_copy(update=WHOLE),
         }
@@ -181,7 +184,13 @@ def test_windows_longer_than_the_positions_are_refused_where_it_is_trained(bert:
 
 
 def test_another_objective_is_refused(bert: Path, params: Params) -> None:
-    assert "does not learn by clm" in refused(starting_from(params, bert, objective="clm"))
+    assert "clm does not fit model.architecture bert" in refused(starting_from(params, bert, objective="clm"))
+
+
+def test_another_architecture_is_refused(bert: Path, params: Params) -> None:
+    started = starting_from(params, bert)
+    other = started.model_copy(update={"model": started.model.model_copy(update={"architecture": "roberta"})})
+    assert "is a bert, but model.architecture is roberta" in refused(other)
 
 
 def test_a_student_that_the_family_cannot_have_is_refused(checkpoints: Path, params: Params) -> None:

@@ -13,7 +13,6 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, PreTrainedModel
 
 from components.errors import ArtifactError, LianziError, ParameterError
-from components.modeling.architectures import ARCHITECTURES, MADE_ANEW
 from components.modeling.checkpoints import (
     load_classifier,
     load_language_model,
@@ -21,6 +20,7 @@ from components.modeling.checkpoints import (
     random_classifier,
     save_checkpoint,
 )
+from components.modeling.kinds import FROM_SCRATCH
 from components.modeling.loading import load_config, load_model, random_model, refuse_code
 from components.tokenization.imported import import_tokenizer
 from tests.small_checkpoints import small_checkpoint
@@ -74,7 +74,7 @@ def test_master_weights_are_float32_whatever_the_checkpoint_was_saved_in(
     folder = make()
     narrow(folder, dtype, key)
     models = [
-        load_language_model(str(folder), "mlm", load_tokenizer(folder)).model,
+        load_language_model(str(folder), load_tokenizer(folder)).model,
         load_classifier(folder, LABELS, 0.1).model,
         random_classifier(folder, LABELS, 0.1),
         load_model(AutoModel, folder, new_heads=True).model,
@@ -85,13 +85,12 @@ def test_master_weights_are_float32_whatever_the_checkpoint_was_saved_in(
     assert torch.equal(models[0].get_input_embeddings().weight, stored.float())
 
 
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 def test_a_missing_layer_is_refused_by_name(architecture: str, make: Callable[..., Path]) -> None:
     folder = make(architecture)
     change_weights(folder, lambda weights: {name: value for name, value in weights.items() if ".1." not in name})
-    objective = ARCHITECTURES[architecture].objectives[0]
     with pytest.raises(ParameterError, match=r"pretrain\.init_from: .*: \d+ weights are missing, \S+\.1\.\S+") as one:
-        load_language_model(str(folder), objective, load_tokenizer(folder))
+        load_language_model(str(folder), load_tokenizer(folder))
     with pytest.raises(ArtifactError, match=r"\d+ weights are missing") as other:
         load_classifier(folder, LABELS, 0.0)
     for refusal in (one, other):
@@ -101,7 +100,7 @@ def test_a_missing_layer_is_refused_by_name(architecture: str, make: Callable[..
 def test_a_missing_head_begins_anew_and_is_named(make: Callable[..., Path]) -> None:
     folder = make()
     change_weights(folder, lambda weights: {name: value for name, value in weights.items() if "cls." not in name})
-    loaded = load_language_model(str(folder), "mlm", load_tokenizer(folder))
+    loaded = load_language_model(str(folder), load_tokenizer(folder))
     assert loaded.remarks("x") == ["x: cls: not in the checkpoint, begins with random weights"]
     with pytest.raises(ArtifactError, match=r"6 weights are missing, cls\.predictions"):
         load_model(AutoModelForMaskedLM, folder)
@@ -128,14 +127,14 @@ def test_a_weight_of_another_shape_is_refused_by_name(make: Callable[..., Path])
     folder, name = make(), "bert.encoder.layer.0.output.dense.weight"
     change_weights(folder, lambda weights: weights | {name: weights[name][:-8].contiguous()})
     with pytest.raises(ParameterError, match=r"1 weights have another shape than config\.json says, bert") as refusal:
-        load_language_model(str(folder), "mlm", load_tokenizer(folder))
+        load_language_model(str(folder), load_tokenizer(folder))
     assert lines_of(refusal)[0].endswith(f"{name} the first of them: (120, 512) instead of (128, 512)")
 
 
 def test_layers_that_the_config_leaves_out_are_told(make: Callable[..., Path]) -> None:
     folder = make()
     change_config(folder / "config.json", num_hidden_layers=1)
-    (line,) = load_language_model(str(folder), "mlm", load_tokenizer(folder)).remarks("x")
+    (line,) = load_language_model(str(folder), load_tokenizer(folder)).remarks("x")
     assert line.startswith("x: 16 weights have no place in the model, bert.encoder.layer.1.attention")
 
 
@@ -163,7 +162,7 @@ def test_code_of_its_own_is_refused_by_name_and_never_run(
     planted(folder, marker, file, content)
     change_config(folder / "config.json", model_type=model_type)
     tries: list[tuple[str, Callable[[], Any]]] = [
-        ("pretrain.init_from: ", lambda: load_language_model(str(folder), "mlm", tokenizer)),
+        ("pretrain.init_from: ", lambda: load_language_model(str(folder), tokenizer)),
         ("train_tokenizer.from: ", lambda: import_tokenizer(str(folder), [])),
         ("", lambda: load_classifier(folder, LABELS, 0.0)),
         ("", lambda: load_model(AutoModel, folder)),
@@ -191,7 +190,7 @@ def test_pickled_weights_are_refused_and_never_opened(make: Callable[..., Path],
     (folder / "model.safetensors").unlink()
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
     with pytest.raises(ParameterError, match=r"pretrain\.init_from: .*pytorch_model\.bin: pickled weights") as refusal:
-        load_language_model(str(folder), "mlm", load_tokenizer(folder))
+        load_language_model(str(folder), load_tokenizer(folder))
     assert "save_pretrained" in lines_of(refusal)[1]
     (folder / "pytorch_model.bin").write_text(f"cbuiltins\nopen\n(S'{marker}'\nS'w'\ntR.")
     with pytest.raises(ArtifactError, match="pickled weights"):

@@ -7,14 +7,13 @@ import torch
 from torch import Tensor
 from transformers import ModernBertConfig, ModernBertForMaskedLM, PreTrainedModel
 
-from components.modeling.architectures import ARCHITECTURES, LANGUAGE_MODELS, MADE_ANEW
+from components.modeling.architectures import LANGUAGE_MODELS, architecture
 from components.modeling.attention import ATTENTION
-from components.modeling.objectives import (
-    WHOLE,
-    CausalLanguageModeling,
-    ContrastiveLanguageModeling,
-    MaskedLanguageModeling,
-)
+from components.modeling.kinds import FROM_SCRATCH
+from components.modeling.objectives.clm import CausalLanguageModeling
+from components.modeling.objectives.contrastive import ContrastiveLanguageModeling
+from components.modeling.objectives.masking import MaskedLanguageModeling
+from components.modeling.objectives.objective import WHOLE
 from components.modeling.packing import document_inputs, starts_of
 from components.params import ModelConfig
 from tests.small_families import FAMILIES
@@ -35,11 +34,11 @@ def documents(seed: int = 0) -> list[Tensor]:
 
 def language_model(name: str) -> PreTrainedModel:
     torch.manual_seed(0)
-    entry = ARCHITECTURES[name]
+    entry = architecture(name)
     config = entry.config(
         ModelConfig(architecture=name, depth=2, width=None, max_length=32), {"vocab_size": 50, **SPECIAL}
     )
-    model = LANGUAGE_MODELS[entry.objectives[0]].from_config(config).eval()
+    model = LANGUAGE_MODELS[entry.language_model].from_config(config).eval()
     model.set_attn_implementation(ATTENTION)
     return model
 
@@ -60,10 +59,10 @@ def test_a_document_starts_behind_the_end_of_the_one_before() -> None:
     assert starts_of(ids, END).tolist() == [[0, 0, 0, 3, 3, 5, 6], [0, 1, 1, 1, 1, 1, 1]]
 
 
-@pytest.mark.parametrize("name", MADE_ANEW)
+@pytest.mark.parametrize("name", FROM_SCRATCH)
 @torch.no_grad()
 def test_logits_of_a_packed_document_are_those_of_the_document_alone(name: str) -> None:
-    assert_read_alone(language_model(name), causal="clm" in ARCHITECTURES[name].objectives)
+    assert_read_alone(language_model(name), causal=architecture(name).language_model == "causal_lm")
 
 
 @torch.no_grad()
@@ -146,6 +145,6 @@ def test_a_checkpoint_of_any_family_reads_it_alone_too(name: str) -> None:
     torch.manual_seed(0)
     family = FAMILIES[name]
     config = family.config(vocab_size=60, **family.settings, **SPECIAL | {"pad_token_id": 1, "bos_token_id": 2})
-    model = LANGUAGE_MODELS["clm" if family.causal else "mlm"].from_config(config).eval()
+    model = LANGUAGE_MODELS["causal_lm" if family.causal else "masked_lm"].from_config(config).eval()
     model.set_attn_implementation(ATTENTION)
     assert_read_alone(model, family.causal)

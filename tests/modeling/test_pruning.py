@@ -8,9 +8,12 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from components.errors import ParameterError
-from components.modeling.architectures import MADE_ANEW, build_language_model, layers_of
+from components.modeling.architectures import architecture as entry_of
+from components.modeling.architectures import build_language_model, layers_of
+from components.modeling.architectures.architecture import PrunableUnits
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
-from components.modeling.pruning import HEADS, NEURONS, UNTIED, Kept, Sizes, importance, most_important, narrower
+from components.modeling.kinds import ARCHITECTURES, FROM_SCRATCH
+from components.modeling.pruning import Kept, Sizes, importance, most_important, narrower
 from components.modeling.students import build_student, map_layers
 from components.params import ModelConfig
 
@@ -31,6 +34,11 @@ def losses(model: PreTrainedModel) -> Iterator[Tensor]:
         yield cross_entropy(model(IDS[part]).logits, TARGETS[part], reduction="sum")
 
 
+def units(name: str, part: str) -> PrunableUnits:
+    found: PrunableUnits = getattr(entry_of(name), part)
+    return found
+
+
 @torch.no_grad()
 def silence(layer: torch.nn.Module, out: str, units: Tensor) -> None:
     """Have nobody read these units."""
@@ -39,13 +47,13 @@ def silence(layer: torch.nn.Module, out: str, units: Tensor) -> None:
     (weight.T if isinstance(layer.get_submodule(out), torch.nn.Linear) else weight)[units] = 0
 
 
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 def test_neurons_that_nobody_reads_go_first_and_are_not_missed(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
 ) -> None:
     teacher = classifier(architecture, tokenizer_folder, tmp_path)
     for layer in layers_of(teacher):
-        silence(layer, NEURONS[architecture].out, torch.tensor(DEAD))
+        silence(layer, units(architecture, "neurons").out, torch.tensor(DEAD))
     whole = width_of(teacher)
     kept = most_important(teacher, losses, narrower(teacher.config, 1.0, 1 - len(DEAD) / whole, 1.0))
     assert kept.neurons is not None
@@ -59,16 +67,15 @@ def test_neurons_that_nobody_reads_go_first_and_are_not_missed(
 
 
 def width_of(model: PreTrainedModel) -> int:
-    units = NEURONS[model.config.model_type]
-    module = layers_of(model)[0].get_submodule(units.out)
+    module = layers_of(model)[0].get_submodule(units(model.config.model_type, "neurons").out)
     shape = module.weight.shape
     return int(shape[1] if isinstance(module, torch.nn.Linear) else shape[0])
 
 
 def test_a_head_that_nobody_reads_goes_and_is_not_missed(tokenizer_folder: Path, tmp_path: Path) -> None:
     teacher = classifier("llama", tokenizer_folder, tmp_path)
-    silence(layers_of(teacher)[0], HEADS["llama"].out, torch.arange(64, 128))
-    silence(layers_of(teacher)[1], HEADS["llama"].out, torch.arange(0, 64))
+    silence(layers_of(teacher)[0], units("llama", "heads").out, torch.arange(64, 128))
+    silence(layers_of(teacher)[1], units("llama", "heads").out, torch.arange(0, 64))
     kept = most_important(teacher, losses, narrower(teacher.config, 1.0, 1.0, 0.5))
     assert kept.heads is not None
     assert [heads.tolist() for heads in kept.heads] == [[0], [1]]
@@ -80,7 +87,7 @@ def test_a_head_that_nobody_reads_goes_and_is_not_missed(tokenizer_folder: Path,
 
 def test_importance_is_what_a_loss_changes_by_to_first_order(tokenizer_folder: Path, tmp_path: Path) -> None:
     model = classifier("bert", tokenizer_folder, tmp_path)
-    scores = importance(model, losses, [(NEURONS["bert"], 1)])[0][1]
+    scores = importance(model, losses, [(units("bert", "neurons"), 1)])[0][1]
     neuron = int(scores.argmax())
     linear = layers_of(model)[1].get_submodule("output.dense")
     before = row_losses(model)
@@ -103,7 +110,7 @@ def test_nothing_is_computed_where_nothing_goes(tokenizer_folder: Path, tmp_path
     assert most_important(model, never, narrower(model.config, 1.0, 1.0, 1.0)) == Kept()
 
 
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 def test_channels_that_nobody_writes_go_first(architecture: str, tokenizer_folder: Path, tmp_path: Path) -> None:
     teacher = classifier(architecture, tokenizer_folder, tmp_path)
     dead = torch.arange(0, 128, 2)
@@ -114,7 +121,7 @@ def test_channels_that_nobody_writes_go_first(architecture: str, tokenizer_folde
             elif isinstance(getattr(module, "weight", None), Tensor) and module.weight.ndim == 1:
                 module.weight[dead] = 0
         for layer in layers_of(teacher):
-            for out in (NEURONS[architecture].out, HEADS[architecture].out):
+            for out in (units(architecture, "neurons").out, units(architecture, "heads").out):
                 weight = layer.get_submodule(out).weight
                 (weight.T if architecture == "gpt2" else weight)[dead] = 0
     kept = most_important(teacher, losses, narrower(teacher.config, 0.5, 1.0, 1.0))
@@ -122,7 +129,7 @@ def test_channels_that_nobody_writes_go_first(architecture: str, tokenizer_folde
     assert kept.channels.tolist() == list(range(1, 128, 2))
 
 
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 def test_a_narrower_student_has_its_teachers_weights_between_what_is_kept(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
 ) -> None:
@@ -130,7 +137,7 @@ def test_a_narrower_student_has_its_teachers_weights_between_what_is_kept(
     kept = most_important(teacher, losses, narrower(teacher.config, 0.5, 0.5, 1.0))
     assert kept.channels is not None
     assert kept.neurons is not None
-    assert (kept.heads is None) == (architecture in UNTIED)
+    assert (kept.heads is None) == entry_of(architecture).independent_heads
     student = build_student(teacher, map_layers(2, 1.0), kept, 0.0).eval()
     assert Sizes.of(student.config) == kept.sizes(teacher.config)
     assert student.config.hidden_size == 64
@@ -138,7 +145,7 @@ def test_a_narrower_student_has_its_teachers_weights_between_what_is_kept(
     embedded = teacher.get_input_embeddings().weight[:, kept.channels]
     assert torch.equal(student.get_input_embeddings().weight, embedded)
     for one, other, neurons in zip(layers_of(student), layers_of(teacher), kept.neurons, strict=True):
-        out, wanted = (layer.get_submodule(NEURONS[architecture].out).weight for layer in (one, other))
+        out, wanted = (layer.get_submodule(units(architecture, "neurons").out).weight for layer in (one, other))
         rows, columns = (neurons, kept.channels) if architecture == "gpt2" else (kept.channels, neurons)
         assert torch.equal(out, wanted[rows][:, columns])
 
@@ -147,8 +154,8 @@ def test_a_tied_head_goes_with_the_width_and_takes_its_part_of_queries_keys_and_
     tokenizer_folder: Path, tmp_path: Path
 ) -> None:
     teacher = classifier("modernbert", tokenizer_folder, tmp_path)
-    silence(layers_of(teacher)[0], HEADS["modernbert"].out, torch.arange(0, 64))
-    silence(layers_of(teacher)[1], HEADS["modernbert"].out, torch.arange(64, 128))
+    silence(layers_of(teacher)[0], units("modernbert", "heads").out, torch.arange(0, 64))
+    silence(layers_of(teacher)[1], units("modernbert", "heads").out, torch.arange(64, 128))
     kept = most_important(teacher, losses, narrower(teacher.config, 0.5, 1.0, 1.0))
     assert kept.heads is not None
     assert [heads.tolist() for heads in kept.heads] == [[1], [0]]
@@ -165,19 +172,20 @@ def test_heads_are_refused_where_their_width_is_the_models(tokenizer_folder: Pat
     assert "width_fraction" in caught.value.hint
 
 
-@pytest.mark.parametrize("kind", sorted(NEURONS))
-def test_what_is_cut_stands_in_a_layer_under_these_names(kind: str) -> None:
-    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, NEURONS[kind].setting: 64}
-    config = AutoConfig.for_model(kind, vocab_size=50, pad_token_id=0, **sizes)
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_what_is_cut_stands_in_a_layer_under_these_names(name: str) -> None:
+    entry = entry_of(name)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, units(name, "neurons").setting: 64}
+    config = AutoConfig.for_model(name.replace("_", "-"), vocab_size=50, pad_token_id=0, **sizes)
     model = AutoModel.from_config(config)
-    for units in (NEURONS[kind], *([HEADS[kind]] if kind in HEADS else [])):
-        out = next(name for name, _ in model.named_modules() if name.endswith(f".0.{units.out}"))
-        layer = out.removesuffix(units.out)
+    for cut in filter(None, (entry.neurons, entry.heads)):
+        out = next(name for name, _ in model.named_modules() if name.endswith(f".0.{cut.out}"))
+        layer = out.removesuffix(cut.out)
         names = {name.removeprefix(layer) for name in model.state_dict() if name.startswith(layer)}
-        weights = {name for name in units.cuts if name.endswith(".weight")}
+        weights = {name for name in cut.slices if name.endswith(".weight")}
         assert weights <= names
         biases = names & {name.replace(".weight", ".bias") for name in weights}
-        assert biases - {f"{units.out}.bias"} <= set(units.cuts)
+        assert biases - {f"{cut.out}.bias"} <= set(cut.slices)
 
 
 def test_the_width_of_an_mpnet_is_refused() -> None:

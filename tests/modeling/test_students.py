@@ -7,8 +7,9 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForSequenceClassification, BertConfig, ElectraConfig, PreTrainedModel
 
 from components.errors import ParameterError
-from components.modeling.architectures import MADE_ANEW, build_language_model, layers_of
+from components.modeling.architectures import build_language_model, layers_of
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
+from components.modeling.kinds import FROM_SCRATCH
 from components.modeling.pruning import Kept, Sizes, most_important
 from components.modeling.students import build_student, map_layers, sizes
 from components.params import DistillConfig, ModelConfig, Params
@@ -98,7 +99,7 @@ def test_each_student_layer_stands_for_a_block_of_the_teachers(
     assert (layers.copied, layers.imitated) == (copied, imitated)
 
 
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 def test_a_student_as_deep_as_its_teacher_answers_like_it(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
 ) -> None:
@@ -113,7 +114,7 @@ def test_a_student_as_deep_as_its_teacher_answers_like_it(
     assert torch.equal(half.get_input_embeddings().weight, teacher.get_input_embeddings().weight)
 
 
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 def test_a_narrower_student_is_saved_and_loaded(architecture: str, tokenizer_folder: Path, tmp_path: Path) -> None:
     section = ModelConfig.model_validate({"architecture": architecture, "depth": 2, "width": None, "max_length": 32})
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, tmp_path)

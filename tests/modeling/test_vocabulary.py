@@ -12,8 +12,9 @@ from transformers import (
 )
 
 from components.errors import ParameterError
-from components.modeling.architectures import LANGUAGE_MODELS, MADE_ANEW, build_language_model
+from components.modeling.architectures import LANGUAGE_MODELS, build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
+from components.modeling.kinds import FROM_SCRATCH
 from components.modeling.vocabulary import check_padding_stays, grow_vocabulary, keep_tokens
 from components.params import ModelConfig
 from tests.small_families import FAMILIES, family_checkpoint
@@ -30,7 +31,7 @@ def pretrained(architecture: str, tokenizer_folder: Path, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 @torch.no_grad()
 def test_texts_of_kept_tokens_have_the_same_logits_to_the_bit(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
@@ -96,7 +97,7 @@ def test_a_table_that_has_every_row_stays(tmp_path: Path) -> None:
 
 
 def load_language_model(folder: Path, causal: bool) -> PreTrainedModel:
-    loaded: PreTrainedModel = LANGUAGE_MODELS["clm" if causal else "mlm"].from_pretrained(folder)
+    loaded: PreTrainedModel = LANGUAGE_MODELS["causal_lm" if causal else "masked_lm"].from_pretrained(folder)
     return loaded
 
 

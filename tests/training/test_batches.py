@@ -9,13 +9,9 @@ from transformers import PreTrainedModel
 from components.errors import ParameterError
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
-from components.modeling.objectives import (
-    Batch,
-    CausalLanguageModeling,
-    LanguageObjective,
-    MaskedLanguageModeling,
-    Objective,
-)
+from components.modeling.objectives.clm import CausalLanguageModeling
+from components.modeling.objectives.masking import MaskedLanguageModeling
+from components.modeling.objectives.objective import Batch, Objective, PretrainingObjective
 from components.params import ModelConfig, TaskConfig
 from components.tokenization.reader import PackedTokens
 from components.training.batches import (
@@ -37,7 +33,7 @@ DIVISIONS = [(1, 1), (1, 3), (2, 1), (2, 2), (3, 2), (4, 1)]
 """(ranks, micro-batches)"""
 
 
-def windows(tokens_folder: Path, objective: LanguageObjective = MLM, seed: int = 1, batch_size: int = 10) -> Batches:
+def windows(tokens_folder: Path, objective: PretrainingObjective = MLM, seed: int = 1, batch_size: int = 10) -> Batches:
     training, validation = (PackedTokens(tokens_folder, split) for split in ("train", "validation"))
     return window_batches(training, validation, objective, 16, batch_size, 25, seed)
 
@@ -157,7 +153,7 @@ def test_the_parts_losses_and_gradients_add_up_to_those_of_the_whole(
     tokens_folder: Path,
     language_model: Callable[[str], PreTrainedModel],
     architecture: str,
-    objective: LanguageObjective,
+    objective: PretrainingObjective,
 ) -> None:
     check_sum(language_model(architecture), objective, windows(tokens_folder, objective), 3)
 

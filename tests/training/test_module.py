@@ -4,7 +4,8 @@ import pytest
 import torch
 from transformers import BertConfig, BertForMaskedLM
 
-from components.modeling.objectives import WHOLE, Batch, MaskedLanguageModeling
+from components.modeling.objectives.masking import MaskedLanguageModeling
+from components.modeling.objectives.objective import WHOLE, Batch
 from components.params import Params
 from components.training.module import LanguageModule
 from components.training.optimizers import OPTIMIZERS

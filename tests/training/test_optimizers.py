@@ -6,9 +6,11 @@ from torch import nn
 from torch.optim import AdamW, Muon
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from components.modeling.architectures import MADE_ANEW, build_language_model, layers_of
+from components.modeling.architectures import build_language_model, layers_of
 from components.modeling.checkpoints import load_tokenizer
-from components.modeling.objectives import WHOLE, Batch, MaskedLanguageModeling
+from components.modeling.kinds import FROM_SCRATCH
+from components.modeling.objectives.masking import MaskedLanguageModeling
+from components.modeling.objectives.objective import WHOLE, Batch
 from components.params import ModelConfig, OptimizerConfig, Params
 from components.training.optimizers import OPTIMIZERS, Together, decay_groups, set_state, state_of
 
@@ -60,7 +62,7 @@ def test_frozen_parameters_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 def test_every_trainable_parameter_is_in_exactly_one_group(
     tokenizer: PreTrainedTokenizerFast, config: OptimizerConfig, name: str, architecture: str
 ) -> None:
@@ -75,7 +77,7 @@ def test_every_trainable_parameter_is_in_exactly_one_group(
         assert decays == {group["weight_decay"] > 0} or not decays
 
 
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 def test_muon_takes_the_matrices_of_the_layers_and_adamw_the_rest(
     tokenizer: PreTrainedTokenizerFast, config: OptimizerConfig, architecture: str
 ) -> None:

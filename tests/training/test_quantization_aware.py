@@ -6,9 +6,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from components.errors import ParameterError
-from components.modeling.architectures import MADE_ANEW, build_language_model
+from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
-from components.modeling.objectives import Batch
+from components.modeling.kinds import FROM_SCRATCH
+from components.modeling.objectives.objective import Batch
 from components.params import ModelConfig, Params, TrainerConfig
 from components.tasks.classification import Classification
 from components.training.quantization_aware import (
@@ -59,7 +60,7 @@ def test_gradients_pass_as_if_nothing_was_rounded() -> None:
     assert torch.equal(values.grad, torch.ones(7))
 
 
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 def test_a_model_is_rounded_only_while_it_is_asked_to(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
 ) -> None:

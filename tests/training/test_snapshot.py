@@ -6,8 +6,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from components.modeling.architectures import MADE_ANEW, build_language_model
+from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer
+from components.modeling.kinds import FROM_SCRATCH
 from components.params import ModelConfig, Params
 from components.training.optimizers import OPTIMIZERS
 from components.training.snapshot import load_optimizer_state, load_weights, optimizer_state_of, weights_of, whole
@@ -31,7 +32,7 @@ def through_a_file(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     return load_file(path)
 
 
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_another_instance_takes_the_same_next_steps(
     params: Params, tokenizer_folder: Path, tmp_path: Path, architecture: str, name: str
@@ -56,7 +57,7 @@ def test_another_instance_takes_the_same_next_steps(
         assert torch.equal(tensor, optimizer_state_of(first, optimizer)[place]), place
 
 
-@pytest.mark.parametrize("architecture", MADE_ANEW)
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
 def test_tied_weights_stand_once_and_stay_tied(tokenizer_folder: Path, tmp_path: Path, architecture: str) -> None:
     first, second = (small_model(tokenizer_folder, architecture, seed) for seed in (1, 2))
     taken = weights_of(first)

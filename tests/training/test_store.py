@@ -14,7 +14,7 @@ import torch
 
 from components.artifacts import MANIFEST, file_hash
 from components.declared import Declared, declared
-from components.params import Params
+from components.params import Params, read_yaml
 from components.training.store import (
     KEPT_CHECKPOINTS,
     KEPT_KEYS,
@@ -26,6 +26,7 @@ from components.training.store import (
     training_key,
 )
 
+ROOT = Path(__file__).parent.parent.parent
 FILES = [MANIFEST, PROGRESS, "optimizer.safetensors", "weights.safetensors"]
 
 
@@ -345,10 +346,10 @@ def test_a_change_to_what_a_stage_does_not_import_leaves_its_checkpoints(
     arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = {"tokens": arguments["rows"], "tokenizer": arguments["table"]}
-    key = training_key(declared("pretrain"), arguments | paths)
+    key = training_key(declared("pretrain", read_yaml(ROOT / "params.yaml")), arguments | paths)
     hashed = []
     monkeypatch.setattr("components.training.store.file_hash", lambda path: hashed.append(path.name) or file_hash(path))
-    assert training_key(declared("pretrain"), arguments | paths) == key
+    assert training_key(declared("pretrain", read_yaml(ROOT / "params.yaml")), arguments | paths) == key
     assert "trainer.py" in hashed
     assert not {"figures.py", "finetune.py", "pruning.py"} & set(hashed)
 
@@ -359,12 +360,12 @@ def test_an_opened_store_is_found_again_and_the_oldest_key_is_forgotten(
     monkeypatch.setenv("LIANZI_CACHE", str(tmp_path / "cache"))
     stores = []
     for seed in range(KEPT_KEYS):
-        stores.append(open_store("pretrain", {"seed": seed}))
+        stores.append(open_store("pretrain", STAGE, {"seed": seed}))
         stores[-1].save(1, tensors(1), progress(1))
         os.utime(stores[-1].folder, (1000 + seed, 1000 + seed))
-    assert is_whole(newest(open_store("pretrain", {"seed": 0}))[0], 1)
-    other = open_store("finetune@topic", {"seed": 99})
-    fourth = open_store("pretrain", {"seed": 99})
+    assert is_whole(newest(open_store("pretrain", STAGE, {"seed": 0}))[0], 1)
+    other = open_store("finetune@topic", STAGE, {"seed": 99})
+    fourth = open_store("pretrain", STAGE, {"seed": 99})
     assert fourth.folder.parent == tmp_path / "cache" / "checkpoints" / "pretrain"
     assert [store.folder.exists() for store in [*stores, fourth, other]] == [True, False, True, True, True]
 

@@ -2,98 +2,14 @@ import math
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, ModernBertConfig, ModernBertForMaskedLM
+from transformers import ModernBertConfig, ModernBertForMaskedLM
 
-from components.modeling.objectives import (
-    WHOLE,
-    CausalLanguageModeling,
-    ContrastiveLanguageModeling,
-    LanguageObjective,
-    MaskedLanguageModeling,
-    mean_states,
-    perplexity,
-    views_of,
-)
+from components.modeling.objectives.contrastive import ContrastiveLanguageModeling, mean_states, views_of
+from components.modeling.objectives.masking import MaskedLanguageModeling
+from components.modeling.objectives.objective import WHOLE
 
 MLM = MaskedLanguageModeling(vocab_size=1000, mask_id=3, special_ids=(0, 1, 2, 3), mask_probability=0.15)
 CONTRASTIVE = ContrastiveLanguageModeling(MLM, separator_id=2, temperature=0.05, contrast_weight=1.0)
-
-
-def prepare(ids: torch.Tensor, seed: int = 0) -> dict:
-    return MLM.prepare(ids, torch.Generator().manual_seed(seed), WHOLE)
-
-
-@pytest.mark.parametrize("objective", [MLM, CONTRASTIVE, CausalLanguageModeling()], ids=lambda one: type(one).__name__)
-def test_an_objective_costs_what_its_batches_hold(objective: LanguageObjective) -> None:
-    ids = torch.randint(4, 1000, (64, 49), generator=torch.Generator().manual_seed(1))
-    batch = objective.prepare(ids, torch.Generator().manual_seed(2), WHOLE)
-    cost = objective.cost(64, 49)
-    assert (cost.rows, cost.length) == tuple(batch["input_ids"].shape)
-    assert cost.tokens == batch["tokens"]
-    assert cost.head_positions == pytest.approx(len(batch["positions"]), rel=0.1)
-
-
-def test_fifteen_in_a_hundred_tokens_are_chosen_and_four_in_five_of_them_masked() -> None:
-    ids = torch.full((200, 500), 7)
-    batch = prepare(ids)
-    assert len(batch["positions"]) / ids.numel() == pytest.approx(0.15, abs=0.005)
-    seen = batch["input_ids"].flatten()[batch["positions"]]
-    assert (seen == 3).double().mean() == pytest.approx(0.8, abs=0.01)
-    assert ((seen != 3) & (seen != 7)).double().mean() == pytest.approx(0.1, abs=0.01)
-
-
-def test_special_tokens_are_never_chosen() -> None:
-    ids = torch.randint(0, 4, (50, 100))
-    batch = prepare(ids)
-    assert len(batch["positions"]) == 0
-    assert torch.equal(batch["input_ids"], ids)
-
-
-def test_tokens_that_were_not_chosen_stay() -> None:
-    ids = torch.arange(4, 904).reshape(9, 100)
-    batch = prepare(ids)
-    rest = torch.ones(900, dtype=torch.bool)
-    rest[batch["positions"]] = False
-    assert torch.equal(batch["input_ids"].flatten()[rest], ids.flatten()[rest])
-    assert torch.equal(batch["targets"], ids.flatten()[batch["positions"]])
-
-
-def test_the_generator_alone_decides() -> None:
-    ids = torch.arange(4, 904).reshape(9, 100)
-    assert torch.equal(prepare(ids, 1)["input_ids"], prepare(ids, 1)["input_ids"])
-    assert not torch.equal(prepare(ids, 1)["input_ids"], prepare(ids, 2)["input_ids"])
-
-
-def test_masked_loss_equals_that_of_transformers() -> None:
-    model = small_encoder().eval()
-    ids = torch.arange(4, 904).reshape(9, 100)
-    batch = prepare(ids)
-    labels = torch.full((900,), -100)
-    labels[batch["positions"]] = batch["targets"]
-    expected = model(input_ids=batch["input_ids"], labels=labels.reshape(9, 100)).loss
-    torch.testing.assert_close(MLM.loss(model, batch), expected)
-
-
-def test_a_batch_with_nothing_to_mask_has_no_loss_and_no_nan() -> None:
-    loss = MLM.loss(small_encoder(), prepare(torch.ones(2, 8, dtype=torch.long)))
-    loss.backward()
-    assert loss.item() == 0
-
-
-def test_causal_loss_equals_that_of_transformers() -> None:
-    model = GPT2LMHeadModel(GPT2Config(vocab_size=100, n_embd=32, n_layer=1, n_head=1, n_positions=16)).eval()
-    ids = torch.arange(32).reshape(2, 16)
-    batch = CausalLanguageModeling().prepare(ids, torch.Generator(), WHOLE)
-    torch.testing.assert_close(CausalLanguageModeling().loss(model, batch), model(input_ids=ids, labels=ids).loss)
-
-
-def test_perplexity_is_the_exponential_of_the_mean_loss() -> None:
-    assert perplexity(torch.tensor([1.0, 3.0])) == {"validation_loss": 2.0, "validation_perplexity": math.exp(2)}
-
-
-def window(*lengths: int) -> torch.Tensor:
-    """One window of documents of these lengths, each of one token (10, 11, ...) and its separator."""
-    return torch.tensor([[token for place, length in enumerate(lengths) for token in [10 + place] * length + [2]]])
 
 
 def small_encoder() -> ModernBertForMaskedLM:
@@ -107,6 +23,11 @@ def small_encoder() -> ModernBertForMaskedLM:
         pad_token_id=0,
     )
     return ModernBertForMaskedLM(config)
+
+
+def window(*lengths: int) -> torch.Tensor:
+    """One window of documents of these lengths, each of one token (10, 11, ...) and its separator."""
+    return torch.tensor([[token for place, length in enumerate(lengths) for token in [10 + place] * length + [2]]])
 
 
 def test_both_views_are_of_the_document_that_reaches_furthest_to_both_sides() -> None:

@@ -1,0 +1,87 @@
+"""What several architectures have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from torch import Tensor
+from torch.nn.functional import gelu
+from transformers import PreTrainedConfig
+
+from components.modeling.architectures.architecture import Architecture, PrunableUnits, Vocabulary, slices_of
+from components.params import HEAD_WIDTH, ModelConfig
+
+FIRST_TOKEN, LAST_TOKEN = "the first token", "the last token"
+
+BERT_NEURONS = PrunableUnits(
+    "intermediate_size", "output.dense", {**slices_of("intermediate.dense", 0), "output.dense.weight": (1, 1)}
+)
+BERT_HEADS = PrunableUnits(
+    "num_attention_heads",
+    "attention.output.dense",
+    {
+        **slices_of("attention.self.query attention.self.key attention.self.value", 0),
+        "attention.output.dense.weight": (1, 1),
+    },
+)
+GATED_NEURONS = PrunableUnits(
+    "intermediate_size", "mlp.down_proj", {**slices_of("mlp.gate_proj mlp.up_proj", 0), "mlp.down_proj.weight": (1, 1)}
+)
+PROJECTED_HEADS = PrunableUnits(
+    "num_attention_heads",
+    "self_attn.o_proj",
+    {**slices_of("self_attn.q_proj self_attn.k_proj self_attn.v_proj", 0), "self_attn.o_proj.weight": (1, 1)},
+)
+
+
+def llama_like(config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig] | None = None) -> Architecture:
+    """Pre-RMSNorm, rotary, gated decoders; their heads need not fill the width."""
+    return Architecture(
+        language_model="causal_lm",
+        layers="layers",
+        before_head=unchanged,
+        head="lm_head",
+        dropouts=(),
+        pooling=LAST_TOKEN,
+        neurons=GATED_NEURONS,
+        heads=PROJECTED_HEADS,
+        config=config,
+        independent_heads=True,
+    )
+
+
+def roberta_like() -> Architecture:
+    """BERT's layers under RoBERTa's head; positions count from behind that of padding."""
+    return Architecture(
+        language_model="masked_lm",
+        layers="encoder.layer",
+        before_head=lm_head,
+        head="lm_head.decoder",
+        dropouts=("hidden_dropout_prob", "classifier_dropout"),
+        pooling=FIRST_TOKEN,
+        neurons=BERT_NEURONS,
+        heads=BERT_HEADS,
+        first_position=lambda config: int(config.pad_token_id or 0) + 1,
+    )
+
+
+def unchanged(model: Any, hidden: Tensor) -> Tensor:
+    """A head that is its linear layer alone."""
+    return hidden
+
+
+def lm_head(model: Any, hidden: Tensor) -> Tensor:
+    """What RoBERTa's and MPNet's head does before its last layer."""
+    head = model.lm_head
+    return cast(Tensor, head.layer_norm(gelu(head.dense(hidden))))
+
+
+def width_of(model: ModelConfig) -> int:
+    """Numbers a token is between the layers, HEAD_WIDTH of them to an attention head."""
+    return model.width or HEAD_WIDTH * model.depth
+
+
+def gated_width(width: int) -> int:
+    """Width of a gated feed-forward block that has the weights of a plain one four times wider."""
+    return round(width * 8 / 3 / 64) * 64

@@ -1,0 +1,21 @@
+"""The tables of what params.yaml chooses by name. A name is a file, imported when it is asked for.
+
+No stage depends on this table but on the files of the names that are chosen, which dvc.yaml interpolates: a new line
+here makes nothing stale.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+ArchitectureName = Literal[
+    "modernbert", "bert", "gpt2", "llama", "qwen2", "qwen3", "roberta", "xlm_roberta", "distilbert", "mpnet"
+]
+"""architectures/NAME.py: model types of transformers under the names that its modules have, `-` being `_`."""
+ARCHITECTURES: tuple[ArchitectureName, ...] = get_args(ArchitectureName)
+FROM_SCRATCH: tuple[ArchitectureName, ...] = ("modernbert", "bert", "gpt2", "llama")
+"""Those that can be made with random weights; the others come as checkpoints alone."""
+
+ObjectiveName = Literal["mlm", "contrastive", "clm"]
+"""objectives/NAME.py: pretraining objectives."""
+OBJECTIVES: tuple[ObjectiveName, ...] = get_args(ObjectiveName)
