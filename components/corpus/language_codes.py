@@ -9,8 +9,42 @@ import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
 
-from components.corpus.language import CODE
-
+CODE_LANGUAGES = {
+    ".c": "c",
+    ".h": "c",
+    ".cc": "cpp",
+    ".cpp": "cpp",
+    ".hpp": "cpp",
+    ".cs": "csharp",
+    ".css": "css",
+    ".dart": "dart",
+    ".ex": "elixir",
+    ".go": "go",
+    ".hs": "haskell",
+    ".java": "java",
+    ".jl": "julia",
+    ".js": "javascript",
+    ".jsx": "javascript",
+    ".kt": "kotlin",
+    ".lua": "lua",
+    ".mjs": "javascript",
+    ".ml": "ocaml",
+    ".php": "php",
+    ".pl": "perl",
+    ".py": "python",
+    ".r": "r",
+    ".rb": "ruby",
+    ".rs": "rust",
+    ".scala": "scala",
+    ".sh": "shell",
+    ".sql": "sql",
+    ".swift": "swift",
+    ".ts": "typescript",
+    ".tsx": "typescript",
+}
+"""Ending of a file with source code -> the language its documents have."""
+CODE = frozenset({*CODE_LANGUAGES.values(), "code"})
+"""Languages of source code; `code` where it is in no one of them."""
 MIXED = "mixed"
 """What a source is called whose rows are each in a language of their own."""
 _NONE = frozenset({"", "und", "mul", "mis", "zxx", "unknown", "none", "null", "nan", "n/a", "na?", "multi", MIXED})

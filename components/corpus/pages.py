@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from components.corpus.language import CODE_LANGUAGES
+from components.corpus.language_codes import CODE_LANGUAGES
 from components.corpus.lines import MAX_LINE_BYTES, lines_of, text_stream
 from components.corpus.record import Record
 from components.errors import DataError

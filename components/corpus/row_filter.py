@@ -9,8 +9,8 @@ from functools import lru_cache
 from components.corpus import encoding, personal_data, quality, source_code
 from components.corpus.encoding import compared_form, normalise, normalise_code, plain, plain_code
 from components.corpus.filters import FILTERS, reason_to_reject
-from components.corpus.language import CODE, LANGUAGES, identify
-from components.corpus.language_codes import language_codes
+from components.corpus.language import LANGUAGES, identify
+from components.corpus.language_codes import CODE, language_codes
 from components.corpus.quality import Rules
 from components.corpus.word_lists import is_listed, read_word_lists
 from components.errors import ParameterError

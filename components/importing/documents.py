@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.corpus.language import CODE, LANGUAGES, identify
-from components.corpus.language_codes import MIXED, language_codes
+from components.corpus.language import LANGUAGES, identify
+from components.corpus.language_codes import CODE, MIXED, language_codes
 from components.corpus.lines import MAX_LINE_BYTES
 from components.corpus.record import Record, kind_of
 from components.errors import DataError

@@ -26,7 +26,8 @@ import pyarrow.parquet as pq
 import xxhash
 
 from components.corpus.documents import ROWS, SCHEMA, read_shard
-from components.corpus.language import CODE, HAN
+from components.corpus.language import HAN
+from components.corpus.language_codes import CODE
 from components.errors import ArtifactError, first_line
 from components.validation.personal import personal_data
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import great_expectations.expectations as gxe
 
-from components.corpus.language import CODE, LANGUAGES
+from components.corpus.language import LANGUAGES
+from components.corpus.language_codes import CODE
 from components.params import ValidateConfig
 from components.validation.drift import COLUMNS as DRIFT_COLUMNS
 from components.validation.measure import CORPUS_COLUMNS, TASK_COLUMNS

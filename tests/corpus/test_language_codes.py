@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.corpus.language import CODE
-from components.corpus.language_codes import language_codes
+from components.corpus.language_codes import CODE, language_codes
 
 
 @pytest.mark.parametrize(
