@@ -21,6 +21,7 @@ SETTINGS = (
     "pretrain.sequence_length=64",
     "pretrain.validate_every=6",
     "pretrain.validation_sequences=8",
+    "pretrain.threads=1",
     "finetune.epochs=1",
     "finetune.min_steps=1",
     "distill.epochs=1",
