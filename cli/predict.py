@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -19,7 +19,7 @@ from components.params import Params, load_params
 from flows.settings import project_root
 
 if TYPE_CHECKING:
-    from components.runtime.bundle import Classifier, Prediction
+    from components.runtime.bundle import Answer, Classifier
 
 STANDARD_INPUT = "-"
 _AT_ONCE = 1024
@@ -104,12 +104,15 @@ def check_texts_given(task: str, texts: Sequence[str], file: str | None) -> None
 def answers(classifier: Classifier, texts: Iterable[str], as_json: bool, with_text: bool) -> Iterator[str]:
     """A line of output for each text, in order; for a blank one an empty line, or in JSON null for a label."""
     waiting = iter(texts)
+    nothing: dict[str, Any] = (
+        {"number": None} if classifier.kind.output.kind == "real" else {"label": None, "scores": {}}
+    )
     while chunk := list(islice(waiting, _AT_ONCE)):
         asked = [text for text in chunk if text.strip()]
         found = iter(classifier.predict(asked))
         for text in chunk:
             answer = next(found) if text.strip() else None
-            yield _as_json(text, answer) if as_json else _as_columns(text, answer, with_text)
+            yield _as_json(text, answer, nothing) if as_json else _as_columns(text, answer, with_text)
 
 
 @contextmanager
@@ -143,12 +146,11 @@ def _is_file(name: str) -> bool:
         return False
 
 
-def _as_json(text: str, answer: Prediction | None) -> str:
-    scores = {label: round(score, 6) for label, score in answer.scores.items()} if answer else {}
-    return json.dumps({"text": text, "label": answer.label if answer else None, "scores": scores}, ensure_ascii=False)
+def _as_json(text: str, answer: Answer | None, nothing: Mapping[str, Any]) -> str:
+    return json.dumps({"text": text, **(answer.json() if answer else nothing)}, ensure_ascii=False)
 
 
-def _as_columns(text: str, answer: Prediction | None, with_text: bool) -> str:
+def _as_columns(text: str, answer: Answer | None, with_text: bool) -> str:
     if answer is None:
         return ""
-    return f"{answer.label}\t{answer.score:.3f}" + (f"\t{text[:_SHOWN]}" if with_text else "")
+    return str(answer) + (f"\t{text[:_SHOWN]}" if with_text else "")

@@ -11,6 +11,7 @@ from components import tracking
 from components.errors import ArtifactError, ParameterError
 from components.params import load_params
 from components.registry import ROLLED_BACK, Registry
+from components.tasks.kinds import score_told
 from flows.settings import project_root
 from flows.timing import one_at_a_time
 
@@ -54,8 +55,8 @@ def _rolled_back(registry: Registry, task: str, to: int | None) -> str:
         hint = f"`--to VERSION` names another of those registered: {registered}"
         raise ArtifactError(f"{task}: no version was champion before v{champion.version}", hint)
     registry.roll_back(task, former[0])
-    score = versions[former[0]].tags.get("macro_f1", "?")
+    score = score_told(versions[former[0]].tags)
     return (
-        f"{task} v{former[0]} is the champion again (macro-F1 {score} on the test rows of its run); "
+        f"{task} v{former[0]} is the champion again ({score} on the test rows of its run); "
         f"v{champion.version} was rolled back and is not made champion by a later run"
     )

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.params import load_params
+from components.tasks.kinds import score_told
 from flows.graph import data_version, read_graph
 from flows.settings import project_root
 from flows.summary import key_metric
@@ -61,4 +62,4 @@ def _champion(task: str) -> str:
     champion = Registry().champion(task)
     if champion is None:
         return "no champion yet"
-    return f"champion v{champion.version}, macro-F1 {champion.tags.get('macro_f1', '?')} on the test rows of its run"
+    return f"champion v{champion.version}, {score_told(champion.tags)} on the test rows of its run"

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -24,6 +24,7 @@ from rich.console import Console
 from components import tracking
 from components.errors import ServiceError
 from components.params import load_params
+from components.tasks.kinds import KINDS
 from flows import environment
 from flows.record import record_missing
 from flows.settings import project_root
@@ -55,7 +56,8 @@ def serve_pages(root: Path, prefect_port: int, mlflow_port: int, browser: bool) 
     console = Console(highlight=False)
     for port, option in ((prefect_port, "--prefect-port"), (mlflow_port, "--mlflow-port")):
         require_free(port, option)
-    runs = runs_page(tracking.connect(), list(load_params(root / "params.yaml").tasks))
+    metrics = {name: KINDS[task.kind].metric for name, task in load_params(root / "params.yaml").tasks.items()}
+    runs = runs_page(tracking.connect(), metrics)
     record_missing(root)
     console.print("Starting the pages …")
     with _server(_prefect_words(prefect_port), root) as prefect, _server(_mlflow_words(mlflow_port), root) as mlflow:
@@ -73,15 +75,15 @@ def serve_pages(root: Path, prefect_port: int, mlflow_port: int, browser: bool) 
         _wait_for_any(prefect, mlflow)
 
 
-def runs_page(client: MlflowClient, tasks: Sequence[str]) -> str:
-    """Where MLflow shows this project's runs, newest first, with the columns that tell them apart.
+def runs_page(client: MlflowClient, tasks: Mapping[str, str]) -> str:
+    """Where MLflow shows this project's runs, newest first, with the columns that tell them apart; task -> its metric.
 
     The experiment's bare address opens an overview of agents and traces, which is empty here. Columns and order are a
     view that MLflow keeps as a tag of the experiment, as its own button "share" does.
     """
     experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
     assert experiment is not None
-    columns = [f"metrics.`{task}/shipped/macro_f1`" for task in tasks[:COLUMNS]]
+    columns = [f"metrics.`{task}/shipped/{metric}`" for task, metric in list(tasks.items())[:COLUMNS]]
     columns += [f"params.`{name}`" for name in PARAMETERS]
     view = {"orderByKey": "attributes.start_time", "orderByAsc": False, "selectedColumns": columns}
     client.set_experiment_tag(experiment.experiment_id, f"mlflow.sharedViewState.{VIEW}", json.dumps(view))

@@ -17,6 +17,7 @@ from components.artifacts import is_plain_name, is_plain_path
 from components.corpus.language_codes import MIXED, language_codes
 from components.errors import ParameterError
 from components.modeling.kinds import FROM_SCRATCH, ArchitectureName, ObjectiveName
+from components.tasks.kinds import KINDS, nearest
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -370,9 +371,16 @@ class ReleaseConfig(Section):
 class TaskConfig(Section):
     """A labelled task under data/tasks/NAME; max_length in tokens."""
 
-    kind: Literal["classification"]
+    kind: str
     language: Literal["en", "zh"]
     max_length: Annotated[int, Field(ge=8)]
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in KINDS:
+            raise ValueError(f"no task kind {kind!r:.100}; {nearest(kind)}")
+        return kind
 
     @field_validator("language", mode="before")
     @classmethod

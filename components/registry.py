@@ -175,7 +175,7 @@ class PyfuncModel:
         self.classifier = classifier
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> DataFrame:
-        """A frame with columns `label` and `score` for a frame with a column `text`, or for a list of texts.
+        """A frame with columns `label` and `score`, or `number`, for a frame with a column `text` or a list of texts.
 
         Raises MlflowException for anything else: the one error that `mlflow models serve` answers with 400 and what it
         says, instead of with the stack that led there.
@@ -188,7 +188,7 @@ class PyfuncModel:
             predictions = self.classifier.predict(_column(model_input))
         except DataError as error:
             raise MlflowException(str(error), error_code=BAD_REQUEST) from None
-        return DataFrame({"label": [one.label for one in predictions], "score": [one.score for one in predictions]})
+        return DataFrame([one.columns for one in predictions])
 
 
 def _load_pyfunc(path: str) -> PyfuncModel:

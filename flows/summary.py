@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.params import flatten
+from components.tasks.kinds import METRICS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,14 +19,14 @@ KEY_METRICS = {
     "train_tokenizer": "vocab_size",
     "tokenize": "tokens.train",
     "pretrain": "validation_perplexity",
-    "finetune": "teacher.macro_f1",
-    "distill": "macro_f1",
+    "finetune": "teacher.{metric}",
+    "distill": "{metric}",
     "export": "parity.max_difference",
-    "quantize": "macro_f1",
+    "quantize": "{metric}",
     "build": "engines_built",
-    "evaluate": "candidate.macro_f1",
+    "evaluate": "candidate.{metric}",
 }
-"""Stage -> the metric its row of the table shows."""
+"""Stage -> the metric its row of the table shows; `{metric}` is the one that decides of the kind of task."""
 
 NOT_RUN = "not run"
 STYLES = {"ran": "green", "cached": "dim", "restored": "cyan", "failed": "bold red", NOT_RUN: "yellow"}
@@ -48,8 +49,9 @@ def key_metric(stage: str, root: Path) -> tuple[str, float] | None:
     path = root / "metrics" / (f"{base}/{name}.json" if name else f"{base}.json")
     if base not in KEY_METRICS or not path.is_file():
         return None
-    value = flatten(json.loads(path.read_text(encoding="utf-8"))).get(KEY_METRICS[base])
-    return None if value is None else (KEY_METRICS[base], float(value))
+    values = flatten(json.loads(path.read_text(encoding="utf-8")))
+    names = (KEY_METRICS[base].format(metric=metric) for metric in METRICS)
+    return next(((name, float(values[name])) for name in names if name in values), None)
 
 
 def table(results: list[StageResult]) -> Table:

@@ -18,6 +18,7 @@ from components.__main__ import path_names
 from components.libraries import noted
 from components.params import Params, load_params
 from components.stages import STAGES, stage_function
+from components.tasks.kinds import KINDS
 from tests.imported_code import CHOICES, NO_RESULT_CODE, imported_code
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +31,8 @@ DISTRIBUTIONS = {
 """Package -> the library that holds it, where the two are called differently."""
 BEHIND = {"export": {"onnxscript"}}
 """Stage -> libraries that others call for it: torch.onnx writes a graph by this one."""
+NOT_CALLED = {"curate": {"torch"}}
+"""Stage -> libraries of functions that it never calls: the loss of a task's kind."""
 NO_RESULT = {
     "google": "names an error of the library that reads graphs",
     "cuda": "tells a GPU's memory",
@@ -165,6 +168,7 @@ def test_a_file_that_is_chosen_imports_none_that_might_be_chosen_instead() -> No
 def test_a_stages_libraries_are_those_that_its_code_imports(name: str) -> None:
     named = [key for file in graph()[name]["params"] if isinstance(file, dict) for key in file["libraries.yaml"]]
     packages = set().union(*stage_code(name).values()) - sys.stdlib_module_names - NO_RESULT.keys()
+    packages -= NOT_CALLED.get(name, set())
     imported = {DISTRIBUTIONS.get(package, package) for package in packages}
     assert set(named) == imported | BEHIND.get(name, set())
     assert named == sorted(named)
@@ -300,12 +304,15 @@ TRAINING = {"torch", "transformers", "pytorch_lightning", "safetensors", "mlflow
 HOLDS_GPU_MEMORY = "components/inference/device_memory.py"
 """Takes whatever is there to hold a GPU's memory, cuda-python or torch, and needs neither to be imported."""
 
+KINDS_OF_TASK = {f"components/tasks/{kind}.py" for kind in KINDS}
+"""Their `loss` alone imports torch, and who answers calls none: tests/tasks/test_kinds.py holds them to it."""
+
 
 @pytest.mark.parametrize("room", ["runtime", "serving"])
 def test_a_machine_that_only_answers_never_imports_what_trains(room: str) -> None:
     """Late imports too, of all that the room leads to: a branch that no test reaches must not need torch either."""
     for path in sorted((ROOT / "components" / room).rglob("*.py")):
-        for file, packages in imported_code(path, {HOLDS_GPU_MEMORY}).items():
+        for file, packages in imported_code(path, {HOLDS_GPU_MEMORY, *KINDS_OF_TASK}).items():
             assert not packages & TRAINING, f"{path.relative_to(ROOT)} leads to {file}, which imports them"
 
 
@@ -313,4 +320,4 @@ def test_the_runtime_stands_on_no_room_that_makes_models() -> None:
     rooms = set()
     for path in sorted((ROOT / "components/runtime").rglob("*.py")):
         rooms |= {Path(file).parts[1] for file in imported_code(path, ()) if Path(file).parts[1:-1]}
-    assert rooms == {"runtime", "inference", "tokenization"}
+    assert rooms == {"runtime", "inference", "tasks", "tokenization"}

@@ -33,6 +33,7 @@ from components.errors import DataError
 from components.params import CurateConfig, SourceConfig, TaskConfig
 from components.run import Metrics, Run, progress
 from components.staging import staged
+from components.tasks.kinds import task_kind
 
 REASONS = ("removed", *row_filter.REASONS, *(f"in_task_{split}" for split in HELD_OUT), "duplicate", "near_duplicate")
 KEPT_BLOCKS_DAYS = 14
@@ -84,7 +85,10 @@ def curate(
 def _tasks(
     data: Path, target: Path, tasks: Mapping[str, TaskConfig], removed: Removals, scrub: Collection[str]
 ) -> dict[str, Labelled]:
-    return {name: curate_task(data / "tasks" / name, data, target / name, removed, scrub) for name in sorted(tasks)}
+    return {
+        name: curate_task(task_kind(task.kind), data / "tasks" / name, data, target / name, removed, scrub)
+        for name, task in sorted(tasks.items())
+    }
 
 
 def _held_out(found: Mapping[str, Labelled]) -> Iterator[tuple[str, str]]:

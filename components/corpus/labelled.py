@@ -5,9 +5,10 @@ The held-out splits come first: a row that stands in the test split may stand in
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +24,7 @@ from components.corpus.record import kind_of
 from components.corpus.removals import TASKS, Removals
 from components.errors import DataError
 from components.run import Metrics
+from components.tasks.task import Column, Task
 
 COLUMNS = ("id", "text", "label")
 """What a labelled row is made of."""
@@ -45,7 +47,7 @@ class Labelled:
     rejected: dict[str, dict[str, int]]
     repaired: int
     scrubbed: int
-    labels: list[str]
+    task: Task
     held_out: dict[str, list[str]]
     missing: dict[str, list[str]]
     unread: dict[str, str]
@@ -67,7 +69,8 @@ class Labelled:
     def metrics(self) -> Metrics:
         read, rejected = sum(self.read.values()), sum(self.quarantined.values())
         changed = {"repaired": self.repaired, "scrubbed": self.scrubbed}
-        return {**self.kept, "read": read, "quarantined": rejected, **changed, "classes": len(self.labels)}
+        classes = {"classes": len(self.task.labels)} if self.task.columns["label"] == Column.LABEL else {}
+        return {**self.kept, "read": read, "quarantined": rejected, **changed, **classes}
 
     def account(self) -> str:
         """One line: rows kept and read, by split, and why the others are not."""
@@ -91,18 +94,19 @@ class _Row:
     place: str
     id: str
     text: str
-    label: str
+    label: str | float
     repaired: bool
     scrubbed: bool
 
 
 def curate_task(
-    folder: Path, root: Path, target: Path, removals: Removals, scrub: Collection[str] = frozenset()
+    kind: type[Task], folder: Path, root: Path, target: Path, removals: Removals, scrub: Collection[str] = frozenset()
 ) -> Labelled:
     """Write the rows of a task. scrub: the kinds of personal data that are taken out of them.
 
-    Raises DataError for a missing split and for labels the train split does not have.
+    Raises DataError for a missing split, for labels the train split does not have and for numbers that are not finite.
     """
+    read = _READ[kind.columns["label"]]
     files = {split: split_file(folder, split) for split in SPLITS}
     target.mkdir(parents=True)
     seen: dict[bytes, _Row] = {}
@@ -113,37 +117,40 @@ def curate_task(
         quarantine = Quarantine(stream, root)
         for split, path in files.items():
             before = quarantine.counts.copy()
-            splits[split] = _clean_rows(path, split, quarantine, seen, removals, unread, scrub)
+            splits[split] = _clean_rows(path, split, quarantine, seen, removals, unread, scrub, read)
             rejected[split] = dict(quarantine.counts - before)
-    labels = _checked_labels(splits)
+    task = _fitted(kind, splits)
     for split, rows in splits.items():
         with (target / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
             for row in rows:
                 write_row(stream, {"id": row.id, "text": row.text, "label": row.label})
     kept = {split: len(rows) for split, rows in splits.items()}
     counts = {"read": sum(kept.values()) + quarantine.counts.total(), "kept": kept, **dict(quarantine.counts)}
-    classes = dict(sorted(Counter(row.label for row in splits["train"]).items()))
     repaired, scrubbed = (sum(getattr(row, done) for rows in splits.values() for row in rows) for done in _DONE)
-    details = {
-        "labels": labels,
+    details: dict[str, Any] = {
+        **task.manifest(),
+        "columns": dict(kind.columns),
         "counts": counts,
         "repaired": repaired,
         "scrubbed": scrubbed,
-        "train_classes": classes,
         "notices": notices(root),
     }
-    write_manifest(target, "task", {"rows": folder}, **details)
     held_out = {split: [row.text for row in splits[split]] for split in HELD_OUT}
-    missing = {split: sorted({*labels} - {row.label for row in splits[split]}) for split in HELD_OUT}
-    return Labelled(kept, rejected, repaired, scrubbed, labels, held_out, missing, unread, quarantine.samples)
+    missing: dict[str, list[str]] = {split: [] for split in HELD_OUT}
+    if kind.columns["label"] == Column.LABEL:
+        details["train_classes"] = dict(sorted(Counter(row.label for row in splits["train"]).items()))
+        missing = {split: sorted({*task.labels} - {str(row.label) for row in splits[split]}) for split in HELD_OUT}
+    write_manifest(target, "task", {"rows": folder}, **details)
+    return Labelled(kept, rejected, repaired, scrubbed, task, held_out, missing, unread, quarantine.samples)
 
 
-def check_task(folder: Path) -> None:
+def check_task(kind: type[Task], folder: Path) -> None:
     """Raises DataError for a missing split, and for one whose first row has not the columns of a labelled row."""
+    read = _READ[kind.columns["label"]]
     for split in SPLITS:
         first = next(iter(read_records(split_file(folder, split), COLUMNS)))
         first.text()
-        _label(first)
+        read(first)
 
 
 def split_file(folder: Path, split: str) -> Path:
@@ -171,6 +178,7 @@ def _clean_rows(
     removals: Removals,
     unread: dict[str, str],
     scrub: Collection[str],
+    read: Callable[[Record], str | float],
 ) -> list[_Row]:
     """The rows to keep; `seen` are those of the splits before, and gains these; `unread` gains columns not used."""
     rows: list[_Row] = []
@@ -179,7 +187,7 @@ def _clean_rows(
         right = decoded_right(given)
         text = normalise(right)
         clean, changes = scrubbed_around_code(text, scrub) if scrub else (text, [])
-        row = _Row(record.place, f"{split}/{record.name}", clean, _label(record), right != given, bool(changes))
+        row = _Row(record.place, f"{split}/{record.name}", clean, read(record), right != given, bool(changes))
         for name in (*record.fields, *record.unread):
             if name not in COLUMNS:
                 unread.setdefault(name, path.name)
@@ -245,14 +253,36 @@ def _label_text(value: object) -> str | None:
     return label.lower() if label.lower() in ("true", "false") else label
 
 
-def _checked_labels(splits: dict[str, list[_Row]]) -> list[str]:
-    labels = sorted({row.label for row in splits["train"]})
+def _number(record: Record) -> float:
+    """A row's number. Raises DataError where there is none, or one that is not finite."""
+    if "label" not in record.fields:
+        record.text("label")
+    value = record.fields["label"]
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"{record.place}: 'label' is {value!r:.60}, not a finite number", "every row needs a number")
+    return number
+
+
+_READ: dict[Column, Callable[[Record], str | float]] = {Column.LABEL: _label, Column.NUMBER: _number}
+"""How a row's `label` is read."""
+
+
+def _fitted(kind: type[Task], splits: dict[str, list[_Row]]) -> Task:
+    """The task of these rows. Raises DataError where the train rows make none, or a held-out row does not fit it."""
+    train = splits["train"]
+    try:
+        task = kind.fit([row.label for row in train])
+    except ValueError as error:
+        raise DataError(f"{train[0].place}: {error}", "look at the train rows' labels") from None
     for split in ("validation", "test"):
         for row in splits[split]:
-            if row.label not in labels:
-                known = ", ".join(labels[:12])
-                raise DataError(f"{row.place}: label '{row.label}' stands in no train row", f"known labels: {known}")
-    if len(labels) < 2:
-        place = splits["train"][0].place
-        raise DataError(f"{place}: every train row has the label '{labels[0]}'", "a classifier needs two or more")
-    return labels
+            try:
+                task.check(row.label)
+            except ValueError as error:
+                known = ", ".join(task.labels[:12])
+                raise DataError(f"{row.place}: {error}", f"known from the train rows: {known}") from None
+    return task

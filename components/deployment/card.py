@@ -24,12 +24,14 @@ def _header(task: TaskConfig) -> list[str]:
 
 def _summary(details: dict[str, Any], task: TaskConfig) -> list[str]:
     labels = ", ".join(f"`{label}`" for label in details["labels"])
+    answers = f"one of {len(details['labels'])} labels: {labels}"
+    what, kind = ("regression", "regressor") if _gives_numbers(details) else ("classification", "classifier")
     return [
-        f"# {details['task']}: text classification, {LANGUAGES[task.language]}",
+        f"# {details['task']}: text {what}, {LANGUAGES[task.language]}",
         "",
-        f"A {details['architecture']} classifier of {details['parameters']:,} parameters: pretrained, fine-tuned "
+        f"A {details['architecture']} {kind} of {details['parameters']:,} parameters: pretrained, fine-tuned "
         f"on the task `{details['task']}`, distilled, exported to ONNX and quantized. "
-        f"It answers with one of {len(details['labels'])} labels: {labels}.",
+        f"It answers with {'a number' if _gives_numbers(details) else answers}.",
         "",
         *([f"Distillation: {details['distillation']}.", ""] if details.get("distillation") else []),
         f"Candidate for release: **{details['candidate']}**: {details['candidate_because']}. Which rung ships is "
@@ -42,6 +44,10 @@ def _summary(details: dict[str, Any], task: TaskConfig) -> list[str]:
         "libraries it needs; `lineage.json` holds the hashes of everything it was made from, up to the data.",
         "",
     ]
+
+
+def _gives_numbers(details: dict[str, Any]) -> bool:
+    return task_of(details).output.kind == "real"
 
 
 def _numbers(details: dict[str, Any]) -> list[str]:
@@ -90,23 +96,27 @@ def _engines(details: dict[str, Any]) -> list[str]:
 
 
 def _use(details: dict[str, Any]) -> list[str]:
+    numbers = _gives_numbers(details)
+    picks = "It always picks one of its labels, also for a text that fits none; its probabilities are not calibrated."
+    answer = "number" if numbers else "label"
+    scale = f"deviations of {details['deviation']:.6g} from {details['mean']:.6g}" if numbers else ""
     return [
         "## How to use it",
         "",
         "```python",
         "import lianzi",
         "",
-        'print(lianzi.load_bundle("path/to/this/folder").predict(["some text"])[0].label)',
+        f'print(lianzi.load_bundle("path/to/this/folder").predict(["some text"])[0].{answer})',
         "```",
         "",
         "Without that package: `tokenizer.json` (Hugging Face tokenizers) gives the ids; the graphs take `input_ids` "
         f"and `attention_mask` (int64, batch x length, padded with {details['pad_id']}) and return `logits` "
-        "in the order of `labels` in `manifest.json`.",
+        f"{f'as {scale}' if numbers else 'in the order of `labels` in `manifest.json`'}.",
         "",
         "## Limits",
         "",
         f"- It reads the first {details['max_length']} tokens of a text and nothing after them.",
-        "- It always picks one of its labels, also for a text that fits none; its probabilities are not calibrated.",
+        f"- {'It gives a number also for a text that has none.' if numbers else picks}",
         "- It knows the language and the kind of text of its training rows; elsewhere expect worse.",
         "- The rung `int8` scales activations by the batch they stand in: a score may move a little with a text's "
         "neighbours. The rungs below it have fixed ranges.",

@@ -104,7 +104,7 @@ def prove(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfig) -> Pro
     """
     made = check_files(bundle)
     check_labels(made["labels"], checkpoint, rows)
-    task = task_of(made)
+    task = check_task(made, checkpoint)
     labelled = read_rows(rows, "validation", made["labels"])
     labelled = Rows(labelled.texts[: limits.rows], labelled.targets[: limits.rows])
     check_tokenizer(bundle / "tokenizer.json", checkpoint, made["max_length"], labelled.texts)
@@ -146,6 +146,17 @@ def check_labels(labels: Sequence[str], checkpoint: Path, rows: Path) -> None:
     strange = set(read_manifest(rows, "task")["labels"]).symmetric_difference(labels)
     if strange:
         raise _refused("labels", f"{min(strange)!r} is only among the rows' labels or only among the model's")
+
+
+def check_task(made: dict[str, Any], checkpoint: Path) -> Task:
+    """The bundle decodes outputs as the checkpoint's task does: a regression on one scale. Raises PartRefused."""
+    task = task_of(made)
+    if (checkpoint / MANIFEST).is_file():
+        own = task_of(read_manifest(checkpoint, "classifier")).manifest()
+        for name, value in task.manifest().items():
+            if own.get(name) != value:
+                raise _refused(name, f"{value}, and the checkpoint's is {own.get(name)}")
+    return task
 
 
 def check_tokenizer(path: Path, checkpoint: Path, max_length: int, texts: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from components.deployment import triton_models
 from components.errors import ArtifactError, EngineError, ParameterError, first_line
 from components.runtime.manifest import CLASSIFICATION, TOKENIZER, bundle_of
 from components.staging import staged
+from components.tasks.kinds import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,6 +59,8 @@ def write_repository(bundle: Path, repository: Path, settings: TritonSettings, p
     was not written here has the name; EngineError where no plan can be built.
     """
     manifest = bundle_of(bundle, CLASSIFICATION)
+    if task_of(manifest).output.kind != "categorical":
+        raise ArtifactError(f"{bundle}: a {manifest['task_kind']}'s bundle", "Triton's models give labels alone")
     if repository.resolve().is_relative_to(bundle.resolve()):
         raise ParameterError(f"{repository}: inside the bundle", "name another folder for the repository")
     task = manifest["task"]

@@ -32,6 +32,14 @@ class Grams:
     shortest: int
     longest: int
 
+    def metrics(self) -> dict[str, float]:
+        """As numbers, for a metrics file."""
+        return {"characters": int(self.analyzer != "word"), "longest_n_gram": self.longest}
+
+    def __str__(self) -> str:
+        unit = {"word": "words", "char": "characters", "char_wb": "characters within words"}[self.analyzer]
+        return f"{self.shortest} to {self.longest} {unit}"
+
 
 WORDS = {
     "en": (Grams("word", 1, 1), Grams("word", 1, 2)),
@@ -62,21 +70,12 @@ class Choice:
 
     def metrics(self) -> dict[str, float]:
         """As numbers, for a metrics file."""
-        return {
-            "characters": int(self.grams.analyzer != "word"),
-            "longest_n_gram": self.grams.longest,
-            "min_df": self.least,
-            "c": self.strength,
-            "balanced": int(self.balanced),
-        }
+        own = {"min_df": self.least, "c": self.strength, "balanced": int(self.balanced)}
+        return {**self.grams.metrics(), **own}
 
     def __str__(self) -> str:
-        unit = {"word": "words", "char": "characters", "char_wb": "characters within words"}[self.grams.analyzer]
         weights = "balanced" if self.balanced else "equal"
-        return (
-            f"{self.grams.shortest} to {self.grams.longest} {unit}, min_df {self.least}, C {self.strength:g}, "
-            f"{weights} class weights"
-        )
+        return f"{self.grams}, min_df {self.least}, C {self.strength:g}, {weights} class weights"
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,7 @@ class Baseline:
     classifier: OneVsRestClassifier
     choice: Choice
     validation_macro_f1: float
+    title = "TF-IDF + logistic regression"
 
     @classmethod
     def tuned(cls, train: Rows, validation: Rows, language: str) -> Baseline:
@@ -96,10 +96,8 @@ class Baseline:
         the texts have nothing to count.
         """
         with threadpool_limits(1):
-            tables = [table for kind in _kinds(train.texts, language) if (table := Table.of(*kind, train, validation))]
-            if not tables:
-                raise DataError("the training rows have no words to count", "look at their texts")
-            firsts = [(table.fitted(FIRST_STRENGTH, True), table) for table in tables]
+            every_table = tables(train, validation, language)
+            firsts = [(table.fitted(FIRST_STRENGTH, True), table) for table in every_table]
             best, table = max(firsts, key=lambda pair: pair[0].validation_macro_f1)
             others = [setting for setting in product(STRENGTHS, (True, False)) if setting != (FIRST_STRENGTH, True)]
             every = [best, *(table.fitted(*setting) for setting in others)]
@@ -170,6 +168,14 @@ class Table:
         metric = MacroF1(1 + max(self.targets.max(), self.expected.max()))
         reached = score(metric, self.expected, classifier.predict(self.validation))
         return Baseline(self.vectorizer, classifier, Choice(self.grams, self.least, strength, balanced), reached)
+
+
+def tables(train: Rows, validation: Rows, language: str) -> list[Table]:
+    """The rows as features of every kind to try. Raises DataError where the texts have nothing to count."""
+    found = [table for kind in _kinds(train.texts, language) if (table := Table.of(*kind, train, validation))]
+    if not found:
+        raise DataError("the training rows have no words to count", "look at their texts")
+    return found
 
 
 def _of_every_label(classifier: OneVsRestClassifier, features: csr_matrix, classes: int) -> np.ndarray:

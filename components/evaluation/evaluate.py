@@ -17,6 +17,7 @@ from components.evaluation.baseline import Baseline
 from components.evaluation.figures import confusion_figure, rungs_figure, scatter_figure
 from components.evaluation.metrics import Bootstrap, confusion_matrix, per_class
 from components.evaluation.page import write_page
+from components.evaluation.ridge import RidgeBaseline
 from components.evaluation.rungs import bundle_rung, system_of, systems, torch_rung
 from components.evaluation.spread import SEEDS, spreads
 from components.runtime.manifest import whole_bundle
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 Answers = dict[str, np.ndarray]
 """Rung -> its answer to each test row."""
+
+BASELINES: dict[str, type[Baseline] | type[RidgeBaseline]] = {"categorical": Baseline, "real": RidgeBaseline}
+"""What has to be beaten, by the kind of output."""
 
 GAINS = {
     "over_baseline": ("baseline", "candidate"),
@@ -77,7 +81,7 @@ def evaluate(
     validation, test = (read_rows(rows, split, labels) for split in ("validation", "test"))
     answering = task_of(made)
     metric = answering.metrics[0]
-    baseline = Baseline.tuned(read_learned(rows, labels, share), validation, task.language)
+    baseline = BASELINES[answering.output.kind].tuned(read_learned(rows, labels, share), validation, task.language)
     run.say(f"counting words: {baseline.choice}, the best on the validation rows")
     contenders: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
         "baseline": baseline.predict,
@@ -95,7 +99,16 @@ def evaluate(
     _write_answers(confusion, answering, test.targets, answers["candidate"])
     order = [name for name in systems(made["ladder"]) if name in answers]
     figures = _figures(answering, test, answers, {name: metrics[name] for name in order})
-    write_page(report / "index.html", task_name, made, order, metrics, figures, str(baseline.choice), answering)
+    write_page(
+        report / "index.html",
+        task_name,
+        made,
+        order,
+        metrics,
+        figures,
+        f"{baseline.title}, {baseline.choice}",
+        answering,
+    )
     for name, figure in figures.items():
         run.log_figure(f"{name}.png", figure)
     run.log_files(report, "evaluate")
@@ -156,7 +169,9 @@ def _check_labels(folder: Path, labels: list[str]) -> dict[str, Any]:
     return made
 
 
-def _sizes(baseline: Baseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]) -> dict[str, float]:
+def _sizes(
+    baseline: Baseline | RidgeBaseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]
+) -> dict[str, float]:
     graphs = {system_of(rung): bundle / path for rung, path in made["rungs"].items()}
     graphs["candidate"] = bundle / made["rungs"][made["candidate"]]
     weights = {name: folder / "model.safetensors" for name, folder in folders.items()}

@@ -15,7 +15,7 @@ from matplotlib.ft2font import FT2Font
 from components.tasks.metrics import Metric
 
 TITLES = {
-    "baseline": "TF-IDF + logistic regression",
+    "baseline": "counting words (TF-IDF)",
     "without_pretraining": "teacher without pretraining",
     "teacher": "teacher",
     "student": "student, distilled",

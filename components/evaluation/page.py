@@ -72,7 +72,7 @@ def write_page(
         picture(figures[metric.name], f"{title} of every system with its interval"),
         section("Seeds", _spreads(metrics["seeds"], task.metrics)) if "seeds" in metrics else "",
         section("Refused rungs", table(["rung", "reason"], list(refused.items()))) if refused else "",
-        f'<p class="note">{TITLES["baseline"]} is tuned on the validation rows: {escape(counted)}.</p>',
+        f'<p class="note">Counting words is tuned on the validation rows: {escape(counted)}.</p>',
         '<p class="note">Intervals: percentile bootstrap over test rows. There are no timings on this page: they are a '
         "matter of the machine.</p>",
         section(f"What each step bought, in {metric.title}", _gains(metrics["gain"])),

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from components.artifacts import digest, read_json, real_file
-from components.errors import ArtifactError, DataError, EngineError
+from components.errors import ArtifactError, DataError, EngineError, LianziError, first_line
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
 from components.runtime.encoding import Encoder
 from components.runtime.manifest import CLASSIFICATION, SPEED_FILE, TOKENIZER, bundle_of
+from components.tasks.kinds import task_of
+from components.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,40 @@ class Prediction:
     score: float
     scores: dict[str, float]
 
+    @property
+    def columns(self) -> dict[str, str | float]:
+        """As a row of a table."""
+        return {"label": self.label, "score": self.score}
+
+    def json(self) -> dict[str, Any]:
+        """As `lianzi predict` writes it."""
+        return {"label": self.label, "scores": {label: round(score, 6) for label, score in self.scores.items()}}
+
+    def __str__(self) -> str:
+        return f"{self.label}\t{self.score:.3f}"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A regression's answer."""
+
+    number: float
+
+    @property
+    def columns(self) -> dict[str, str | float]:
+        """As a row of a table."""
+        return {"number": self.number}
+
+    def json(self) -> dict[str, Any]:
+        """As `lianzi predict` writes it."""
+        return {"number": float(str(self))}
+
+    def __str__(self) -> str:
+        return f"{self.number:.6g}"
+
+
+Answer = Prediction | Estimate
+
 
 @dataclass(frozen=True)
 class Classifier:
@@ -32,14 +68,22 @@ class Classifier:
 
     task: str
     rung: str
-    labels: tuple[str, ...]
+    kind: Task
     max_batch: int
     encoder: Encoder
     session: Session
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """One prediction a text, in order. Raises DataError for what is not text."""
-        return [self._prediction(row) for row in softmax(self.logits(check_texts(texts))).tolist()]
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the outputs are called, in order."""
+        return self.kind.labels
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction | Estimate]:
+        """One answer a text, in order: of a regression an Estimate. Raises DataError for what is not text."""
+        outputs = self.logits(check_texts(texts))
+        if self.kind.output.kind == "real":
+            return [Estimate(number) for number in self.kind.decode(outputs).tolist()]
+        return [self._prediction(row) for row in softmax(outputs).tolist()]
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Float32 (texts, labels)."""
@@ -61,15 +105,22 @@ def load_bundle(path: Path, rung: str | None = None, threads: int = 1) -> Classi
     """
     manifest = bundle_of(path, CLASSIFICATION, rung)
     chosen = rung or shipped_rung(path, manifest)
-    labels = tuple(manifest["labels"])
     return Classifier(
         task=manifest["task"],
         rung=chosen,
-        labels=labels,
+        kind=_task(path, manifest),
         max_batch=manifest["max_batch"],
         encoder=_encoder(path, manifest),
         session=_session(path, manifest, chosen, threads),
     )
+
+
+def _task(path: Path, manifest: dict[str, Any]) -> Task:
+    """The task that a manifest describes, which may come from anywhere. Raises ArtifactError."""
+    try:
+        return task_of(manifest)
+    except (LianziError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{path}: its manifest describes no task: {first_line(error)}") from None
 
 
 def _encoder(path: Path, manifest: dict[str, Any]) -> Encoder:

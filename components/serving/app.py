@@ -45,7 +45,11 @@ async def _infer(service: Service, request: Request, name: str, version: str | N
         except TimeoutError:
             raise service.too_late() from None
         if service.log and "text" in asked.inputs and service.log.wants(passage.id):
-            service.log.put_labels(passage, list(asked.inputs["text"].values), model.classifier.labels, logits)
+            texts, kind = list(asked.inputs["text"].values), model.classifier.kind
+            if kind.output.kind == "real":
+                service.log.put_texts(passage, texts, [f"{number:.6g}" for number in kind.decode(logits)])
+            else:
+                service.log.put_labels(passage, texts, kind.labels, logits)
         answer, headers = write_answer(name, served.version, asked, model.outputs(asked, logits))
         return Response(answer, headers=headers)
 

@@ -18,7 +18,8 @@ from components.serving.tensors import Tensor
 PLATFORM = "onnxruntime_onnx"
 INPUTS = {"text": ("BYTES", [-1]), "input_ids": ("INT64", [-1, -1]), "attention_mask": ("INT64", [-1, -1])}
 IDS = ("input_ids", "attention_mask")
-OUTPUTS = ("label", "scores", "logits")
+OUTPUTS = {"categorical": ("label", "scores", "logits"), "real": ("number", "logits")}
+"""By the kind of the model's output."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,17 @@ class Classification:
             loaded.infer([(first * length)[:length]] * rows)
         return loaded
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the outputs."""
+        return OUTPUTS[self.classifier.kind.output.kind]
+
     def describe(self) -> dict[str, Any]:
         """The tensors of the protocol's model metadata, and the labels in the order of `scores` and `logits`."""
         inputs = [_described(name, datatype, shape) for name, (datatype, shape) in INPUTS.items()]
         classes = len(self.classifier.labels)
-        outputs = [_described("label", "BYTES", [-1])]
-        outputs += [_described(name, "FP32", [-1, classes]) for name in ("scores", "logits")]
+        shapes = {"label": [-1], "number": [-1], "scores": [-1, classes], "logits": [-1, classes]}
+        outputs = [_described(name, "BYTES" if name == "label" else "FP32", shapes[name]) for name in self.names]
         return {"platform": PLATFORM, "inputs": inputs, "outputs": outputs, "labels": list(self.classifier.labels)}
 
     def check(self, request: InferRequest, limits: Limits) -> None:
@@ -52,9 +58,9 @@ class Classification:
         unknown = set(request.inputs) - set(INPUTS)
         if unknown:
             raise Refusal(400, f"no input '{min(unknown)}': it takes text, or input_ids and attention_mask")
-        absent = set(request.outputs) - set(OUTPUTS)
+        absent = set(request.outputs) - set(self.names)
         if absent:
-            raise Refusal(400, f"no output '{min(absent)}': it gives {', '.join(OUTPUTS)}")
+            raise Refusal(400, f"no output '{min(absent)}': it gives {', '.join(self.names)}")
         for tensor in request.inputs.values():
             expected = INPUTS[tensor.name][0]
             if tensor.datatype != expected:
@@ -83,9 +89,12 @@ class Classification:
 
     def outputs(self, request: InferRequest, logits: np.ndarray) -> list[Tensor]:
         """The outputs asked for, in the order asked for; all of them if none was named."""
-        return [self._output(name, logits) for name in request.outputs or OUTPUTS]
+        return [self._output(name, logits) for name in request.outputs or self.names]
 
     def _output(self, name: str, logits: np.ndarray) -> Tensor:
+        if name == "number":
+            numbers = self.classifier.kind.decode(logits).astype(np.float32)
+            return Tensor(name, "FP32", numbers.shape, numbers)
         if name == "label":
             # Not numpy's argmax: it hands the interpreter's lock to the batching thread, whatever the size.
             best = [row.index(max(row)) for row in logits.tolist()]

@@ -7,6 +7,9 @@ from typing import Any
 from components.serving.classification import INPUTS, OUTPUTS
 from components.serving.tensors import DATATYPES
 
+NAMES = sorted({name for names in OUTPUTS.values() for name in names})
+"""Of the outputs of models of any kind."""
+
 Schema = dict[str, Any]
 
 
@@ -56,7 +59,7 @@ def _input(name: str, element: Schema, *outer: Schema) -> Schema:
 
 def _tensor(data: Schema) -> Schema:
     """An output tensor: with its data, or with the length of its bytes after the JSON."""
-    properties = {"name": one_of(*OUTPUTS), "datatype": one_of(*DATATYPES), "shape": listed(COUNT), "data": data}
+    properties = {"name": one_of(*NAMES), "datatype": one_of(*DATATYPES), "shape": listed(COUNT), "data": data}
     properties["parameters"] = record(binary_data_size=COUNT)
     head = {"type": "object", "properties": properties, "additionalProperties": False}
     return head | {"oneOf": [{"required": [*HEAD, "data"]}, {"required": [*HEAD, "parameters"]}]}
@@ -68,7 +71,7 @@ WANTED: Schema = {
     "type": "object",
     "required": ["name"],
     "properties": {
-        "name": one_of(*OUTPUTS),
+        "name": one_of(*NAMES),
         "parameters": {"type": "object", "properties": {"binary_data": FLAG}, "additionalProperties": False},
     },
 }

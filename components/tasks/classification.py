@@ -39,6 +39,10 @@ class Classification(Task):
     def metrics(self) -> tuple[Metric, ...]:
         return MacroF1(len(self.labels)), Accuracy()
 
+    @property
+    def expected(self) -> str:
+        return f"one of {', '.join(self.labels)}"
+
     def check(self, target: object) -> None:
         if target not in self.labels:
             raise ValueError(f"label {target!r} is not among the labels")

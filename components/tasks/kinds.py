@@ -14,22 +14,37 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """`class_name`: of a class in the module of this folder that is called as the kind is; `metric`: its first."""
+    """`class_name`: of a class in the module of this folder that is called as the kind is; its first metric's name and
+    title."""
 
     class_name: str
     metric: str
+    title: str
 
 
-KINDS = {"classification": Kind("Classification", "macro_f1")}
+KINDS = {
+    "classification": Kind("Classification", "macro_f1", "macro-F1"),
+    "regression": Kind("Regression", "pearson", "Pearson correlation"),
+}
+METRICS = {kind.metric: kind.title for kind in KINDS.values()}
+"""Name -> title of the metrics that decide."""
+
+
+def score_told(tags: Mapping[str, str]) -> str:
+    """The deciding score among a version's tags: `macro-F1 0.861000`."""
+    return next((f"{title} {tags[name]}" for name, title in METRICS.items() if name in tags), "score ?")
+
+
+def nearest(name: str) -> str:
+    """The kinds that somebody may have meant who named one that there is not."""
+    near = difflib.get_close_matches(name, KINDS, n=3, cutoff=0.4)
+    return f"nearest: {', '.join(near)}" if near else f"known: {', '.join(KINDS)}"
 
 
 def task_kind(name: str) -> type[Task]:
     """The class of a kind. Raises ParameterError naming the nearest where there is none."""
     if name not in KINDS:
-        near = difflib.get_close_matches(name, KINDS, n=3, cutoff=0.4)
-        raise ParameterError(
-            f"no task kind {name!r:.100}", f"nearest: {', '.join(near)}" if near else f"known: {', '.join(KINDS)}"
-        )
+        raise ParameterError(f"no task kind {name!r:.100}", nearest(name))
     found: type[Task] = getattr(import_module(f"{__package__}.{name}"), KINDS[name].class_name)
     return found
 

@@ -82,5 +82,5 @@ def _row(line: str, where: str, task: Task) -> Row:
     try:
         task.check(row["label"])
     except ValueError as error:
-        raise DataError(f"{where}: {error}", f"known: {', '.join(task.labels)}") from None
+        raise DataError(f"{where}: {error}", f"expected {task.expected}") from None
     return row

@@ -73,6 +73,11 @@ class Task(ABC):
     def metrics(self) -> tuple[Metric, ...]:
         """The first decides: early stopping, quantization, gate and release go by it."""
 
+    @property
+    @abstractmethod
+    def expected(self) -> str:
+        """What a row may have under `label`, for a message."""
+
     @abstractmethod
     def check(self, target: object) -> None:
         """Raise ValueError, saying why, where a row cannot have this value under `label`."""

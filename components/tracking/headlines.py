@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from components.tasks.kinds import METRICS
 from components.tracking.tracked_run import by_path
 
 _OF_STAGES = {
@@ -19,22 +20,21 @@ _OF_STAGES = {
 }
 _OF_TASKS = {
     "evaluate": {
-        "candidate/macro_f1": "candidate/macro_f1",
-        "student/macro_f1": "student/macro_f1",
-        "teacher/macro_f1": "teacher/macro_f1",
-        "without_pretraining/macro_f1": "without_pretraining/macro_f1",
-        "baseline/macro_f1": "baseline/macro_f1",
+        f"{system}/{metric}": f"{system}/{metric}"
+        for metric in METRICS
+        for system in ("candidate", "student", "teacher", "without_pretraining", "baseline")
     },
 }
 """Stage -> name of the headline: name of the metric in the stage's file. A task's stand under TASK/."""
+_ENDS = {"": "value", "_low": "low", "_high": "high"}
 _OF_SHIPPED = {
-    "shipped/macro_f1": "{system}/macro_f1",
-    "shipped/macro_f1_low": "{system}/macro_f1_low",
-    "shipped/macro_f1_high": "{system}/macro_f1_high",
+    **{f"shipped/{metric}{end}": f"{{system}}/{metric}{end}" for metric in METRICS for end in _ENDS},
     "shipped/accuracy": "{system}/accuracy",
-    "shipped/over_baseline/macro_f1": "over_baseline/{system}/macro_f1/value",
-    "shipped/over_baseline/macro_f1_low": "over_baseline/{system}/macro_f1/low",
-    "shipped/over_baseline/macro_f1_high": "over_baseline/{system}/macro_f1/high",
+    **{
+        f"shipped/over_baseline/{metric}{end}": f"over_baseline/{{system}}/{metric}/{name}"
+        for metric in METRICS
+        for end, name in _ENDS.items()
+    },
     "shipped/megabytes": "size_megabytes/{system}",
 }
 """The same of what a release shipped: it decides which of the systems that `evaluate` scored that is."""

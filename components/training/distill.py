@@ -64,7 +64,9 @@ def distill(
     tried = sizes(guide.config, config)
     data = TaskData.read(rows, task, load_tokenizer(teacher), share)
     with tempfile.TemporaryDirectory() as folder:
-        counts = word_counts(guide, data, rows, share, task) if config.count_words and tried else None
+        # Numbers are learned from one teacher: a mixture of two was not tried.
+        mixes = config.count_words and data.task.output.kind == "categorical"
+        counts = word_counts(guide, data, rows, share, task) if mixes and tried else None
         if counts:
             run.say(f"distill {task_name}: counting words has {counts.share:.0%} of the soft labels")
             data = replace(data, train=replace(data.train, word_counts=counts.probabilities))

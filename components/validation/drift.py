@@ -38,7 +38,9 @@ def statistics(tables: list[Table]) -> Statistics:
 
 
 def _distributions(table: Table) -> dict[str, Distribution]:
-    dimensions = TASK_DIMENSIONS if table.task else CORPUS_DIMENSIONS
+    # Numbers are hardly ever the same twice: their distribution has no bins to move between.
+    of_task = TASK_DIMENSIONS if table.labels else {"length": LENGTH}
+    dimensions = of_task if table.task else CORPUS_DIMENSIONS
     return {name: _distribution(table, sql) for name, sql in dimensions.items()}
 
 

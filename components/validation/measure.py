@@ -167,11 +167,18 @@ def _json_rows(path: Path) -> Iterator[pa.RecordBatch]:
         raise ArtifactError(f"{path}: damaged: {reason}", "run `dvc checkout` to restore it") from None
 
 
+def _as_text(value: Any) -> Any:
+    """A number as text; what is neither stays, and is refused."""
+    return repr(value) if isinstance(value, float) else value
+
+
 def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
     """The columns that a task's rows have, as text; of those that they should not have, the names alone."""
     names = dict.fromkeys(name for row in rows for name in row)
     arrays = [
-        pa.array([row.get(name) for row in rows], pa.string()) if name in TASK_COLUMNS else pa.nulls(len(rows))
+        pa.array([_as_text(row.get(name)) for row in rows], pa.string())
+        if name in TASK_COLUMNS
+        else pa.nulls(len(rows))
         for name in names
     ]
     return pa.record_batch(arrays, names=list(names))

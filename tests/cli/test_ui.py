@@ -39,14 +39,14 @@ def test_a_port_in_use_is_told_with_the_option_that_moves_it() -> None:
 
 def test_the_page_of_runs_is_a_view_of_the_experiment_with_columns_and_order(here: Path) -> None:
     client = tracking.connect()
-    page = runs_page(client, ["topic", "form"])
+    page = runs_page(client, {"topic": "macro_f1", "form": "pearson"})
     experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
     assert experiment is not None
     assert page == (
         f"/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey=lianzi"
     )
     view = json.loads(experiment.tags["mlflow.sharedViewState.lianzi"])
-    assert view["selectedColumns"][:2] == ["metrics.`topic/shipped/macro_f1`", "metrics.`form/shipped/macro_f1`"]
+    assert view["selectedColumns"][:2] == ["metrics.`topic/shipped/macro_f1`", "metrics.`form/shipped/pearson`"]
     assert (view["orderByKey"], view["orderByAsc"]) == ("attributes.start_time", False)
 
 

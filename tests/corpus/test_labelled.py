@@ -15,6 +15,8 @@ from components.artifacts import read_manifest
 from components.corpus.labelled import Labelled, curate_task
 from components.corpus.removals import Removals
 from components.errors import DataError
+from components.tasks.classification import Classification
+from components.tasks.regression import Regression
 
 SPLITS: dict[str, list[dict[str, Any]]] = {
     "train": [{"text": "red", "label": "a"}, {"text": "blue", "label": "b"}, {"text": "green", "label": "a"}],
@@ -30,7 +32,7 @@ def task(folder: Path, **splits: list[dict[str, Any]]) -> Labelled:
         if content:
             lines = "".join(json.dumps(row) + "\n" for row in content)
             (rows / f"{split}.jsonl").write_text(lines, encoding="utf-8")
-    return curate_task(rows, folder / "data", folder / "out", Removals())
+    return curate_task(Classification, rows, folder / "data", folder / "out", Removals())
 
 
 def rows(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -43,7 +45,8 @@ def test_labelled_rows_are_scrubbed_where_that_is_asked_for(tmp_path: Path) -> N
     found = task(tmp_path / "left", train=[mail, code, *SPLITS["train"][1:]])
     assert (found.scrubbed, rows(tmp_path / "left", "train")[0]["text"]) == (0, mail["text"])
     folder = tmp_path / "left" / "data"
-    again = curate_task(folder / "tasks" / "colour", folder, tmp_path / "clean" / "out", Removals(), ["email", "phone"])
+    raw, clean_out = folder / "tasks" / "colour", tmp_path / "clean" / "out"
+    again = curate_task(Classification, raw, folder, clean_out, Removals(), ["email", "phone"])
     clean = [row["text"] for row in rows(tmp_path / "clean", "train")]
     assert clean[:2] == ["red, says <EMAIL>", code["text"].rstrip()]
     assert (again.scrubbed, again.metrics()["scrubbed"]) == (1, 1)
@@ -52,7 +55,7 @@ def test_labelled_rows_are_scrubbed_where_that_is_asked_for(tmp_path: Path) -> N
 
 def test_rows_and_labels_are_written(tmp_path: Path) -> None:
     found = task(tmp_path)
-    assert found.labels == ["a", "b"] == read_manifest(tmp_path / "out", "task")["labels"]
+    assert list(found.task.labels) == ["a", "b"] == read_manifest(tmp_path / "out", "task")["labels"]
     assert rows(tmp_path, "test") == [{"id": "test/line-1", "text": "grey", "label": "b"}]
     assert found.kept == {"train": 3, "validation": 1, "test": 1}
 
@@ -115,7 +118,9 @@ def test_a_copy_that_differs_in_an_address_or_in_its_decoding_is_a_copy(tmp_path
 def test_removed_rows_stay_out_of_a_task(tmp_path: Path) -> None:
     removals = Removals(frozenset({("tasks", "colour/train/line-1")}))
     found = task(tmp_path)
-    again = curate_task(tmp_path / "data" / "tasks" / "colour", tmp_path / "data", tmp_path / "again", removals)
+    again = curate_task(
+        Classification, tmp_path / "data" / "tasks" / "colour", tmp_path / "data", tmp_path / "again", removals
+    )
     assert again.quarantined == {"removed": 1}
     assert again.kept["train"] == found.kept["train"] - 1
 
@@ -125,7 +130,7 @@ SPLIT_SIZES = {"train": 3, "validation": 1, "test": 1}
 
 def test_whole_numbers_do_as_labels(tmp_path: Path) -> None:
     splits = {name: [row | {"label": ord(row["label"])} for row in content] for name, content in SPLITS.items()}
-    assert task(tmp_path, **splits).labels == ["97", "98"]
+    assert task(tmp_path, **splits).task.labels == ("97", "98")
 
 
 @pytest.mark.parametrize(
@@ -143,14 +148,14 @@ def test_a_label_has_one_form_in_every_format(tmp_path: Path, yes: Any, no: Any,
     pq.write_table(pa.table({"text": ["red", "blue"], "label": [yes, no]}), folder / "train.parquet")
     (folder / "validation.csv").write_text(f"text,label\npink,{yes}\ngold,{no}\n")
     (folder / "test.jsonl").write_text(json.dumps({"text": "grey", "label": yes}, default=float) + "\n")
-    found = curate_task(folder, tmp_path / "data", tmp_path / "out", Removals())
-    assert found.labels == labels
+    found = curate_task(Classification, folder, tmp_path / "data", tmp_path / "out", Removals())
+    assert list(found.task.labels) == labels
     assert {row["label"] for row in rows(tmp_path, "validation")} == set(labels)
 
 
 @pytest.mark.parametrize("label", ["01", "1.10", "v1.0", "Untrue", "1.0.0"])
 def test_a_label_that_only_looks_like_a_number_stays(tmp_path: Path, label: str) -> None:
-    assert label in task(tmp_path, train=[*SPLITS["train"], {"text": "white", "label": label}]).labels
+    assert label in task(tmp_path, train=[*SPLITS["train"], {"text": "white", "label": label}]).task.labels
 
 
 def test_a_text_that_was_decoded_wrongly_is_put_right_and_counted(tmp_path: Path) -> None:
@@ -179,11 +184,13 @@ def test_a_label_that_was_decoded_wrongly_is_the_one_that_was_meant(tmp_path: Pa
     found = task(
         tmp_path, train=[*SPLITS["train"], {"text": "white", "label": "dÃ©jÃ  vu"}, {"text": "x", "label": "déjà vu"}]
     )
-    assert found.labels == ["a", "b", "déjà vu"]
+    assert found.task.labels == ("a", "b", "déjà vu")
 
 
 def test_label_that_only_the_test_split_has_is_named_with_file_and_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"test\.jsonl:2: label 'c' stands in no train row\nknown labels: a, b"):
+    with pytest.raises(
+        DataError, match=r"test\.jsonl:2: label 'c' is not among the labels\nknown from the train rows: a, b"
+    ):
         task(tmp_path, test=[*SPLITS["test"], {"text": "white", "label": "c"}])
 
 
@@ -224,9 +231,44 @@ def test_two_files_for_one_split_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "tasks" / "colour"
     (folder / "test.csv").write_text("text,label\nx,a\n")
     with pytest.raises(DataError, match=r"test\.csv and test\.jsonl both claim to be the test split"):
-        curate_task(folder, tmp_path / "data", tmp_path / "again", Removals())
+        curate_task(Classification, folder, tmp_path / "data", tmp_path / "again", Removals())
 
 
 def test_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing: missing, and params\.yaml names the task 'nothing'"):
-        curate_task(tmp_path / "nothing", tmp_path, tmp_path / "out", Removals())
+        curate_task(Classification, tmp_path / "nothing", tmp_path, tmp_path / "out", Removals())
+
+
+def numbers(folder: Path, **splits: list[dict[str, Any]]) -> Labelled:
+    """A regression's rows, by default three of train, one of validation, one of test."""
+    rows = folder / "data" / "tasks" / "stars"
+    rows.mkdir(parents=True)
+    given = {
+        "train": [{"text": "red", "label": 1}, {"text": "blue", "label": "4.5"}, {"text": "green", "label": 2.5}],
+        "validation": [{"text": "pink", "label": -3e2}],
+        "test": [{"text": "grey", "label": 0.1}],
+    }
+    for split, content in (given | splits).items():
+        lines = "".join(json.dumps(row) + "\n" for row in content)
+        (rows / f"{split}.jsonl").write_text(lines, encoding="utf-8")
+    return curate_task(Regression, rows, folder / "data", folder / "out", Removals())
+
+
+def test_numbers_are_numbers_whatever_way_they_are_written(tmp_path: Path) -> None:
+    found = numbers(tmp_path)
+    assert [row["label"] for row in rows(tmp_path, "train")] == [1.0, 4.5, 2.5]
+    manifest = read_manifest(tmp_path / "out", "task")
+    assert (manifest["task_kind"], manifest["mean"]) == ("regression", pytest.approx(8 / 3))
+    assert "classes" not in found.metrics()
+    assert not any("label" in line for line in found.remarks())
+
+
+@pytest.mark.parametrize("label", [float("nan"), float("inf"), "-Infinity", "1,5", "", None, True, [1]])
+def test_what_is_no_finite_number_is_named_by_file_and_line(tmp_path: Path, label: object) -> None:
+    with pytest.raises(DataError, match=r"validation\.jsonl:2: 'label' is .*, not a finite number"):
+        numbers(tmp_path, validation=[{"text": "pink", "label": 1}, {"text": "rose", "label": label}])
+
+
+def test_numbers_that_are_all_the_same_teach_nothing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"train\.jsonl:1: every train row has the number 2"):
+        numbers(tmp_path, train=[{"text": "red", "label": 2}, {"text": "blue", "label": 2.0}])

@@ -3,17 +3,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import pytest
+from pydantic import ValidationError
 
 from components.errors import ParameterError
 from components.params import TaskConfig
-from components.tasks.kinds import KINDS, task_kind, task_of
+from components.tasks.kinds import KINDS, score_told, task_kind, task_of
 
 
-def test_every_kind_that_params_allow_has_its_entry() -> None:
-    assert set(get_args(TaskConfig.model_fields["kind"].annotation)) == set(KINDS)
+def test_params_take_every_kind_and_no_other() -> None:
+    for kind in KINDS:
+        assert TaskConfig(kind=kind, language="en", max_length=16).kind == kind
+    with pytest.raises(ValidationError, match="no task kind 'regresion'; nearest: regression"):
+        TaskConfig(kind="regresion", language="en", max_length=16)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -21,7 +24,8 @@ def test_a_kind_is_named_in_its_table_and_decides_by_the_metric_that_stands_ther
     kind = task_kind(name)
     assert kind.kind == name
     task = kind.fit([1.0, 2.0] if name == "regression" else ["a", "b"])
-    assert task.metrics[0].name == KINDS[name].metric
+    assert (task.metrics[0].name, task.metrics[0].title) == KINDS[name][1:]
+    assert score_told({"rung": "int8", KINDS[name].metric: "0.8"}) == f"{task.metrics[0].title} 0.8"
     assert task_of(task.manifest()) == task
 
 
