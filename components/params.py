@@ -199,7 +199,42 @@ class OptimizerConfig(Section):
     gradient_clip: Rate
 
 
-class PretrainConfig(OptimizerConfig):
+class TrainingConfig(OptimizerConfig):
+    """Of every training: rows a step, `threads` of a CPU, and the precision of its products."""
+
+    batch_size: Count
+    precision: Precision
+    threads: Count
+
+
+class TaskTrainingConfig(TrainingConfig):
+    """Of the trainings over a task's rows: early stopping after `patience` epochs without a better validation metric.
+
+    min_steps: with few rows an epoch is so many passes over them that all epochs together have this many steps;
+    token_masking: share of the tokens that are hidden.
+    """
+
+    epochs: Count
+    patience: Count
+    dropout: Share
+    token_masking: Share
+    min_steps: Count
+
+
+class BootstrapConfig(Section):
+    """Intervals by resampling the rows (Efron 1979), at `confidence`."""
+
+    bootstrap_samples: Annotated[int, Field(ge=100)]
+    confidence: Fraction
+
+
+class MaxLossConfig(Section):
+    """max_loss: the most that a model may lose of its task's first metric to the one it was made from."""
+
+    max_loss: Share
+
+
+class PretrainConfig(TrainingConfig):
     """steps x batch_size sequences x sequence_length tokens are seen; with 0 steps the checkpoint goes on as it is.
 
     document_attention: the documents in a window do not see each other.
@@ -208,7 +243,6 @@ class PretrainConfig(OptimizerConfig):
     objective: ObjectiveName
     init_from: str | None
     steps: Annotated[int, Field(ge=0)]
-    batch_size: Count
     sequence_length: Annotated[int, Field(ge=8)]
     document_attention: bool
     mask_probability: Fraction
@@ -216,8 +250,6 @@ class PretrainConfig(OptimizerConfig):
     contrast_weight: Annotated[float, Field(ge=0)]
     validate_every: Count
     validation_sequences: Count
-    precision: Precision
-    threads: Count
 
     @model_validator(mode="after")
     def _something_to_go_on_with(self) -> PretrainConfig:
@@ -226,27 +258,16 @@ class PretrainConfig(OptimizerConfig):
         return self
 
 
-class FinetuneConfig(OptimizerConfig):
-    """Early stopping: `patience` epochs without a better validation macro-F1.
-
-    min_steps: with few rows an epoch is so many passes over them that all epochs together have this many steps;
-    seeds: of several fine-tunings, the best of which goes on, none for the project's seed alone; label_fraction: of the
-    training rows of every label that the task is learned from;
+class FinetuneConfig(TaskTrainingConfig):
+    """seeds: of several fine-tunings, the best of which goes on, none for the project's seed alone; label_fraction: of
+    the training rows of every label that the task is learned from;
     without_pretraining: whether the same model is trained from random weights too, as a control.
     """
 
-    epochs: Count
-    patience: Count
-    batch_size: Count
-    dropout: Share
-    token_masking: Share
     label_smoothing: Share
-    min_steps: Count
     seeds: list[Annotated[int, Field(ge=0)]]
     label_fraction: Annotated[float, Field(gt=0, le=1)]
     without_pretraining: bool
-    precision: Precision
-    threads: Count
 
     @field_validator("seeds")
     @classmethod
@@ -257,16 +278,15 @@ class FinetuneConfig(OptimizerConfig):
         return seeds
 
 
-class DistillConfig(OptimizerConfig):
+class DistillConfig(TaskTrainingConfig, MaxLossConfig):
     """Soft labels at `temperature` (Hinton 2015) and hidden states (Jiao 2020, TinyBERT).
 
     width_fraction, ffn_fraction, head_fraction: of the teacher's channels (Muralidharan 2024), feed-forward neurons and
     attention heads (Michel 2019);
-    min_steps: as in finetune;
     quantization_aware: share of the steps, the last ones, in which int8 rounds the forward pass (Jacob 2018);
     count_words: learn from TF-IDF with logistic regression too, in the share that is best on the validation rows;
     min_token_count: how often a token must stand in the training rows to stay in the student's vocabulary, 0 keeps all;
-    max_loss: validation macro-F1 that a student may lose to its teacher before a larger one is tried.
+    max_loss: on validation rows, to its teacher, before a larger student is tried.
     """
 
     depth_fraction: Annotated[float, Field(gt=0, le=1)]
@@ -274,20 +294,11 @@ class DistillConfig(OptimizerConfig):
     ffn_fraction: Annotated[float, Field(gt=0, le=1)]
     head_fraction: Annotated[float, Field(gt=0, le=1)]
     min_token_count: Annotated[int, Field(ge=0)]
-    max_loss: Share
-    epochs: Count
-    patience: Count
-    batch_size: Count
-    dropout: Share
-    token_masking: Share
     temperature: Rate
     soft_weight: Share
     count_words: bool
     hidden_weight: Annotated[float, Field(ge=0)]
     quantization_aware: Share
-    min_steps: Count
-    precision: Precision
-    threads: Count
 
 
 class ExportConfig(Section):
@@ -297,7 +308,7 @@ class ExportConfig(Section):
     max_difference: Rate
 
 
-class QuantizeConfig(Section):
+class QuantizeConfig(BootstrapConfig):
     """The rungs below fp32, from the top of the ladder down, and what each may lose in macro-F1.
 
     calibration_rows: training rows that set the ranges of static int8; max_float_layers: the most that may stay in
@@ -310,8 +321,6 @@ class QuantizeConfig(Section):
     max_float_layers: Annotated[int, Field(ge=0)]
     embedding_block: Literal[16, 32, 64, 128, 256]
     max_accuracy_loss: Share
-    bootstrap_samples: Annotated[int, Field(ge=100)]
-    confidence: Fraction
 
 
 class BuildConfig(Section):
@@ -326,7 +335,7 @@ class BuildConfig(Section):
     max_batch: Count
 
 
-class GateConfig(Section):
+class GateConfig(BootstrapConfig, MaxLossConfig):
     """What a bundle may differ by from its checkpoint on `rows` validation rows: a logit of the float graph by
     max_difference, a layer of another graph by max_noise of its size. A graph may lose max_loss of macro-F1
     (it is refused when the whole bootstrap interval lies beyond), and must give min_agreement of the answers."""
@@ -334,20 +343,14 @@ class GateConfig(Section):
     rows: Count
     max_difference: Rate
     max_noise: Rate
-    max_loss: Share
     min_agreement: Share
-    bootstrap_samples: Annotated[int, Field(ge=100)]
-    confidence: Fraction
 
 
-class EvaluateConfig(Section):
-    """Bootstrap intervals (Efron 1979) at `confidence`."""
-
-    bootstrap_samples: Annotated[int, Field(ge=100)]
-    confidence: Fraction
+class EvaluateConfig(BootstrapConfig):
+    """Of every metric on the test rows."""
 
 
-class ReleaseConfig(Section):
+class ReleaseConfig(MaxLossConfig):
     """max_loss: macro-F1 the shipped model may lose to its teacher; min_gain: over the champion;
     min_gain_over_baseline: in macro-F1 and accuracy over TF-IDF + logistic regression, where a paired interval lies
     wholly below.
@@ -357,7 +360,6 @@ class ReleaseConfig(Section):
     PyTorch models are timed beside the rungs.
     """
 
-    max_loss: Share
     min_gain: Annotated[float, Field(ge=-1, le=1)]
     min_gain_over_baseline: Annotated[float, Field(ge=-1, le=1)]
     min_speedup: Rate

@@ -14,7 +14,15 @@ from components.modeling.checkpoints import INIT_FROM, random_classifier
 from components.modeling.loading import load_config, random_model
 from components.modeling.objectives.lookup import build_objective, check_objective
 from components.modeling.students import sizes, student_config
-from components.params import DistillConfig, FinetuneConfig, Params, PretrainConfig, TrainerConfig
+from components.params import (
+    DistillConfig,
+    FinetuneConfig,
+    Params,
+    PretrainConfig,
+    TaskTrainingConfig,
+    TrainerConfig,
+    TrainingConfig,
+)
 from components.planning import estimate
 from components.planning.estimate import Memory, Shape
 from components.starts import local_folder
@@ -107,7 +115,7 @@ def distill_job(given: dict[str, Any], data: TaskData) -> Job:
 
 def sketched_task_job(given: dict[str, Any], model: PreTrainedModel) -> Job:
     """The memory and disk of a training over a task's rows, before those are read: nothing else of it."""
-    config: FinetuneConfig | DistillConfig = given["config"]
+    config: TaskTrainingConfig = given["config"]
     shape = estimate.shape_of(model)
     checkpoint = estimate.checkpoint_bytes(shape, config.optimizer, averaged=config.average_decay > 0, best=True)
     rows = _micro_batch(config, given["trainer"])
@@ -116,7 +124,7 @@ def sketched_task_job(given: dict[str, Any], model: PreTrainedModel) -> Job:
 
 
 def _task_job(given: dict[str, Any], data: TaskData, shape: Shape, teacher: Shape | None, trainings: int) -> Job:
-    config: FinetuneConfig | DistillConfig = given["config"]
+    config: TaskTrainingConfig = given["config"]
     lengths = data.train.lengths
     passes = config.epochs * passes_per_epoch(config, len(lengths))
     tokens = trainings * passes * sum(lengths)
@@ -148,7 +156,7 @@ def _task_job(given: dict[str, Any], data: TaskData, shape: Shape, teacher: Shap
 
 def _memory(
     shape: Shape,
-    config: PretrainConfig | FinetuneConfig | DistillConfig,
+    config: TrainingConfig,
     trainer: TrainerConfig,
     rows: int,
     length: int,
@@ -165,6 +173,6 @@ def _memory(
     )
 
 
-def _micro_batch(config: PretrainConfig | FinetuneConfig | DistillConfig, trainer: TrainerConfig) -> int:
+def _micro_batch(config: TrainingConfig, trainer: TrainerConfig) -> int:
     """Rows of a step that are in memory at a time."""
     return -(-config.batch_size // (trainer.accumulate * trainer.devices))

@@ -16,7 +16,7 @@ from components.artifacts import of_kind, read_manifest, write_manifest
 from components.evaluation.spread import SEEDS, spreads
 from components.modeling.checkpoints import load_classifier, load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.objectives.objective import Batch, Objective
-from components.params import DistillConfig, FinetuneConfig, TaskConfig, TrainerConfig
+from components.params import FinetuneConfig, TaskConfig, TaskTrainingConfig, TrainerConfig
 from components.run import Metrics, Run
 from components.staging import staged
 from components.tasks.metrics import improvement
@@ -128,7 +128,7 @@ def learn_task(
     model: PreTrainedModel,
     objective: Objective,
     data: TaskData,
-    config: FinetuneConfig | DistillConfig,
+    config: TaskTrainingConfig,
     trainer: TrainerConfig,
     seed: int,
     schedule: Schedule,
@@ -145,14 +145,14 @@ def learn_task(
     return curves, {**best.best, "best_epoch": best.best_validation}
 
 
-def task_schedule(data: TaskData, config: FinetuneConfig | DistillConfig, label: str, prefix: str) -> Schedule:
+def task_schedule(data: TaskData, config: TaskTrainingConfig, label: str, prefix: str) -> Schedule:
     """A validation an epoch."""
     passes = passes_per_epoch(config, len(data.train.ids))
     steps = passes * -(-len(data.train.ids) // config.batch_size)
     return Schedule(label, steps, config.epochs * passes * sum(data.train.lengths), prefix)
 
 
-def passes_per_epoch(config: FinetuneConfig | DistillConfig, rows: int) -> int:
+def passes_per_epoch(config: TaskTrainingConfig, rows: int) -> int:
     """How often an epoch goes through the training rows: once, or as often as all epochs need for `min_steps`.
 
     A few hundred rows are a few steps: a rate that has hardly risen, and a validation after nothing.
