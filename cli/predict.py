@@ -65,7 +65,7 @@ def champion_classifier(root: Path, task: str, public_key: Path | None = None) -
     Raises ParameterError (unknown task), ArtifactError (none yet, or not signed).
     """
     check_task(load_params(root / "params.yaml"), task)
-    from components.champions import bundle_of_champion
+    from components.registry import bundle_of_champion
     from components.runtime.bundle import load_bundle
     from components.tracking.store import store_exists
 

@@ -109,7 +109,9 @@ def _train(
     with nullcontext() if ray_launch.inside() else store.held(stage_name(options.stage, options.task)):
         if ray_launch.wanted(given["trainer"]):
             # Its workers come by here too, as the ranks of one training.
-            ray_launch.launch(words, given["config"].threads, given["trainer"], store)
+            from components.__main__ import run_stage as importable  # a worker cannot import this module as `__main__`
+
+            ray_launch.launch(importable, words, given["config"].threads, given["trainer"], store)
             return
         _track(options, function, given | {"checkpoints": store}, inputs, store)
         inputs.check()

@@ -35,17 +35,6 @@ def champion_bundle(task: str) -> Path | None:
     return _own(found[0][1]) if len(found) == 1 else None
 
 
-def bundle_of_champion(task: str) -> Path | None:
-    """The folder of the champion's bundle, fetched if it lies elsewhere, or None. Raises ServiceError."""
-    if (near := champion_bundle(task)) is not None:
-        return near
-    from components.registry import Registry
-
-    registry = Registry()
-    champion = registry.champion(task)
-    return None if champion is None else registry.bundle(task, champion.version)
-
-
 def _own(location: str) -> Path | None:
     """A place below the project's own mlflow/: a copied project may note the original's, until MLflow mends that."""
     folder = Path(unquote(urlsplit(location).path) if location.startswith("file:") else location, BUNDLE)

@@ -14,18 +14,13 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from components import orphans
 from components.errors import LianziError
+from components.ray_engine import IN_FLIGHT, Item, Result, ray_engine
 from components.variables import workers
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-IN_FLIGHT = 2
-"""Items a worker that are handed out ahead of the one whose result is awaited: bounds the memory."""
 TRIES = 3
 """Times that an item is tried whose worker died; an exception that the function raises is never tried again."""
 
@@ -48,8 +43,6 @@ def open_engine() -> Iterator[Engine]:
     """The engine that the environment names."""
     address = os.environ.get("LIANZI_ENGINE", "local")
     if address != "local":
-        from components.ray_engine import ray_engine
-
         with ray_engine(address) as cluster:
             yield cluster
         return
@@ -134,8 +127,3 @@ def _workers() -> int:
     if (given := workers()) is not None:
         return given
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def project_folder() -> Path:
-    """The folder that holds the package, for workers elsewhere."""
-    return Path(__file__).parent.parent

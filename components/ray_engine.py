@@ -1,4 +1,7 @@
-"""Work on a Ray cluster; the only module that imports ray for data. Ray hands a lost node's items to another."""
+"""Work on a Ray cluster; the only module that imports ray for data, once a cluster is asked for.
+
+Ray hands a lost node's items to another.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from components.engine import IN_FLIGHT, Item, Result, project_folder
 from components.errors import ServiceError, first_line
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+IN_FLIGHT = 2
+"""Items a worker that are handed out ahead of the one whose result is awaited: bounds the memory, of any engine."""
 TRIES = 20
 """Times that an item is given to another node when its own is lost."""
 SECONDS_TO_ANSWER = 10
@@ -46,7 +54,7 @@ def ray_engine(address: str) -> Iterator[RayEngine]:
         import ray
     except ImportError:
         raise ServiceError(f"LIANZI_ENGINE={address}: Ray is not installed", "pip install 'lianzi[ray]'") from None
-    environment = {"env_vars": {"PYTHONPATH": str(project_folder())}}
+    environment = {"env_vars": {"PYTHONPATH": str(Path(__file__).parent.parent)}}
     ours = signal.getsignal(signal.SIGTERM)
     try:
         _knock(address)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.champions import BUNDLE, CHAMPION
+from components.champions import BUNDLE, CHAMPION, champion_bundle
 from components.errors import DataError, ServiceError, first_line
 from components.tracking import connect, tracking_uri, without_password
 
@@ -144,6 +144,15 @@ class Registry:
         with _answering():
             folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
         return folder / BUNDLE
+
+
+def bundle_of_champion(task: str) -> Path | None:
+    """The folder of the champion's bundle, fetched if it lies elsewhere, or None. Raises ServiceError."""
+    if (near := champion_bundle(task)) is not None:
+        return near
+    registry = Registry()
+    champion = registry.champion(task)
+    return None if champion is None else registry.bundle(task, champion.version)
 
 
 @contextmanager

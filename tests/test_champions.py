@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from components import tracking
-from components.champions import bundle_of_champion, champion_bundle
-from components.registry import Registry
+from components.champions import champion_bundle
+from components.registry import Registry, bundle_of_champion
 from tests.small_bundles import CLASSIFIER, bundle
 from tests.small_store import copy_store
 
@@ -42,7 +42,7 @@ def test_a_new_champion_is_seen_at_once(here: Path) -> None:
 def test_mlflow_is_not_imported_for_it(here: Path) -> None:
     champion_in(here / "mlflow" / "artifacts" / "model")
     program = (
-        "import sys; from components.champions import bundle_of_champion; assert bundle_of_champion('places');"
+        "import sys; from components.registry import bundle_of_champion; assert bundle_of_champion('places');"
         "print(sorted({'mlflow', 'torch', 'transformers', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"

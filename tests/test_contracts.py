@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import networkx
 import pytest
 from ruamel.yaml import YAML
 
@@ -85,16 +86,21 @@ def every_choice(dep: str) -> list[str]:
 
 
 def imports(path: Path) -> set[str]:
-    """The top-level packages a file imports, late imports too, those for type checking alone left out."""
+    """The top-level packages a file imports."""
+    return {name.partition(".")[0] for name in imported_names(path)}
+
+
+def imported_names(path: Path) -> set[str]:
+    """The modules and names a file imports, late imports too, those for type checking alone left out."""
     found: set[str] = set()
 
     def visit(node: ast.AST) -> None:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             return
         if isinstance(node, ast.Import):
-            found.update(alias.name.partition(".")[0] for alias in node.names)
+            found.update(alias.name for alias in node.names)
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
         for child in ast.iter_child_nodes(node):
             visit(child)
 
@@ -204,6 +210,19 @@ def test_only_flows_import_prefect_and_dvc() -> None:
         assert all(path.parent.name == "flows" for path in SOURCES if library in imports(path))
     for room, users in {"flows": ("flows", "cli"), "cli": ("cli",), "lianzi": ()}.items():
         assert not [path for path in SOURCES if room in imports(path) and path.parent.name not in users]
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Late imports count too; those for type checking alone do not."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SOURCES}
+    graph = networkx.DiGraph()
+    for path in SOURCES:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for name in imported_names(path):
+            found = name if name in modules else name.rpartition(".")[0]
+            if found in modules - {module}:
+                graph.add_edge(module, found)
+    assert [sorted(circle) for circle in networkx.strongly_connected_components(graph) if len(circle) > 1] == []
 
 
 def test_no_python_stands_under_mlflow() -> None:

@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,14 @@ def wanted(trainer: TrainerConfig) -> bool:
     return trainer.devices > 1 and os.environ.get("LIANZI_ENGINE", "local") != "local"
 
 
-def launch(words: list[str], threads: int, trainer: TrainerConfig, store: CheckpointStore) -> None:
-    """Have Ray's workers run the stage with this command line; SIGINT and SIGTERM are passed on to them.
+def launch(
+    run_stage: Callable[[list[str]], None],
+    words: list[str],
+    threads: int,
+    trainer: TrainerConfig,
+    store: CheckpointStore,
+) -> None:
+    """Have Ray's workers call `run_stage` with this command line; SIGINT and SIGTERM are passed on to them.
 
     Raises ServiceError where no cluster answers, ParameterError where it is too small, and what the leading worker
     raised of LianziError and Interrupted.
@@ -44,6 +51,7 @@ def launch(words: list[str], threads: int, trainer: TrainerConfig, store: Checkp
     spoken.write_bytes(b"")
     forwarded = {name: value for name, value in os.environ.items() if name.startswith(FORWARDED)}
     given = {
+        "run_stage": run_stage,
         "words": words,
         "workers": trainer.devices,
         "folder": str(Path.cwd()),
@@ -139,8 +147,9 @@ def _train(given: dict[str, Any], each: dict[str, float], failures: list[BaseExc
 
 def _run_stage(given: dict[str, Any]) -> None:
     """What each worker does."""
-    from components.__main__ import run_stage
     from components.training import ranks
+
+    run_stage = given["run_stage"]
 
     os.chdir(given["folder"])
     # A node that has, say, a cache of its own would keep the checkpoints where nobody looks for them.
