@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.report import RESULTS, machine
-from cli.calibrate import Graph, calibrate
 from cli.outcomes import read_outcomes
+from cli.profiling import Graph, profile_stage
 from components import tracking
 from components.artifacts import write_json
 from components.outcomes import MEGABYTE, PLAN, prediction_key
@@ -118,7 +118,7 @@ def compare(stage: str, params: Params, recipes: dict[str, Recipe], folder: Path
     (folder / "params.yaml").write_text(json.dumps(params.model_dump(by_alias=True)), encoding="utf-8")
     recipe = _elsewhere(recipes[stage], params, folder)
     print(f"{stage}: predicting …", flush=True)
-    found = calibrate(stage, Graph(params, {**recipes, stage: recipe}, frozenset(), None), ROOT)["measured"]
+    found = profile_stage(stage, Graph(params, {**recipes, stage: recipe}, frozenset(), None), ROOT)["measured"]
     planned = {"seconds": found["seconds"], "peak_memory_megabytes": found["peak_memory"] / MEGABYTE}
     write_json(folder / PLAN, {stage: {prediction_key(recipe.sections(params)): planned}})
     print(f"{stage}: running, {found['seconds']:.0f} s …", flush=True)
@@ -149,7 +149,7 @@ def _elsewhere(recipe: Recipe, params: Params, folder: Path) -> Recipe:
     if "--pretrained" in words and "artifacts/pretrained" in recipe.reads:
         import transformers
 
-        from components.planning.stand_ins import pretrained
+        from components.planning.dummy_artifacts import pretrained
 
         transformers.utils.logging.disable_progress_bar()
 

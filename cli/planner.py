@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.calibrate import Graph, calibrate
 from cli.outcomes import Outcome, latest, read_outcomes
+from cli.profiling import Graph, profile_stage
 from cli.resource_check import check_fits, free_disk, free_memory
 from components.artifacts import write_json
 from components.outcomes import MEGABYTE, PLAN, prediction_key, read_plan, size_of
@@ -17,7 +17,7 @@ from flows.graph import Stage, data_version, read_graph
 from flows.recipes import Recipe, changed_keys, read_recipes
 from flows.settings import check_checkpoint, check_data_there, what_if
 
-CALIBRATED = ("pretrain", "finetune", "distill")
+PROFILED = ("pretrain", "finetune", "distill")
 """The stages that are measured by a few steps; of the others the last run is what is known."""
 _SAME = 0.02
 """Inputs whose size differs by less are taken for unchanged."""
@@ -100,14 +100,14 @@ class Planner:
             return Prediction(stage, fresh=True)
         if stage == "pretrain" and self.params.pretrain.steps == 0:
             return Prediction(stage, note="takes the checkpoint as it is")
-        return self._calibrated(stage) if stage.partition("@")[0] in CALIBRATED else self._remembered(stage)
+        return self._profiled(stage) if stage.partition("@")[0] in PROFILED else self._remembered(stage)
 
-    def _calibrated(self, stage: str) -> Prediction:
+    def _profiled(self, stage: str) -> Prediction:
         self.say(f"{stage}: measuring a few steps …")
         made_anew = {path for name, stale in self.stale.items() if stale for path in self.recipes[name].writes}
         memory, disk = free_memory(), free_disk(self.root)
         graph = Graph(self.params, self.recipes, frozenset(made_anew), self._connection)
-        found = calibrate(stage, graph, self.root)
+        found = profile_stage(stage, graph, self.root)
         check_fits(stage, found, self.params, memory, disk)
         outputs = [path for path in self.recipes[stage].writes if not path.startswith("metrics/")]
         self._sizes |= dict.fromkeys(outputs, found["results"] / len(outputs))

@@ -16,27 +16,27 @@ _ROOM = 0.9
 """Of the free memory that a suggested value is to fill at most: the suggestion is an estimate."""
 
 
-def check_fits(stage: str, calibration: dict[str, Any], params: Params, free_memory: int, free_disk: int) -> None:
-    """Raise DoesNotFit where a stage, as calibrated, needs more memory or disk than is free. All in bytes."""
-    measured, on_gpu = calibration["measured"], calibration["gpu_memory_free"]
-    rough = calibration["fixed_memory"] + calibration["activations"]
+def check_fits(stage: str, profile: dict[str, Any], params: Params, free_memory: int, free_disk: int) -> None:
+    """Raise DoesNotFit where a stage, as profiled, needs more memory or disk than is free. All in bytes."""
+    measured, on_gpu = profile["measured"], profile["gpu_memory_free"]
+    rough = profile["fixed_memory"] + profile["activations"]
     if on_gpu:
-        _check_memory(stage, measured["peak_gpu_memory"] if measured else rough, on_gpu, calibration, params, "the GPU")
-    host = measured["peak_memory"] if measured else 0 if on_gpu else calibration["processes"] * rough
-    _check_memory(stage, host, free_memory, calibration, params, "this machine")
-    if calibration["disk"] > free_disk:
+        _check_memory(stage, measured["peak_gpu_memory"] if measured else rough, on_gpu, profile, params, "the GPU")
+    host = measured["peak_memory"] if measured else 0 if on_gpu else profile["processes"] * rough
+    _check_memory(stage, host, free_memory, profile, params, "this machine")
+    if profile["disk"] > free_disk:
         raise DoesNotFit(
-            f"{stage} needs {_gigabytes(calibration['disk'])} of disk, {_gigabytes(free_disk)} are free here",
-            f"free some, or {_smaller_model(params, free_disk / calibration['disk'])}",
+            f"{stage} needs {_gigabytes(profile['disk'])} of disk, {_gigabytes(free_disk)} are free here",
+            f"free some, or {_smaller_model(params, free_disk / profile['disk'])}",
         )
 
 
-def _check_memory(stage: str, needed: int, free: int, calibration: dict[str, Any], params: Params, where: str) -> None:
+def _check_memory(stage: str, needed: int, free: int, profile: dict[str, Any], params: Params, where: str) -> None:
     if needed <= free:
         return
     raise DoesNotFit(
         f"{stage} needs {_gigabytes(needed)} of memory, {where} has {_gigabytes(free)} free",
-        ", or ".join(remedies(stage, needed, free, calibration["activations"], params)),
+        ", or ".join(remedies(stage, needed, free, profile["activations"], params)),
     )
 
 

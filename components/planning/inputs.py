@@ -1,4 +1,4 @@
-"""What a training reads: the artifacts that are there, stand-ins of the configured shapes for those that are not."""
+"""What a training reads: the artifacts that are there, dummies of the configured shapes for those that are not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.artifacts import read_manifest
 from components.corpus.labelled import curate_task
 from components.corpus.removals import Removals
 from components.params import Params
-from components.planning import stand_ins
+from components.planning import dummy_artifacts
 from components.tasks.kinds import task_kind
 from components.tasks.rows import read_split, read_task
 
@@ -32,21 +32,21 @@ class Inputs:
     made_up: list[str] = field(default_factory=list)
 
     def tokenizer_folder(self, texts: Sequence[Path]) -> Path:
-        """The tokenizer, if it is the one of these params; `texts`: task artifacts to learn a stand-in from."""
+        """The tokenizer, if it is the one of these params; `texts`: task artifacts to learn a dummy from."""
         config = self.params.train_tokenizer
         if self.there(self.tokenizer):
             return self.tokenizer
         if config.imported is not None:
             taken = self.folder / "imported tokenizer"
             if not taken.exists():
-                stand_ins.imported_tokenizer(taken, config, config.imported)
+                dummy_artifacts.imported_tokenizer(taken, config, config.imported)
             return taken
         size = config.vocab_size
         if self.tokenizer.exists() and _vocabulary(self.tokenizer) == size:
             return self.tokenizer
         made = self._made_up("tokenizer")
         if not made.exists():
-            stand_ins.tokenizer(made, size, (text for rows in texts for text in _texts(rows)))
+            dummy_artifacts.tokenizer(made, size, (text for rows in texts for text in _texts(rows)))
         return made
 
     def tokens_folder(self, tokens: Path, tokenizer: Path) -> Path:
@@ -56,7 +56,7 @@ class Inputs:
             return tokens
         made = self._made_up("tokens")
         if not made.exists():
-            stand_ins.tokens(made, size, self.params.pretrain.sequence_length)
+            dummy_artifacts.tokens(made, size, self.params.pretrain.sequence_length)
         return made
 
     def rows_folder(self, rows: Path, task: str) -> Path:
@@ -76,7 +76,7 @@ class Inputs:
             return pretrained
         made = self._made_up("pretrained")
         if not made.exists():
-            stand_ins.pretrained(made, self.params, tokenizer)
+            dummy_artifacts.pretrained(made, self.params, tokenizer)
         return made
 
     def teacher_folder(self, teacher: Path, rows: Path, tokenizer: Path) -> Path:
@@ -85,7 +85,7 @@ class Inputs:
             return teacher
         made = self._made_up("teacher")
         if not made.exists():
-            stand_ins.teacher(made, read_task(rows), self.pretrained_folder(self.folder / "nothing", tokenizer))
+            dummy_artifacts.teacher(made, read_task(rows), self.pretrained_folder(self.folder / "nothing", tokenizer))
         return made
 
     def there(self, path: Path) -> bool:

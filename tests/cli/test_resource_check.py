@@ -16,7 +16,7 @@ from components.params import Params
 GIGABYTE = 10**9
 
 
-def calibration(fixed: float, activations: float, peak: float | None = None, **changes: Any) -> dict[str, Any]:
+def profile(fixed: float, activations: float, peak: float | None = None, **changes: Any) -> dict[str, Any]:
     measured = None if peak is None else {"peak_memory": peak * GIGABYTE, "peak_gpu_memory": peak * GIGABYTE}
     return {
         "fixed_memory": fixed * GIGABYTE,
@@ -37,12 +37,12 @@ def refusal(params: Params, found: dict[str, Any], memory: float = 20, disk: flo
 
 
 def test_what_fits_passes(params: Params) -> None:
-    check_fits("pretrain", calibration(5, 10, peak=19), params, 20 * GIGABYTE, 10 * GIGABYTE)
+    check_fits("pretrain", profile(5, 10, peak=19), params, 20 * GIGABYTE, 10 * GIGABYTE)
 
 
 def test_a_batch_too_large_is_told_its_size(params: Params) -> None:
     large = params.model_copy(update={"pretrain": params.pretrain.model_copy(update={"batch_size": 160})})
-    told = refusal(large, calibration(8, 20, peak=28))
+    told = refusal(large, profile(8, 20, peak=28))
     assert "pretrain needs 28.0 GB of memory, this machine has 20.0 GB free" in told
     # 90 % of 20 GB less the 8 that stay leave half of what 160 rows take.
     assert "lower pretrain.batch_size to 80, or set trainer.accumulate to 3" in told
@@ -50,19 +50,19 @@ def test_a_batch_too_large_is_told_its_size(params: Params) -> None:
 
 
 def test_a_model_too_large_is_told_the_size_that_fits(params: Params) -> None:
-    assert "lower model.width to about 64" in refusal(params, calibration(160, 1))
+    assert "lower model.width to about 64" in refusal(params, profile(160, 1))
     narrow = params.model_copy(update={"model": params.model.model_copy(update={"depth": 2, "width": None})})
-    assert "lower model.depth to about 1" in refusal(narrow, calibration(160, 1))
+    assert "lower model.depth to about 1" in refusal(narrow, profile(160, 1))
     started = params.model_copy(update={"pretrain": params.pretrain.model_copy(update={"init_from": "large"})})
-    assert "choose a smaller pretrain.init_from" in refusal(started, calibration(160, 1))
+    assert "choose a smaller pretrain.init_from" in refusal(started, profile(160, 1))
 
 
 def test_the_gpu_is_asked_where_there_is_one(params: Params) -> None:
-    assert "the GPU has 12.0 GB free" in refusal(params, calibration(8, 20, gpu_memory_free=12 * GIGABYTE))
+    assert "the GPU has 12.0 GB free" in refusal(params, profile(8, 20, gpu_memory_free=12 * GIGABYTE))
 
 
 def test_a_full_disk_is_told(params: Params) -> None:
-    told = refusal(params, calibration(1, 1, peak=2, disk=50 * GIGABYTE))
+    told = refusal(params, profile(1, 1, peak=2, disk=50 * GIGABYTE))
     assert "pretrain needs 50.0 GB of disk, 10.0 GB are free here" in told
 
 

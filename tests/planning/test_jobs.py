@@ -10,7 +10,7 @@ import pytest
 from components.errors import ParameterError
 from components.modeling.checkpoints import load_tokenizer
 from components.params import Params, TaskConfig
-from components.planning import stand_ins
+from components.planning import dummy_artifacts
 from components.planning.jobs import blank_language_model, distill_job, finetune_job, pretrain_job, sketched_task_job
 from components.training.task_data import TaskData
 
@@ -24,7 +24,7 @@ def small(params: Params, depth: int = 2, **pretrain: Any) -> Params:
 
 @pytest.fixture
 def given(params: Params, task_rows: Path, tokenizer_folder: Path, tmp_path: Path) -> dict[str, Any]:
-    stand_ins.pretrained(tmp_path / "pretrained", small(params), tokenizer_folder)
+    dummy_artifacts.pretrained(tmp_path / "pretrained", small(params), tokenizer_folder)
     config = params.finetune.model_copy(update={"min_steps": 1})
     return {"config": config, "trainer": params.trainer, "task": TASK, "pretrained": tmp_path / "pretrained"}
 

@@ -48,7 +48,7 @@ def tokenizer(folder: Path, size: int, texts: Iterable[str]) -> None:
 
 
 def imported_tokenizer(folder: Path, config: TrainTokenizerConfig, name: str) -> None:
-    """The tokenizer that the parameters name to be taken over: no stand-in, it is there already."""
+    """The tokenizer that the parameters name to be taken over: no dummy, it is there already."""
     folder.mkdir(parents=True)
     write_imported(config, name, folder)
     size = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()

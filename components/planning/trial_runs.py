@@ -1,4 +1,4 @@
-"""Each training stage in miniature: its inputs found or made up, the arguments of a run of a few steps."""
+"""The trial run of each training stage: its inputs found or made up, and the arguments for a few steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from components.modeling.checkpoints import load_tokenizer
-from components.planning import stand_ins
+from components.planning import dummy_artifacts
 from components.planning.inputs import Inputs, longest_places, spread_places
 from components.planning.jobs import (
     Job,
@@ -22,8 +22,8 @@ from components.training.finetune import VALIDATION_BATCH
 from components.training.task_data import TaskData
 
 
-class Miniature(Protocol):
-    """A stage about to be rehearsed. `alike`: all its batches have one shape; `outputs`: arguments it writes to."""
+class TrialRun(Protocol):
+    """A stage about to be tried. `alike`: all its batches have one shape; `outputs`: arguments it writes to."""
 
     inputs: Inputs
     given: dict[str, Any]
@@ -44,7 +44,7 @@ class Miniature(Protocol):
         """The stage's arguments for a run of a few steps, on the longest rows or on rows of all lengths."""
 
 
-class PretrainMiniature:
+class PretrainTrial:
     """Pretraining for a few steps: windows of tokens all have one length."""
 
     alike = True
@@ -72,7 +72,7 @@ class PretrainMiniature:
         return {**self.given, "config": config.model_copy(update=few)}
 
 
-class TaskMiniature:
+class TaskTrial:
     """Fine-tuning or distillation over a few of the task's rows; all of them are read, as the stage will."""
 
     alike = False
@@ -80,7 +80,7 @@ class TaskMiniature:
     def __init__(
         self, given: dict[str, Any], inputs: Inputs, source: str, outputs: tuple[str, ...], **fixed: Any
     ) -> None:
-        """`source`: the argument that names the model to start from; `fixed`: what its config says in miniature."""
+        """`source`: the argument that names the model to start from; `fixed`: what its config says in a trial run."""
         self.inputs, self.source, self.outputs, self.fixed = inputs, source, outputs, fixed
         self.rows = inputs.rows_folder(given["rows"], given["task_name"])
         self.given = {**given, "rows": self.rows}
@@ -130,7 +130,7 @@ class TaskMiniature:
         chosen = longest_places if longest else spread_places
         task = self.data.task
         learned = self.share.places(read_split(self.rows / "train.jsonl", task), task)
-        stand_ins.rows(
+        dummy_artifacts.rows(
             folder,
             self.rows,
             {
@@ -143,12 +143,12 @@ class TaskMiniature:
         return {**self.given, "config": config, "rows": folder, **whole}
 
 
-MINIATURES: dict[str, Callable[[dict[str, Any], Inputs], Miniature]] = {
-    "pretrain": PretrainMiniature,
-    "finetune": lambda given, inputs: TaskMiniature(
+TRIAL_RUNS: dict[str, Callable[[dict[str, Any], Inputs], TrialRun]] = {
+    "pretrain": PretrainTrial,
+    "finetune": lambda given, inputs: TaskTrial(
         given, inputs, "pretrained", ("teacher", "scratch"), seeds=[], label_fraction=1.0
     ),
     # A few steps teach nothing: the student is to be taken as it is.
-    "distill": lambda given, inputs: TaskMiniature(given, inputs, "teacher", ("student",), max_loss=1.0),
+    "distill": lambda given, inputs: TaskTrial(given, inputs, "teacher", ("student",), max_loss=1.0),
 }
-"""The stages that can be calibrated."""
+"""The stages that can be profiled."""

@@ -1,4 +1,4 @@
-"""components.planning.miniatures: the arguments of a run of a few steps."""
+"""components.planning.trial_runs: the arguments of a run of a few steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from components.params import Params, TaskConfig
 from components.planning.inputs import Inputs
-from components.planning.miniatures import MINIATURES
+from components.planning.trial_runs import TRIAL_RUNS
 from components.tasks.rows import read_split, read_task
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
@@ -25,11 +25,11 @@ def test_pretraining_in_miniature_has_few_steps_and_its_own_shapes(
     params: Params, inputs: Inputs, tokens_folder: Path
 ) -> None:
     given = {"config": params.pretrain, "model": params.model, "trainer": params.trainer, "tokens": tokens_folder}
-    miniature = MINIATURES["pretrain"](given, inputs)
-    few = miniature.given_for(5, 2, longest=True)["config"]
+    trial = TRIAL_RUNS["pretrain"](given, inputs)
+    few = trial.given_for(5, 2, longest=True)["config"]
     assert (few.steps, few.validate_every, few.validation_sequences) == (5, 5, 2 * params.pretrain.batch_size)
     assert (few.batch_size, few.sequence_length) == (params.pretrain.batch_size, params.pretrain.sequence_length)
-    assert miniature.sketch() == miniature.job()
+    assert trial.sketch() == trial.job()
 
 
 @pytest.mark.parametrize("stage", ["finetune", "distill"])
@@ -45,14 +45,14 @@ def test_a_task_in_miniature_reads_all_rows_and_trains_on_few(
         "pretrained": tmp_path / "no pretrained",
         "teacher": tmp_path / "no teacher",
     }
-    miniature = MINIATURES[stage](given, inputs)
-    sketch = miniature.sketch()
+    trial = TRIAL_RUNS[stage](given, inputs)
+    sketch = trial.sketch()
     assert sketch.parameters > 0
     assert not (tmp_path / "made").exists()  # nothing of the model's size is made before it is known to fit
-    miniature.prepare()
-    assert miniature.job().tokens > 0
-    assert miniature.reading_seconds > 0
-    few = miniature.given_for(3, 1, longest=True)
+    trial.prepare()
+    assert trial.job().tokens > 0
+    assert trial.reading_seconds > 0
+    few = trial.given_for(3, 1, longest=True)
     task = read_task(task_rows)
     chosen = [len(row["text"].split()) for row in read_split(few["rows"] / "train.jsonl", task)]
     every = [len(row["text"].split()) for row in read_split(task_rows / "train.jsonl", task)]

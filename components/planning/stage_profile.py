@@ -1,9 +1,9 @@
-"""Measure a training stage by a few real steps, in a process of its own: a Calibration as JSON on standard output.
+"""Measure a training stage by a few real steps, in a process of its own: a StageProfile as JSON on standard output.
 
-python -m components.planning.calibration --params FILE --folder SCRATCH … STAGE --name path …
+python -m components.planning.stage_profile --params FILE --folder SCRATCH … STAGE --name path …
 
 The stage's words are those of `python -m components`. It is first counted, on the `meta` device, so that what cannot
-fit is never allocated. Then the stage's own function runs twice in miniature: once for what is the same whatever the
+fit is never allocated. Then the stage's own function runs twice for a few steps: once for what is the same whatever the
 number of steps, once for the seconds of a step. Memory is the peak of both.
 """
 
@@ -26,13 +26,13 @@ from components.outcomes import peak_gpu_memory, peak_memory, process_start
 from components.params import load_params
 from components.planning.inputs import Inputs
 from components.planning.jobs import Job
-from components.planning.miniatures import MINIATURES, Miniature
-from components.planning.rehearsal import Rehearsal, rehearse
+from components.planning.trial_runs import TRIAL_RUNS, TrialRun
+from components.planning.trial_timing import TrialTiming, time_trial
 from components.run import Metrics
 from components.training import ranks
 
 FIRST_STEPS, FIRST_VALIDATION = 3, 2
-"""Steps and validation batches of the first run in miniature."""
+"""Steps and validation batches of the first trial run."""
 FEWEST, MOST = 24, 100
 """Steps of the second, if the stage has so many. Where the number of predicted tokens differs from step to step, memory
 grows over the first dozens, until the libraries' caches of kernels are full (`prepare_libraries` bounds them)."""
@@ -63,7 +63,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class StageProfile:
     """A stage counted and, where it fits, measured. Sizes in bytes; `made_up`: inputs that were not there.
 
     `fixed_memory` and `activations` are rough: what a model needs whatever its batch, and one micro-batch.
@@ -83,7 +83,7 @@ class Calibration:
     measured: Measured | None
 
     @classmethod
-    def of(cls, job: Job, processes: int, made_up: list[str], measured: Measured | None) -> Calibration:
+    def of(cls, job: Job, processes: int, made_up: list[str], measured: Measured | None) -> StageProfile:
         return cls(
             parameters=job.parameters,
             steps=job.steps,
@@ -105,7 +105,7 @@ def main() -> int:
     began = process_start()
     options = _options(sys.argv[1:])
     try:
-        found = calibrate(options, began)
+        found = profile_stage(options, began)
     except LianziError as error:
         print(error, file=sys.stderr)
         return 1
@@ -114,41 +114,41 @@ def main() -> int:
     return 0
 
 
-def calibrate(options: argparse.Namespace, began: float) -> Calibration:
-    """Count the stage, and rehearse it where it fits. `began`: when the process did."""
+def profile_stage(options: argparse.Namespace, began: float) -> StageProfile:
+    """Count the stage, and try it where it fits. `began`: when the process did."""
     stage, function, paths = parse(options.words)
     params = load_params(options.params)
     given = arguments(function, params, stage.task) | paths
     imported = time.time() - began
     inputs = Inputs(params, options.folder, options.tokenizer, options.data, frozenset(options.stale))
-    miniature = MINIATURES[stage.stage](given, inputs)
+    trial = TRIAL_RUNS[stage.stage](given, inputs)
     processes = given["trainer"].devices
-    job = miniature.sketch()
+    job = trial.sketch()
     if _fits(job, processes, options):
-        miniature.prepare()
-        job = miniature.job()
+        trial.prepare()
+        job = trial.job()
     if not _fits(job, processes, options):
-        return Calibration.of(job, processes, inputs.made_up, None)
+        return StageProfile.of(job, processes, inputs.made_up, None)
     connection = _connection() if options.connection is None else (options.connection[0], int(options.connection[1]))
-    start = imported + miniature.reading_seconds
-    measured = _measure(function, miniature, job, start, connection, beside=options.connection is not None)
-    return Calibration.of(job, processes, inputs.made_up, measured)
+    start = imported + trial.reading_seconds
+    measured = _measure(function, trial, job, start, connection, beside=options.connection is not None)
+    return StageProfile.of(job, processes, inputs.made_up, measured)
 
 
 def _measure(
-    function: Callable[..., Metrics], miniature: Miniature, job: Job, start: float, connection: Connection, beside: bool
+    function: Callable[..., Metrics], trial: TrialRun, job: Job, start: float, connection: Connection, beside: bool
 ) -> Measured:
     """`start`: seconds already spent as the stage itself would spend them; `beside`: the connection is not in here."""
-    folder, processes = miniature.inputs.folder, miniature.given["trainer"].devices
-    given = miniature.given_for(FIRST_STEPS, FIRST_VALIDATION, longest=True)
-    first = rehearse(function, given, miniature.outputs, folder / "first")
+    folder, processes = trial.inputs.folder, trial.given["trainer"].devices
+    given = trial.given_for(FIRST_STEPS, FIRST_VALIDATION, longest=True)
+    first = time_trial(function, given, trial.outputs, folder / "first")
     timed, batches = first, FIRST_VALIDATION
     if steps := _second_steps(first, job, processes):
         gc.collect()
         batches = min(job.validation_batches, max(1, steps // 4))
-        given = miniature.given_for(steps, batches, longest=False)
-        timed = rehearse(function, given, miniature.outputs, folder / "second")
-    step, batch = timed.step_seconds(miniature.alike), timed.validation_seconds / batches
+        given = trial.given_for(steps, batches, longest=False)
+        timed = time_trial(function, given, trial.outputs, folder / "second")
+    step, batch = timed.step_seconds(trial.alike), timed.validation_seconds / batches
     validation = batch * job.validation_batches
     start += connection[0] + _fixed_seconds(first, step, batch) - first.after
     return Measured(
@@ -163,8 +163,8 @@ def _measure(
     )
 
 
-def _second_steps(first: Rehearsal, job: Job, processes: int) -> int:
-    """How many steps each training of the second run in miniature takes; 0 where it would take too long."""
+def _second_steps(first: TrialTiming, job: Job, processes: int) -> int:
+    """How many steps each training of the second trial run takes; 0 where it would take too long."""
     if not first.trainings:
         return 0
     own = max(FIRST_STEPS, job.steps // first.trainings)
@@ -175,8 +175,8 @@ def _second_steps(first: Rehearsal, job: Job, processes: int) -> int:
     return steps if steps * seconds <= LONGEST else 0
 
 
-def _fixed_seconds(first: Rehearsal, step: float, batch: float) -> float:
-    """What the first run in miniature took beyond its steps and validations: that comes once, however long the run."""
+def _fixed_seconds(first: TrialTiming, step: float, batch: float) -> float:
+    """What the first trial run took beyond its steps and validations: that comes once, however long the run."""
     working = first.count * step + len(first.validations) * FIRST_VALIDATION * batch
     return max(first.seconds - working, first.after)
 
@@ -204,7 +204,7 @@ def _gpu_memory_free() -> int:
 
 
 def _options(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m components.planning.calibration")
+    parser = argparse.ArgumentParser(prog="python -m components.planning.stage_profile")
     parser.add_argument("--params", type=Path, required=True)
     parser.add_argument("--folder", type=Path, required=True, help="for what is made up and written, all of it in vain")
     parser.add_argument("--memory", type=int, required=True, help="bytes free")

@@ -1,4 +1,4 @@
-"""cli.calibrate: a calibration in a process of its own, and what its failures are told as."""
+"""cli.profiling: a profile in a process of its own, and what its failures are told as."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.calibrate import SCRATCH, Graph, _failure, _watch, calibrate
+from cli.profiling import SCRATCH, Graph, _failure, _watch, profile_stage
 from components.errors import DoesNotFit, LianziError, ServiceError
 from flows.recipes import read_recipes
 from flows.settings import what_if
@@ -41,7 +41,7 @@ def test_seventy_billion_parameters_are_refused_unmade(
     monkeypatch.chdir(root)
     settings = ("model.depth=96", "model.width=null", "model.architecture=llama", "pretrain.objective=clm")
     graph = Graph(what_if(root / "params.yaml", settings), read_recipes(root), frozenset(), None)
-    found = calibrate("pretrain", graph, project)
+    found = profile_stage("pretrain", graph, project)
     assert found["measured"] is None
     assert found["fixed_memory"] > 600e9
-    assert not list((project / SCRATCH).glob("calibration-*"))
+    assert not list((project / SCRATCH).glob("profile-*"))

@@ -1,4 +1,4 @@
-"""components.planning.calibration: a process of its own, asked as `lianzi plan` asks."""
+"""components.planning.stage_profile: a process of its own, asked as `lianzi plan` asks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from components.params import Params, flatten
-from components.planning.calibration import FEWEST, _second_steps
 from components.planning.estimate import Memory
 from components.planning.jobs import Job
-from components.planning.rehearsal import Rehearsal
+from components.planning.stage_profile import FEWEST, _second_steps
+from components.planning.trial_timing import TrialTiming
 from components.run import Metrics
 from flows.settings import change_params
 
@@ -41,7 +41,7 @@ class Calibrator:
         options = self.options | changes
         given = [word for name, value in options.items() for word in (f"--{name}", *str(value).split("|"))]
         return subprocess.run(
-            [sys.executable, "-m", "components.planning.calibration", *given, "--words", *words],
+            [sys.executable, "-m", "components.planning.stage_profile", *given, "--words", *words],
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": str(self.root)},
             capture_output=True,
@@ -85,7 +85,7 @@ def test_a_stage_is_counted_and_measured_and_leaves_no_output(
 def test_a_stage_is_rehearsed_for_dozens_of_steps_unless_it_has_fewer_or_they_take_too_long() -> None:
     """Memory grows with every shape of a batch until the libraries' caches are full."""
     job = Job(1, 1000, 1, 1, 1, 1.0, Memory(1, 1), 1, 1)
-    quick, slow, slower = (Rehearsal(1.0, (seconds, seconds), (1.0,), 1, 0.1) for seconds in (0.01, 1.0, 3.0))
+    quick, slow, slower = (TrialTiming(1.0, (seconds, seconds), (1.0,), 1, 0.1) for seconds in (0.01, 1.0, 3.0))
     assert _second_steps(quick, job, 1) == 100
     assert _second_steps(slow, job, 1) == FEWEST
     assert _second_steps(slow, replace(job, steps=5), 1) == 5

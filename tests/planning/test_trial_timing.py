@@ -1,4 +1,4 @@
-"""components.planning.rehearsal: seconds from what a training reports."""
+"""components.planning.trial_timing: seconds from what a training reports."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 
 from components.params import ModelConfig, Params
-from components.planning.rehearsal import STEP, VALIDATION, Rehearsal, rehearse
+from components.planning.trial_timing import STEP, VALIDATION, TrialTiming, time_trial
 from components.training.pretrain import pretrain
 
 
 def test_intervals_leave_out_the_warm_up_and_what_lies_between_two_trainings() -> None:
     marks = [(STEP, 1, 3.0), (STEP, 2, 3.5), (STEP, 3, 4.1), (VALIDATION, 3, 4.4)]
     marks += [(STEP, 1, 7.0), (STEP, 2, 7.7), (VALIDATION, 2, 8.1)]
-    found = Rehearsal.of(marks, 1.0, 9.0)
+    found = TrialTiming.of(marks, 1.0, 9.0)
     assert found.steps == pytest.approx((0.5, 0.6, 0.7))
     assert found.validations == pytest.approx((0.3, 0.4))
     assert (found.trainings, found.count, found.seconds) == (2, 5, 8.0)
     assert found.after == pytest.approx(0.9)
     assert found.step_seconds(alike=True) == pytest.approx(0.6)
-    assert Rehearsal.of([*marks[:2], (STEP, 3, 14.5)], 1.0, 9.0).step_seconds(alike=False) == pytest.approx(5.75)
+    assert TrialTiming.of([*marks[:2], (STEP, 3, 14.5)], 1.0, 9.0).step_seconds(alike=False) == pytest.approx(5.75)
 
 
 def test_a_real_stage_is_timed_step_by_step(
@@ -38,7 +38,7 @@ def test_a_real_stage_is_timed_step_by_step(
         "tokenizer": tokenizer_folder,
         "pretrained": tmp_path / "not here",
     }
-    found = rehearse(pretrain, given, ("pretrained",), tmp_path / "rehearsal")
+    found = time_trial(pretrain, given, ("pretrained",), tmp_path / "rehearsal")
     assert len(found.steps) == 4
     assert len(found.validations) == 1
     assert sum(found.steps) + sum(found.validations) + found.after < found.seconds

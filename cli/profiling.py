@@ -1,4 +1,4 @@
-"""Run a calibration in a process of its own, and end it before it takes more memory than there is."""
+"""Profile a stage in a process of its own, and end that before it takes more memory than there is."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from components.params import Params
 from flows.recipes import Recipe
 
 SCRATCH = Path(".lianzi")
-"""Here calibrations make up and write, each in a folder of its own that is gone after it."""
+"""Where dummy artifacts and trial runs are written, each profile in a folder of its own that is removed after it."""
 GUARD = 0.95
-"""Share of the free memory a calibration may take before it is ended."""
+"""Share of the free memory that profiling may take before it is ended."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What a calibration must know beyond its own stage. `stale`: artifacts that will be made anew.
+    """What profiling must know beyond its own stage. `stale`: artifacts that will be made anew.
 
-    `connection`: seconds and bytes of reaching MLflow, once a calibration has measured them.
+    `connection`: seconds and bytes of reaching MLflow, once they were measured.
     """
 
     params: Params
@@ -35,14 +35,14 @@ class Graph:
     connection: tuple[float, int] | None
 
 
-def calibrate(stage: str, graph: Graph, root: Path) -> dict[str, Any]:
-    """A `components.planning.calibration.Calibration` as a mapping.
+def profile_stage(stage: str, graph: Graph, root: Path) -> dict[str, Any]:
+    """A `components.planning.stage_profile.StageProfile` as a mapping.
 
     Raises LianziError with the stage's own words where it cannot run under these params, DoesNotFit where it was ended.
     """
     scratch = root / SCRATCH
     scratch.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="calibration-", dir=scratch) as name:
+    with tempfile.TemporaryDirectory(prefix="profile-", dir=scratch) as name:
         folder = Path(name)
         params = folder / "params.yaml"
         # JSON is YAML.
@@ -69,7 +69,7 @@ def _words(stage: str, graph: Graph, root: Path, params: Path, folder: Path) -> 
 def _run(stage: str, words: list[str], root: Path) -> dict[str, Any]:
     # Files, not pipes: nobody reads until the end.
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as said:
-        command = [sys.executable, "-m", "components.planning.calibration", *words]
+        command = [sys.executable, "-m", "components.planning.stage_profile", *words]
         process = subprocess.Popen(command, cwd=root, stdout=told, stderr=said)
         try:
             _watch(stage, process, free_memory())
@@ -107,7 +107,7 @@ def _failure(stage: str, code: int, said: str) -> LianziError:
         return LianziError(f"{stage}: {' '.join(lines[:1])}", "\n".join(lines[1:3]))
     if code < 0:
         return DoesNotFit(
-            f"{stage}: its calibration was killed (signal {-code}), most likely for its memory",
+            f"{stage}: profiling it was killed (signal {-code}), most likely for its memory",
             f"lower {stage.partition('@')[0]}.batch_size or model.depth, or set trainer.checkpoint_activations",
         )
-    return ServiceError(f"{stage}: its calibration ended with code {code}:\n{said[-1500:]}")
+    return ServiceError(f"{stage}: profiling it ended with code {code}:\n{said[-1500:]}")

@@ -1,4 +1,4 @@
-"""A training stage in miniature: the real function with a few steps, timed by what it reports."""
+"""Time the trial run of a training stage: the real function with a few steps, by the metrics that it logs."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class TimedRun(RecordedRun):
 
 
 @dataclass(frozen=True)
-class Rehearsal:
-    """Seconds of a stage in miniature. `steps`: between the ends of two steps; `after`: from the last mark on."""
+class TrialTiming:
+    """Seconds of a stage in a trial run. `steps`: between the ends of two steps; `after`: from the last mark on."""
 
     seconds: float
     steps: tuple[float, ...]
@@ -47,7 +47,7 @@ class Rehearsal:
     after: float
 
     @classmethod
-    def of(cls, marks: list[tuple[str, int, float]], began: float, ended: float) -> Rehearsal:
+    def of(cls, marks: list[tuple[str, int, float]], began: float, ended: float) -> TrialTiming:
         """From the marks of a TimedRun. The first step of a training is in no interval: it is a warm-up."""
         pairs = list(pairwise(marks))
         return cls(
@@ -75,13 +75,13 @@ class Rehearsal:
         return median(self.steps) if alike else mean(self.steps)
 
 
-def rehearse(
+def time_trial(
     function: Callable[..., Metrics], given: dict[str, Any], outputs: tuple[str, ...], folder: Path
-) -> Rehearsal:
+) -> TrialTiming:
     """Run a stage function with these arguments, its outputs and checkpoints in `folder`."""
     folder.mkdir(parents=True)
     run = TimedRun(folder)
     written = {name: folder / name for name in outputs}
     began = time.monotonic()
     function(**given | written, checkpoints=CheckpointStore(folder / "checkpoints"), run=run)
-    return Rehearsal.of(run.marks, began, time.monotonic())
+    return TrialTiming.of(run.marks, began, time.monotonic())
