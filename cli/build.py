@@ -1,4 +1,4 @@
-"""`lianzi build`: on the machine that will serve, finish what another prepared."""
+"""`lianzi build` and `lianzi triton`: a bundle made ready for the machine, or the server, that will answer with it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
+from components.deployment.triton import TritonSettings
 from components.errors import ArtifactError, EngineError, ParameterError
 from components.inference.engine_store import engine_folder, write_status
 from components.inference.engines import ENGINES, BuildOptions, Engine, Profile, TensorRT
@@ -16,6 +17,7 @@ from components.inference.trial import BUILT_NOT_RUN, build_and_try, read_sample
 from components.runtime.manifest import whole_bundle
 
 REFUSED = "refused"
+TRITON = TritonSettings()
 
 
 @click.command("build")
@@ -32,6 +34,28 @@ def command(bundle: Path, engine: str, rung: str | None, max_difference: float, 
     Needs the engine's own library, numpy and onnxruntime: nothing that trains. See docs/deployment.md.
     """
     build_bundle(engine, bundle, rung, BuildOptions(**options), max_difference)
+
+
+@click.command("triton")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--engine", type=click.Choice(["onnxruntime", "tensorrt"]), default="onnxruntime", show_default=True)
+@click.option(
+    "--delay", default=TRITON.delay, show_default=True, type=click.IntRange(0), help="Microseconds to fill a batch."
+)
+@click.option(
+    "--max-queue", default=TRITON.max_queue, show_default=True, type=click.IntRange(1), help="Requests waiting."
+)
+@click.option("--instances", default=TRITON.instances, show_default=True, type=click.IntRange(1), help="Of each model.")
+@click.option(
+    "--pad-to", default=TRITON.pad_to, show_default=True, type=click.IntRange(1), help="Multiple of tokens a row."
+)
+def triton(bundle: Path, folder: Path, engine: str, **settings: int) -> None:
+    """Write a Triton model repository of BUNDLE into FOLDER; with --engine tensorrt also a plan for this GPU."""
+    from components.deployment.triton import write_repository
+
+    for path in write_repository(bundle, folder, replace(TRITON, **settings), plan=engine == "tensorrt"):
+        click.echo(path)
 
 
 def build_bundle(
