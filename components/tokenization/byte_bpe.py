@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
@@ -17,13 +18,16 @@ from pathlib import Path
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.normalizers import Normalizer
+from tokenizers.pre_tokenizers import ByteLevel, PreTokenizer
 from tokenizers.trainers import BpeTrainer
 
 from components.corpus.documents import read_shard
 from components.tokenization.encoders import GigatokenEncoder, HuggingFaceEncoder
 
 Merge = tuple[str, str]
+Words = Sequence[tuple[str, int]]
+"""By frequency, then spelling: the order is the corpus's own, not that of a hash table."""
 
 
 def train_byte_bpe(size: int, min_frequency: int, special: Sequence[str], shards: Sequence[Path]) -> Tokenizer:
@@ -89,6 +93,15 @@ def texts(shards: Sequence[Path]) -> Iterator[str]:
     for path in shards:
         for batch in read_shard(path, ["text"]):
             yield from (text or "" for text in batch.column("text").to_pylist())
+
+
+def count_words(texts: Iterable[str], split: PreTokenizer, normalizer: Normalizer | None = None) -> Words:
+    """The different words that a pre-tokenizer finds and their counts: what WordPiece and Unigram are trained on."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        written = normalizer.normalize_str(text) if normalizer else text
+        counts.update(word for word, _ in split.pre_tokenize_str(written))
+    return sorted(counts.items(), key=lambda found: (-found[1], found[0]))
 
 
 def _empty(model: BPE) -> Tokenizer:

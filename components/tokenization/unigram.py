@@ -17,8 +17,7 @@ from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import Unigram
 from tokenizers.pre_tokenizers import ByteLevel
 
-from components.tokenization.byte_bpe import byte_letters, texts
-from components.tokenization.words import Words, count_words
+from components.tokenization.byte_bpe import Words, byte_letters, count_words, texts
 
 LONGEST = 16
 """Bytes of a token, as in SentencePiece's default."""

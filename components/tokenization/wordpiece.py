@@ -18,9 +18,8 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.trainers import BpeTrainer
 
-from components.tokenization.byte_bpe import texts
+from components.tokenization.byte_bpe import Words, count_words, texts
 from components.tokenization.special_tokens import UNKNOWN
-from components.tokenization.words import Words, count_words
 
 PREFIX = "##"
 INSIDE = 0xF0000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tokenizers.normalizers import Lowercase
 from tokenizers.pre_tokenizers import BertPreTokenizer, ByteLevel
 
-from components.tokenization.words import count_words
+from components.tokenization.byte_bpe import count_words
 
 
 def test_words_come_by_frequency_then_by_spelling() -> None:
