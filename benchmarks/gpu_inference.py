@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,9 @@ from typing import Any
 
 import numpy as np
 
-Infer = Callable[[np.ndarray, np.ndarray], np.ndarray]
+from components.deployment.timing import time_in_turn
+from components.inference.sessions import Arrays, Infer
+
 FLAVOURS = ("tensorrt", "tensorrt-rtx")
 PEER = "onnxruntime-cuda"
 OPSET, WARM_UP, VOCABULARY = 20, 10, 1000
@@ -81,13 +81,13 @@ def measure(engine: str, size: Size, rounds: int) -> None:
             model = make(size)
             contenders = sessions(engine, export(model, Path(folder, f"{shape}.onnx")), size) | torch_ways(model)
             for batch in size.batches:
-                ids, mask = rows(batch, size.length)
-                check(contenders, ids, mask)
-                spent = take_turns(contenders, ids, mask, rounds)
-                ours = statistics.median(spent.pop(engine))
+                feeds = rows(batch, size.length)
+                check(contenders, feeds)
+                spent = time_in_turn(contenders, lambda number, feeds=feeds: feeds, rounds, warm_up=WARM_UP)
+                ours = float(np.median(spent.pop(engine)))
                 for peer, seconds in spent.items():
                     label = f"{shape}, batch {batch}, {size.length} tokens: p50, {peer}"
-                    figures[label] = Figure(1e3 * ours, 1e3 * statistics.median(seconds), "ms")
+                    figures[label] = Figure(1e3 * ours, 1e3 * float(np.median(seconds)), "ms")
     note = f"{engine}, {torch.cuda.get_device_name()}, float32 with TF32, {rounds} calls in turn"
     report("gpu_inference", figures, ("torch", "transformers", "onnx"), note)
 
@@ -102,10 +102,10 @@ def dry_run() -> None:
         for shape, make in SHAPES.items():
             model = make(TINY)
             graph = export(model, Path(folder, f"{shape}.onnx"))
-            ways = {"onnxruntime": OnnxRuntime().load(graph).infer, "eager": eager(model, "cpu")}
-            ids, mask = rows(TINY.batches[-1], TINY.length)
-            check(ways, ids, mask)
-            spent = take_turns(ways, ids, mask, rounds=2)
+            ways = {"onnxruntime": OnnxRuntime().load(graph).run, "eager": eager(model, "cpu")}
+            feeds = rows(TINY.batches[-1], TINY.length)
+            check(ways, feeds)
+            spent = time_in_turn(ways, lambda number, feeds=feeds: feeds, rounds=2)
             calls = ", ".join(f"{name} {len(seconds)}" for name, seconds in spent.items())
             print(f"{shape}: onnxruntime and eager agree; calls in turn: {calls}")
             if ENGINES["tensorrt-rtx"].available() is None:
@@ -154,7 +154,7 @@ def sessions(engine: str, graph: Path, size: Size) -> dict[str, Infer]:
     from components.inference.engines import ENGINES, Profile
 
     profile = Profile(max(size.batches), size.length)
-    return {name: load_engine(ENGINES[name], graph, profile).infer for name in (engine, PEER)}
+    return {name: load_engine(ENGINES[name], graph, profile).run for name in (engine, PEER)}
 
 
 def torch_ways(model: Any) -> dict[str, Infer]:
@@ -168,40 +168,26 @@ def eager(model: Any, device: str) -> Infer:
     """A PyTorch model as a function of numpy arrays."""
     import torch
 
-    def infer(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def infer(feeds: Arrays) -> Arrays:
         with torch.inference_mode():
-            given = [torch.from_numpy(array).to(device) for array in (ids, mask)]
-            logits: np.ndarray = model(input_ids=given[0], attention_mask=given[1]).logits.cpu().numpy()
-        return logits
+            given = {name: torch.from_numpy(array).to(device) for name, array in feeds.items()}
+            return {"logits": model(**given).logits.cpu().numpy()}
 
     return infer
 
 
-def rows(batch: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+def rows(batch: int, length: int) -> Arrays:
     """Random tokens, none of them padding."""
     ids = np.random.default_rng(batch).integers(1, VOCABULARY, (batch, length))
-    return ids, np.ones_like(ids)
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
 
 
-def check(contenders: dict[str, Infer], ids: np.ndarray, mask: np.ndarray) -> None:
+def check(contenders: dict[str, Infer], feeds: Arrays) -> None:
     """Raises AssertionError where one is further from eager PyTorch than TF32 explains."""
-    expected = contenders["eager"](ids, mask)
+    expected = contenders["eager"](feeds)["logits"]
     for name, infer in contenders.items():
-        apart = float(np.abs(infer(ids, mask) - expected).max())
-        assert apart <= MAX_DIFFERENCE, f"{name} differs from eager by {apart:.3g} on {ids.shape}"
-
-
-def take_turns(contenders: dict[str, Infer], ids: np.ndarray, mask: np.ndarray, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each call; the order turns with the round, so that nobody always follows the same neighbour."""
-    names = list(contenders)
-    spent: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(WARM_UP + rounds):
-        turn = number % len(names)
-        for name in names[turn:] + names[:turn]:
-            began = time.perf_counter()
-            contenders[name](ids, mask)
-            spent[name].append(time.perf_counter() - began)
-    return {name: seconds[WARM_UP:] for name, seconds in spent.items()}
+        apart = float(np.abs(infer(feeds)["logits"] - expected).max())
+        assert apart <= MAX_DIFFERENCE, f"{name} differs from eager by {apart:.3g} on {feeds['input_ids'].shape}"
 
 
 def _refuse(reason: str) -> int:

@@ -17,6 +17,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -28,11 +29,13 @@ from rich.table import Table
 from benchmarks.report import RESULTS, Figure
 from components.artifacts import digest, read_json, read_manifest, write_json
 from components.deployment.export import export
-from components.deployment.quantize import answers, quantize
+from components.deployment.parity import answers
+from components.deployment.quantize import quantize
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.evaluation.baseline import Baseline
 from components.evaluation.metrics import Bootstrap
 from components.evaluation.rungs import torch_rung
+from components.inference.onnx_runtime import OnnxRuntime
 from components.machine import machine, versions
 from components.params import Params, load_params
 from components.run import RecordedRun
@@ -142,7 +145,7 @@ def shipped(onnx: Path, quantized: Path) -> Callable[[Sequence[str]], np.ndarray
     kept = [ladder["rungs"][name]["file"] for name in ladder["ladder"] if ladder["rungs"][name]["accepted"]]
     graph = quantized / kept[-1] if kept else onnx / "model.onnx"
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
-    return lambda texts: answers(task_of(made), graph, encoder, list(texts))
+    return partial(answers, task_of(made), OnnxRuntime().load(graph).run, encoder)
 
 
 def main(words: Sequence[str] | None = None) -> int:

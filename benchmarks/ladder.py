@@ -22,7 +22,8 @@ from rich.table import Table
 from benchmarks.report import RESULTS
 from components.artifacts import read_manifest, write_json
 from components.deployment.rows import Rows, read_rows
-from components.deployment.speed import Case, Seconds, Target, cpu_engines, in_turn, judge
+from components.deployment.speed import Target, cpu_engines, judge
+from components.deployment.timing import Case, Seconds, time_cases
 from components.evaluation.rungs import bundle_rung, torch_rung
 from components.machine import machine, versions
 from components.params import Params, load_params
@@ -88,7 +89,7 @@ def classifier(artifacts: Path, task: str, params: Params, rounds: int) -> dict[
     made = read_manifest(bundle, "bundle")
     rungs = contenders(folder, made)
     rows = read_rows(artifacts / "tasks" / task, "test", made["labels"])
-    seconds = in_turn(rungs, [Case(batch, "rows", tuple(rows.texts)) for batch in BATCHES], rounds)
+    seconds = time_cases(rungs, [Case(batch, "rows", tuple(rows.texts)) for batch in BATCHES], rounds)
     answers = {name: answer(rows.texts) for name, answer in rungs.items()}
     quality = {name: _quality(rows, answers["teacher"], found, len(made["labels"])) for name, found in answers.items()}
     sizes = _sizes(folder, made)

@@ -18,9 +18,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, T5Confi
 
 from cli.bundle import held_out_texts
 from components.deployment.generation.bundle import BundleOptions, make_bundle
-from components.deployment.generation.proof import greedy
+from components.deployment.generation.output_parity import greedy
 from components.deployment.generation.quantize import QUANTIZERS
-from components.deployment.speed import Case, Seconds, Target, in_turn, judge
+from components.deployment.speed import Target, judge
+from components.deployment.timing import Case, Seconds, time_cases
 from components.modeling.checkpoints import save_checkpoint
 from components.params import Params
 from components.runtime.generation.generator import Generator, load_generator
@@ -162,7 +163,7 @@ def _measured(
         name: lambda rows, run=run: run([prompts[int(row)] for row in rows])  # type: ignore[misc]
         for name, run in runs.items()
     }
-    seconds = in_turn(by_number, every, rounds)
+    seconds = time_cases(by_number, every, rounds)
     answers = {name: np.array(run(list(prompts))) for name, run in runs.items()}
     first = next(iter(runs))
     numbers: dict[str, dict[str, float]] = {}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from benchmarks.report import Figure, report
 from components.artifacts import read_manifest
-from components.deployment.latency import measure
 from components.deployment.rows import read_rows
+from components.deployment.timing import latencies
 from components.evaluation.baseline import Baseline
 from components.evaluation.rungs import bundle_rung, torch_rung
 from components.params import load_params
@@ -58,7 +58,7 @@ def measure_task(artifacts: Path, task: str) -> dict[str, dict[str, dict[str, fl
         "onnx": bundle_rung(answering, folder / "bundle", "fp32"),
         **{name: bundle_rung(answering, folder / "bundle", name) for name in made["ladder"] if name != "fp32"},
     }
-    return measure(contenders, test.texts, BATCHES, REPEATS)
+    return latencies(contenders, test.texts, BATCHES, REPEATS)
 
 
 if __name__ == "__main__":

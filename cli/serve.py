@@ -28,9 +28,9 @@ from components.serving.limits import Limits
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-    from components.serving.catalogue import Release, Served
-    from components.serving.following import Follower
-    from components.serving.measures import Measures
+    from components.serving.metrics import Metrics
+    from components.serving.model_repository import LoadedModel, Release
+    from components.serving.polling import ModelPoller
     from components.serving.request_log import RequestLog
     from components.serving.service import Service
 
@@ -135,7 +135,7 @@ class Champions:
 
     def remembered(self) -> list[Release]:
         """Those served last from the present store, whose bundles are still there."""
-        from components.serving.catalogue import Release
+        from components.serving.model_repository import Release
 
         champions = self._record()
         return [
@@ -148,7 +148,7 @@ class Champions:
 
     def current(self) -> list[Release]:
         """Today's, from the registry; tasks without one are left out."""
-        from components.serving.catalogue import Release
+        from components.serving.model_repository import Release
 
         if self._registry is None:
             if not tracking.store_exists():
@@ -189,7 +189,7 @@ def _store() -> str:
 
 def bundle_release(folder: Path) -> Release:
     """A bundle by itself; its version is the beginning of its digest. Raises ArtifactError."""
-    from components.serving.catalogue import Release
+    from components.serving.model_repository import Release
 
     return Release(model_name(read_bundle(folder)), digest(folder)[:12], folder)
 
@@ -217,9 +217,9 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
     """Serve until told to stop. Raises ParameterError, ArtifactError, EngineError, ServiceError."""
     from cli.ui import require_free
     from components.serving.app import make_app
-    from components.serving.catalogue import load
-    from components.serving.following import Follower
     from components.serving.keys import read_keys
+    from components.serving.model_repository import load
+    from components.serving.polling import ModelPoller
     from components.serving.server import run_server
     from components.serving.service import Service
     from components.serving.spans import open_tracer
@@ -231,16 +231,16 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
         require_free(options.port, "--port")
     service = Service(limits)
     if options.request_log:
-        service.log = open_log(options.request_log, service.measures)
-    load_one = partial(load, limits=limits, measures=service.measures, threads=options.threads)
+        service.log = open_log(options.request_log, service.metrics)
+    load_one = partial(load, limits=limits, metrics=service.metrics, threads=options.threads)
     if options.public_key:
         load_one = partial(_load_signed, load_one, options.public_key)
     first, champions = first_models(what, load_one)
-    follower = Follower(champions.current, load_one, service.catalogue, say, options.poll) if champions else None
+    follower = ModelPoller(champions.current, load_one, service.repository, say, options.poll) if champions else None
 
     def started(loop: asyncio.AbstractEventLoop) -> None:
         for served in first:
-            service.catalogue.put(served)
+            service.repository.put(served)
             say(f"{served.name}: version {served.version}, bundle {served.digest[:12]}")
         say(f"http{'s' if options.tls else ''}://{options.host}:{options.port}/v2  (Ctrl-C finishes what came in)")
         if not keys and options.host not in LOOPBACK:
@@ -249,7 +249,7 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
             follower.start(loop)
 
     async def stopped() -> None:
-        for served in service.catalogue.models.values():
+        for served in service.repository.models.values():
             await served.close()
 
     front = make_app(service, say if options.access_log else _nothing, keys, tracer)
@@ -257,7 +257,7 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
     _leave(service, follower, tracer)
 
 
-def _leave(service: Service, follower: Follower | None, tracer: Tracer | None) -> None:
+def _leave(service: Service, follower: ModelPoller | None, tracer: Tracer | None) -> None:
     """Let everything finish that does so soon, and end the process where something does not.
 
     An engine, a tokenizer or a disk may never come back; the interpreter would wait for it, or fall over it.
@@ -270,7 +270,7 @@ def _leave(service: Service, follower: Follower | None, tracer: Tracer | None) -
         return max(0.0, until - time.monotonic())
 
     ended = [follower is None or follower.stop(left())]
-    ended += [served.batcher.join(left()) for served in service.catalogue.models.values()]
+    ended += [served.batcher.join(left()) for served in service.repository.models.values()]
     ended.append(service.log is None or service.log.close(max(1.0, left())))
     ended.append(tracer is None or close_tracer(tracer, max(1.0, left())))
     ended.append(not service.workers.busy)
@@ -292,16 +292,18 @@ def _check_bounds(limits: Limits, options: ServeOptions) -> None:
             raise ParameterError(f"--{name}: nan is no number")
 
 
-def open_log(wanted: tuple[float, Path], measures: Measures) -> RequestLog:
+def open_log(wanted: tuple[float, Path], metrics: Metrics) -> RequestLog:
     """Raises ServiceError."""
     from components.serving.request_log import RequestLog
 
     share, path = wanted
     say(f"keeping {share:.2%} of requests, scrubbed, in {path}")
-    return RequestLog(path, share, lambda rows, reason: measures.unlogged.labels(reason).inc(rows), say)
+    return RequestLog(path, share, lambda rows, reason: metrics.unlogged.labels(reason).inc(rows), say)
 
 
-def first_models(what: Sequence[str], load_one: Callable[[Release], Served]) -> tuple[list[Served], Champions | None]:
+def first_models(
+    what: Sequence[str], load_one: Callable[[Release], LoadedModel]
+) -> tuple[list[LoadedModel], Champions | None]:
     """The models to start with, loaded, and the champions to follow; None for bundles' folders."""
     folders = [Path(one) for one in what]
     if all((folder / MANIFEST).is_file() or len(folder.parts) > 1 for folder in folders):
@@ -324,7 +326,7 @@ def first_models(what: Sequence[str], load_one: Callable[[Release], Served]) -> 
     return first, champions
 
 
-def _load_signed(load_one: Callable[[Release], Served], public_key: Path, release: Release) -> Served:
+def _load_signed(load_one: Callable[[Release], LoadedModel], public_key: Path, release: Release) -> LoadedModel:
     """Load what the key's owner signed. Raises ArtifactError for anything else."""
     from components.runtime.signing import verify_bundle
 

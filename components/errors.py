@@ -5,7 +5,7 @@ LianziError                what a person can put right: shown as one or two line
 ├── DataError              a file of data/: missing, empty, malformed, undecodable, inconsistent
 ├── ValidationFailed       a Great Expectations suite found what it must not find
 ├── ArtifactError          an artifact is missing, damaged, or was made for something else
-│   └── PartRefused        a part of what would be shipped is not the checkpoint's
+│   └── VerificationError  a part of what would be shipped is not the checkpoint's
 ├── InputsChanged          parameters, code or data changed while a stage was reading them
 ├── DoesNotFit             a planned run needs more memory or disk than there is
 ├── EngineError            an inference engine cannot be built or run on this machine
@@ -50,7 +50,7 @@ class ArtifactError(LianziError):
     """An artifact is missing, damaged or does not fit."""
 
 
-class PartRefused(ArtifactError):
+class VerificationError(ArtifactError):
     """A part of a bundle is not what the checkpoint has there; `part` names it."""
 
     def __init__(self, part: str, reason: str, hint: str = "") -> None:

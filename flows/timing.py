@@ -54,7 +54,7 @@ def measured(root: Path, bundle: Path, params: Params) -> dict[str, Any]:
 def _systems(root: Path, bundle: Path, texts: Sequence[str], params: Params) -> dict[str, Any]:
     """Milliseconds of the models in PyTorch that a bundle of this project came from, and of its rungs in turn with
     them; empty for a bundle from elsewhere."""
-    from components.deployment.latency import measure
+    from components.deployment.timing import latencies
     from components.evaluation.rungs import bundle_rung, torch_rung
 
     made = read_bundle(bundle)
@@ -67,7 +67,7 @@ def _systems(root: Path, bundle: Path, texts: Sequence[str], params: Params) -> 
     }
     contenders |= {name: bundle_rung(task, bundle, name) for name in made["ladder"]}
     with _one_thread():
-        return measure(contenders, texts, params.release.batches, params.release.system_rounds)
+        return latencies(contenders, texts, params.release.batches, params.release.system_rounds)
 
 
 @contextmanager

@@ -11,18 +11,16 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.card import model_card
-from components.deployment.gate import prove
+from components.deployment.gate import verify_against
 from components.deployment.notices import write_notices
 from components.deployment.parity import shapes
 from components.deployment.rows import read_rows
 from components.errors import EngineError, first_line
-from components.inference.engine_store import engine_file
-from components.inference.engines import ENGINES, Engine, OnnxRuntime, Profile, Session
-from components.inference.trial import BUILT_AND_RUN, BUILT_NOT_RUN, write_samples
+from components.inference.engines import ENGINES, Engine, Profile
+from components.inference.sessions import Arrays
+from components.inference.trial import BUILT_AND_RUN, build_and_try, read_samples, write_samples
 from components.runtime.encoding import Encoder
 from components.runtime.manifest import BESIDE
 from components.staging import staged
@@ -31,6 +29,9 @@ from components.tasks.kinds import task_of
 if TYPE_CHECKING:
     from components.params import BuildConfig, GateConfig, TaskConfig
     from components.run import Metrics, Run
+
+NOTED = ("version", "status", "reason", "agreement")
+"""What a bundle says of an engine that was built: how far its numbers are from the graph's differs between machines."""
 
 
 def build(
@@ -45,7 +46,7 @@ def build(
     bundle: Path,
     run: Run,
 ) -> Metrics:
-    """Assemble the bundle, prove it against the student it was made from (PartRefused), and build the engines for it.
+    """Assemble the bundle, verify it against the student it was made from (VerificationError), and build its engines.
 
     A rung below fp32 that the gate refuses is left out, with its reason, and those above it stay. ONNX Runtime must
     work (EngineError otherwise). Another engine that is not there, or fails, is recorded with the reason in the
@@ -61,8 +62,8 @@ def build(
         # Not the last word on it, but whole: the gate reads it as everyone reads a bundle.
         before = _details(task_name, made, small) | {"candidate": "fp32", "engines": {}, "max_batch": config.max_batch}
         write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **before)
-        proof = prove(folder, student, rows, gate)
-        for name, refusal in proof.refused.items():
+        report = verify_against(folder, student, rows, gate)
+        for name, refusal in report.refused.items():
             run.say(f"{name} refused by the gate: {refusal.reason}")
             small["rungs"][name] |= {"accepted": 0, "reason": f"is refused by the gate: {refusal.reason}"}
             (folder / f"models/{name}.onnx").unlink()
@@ -77,9 +78,9 @@ def build(
         (folder / "README.md").write_text(model_card(details, task), encoding="utf-8")
         write_notices(folder, {"onnx": onnx, "quantized": quantized})
         write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **details)
-        metrics = _metrics(folder, details) | {"gate": proof.metrics()}
+        metrics = _metrics(folder, details) | {"gate": report.metrics()}
     for name in details["rungs"]:
-        noise, layer = proof.noise[name]
+        noise, layer = report.noise[name]
         run.say(f"{name} is the student's model: no layer differs by more than {noise:.2g} of its size ({layer})")
     for name, engine in engines.items():
         run.say(f"engine {name}: {engine['status']}" + (f" ({engine['reason']})" if "reason" in engine else ""))
@@ -87,11 +88,10 @@ def build(
     return metrics
 
 
-def _samples(made: dict[str, Any], onnx: Path, rows: Path) -> list[dict[str, np.ndarray]]:
+def _samples(made: dict[str, Any], onnx: Path, rows: Path) -> list[Arrays]:
     """Validation rows in the shapes in which the graphs were compared with PyTorch."""
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
-    batches = shapes(encoder, read_rows(rows, "validation", made["labels"]).texts).values()
-    return [{"input_ids": ids, "attention_mask": mask} for ids, mask in batches]
+    return list(shapes(encoder, read_rows(rows, "validation", made["labels"]).texts).values())
 
 
 def accepted(small: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -126,29 +126,12 @@ def _build_engine(engine: Engine, folder: Path, rung: str, profile: Profile) -> 
         return {"status": "not available", "reason": reason}
     graph = folder / f"models/{rung}.onnx"
     try:
-        path = engine_file(engine, graph, profile)
+        found = build_and_try(engine, graph, profile, read_samples(folder))
     except EngineError as error:
         if engine.name == "onnxruntime":
             raise
         return {"status": "failed", "reason": first_line(error)}
-    built = {"version": engine.version()}
-    try:
-        session = engine.load(path)
-    except EngineError as error:
-        return built | {"status": BUILT_NOT_RUN, "reason": first_line(error)}
-    return built | _try(session, OnnxRuntime().load(graph), profile)
-
-
-def _try(session: Session, reference: Session, profile: Profile) -> dict[str, Any]:
-    """Run an engine on random tokens in several shapes and compare its answers with the graph's."""
-    generator = np.random.default_rng(0)
-    same = []
-    for shape in ((1, profile.max_length), (profile.max_batch, 8), (profile.max_batch, profile.max_length)):
-        ids = generator.integers(4, 256, size=shape)
-        mask = np.ones_like(ids)
-        same.append(session.infer(ids, mask).argmax(axis=1) == reference.infer(ids, mask).argmax(axis=1))
-    agreement = round(float(np.concatenate(same).mean()), 6)
-    return {"status": BUILT_AND_RUN, "agreement": agreement}
+    return {name: found[name] for name in NOTED if name in found}
 
 
 def _details(task_name: str, made: dict[str, Any], small: dict[str, Any]) -> dict[str, Any]:

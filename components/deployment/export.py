@@ -17,15 +17,16 @@ from transformers import PreTrainedModel
 
 from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.canonical import FOR_ONNXRUNTIME, canonical
-from components.deployment.departure import Departure, from_pytorch
 from components.deployment.fused_attention import for_onnxruntime, fused, portable
+from components.deployment.layer_parity import LayerMismatch, first_mismatch
 from components.deployment.parity import Parity, compare, shapes
-from components.deployment.pytorch import head, load_model, torch_infer
+from components.deployment.pytorch import load_model, outputs_of, torch_infer
 from components.deployment.rows import read_rows
 from components.deployment.weights import name_weights
 from components.errors import ArtifactError
 from components.inference.onnx_runtime import OnnxRuntime
-from components.runtime.encoding import Batch, Encoder
+from components.inference.sessions import Arrays
+from components.runtime.encoding import IDS, MASK, Encoder
 from components.staging import staged
 from components.tasks.kinds import task_of
 
@@ -43,7 +44,7 @@ PROTOBUF_LIMIT = 2**31
 def export(
     config: ExportConfig, task: TaskConfig, task_name: str, rows: Path, student: Path, onnx: Path, run: Run
 ) -> Metrics:
-    """Write model.onnx and prove on validation rows that it answers as PyTorch does. Raises ArtifactError."""
+    """Write model.onnx and verify on validation rows that it answers as PyTorch does. Raises ArtifactError."""
     torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
     made = verify(student, "classifier")
     model = load_model(student)
@@ -55,8 +56,8 @@ def export(
     with staged(onnx, of_kind("onnx")) as folder:
         shutil.copyfile(student / "tokenizer.json", folder / "tokenizer.json")
         if own:
-            _prove(model, own, folder / FOR_ONNXRUNTIME, batches, config.max_difference)
-        parity = _prove(model, graph, folder / "model.onnx", batches, config.max_difference)
+            _verify_parity(model, own, folder / FOR_ONNXRUNTIME, batches, config.max_difference)
+        parity = _verify_parity(model, graph, folder / "model.onnx", batches, config.max_difference)
         metrics = {
             "parity": parity.metrics(),
             "megabytes": round((folder / "model.onnx").stat().st_size / 1e6, 3),
@@ -82,23 +83,23 @@ def export(
     return metrics
 
 
-def _prove(
-    model: PreTrainedModel, graph: ModelProto, path: Path, batches: Mapping[str, Batch], max_difference: float
+def _verify_parity(
+    model: PreTrainedModel, graph: ModelProto, path: Path, batches: Mapping[str, Arrays], max_difference: float
 ) -> Parity:
     """Write a graph and compare it with the model. Raises ArtifactError."""
     path.write_bytes(graph.SerializeToString(deterministic=True))
-    parity = compare(torch_infer(model), OnnxRuntime().load(path).infer, batches)
-    check(parity, max_difference, lambda: from_pytorch(model, graph, batches[parity.worst_shape], LIMIT))
+    parity = compare(torch_infer(model), OnnxRuntime().load(path).run, batches, outputs_of(model))
+    check(parity, max_difference, lambda: first_mismatch(model, graph, batches[parity.worst_shape], LIMIT))
     return parity
 
 
-def check(parity: Parity, max_difference: float, departure: Callable[[], Departure | None]) -> None:
+def check(parity: Parity, max_difference: float, mismatch: Callable[[], LayerMismatch | None]) -> None:
     """Raise ArtifactError, naming the shape and the layer, when the graph is further from PyTorch than allowed."""
     if parity.max_difference > max_difference:
         raise ArtifactError(
             f"the ONNX graph differs from PyTorch by {parity.max_difference:.2g} on {parity.worst_shape}; "
             f"export.max_difference allows {max_difference:g}",
-            f"{departure() or 'no layer departs by itself'}; try another export.opset",
+            f"{mismatch() or 'no layer differs by itself'}; try another export.opset",
         )
 
 
@@ -134,7 +135,7 @@ def _traced(model: PreTrainedModel, opset: int) -> ModelProto:
         raise ArtifactError(
             f"{model.num_parameters():,} float32 parameters do not fit one ONNX file", "lower model.depth"
         )
-    outputs = head(type(model).__name__).outputs
+    outputs = list(outputs_of(model))
     ids = torch.full((2, 8), 4, dtype=torch.int64)
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
@@ -146,9 +147,9 @@ def _traced(model: PreTrainedModel, opset: int) -> ModelProto:
             (ids, mask),
             dynamo=True,
             opset_version=opset,
-            dynamic_shapes={"input_ids": dynamic, "attention_mask": dynamic},
-            input_names=["input_ids", "attention_mask"],
-            output_names=list(outputs),
+            dynamic_shapes={IDS: dynamic, MASK: dynamic},
+            input_names=[IDS, MASK],
+            output_names=outputs,
             verbose=False,
         )
     proto: ModelProto = program.model_proto  # type: ignore[union-attr]

@@ -15,15 +15,16 @@ import numpy as np
 import onnx
 
 from components.artifacts import MANIFEST, read_manifest
-from components.deployment.departure import from_pytorch, noisiest
+from components.deployment.layer_parity import first_mismatch, largest_layer_error
 from components.deployment.parity import Parity, TaskParity, answers, compare, compare_task, shapes
 from components.deployment.rows import Rows, read_rows
 from components.deployment.weights import differences, stored_weights
-from components.errors import ArtifactError, EngineError, PartRefused, first_line
+from components.errors import ArtifactError, EngineError, VerificationError, first_line
 from components.evaluation.metrics import Bootstrap, confusion_matrix
 from components.inference.onnx_runtime import OnnxRuntime
+from components.inference.sessions import Arrays
 from components.modeling.loading import load_config
-from components.runtime.encoding import Batch, Encoder
+from components.runtime.encoding import IDS, Encoder
 from components.runtime.manifest import whole_bundle
 from components.tasks.kinds import task_of
 from components.tasks.task import Task
@@ -51,7 +52,7 @@ HINT = "nothing was shipped; run `dvc repro`, and if it stays so, report it: the
 
 
 @dataclass(frozen=True)
-class Proof:
+class ParityReport:
     """What the gate found of a bundle that it let pass: rung -> differences from PyTorch in several shapes, and on
     labelled rows; `noise` is the largest difference of a layer, as a share of its size, and that layer.
 
@@ -62,7 +63,7 @@ class Proof:
     shapes: dict[str, Parity]
     tasks: dict[str, TaskParity]
     noise: dict[str, tuple[float, str]]
-    refused: dict[str, PartRefused] = field(default_factory=dict)
+    refused: dict[str, VerificationError] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, Any]:
         """As numbers for a metrics file: of each rung that passed."""
@@ -85,21 +86,21 @@ class Original:
     model: PreTrainedModel
     encoder: Encoder
     rows: Rows
-    batches: dict[str, Batch]
+    batches: dict[str, Arrays]
     answers: np.ndarray
     bootstrap: Bootstrap
     float_graph: onnx.ModelProto | None
 
     @property
-    def mixed(self) -> Batch:
+    def mixed(self) -> Arrays:
         """The batch that layers are compared on: the most rows, of all lengths."""
-        return max(self.batches.values(), key=lambda batch: batch[0].size)
+        return max(self.batches.values(), key=lambda feeds: feeds[IDS].size)
 
 
-def prove(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfig) -> Proof:
+def verify_against(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfig) -> ParityReport:
     """Compare a bundle with the checkpoint it was made from, on validation rows.
 
-    Raises PartRefused for what all rungs share and for the float graph, which every ladder must have. A fault of
+    Raises VerificationError for what all rungs share and for the float graph, which every ladder must have. A fault of
     another rung keeps that one alone from being shipped.
     """
     made = check_files(bundle)
@@ -113,22 +114,22 @@ def prove(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfig) -> Pro
     original = _original(made, task, checkpoint, labelled, limits, float_graph)
     if task.output.kind == "categorical":
         check_meaning(made["labels"], labelled.targets, original.answers)
-    proof = Proof(len(labelled.texts), {}, {}, {})
+    report = ParityReport(len(labelled.texts), {}, {}, {})
     for name in made["ladder"]:
         path = made["rungs"][name]
         if not path.endswith(".onnx"):
             continue
         try:
-            _prove_rung(name, bundle / path, original, limits, proof)
-        except PartRefused as refusal:
+            _verify_rung(name, bundle / path, original, limits, report)
+        except VerificationError as refusal:
             if name == FLOAT:
                 raise
-            proof.refused[name] = refusal
-    return proof
+            report.refused[name] = refusal
+    return report
 
 
 def check_files(bundle: Path) -> dict[str, Any]:
-    """The manifest of a bundle whose files are those it lists. Raises PartRefused."""
+    """The manifest of a bundle whose files are those it lists. Raises VerificationError."""
     try:
         return whole_bundle(bundle)
     except ArtifactError as error:
@@ -136,7 +137,7 @@ def check_files(bundle: Path) -> dict[str, Any]:
 
 
 def check_labels(labels: Sequence[str], checkpoint: Path, rows: Path) -> None:
-    """Names and order are the checkpoint's, and every label of the rows is among them. Raises PartRefused."""
+    """Names and order are the checkpoint's, and every label of the rows is among them. Raises VerificationError."""
     own = [name for _, name in sorted((load_config(checkpoint).id2label or {}).items())]
     if len(own) != len(labels):
         raise _refused("labels", f"{len(labels)} names, and the checkpoint has {len(own)}")
@@ -149,7 +150,7 @@ def check_labels(labels: Sequence[str], checkpoint: Path, rows: Path) -> None:
 
 
 def check_task(made: dict[str, Any], checkpoint: Path) -> Task:
-    """The bundle decodes outputs as the checkpoint's task does: a regression on one scale. Raises PartRefused."""
+    """The bundle decodes outputs as the checkpoint's task does: a regression on one scale. Raises VerificationError."""
     task = task_of(made)
     if (checkpoint / MANIFEST).is_file():
         own = task_of(read_manifest(checkpoint, "classifier")).manifest()
@@ -160,7 +161,7 @@ def check_task(made: dict[str, Any], checkpoint: Path) -> Task:
 
 
 def check_tokenizer(path: Path, checkpoint: Path, max_length: int, texts: Sequence[str]) -> None:
-    """It gives the tokens that the checkpoint's own tokenizer gives. Raises PartRefused naming the first other text."""
+    """It gives the tokens of the checkpoint's own tokenizer. Raises VerificationError naming the first other text."""
     from transformers import PreTrainedTokenizerFast
 
     tried = [*SENTENCES, *texts]
@@ -176,7 +177,7 @@ def check_tokenizer(path: Path, checkpoint: Path, max_length: int, texts: Sequen
 
 
 def check_sizes(made: dict[str, Any], checkpoint: Path) -> None:
-    """Padding and the longest text are those the model was trained with. Raises PartRefused."""
+    """Padding and the longest text are those the model was trained with. Raises VerificationError."""
     config = load_config(checkpoint)
     if made["pad_id"] != int(config.pad_token_id or 0):
         raise _refused("pad id", f"{made['pad_id']}, and the checkpoint pads with {config.pad_token_id}")
@@ -189,7 +190,7 @@ def check_sizes(made: dict[str, Any], checkpoint: Path) -> None:
 
 def check_meaning(labels: Sequence[str], targets: np.ndarray, found: np.ndarray) -> None:
     """No two labels have changed places: rows of one are not answered by the other, both ways, more often than by their
-    own, by four standard deviations of a toss. Raises PartRefused."""
+    own, by four standard deviations of a toss. Raises VerificationError."""
     counts = confusion_matrix(targets, found, len(labels))
     own = np.diagonal(counts)
     for one, other in zip(*np.nonzero(np.triu(counts, 1) * np.triu(counts.T, 1)), strict=True):
@@ -230,22 +231,22 @@ def _original(
     )
 
 
-def _prove_rung(name: str, path: Path, original: Original, limits: GateConfig, proof: Proof) -> None:
-    """Check a graph's weights, its layers and its answers, and note what was found. Raises PartRefused."""
-    from components.deployment.pytorch import torch_infer
+def _verify_rung(name: str, path: Path, original: Original, limits: GateConfig, report: ParityReport) -> None:
+    """Check a graph's weights, its layers and its answers, and note what was found. Raises VerificationError."""
+    from components.deployment.pytorch import outputs_of, torch_infer
 
     graph = _graph(name, path)
     check_weights(name, graph, original)
     try:
-        infer = OnnxRuntime().load(path).infer
-        proof.noise[name] = check_layers(name, graph, original, FLOAT_NOISE if name == FLOAT else limits.max_noise)
-        proof.shapes[name] = compare(torch_infer(original.model), infer, original.batches)
+        infer = OnnxRuntime().load(path).run
+        report.noise[name] = check_layers(name, graph, original, FLOAT_NOISE if name == FLOAT else limits.max_noise)
+        report.shapes[name] = compare(torch_infer(original.model), infer, original.batches, outputs_of(original.model))
         found = answers(original.bootstrap.task, infer, original.encoder, original.rows.texts)
     except EngineError as error:
         # Without the folder, which is another one every time.
         raise _refused(f"rung {name}", first_line(error).replace(f"{path.parent}/", "")) from None
-    proof.tasks[name] = compare_task(original.answers, found, original.bootstrap)
-    check_answers(name, proof, limits)
+    report.tasks[name] = compare_task(original.answers, found, original.bootstrap)
+    check_answers(name, report, limits)
 
 
 def _graph(name: str, path: Path) -> onnx.ModelProto:
@@ -258,7 +259,7 @@ def _graph(name: str, path: Path) -> onnx.ModelProto:
 
 
 def check_weights(name: str, graph: onnx.ModelProto, original: Original) -> None:
-    """A graph has the weights of every layer that the checkpoint runs, up to rounding. Raises PartRefused."""
+    """A graph has the weights of every layer that the checkpoint runs, up to rounding. Raises VerificationError."""
     from components.deployment.pytorch import parameters_run
 
     expected = parameters_run(original.model, original.mixed)
@@ -269,19 +270,19 @@ def check_weights(name: str, graph: onnx.ModelProto, original: Original) -> None
 
 
 def check_layers(name: str, graph: onnx.ModelProto, original: Original, limit: float) -> tuple[float, str]:
-    """The largest difference of a layer from PyTorch's, and that layer. Raises PartRefused naming the first one that
-    differs by more than the limit."""
+    """The largest difference of a layer from PyTorch's, and that layer. Raises VerificationError naming the first layer
+    that differs by more than the limit."""
     compared = (original.model, graph, original.mixed)
-    noise, layer = noisiest(*compared, original.float_graph)
+    noise, layer = largest_layer_error(*compared, original.float_graph)
     if noise > limit:
-        raise _refused(f"rung {name}", str(from_pytorch(*compared, limit, original.float_graph)))
+        raise _refused(f"rung {name}", str(first_mismatch(*compared, limit, original.float_graph)))
     return noise, layer
 
 
-def check_answers(name: str, proof: Proof, limits: GateConfig) -> None:
+def check_answers(name: str, report: ParityReport, limits: GateConfig) -> None:
     """The float rung's logits are PyTorch's in every shape; no rung surely loses more of the first metric, nor
-    changes more answers, than allowed: any of them may turn out to be what ships. Raises PartRefused."""
-    parity, task = proof.shapes[name], proof.tasks[name]
+    changes more answers, than allowed: any of them may turn out to be what ships. Raises VerificationError."""
+    parity, task = report.shapes[name], report.tasks[name]
     if name == FLOAT and parity.max_difference > limits.max_difference:
         raise _refused(
             f"rung {name}", f"logits differ by {parity.max_difference:.2g} from PyTorch's on {parity.worst_shape}"
@@ -295,10 +296,10 @@ def check_answers(name: str, proof: Proof, limits: GateConfig) -> None:
     if task.agreement < limits.min_agreement:
         raise _refused(
             f"rung {name}",
-            f"answers as PyTorch on {task.agreement:.1%} of {proof.rows} rows, "
+            f"answers as PyTorch on {task.agreement:.1%} of {report.rows} rows, "
             f"gate.min_agreement asks for {limits.min_agreement:.1%}",
         )
 
 
-def _refused(part: str, reason: str) -> PartRefused:
-    return PartRefused(part, reason, HINT)
+def _refused(part: str, reason: str) -> VerificationError:
+    return VerificationError(part, reason, HINT)

@@ -1,8 +1,8 @@
-"""How far one rung of the ladder is from the one above it: logits on real rows, in several shapes."""
+"""How far one rung of the ladder is from the one above it: outputs on real rows, in several shapes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -11,21 +11,24 @@ import numpy as np
 
 from components.errors import DataError
 from components.evaluation.metrics import Bootstrap, Interval
-from components.runtime.encoding import Batch, Encoder
+from components.inference.sessions import Arrays, Infer
+from components.runtime.encoding import IDS, MASK, Encoder
+from components.runtime.prediction import infer_texts
 from components.tasks.metrics import Metric, score
 from components.tasks.task import Task
 
-Infer = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(input_ids, attention_mask) -> logits, float32 (rows, classes), or (rows, tokens, classes) of a head over tokens."""
-
+Outputs = Mapping[str, tuple[str, ...]]
+"""An output that is compared -> its axes: "batch", then "length" where it says something of every token, "" else."""
 
 SIZES = (1, 3, 8)
 NEVER = np.float32(-1e4)
+"""The score of a token of padding, where tokens are what is scored."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """Differences of logits, the share of rows with the same answer, and the shape with the largest difference."""
+    """Differences over all outputs, the share of equal answers, each an output's largest entry along its last axis, and
+    the shape with the largest difference."""
 
     max_difference: float
     mean_difference: float
@@ -59,33 +62,38 @@ class TaskParity:
         }
 
 
-def compare(reference: Infer, candidate: Infer, batches: Mapping[str, Batch]) -> Parity:
-    """Compare two rungs on named batches. A candidate that answers NaN differs infinitely."""
+def compare(reference: Infer, candidate: Infer, batches: Mapping[str, Arrays], outputs: Outputs) -> Parity:
+    """Compare two rungs by these outputs on named batches. A candidate that answers NaN differs infinitely."""
     differences, same = {}, []
-    for name, (ids, mask) in batches.items():
-        expected, found = reference(ids, mask), candidate(ids, mask)
-        differences[name] = np.nan_to_num(np.abs(expected - found), nan=np.inf, posinf=np.inf)
+    for name, feeds in batches.items():
+        pair = [without_padding(infer(feeds), feeds, outputs) for infer in (reference, candidate)]
+        away = [np.nan_to_num(np.abs(pair[0][one] - pair[1][one]), nan=np.inf, posinf=np.inf) for one in outputs]
+        differences[name] = np.concatenate([values.ravel() for values in away])
         # One output alone has no likeliest: how far it is off is what the differences say.
-        same.append(expected.argmax(axis=-1) == found.argmax(axis=-1))
+        same += [(pair[0][one].argmax(axis=-1) == pair[1][one].argmax(axis=-1)).ravel() for one in outputs]
     worst = max(differences, key=lambda name: float(differences[name].max()))
     return Parity(
         max_difference=float(differences[worst].max()),
-        mean_difference=float(np.concatenate([values.ravel() for values in differences.values()]).mean()),
-        agreement=float(np.concatenate([values.ravel() for values in same]).mean()),
+        mean_difference=float(np.concatenate(list(differences.values())).mean()),
+        agreement=float(np.concatenate(same).mean()),
         worst_shape=worst,
     )
 
 
-def gathered(values: Sequence[np.ndarray], mask: np.ndarray) -> np.ndarray:
-    """A head's outputs as one array without what they say of padding, where queries may have nothing to attend to:
-    (rows, classes); (rows, tokens, classes) with 0 there; or places in a text (rows, outputs, tokens), never there."""
-    if len(values) > 1:
-        return np.stack([np.where(mask == 1, value, NEVER) for value in values], axis=1)
-    value = values[0]
-    return np.where(mask[:, :, None] == 1, value, np.float32(0)) if value.ndim == 3 else value
+def without_padding(found: Arrays, feeds: Arrays, outputs: Outputs) -> dict[str, np.ndarray]:
+    """The outputs without what they say of padding, where queries may have nothing to attend to: 0 there, or NEVER
+    where the tokens are what is scored."""
+    return {name: _real(found[name], feeds, axes) for name, axes in outputs.items()}
 
 
-def shapes(encoder: Encoder, texts: list[str]) -> dict[str, Batch]:
+def _real(values: np.ndarray, feeds: Arrays, axes: tuple[str, ...]) -> np.ndarray:
+    if "length" not in axes:
+        return values
+    mask = feeds[MASK].reshape(*feeds[MASK].shape, *[1] * (values.ndim - 2))
+    return np.where(mask == 1, values, NEVER if axes[-1] == "length" else np.float32(0))
+
+
+def shapes(encoder: Encoder, texts: list[str]) -> dict[str, Arrays]:
     """Batches of 1, 3 and 8 real rows, from 1 token to the longest, padded on the right; 32 rows as they are.
 
     Rows are cut to the length that is wanted, or go on with the next row's tokens; none is padding alone. Raises
@@ -103,7 +111,7 @@ def shapes(encoder: Encoder, texts: list[str]) -> dict[str, Batch]:
             cut = [_tokens(spread, number, wanted) for number, wanted in enumerate(lengths)]
             found[f"{size} rows of up to {length} tokens"] = encoder.pad(cut)
     found["1 row of 1 token, padded to the full length"] = encoder.pad([_tokens(spread, 0, 1)], encoder.max_length)
-    return {f"{name} {ids.shape}": (ids, mask) for name, (ids, mask) in found.items()}
+    return {f"{name} {feeds[IDS].shape}": feeds for name, feeds in found.items()}
 
 
 def _tokens(rows: list[list[int]], start: int, length: int) -> list[int]:
@@ -117,11 +125,8 @@ def _tokens(rows: list[list[int]], start: int, length: int) -> list[int]:
 
 
 def answers(task: Task, infer: Infer, encoder: Encoder, texts: Sequence[str]) -> np.ndarray:
-    """The task's answer to each text."""
-    found = np.empty((len(texts), len(task.labels)), dtype=np.float32)
-    for places, (ids, mask) in encoder.batches(texts, 32):
-        found[places] = infer(ids, mask)
-    return task.decode(found)
+    """The task's answer to each text, (texts,): the one way from a rung to what is scored."""
+    return task.decode(infer_texts(infer, encoder, texts)[task.output.name])
 
 
 def compare_task(reference: np.ndarray, candidate: np.ndarray, bootstrap: Bootstrap) -> TaskParity:

@@ -20,26 +20,29 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from components.deployment.parity import Infer, gathered
-from components.deployment.points import Point
+from components.deployment.activations import Activation
+from components.deployment.parity import Outputs
 from components.errors import ArtifactError
+from components.inference.sessions import Arrays, Infer
 from components.modeling import loading
-from components.runtime.encoding import Batch
 
 
 @dataclass(frozen=True)
 class Head:
-    """How a checkpoint with this head is loaded, and what it answers: names of its outputs."""
+    """How a checkpoint with this head is loaded, and its outputs with their axes."""
 
     loader: Any
-    outputs: tuple[str, ...]
+    outputs: Outputs
 
 
+PER_TOKEN = {"logits": ("batch", "length", "")}
 HEADS: dict[str, Head] = {
-    "ForSequenceClassification": Head(AutoModelForSequenceClassification, ("logits",)),
-    "ForTokenClassification": Head(AutoModelForTokenClassification, ("logits",)),
-    "ForQuestionAnswering": Head(AutoModelForQuestionAnswering, ("start_logits", "end_logits")),
-    "ForMaskedLM": Head(AutoModelForMaskedLM, ("logits",)),
+    "ForSequenceClassification": Head(AutoModelForSequenceClassification, {"logits": ("batch", "")}),
+    "ForTokenClassification": Head(AutoModelForTokenClassification, PER_TOKEN),
+    "ForQuestionAnswering": Head(
+        AutoModelForQuestionAnswering, {"start_logits": ("batch", "length"), "end_logits": ("batch", "length")}
+    ),
+    "ForMaskedLM": Head(AutoModelForMaskedLM, PER_TOKEN),
 }
 """The end of a checkpoint's class -> its head."""
 
@@ -76,17 +79,22 @@ def head(architecture: str) -> Head:
 
 
 def torch_infer(model: PreTrainedModel) -> Infer:
-    """A PyTorch checkpoint as a function of numpy arrays."""
-    outputs = head(type(model).__name__).outputs
+    """A PyTorch checkpoint as its graph is: the outputs of its head by name."""
+    outputs = outputs_of(model)
 
-    def infer(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-        found = _run(model, (input_ids, attention_mask))
-        return gathered([found[name].numpy() for name in outputs], attention_mask)
+    def infer(feeds: Arrays) -> dict[str, np.ndarray]:
+        found = _run(model, feeds)
+        return {name: found[name].numpy() for name in outputs}
 
     return infer
 
 
-def layers_run(model: PreTrainedModel, batch: Batch) -> dict[str, bool]:
+def outputs_of(model: PreTrainedModel) -> Outputs:
+    """What a model answers, and so what its graph does: outputs with their axes."""
+    return head(type(model).__name__).outputs
+
+
+def layers_run(model: PreTrainedModel, batch: Arrays) -> dict[str, bool]:
     """The innermost modules in the order in which a batch first passes them, and whether each has weights."""
     order: dict[str, bool] = {}
     hooks = [
@@ -109,7 +117,7 @@ def _note(name: str, order: dict[str, bool]) -> Callable[..., None]:
     return note
 
 
-def parameters_run(model: PreTrainedModel, batch: Batch) -> dict[str, np.ndarray]:
+def parameters_run(model: PreTrainedModel, batch: Arrays) -> dict[str, np.ndarray]:
     """The parameters of the modules that a batch passes, by name, in that order."""
     return {
         f"{layer}.{name}": value.numpy(force=True)
@@ -119,26 +127,27 @@ def parameters_run(model: PreTrainedModel, batch: Batch) -> dict[str, np.ndarray
     }
 
 
-def layer_values(model: PreTrainedModel, batch: Batch, points: Sequence[Point]) -> dict[Point, np.ndarray]:
-    """What goes into layers and comes out of them, or the model's answers, at the points asked for."""
-    kept: dict[Point, np.ndarray] = {}
-    hooks = [model.get_submodule(one.layer).register_forward_hook(_keep(one, kept)) for one in points]
+def layer_values(
+    model: PreTrainedModel, batch: Arrays, activations: Sequence[Activation]
+) -> dict[Activation, np.ndarray]:
+    """The inputs and outputs of layers, or the model's answers, that are asked for."""
+    kept: dict[Activation, np.ndarray] = {}
+    hooks = [model.get_submodule(one.layer).register_forward_hook(_keep(one, kept)) for one in activations]
     try:
         found = _run(model, batch)
     finally:
         for hook in hooks:
             hook.remove()
-    return kept | {one: found[one.value].numpy() for one in points if one.side == "answer"}
+    return kept | {one: found[one.value].numpy() for one in activations if one.side == "answer"}
 
 
-def _keep(point: Point, kept: dict[Point, np.ndarray]) -> Callable[..., None]:
+def _keep(activation: Activation, kept: dict[Activation, np.ndarray]) -> Callable[..., None]:
     def keep(_module: nn.Module, given: Any, found: Any) -> None:
-        kept.setdefault(point, (given[0] if point.side == "input" else found).numpy())
+        kept.setdefault(activation, (given[0] if activation.side == "input" else found).numpy())
 
     return keep
 
 
-def _run(model: PreTrainedModel, batch: Batch) -> Any:
-    ids, mask = (torch.from_numpy(one) for one in batch)
+def _run(model: PreTrainedModel, batch: Arrays) -> Any:
     with torch.inference_mode():
-        return model(input_ids=ids, attention_mask=mask)
+        return model(**{name: torch.from_numpy(value) for name, value in batch.items()})

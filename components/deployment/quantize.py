@@ -25,11 +25,14 @@ from onnx import ModelProto
 from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.canonical import FOR_ONNXRUNTIME
 from components.deployment.embeddings import quantize_tables
+from components.deployment.parity import answers
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.deployment.static_quantization import StaticQuantizer, sensitivities
 from components.evaluation.metrics import Bootstrap
 from components.inference.onnx_runtime import OnnxRuntime
-from components.runtime.encoding import Batch, Encoder
+from components.inference.sessions import Arrays
+from components.runtime.encoding import Encoder
+from components.runtime.prediction import BATCH
 from components.staging import staged
 from components.tasks.kinds import task_of
 from components.tasks.metrics import Metric, improvement, score
@@ -39,8 +42,6 @@ from components.tasks.task import Task
 if TYPE_CHECKING:
     from components.params import QuantizeConfig, TaskConfig
     from components.run import Metrics, Run
-
-BATCH = 32
 
 
 def quantize(
@@ -62,15 +63,17 @@ def quantize(
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
     validation, train = read_rows(rows, "validation", made["labels"]), read_learned(rows, made["labels"], share)
     judged_by = task_of(made)
-    judge = Judge(config, _source(onnx), encoder, validation, judged_by)
+    check = QualityCheck(config, _source(onnx), encoder, validation, judged_by)
     metric = judged_by.metrics[0]
     with staged(quantized, of_kind("quantized")) as folder:
-        making = Making(config, judge, folder, calibration_batches(encoder, train.texts, config.calibration_rows))
-        rungs: dict[str, dict[str, Any]] = {name: _made(making, name) for name in config.rungs}
+        context = QuantizationContext(
+            config, check, folder, calibration_batches(encoder, train.texts, config.calibration_rows)
+        )
+        rungs: dict[str, dict[str, Any]] = {name: _made(context, name) for name in config.rungs}
         found = {
-            f"fp32_{metric.name}": round(judge.fp32_score, 6),
-            "fp32_megabytes": _megabytes(judge.source),
-            "sensitivities": making.measured_sensitivities,
+            f"fp32_{metric.name}": round(check.fp32_score, 6),
+            "fp32_megabytes": _megabytes(check.source),
+            "sensitivities": context.measured_sensitivities,
         }
         write_manifest(
             folder,
@@ -92,7 +95,7 @@ def quantize(
 
 
 @dataclass(frozen=True)
-class Judge:
+class QualityCheck:
     """The float graph's answers on validation rows, and what another graph loses to them."""
 
     config: QuantizeConfig
@@ -103,7 +106,7 @@ class Judge:
 
     @cached_property
     def expected(self) -> np.ndarray:
-        return answers(self.task, self.source, self.encoder, self.rows.texts)
+        return self._answers(self.source)
 
     @cached_property
     def fp32_score(self) -> float:
@@ -118,9 +121,9 @@ class Judge:
     def bootstrap(self) -> Bootstrap:
         return Bootstrap(self.task, self.rows.targets, self.config.bootstrap_samples, self.config.confidence, seed=0)
 
-    def judged(self, graph: Path) -> dict[str, Any]:
+    def verdict(self, graph: Path) -> dict[str, Any]:
         """The score, its loss (never negative), the change with its interval, agreement, size, the verdict."""
-        found = answers(self.task, graph, self.encoder, self.rows.texts)
+        found = self._answers(graph)
         value = score(self.metric, self.rows.targets, found)
         lost = improvement(self.metric, value, self.fp32_score)
         loss, allowed = round(max(0.0, lost), 6), self.config.max_accuracy_loss
@@ -137,21 +140,25 @@ class Judge:
             + (f"{allowed:g} is allowed" if accepted else f"only {allowed:g} is allowed"),
         }
 
+    def _answers(self, graph: Path) -> np.ndarray:
+        """By one thread."""
+        return answers(self.task, OnnxRuntime().load(graph).run, self.encoder, self.rows.texts)
+
 
 @dataclass
-class Making:
+class QuantizationContext:
     """What the recipes share: the static quantizer, what each layer costs, the layers that stay in float."""
 
     config: QuantizeConfig
-    judge: Judge
+    check: QualityCheck
     folder: Path
-    calibration: list[Batch]
+    calibration: list[Arrays]
     measured_sensitivities: dict[str, float] = field(default_factory=dict)
     kept: list[str] | None = None
 
     @cached_property
     def static(self) -> StaticQuantizer:
-        return StaticQuantizer.calibrated(self.judge.source, self.calibration, self.config.per_channel)
+        return StaticQuantizer.calibrated(self.check.source, self.calibration, self.config.per_channel)
 
     def float_layers(self) -> list[str]:
         """The layers kept in float: none where all in int8 lose little, else those that hurt most, one more a try.
@@ -164,7 +171,7 @@ class Making:
 
     def _worst(self) -> list[str]:
         """As few of the layers that hurt most as have to stay in float, or none where no number of them helps."""
-        self.measured_sensitivities = sensitivities(self.static, self.judge.source, self.calibration)
+        self.measured_sensitivities = sensitivities(self.static, self.check.source, self.calibration)
         worst = list(self.measured_sensitivities)[: self.config.max_float_layers]
         tries = (worst[:count] for count in range(1, len(worst) + 1))
         return next((kept for kept in tries if self._fits(kept)), [])
@@ -173,54 +180,54 @@ class Making:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "model.onnx")
             _write(self.static.graph(self.without(kept)), path)
-            return bool(self.judge.judged(path)["accepted"])
+            return bool(self.check.verdict(path)["accepted"])
 
     def without(self, kept: list[str]) -> list[str]:
-        return [name for name in (*self.static.products, *self.static.tables) if name not in kept]
+        return [name for name in (*self.static.matmuls, *self.static.embedding_tables) if name not in kept]
 
 
-def int8(making: Making, name: str) -> dict[str, Any]:
+def int8(context: QuantizationContext, name: str) -> dict[str, Any]:
     """The dynamic rung."""
-    path = making.folder / f"{name}.onnx"
-    quantize_graph(making.judge.source, path, making.config.per_channel)
-    return making.judge.judged(path)
+    path = context.folder / f"{name}.onnx"
+    quantize_graph(context.check.source, path, context.config.per_channel)
+    return context.check.verdict(path)
 
 
-def int8_static(making: Making, name: str) -> dict[str, Any]:
+def int8_static(context: QuantizationContext, name: str) -> dict[str, Any]:
     """The static rung, with as many layers in float as it takes; all in int8 where no number of them helps."""
-    kept = making.float_layers()
-    path = making.folder / f"{name}.onnx"
-    _write(making.static.graph(making.without(kept)), path)
-    return making.judge.judged(path) | {"float_layers": kept}
+    kept = context.float_layers()
+    path = context.folder / f"{name}.onnx"
+    _write(context.static.graph(context.without(kept)), path)
+    return context.check.verdict(path) | {"float_layers": kept}
 
 
-def int4_embeddings(making: Making, name: str) -> dict[str, Any]:
+def int4_embeddings(context: QuantizationContext, name: str) -> dict[str, Any]:
     """The static rung's matrix products over embedding tables of four bits."""
-    kept = [layer for layer in making.float_layers() if layer not in making.static.tables]
-    model = making.static.graph(making.without([*kept, *making.static.tables]))
-    tables = quantize_tables(model, making.config.embedding_block)
-    path = making.folder / f"{name}.onnx"
+    kept = [layer for layer in context.float_layers() if layer not in context.static.embedding_tables]
+    model = context.static.graph(context.without([*kept, *context.static.embedding_tables]))
+    tables = quantize_tables(model, context.config.embedding_block)
+    path = context.folder / f"{name}.onnx"
     _write(model, path)
-    found = making.judge.judged(path) | {"float_layers": kept}
+    found = context.check.verdict(path) | {"float_layers": kept}
     return found if tables else found | {"accepted": 0, "reason": "has no embedding table of its own to make smaller"}
 
 
-RECIPES: dict[str, Callable[[Making, str], dict[str, Any]]] = {
+RECIPES: dict[str, Callable[[QuantizationContext, str], dict[str, Any]]] = {
     "int8": int8,
     "int8_static": int8_static,
     "int4_embeddings": int4_embeddings,
 }
 
 
-def _made(making: Making, name: str) -> dict[str, Any]:
+def _made(context: QuantizationContext, name: str) -> dict[str, Any]:
     """A rung by its recipe. What its quantizer or engine cannot do costs this rung, not those above it; what may be
     otherwise next time, such as a full disk, is no verdict on it and ends the stage."""
     try:
-        return RECIPES[name](making, name)
+        return RECIPES[name](context, name)
     except (OSError, MemoryError):
         raise
     except Exception as error:  # the quantizers' exceptions share no base class but Exception
-        (making.folder / f"{name}.onnx").unlink(missing_ok=True)
+        (context.folder / f"{name}.onnx").unlink(missing_ok=True)
         return {"accepted": 0, "reason": cannot_be_made(error)}
 
 
@@ -260,16 +267,7 @@ def _source(onnx: Path) -> Path:
     return own if own.is_file() else onnx / "model.onnx"
 
 
-def answers(task: Task, graph: Path, encoder: Encoder, texts: list[str]) -> np.ndarray:
-    """The task's answer to each text, by one thread."""
-    session = OnnxRuntime().load(graph)
-    found = np.empty((len(texts), len(task.labels)), dtype=np.float32)
-    for places, (ids, mask) in encoder.batches(texts, BATCH):
-        found[places] = session.infer(ids, mask)
-    return task.decode(found)
-
-
-def calibration_batches(encoder: Encoder, texts: list[str], count: int) -> list[Batch]:
+def calibration_batches(encoder: Encoder, texts: list[str], count: int) -> list[Arrays]:
     """Batches of `count` rows, evenly spaced among the texts: the same rows every time."""
     chosen = np.unique(np.linspace(0, len(texts) - 1, min(count, len(texts))).round().astype(int))
     return [batch for _, batch in encoder.batches([texts[place] for place in chosen], BATCH)]
@@ -281,7 +279,7 @@ def _last_accepted(rungs: dict[str, dict[str, Any]], found: dict[str, Any], metr
 
 
 def _numbers(rung: dict[str, Any]) -> dict[str, Any]:
-    """What of a rung stands in a metrics file."""
+    """The fields of a rung written to the metrics file."""
     kept = {name: value for name, value in rung.items() if name not in ("file", "reason", "float_layers")}
     return kept | ({"float_layers": len(rung["float_layers"])} if "float_layers" in rung else {})
 

@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,43 +20,18 @@ import numpy as np
 
 from components.artifacts import digest, write_json
 from components.deployment.speed_up import SpeedUp, speed_up
+from components.deployment.timing import Case, Seconds, time_cases
 from components.inference.engines import ENGINES
 from components.machine import machine, versions
 from components.runtime.bundle import Classifier, load_bundle
 from components.runtime.manifest import CLASSIFICATION, SPEED_FILE, bundle_of
 
-WARM_UP = 3
 SHARES = (50, 95, 99)
 PACKAGES = ("numpy", "onnxruntime", "tokenizers")
 ON_CPU = ("openvino",)
 """Engines beside ONNX Runtime that run on a CPU: measured where they are installed, and never what is shipped."""
 
 POWER = Path("/sys/class/powercap")
-
-Seconds = dict[str, dict[str, np.ndarray]]
-"""Rung -> case -> seconds of each round."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """What a call is made of: `batch` rows, drawn from the shortest or the longest quarter of some texts."""
-
-    batch: int
-    length: str
-    texts: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return f"batch_{self.batch}_{self.length}"
-
-    def rows(self, number: int) -> list[str]:
-        """The rows of a round."""
-        start = number * self.batch
-        return [self.texts[(start + place) % len(self.texts)] for place in range(self.batch)]
-
-    def others(self, number: int) -> list[str]:
-        """Rows that another round is about."""
-        return self.rows(number + len(self.texts) // (2 * self.batch) + 1)
 
 
 @dataclass(frozen=True)
@@ -76,7 +51,7 @@ def measure_speed(bundle: Path, texts: Sequence[str], batches: Sequence[int], ta
     ladder = [name for name in manifest.get("ladder", list(manifest["rungs"])) if name in manifest["rungs"]]
     classifiers = {name: load_bundle(bundle, name) for name in (*ladder, *cpu_engines(manifest))}
     every = cases(classifiers[ladder[0]], texts, sorted({*batches, target.batch}))
-    seconds = in_turn({name: one.predict for name, one in classifiers.items()}, every, target.rounds)
+    seconds = time_cases({name: one.predict for name, one in classifiers.items()}, every, target.rounds)
     verdicts = judge({name: seconds[name] for name in ladder}, target)
     shipped = [name for name, verdict in verdicts.items() if verdict["accepted"]][-1]
     energy = _energy(classifiers, every[-1])
@@ -112,26 +87,6 @@ def cases(classifier: Classifier, texts: Sequence[str], batches: Sequence[int]) 
     quarter = max(1, len(ordered) // 4)
     drawn = {"short": tuple(ordered[:quarter]), "full": tuple(ordered[-quarter:])}
     return [Case(batch, length, drawn[length]) for batch in batches for length in drawn]
-
-
-def in_turn(contenders: Mapping[str, Callable[[list[str]], object]], every: Sequence[Case], rounds: int) -> Seconds:
-    """Seconds a call, warm: in each round every contender answers other rows, untimed, and then the same as all others;
-    who begins changes with the round."""
-    names = list(contenders)
-    found: Seconds = {name: {} for name in names}
-    for case in every:
-        spent = {name: np.empty(rounds) for name in names}
-        for number in range(-WARM_UP, rounds):
-            rows, turn = case.rows(number + WARM_UP), number % len(names)
-            for name in names[turn:] + names[:turn]:
-                contenders[name](case.others(number + WARM_UP))
-                began = time.perf_counter()
-                contenders[name](rows)
-                if number >= 0:
-                    spent[name][number] = time.perf_counter() - began
-        for name in names:
-            found[name][case.name] = spent[name]
-    return found
 
 
 def judge(seconds: Seconds, target: Target) -> dict[str, dict[str, Any]]:

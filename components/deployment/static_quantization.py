@@ -17,10 +17,10 @@ import numpy as np
 import onnx as onnx_format
 from onnx import ModelProto
 
-from components.inference.onnx_runtime import OnnxRuntime
-from components.runtime.encoding import Batch
+from components.inference.onnx_runtime import OnnxRuntime, open_session
+from components.inference.sessions import Arrays, Session
 
-PRODUCTS, TABLES = ("MatMul", "Gemm"), ("Gather",)
+MATMULS, TABLES = ("MatMul", "Gemm"), ("Gather",)
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class StaticQuantizer:
     model: ModelProto
     ranges: Any
     per_channel: bool
-    products: tuple[str, ...]
-    tables: tuple[str, ...]
+    matmuls: tuple[str, ...]
+    embedding_tables: tuple[str, ...]
 
     @classmethod
-    def calibrated(cls, source: Path, batches: Sequence[Batch], per_channel: bool) -> StaticQuantizer:
+    def calibrated(cls, source: Path, batches: Sequence[Arrays], per_channel: bool) -> StaticQuantizer:
         """Run the rows through the graph, on one thread, and note what every activation spans (min, max)."""
         from onnxruntime.quantization.quant_utils import save_and_reload_model_with_shape_infer
 
         model = save_and_reload_model_with_shape_infer(_typed(onnx_format.load(source)))
-        products, tables = (tuple(_layers(model, kinds)) for kinds in (PRODUCTS, TABLES))
-        return cls(model, _ranges(model, batches), per_channel, products, tables)
+        matmuls, tables = (tuple(_layers(model, kinds)) for kinds in (MATMULS, TABLES))
+        return cls(model, _ranges(model, batches), per_channel, matmuls, tables)
 
     def graph(self, layers: Collection[str]) -> ModelProto:
         """The graph with these layers, named as its nodes, in int8."""
@@ -54,10 +54,10 @@ class StaticQuantizer:
             QuantType.QInt8,
             QuantType.QUInt8,
             self.ranges,
-            [name for name in (*self.products, *self.tables) if name in layers] or ["none"],
+            [name for name in (*self.matmuls, *self.embedding_tables) if name in layers] or ["none"],
             [],
-            [*PRODUCTS, *TABLES],
-            {"OpTypesToExcludeOutputQuantization": [*PRODUCTS]},
+            [*MATMULS, *TABLES],
+            {"OpTypesToExcludeOutputQuantization": [*MATMULS]},
         )
         quantizer.quantize_model()
         found: ModelProto = quantizer.model.model
@@ -95,24 +95,25 @@ def _typed(model: ModelProto) -> ModelProto:
     return model
 
 
-def sensitivities(quantizer: StaticQuantizer, source: Path, batches: Sequence[Batch]) -> dict[str, float]:
-    """Layer -> mean difference of a logit from the float graph's when that layer alone is quantized.
+def sensitivities(quantizer: StaticQuantizer, source: Path, batches: Sequence[Arrays]) -> dict[str, float]:
+    """Layer -> mean difference of an output from the float graph's when that layer alone is quantized.
 
     The layers that hurt most come first. To three digits: the rest differs between processors.
     """
-    expected = _logits(OnnxRuntime().load(source), batches)
+    expected = _outputs(OnnxRuntime().load(source), batches)
     found = {}
-    for layer in (*quantizer.products, *quantizer.tables):
+    for layer in (*quantizer.matmuls, *quantizer.embedding_tables):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "model.onnx")
             path.write_bytes(quantizer.graph([layer]).SerializeToString())
-            difference = np.abs(_logits(OnnxRuntime().load(path), batches) - expected).mean()
+            difference = np.abs(_outputs(OnnxRuntime().load(path), batches) - expected).mean()
         found[layer] = float(f"{difference:.3g}")
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _logits(session: Any, batches: Iterable[Batch]) -> np.ndarray:
-    return np.concatenate([session.infer(ids, mask) for ids, mask in batches])
+def _outputs(session: Session, batches: Iterable[Arrays]) -> np.ndarray:
+    """Every number of every output on these batches, one after another."""
+    return np.concatenate([values.ravel() for feeds in batches for values in session.run(feeds).values()])
 
 
 def _layers(model: ModelProto, kinds: Collection[str]) -> list[str]:
@@ -125,19 +126,14 @@ def _is_matrix(weight: Any) -> bool:
     return len(weight.dims) == 2 and weight.data_type == onnx_format.TensorProto.FLOAT
 
 
-def _ranges(model: ModelProto, batches: Sequence[Batch]) -> Any:
-    import onnxruntime
+def _ranges(model: ModelProto, batches: Sequence[Arrays]) -> Any:
     from onnxruntime.quantization.calibrate import create_calibrator
 
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     with tempfile.TemporaryDirectory() as folder:
         source, augmented = (Path(folder, f"{name}.onnx").as_posix() for name in ("model", "augmented"))
         onnx_format.save(model, source)
-        calibrator = create_calibrator(source, [*PRODUCTS, *TABLES], augmented)
-        calibrator.infer_session = onnxruntime.InferenceSession(augmented, options, providers=["CPUExecutionProvider"])
+        calibrator = create_calibrator(source, [*MATMULS, *TABLES], augmented)
+        calibrator.infer_session = open_session(Path(augmented), optimize=False)
         calibrator.collect_data(_Reader(batches))
         return calibrator.compute_data()
 
@@ -145,12 +141,12 @@ def _ranges(model: ModelProto, batches: Sequence[Batch]) -> Any:
 class _Reader:
     """Batches in the form in which ONNX Runtime's calibrator asks for them."""
 
-    def __init__(self, batches: Iterable[Batch]) -> None:
+    def __init__(self, batches: Iterable[Arrays]) -> None:
         self.left = iter(batches)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        batch = next(self.left, None)
-        return None if batch is None else {"input_ids": batch[0], "attention_mask": batch[1]}
+        feeds = next(self.left, None)
+        return None if feeds is None else dict(feeds)
 
     def __iter__(self) -> _Reader:
         return self

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from components.artifacts import digest, of_kind, write_json, write_manifest
 from components.deployment import triton_models
-from components.errors import ArtifactError, EngineError, ParameterError, first_line
+from components.errors import ArtifactError, EngineError, ParameterError
+from components.inference.onnx_runtime import OnnxRuntime
+from components.runtime.encoding import IDS, MASK
 from components.runtime.manifest import CLASSIFICATION, TOKENIZER, bundle_of
 from components.staging import staged
 from components.tasks.kinds import task_of
@@ -27,8 +29,8 @@ from components.tasks.kinds import task_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-IDS = ("input_ids", "attention_mask")
-TYPES = {"tensor(int64)": "TYPE_INT64", "tensor(float)": "TYPE_FP32"}
+INPUTS = (IDS, MASK)
+TYPES = {"int64": "TYPE_INT64", "float32": "TYPE_FP32"}
 TENSORRT = "tensorrt"
 VERSION = "1"
 KIND = "triton_model"
@@ -120,22 +122,15 @@ def _plan(bundle: Path, manifest: dict[str, Any]) -> Path:
 
 def _graph_tensors(graph: Path, manifest: dict[str, Any]) -> str:
     """Inputs and output as the graph has them. Raises ArtifactError where they are called otherwise, EngineError."""
-    from onnxruntime import InferenceSession, SessionOptions
-
-    options = SessionOptions()
-    options.log_severity_level = 3
-    try:
-        session = InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions share no base class but Exception
-        raise EngineError(f"{graph}: ONNX Runtime cannot load it: {first_line(error)}") from None
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if {one.name for one in inputs} != set(IDS) or [one.name for one in outputs] != ["logits"]:
-        found = ", ".join(one.name for one in [*inputs, *outputs])
-        raise ArtifactError(f"{graph}: its tensors are {found}", f"expected {', '.join(IDS)} and logits")
-    if strange := [one.type for one in [*inputs, *outputs] if one.type not in TYPES]:
+    session = OnnxRuntime().load(graph)
+    inputs, outputs = session.inputs, session.outputs
+    if {one.name for one in inputs} != set(INPUTS) or [one.name for one in outputs] != ["logits"]:
+        found = ", ".join(one.name for one in (*inputs, *outputs))
+        raise ArtifactError(f"{graph}: its tensors are {found}", f"expected {', '.join(INPUTS)} and logits")
+    if strange := [one.dtype for one in (*inputs, *outputs) if one.dtype not in TYPES]:
         raise ArtifactError(f"{graph}: a tensor of type {strange[0]}", f"expected {' or '.join(TYPES)}")
-    dims = {one.name: [-1] * (len(one.shape) - 1) for one in inputs} | {"logits": [len(manifest["labels"])]}
-    typed = [(one.name, TYPES[one.type], dims[one.name]) for one in [*inputs, *outputs]]
+    dims = {one.name: [-1] * (len(one.axes) - 1) for one in inputs} | {"logits": [len(manifest["labels"])]}
+    typed = [(one.name, TYPES[one.dtype], dims[one.name]) for one in (*inputs, *outputs)]
     return "\n".join([_tensors("input", typed[: len(inputs)]), _tensors("output", typed[len(inputs) :])])
 
 
@@ -157,7 +152,7 @@ def _tokenizer_config(task: str, manifest: dict[str, Any], settings: TritonSetti
         [
             f'name: {_text(f"{task}_tokenizer")}\nbackend: "python"',
             _tensors("input", [("text", "TYPE_STRING", [-1])]),
-            _tensors("output", [(name, "TYPE_INT64", [-1, -1]) for name in IDS]),
+            _tensors("output", [(name, "TYPE_INT64", [-1, -1]) for name in INPUTS]),
             _instances(settings.instances),
             "".join(_parameter(name, value) for name, value in values.items()),
         ]
@@ -181,8 +176,8 @@ def _ensemble_config(task: str, manifest: dict[str, Any], bundle: str) -> str:
     classes = len(manifest["labels"])
     outputs = [("label", "TYPE_STRING", [-1]), *((name, "TYPE_FP32", [-1, classes]) for name in ("scores", "logits"))]
     steps = [
-        _step(f"{task}_tokenizer", ["text"], IDS),
-        _step(f"{task}_classifier", IDS, ["logits"]),
+        _step(f"{task}_tokenizer", ["text"], INPUTS),
+        _step(f"{task}_classifier", INPUTS, ["logits"]),
         _step(f"{task}_answer", ["logits"], ["label", "scores"]),
     ]
     return "\n".join(

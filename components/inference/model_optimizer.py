@@ -20,14 +20,14 @@ import numpy as np
 
 from components.environments import environment_python
 from components.errors import EngineError
-from components.inference.sessions import Tensors
+from components.inference.sessions import Arrays
 
 PINS = Path(__file__).parents[2] / "infra" / "locks" / "model-optimizer.lock"
 RUNS_ON_CPU = ("fp16", "int8")
 """Precisions whose graphs ONNX Runtime's CPU can run."""
 
 
-def autocast(onnx: Path, out: Path, precision: Literal["fp16", "bf16"], calibration: Sequence[Tensors]) -> None:
+def autocast(onnx: Path, out: Path, precision: Literal["fp16", "bf16"], calibration: Sequence[Arrays]) -> None:
     """Write the graph in a lower float precision; inputs and outputs keep theirs. Raises EngineError, ServiceError.
 
     A layer whose values, on the calibration inputs, leave the precision's range stays in float32.
@@ -42,7 +42,7 @@ def autocast(onnx: Path, out: Path, precision: Literal["fp16", "bf16"], calibrat
     )
 
 
-def quantize(onnx: Path, out: Path, precision: Literal["int8", "fp8"], calibration: Sequence[Tensors]) -> None:
+def quantize(onnx: Path, out: Path, precision: Literal["int8", "fp8"], calibration: Sequence[Arrays]) -> None:
     """Write the graph with Q/DQ nodes; what is not quantized stays in float32, for fp8 in fp16 (as its kernels want).
 
     Raises EngineError, ServiceError.
@@ -58,9 +58,7 @@ def optimizer_python() -> Path:
     return environment_python((cache / "environments" / "model-optimizer").absolute(), PINS, sharing=True)
 
 
-def _optimize(
-    module: str, onnx: Path, out: Path, words: list[str], option: str, calibration: Sequence[Tensors]
-) -> None:
+def _optimize(module: str, onnx: Path, out: Path, words: list[str], option: str, calibration: Sequence[Arrays]) -> None:
     python = optimizer_python()
     with tempfile.TemporaryDirectory() as folder:
         inputs = Path(folder, "calibration.npz")
@@ -81,7 +79,7 @@ def _optimize(
         _write_canonical(made, out)
 
 
-def _stacked(calibration: Sequence[Tensors]) -> dict[str, Any]:
+def _stacked(calibration: Sequence[Arrays]) -> dict[str, Any]:
     """All rows in one array an input, as it reads them."""
     if not calibration:
         raise EngineError("Model Optimizer was given no calibration inputs", "give it real rows of the training split")

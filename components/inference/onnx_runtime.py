@@ -12,8 +12,8 @@ import numpy as np
 
 from components.errors import EngineError, first_line
 from components.inference.nvidia import Host, nvidia_host
-from components.inference.profiles import GraphInput, Profile, sample
-from components.inference.sessions import Session, Tensors, shapes
+from components.inference.profiles import GraphTensor, Profile, sample
+from components.inference.sessions import Arrays, Session, shapes
 
 CPU = "CPUExecutionProvider"
 DTYPES = {"float": "float32", "double": "float64"}
@@ -66,17 +66,9 @@ class OnnxRuntime:
             session.run(sample(session.inputs, sizes, 0, TRIED_WITH))
         return onnx
 
-    def load(self, path: Path) -> Session:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+    def load(self, path: Path) -> OnnxRuntimeSession:
         try:
-            session = onnxruntime.InferenceSession(
-                str(path), options, providers=[self.provider], disabled_optimizers=SLOWER
-            )
+            session = open_session(path, self.threads, self.provider)
         except Exception as error:  # its exceptions share no base class but Exception
             raise EngineError(f"{path}: ONNX Runtime cannot load it: {first_line(error)}") from None
         # A provider that cannot start is left out with no more than a warning, and the CPU takes its place.
@@ -89,6 +81,23 @@ class OnnxRuntime:
         return OnnxRuntimeSession(session)
 
 
+def open_session(graph: Path | bytes, threads: int = 1, provider: str = CPU, optimize: bool = True) -> Any:
+    """ONNX Runtime's own session of a file or of a serialized graph: the one place where its options are set.
+
+    Raises whatever ONNX Runtime raises, whose exceptions share no base class.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    model = graph if isinstance(graph, bytes) else str(graph)
+    return onnxruntime.InferenceSession(model, options, providers=[provider], disabled_optimizers=SLOWER)
+
+
 @dataclass(frozen=True)
 class OnnxRuntimeSession(Session):
     """A graph loaded by ONNX Runtime."""
@@ -96,22 +105,27 @@ class OnnxRuntimeSession(Session):
     session: Any
 
     @cached_property
-    def inputs(self) -> tuple[GraphInput, ...]:
-        return tuple(
-            GraphInput(given.name, _dtype(given.type), tuple(axis or "" for axis in given.shape))
-            for given in self.session.get_inputs()
-        )
+    def inputs(self) -> tuple[GraphTensor, ...]:
+        return _tensors(self.session.get_inputs())
 
     @cached_property
-    def _outputs(self) -> list[str]:
-        return [made.name for made in self.session.get_outputs()]
+    def outputs(self) -> tuple[GraphTensor, ...]:
+        return _tensors(self.session.get_outputs())
 
-    def run(self, feeds: Tensors) -> dict[str, np.ndarray]:
+    def run(self, feeds: Arrays) -> dict[str, np.ndarray]:
         try:
-            answers = self.session.run(self._outputs, feeds)
+            answers = self.session.run(None, feeds)
         except Exception as error:
             raise EngineError(f"ONNX Runtime failed on {shapes(feeds)}: {first_line(error)}") from None
-        return dict(zip(self._outputs, answers, strict=True))
+        return {made.name: answer for made, answer in zip(self.outputs, answers, strict=True)}
+
+
+def _tensors(values: Any) -> tuple[GraphTensor, ...]:
+    # A size of 0 is one like any other; None is an axis without a name.
+    return tuple(
+        GraphTensor(one.name, _dtype(one.type), tuple("" if axis is None else axis for axis in one.shape))
+        for one in values
+    )
 
 
 def _dtype(name: str) -> str:

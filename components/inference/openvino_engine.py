@@ -15,8 +15,8 @@ import numpy as np
 
 from components.errors import EngineError, first_line
 from components.inference.nvidia import Host
-from components.inference.profiles import GraphInput, Profile, graph_inputs, sample
-from components.inference.sessions import Session, Tensors, shapes
+from components.inference.profiles import GraphTensor, Profile, graph_inputs, sample
+from components.inference.sessions import Arrays, Session, shapes
 
 TELEMETRY = "openvino_telemetry"
 DTYPES = {"i64": "int64", "i32": "int32", "f32": "float32", "f16": "float16", "boolean": "bool"}
@@ -99,28 +99,36 @@ class OpenVinoSession(Session):
     lock: Lock = field(default_factory=Lock)
 
     @cached_property
-    def inputs(self) -> tuple[GraphInput, ...]:
+    def inputs(self) -> tuple[GraphTensor, ...]:
         """Dynamic axes have no names here: OpenVINO drops them."""
-        return tuple(
-            GraphInput(
-                given.any_name,
-                DTYPES[given.element_type.get_type_name()],
-                tuple("" if axis.is_dynamic else axis.get_length() for axis in given.partial_shape),
-            )
-            for given in self.compiled.inputs
-        )
+        return _tensors(self.compiled.inputs)
+
+    @cached_property
+    def outputs(self) -> tuple[GraphTensor, ...]:
+        return _tensors(self.compiled.outputs)
 
     @cached_property
     def _request(self) -> Any:
         return self.compiled.create_infer_request()
 
-    def run(self, feeds: Tensors) -> dict[str, np.ndarray]:
+    def run(self, feeds: Arrays) -> dict[str, np.ndarray]:
         with self.lock:
             try:
                 answers = self._request.infer(dict(feeds), share_inputs=True)
                 return {made.any_name: np.array(answers[made]) for made in self.compiled.outputs}
             except (RuntimeError, TypeError) as error:  # an input too many, or of the wrong type, is a TypeError
                 raise EngineError(f"OpenVINO failed on {shapes(feeds)}: {_reason(error)}") from None
+
+
+def _tensors(ports: Any) -> tuple[GraphTensor, ...]:
+    return tuple(
+        GraphTensor(
+            port.any_name,
+            DTYPES[port.element_type.get_type_name()],
+            tuple("" if axis.is_dynamic else axis.get_length() for axis in port.partial_shape),
+        )
+        for port in ports
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -34,8 +34,9 @@ SHORT = 4
 
 
 @dataclass(frozen=True)
-class GraphInput:
-    """An input of a graph: its name, numpy's name of its type, and of each axis the size, or the name where dynamic."""
+class GraphTensor:
+    """An input or an output of a graph: its name, numpy's name of its type, and of each axis the size, or the
+    name where it is dynamic: "" where the engine has dropped it."""
 
     name: str
     dtype: str
@@ -75,7 +76,7 @@ class Profile:
         past = f", past {self.max_past}" if self.max_past else ""
         return f"{self.max_batch} rows, {self.max_length} tokens{past}"
 
-    def buckets(self, inputs: Sequence[GraphInput]) -> list[dict[str, ShapeRange]]:
+    def buckets(self, inputs: Sequence[GraphTensor]) -> list[dict[str, ShapeRange]]:
         """The optimization profiles, small before large: input -> its shapes. Raises EngineError."""
         return [
             {
@@ -87,7 +88,7 @@ class Profile:
             for ranges in self._ranges(_roles(inputs))
         ]
 
-    def corners(self, inputs: Sequence[GraphInput]) -> list[dict[str, int]]:
+    def corners(self, inputs: Sequence[GraphTensor]) -> list[dict[str, int]]:
         """Sizes to try an engine with: the smallest, and the largest that are cheap to run."""
         past = {"past", "past_and_length"} & _roles(inputs)
         smallest = {"batch": 1, "length": 1, "past": 0, "past_and_length": 1, "source": 1}
@@ -124,7 +125,7 @@ class Profile:
         return found
 
 
-def role(given: GraphInput, axis: str) -> str:
+def role(given: GraphTensor, axis: str) -> str:
     """What a dynamic axis of an input is. Raises EngineError for a name that tells nothing."""
     for name, pattern in ROLES:
         if pattern.search(axis):
@@ -135,7 +136,7 @@ def role(given: GraphInput, axis: str) -> str:
     )
 
 
-def graph_inputs(onnx: Path) -> tuple[GraphInput, ...]:
+def graph_inputs(onnx: Path) -> tuple[GraphTensor, ...]:
     """The inputs of an ONNX file."""
     from onnx import helper, load
 
@@ -146,17 +147,17 @@ def graph_inputs(onnx: Path) -> tuple[GraphInput, ...]:
         if given.name not in weights:
             tensor = given.type.tensor_type
             axes = tuple(axis.dim_param or int(axis.dim_value) for axis in tensor.shape.dim)
-            found.append(GraphInput(given.name, str(helper.tensor_dtype_to_np_dtype(tensor.elem_type)), axes))
+            found.append(GraphTensor(given.name, str(helper.tensor_dtype_to_np_dtype(tensor.elem_type)), axes))
     return tuple(found)
 
 
-def sample(inputs: Sequence[GraphInput], sizes: Sizes, seed: int, vocabulary: int) -> dict[str, np.ndarray]:
+def sample(inputs: Sequence[GraphTensor], sizes: Sizes, seed: int, vocabulary: int) -> dict[str, np.ndarray]:
     """Inputs of these sizes: random tokens below `vocabulary`, masks of ones, positions that go on after the past."""
     generator = np.random.default_rng(seed)
     return {given.name: _values(given, sizes, generator, vocabulary) for given in inputs}
 
 
-def _values(given: GraphInput, sizes: Sizes, generator: np.random.Generator, vocabulary: int) -> np.ndarray:
+def _values(given: GraphTensor, sizes: Sizes, generator: np.random.Generator, vocabulary: int) -> np.ndarray:
     shape = given.shape(sizes)
     if "mask" in given.name:
         return np.ones(shape, dtype=given.dtype)
@@ -169,5 +170,5 @@ def _values(given: GraphInput, sizes: Sizes, generator: np.random.Generator, voc
     return generator.normal(scale=0.5, size=shape).astype(given.dtype)
 
 
-def _roles(inputs: Sequence[GraphInput]) -> set[str]:
+def _roles(inputs: Sequence[GraphTensor]) -> set[str]:
     return {role(given, axis) for given in inputs for axis in given.axes if isinstance(axis, str)}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from components.inference.profiles import GraphInput
+from components.inference.profiles import GraphTensor
 
-Tensors = Mapping[str, np.ndarray]
+Arrays = Mapping[str, np.ndarray]
+"""The inputs or the outputs of a graph by their names, however many there are."""
+
+Infer = Callable[[Arrays], Arrays]
+"""Inputs -> outputs: a loaded engine's `run`, or a PyTorch model behind the same names."""
 
 
 class Session(ABC):
@@ -17,19 +21,21 @@ class Session(ABC):
 
     @property
     @abstractmethod
-    def inputs(self) -> tuple[GraphInput, ...]:
+    def inputs(self) -> tuple[GraphTensor, ...]:
         """What `run` needs, in the graph's order."""
 
+    @property
     @abstractmethod
-    def run(self, feeds: Tensors) -> dict[str, np.ndarray]:
-        """Every output by its name. Raises EngineError, naming the shapes, where the engine fails on them."""
+    def outputs(self) -> tuple[GraphTensor, ...]:
+        """What `run` gives, in the graph's order."""
 
-    def infer(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-        """A classifier's logits, float32 (rows, classes), of int64 ids and mask (rows, tokens)."""
-        return self.run({"input_ids": input_ids, "attention_mask": attention_mask})["logits"]
+    @abstractmethod
+    def run(self, feeds: Arrays) -> dict[str, np.ndarray]:
+        """Every output by its name, in the graph's order. Raises EngineError, naming the shapes, where the engine fails
+        on them."""
 
 
-def shapes(feeds: Tensors) -> str:
+def shapes(feeds: Arrays) -> str:
     """The shapes of some inputs, each once, for a message."""
     found = list(dict.fromkeys(str(tuple(value.shape)) for value in feeds.values()))
     return f"shape {found[0]}" if len(found) == 1 else f"shapes {', '.join(found)}"

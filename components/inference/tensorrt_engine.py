@@ -20,7 +20,7 @@ from typing import Any
 from components.errors import EngineError, first_line
 from components.inference.device_memory import NO_GPU, open_device
 from components.inference.nvidia import Host, nvidia_host
-from components.inference.profiles import GraphInput, Profile
+from components.inference.profiles import GraphTensor, Profile
 from components.inference.sessions import Session
 from components.inference.tensorrt_session import TensorRTSession
 from components.inference.timing_cache import TimingCache
@@ -124,7 +124,7 @@ class TensorRT:
                 raise EngineError(f"{self.name} has no hardware-compatible engines", "leave --hardware-compatible out")
 
     def _add_profiles(
-        self, builder: Any, config: Any, logger: Any, inputs: tuple[GraphInput, ...], profile: Profile
+        self, builder: Any, config: Any, logger: Any, inputs: tuple[GraphTensor, ...], profile: Profile
     ) -> None:
         for number, bucket in enumerate(profile.buckets(inputs)):
             shapes = self._there(builder.create_optimization_profile(), logger, "cannot make a profile")
@@ -150,7 +150,7 @@ class TensorRT:
             raise EngineError(f"{self.name} {what}: {reason}", hint) from None
 
 
-def network_inputs(network: Any) -> tuple[GraphInput, ...]:
+def network_inputs(network: Any) -> tuple[GraphTensor, ...]:
     """The inputs of a parsed network, with the names that the ONNX file gives their axes. Raises EngineError."""
     found = []
     for number in range(network.num_inputs):
@@ -163,7 +163,7 @@ def network_inputs(network: Any) -> tuple[GraphInput, ...]:
                 f"the graph's input {tensor.name} is {tensor.dtype.name}, which numpy has not",
                 "keep inputs and outputs in float32 when converting",
             )
-        found.append(GraphInput(tensor.name, DTYPES[tensor.dtype.name], axes))
+        found.append(GraphTensor(tensor.name, DTYPES[tensor.dtype.name], axes))
     return tuple(found)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from components.errors import EngineError
 from components.inference.device_memory import Device
-from components.inference.profiles import GraphInput
-from components.inference.sessions import Session, Tensors, shapes
+from components.inference.profiles import GraphTensor
+from components.inference.sessions import Arrays, Session, shapes
 
 
 class TensorRTSession(Session):
@@ -24,25 +24,22 @@ class TensorRTSession(Session):
         self.lock = Lock()
 
     @cached_property
-    def inputs(self) -> tuple[GraphInput, ...]:
+    def inputs(self) -> tuple[GraphTensor, ...]:
         """Dynamic axes have no names here: an engine drops them."""
-        return tuple(
-            GraphInput(
-                name,
-                str(self._dtype(name)),
-                tuple("" if size < 0 else int(size) for size in self.engine.get_tensor_shape(name)),
-            )
-            for name in self._names(self.api.TensorIOMode.INPUT)
-        )
+        return self._tensors(self.api.TensorIOMode.INPUT)
 
-    def run(self, feeds: Tensors) -> dict[str, np.ndarray]:
+    @cached_property
+    def outputs(self) -> tuple[GraphTensor, ...]:
+        return self._tensors(self.api.TensorIOMode.OUTPUT)
+
+    def run(self, feeds: Arrays) -> dict[str, np.ndarray]:
         with self.lock:
             try:
                 return self._run(feeds)
             finally:
                 self.device.free()
 
-    def _run(self, feeds: Tensors) -> dict[str, np.ndarray]:
+    def _run(self, feeds: Arrays) -> dict[str, np.ndarray]:
         self._check(feeds)
         context = self._context(self._profile(feeds))
         for name, value in feeds.items():
@@ -51,12 +48,12 @@ class TensorRTSession(Session):
             self._place(context, name, self.device.upload(value.astype(self._dtype(name), copy=False)))
         if context.infer_shapes():  # the names of what it still misses
             raise self._failed(feeds, f"its outputs' shapes need {', '.join(context.infer_shapes())}")
-        made = {name: self._room(context, name, feeds) for name in self._names(self.api.TensorIOMode.OUTPUT)}
+        made = {output.name: self._room(context, output.name, feeds) for output in self.outputs}
         if not context.execute_async_v3(self.device.stream):
             raise self._failed(feeds, "it failed while running")
         return {name: self.device.download(*place) for name, place in made.items()}
 
-    def _room(self, context: Any, name: str, feeds: Tensors) -> tuple[int, tuple[int, ...], np.dtype]:
+    def _room(self, context: Any, name: str, feeds: Arrays) -> tuple[int, tuple[int, ...], np.dtype]:
         shape, dtype = tuple(int(size) for size in context.get_tensor_shape(name)), self._dtype(name)
         if min(shape, default=0) < 0:  # -1: not known before it has run; and a whole shape of -1: no such tensor
             raise self._failed(feeds, f"the shape of {name} is not known beforehand: {shape}")
@@ -68,12 +65,12 @@ class TensorRTSession(Session):
         if not context.set_tensor_address(name, address):
             raise EngineError(f"{self.name} refuses the memory for {name}: {self.logger.last}")
 
-    def _check(self, feeds: Tensors) -> None:
-        wanted = set(self._names(self.api.TensorIOMode.INPUT))
+    def _check(self, feeds: Arrays) -> None:
+        wanted = {given.name for given in self.inputs}
         if set(feeds) != wanted:
             raise EngineError(f"{self.name} wants {', '.join(sorted(wanted))}, not {', '.join(sorted(feeds))}")
 
-    def _profile(self, feeds: Tensors) -> int:
+    def _profile(self, feeds: Arrays) -> int:
         """The number of the first profile, so the smallest, that every input lies in. Raises EngineError."""
         for number in range(self.engine.num_optimization_profiles):
             if all(_inside(value.shape, *self._limits(name, number)) for name, value in feeds.items()):
@@ -97,9 +94,17 @@ class TensorRTSession(Session):
             self.contexts[number] = context
         return self.contexts[number]
 
-    def _names(self, mode: Any) -> list[str]:
+    def _tensors(self, mode: Any) -> tuple[GraphTensor, ...]:
         names = [self.engine.get_tensor_name(number) for number in range(self.engine.num_io_tensors)]
-        return [name for name in names if self.engine.get_tensor_mode(name) == mode]
+        return tuple(
+            GraphTensor(
+                name,
+                str(self._dtype(name)),
+                tuple("" if size < 0 else int(size) for size in self.engine.get_tensor_shape(name)),
+            )
+            for name in names
+            if self.engine.get_tensor_mode(name) == mode
+        )
 
     def _dtype(self, name: str) -> np.dtype:
         """numpy's type of a tensor. Raises EngineError for those that it has not."""
@@ -109,7 +114,7 @@ class TensorRTSession(Session):
         except TypeError:
             raise EngineError(f"{self.name}: {name} is {kind}, which numpy has not") from None
 
-    def _failed(self, feeds: Tensors, why: str) -> EngineError:
+    def _failed(self, feeds: Arrays, why: str) -> EngineError:
         reason = f" ({self.logger.last})" if self.logger.last else ""
         return EngineError(f"{self.name} failed on {shapes(feeds)}: {why}{reason}")
 

@@ -12,8 +12,8 @@ import numpy as np
 from components.errors import ArtifactError, EngineError, first_line
 from components.inference.engine_store import Say, engine_file, say
 from components.inference.engines import Engine, OnnxRuntime, Profile, Session
-from components.inference.profiles import GraphInput, sample
-from components.inference.sessions import Tensors
+from components.inference.profiles import GraphTensor, sample
+from components.inference.sessions import Arrays
 
 BUILT_NOT_RUN = "built, not run"
 BUILT_AND_RUN = "built and run"
@@ -45,7 +45,7 @@ def build_and_try(
     engine: Engine,
     onnx: Path,
     profile: Profile,
-    samples: Sequence[Tensors] = (),
+    samples: Sequence[Arrays] = (),
     vocabulary: int = 256,
     say: Say = say,
 ) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def build_and_try(
     return built | {"status": BUILT_AND_RUN} | told | found.metrics()
 
 
-def difference(reference: Session, candidate: Session, samples: Iterable[Tensors]) -> Difference:
+def difference(reference: Session, candidate: Session, samples: Iterable[Arrays]) -> Difference:
     """Compare two sessions on the same inputs."""
     largest, total, count, same = 0.0, 0.0, 0, []
     for feeds in samples:
@@ -83,14 +83,14 @@ def difference(reference: Session, candidate: Session, samples: Iterable[Tensors
     return Difference(largest, total / max(1, count), float(np.concatenate(same).mean()))
 
 
-def generated(inputs: Sequence[GraphInput], profile: Profile, vocabulary: int) -> Iterator[dict[str, np.ndarray]]:
+def generated(inputs: Sequence[GraphTensor], profile: Profile, vocabulary: int) -> Iterator[dict[str, np.ndarray]]:
     """Random inputs in the shapes that the profile names."""
     for sizes in profile.corners(inputs):
         for seed in SEEDS:
             yield sample(inputs, sizes, seed, vocabulary)
 
 
-def write_samples(folder: Path, samples: Iterable[Tensors]) -> None:
+def write_samples(folder: Path, samples: Iterable[Arrays]) -> None:
     """Put inputs into a bundle; equal ones give equal bytes."""
     (folder / SAMPLES).mkdir()
     for number, feeds in enumerate(samples):

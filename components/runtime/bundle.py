@@ -13,8 +13,9 @@ from components.artifacts import digest, read_json, real_file
 from components.errors import ArtifactError, DataError, EngineError, LianziError, first_line
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
-from components.runtime.encoding import Encoder
+from components.runtime.encoding import IDS, MASK, Encoder
 from components.runtime.manifest import CLASSIFICATION, SPEED_FILE, TOKENIZER, bundle_of
+from components.runtime.prediction import infer_texts, softmax
 from components.tasks.kinds import task_of
 from components.tasks.task import Task
 
@@ -87,11 +88,9 @@ class Classifier:
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Float32 (texts, labels)."""
-        found = np.empty((len(texts), len(self.labels)), dtype=np.float32)
-        if texts:
-            for places, (ids, mask) in self.encoder.batches(texts, self.max_batch):
-                found[places] = self.session.infer(ids, mask)
-        return found
+        if not texts:
+            return np.empty((0, len(self.labels)), dtype=np.float32)
+        return infer_texts(self.session.run, self.encoder, texts, self.max_batch)["logits"]
 
     def _prediction(self, row: list[float]) -> Prediction:
         best = max(row)
@@ -159,7 +158,7 @@ def _session(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> S
 def _check_answer(graph: Path, session: Session, labels: int) -> None:
     """One row of one token. Raises ArtifactError where the graph does not answer with a logit a label."""
     one = np.ones((1, 1), dtype=np.int64)
-    found = session.run({"input_ids": one, "attention_mask": one}).get("logits")
+    found = session.run({IDS: one, MASK: one}).get("logits")
     if found is None or found.shape != (1, labels):
         told = "no logits" if found is None else f"logits of shape {found.shape}"
         raise ArtifactError(f"{graph}: gives {told}, and the manifest has {labels} labels")
@@ -181,9 +180,3 @@ def check_texts(texts: Any) -> list[str]:
         except UnicodeEncodeError:
             raise DataError(f"text {number}: not valid Unicode (a lone surrogate)") from None
     return checked
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities along the last axis."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)

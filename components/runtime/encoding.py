@@ -11,10 +11,11 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from components.errors import ArtifactError
+from components.inference.sessions import Arrays
 from components.runtime.word_cache import WordCache, word_cache
 
-Batch = tuple[np.ndarray, np.ndarray]
-"""input_ids and attention_mask, int64, (rows, tokens of the longest row)."""
+IDS, MASK = "input_ids", "attention_mask"
+"""What an encoder gives a graph, and what the graph calls it."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,19 @@ class Encoder:
             return self.words.encode(texts)
         return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
 
-    def pad(self, rows: Sequence[list[int]], length: int = 0) -> Batch:
-        """Rows of ids padded on the right to the longest of them, or to `length` if that is more."""
+    def pad(self, rows: Sequence[list[int]], length: int = 0) -> dict[str, np.ndarray]:
+        """Rows of ids as a graph's inputs, int64 (rows, tokens): padded on the right to the longest of them, or to
+        `length` if that is more, and the mask of what is no padding."""
         width = max(length, *(len(row) for row in rows))
         ids = np.full((len(rows), width), self.pad_id, dtype=np.int64)
         mask = np.zeros((len(rows), width), dtype=np.int64)
         for number, row in enumerate(rows):
             ids[number, : len(row)] = row
             mask[number, : len(row)] = 1
-        return ids, mask
+        return {IDS: ids, MASK: mask}
 
-    def batches(self, texts: Sequence[str], size: int) -> Iterator[tuple[np.ndarray, Batch]]:
-        """Batches of texts of like length, which saves padding, with the position of each row."""
+    def batches(self, texts: Sequence[str], size: int) -> Iterator[tuple[np.ndarray, Arrays]]:
+        """Inputs of texts of like length together, which saves padding, with the position of each row."""
         encoded = self.encode(texts)
         if len(encoded) <= size:
             yield np.arange(len(encoded)), self.pad(encoded)

@@ -1,4 +1,4 @@
-"""The HTTP application: the Open Inference Protocol's REST form over a catalogue, and /metrics."""
+"""The HTTP application: the Open Inference Protocol's REST form over a repository, and /metrics."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from components.serving.batching import stacked
 from components.serving.classification import Classification
-from components.serving.front import Front
+from components.serving.middleware import RequestMiddleware
 from components.serving.openai_routes import add_openai
 from components.serving.openapi import add_openapi
 from components.serving.protocol import JSON_LENGTH, read_request, write_answer
-from components.serving.refusal import Refusal, error_content
+from components.serving.request_error import RequestError, error_content
 from components.serving.service import Service, encoded
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ BODY_TYPES = ("application/json", "application/octet-stream")
 
 
 async def _infer(service: Service, request: Request, name: str, version: str | None) -> Response:
-    passage = request.scope["passage"]
-    passage.route = "infer"
+    context = request.scope["context"]
+    context.route = "infer"
     deadline = service.admit()
-    with service.catalogue.lease(name, version) as served:
-        passage.served = served
+    with service.repository.lease(name, version) as served:
+        context.served = served
         model, batcher = served.batched(Classification)
         body = await service.body(request, deadline, BODY_TYPES)
         asked = read_request(body, request.headers.get(JSON_LENGTH))
@@ -40,23 +41,23 @@ async def _infer(service: Service, request: Request, name: str, version: str | N
         try:
             async with asyncio.timeout_at(deadline):
                 rows = await encoded(service.workers, model.classifier.encoder, len(body), model.rows, asked)
-                passage.rows = len(rows)
-                logits = await batcher.submit(rows)
+                context.rows = len(rows)
+                logits = stacked(await batcher.submit(rows), "logits")
         except TimeoutError:
             raise service.too_late() from None
-        if service.log and "text" in asked.inputs and service.log.wants(passage.id):
+        if service.log and "text" in asked.inputs and service.log.wants(context.id):
             texts, kind = list(asked.inputs["text"].values), model.classifier.kind
             if kind.output.kind == "real":
-                service.log.put_texts(passage, texts, [f"{number:.6g}" for number in kind.decode(logits)])
+                service.log.put_texts(context, texts, [f"{number:.6g}" for number in kind.decode(logits)])
             else:
-                service.log.put_labels(passage, texts, kind.labels, logits)
+                service.log.put_labels(context, texts, kind.labels, logits)
         answer, headers = write_answer(name, served.version, asked, model.outputs(asked, logits))
         return Response(answer, headers=headers)
 
 
 def make_app(
     service: Service, say: Callable[[str], None], keys: tuple[bytes, ...] = (), tracer: Tracer | None = None
-) -> Front:
+) -> RequestMiddleware:
     """The application; every answer carries x-request-id and x-lianzi-trace, every error is {"error": reason}."""
     # Its pages about the interface would load scripts from elsewhere, and its document knows no bodies read by hand.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -68,29 +69,31 @@ def make_app(
 
     @app.get("/metrics")
     async def metrics(request: Request) -> Response:
-        request.scope["passage"].route = "metrics"
-        return Response(service.measures.page(), media_type=service.measures.content_type)
+        request.scope["context"].route = "metrics"
+        return Response(service.metrics.page(), media_type=service.metrics.content_type)
 
-    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _failed)
-    return Front(app, service.gate, service.measures, f"lianzi/{installed('lianzi')}", say, keys, tracer)
+    return RequestMiddleware(
+        app, service.admission, service.metrics, f"lianzi/{installed('lianzi')}", say, keys, tracer
+    )
 
 
 def _add_health(app: FastAPI, service: Service) -> None:
     @app.get("/v2")
     async def server(request: Request) -> Response:
-        request.scope["passage"].route = "server"
+        request.scope["context"].route = "server"
         return _json({"name": "lianzi", "version": installed("lianzi"), "extensions": EXTENSIONS})
 
     @app.get("/v2/health/live")
     async def live(request: Request) -> Response:
-        request.scope["passage"].route = "live"
+        request.scope["context"].route = "live"
         return _json({"live": True})
 
     @app.get("/v2/health/ready")
     async def ready(request: Request) -> Response:
-        request.scope["passage"].route = "ready"
+        request.scope["context"].route = "ready"
         return _json({"ready": service.ready}, 200 if service.ready else 503)
 
 
@@ -106,20 +109,20 @@ def _add_models(app: FastAPI, service: Service) -> None:
     @app.get("/v2/models/{name}")
     @app.get("/v2/models/{name}/versions/{version}")
     async def model(request: Request, name: str, version: str | None = None) -> Response:
-        request.scope["passage"].route = "model"
-        served = request.scope["passage"].served = service.catalogue.find(name, version)
+        request.scope["context"].route = "model"
+        served = request.scope["context"].served = service.repository.find(name, version)
         return _json({"name": name, "versions": [served.version], **served.model.describe()})
 
     @app.get("/v2/models/{name}/ready")
     @app.get("/v2/models/{name}/versions/{version}/ready")
     async def model_ready(request: Request, name: str, version: str | None = None) -> Response:
-        request.scope["passage"].route = "model_ready"
-        request.scope["passage"].served = service.catalogue.find(name, version)
+        request.scope["context"].route = "model_ready"
+        request.scope["context"].served = service.repository.find(name, version)
         return _json({"name": name, "ready": service.ready}, 200 if service.ready else 503)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
+    assert isinstance(error, RequestError)
     content = error_content(request.scope["path"], error.status, error.reason, error.param, error.code)
     answer = _json(content, error.status)
     answer.headers.update(error.headers)
@@ -135,7 +138,7 @@ async def _not_routed(request: Request, error: Exception) -> Response:
 
 async def _failed(request: Request, error: Exception) -> Response:
     """A bug, or a row that the engine fails on; its traceback goes to the log."""
-    reason = f"internal error ({type(error).__name__}); request {request.scope['passage'].id}"
+    reason = f"internal error ({type(error).__name__}); request {request.scope['context'].id}"
     return _json(error_content(request.scope["path"], 500, reason), 500)
 
 

@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from components.errors import EngineError
-from components.serving.refusal import Refusal
+from components.inference.sessions import Arrays
+from components.serving.request_error import RequestError
 
-Infer = Callable[[Sequence[list[int]]], np.ndarray]
-"""Rows of token ids -> their results, one a row."""
+InferRows = Callable[[Sequence[list[int]]], Arrays]
+"""Rows of token ids -> the outputs of a graph by name, whose first axis is the rows."""
 
 SHORTEST = 8
 
@@ -30,8 +31,8 @@ SHORTEST = 8
 class _Job:
     """The rows of one request; touched by the event loop alone, but for reading."""
 
-    future: asyncio.Future[np.ndarray]
-    results: list[np.ndarray | None]
+    future: asyncio.Future[list[Arrays]]
+    results: list[Arrays | None]
     missing: int
     arrived: float = field(default_factory=time.monotonic)
 
@@ -48,7 +49,7 @@ class Batcher:
 
     def __init__(
         self,
-        infer: Infer,
+        infer: InferRows,
         max_length: int,
         max_batch: int,
         max_queue: int,
@@ -69,12 +70,15 @@ class Batcher:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, rows: Sequence[list[int]]) -> asyncio.Future[np.ndarray]:
-        """The results in the rows' order; cancel it and what has not run yet is dropped. Raises Refusal (429)."""
+    def submit(self, rows: Sequence[list[int]]) -> asyncio.Future[list[Arrays]]:
+        """The outputs of each row by name, in the rows' order; cancel it and what has not run yet is dropped.
+
+        Raises RequestError (429).
+        """
         job = _Job(asyncio.get_running_loop().create_future(), [None] * len(rows), len(rows))
         with self._changed:
             if self.waiting + len(rows) > self._max_queue:
-                raise Refusal(429, f"{self.waiting} rows are waiting already, the queue holds {self._max_queue}")
+                raise RequestError(429, f"{self.waiting} rows are waiting already, the queue holds {self._max_queue}")
             for number, ids in enumerate(rows):
                 self._buckets[bisect.bisect_left(self._widths, len(ids))].append(_Row(job, number, ids))
             self.waiting += len(rows)
@@ -125,7 +129,7 @@ class Batcher:
 
     def _run(self, batch: list[_Row]) -> None:
         """One failing row must not take the others with it, so a batch that fails is tried again row by row."""
-        results: np.ndarray | Exception
+        results: Arrays | Exception
         try:
             results = self._infer([row.ids for row in batch])
         except EngineError as error:
@@ -151,7 +155,7 @@ def widths(max_length: int) -> list[int]:
     return [*ends, max_length]
 
 
-def _deliver(batch: list[_Row], results: np.ndarray | Exception) -> None:
+def _deliver(batch: list[_Row], results: Arrays | Exception) -> None:
     for place, row in enumerate(batch):
         job = row.job
         if job.future.done():
@@ -159,7 +163,12 @@ def _deliver(batch: list[_Row], results: np.ndarray | Exception) -> None:
         if isinstance(results, Exception):
             job.future.set_exception(results)
             continue
-        job.results[row.number] = results[place]
+        job.results[row.number] = {name: values[place] for name, values in results.items()}
         job.missing -= 1
         if not job.missing:
-            job.future.set_result(np.stack(job.results))  # type: ignore[arg-type]
+            job.future.set_result(job.results)  # type: ignore[arg-type]
+
+
+def stacked(rows: Sequence[Arrays], name: str) -> np.ndarray:
+    """One output of several rows, (rows, ...), of the same shape in each."""
+    return np.stack([row[name] for row in rows])

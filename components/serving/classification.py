@@ -9,15 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from components.runtime.bundle import Classifier, load_bundle, softmax
+from components.inference.sessions import Arrays
+from components.runtime.bundle import Classifier, load_bundle
+from components.runtime.encoding import IDS, MASK
+from components.runtime.prediction import softmax
 from components.serving.limits import Limits
 from components.serving.protocol import InferRequest
-from components.serving.refusal import Refusal
+from components.serving.request_error import RequestError
 from components.serving.tensors import Tensor
 
 PLATFORM = "onnxruntime_onnx"
-INPUTS = {"text": ("BYTES", [-1]), "input_ids": ("INT64", [-1, -1]), "attention_mask": ("INT64", [-1, -1])}
-IDS = ("input_ids", "attention_mask")
+ENCODED = (IDS, MASK)
+INPUTS = {"text": ("BYTES", [-1]), **{name: ("INT64", [-1, -1]) for name in ENCODED}}
 OUTPUTS = {"categorical": ("label", "scores", "logits"), "real": ("number", "logits")}
 """By the kind of the model's output."""
 
@@ -28,7 +31,7 @@ class Classification:
 
     classifier: Classifier
     vocabulary: int
-    ways = ("/v2/models/NAME/infer",)
+    endpoints = ("/v2/models/NAME/infer",)
 
     @classmethod
     def load(cls, bundle: Path, threads: int = 1) -> Classification:
@@ -54,19 +57,19 @@ class Classification:
         return {"platform": PLATFORM, "inputs": inputs, "outputs": outputs, "labels": list(self.classifier.labels)}
 
     def check(self, request: InferRequest, limits: Limits) -> None:
-        """Raises Refusal for what can be seen to be wrong before any text is encoded."""
+        """Raises RequestError for what can be seen to be wrong before any text is encoded."""
         unknown = set(request.inputs) - set(INPUTS)
         if unknown:
-            raise Refusal(400, f"no input '{min(unknown)}': it takes text, or input_ids and attention_mask")
+            raise RequestError(400, f"no input '{min(unknown)}': it takes text, or input_ids and attention_mask")
         absent = set(request.outputs) - set(self.names)
         if absent:
-            raise Refusal(400, f"no output '{min(absent)}': it gives {', '.join(self.names)}")
+            raise RequestError(400, f"no output '{min(absent)}': it gives {', '.join(self.names)}")
         for tensor in request.inputs.values():
             expected = INPUTS[tensor.name][0]
             if tensor.datatype != expected:
-                raise Refusal(400, f"input '{tensor.name}' is {expected}, not {tensor.datatype}")
+                raise RequestError(400, f"input '{tensor.name}' is {expected}, not {tensor.datatype}")
             if tensor.shape[0] > limits.largest:
-                raise Refusal(422, f"{tensor.shape[0]} rows, at most {limits.largest} are taken at once")
+                raise RequestError(422, f"{tensor.shape[0]} rows, at most {limits.largest} are taken at once")
         if "text" in request.inputs:
             _check_texts(request.inputs, limits)
         else:
@@ -77,15 +80,15 @@ class Classification:
         if "text" in request.inputs:
             rows = self.classifier.encoder.encode(list(request.inputs["text"].values))
             if not all(rows):
-                raise Refusal(422, f"text {rows.index([])} holds no token")
+                raise RequestError(422, f"text {rows.index([])} holds no token")
             return rows
-        ids, mask = (request.inputs[name].values for name in IDS)
+        ids, mask = (request.inputs[name].values for name in ENCODED)
         lengths = np.asarray(mask).sum(axis=1)
         return [row[:length].tolist() for row, length in zip(np.asarray(ids), lengths, strict=True)]
 
-    def infer(self, rows: Sequence[list[int]]) -> np.ndarray:
-        """Logits, float32 (rows, labels)."""
-        return self.classifier.session.infer(*self.classifier.encoder.pad(rows))
+    def infer(self, rows: Sequence[list[int]]) -> Arrays:
+        """The graph's outputs, `logits` among them, float32 (rows, labels)."""
+        return self.classifier.session.run(self.classifier.encoder.pad(rows))
 
     def outputs(self, request: InferRequest, logits: np.ndarray) -> list[Tensor]:
         """The outputs asked for, in the order asked for; all of them if none was named."""
@@ -103,33 +106,33 @@ class Classification:
         return Tensor(name, "FP32", values.shape, values)
 
     def _check_ids(self, inputs: dict[str, Tensor]) -> None:
-        for name in IDS:
+        for name in ENCODED:
             if name not in inputs:
-                raise Refusal(400, f"input '{name}' is missing: it takes text, or input_ids and attention_mask")
+                raise RequestError(400, f"input '{name}' is missing: it takes text, or input_ids and attention_mask")
             if len(inputs[name].shape) != 2:
-                raise Refusal(400, f"input '{name}' has shape [rows, tokens], not {list(inputs[name].shape)}")
-        ids, mask = (np.asarray(inputs[name].values) for name in IDS)
+                raise RequestError(400, f"input '{name}' has shape [rows, tokens], not {list(inputs[name].shape)}")
+        ids, mask = (np.asarray(inputs[name].values) for name in ENCODED)
         if ids.shape != mask.shape:
-            raise Refusal(400, f"input_ids has shape {list(ids.shape)}, attention_mask {list(mask.shape)}")
+            raise RequestError(400, f"input_ids has shape {list(ids.shape)}, attention_mask {list(mask.shape)}")
         longest = self.classifier.encoder.max_length
         if ids.shape[1] > longest:
-            raise Refusal(422, f"{ids.shape[1]} tokens a row, the model takes {longest}")
+            raise RequestError(422, f"{ids.shape[1]} tokens a row, the model takes {longest}")
         if ids.min() < 0 or ids.max() >= self.vocabulary:
-            raise Refusal(422, f"an id of input_ids is not in 0 to {self.vocabulary - 1}")
+            raise RequestError(422, f"an id of input_ids is not in 0 to {self.vocabulary - 1}")
         falling = (np.diff(mask, axis=1) <= 0).all()
         if not (np.isin(mask, (0, 1)).all() and (mask[:, 0] == 1).all() and falling):
-            raise Refusal(400, "each row of attention_mask is ones, at least one, and then zeros")
+            raise RequestError(400, "each row of attention_mask is ones, at least one, and then zeros")
 
 
 def _check_texts(inputs: dict[str, Tensor], limits: Limits) -> None:
     if len(inputs) > 1:
-        raise Refusal(400, "either text, or input_ids and attention_mask, not both")
+        raise RequestError(400, "either text, or input_ids and attention_mask, not both")
     texts = inputs["text"]
     if len(texts.shape) > 2 or texts.shape[1:] not in ((), (1,)):
-        raise Refusal(400, f"input 'text' has shape [rows] or [rows, 1], not {list(texts.shape)}")
+        raise RequestError(400, f"input 'text' has shape [rows] or [rows, 1], not {list(texts.shape)}")
     for number, text in enumerate(texts.values):
         if len(text) > limits.max_text:
-            raise Refusal(422, f"text {number} has {len(text)} characters, at most {limits.max_text} are taken")
+            raise RequestError(422, f"text {number} has {len(text)} characters, at most {limits.max_text} are taken")
 
 
 def _described(name: str, datatype: str, shape: list[int]) -> dict[str, Any]:

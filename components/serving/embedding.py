@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from components.serving.refusal import Refusal
+from components.inference.sessions import Arrays
+from components.serving.request_error import RequestError
 
 if TYPE_CHECKING:
     from components.runtime.generation.embedder import Embedder
 
 PLATFORM = "onnxruntime_onnx"
+VECTOR = "embedding"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Embedding:
 
     embedder: Embedder
     vocabulary: int
-    ways = ("/v1/embeddings",)
+    endpoints = ("/v1/embeddings",)
 
     @classmethod
     def load(cls, bundle: Path) -> Embedding:
@@ -50,23 +50,23 @@ class Embedding:
     def describe(self) -> dict[str, Any]:
         """The tensors of the protocol's model metadata; it is asked under /v1."""
         inputs = [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
-        outputs = [{"name": "embedding", "datatype": "FP32", "shape": [-1, self.width]}]
+        outputs = [{"name": VECTOR, "datatype": "FP32", "shape": [-1, self.width]}]
         return {"platform": PLATFORM, "inputs": inputs, "outputs": outputs, "labels": []}
 
     def rows(self, given: Sequence[str | list[int]]) -> list[list[int]]:
-        """Token ids of each input; texts are cut, ids that are too many refused. Raises Refusal."""
+        """Token ids of each input; texts are cut, ids that are too many refused. Raises RequestError."""
         rows = [self.embedder.encode([one])[0] if isinstance(one, str) else one for one in given]
         if not all(rows):
-            raise Refusal(400, "'input' holds a text without a token", "input")
+            raise RequestError(400, "'input' holds a text without a token", "input")
         longest = max(map(len, rows))
         if longest > self.max_length:
             reason = f"'input' is {longest} tokens, the model takes {self.max_length}"
-            raise Refusal(400, reason, "input", "context_length_exceeded")
+            raise RequestError(400, reason, "input", "context_length_exceeded")
         largest = max(map(max, rows))
         if largest >= self.vocabulary:
-            raise Refusal(400, f"'input' has the id {largest}, the last one is {self.vocabulary - 1}", "input")
+            raise RequestError(400, f"'input' has the id {largest}, the last one is {self.vocabulary - 1}", "input")
         return rows
 
-    def infer(self, rows: Sequence[list[int]]) -> np.ndarray:
-        """Vectors, float32 (rows, width)."""
-        return self.embedder.infer(*self.embedder.encoder.pad(rows))
+    def infer(self, rows: Sequence[list[int]]) -> Arrays:
+        """VECTOR, float32 (rows, width)."""
+        return {VECTOR: self.embedder.infer(self.embedder.encoder.pad(rows))}

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.errors import DataError, first_line
-from components.serving.refusal import Refusal
+from components.serving.continuous_batching import GenerationRequest
 from components.serving.rendering import Renderer
-from components.serving.stepping import Wish
+from components.serving.request_error import RequestError
 from components.serving.working import Workers
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Generation:
     vocabulary: int
     renderer: Renderer | None = None
     """Of the chat template, where there is one."""
-    ways = ("/v1/completions", "/v1/chat/completions")
+    endpoints = ("/v1/completions", "/v1/chat/completions")
 
     @classmethod
     def load(cls, bundle: Path, threads: int = 1) -> Generation:
@@ -52,7 +52,7 @@ class Generation:
         return {"platform": PLATFORM, "inputs": inputs, "outputs": inputs, "labels": []}
 
     def prompt(self, given: str | Sequence[int], param: str) -> list[int]:
-        """Token ids of a text, or the ids given. Raises Refusal."""
+        """Token ids of a text, or the ids given. Raises RequestError."""
         ids = self.generator.encode(given) if isinstance(given, str) else list(given)
         return self._fitting(ids, param)
 
@@ -61,7 +61,7 @@ class Generation:
         return [self.prompt(one, "prompt") for one in given]
 
     async def conversation(self, messages: list[dict[str, str]], workers: Workers) -> list[int]:
-        """Token ids of messages by the bundle's chat template, or as plain lines. Raises Refusal."""
+        """Token ids of messages by the bundle's chat template, or as plain lines. Raises RequestError."""
         try:
             if self.renderer is None:
                 ids = await workers.run(self.generator.chat, messages)
@@ -69,10 +69,10 @@ class Generation:
                 prompt = await self.renderer.render(messages)
                 ids = await workers.run(self.generator.encode_rendered, prompt)
         except DataError as error:
-            raise Refusal(400, first_line(error), "messages") from None
+            raise RequestError(400, first_line(error), "messages") from None
         return self._fitting(ids, "messages")
 
-    def wish(
+    def generation_request(
         self,
         ids: list[int],
         most: int | None,
@@ -80,8 +80,8 @@ class Generation:
         top_p: float | None,
         seed: int,
         stop: tuple[str, ...],
-    ) -> Wish:
-        """A row for the stepper: at most `most` tokens and what fits; OpenAI's defaults, temperature and top_p of 1."""
+    ) -> GenerationRequest:
+        """A row to batch: at most `most` tokens and as many as fit; OpenAI's defaults, temperature and top_p of 1."""
         from components.runtime.generation.sampling import Sampling
 
         tokens = min(most or self.room(ids), self.room(ids))
@@ -92,7 +92,7 @@ class Generation:
             seed=seed,
             stop=stop,
         )
-        return Wish(ids, by)
+        return GenerationRequest(ids, by)
 
     def room(self, ids: Sequence[int]) -> int:
         """Tokens that can follow: an encoder-decoder's answer does not stand behind its source."""
@@ -101,10 +101,10 @@ class Generation:
 
     def _fitting(self, ids: list[int], param: str) -> list[int]:
         if not ids:
-            raise Refusal(400, f"'{param}' holds no token", param)
+            raise RequestError(400, f"'{param}' holds no token", param)
         if self.room(ids) < 1:
             reason = f"'{param}' is {len(ids)} tokens, the model takes {self.generator.max_length} with the answer"
-            raise Refusal(400, reason, param, "context_length_exceeded")
+            raise RequestError(400, reason, param, "context_length_exceeded")
         if max(ids) >= self.vocabulary:
-            raise Refusal(400, f"'{param}' has the id {max(ids)}, the last one is {self.vocabulary - 1}", param)
+            raise RequestError(400, f"'{param}' has the id {max(ids)}, the last one is {self.vocabulary - 1}", param)
         return ids

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from components.serving.refusal import Refusal
+from components.serving.request_error import RequestError
 
 
 def _truth_value(value: Any) -> bool:
@@ -169,7 +169,7 @@ class EmbeddingRequest(Asked):
 
 
 def read_asked(kind: type[Request], body: bytes) -> Request:
-    """Raises Refusal naming the first parameter that is wrong."""
+    """Raises RequestError naming the first parameter that is wrong."""
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
@@ -185,20 +185,22 @@ def rows_of(given: str | list[str] | list[int] | list[list[int]]) -> list[str | 
     return list(given)
 
 
-def _refusal(kind: type[Asked], errors: list[Any]) -> Refusal:
+def _refusal(kind: type[Asked], errors: list[Any]) -> RequestError:
     first = errors[0]
     if first["type"] == "json_invalid":
-        return Refusal(400, f"the body is not valid JSON: {first['ctx']['error']}")
+        return RequestError(400, f"the body is not valid JSON: {first['ctx']['error']}")
     if not first["loc"]:
-        return Refusal(400, "the body is not a JSON object")
+        return RequestError(400, "the body is not a JSON object")
     name = str(first["loc"][0])
     if name not in kind.model_fields:
         shown = "".join(letter if letter.isprintable() else "?" for letter in name[:60])
-        return Refusal(400, f"'{shown}' is not supported", shown, "unknown_parameter")
+        return RequestError(400, f"'{shown}' is not supported", shown, "unknown_parameter")
     if first["type"] == "missing" and len(first["loc"]) == 1:
-        return Refusal(400, f"'{name}' is missing: {kind.model_fields[name].description}", name, "missing_parameter")
+        return RequestError(
+            400, f"'{name}' is missing: {kind.model_fields[name].description}", name, "missing_parameter"
+        )
     inner = _inner(first["loc"]) if name == "messages" else ""
-    return Refusal(400, f"'{name}' is {kind.model_fields[name].description}{inner}", name)
+    return RequestError(400, f"'{name}' is {kind.model_fields[name].description}{inner}", name)
 
 
 def _inner(place: tuple[str | int, ...]) -> str:

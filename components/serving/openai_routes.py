@@ -14,9 +14,11 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from components.serving.embedding import Embedding
-from components.serving.front import LAST_WORDS, STOPPED, Passage
+from components.serving.batching import stacked
+from components.serving.continuous_batching import Delta, GenerationRequest, Job
+from components.serving.embedding import VECTOR, Embedding
 from components.serving.generation import Generation
+from components.serving.middleware import LAST_WORDS, STOPPED, RequestContext
 from components.serving.openai_answers import DONE, ChatForm, CompletionForm, embeddings, event, model_card, usage
 from components.serving.openai_requests import (
     ChatRequest,
@@ -26,12 +28,11 @@ from components.serving.openai_requests import (
     read_asked,
     rows_of,
 )
-from components.serving.refusal import Refusal, error_content
+from components.serving.request_error import RequestError, error_content
 from components.serving.service import Service, encoded, while_there
-from components.serving.stepping import Job, Piece, Wish
 
 if TYPE_CHECKING:
-    from components.serving.catalogue import Served
+    from components.serving.model_repository import LoadedModel
 
 BODY_TYPES = ("application/json",)
 FEW_TOKENS = 16
@@ -56,46 +57,46 @@ def add_openai(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/models")
     async def models(request: Request) -> Response:
-        request.scope["passage"].route = "models"
-        served = [one for one in service.catalogue.models.values() if isinstance(one.model, Generation | Embedding)]
+        request.scope["context"].route = "models"
+        served = [one for one in service.repository.models.values() if isinstance(one.model, Generation | Embedding)]
         return _json({"object": "list", "data": [model_card(one.name, one.loaded) for one in served]})
 
     @app.get("/v1/models/{name}")
     async def model(request: Request, name: str) -> Response:
-        request.scope["passage"].route = "models"
-        served = _served(service, request.scope["passage"], name)
+        request.scope["context"].route = "models"
+        served = _served(service, request.scope["context"], name)
         return _json(model_card(served.name, served.loaded))
 
 
-def _served(service: Service, passage: Passage, name: str) -> Served:
+def _served(service: Service, context: RequestContext, name: str) -> LoadedModel:
     try:
-        served = service.catalogue.find(name)
-    except Refusal as error:
-        raise Refusal(404, error.reason, "model", "model_not_found") from None
-    passage.served = served
+        served = service.repository.find(name)
+    except RequestError as error:
+        raise RequestError(404, error.reason, "model", "model_not_found") from None
+    context.served = served
     return served
 
 
 async def _embed(service: Service, request: Request) -> Response:
-    passage = request.scope["passage"]
-    passage.route = "embeddings"
+    context = request.scope["context"]
+    context.route = "embeddings"
     deadline = service.admit()
     asked = read_asked(EmbeddingRequest, await service.body(request, deadline, BODY_TYPES))
-    with service.catalogue.hold(_served(service, passage, asked.model)) as served:
+    with service.repository.hold(_served(service, context, asked.model)) as served:
         model, batcher = served.batched(Embedding)
         given = rows_of(asked.input)
         _check_sizes(service, given, "input")
         if asked.dimensions not in (None, model.width):
-            raise Refusal(400, f"'dimensions' is {model.width} with this model", "dimensions")
+            raise RequestError(400, f"'dimensions' is {model.width} with this model", "dimensions")
         try:
             async with asyncio.timeout_at(deadline):
                 rows = await encoded(service.workers, model.embedder.encoder, sum(map(len, given)), model.rows, given)
-                passage.rows = len(rows)
-                vectors = await batcher.submit(rows)
+                context.rows = len(rows)
+                vectors = stacked(await batcher.submit(rows), VECTOR)
         except TimeoutError:
             raise service.too_late() from None
         tokens = sum(map(len, rows))
-        service.measures.prompted.labels(served.name).inc(tokens)
+        service.metrics.prompted.labels(served.name).inc(tokens)
         return _json(embeddings(served.name, vectors, asked.encoding_format == "base64", tokens))
 
 
@@ -104,9 +105,9 @@ class _Generating:
     """A request for text under way."""
 
     service: Service
-    passage: Passage
+    context: RequestContext
     asked: Sampled
-    served: Served
+    served: LoadedModel
     form: CompletionForm
     job: Job
     prompted: int
@@ -115,99 +116,104 @@ class _Generating:
     reasons: list[str]
     """What was generated so far, and why it ended, a row each."""
 
-    def take(self, piece: Piece) -> None:
-        self.texts[piece.index] += piece.text
-        self.reasons[piece.index] = piece.finished or ""
+    def take(self, delta: Delta) -> None:
+        self.texts[delta.index] += delta.text
+        self.reasons[delta.index] = delta.finished or ""
 
     @property
     def usage(self) -> dict[str, int]:
         return usage(self.prompted, self.job.tokens)
 
-    async def first(self) -> tuple[AsyncIterator[Piece], Piece]:
-        """The rest of the pieces, and the first."""
-        pieces = aiter(self.job)
-        piece = await anext(pieces)
-        seconds = time.perf_counter() - self.passage.started
-        self.service.measures.first_token.labels(self.served.name).observe(seconds)
-        return pieces, piece
+    async def first(self) -> tuple[AsyncIterator[Delta], Delta]:
+        """The rest of the deltas, and the first."""
+        deltas = aiter(self.job)
+        delta = await anext(deltas)
+        seconds = time.perf_counter() - self.context.started
+        self.service.metrics.first_token.labels(self.served.name).observe(seconds)
+        return deltas, delta
 
     async def whole(self) -> Response:
-        pieces, piece = await self.first()
-        self.take(piece)
-        async for piece in pieces:
-            self.take(piece)
+        deltas, delta = await self.first()
+        self.take(delta)
+        async for delta in deltas:
+            self.take(delta)
         return _json(self.form.whole(self.texts, self.reasons, self.usage))
 
-    async def events(self, pieces: AsyncIterator[Piece], piece: Piece) -> AsyncIterator[bytes]:
+    async def events(self, deltas: AsyncIterator[Delta], delta: Delta) -> AsyncIterator[bytes]:
         """The stream; an error in the midst of it is its last event."""
         for content in self.form.first(len(self.texts)):
             yield event(content)
         try:
-            yield self._event(piece)
+            yield self._event(delta)
             while self.job.missing:
                 async with asyncio.timeout(self.service.limits.timeout):
-                    piece = await anext(pieces)
-                if piece.text or piece.finished:
-                    yield self._event(piece)
+                    delta = await anext(deltas)
+                if delta.text or delta.finished:
+                    yield self._event(delta)
         except Exception as error:
             late = isinstance(error, TimeoutError)
             reason = self.service.too_late().reason if late else f"internal error ({type(error).__name__})"
-            yield event(error_content("/v1/", 503 if late else 500, f"{reason}; request {self.passage.id}"))
+            yield event(error_content("/v1/", 503 if late else 500, f"{reason}; request {self.context.id}"))
             return
         options = self.asked.stream_options
         if options and options.include_usage:
             yield event(self.form.counts(self.usage))
         yield DONE
 
-    def _event(self, piece: Piece) -> bytes:
-        self.take(piece)
-        return event(self.form.part(piece.index, piece.text, piece.finished))
+    def _event(self, delta: Delta) -> bytes:
+        self.take(delta)
+        return event(self.form.part(delta.index, delta.text, delta.finished))
 
     def end(self) -> None:
         """Done, or given up."""
         self.job.cancel()
-        self.passage.tokens = self.job.tokens
-        if self.service.log and all(self.reasons) and self.service.log.wants(self.passage.id):
-            self.service.log.put_texts(self.passage, _prompts(self.asked), self.texts)
+        self.context.tokens = self.job.tokens
+        if self.service.log and all(self.reasons) and self.service.log.wants(self.context.id):
+            self.service.log.put_texts(self.context, _prompts(self.asked), self.texts)
 
 
 async def _generate(
     service: Service, request: Request, route: str, kind: type[CompletionRequest] | type[ChatRequest]
 ) -> Response:
-    passage = request.scope["passage"]
-    passage.route = route
+    context = request.scope["context"]
+    context.route = route
     deadline = service.admit()
     asked = read_asked(kind, await service.body(request, deadline, BODY_TYPES))
     with ExitStack() as held:
-        served = held.enter_context(service.catalogue.hold(_served(service, passage, asked.model)))
-        model, stepper = served.stepped()
+        served = held.enter_context(service.repository.hold(_served(service, context, asked.model)))
+        model, continuous_batcher = served.continuous()
         _check_asked(service, asked)
         try:
             async with asyncio.timeout_at(deadline):
-                wishes = await _wishes(service, model, asked)
-                generating = _submit(service, passage, served, asked, stepper.submit(wishes), wishes)
+                requests = await _requests(service, model, asked)
+                generating = _submit(service, context, served, asked, continuous_batcher.submit(requests), requests)
                 held.callback(generating.end)
                 if not asked.stream:
                     return await while_there(request.receive, generating.whole())
-                pieces, piece = await while_there(request.receive, generating.first())
+                deltas, delta = await while_there(request.receive, generating.first())
         except TimeoutError:
             raise service.too_late() from None
-        return EventStream(generating.events(pieces, piece), held.pop_all(), service.limits.timeout, passage)
+        return EventStream(generating.events(deltas, delta), held.pop_all(), service.limits.timeout, context)
 
 
 def _submit(
-    service: Service, passage: Passage, served: Served, asked: Sampled, job: Job, wishes: list[Wish]
+    service: Service,
+    context: RequestContext,
+    served: LoadedModel,
+    asked: Sampled,
+    job: Job,
+    requests: list[GenerationRequest],
 ) -> _Generating:
-    passage.rows = len(wishes)
-    prompted = sum(len(one.ids) for one in wishes)
-    service.measures.prompted.labels(served.name).inc(prompted)
+    context.rows = len(requests)
+    prompted = sum(len(one.ids) for one in requests)
+    service.metrics.prompted.labels(served.name).inc(prompted)
     form = ChatForm if isinstance(asked, ChatRequest) else CompletionForm
-    written = form(passage.id, served.name, served.digest[:12])
-    texts = [""] * len(wishes)
-    return _Generating(service, passage, asked, served, written, job, prompted, texts, list(texts))
+    written = form(context.id, served.name, served.digest[:12])
+    texts = [""] * len(requests)
+    return _Generating(service, context, asked, served, written, job, prompted, texts, list(texts))
 
 
-async def _wishes(service: Service, model: Generation, asked: Sampled) -> list[Wish]:
+async def _requests(service: Service, model: Generation, asked: Sampled) -> list[GenerationRequest]:
     """The rows a request asks for."""
     if isinstance(asked, ChatRequest):
         rows = [await model.conversation([message.plain for message in asked.messages], service.workers)]
@@ -217,7 +223,7 @@ async def _wishes(service: Service, model: Generation, asked: Sampled) -> list[W
         rows = await service.workers.run(model.prompts, rows_of(asked.prompt))
         most = asked.max_tokens or FEW_TOKENS
     seed = random.getrandbits(63) if asked.seed is None else asked.seed
-    return [model.wish(ids, most, asked.temperature, asked.top_p, (seed + index) % SEEDS, asked.stops)
+    return [model.generation_request(ids, most, asked.temperature, asked.top_p, (seed + index) % SEEDS, asked.stops)
             for index, ids in enumerate(rows)]  # fmt: skip
 
 
@@ -230,19 +236,19 @@ def _prompts(asked: Sampled) -> list[str | list[int]]:
 
 
 def _check_asked(service: Service, asked: Sampled) -> None:
-    """Raises Refusal for what can be seen to be wrong before any text is encoded."""
+    """Raises RequestError for what can be seen to be wrong before any text is encoded."""
     _check_sizes(service, _prompts(asked), "messages" if isinstance(asked, ChatRequest) else "prompt")
     if asked.stream_options and not asked.stream:
-        raise Refusal(400, "'stream_options' goes with 'stream': true", "stream_options")
+        raise RequestError(400, "'stream_options' goes with 'stream': true", "stream_options")
 
 
 def _check_sizes(service: Service, given: list[str | list[int]], param: str) -> None:
     limits = service.limits
     if len(given) > limits.largest:
-        raise Refusal(400, f"'{param}' is {len(given)} rows, at most {limits.largest} are taken at once", param)
+        raise RequestError(400, f"'{param}' is {len(given)} rows, at most {limits.largest} are taken at once", param)
     longest = max(len(one) for one in given)
     if longest > limits.max_text:
-        raise Refusal(400, f"'{param}' is {longest} long, at most {limits.max_text} are taken", param)
+        raise RequestError(400, f"'{param}' is {longest} long, at most {limits.max_text} are taken", param)
 
 
 class EventStream(Response):
@@ -254,16 +260,16 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[bytes], held: ExitStack, patience: float, passage: Passage) -> None:
+    def __init__(self, events: AsyncIterator[bytes], held: ExitStack, patience: float, context: RequestContext) -> None:
         super().__init__(headers={"cache-control": "no-store"})
         del self.headers["content-length"]
-        self._events, self._held, self._patience, self._passage = events, held, patience, passage
+        self._events, self._held, self._patience, self._context = events, held, patience, context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._held:
             try:
                 await while_there(receive, self._send(send))
-            except (Refusal, TimeoutError):  # the client has gone, or reads no more
+            except (RequestError, TimeoutError):  # the client has gone, or reads no more
                 return
             except asyncio.CancelledError:
                 await self._last_words(send)
@@ -277,9 +283,9 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _last_words(self, send: Send) -> None:
-        if not self._passage.status:
+        if not self._context.status:
             return  # nothing was sent yet: the answer will be an ordinary one
-        told = event(error_content("/v1/", 503, f"{STOPPED}; request {self._passage.id}"))
+        told = event(error_content("/v1/", 503, f"{STOPPED}; request {self._context.id}"))
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
                 await send({"type": "http.response.body", "body": told, "more_body": True})

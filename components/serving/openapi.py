@@ -17,7 +17,7 @@ from components.serving.protocol import JSON_LENGTH
 from components.serving.schemas import INFER_EXAMPLES, OPENAI, PROTOCOL, events, ref
 
 if TYPE_CHECKING:
-    from components.serving.catalogue import Catalogue
+    from components.serving.model_repository import ModelRepository
     from components.serving.service import Service
 
 Operation = dict[str, Any]
@@ -44,12 +44,12 @@ def add_openapi(app: FastAPI, service: Service, locked: bool) -> None:
 
     @app.get("/openapi.json")
     async def openapi(request: Request) -> Response:
-        request.scope["passage"].route = "openapi"
-        return Response(orjson.dumps(document(service.catalogue, locked)), media_type=JSON)
+        request.scope["context"].route = "openapi"
+        return Response(orjson.dumps(document(service.repository, locked)), media_type=JSON)
 
 
-def document(catalogue: Catalogue, locked: bool) -> dict[str, Any]:
-    """The whole of it; names are limited to what the catalogue has."""
+def document(repository: ModelRepository, locked: bool) -> dict[str, Any]:
+    """The whole of it; names are limited to what the repository has."""
     made: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
@@ -59,16 +59,16 @@ def document(catalogue: Catalogue, locked: bool) -> dict[str, Any]:
             "the server and the model that gave it.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": _protocol_paths(catalogue) | _openai_paths(catalogue),
-        "components": {"schemas": _schemas(catalogue)},
+        "paths": _protocol_paths(repository) | _openai_paths(repository),
+        "components": {"schemas": _schemas(repository)},
     }
     return _with_keys(made) if locked else made
 
 
-def _protocol_paths(catalogue: Catalogue) -> dict[str, Any]:
-    name = _path_parameter("name", list(catalogue.models))
-    infers = _path_parameter("name", _names(catalogue, Classification))
-    version = _path_parameter("version", sorted({one.version for one in catalogue.models.values()}))
+def _protocol_paths(repository: ModelRepository) -> dict[str, Any]:
+    name = _path_parameter("name", list(repository.models))
+    infers = _path_parameter("name", _names(repository, Classification))
+    version = _path_parameter("version", sorted({one.version for one in repository.models.values()}))
     paths: dict[str, Any] = {
         "/v2": {"get": _get("server", "Server")},
         "/v2/health/live": {"get": _get("live", "Live")},
@@ -89,8 +89,8 @@ def _protocol_paths(catalogue: Catalogue) -> dict[str, Any]:
     return paths
 
 
-def _openai_paths(catalogue: Catalogue) -> dict[str, Any]:
-    generating, embedding = _names(catalogue, Generation), _names(catalogue, Embedding)
+def _openai_paths(repository: ModelRepository) -> dict[str, Any]:
+    generating, embedding = _names(repository, Generation), _names(repository, Embedding)
     name = _path_parameter("name", generating + embedding)
     model = {"model": (generating or ["a-model"])[0]}
     begun = model | {"prompt": "床前明月光", "max_tokens": 8}
@@ -108,20 +108,20 @@ def _openai_paths(catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
-def _schemas(catalogue: Catalogue) -> dict[str, Any]:
+def _schemas(repository: ModelRepository) -> dict[str, Any]:
     kinds = (CompletionRequest, ChatRequest, EmbeddingRequest)
     _, top = models_json_schema([(kind, "validation") for kind in kinds], ref_template="#/components/schemas/{model}")
     asked = top["$defs"]
-    generating = _names(catalogue, Generation)
-    names = (generating, generating, _names(catalogue, Embedding))
+    generating = _names(repository, Generation)
+    names = (generating, generating, _names(repository, Embedding))
     for kind, known in zip(kinds, names, strict=True):
         if known:
             asked[kind.__name__]["properties"]["model"]["enum"] = known
     return PROTOCOL | OPENAI | asked
 
 
-def _names(catalogue: Catalogue, form: type) -> list[str]:
-    return [one.name for one in catalogue.models.values() if isinstance(one.model, form)]
+def _names(repository: ModelRepository, form: type) -> list[str]:
+    return [one.name for one in repository.models.values() if isinstance(one.model, form)]
 
 
 def _path_parameter(name: str, known: list[str]) -> dict[str, Any]:

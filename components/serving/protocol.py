@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from components.serving.headers import byte_count
-from components.serving.refusal import Refusal
+from components.serving.request_error import RequestError
 from components.serving.tensors import DATATYPES, Tensor, from_binary, from_json, to_binary, to_flat
 
 JSON_LENGTH = "inference-header-content-length"
@@ -33,18 +33,18 @@ class InferRequest:
 
 
 def read_request(body: bytes, json_length: str | None) -> InferRequest:
-    """Parse an infer request's body. Raises Refusal."""
+    """Parse an infer request's body. Raises RequestError."""
     text, binary = _split(body, json_length)
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise Refusal(400, f"the body is not valid JSON: {error}") from None
+        raise RequestError(400, f"the body is not valid JSON: {error}") from None
     if not isinstance(content, dict):
-        raise Refusal(400, "the body is not a JSON object")
+        raise RequestError(400, "the body is not a JSON object")
     parameters = _parameters(content, "the request")
     inputs, rest = _inputs(_list(content, "inputs"), binary)
     if rest:
-        raise Refusal(400, f"{len(rest)} bytes of binary data that no input claims")
+        raise RequestError(400, f"{len(rest)} bytes of binary data that no input claims")
     everything_binary = _flag(parameters, "binary_data_output", False)
     outputs = _outputs(_list(content, "outputs") if "outputs" in content else [], everything_binary)
     return InferRequest(_id(content), inputs, outputs, everything_binary)
@@ -79,7 +79,9 @@ def _split(body: bytes, json_length: str | None) -> tuple[bytes, bytes]:
         return body, b""
     length = byte_count(json_length)
     if length is None or length > len(body):
-        raise Refusal(400, f"Inference-Header-Content-Length is not a number of bytes of this {len(body)}-byte body")
+        raise RequestError(
+            400, f"Inference-Header-Content-Length is not a number of bytes of this {len(body)}-byte body"
+        )
     return body[:length], body[length:]
 
 
@@ -89,11 +91,11 @@ def _inputs(described: list[Any], binary: bytes) -> tuple[dict[str, Tensor], byt
     for entry in described:
         name, datatype, shape = _header(entry)
         if name in inputs:
-            raise Refusal(400, f"input '{name}' is given twice")
+            raise RequestError(400, f"input '{name}' is given twice")
         parameters = _parameters(entry, f"input '{name}'")
         unknown = set(parameters) - {"binary_data_size"}
         if unknown:
-            raise Refusal(400, f"input '{name}': parameter '{_shown(min(unknown))}' is not supported")
+            raise RequestError(400, f"input '{name}': parameter '{_shown(min(unknown))}' is not supported")
         if "binary_data_size" in parameters:
             size = _binary_size(name, entry, parameters["binary_data_size"], len(binary))
             inputs[name] = from_binary(name, datatype, shape, binary[:size])
@@ -101,31 +103,31 @@ def _inputs(described: list[Any], binary: bytes) -> tuple[dict[str, Tensor], byt
         elif "data" in entry:
             inputs[name] = from_json(name, datatype, shape, entry["data"])
         else:
-            raise Refusal(400, f"input '{name}': neither data nor binary_data_size")
+            raise RequestError(400, f"input '{name}': neither data nor binary_data_size")
     return inputs, binary
 
 
 def _header(entry: Any) -> tuple[str, str, tuple[int, ...]]:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-        raise Refusal(400, "each input is an object with a name, a shape, a datatype and data")
+        raise RequestError(400, "each input is an object with a name, a shape, a datatype and data")
     name = _shown(entry["name"])
     datatype, shape = entry.get("datatype"), entry.get("shape")
     if datatype not in DATATYPES:
-        raise Refusal(400, f"input '{name}': datatype is one of {', '.join(DATATYPES)}")
+        raise RequestError(400, f"input '{name}': datatype is one of {', '.join(DATATYPES)}")
     if not isinstance(shape, list) or not 0 < len(shape) <= MAX_DIMENSIONS:
-        raise Refusal(400, f"input '{name}': shape is a list of 1 to {MAX_DIMENSIONS} numbers")
+        raise RequestError(400, f"input '{name}': shape is a list of 1 to {MAX_DIMENSIONS} numbers")
     if not all(type(size) is int and 0 < size < 1 << 31 for size in shape):
-        raise Refusal(400, f"input '{name}': each number of shape is a whole one above zero")
+        raise RequestError(400, f"input '{name}': each number of shape is a whole one above zero")
     return name, datatype, tuple(shape)
 
 
 def _binary_size(name: str, entry: Mapping[str, Any], size: Any, there: int) -> int:
     if "data" in entry:
-        raise Refusal(400, f"input '{name}': both data and binary_data_size")
+        raise RequestError(400, f"input '{name}': both data and binary_data_size")
     if type(size) is not int or size < 0:
-        raise Refusal(400, f"input '{name}': binary_data_size is a number of bytes")
+        raise RequestError(400, f"input '{name}': binary_data_size is a number of bytes")
     if size > there:
-        raise Refusal(400, f"input '{name}': binary_data_size is {size}, {there} bytes are left in the body")
+        raise RequestError(400, f"input '{name}': binary_data_size is {size}, {there} bytes are left in the body")
     return size
 
 
@@ -133,14 +135,14 @@ def _outputs(described: list[Any], binary: bool) -> dict[str, bool]:
     outputs: dict[str, bool] = {}
     for entry in described:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            raise Refusal(400, "each output is an object with a name")
+            raise RequestError(400, "each output is an object with a name")
         name = _shown(entry["name"])
         if name in outputs:
-            raise Refusal(400, f"output '{name}' is asked for twice")
+            raise RequestError(400, f"output '{name}' is asked for twice")
         parameters = _parameters(entry, f"output '{name}'")
         unknown = set(parameters) - {"binary_data"}
         if unknown:
-            raise Refusal(400, f"output '{name}': parameter '{_shown(min(unknown))}' is not supported")
+            raise RequestError(400, f"output '{name}': parameter '{_shown(min(unknown))}' is not supported")
         outputs[name] = _flag(parameters, "binary_data", binary)
     return outputs
 
@@ -148,28 +150,28 @@ def _outputs(described: list[Any], binary: bool) -> dict[str, bool]:
 def _list(content: Mapping[str, Any], name: str) -> list[Any]:
     found = content.get(name)
     if not isinstance(found, list) or (name == "inputs" and not found):
-        raise Refusal(400, f"'{name}' is missing or no list of tensors")
+        raise RequestError(400, f"'{name}' is missing or no list of tensors")
     return found
 
 
 def _parameters(content: Mapping[str, Any], where: str) -> dict[str, Any]:
     parameters = content.get("parameters", {})
     if not isinstance(parameters, dict):
-        raise Refusal(400, f"{where}: parameters is an object")
+        raise RequestError(400, f"{where}: parameters is an object")
     return parameters
 
 
 def _flag(parameters: Mapping[str, Any], name: str, default: bool) -> bool:
     value = parameters.get(name, default)
     if not isinstance(value, bool):
-        raise Refusal(400, f"parameter '{name}' is true or false")
+        raise RequestError(400, f"parameter '{name}' is true or false")
     return value
 
 
 def _id(content: Mapping[str, Any]) -> str | None:
     found = content.get("id")
     if found is not None and not isinstance(found, str):
-        raise Refusal(400, "'id' is a string")
+        raise RequestError(400, "'id' is a string")
     return found
 
 

@@ -15,7 +15,7 @@ from components.errors import ParameterError
 if TYPE_CHECKING:
     from ray.serve import Application
 
-    from components.serving.front import Front
+    from components.serving.middleware import RequestMiddleware
 
 DEPLOYMENT = "lianzi"
 KNOWN = ("bundle", "public_key")
@@ -30,28 +30,28 @@ def application(arguments: dict[str, str]) -> Application:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     from ray import serve
 
-    def open_here() -> Front:
+    def open_here() -> RequestMiddleware:
         return open_bundle(Path(arguments["bundle"]), arguments.get("public_key"))
 
     deployment: Any = serve.deployment(name=DEPLOYMENT)(serve.ingress(open_here)())
     return deployment.bind()
 
 
-def open_bundle(bundle: Path, public_key: str | None = None) -> Front:
+def open_bundle(bundle: Path, public_key: str | None = None) -> RequestMiddleware:
     """The application of one replica, loaded. Raises ArtifactError, EngineError."""
     from components.artifacts import digest
     from components.runtime.manifest import model_name, read_bundle
     from components.runtime.signing import verify_bundle
     from components.serving.app import Service, make_app
-    from components.serving.catalogue import Release, load
     from components.serving.limits import Limits
+    from components.serving.model_repository import Release, load
 
     if public_key:
         verify_bundle(bundle, Path(public_key))
     name = model_name(read_bundle(bundle))
     service = Service(Limits())
     release = Release(name, digest(bundle)[:12], bundle)
-    service.catalogue.models[name] = load(release, service.limits, service.measures, threads=1)
+    service.repository.models[name] = load(release, service.limits, service.metrics, threads=1)
     return make_app(service, _nothing)
 
 

@@ -28,7 +28,7 @@ from components.errors import ServiceError
 if TYPE_CHECKING:
     import numpy as np
 
-    from components.serving.front import Passage
+    from components.serving.middleware import RequestContext
 
 LARGEST = 64 << 20
 """Bytes of a file; then it is PATH.1, and so on up to KEPT older ones."""
@@ -79,21 +79,23 @@ class RequestLog:
         number = int.from_bytes(hashlib.blake2b(request.encode(), digest_size=8).digest(), "big")
         return number < self.share * SHARES
 
-    def put_labels(self, passage: Passage, texts: Sequence[str], labels: Sequence[str], logits: np.ndarray) -> None:
+    def put_labels(
+        self, context: RequestContext, texts: Sequence[str], labels: Sequence[str], logits: np.ndarray
+    ) -> None:
         """Texts and the label each was given."""
-        from components.runtime.bundle import softmax
+        from components.runtime.prediction import softmax
 
         scores = softmax(logits)
         best = scores.argmax(axis=1)
         rows = zip(texts, best.tolist(), scores.max(axis=1).tolist(), strict=True)
         self._put(
-            passage, [{"text": text, "answer": labels[one], "score": round(score, 6)} for text, one, score in rows]
+            context, [{"text": text, "answer": labels[one], "score": round(score, 6)} for text, one, score in rows]
         )
 
-    def put_texts(self, passage: Passage, prompts: Sequence[str | list[int]], answers: Sequence[str]) -> None:
+    def put_texts(self, context: RequestContext, prompts: Sequence[str | list[int]], answers: Sequence[str]) -> None:
         """Prompts and what was generated; prompts of token ids are left out."""
         both = [(text, answer) for text, answer in zip(prompts, answers, strict=True) if isinstance(text, str)]
-        self._put(passage, [{"text": text, "answer": answer, "score": None} for text, answer in both])
+        self._put(context, [{"text": text, "answer": answer, "score": None} for text, answer in both])
 
     def close(self, seconds: float = 5) -> bool:
         """Write what waits, as far as that goes in these seconds. Whether the disk had no more to wait for."""
@@ -114,12 +116,12 @@ class RequestLog:
                 rows = self._queue.get_nowait()
                 self._lost(rows or [], "behind")
 
-    def _put(self, passage: Passage, rows: list[dict[str, Any]]) -> None:
-        served = passage.served
+    def _put(self, context: RequestContext, rows: list[dict[str, Any]]) -> None:
+        served = context.served
         head = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "request": passage.id,
-            "model": passage.model,
+            "request": context.id,
+            "model": context.model,
             "version": served.version if served else "",
         }
         try:

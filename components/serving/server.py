@@ -20,37 +20,37 @@ import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
 from components.errors import ServiceError
-from components.serving.front import LAST_WORDS, Front, Gate
+from components.serving.middleware import LAST_WORDS, Admission, RequestMiddleware
 
 
 class Server(uvicorn.Server):
     """Drains before it stops."""
 
-    def __init__(self, config: uvicorn.Config, gate: Gate, drain: float, say: Callable[[str], None]) -> None:
+    def __init__(self, config: uvicorn.Config, gate: Admission, drain: float, say: Callable[[str], None]) -> None:
         super().__init__(config)
-        self._gate, self._drain, self._say = gate, drain, say
+        self._admission, self._drain, self._say = gate, drain, say
         self._told = 0.0
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._gate.draining:
+        if self._admission.draining:
             os._exit(128 + sig)
-        self._gate.draining = True
+        self._admission.draining = True
         self._told = time.monotonic()
-        self._say(f"stopping: {self._gate.under_way} requests to finish")
+        self._say(f"stopping: {self._admission.under_way} requests to finish")
 
     async def on_tick(self, counter: int) -> bool:
         """Asked ten times a second whether to stop."""
-        if self._gate.draining and not self.should_exit:
+        if self._admission.draining and not self.should_exit:
             late = time.monotonic() - self._told - self._drain
-            if late > 0 and self._gate.under_way and not self._gate.given_up:
-                self._say(f"{self._gate.under_way} requests did not finish within {self._drain:g} s")
-                self._gate.give_up()
-            self.should_exit = not self._gate.under_way or late > 2 * LAST_WORDS
+            if late > 0 and self._admission.under_way and not self._admission.given_up:
+                self._say(f"{self._admission.under_way} requests did not finish within {self._drain:g} s")
+                self._admission.give_up()
+            self.should_exit = not self._admission.under_way or late > 2 * LAST_WORDS
         return await super().on_tick(counter)
 
 
 def run_server(
-    front: Front,
+    front: RequestMiddleware,
     listen: tuple[str, int],
     tls: tuple[Path, Path] | None,
     drain: float,
@@ -75,14 +75,14 @@ def run_server(
         ssl_certfile=str(tls[0]) if tls else None,
         ssl_keyfile=str(tls[1]) if tls else None,
     )
-    server = Server(config, front.gate, drain, say)
+    server = Server(config, front.admission, drain, say)
 
     async def serve() -> None:
         started(asyncio.get_running_loop())
         try:
             await server.serve()
         finally:
-            if front.gate.draining:
+            if front.admission.draining:
                 # Uvicorn has put the handlers back that were there before; a second signal still ends it at once.
                 for one in HANDLED_SIGNALS:
                     signal.signal(one, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""What every route shares: the models, the limits, the measures, and the way in."""
+"""What every route shares: the models, the limits, the metrics, and the way in."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from components.serving.catalogue import Catalogue
-from components.serving.front import Gate
 from components.serving.headers import byte_count
 from components.serving.limits import Limits
-from components.serving.measures import Measures
-from components.serving.refusal import Refusal
+from components.serving.metrics import Metrics
+from components.serving.middleware import Admission
+from components.serving.model_repository import ModelRepository
+from components.serving.request_error import RequestError
 from components.serving.working import Workers
 
 if TYPE_CHECKING:
@@ -34,63 +34,65 @@ class Service:
     """What the handlers share; `log` is None where no requests are kept."""
 
     limits: Limits
-    catalogue: Catalogue = field(default_factory=Catalogue)
-    gate: Gate = field(default_factory=Gate)
+    repository: ModelRepository = field(default_factory=ModelRepository)
+    admission: Admission = field(default_factory=Admission)
     log: RequestLog | None = None
     workers: Workers = field(default_factory=Workers)
 
     def __post_init__(self) -> None:
-        self.measures = Measures(self.catalogue)
+        self.metrics = Metrics(self.repository)
 
     @property
     def ready(self) -> bool:
-        return bool(self.catalogue.models) and not self.gate.draining
+        return bool(self.repository.models) and not self.admission.draining
 
     def admit(self) -> float:
-        """The time of the event loop by which the request is to be answered. Raises Refusal (429, 503)."""
+        """The time of the event loop by which the request is to be answered. Raises RequestError (429, 503)."""
         if not self.ready:
-            raise Refusal(503, "the server is about to stop" if self.gate.draining else "no model is loaded yet")
+            raise RequestError(
+                503, "the server is about to stop" if self.admission.draining else "no model is loaded yet"
+            )
         # Bodies take memory before their rows are counted.
-        if self.gate.under_way > 2 * self.limits.max_queue:
-            raise Refusal(429, f"{self.gate.under_way} requests are under way already")
+        if self.admission.under_way > 2 * self.limits.max_queue:
+            raise RequestError(429, f"{self.admission.under_way} requests are under way already")
         return asyncio.get_running_loop().time() + self.limits.timeout
 
     async def body(self, request: Request, deadline: float, kinds: tuple[str, ...]) -> bytes:
-        """The whole body, of one of these content types. Raises Refusal."""
+        """The whole body, of one of these content types. Raises RequestError."""
         _check_headers(request, kinds)
         declared = byte_count(request.headers.get("content-length", "0"))
         if declared is None:
-            raise Refusal(400, "content-length is not a number of bytes")
+            raise RequestError(400, "content-length is not a number of bytes")
         if declared > self.limits.max_body:
-            raise Refusal(413, f"a body of {declared} bytes, at most {self.limits.max_body} are taken")
+            raise RequestError(413, f"a body of {declared} bytes, at most {self.limits.max_body} are taken")
         parts, size = [], 0
         try:
             async with asyncio.timeout_at(deadline):
                 async for part in request.stream():
                     size += len(part)
                     if size > self.limits.max_body:
-                        raise Refusal(413, f"a body of more than {self.limits.max_body} bytes")
+                        raise RequestError(413, f"a body of more than {self.limits.max_body} bytes")
                     parts.append(part)
         except TimeoutError:
-            raise Refusal(408, f"the body did not arrive within {self.limits.timeout:g} s") from None
+            raise RequestError(408, f"the body did not arrive within {self.limits.timeout:g} s") from None
         except ClientDisconnect:
-            raise Refusal(400, GONE) from None
+            raise RequestError(400, GONE) from None
         return b"".join(parts)
 
-    def too_late(self) -> Refusal:
+    def too_late(self) -> RequestError:
         """What a request is told whose answer takes too long."""
-        return Refusal(503, f"no answer within {self.limits.timeout:g} s")
+        return RequestError(503, f"no answer within {self.limits.timeout:g} s")
 
 
 async def while_there(
     receive: Callable[[], Awaitable[MutableMapping[str, Any]]], work: Coroutine[Any, Any, Result]
 ) -> Result:
-    """What `work` returns; cancelled, and Refusal raised, once the client of a request read whole has gone."""
+    """What `work` returns; cancelled, and RequestError raised, once the client of a request read whole has gone."""
     task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            raise Refusal(400, GONE)
+            raise RequestError(400, GONE)
         return task.result()
     finally:
         for one in (task, gone):
@@ -106,9 +108,9 @@ async def _gone(receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> N
 def _check_headers(request: Request, kinds: tuple[str, ...]) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind and kind not in kinds:
-        raise Refusal(415, f"content-type is {' or '.join(kinds)}")
+        raise RequestError(415, f"content-type is {' or '.join(kinds)}")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refusal(415, "compressed bodies are not taken")
+        raise RequestError(415, "compressed bodies are not taken")
 
 
 async def encoded(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from components.serving.refusal import Refusal
+from components.serving.request_error import RequestError
 
 NUMBERS: dict[str, np.dtype[Any]] = {"INT64": np.dtype("<i8"), "FP32": np.dtype("<f4")}
 DATATYPES = ("BYTES", *NUMBERS)
@@ -34,33 +34,33 @@ class Tensor:
 
 
 def from_json(name: str, datatype: str, shape: tuple[int, ...], data: Any) -> Tensor:
-    """`data` is flat or nested as `shape` says. Raises Refusal."""
+    """`data` is flat or nested as `shape` says. Raises RequestError."""
     flat = _flat(name, shape, data)
     if datatype == "BYTES":
         if not all(type(value) is str for value in flat):
-            raise Refusal(400, f"input '{name}': an element of BYTES data in JSON is a string")
+            raise RequestError(400, f"input '{name}': an element of BYTES data in JSON is a string")
         return Tensor(name, datatype, shape, flat)
     if datatype == "FP32":
-        raise Refusal(400, f"input '{name}': FP32 is not taken as input")
+        raise RequestError(400, f"input '{name}': FP32 is not taken as input")
     if not all(type(value) is int for value in flat):
-        raise Refusal(400, f"input '{name}': an element of {datatype} data is a whole number")
+        raise RequestError(400, f"input '{name}': an element of {datatype} data is a whole number")
     try:
         return Tensor(name, datatype, shape, np.array(flat, dtype=np.int64).reshape(shape))
     except OverflowError:
-        raise Refusal(400, f"input '{name}': a number does not fit into {datatype}") from None
+        raise RequestError(400, f"input '{name}': a number does not fit into {datatype}") from None
 
 
 def from_binary(name: str, datatype: str, shape: tuple[int, ...], data: bytes) -> Tensor:
-    """Raises Refusal when the bytes are not exactly what `shape` needs."""
+    """Raises RequestError when the bytes are not exactly what `shape` needs."""
     size = math.prod(shape)
     if datatype == "BYTES":
         texts = _strings(name, data)
         if len(texts) != size:
-            raise Refusal(400, f"input '{name}': {len(texts)} strings in the binary data, shape says {size}")
+            raise RequestError(400, f"input '{name}': {len(texts)} strings in the binary data, shape says {size}")
         return Tensor(name, datatype, shape, texts)
     dtype = NUMBERS[datatype]
     if len(data) != size * dtype.itemsize:
-        raise Refusal(400, f"input '{name}': {len(data)} bytes, shape needs {size * dtype.itemsize}")
+        raise RequestError(400, f"input '{name}': {len(data)} bytes, shape needs {size * dtype.itemsize}")
     return Tensor(name, datatype, shape, np.frombuffer(data, dtype=dtype).reshape(shape))
 
 
@@ -79,17 +79,17 @@ def to_flat(tensor: Tensor) -> Values:
 
 def _flat(name: str, shape: Sequence[int], data: Any) -> list[Any]:
     if not isinstance(data, list):
-        raise Refusal(400, f"input '{name}': data is a list")
+        raise RequestError(400, f"input '{name}': data is a list")
     if len(shape) > 1 and any(isinstance(part, list) for part in data):
         return _unnested(name, shape, data)
     if len(data) != math.prod(shape):
-        raise Refusal(400, f"input '{name}': {len(data)} elements, shape {list(shape)} needs {math.prod(shape)}")
+        raise RequestError(400, f"input '{name}': {len(data)} elements, shape {list(shape)} needs {math.prod(shape)}")
     return data
 
 
 def _unnested(name: str, shape: Sequence[int], data: Any) -> list[Any]:
     if not isinstance(data, list) or len(data) != shape[0]:
-        raise Refusal(400, f"input '{name}': nested data that does not have the shape given")
+        raise RequestError(400, f"input '{name}': nested data that does not have the shape given")
     if len(shape) == 1:
         return data
     return [value for part in data for value in _unnested(name, shape[1:], part)]
@@ -99,14 +99,14 @@ def _strings(name: str, data: bytes) -> list[str]:
     texts, place = [], 0
     while place < len(data):
         if place + 4 > len(data):
-            raise Refusal(400, f"input '{name}': the binary data ends inside a length")
+            raise RequestError(400, f"input '{name}': the binary data ends inside a length")
         (length,) = struct.unpack_from("<I", data, place)
         place += 4
         if place + length > len(data):
-            raise Refusal(400, f"input '{name}': the binary data ends inside a string")
+            raise RequestError(400, f"input '{name}': the binary data ends inside a string")
         try:
             texts.append(data[place : place + length].decode())
         except UnicodeDecodeError:
-            raise Refusal(400, f"input '{name}': string {len(texts)} is not valid UTF-8") from None
+            raise RequestError(400, f"input '{name}': string {len(texts)} is not valid UTF-8") from None
         place += length
     return texts

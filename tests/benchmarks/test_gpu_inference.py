@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.gpu_inference import check, take_turns
+from benchmarks.gpu_inference import check
 from components.inference.nvidia import nvidia_host
 
 ROOT = Path(__file__).parent.parent.parent
@@ -38,20 +38,7 @@ def test_what_needs_no_gpu_runs_dry() -> None:
     assert "gpt2: onnxruntime and eager agree" in done.stdout
 
 
-def test_everyone_is_called_as_often_and_in_turn() -> None:
-    order: list[str] = []
-
-    def contender(name: str) -> np.ndarray:
-        order.append(name)
-        return np.zeros((1, 2))
-
-    ways = {name: lambda ids, mask, name=name: contender(name) for name in ("a", "b")}
-    spent = take_turns(ways, np.ones((1, 1)), np.ones((1, 1)), rounds=3)
-    assert [len(seconds) for seconds in spent.values()] == [3, 3]
-    assert order[:4] == ["a", "b", "b", "a"]
-
-
 def test_a_contender_that_computes_something_else_is_named() -> None:
-    ways = {"eager": lambda ids, mask: np.zeros((1, 2)), "wrong": lambda ids, mask: np.ones((1, 2))}
+    ways = {"eager": lambda feeds: {"logits": np.zeros((1, 2))}, "wrong": lambda feeds: {"logits": np.ones((1, 2))}}
     with pytest.raises(AssertionError, match=r"wrong differs from eager by 1 on \(1, 1\)"):
-        check(ways, np.ones((1, 1)), np.ones((1, 1)))
+        check(ways, {"input_ids": np.ones((1, 1))})

@@ -14,9 +14,9 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from transformers import PreTrainedTokenizerFast
 
 from components.artifacts import read_manifest, write_json, write_manifest
-from components.deployment.gate import prove
+from components.deployment.gate import verify_against
 from components.deployment.pytorch import load_model
-from components.errors import PartRefused
+from components.errors import VerificationError
 from components.params import GateConfig
 from tests.small_artifacts import small_tokenizer
 from tests.small_ladder import Ladder
@@ -226,10 +226,10 @@ def plant(fault: Fault, ladder: Ladder, folder: Path) -> Path:
     return bundle
 
 
-def refusal(bundle: Path, ladder: Ladder, gate: GateConfig) -> PartRefused | None:
+def refusal(bundle: Path, ladder: Ladder, gate: GateConfig) -> VerificationError | None:
     """The first thing that the gate refuses of a bundle: all of it, or one of its rungs."""
     try:
-        proof = prove(bundle, ladder.student, ladder.rows, gate)
-    except PartRefused as refused:
+        report = verify_against(bundle, ladder.student, ladder.rows, gate)
+    except VerificationError as refused:
         return refused
-    return next(iter(proof.refused.values()), None)
+    return next(iter(report.refused.values()), None)

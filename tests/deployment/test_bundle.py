@@ -10,7 +10,7 @@ import pytest
 from components.artifacts import digest, read_manifest, verify, write_json, write_manifest
 from components.deployment.bundle import build_engines, candidate_of
 from components.deployment.rows import read_rows
-from components.errors import ArtifactError, PartRefused
+from components.errors import ArtifactError, VerificationError
 from components.inference.engines import ENGINES
 from components.inference.trial import read_samples
 from components.params import BuildConfig, Params
@@ -130,7 +130,7 @@ def test_a_float_graph_the_gate_refuses_stops_the_stage(
     ladder: Ladder, params: Params, run: RecordedRun, tmp_path: Path
 ) -> None:
     onnx = spoilt(ladder.onnx, "onnx", "model.onnx", tmp_path / "onnx")
-    with pytest.raises(PartRefused, match="rung fp32: "):
+    with pytest.raises(VerificationError, match="rung fp32: "):
         replace(ladder, onnx=onnx).build(params, tmp_path / "bundle", run)
     assert not (tmp_path / "bundle").exists()
 

@@ -7,9 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, numpy_helper
@@ -23,14 +21,14 @@ from transformers import (
 )
 
 from components.artifacts import file_hash, read_manifest
-from components.deployment.departure import Departure, from_pytorch
 from components.deployment.export import check, export, export_graph
-from components.deployment.parity import Infer, Parity, compare, gathered, shapes
-from components.deployment.pytorch import HEADS, load_model, parameters_run, torch_infer
+from components.deployment.layer_parity import LayerMismatch, first_mismatch
+from components.deployment.parity import Parity, compare, shapes
+from components.deployment.pytorch import HEADS, load_model, outputs_of, parameters_run, torch_infer
 from components.deployment.rows import read_rows
 from components.deployment.weights import differences, stored_weights
 from components.errors import ArtifactError
-from components.inference.engines import OnnxRuntime
+from components.inference.onnx_runtime import OnnxRuntime, OnnxRuntimeSession, open_session
 from components.params import Params
 from components.run import RecordedRun
 from components.runtime.encoding import Encoder
@@ -41,7 +39,8 @@ from tests.small_ladder import LABELS, TASK, Ladder
 def parity_of(graph: Path, ladder: Ladder) -> Parity:
     encoder = Encoder.load(ladder.onnx / "tokenizer.json", TASK.max_length, 0)
     texts = read_rows(ladder.rows, "validation", LABELS).texts
-    return compare(torch_infer(load_model(ladder.student)), OnnxRuntime().load(graph).infer, shapes(encoder, texts))
+    model = load_model(ladder.student)
+    return compare(torch_infer(model), OnnxRuntime().load(graph).run, shapes(encoder, texts), outputs_of(model))
 
 
 def test_the_graph_answers_as_pytorch_does_in_every_shape(ladder: Ladder) -> None:
@@ -141,26 +140,17 @@ def random_checkpoint(architecture: str, head: str) -> PreTrainedModel:
     return model.eval()
 
 
-def onnx_infer(graph: onnx.ModelProto) -> Infer:
-    """All outputs of a graph, as `torch_infer` gives them."""
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
-
-    def infer(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return gathered(session.run(None, {"input_ids": ids, "attention_mask": mask}), mask)
-
-    return infer
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("architecture", "head"), CHECKPOINTS)
 def test_every_architecture_answers_alike_with_every_head(architecture: str, head: str, tokenizer_folder: Path) -> None:
     """In every shape, from one token on; each weight once, under PyTorch's name."""
     model = random_checkpoint(architecture, head)
     graph = export_graph(model, 20)
-    assert tuple(value.name for value in graph.graph.output) == HEADS[head].outputs
+    assert [value.name for value in graph.graph.output] == list(HEADS[head].outputs)
     encoder = Encoder.load(tokenizer_folder / "tokenizer.json", 32, 0)
     batches = shapes(encoder, [text for text, _ in sentences(40)])
-    parity = compare(torch_infer(model), onnx_infer(graph), batches)
+    infer = OnnxRuntimeSession(open_session(graph.SerializeToString())).run
+    parity = compare(torch_infer(model), infer, batches, HEADS[head].outputs)
     assert parity.max_difference < 1e-4, parity
     assert parity.agreement > 0.999
     weights = [one for one in graph.graph.initializer if len(one.dims) == 2 and one.data_type == TensorProto.FLOAT]
@@ -169,7 +159,7 @@ def test_every_architecture_answers_alike_with_every_head(architecture: str, hea
     assert len({(*sorted(value.shape), float(value.sum())) for value in held}) == len(held)
     batch = batches["8 rows of up to 32 tokens (8, 32)"]
     assert differences(parameters_run(model, batch), stored_weights(graph.graph)) == []
-    assert from_pytorch(model, graph, batch, 1e-4) is None
+    assert first_mismatch(model, graph, batch, 1e-4) is None
 
 
 def test_a_head_over_tokens_has_outputs_by_name_with_dynamic_axes(tokenizer_folder: Path) -> None:
@@ -190,8 +180,8 @@ def test_the_manifest_names_the_tools_that_wrote_the_graph(ladder: Ladder) -> No
     assert manifest["outputs"] == ["logits"]
 
 
-def test_the_layer_that_departs_is_named_beside_the_shape() -> None:
+def test_the_layer_that_differs_is_named_beside_the_shape() -> None:
     parity = Parity(0.3, 0.1, 0.9, "3 rows of up to 5 tokens (3, 5)")
-    departure = Departure("classifier", 9, 9, "its output", 0.4, 1e-7, "PyTorch")
+    mismatch = LayerMismatch("classifier", 9, 9, "its output", 0.4, 1e-7, "PyTorch")
     with pytest.raises(ArtifactError, match=r"\(3, 5\).*\n.*layer classifier \(9 of 9\): its output differs by 0\.4"):
-        check(parity, 1e-3, lambda: departure)
+        check(parity, 1e-3, lambda: mismatch)

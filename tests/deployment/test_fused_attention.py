@@ -49,11 +49,11 @@ def graphs(model: ModernBertForSequenceClassification) -> dict[str, ModelProto]:
     return {"standard": standard, "own": own}
 
 
-def batch(rows: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+def batch(rows: int, length: int) -> dict[str, np.ndarray]:
     """Rows of random tokens, each but the first shorter than the one before."""
     ids = np.random.default_rng(rows * length).integers(4, 100, (rows, length))
     mask = np.array([[int(place < max(1, length - 3 * row)) for place in range(length)] for row in range(rows)])
-    return ids, mask
+    return {"input_ids": ids, "attention_mask": mask}
 
 
 @pytest.mark.parametrize("kind", ["standard", "own"])
@@ -62,9 +62,9 @@ def test_both_graphs_answer_as_the_model(
     kind: str, rows: int, length: int, model: torch.nn.Module, graphs: dict[str, ModelProto], tmp_path: Path
 ) -> None:
     onnx.save(graphs[kind], tmp_path / "graph.onnx")
-    ids, mask = batch(rows, length)
-    found = OnnxRuntime().load(tmp_path / "graph.onnx").infer(ids, mask)
-    assert np.abs(found - torch_infer(model)(ids, mask)).max() < 1e-5  # type: ignore[arg-type]
+    given = batch(rows, length)
+    found = OnnxRuntime().load(tmp_path / "graph.onnx").run(given)["logits"]
+    assert np.abs(found - torch_infer(model)(given)["logits"]).max() < 1e-5  # type: ignore[arg-type]
 
 
 def test_only_one_graph_needs_onnx_runtime_and_it_has_far_fewer_nodes(
@@ -78,11 +78,11 @@ def test_only_one_graph_needs_onnx_runtime_and_it_has_far_fewer_nodes(
 
 
 def test_the_model_is_afterwards_what_it_was(model: ModernBertForSequenceClassification) -> None:
-    ids, mask = batch(3, 7)
-    before = torch_infer(model)(ids, mask)
+    given = batch(3, 7)
+    before = torch_infer(model)(given)["logits"]
     with fused(model, LENGTH) as known:
         assert known
-    assert np.array_equal(torch_infer(model)(ids, mask), before)
+    assert np.array_equal(torch_infer(model)(given)["logits"], before)
 
 
 def test_equal_models_give_equal_bytes(
@@ -100,7 +100,7 @@ def test_rows_longer_than_was_said_are_refused_not_answered_wrongly(
     for graph in graphs.values():
         onnx.save(graph, tmp_path / "graph.onnx")
         with pytest.raises(Exception, match="ONNX Runtime failed"):
-            OnnxRuntime().load(tmp_path / "graph.onnx").infer(*batch(1, LENGTH + 1))
+            OnnxRuntime().load(tmp_path / "graph.onnx").run(batch(1, LENGTH + 1))
 
 
 def test_an_architecture_or_layers_it_does_not_know_are_exported_as_they_are() -> None:

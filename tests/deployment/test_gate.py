@@ -8,12 +8,12 @@ import onnx
 import pytest
 
 from components.artifacts import read_manifest
-from components.deployment.departure import from_pytorch
-from components.deployment.gate import Proof, check_answers, check_meaning, prove
+from components.deployment.gate import ParityReport, check_answers, check_meaning, verify_against
+from components.deployment.layer_parity import first_mismatch
 from components.deployment.parity import Parity, TaskParity, shapes
 from components.deployment.pytorch import load_model
 from components.deployment.rows import read_rows
-from components.errors import PartRefused
+from components.errors import VerificationError
 from components.evaluation.metrics import Interval
 from components.params import Params
 from components.run import RecordedRun
@@ -35,13 +35,13 @@ def deep(tmp_path_factory: pytest.TempPathFactory, params: Params, task_rows: Pa
 
 
 def test_a_right_ladder_passes_with_each_rung(ladder: Ladder, params: Params) -> None:
-    proof = prove(ladder.bundle, ladder.student, ladder.rows, params.gate)
-    assert list(proof.metrics()) == ["fp32", "int8", "int8_static", "int4_embeddings"]
-    assert proof.shapes["fp32"].max_difference < 1e-4
-    assert proof.noise["fp32"][0] < 1e-5
-    assert 1e-3 < proof.noise["int8"][0] < 0.1
-    assert proof.tasks["fp32"].gain.value == 0
-    assert proof.metrics()["int8"]["agreement"] > 0.95
+    report = verify_against(ladder.bundle, ladder.student, ladder.rows, params.gate)
+    assert list(report.metrics()) == ["fp32", "int8", "int8_static", "int4_embeddings"]
+    assert report.shapes["fp32"].max_difference < 1e-4
+    assert report.noise["fp32"][0] < 1e-5
+    assert 1e-3 < report.noise["int8"][0] < 0.1
+    assert report.tasks["fp32"].gain.value == 0
+    assert report.metrics()["int8"]["agreement"] > 0.95
 
 
 @pytest.mark.parametrize("name", [name for name in FAULTS if name != IN_TWO_LAYERS])
@@ -65,10 +65,10 @@ def bisected(name: str, ladder: Ladder, params: Params, folder: Path) -> str | N
     bundle = plant(FAULTS[name], ladder, folder)
     encoder = Encoder.load(ladder.student / "tokenizer.json", 24, 0)
     batches = shapes(encoder, read_rows(ladder.rows, "validation", LABELS).texts)
-    batch = max(batches.values(), key=lambda one: one[0].size)
+    batch = max(batches.values(), key=lambda feeds: feeds["input_ids"].size)
     limit = 1e-4 if rung == "fp32" else params.gate.max_noise
     graph, right = onnx.load(graph_of(bundle, rung)), onnx.load(ladder.onnx / "model.onnx")
-    found = from_pytorch(load_model(ladder.student), graph, batch, limit, right)
+    found = first_mismatch(load_model(ladder.student), graph, batch, limit, right)
     return found and found.layer
 
 
@@ -76,24 +76,24 @@ def test_two_layers_that_changed_places_are_told_from_a_deeper_model(
     deep: Ladder, params: Params, tmp_path: Path
 ) -> None:
     """Every weight is there under its name, so the layers' outputs have to tell."""
-    prove(deep.bundle, deep.student, deep.rows, params.gate)
+    verify_against(deep.bundle, deep.student, deep.rows, params.gate)
     bundle = plant(FAULTS[IN_TWO_LAYERS], deep, tmp_path / "one")
-    with pytest.raises(PartRefused, match=r"rung fp32: layer model\.layers\.0\.attn\.Wqkv \(3 of 17\)"):
-        prove(bundle, deep.student, deep.rows, params.gate)
+    with pytest.raises(VerificationError, match=r"rung fp32: layer model\.layers\.0\.attn\.Wqkv \(3 of 17\)"):
+        verify_against(bundle, deep.student, deep.rows, params.gate)
     assert bisected(IN_TWO_LAYERS, deep, params, tmp_path / "two") == FAULTS[IN_TWO_LAYERS].layer
 
 
 def test_a_file_that_is_not_the_listed_one_is_refused(ladder: Ladder, params: Params, tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(ladder.bundle, tmp_path / "bundle"))
     (bundle / "README.md").write_text("another card")
-    with pytest.raises(PartRefused, match=r"files: .*README\.md: changed"):
-        prove(bundle, ladder.student, ladder.rows, params.gate)
+    with pytest.raises(VerificationError, match=r"files: .*README\.md: changed"):
+        verify_against(bundle, ladder.student, ladder.rows, params.gate)
 
 
 def test_labels_that_training_took_for_each_other_are_seen_in_the_answers() -> None:
     targets = np.repeat([0, 1, 2], 20)
     answers = np.repeat([0, 2, 1], 20)
-    with pytest.raises(PartRefused, match="labels: 'field' and 'sea' look exchanged: 20 rows"):
+    with pytest.raises(VerificationError, match="labels: 'field' and 'sea' look exchanged: 20 rows"):
         check_meaning(LABELS, targets, answers)
     check_meaning(LABELS, targets, np.repeat([0, 1, 1], 20))
     check_meaning(LABELS, targets[::4], answers[::4])  # ten rows may be chance
@@ -103,22 +103,23 @@ def test_a_model_of_other_rows_is_refused(ladder: Ladder, params: Params, tmp_pa
     rows = Path(shutil.copytree(ladder.rows, tmp_path / "rows"))
     made = (rows / "manifest.json").read_text(encoding="utf-8")
     (rows / "manifest.json").write_text(made.replace('"sea"', '"desert"'), encoding="utf-8")
-    with pytest.raises(PartRefused, match="labels: 'desert' is only among the rows' labels"):
-        prove(ladder.bundle, ladder.student, rows, params.gate)
+    with pytest.raises(VerificationError, match="labels: 'desert' is only among the rows' labels"):
+        verify_against(ladder.bundle, ladder.student, rows, params.gate)
 
 
-def a_proof(gain: Interval, agreement: float) -> Proof:
-    return Proof(100, {"int8": Parity(0.2, 0.1, 1, "")}, {"int8": TaskParity(MacroF1(3), 0.7, gain, agreement)}, {})
+def a_report(gain: Interval, agreement: float) -> ParityReport:
+    tasks = {"int8": TaskParity(MacroF1(3), 0.7, gain, agreement)}
+    return ParityReport(100, {"int8": Parity(0.2, 0.1, 1, "")}, tasks, {})
 
 
 def test_a_rung_that_surely_loses_too_much_is_refused(params: Params) -> None:
     """One whose loss may be chance passes."""
     lost, unsure = Interval(-0.2, -0.25, -0.15), Interval(-0.2, -0.5, 0.1)
-    with pytest.raises(PartRefused, match=r"int8: loses 0\.2000 macro-F1 to PyTorch \(0\.1500 to 0\.2500\)"):
-        check_answers("int8", a_proof(lost, 1.0), params.gate)
-    with pytest.raises(PartRefused, match=r"int8: answers as PyTorch on 50\.0% of 100 rows"):
-        check_answers("int8", a_proof(unsure, 0.5), params.gate)
-    check_answers("int8", a_proof(unsure, 1.0), params.gate)
+    with pytest.raises(VerificationError, match=r"int8: loses 0\.2000 macro-F1 to PyTorch \(0\.1500 to 0\.2500\)"):
+        check_answers("int8", a_report(lost, 1.0), params.gate)
+    with pytest.raises(VerificationError, match=r"int8: answers as PyTorch on 50\.0% of 100 rows"):
+        check_answers("int8", a_report(unsure, 0.5), params.gate)
+    check_answers("int8", a_report(unsure, 1.0), params.gate)
 
 
 def test_a_refused_rung_does_not_stop_those_above_it(

@@ -12,10 +12,8 @@ import pytest
 from components.artifacts import digest
 from components.deployment.rows import read_rows
 from components.deployment.speed import (
-    Case,
     Target,
     cases,
-    in_turn,
     judge,
     measure_speed,
     package_joules,
@@ -119,19 +117,6 @@ def test_a_few_disturbed_rounds_do_not_turn_the_verdict() -> None:
     for case in timed["int8"].values():
         case[:4] = 50
     assert judge(timed, TARGET)["int8"]["speed_up"] == 2
-
-
-def test_contenders_take_turns_on_the_same_rows_each_warm() -> None:
-    calls: list[tuple[str, tuple[str, ...]]] = []
-    contenders = {name: lambda rows, name=name: calls.append((name, tuple(rows))) for name in ("a", "b")}
-    in_turn(contenders, [Case(2, "full", ("one", "two", "three"))], 10)
-    warm, timed = calls[::2], calls[1::2]
-    assert [name for name, _ in warm] == [name for name, _ in timed]
-    assert all(one[1] != other[1] for one, other in zip(warm, timed, strict=True))
-    rounds = [timed[start : start + 2] for start in range(0, len(timed), 2)]
-    assert all(first[1] == second[1] and first[0] != second[0] for first, second in rounds)
-    assert len({pair[0][0] for pair in rounds}) == 2
-    assert rounds[1][0][1] == ("three", "one")
 
 
 def test_short_and_full_rows_are_the_ends_of_what_there_is(ladder: Ladder) -> None:

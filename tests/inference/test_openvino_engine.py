@@ -12,6 +12,7 @@ import pytest
 from components.errors import EngineError
 from components.inference.engine_store import load_engine
 from components.inference.engines import OnnxRuntime, OpenVino, Profile
+from components.inference.sessions import Arrays
 from tests.small_ladder import Ladder
 
 ENGINE = OpenVino()
@@ -19,11 +20,11 @@ PROFILE = Profile(4, 24)
 needs_openvino = pytest.mark.skipif(ENGINE.available() is not None, reason=f"{ENGINE.available()}")
 
 
-def rows(count: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+def rows(count: int, length: int) -> Arrays:
     ids = np.random.default_rng(0).integers(4, 60, (count, length))
     mask = np.ones_like(ids)
     mask[0, length // 2 + 1 :] = 0
-    return ids, mask
+    return {"input_ids": ids, "attention_mask": mask}
 
 
 @needs_openvino
@@ -31,8 +32,8 @@ def test_openvino_agrees_with_onnxruntime_in_several_shapes(ladder: Ladder, tmp_
     graph = ladder.onnx / "model.onnx"
     session, reference = ENGINE.load(ENGINE.build(graph, tmp_path, PROFILE)), OnnxRuntime().load(graph)
     for shape in ((1, 1), (1, 24), (3, 7), (8, 24)):
-        ids, mask = rows(*shape)
-        assert np.abs(session.infer(ids, mask) - reference.infer(ids, mask)).max() < 1e-5
+        found, expected = (one.run(rows(*shape))["logits"] for one in (session, reference))
+        assert np.abs(found - expected).max() < 1e-5
 
 
 @needs_openvino
@@ -40,20 +41,19 @@ def test_openvino_reads_q_dq_nodes(ladder: Ladder, tmp_path: Path) -> None:
     """Its integer kernels do not round as ONNX Runtime's do: answers agree, bits do not."""
     graph = quantized(ladder.onnx / "model.onnx", tmp_path / "int8.onnx")
     session, reference = ENGINE.load(ENGINE.build(graph, tmp_path, PROFILE)), OnnxRuntime().load(graph)
-    ids, mask = rows(8, 24)
-    expected, found = reference.infer(ids, mask), session.infer(ids, mask)
+    expected, found, again = (one.run(rows(8, 24))["logits"] for one in (reference, session, session))
     assert np.abs(found - expected).max() < 0.1 * np.abs(expected).max()
-    assert np.array_equal(found, session.infer(ids, mask))
+    assert np.array_equal(found, again)
 
 
 @needs_openvino
 def test_a_compiled_model_is_kept_and_loaded(ladder: Ladder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIANZI_CACHE", str(tmp_path))
     graph = ladder.onnx / "model.onnx"
-    first = load_engine(ENGINE, graph, PROFILE).infer(*rows(2, 9))
+    first = load_engine(ENGINE, graph, PROFILE).run(rows(2, 9))["logits"]
     kept = next(tmp_path.rglob("model.blob"))
     built = kept.stat().st_mtime_ns
-    assert np.array_equal(load_engine(ENGINE, graph, PROFILE).infer(*rows(2, 9)), first)
+    assert np.array_equal(load_engine(ENGINE, graph, PROFILE).run(rows(2, 9))["logits"], first)
     assert kept.stat().st_mtime_ns == built
 
 
@@ -61,9 +61,9 @@ def test_a_compiled_model_is_kept_and_loaded(ladder: Ladder, tmp_path: Path, mon
 def test_threads_that_ask_at_once_each_get_their_own_answer(ladder: Ladder, tmp_path: Path) -> None:
     session = ENGINE.load(ENGINE.build(ladder.onnx / "model.onnx", tmp_path, PROFILE))
     asked = [rows(1 + number % 4, 5 + number) for number in range(8)]
-    expected = [session.infer(*one) for one in asked]
+    expected = [session.run(one)["logits"] for one in asked]
     found: dict[int, np.ndarray] = {}
-    threads = [Thread(target=lambda n=n: found.update({n: session.infer(*asked[n])})) for n in range(8)]
+    threads = [Thread(target=lambda n=n: found.update({n: session.run(asked[n])["logits"]})) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -110,7 +110,7 @@ def quantized(source: Path, target: Path) -> Path:
 
     class Rows(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.left = iter([dict(zip(("input_ids", "attention_mask"), rows(8, 24), strict=True))])
+            self.left = iter([dict(rows(8, 24))])
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(self.left, None)

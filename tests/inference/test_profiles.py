@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 
 from components.errors import EngineError
-from components.inference.profiles import GraphInput, Profile, graph_inputs, role, sample
+from components.inference.profiles import GraphTensor, Profile, graph_inputs, role, sample
 from tests.small_ladder import Ladder
 
 ENCODER = (
-    GraphInput("input_ids", "int64", ("batch", "length")),
-    GraphInput("attention_mask", "int64", ("batch", "length")),
+    GraphTensor("input_ids", "int64", ("batch", "length")),
+    GraphTensor("attention_mask", "int64", ("batch", "length")),
 )
 DECODER = (
-    GraphInput("input_ids", "int64", ("batch", "length")),
-    GraphInput("attention_mask", "int64", ("batch", "past_and_length")),
-    GraphInput("position_ids", "int64", ("batch", "length")),
-    GraphInput("past.0.key", "float32", ("batch", 4, "past", 16)),
+    GraphTensor("input_ids", "int64", ("batch", "length")),
+    GraphTensor("attention_mask", "int64", ("batch", "past_and_length")),
+    GraphTensor("position_ids", "int64", ("batch", "length")),
+    GraphTensor("past.0.key", "float32", ("batch", 4, "past", 16)),
 )
-CROSS = (*DECODER, GraphInput("cross.0.key", "float32", ("batch", 4, "source", 16)))
+CROSS = (*DECODER, GraphTensor("cross.0.key", "float32", ("batch", 4, "source", 16)))
 
 
 def test_an_encoder_is_built_for_one_row_and_many_short_and_long() -> None:
@@ -62,7 +62,7 @@ def test_axes_are_known_by_the_names_that_others_give_them(axis: str, expected: 
 
 
 def test_an_axis_whose_name_tells_nothing_is_named() -> None:
-    strange = (GraphInput("pixels", "float32", ("batch", "width")),)
+    strange = (GraphTensor("pixels", "float32", ("batch", "width")),)
     with pytest.raises(EngineError, match="input pixels has a dynamic axis 'width'"):
         Profile(1, 8).buckets(strange)
 

@@ -21,6 +21,10 @@ def ids(*shape: int) -> np.ndarray:
     return np.arange(int(np.prod(shape)), dtype=np.int64).reshape(shape)
 
 
+def feeds(*shape: int) -> dict[str, np.ndarray]:
+    return {"input_ids": ids(*shape), "attention_mask": ids(*shape)}
+
+
 def test_named_arrays_go_in_and_come_out() -> None:
     loaded, engine = session()
     given = ids(3, 4)
@@ -34,14 +38,14 @@ def test_named_arrays_go_in_and_come_out() -> None:
 def test_each_call_takes_the_smallest_profile_that_fits_and_keeps_its_context() -> None:
     loaded, engine = session()
     for rows in (1, 3, 1, 4):
-        loaded.infer(ids(rows, 8), ids(rows, 8))
+        loaded.run(feeds(rows, 8))
     assert [context.profile for context in engine.contexts] == [0, 1]
 
 
 def test_a_shape_outside_every_profile_is_refused_with_their_end() -> None:
     loaded, engine = session()
     with pytest.raises(EngineError, match=r"failed on shape \(5, 8\): it lies outside .* input_ids \(4, 8\)"):
-        loaded.infer(ids(5, 8), ids(5, 8))
+        loaded.run(feeds(5, 8))
     assert engine.memory.frees == 1
 
 
@@ -51,12 +55,13 @@ def test_inputs_of_other_names_are_refused() -> None:
         loaded.run({"input_ids": ids(1, 1)})
 
 
-def test_the_inputs_are_told_from_the_engine() -> None:
+def test_inputs_and_outputs_are_told_from_the_engine() -> None:
     loaded, _ = session()
     assert [(given.name, given.dtype) for given in loaded.inputs] == [
         ("input_ids", "int64"),
         ("attention_mask", "int64"),
     ]
+    assert [(made.name, made.dtype) for made in loaded.outputs] == [("logits", "float32")]
 
 
 @pytest.mark.parametrize(
@@ -74,11 +79,11 @@ def test_the_inputs_are_told_from_the_engine() -> None:
 def test_an_answer_of_none_or_false_is_an_error_with_what_the_library_logged(call: str, message: str) -> None:
     loaded, engine = session(silent=call)
     with pytest.raises(EngineError, match=rf"{message}.*what the library logged"):
-        loaded.infer(ids(1, 2), ids(1, 2))
+        loaded.run(feeds(1, 2))
     assert not engine.memory.held
 
 
 def test_a_type_that_numpy_has_not_is_named() -> None:
     loaded, _ = session(silent="nptype")
     with pytest.raises(EngineError, match="input_ids is bfloat16, which numpy has not"):
-        loaded.infer(ids(1, 2), ids(1, 2))
+        loaded.run(feeds(1, 2))

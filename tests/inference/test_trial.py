@@ -8,8 +8,8 @@ import pytest
 
 from components.errors import ArtifactError, EngineError
 from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
-from components.inference.profiles import GraphInput
-from components.inference.sessions import Tensors
+from components.inference.profiles import GraphTensor
+from components.inference.sessions import Arrays
 from components.inference.trial import build_and_try, difference, generated, read_samples
 from tests.small_ladder import Ladder
 
@@ -21,9 +21,10 @@ class Constant(Session):
     """Answers with the same logits, whatever it is asked."""
 
     logits: np.ndarray
-    inputs: tuple[GraphInput, ...] = ()
+    inputs: tuple[GraphTensor, ...] = ()
+    outputs: tuple[GraphTensor, ...] = ()
 
-    def run(self, feeds: Tensors) -> dict[str, np.ndarray]:
+    def run(self, feeds: Arrays) -> dict[str, np.ndarray]:
         return {"logits": self.logits}
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from components.artifacts import digest, write_json
 from components.errors import ArtifactError, DataError, EngineError
-from components.runtime.bundle import Classifier, load_bundle, softmax
+from components.runtime.bundle import Classifier, load_bundle
 from components.runtime.manifest import SPEED_FILE
+from components.runtime.prediction import softmax
 from tests.small_ladder import LABELS, Ladder
 
 TEXTS = ["ship wave whale tide", "wheat plough barn harvest soil meadow horse", "tower street"]

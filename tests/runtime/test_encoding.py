@@ -21,7 +21,7 @@ def test_ids_and_masks_are_those_of_transformers(encoder: Encoder, tokenizer_fol
     theirs = PreTrainedTokenizerFast.from_pretrained(tokenizer_folder)(
         TEXTS, truncation=True, max_length=16, padding=True, return_tensors="np"
     )
-    ids, mask = encoder.pad(encoder.encode(TEXTS))
+    ids, mask = encoder.pad(encoder.encode(TEXTS)).values()
     assert np.array_equal(ids, theirs["input_ids"])
     assert np.array_equal(mask, theirs["attention_mask"])
     assert ids.dtype == mask.dtype == np.int64
@@ -30,14 +30,14 @@ def test_ids_and_masks_are_those_of_transformers(encoder: Encoder, tokenizer_fol
 def test_batches_hold_every_text_once_and_grow_in_length(encoder: Encoder) -> None:
     batches = list(encoder.batches(TEXTS, 2))
     assert sorted(np.concatenate([places for places, _ in batches]).tolist()) == [0, 1, 2, 3, 4]
-    widths = [ids.shape[1] for _, (ids, _) in batches]
+    widths = [feeds["input_ids"].shape[1] for _, feeds in batches]
     assert widths == sorted(widths)
 
 
 def test_padding_to_a_length_keeps_longer_rows_whole(encoder: Encoder) -> None:
-    ids, mask = encoder.pad([[1, 7, 2], [1, 2]], length=2)
-    assert ids.tolist() == [[1, 7, 2], [1, 2, 0]]
-    assert mask.tolist() == [[1, 1, 1], [1, 1, 0]]
+    found = encoder.pad([[1, 7, 2], [1, 2]], length=2)
+    assert found["input_ids"].tolist() == [[1, 7, 2], [1, 2, 0]]
+    assert found["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
 
 
 def test_a_damaged_tokenizer_is_named(tmp_path: Path) -> None:

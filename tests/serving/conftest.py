@@ -10,9 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from components.serving.app import make_app
-from components.serving.catalogue import Release, Served, load
 from components.serving.classification import Classification
 from components.serving.limits import Limits
+from components.serving.model_repository import LoadedModel, Release, load
 from components.serving.service import Service
 from tests.made_once import made_once
 from tests.small_artifacts import sentences
@@ -61,12 +61,12 @@ def language_bundle(folder: Path, kind: str, tokenizer: Path) -> Path:
 @pytest.fixture
 def make_service() -> Iterator[Callable[[Path, Limits], Service]]:
     """Makes services that answer as `places`, and ends their threads."""
-    made: list[Served] = []
+    made: list[LoadedModel] = []
 
     def make(bundle: Path, limits: Limits = LIMITS) -> Service:
         service = Service(limits)
-        served = load(Release("places", "7", bundle), limits, service.measures, threads=1)
-        service.catalogue.put(served)
+        served = load(Release("places", "7", bundle), limits, service.metrics, threads=1)
+        service.repository.put(served)
         made.append(served)
         return service
 

@@ -12,11 +12,11 @@ import numpy as np
 from components.errors import DataError, EngineError
 from components.runtime.generation.sampling import Sampling
 from components.serving.batching import Batcher
-from components.serving.catalogue import Served
+from components.serving.continuous_batching import ContinuousBatcher
 from components.serving.embedding import Embedding
 from components.serving.generation import Generation
+from components.serving.model_repository import LoadedModel
 from components.serving.service import Service
-from components.serving.stepping import Stepper
 
 UNLUCKY = 13
 """A token that breaks the engine."""
@@ -98,28 +98,28 @@ class ScriptedEmbedder:
     def encoder(self) -> ScriptedEmbedder:
         return self
 
-    def pad(self, rows: Sequence[list[int]]) -> tuple[Any, Any]:
-        return rows, None
+    def pad(self, rows: Sequence[list[int]]) -> dict[str, Any]:
+        return {"input_ids": rows}
 
-    def infer(self, rows: Sequence[list[int]], mask: None) -> np.ndarray:
-        return np.array([[row[0], len(row)] for row in rows], dtype=np.float32)
+    def infer(self, feeds: dict[str, Any]) -> np.ndarray:
+        return np.array([[row[0], len(row)] for row in feeds["input_ids"]], dtype=np.float32)
 
 
-def serve_scripted(service: Service, generator: ScriptedGenerator) -> list[Served]:
+def serve_scripted(service: Service, generator: ScriptedGenerator) -> list[LoadedModel]:
     """Let a service, whose event loop runs, answer as `echo` and `sizes`."""
-    measures, limits = service.measures, service.limits
-    stepper = Stepper(
+    metrics, limits = service.metrics, service.limits
+    continuous_batcher = ContinuousBatcher(
         generator,
         limits.max_queue,
-        measures.batches.labels("echo").observe,
-        measures.generated.labels("echo").inc,
+        metrics.batches.labels("echo").observe,
+        metrics.generated.labels("echo").inc,
     )
     embedding = Embedding(ScriptedEmbedder(), 256)  # type: ignore[arg-type]
     batcher = Batcher(embedding.infer, 8, 4, limits.max_queue, 0.0, lambda rows: None)
     served = [
-        Served("echo", "1", "e" * 64, Generation(generator, 256), stepper),  # type: ignore[arg-type]
-        Served("sizes", "2", "f" * 64, embedding, batcher),
+        LoadedModel("echo", "1", "e" * 64, Generation(generator, 256), continuous_batcher),  # type: ignore[arg-type]
+        LoadedModel("sizes", "2", "f" * 64, embedding, batcher),
     ]
     for one in served:
-        service.catalogue.models[one.name] = one
+        service.repository.models[one.name] = one
     return served

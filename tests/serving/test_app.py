@@ -15,6 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from components.errors import EngineError
+from components.inference.sessions import Arrays
 from components.serving.app import make_app
 from components.serving.classification import Classification
 from components.serving.limits import Limits
@@ -130,7 +131,7 @@ def test_the_server_and_its_model_describe_themselves(client: TestClient) -> Non
 
 
 def test_a_server_that_drains_refuses_new_work_and_is_not_ready(client: TestClient, service: Service) -> None:
-    service.gate.draining = True
+    service.admission.draining = True
     refused = client.post(INFER, json=texts("ship"))
     assert refused.status_code == 503
     assert refused.headers["retry-after"]
@@ -152,13 +153,13 @@ class Slow:
         self.go = threading.Event()
         self.session = model.classifier.session
 
-    def infer(self, rows: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def run(self, feeds: Arrays) -> Arrays:
         self.go.wait(20)
-        return self.session.infer(rows, mask)
+        return self.session.run(feeds)
 
 
 def slowed(service: Service) -> Slow:
-    served = service.catalogue.models["places"]
+    served = service.repository.models["places"]
     slow = Slow(served.model)
     model = replace(served.model, classifier=replace(served.model.classifier, session=slow))
     served.batcher._infer = model.infer
@@ -177,7 +178,7 @@ def test_a_request_that_waits_too_long_gets_503_and_its_rows_are_dropped(
             assert "no answer within 0.3 s" in answer.json()["error"]
         slow.go.set()
         assert client.post(INFER, json=texts("ship")).status_code == 200
-        assert service.catalogue.models["places"].batcher.waiting == 0
+        assert service.repository.models["places"].batcher.waiting == 0
 
 
 def test_what_is_given_up_past_the_drain_is_told_in_the_protocols_form(service: Service, caplog: Any) -> None:
@@ -187,11 +188,11 @@ def test_what_is_given_up_past_the_drain_is_told_in_the_protocols_form(service: 
         thread = threading.Thread(target=lambda: answers.append(client.post(INFER, json=texts("ship"))))
         thread.start()
         deadline = time.monotonic() + 10
-        while not service.gate.under_way and time.monotonic() < deadline:
+        while not service.admission.under_way and time.monotonic() < deadline:
             time.sleep(0.01)
-        service.gate.draining = True
+        service.admission.draining = True
         assert client.portal is not None
-        client.portal.call(service.gate.give_up)
+        client.portal.call(service.admission.give_up)
         thread.join(10)
         slow.go.set()
     assert (answers[0].status_code, answers[0].headers["retry-after"]) == (503, "1")
@@ -228,7 +229,7 @@ def test_an_engine_that_fails_gives_500_in_the_protocols_form(service: Service) 
     def broken(rows: Any) -> np.ndarray:
         raise EngineError("out of order")
 
-    service.catalogue.models["places"].batcher._infer = broken
+    service.repository.models["places"].batcher._infer = broken
     with TestClient(make_app(service, print), raise_server_exceptions=False) as client:
         answer = client.post(INFER, json=texts("ship"))
     assert answer.status_code == 500

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from components.errors import EngineError
-from components.serving.batching import Batcher, widths
-from components.serving.refusal import Refusal
+from components.serving.batching import Batcher, stacked, widths
+from components.serving.request_error import RequestError
 
 
 class Recorder:
@@ -20,12 +20,12 @@ class Recorder:
         self.batches: list[list[list[int]]] = []
         self.go = threading.Event()
 
-    def __call__(self, rows: Sequence[list[int]]) -> np.ndarray:
+    def __call__(self, rows: Sequence[list[int]]) -> dict[str, np.ndarray]:
         self.go.wait(10)
         self.batches.append(list(rows))
         if any(13 in row for row in rows):
             raise EngineError("thirteen")
-        return np.array([[sum(row)] for row in rows])
+        return {"sum": np.array([[sum(row)] for row in rows])}
 
 
 def batcher(recorder: Recorder, **changes: Any) -> Batcher:
@@ -44,7 +44,7 @@ def test_rows_come_back_in_order_whatever_their_lengths() -> None:
         recorder = Recorder()
         recorder.go.set()
         queue = batcher(recorder)
-        found = await queue.submit([[1] * length for length in (40, 2, 17, 64, 3, 1)])
+        found = stacked(await queue.submit([[1] * length for length in (40, 2, 17, 64, 3, 1)]), "sum")
         queue.close()
         return found
 
@@ -86,13 +86,13 @@ def test_a_full_queue_refuses_whole_requests_and_keeps_what_it_took() -> None:
         recorder = Recorder()
         queue = batcher(recorder, max_queue=3, max_delay=5)
         taken = queue.submit([[1], [2]])
-        with pytest.raises(Refusal, match="2 rows are waiting already, the queue holds 3") as refused:
+        with pytest.raises(RequestError, match="2 rows are waiting already, the queue holds 3") as refused:
             queue.submit([[3], [4]])
         assert refused.value.status == 429
         also = queue.submit([[5]])
         recorder.go.set()
         queue.close()
-        return [(await taken).ravel().tolist(), (await also).ravel().tolist()]
+        return [stacked(await one, "sum").ravel().tolist() for one in (taken, also)]
 
     assert asyncio.run(ask()) == [[1, 2], [5]]
 
@@ -108,21 +108,21 @@ def test_a_row_that_the_engine_fails_on_takes_no_other_with_it() -> None:
         return found
 
     one, thirteen, two = asyncio.run(ask())
-    assert (one.item(), two.item()) == (1, 2)
+    assert [row["sum"].item() for row in (*one, *two)] == [1, 2]
     assert isinstance(thirteen, EngineError)
 
 
 def test_a_bug_in_the_model_reaches_the_request_and_the_thread_lives_on() -> None:
-    def broken(rows: Sequence[list[int]]) -> np.ndarray:
+    def broken(rows: Sequence[list[int]]) -> dict[str, np.ndarray]:
         if rows[0] == [1]:
             raise ZeroDivisionError
-        return np.zeros((len(rows), 1))
+        return {"zero": np.zeros(len(rows))}
 
     async def ask() -> None:
         queue = Batcher(broken, 64, 4, 100, 0.0, lambda rows: None)
         with pytest.raises(ZeroDivisionError):
             await queue.submit([[1]])
-        assert (await queue.submit([[2]])).tolist() == [[0]]
+        assert await queue.submit([[2]]) == [{"zero": 0}]
         queue.close()
 
     asyncio.run(ask())
@@ -149,7 +149,7 @@ def test_closing_finishes_what_waits_and_ends_the_threads() -> None:
         future = queue.submit([[1] * length for length in range(1, 40)])
         queue.close()
         recorder.go.set()
-        found = await future
+        found = stacked(await future, "sum")
         queue.join(10)
         assert not any(thread.is_alive() for thread in queue._threads)
         return found

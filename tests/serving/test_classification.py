@@ -14,7 +14,7 @@ from components.runtime.bundle import Classifier, load_bundle
 from components.runtime.encoding import Encoder
 from components.serving.classification import Classification
 from components.serving.protocol import InferRequest
-from components.serving.refusal import Refusal
+from components.serving.request_error import RequestError
 from components.serving.tensors import Tensor
 from tests.small_artifacts import sentences
 from tests.small_ladder import Ladder
@@ -24,8 +24,8 @@ def alone_and_together(classifier: Classifier) -> tuple[np.ndarray, np.ndarray]:
     """Logits of 96 texts, each by itself and in batches with others."""
     model = Classification(classifier, classifier.encoder.tokenizer.get_vocab_size())
     rows = classifier.encoder.encode([text for text, _ in sentences(96, seed=5)])
-    alone = np.concatenate([model.infer([row]) for row in rows])
-    together = np.concatenate([model.infer(rows[start : start + 32]) for start in (0, 32, 64)])
+    alone = np.concatenate([model.infer([row])["logits"] for row in rows])
+    together = np.concatenate([model.infer(rows[start : start + 32])["logits"] for start in (0, 32, 64)])
     return alone, together
 
 
@@ -43,7 +43,7 @@ def test_an_int8_answer_depends_on_its_batch_no_more_than_quantization_does(ladd
 
 
 def test_an_empty_text_is_answered(model: Classification) -> None:
-    assert model.infer(model.classifier.encoder.encode([""])).shape == (1, 3)
+    assert model.infer(model.classifier.encoder.encode([""]))["logits"].shape == (1, 3)
 
 
 def test_a_text_without_a_token_is_refused(model: Classification) -> None:
@@ -52,7 +52,7 @@ def test_a_text_without_a_token_is_refused(model: Classification) -> None:
     bare = Encoder(Tokenizer.from_str(json.dumps(content)), 24, 0)
     without = replace(model, classifier=replace(model.classifier, encoder=bare))
     given = Tensor("text", "BYTES", (2,), ["ship", ""])
-    with pytest.raises(Refusal, match="text 1 holds no token"):
+    with pytest.raises(RequestError, match="text 1 holds no token"):
         without.rows(InferRequest(None, {"text": given}, {}, False))
 
 

@@ -7,15 +7,15 @@ import pytest
 from pydantic import ValidationError
 
 from components.serving.openai_requests import ChatRequest, CompletionRequest, EmbeddingRequest, read_asked, rows_of
-from components.serving.refusal import Refusal
+from components.serving.request_error import RequestError
 
 GOOD = {"model": "m", "prompt": "p"}
 SAID = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 
 
-def refusal(kind: Any, content: Any) -> Refusal:
+def refusal(kind: Any, content: Any) -> RequestError:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestError) as caught:
         read_asked(kind, body)
     assert caught.value.status == 400
     assert "\n" not in caught.value.reason

@@ -18,11 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from components.serving.app import make_app
-from components.serving.front import Passage
+from components.serving.continuous_batching import ContinuousBatcher
 from components.serving.limits import Limits
+from components.serving.middleware import RequestContext
 from components.serving.openai_routes import EventStream
 from components.serving.service import Service
-from components.serving.stepping import Stepper
 from tests.serving.scripted import ScriptedGenerator, ScriptedRow, serve_scripted
 
 LIMITS = Limits(max_queue=4, max_rows=4, max_body=20_000, max_text=500, timeout=10)
@@ -215,7 +215,7 @@ def test_what_does_not_begin_in_time_gets_503_and_leaves(
         assert answer.json()["error"]["type"] == "server_error"
     generator.go.set()
     assert complete(client, max_tokens=2).status_code == 200
-    assert service.catalogue.models["echo"].users == 0
+    assert service.repository.models["echo"].users == 0
 
 
 def test_an_engine_that_fails_gives_500(client: TestClient, said: list[str]) -> None:
@@ -246,7 +246,7 @@ def begun(client: TestClient, service: Service, answers: list[Any]) -> threading
     thread = threading.Thread(target=lambda: answers.append(complete(client, max_tokens=3)))
     thread.start()
     deadline = time.monotonic() + 10
-    while not service.catalogue.models["echo"].batcher.active and time.monotonic() < deadline:  # type: ignore[union-attr]
+    while not service.repository.models["echo"].batcher.active and time.monotonic() < deadline:  # type: ignore[union-attr]
         time.sleep(0.01)
     return thread
 
@@ -257,14 +257,14 @@ def test_an_exchanged_generator_finishes_what_it_began(
     generator.go.clear()
     answers: list[Any] = []
     thread = begun(client, service, answers)
-    before = service.catalogue.models["echo"]
+    before = service.repository.models["echo"]
     after = ScriptedGenerator()
     after.go.set()
-    stepper = Stepper(after, 4, lambda rows: None, lambda tokens: None)
+    continuous_batcher = ContinuousBatcher(after, 4, lambda rows: None, lambda tokens: None)
     model = replace(before.model, generator=after)  # type: ignore[type-var]
 
     def exchange() -> None:
-        service.catalogue.put(replace(before, version="2", model=model, batcher=stepper))
+        service.repository.put(replace(before, version="2", model=model, batcher=continuous_batcher))
 
     assert client.portal is not None
     client.portal.call(exchange)
@@ -275,7 +275,7 @@ def test_an_exchanged_generator_finishes_what_it_began(
     assert ";version=1;" in answers[0].headers["x-lianzi-trace"]
     before.batcher.join(5)
     assert not before.batcher._thread.is_alive()  # type: ignore[union-attr]
-    stepper.close()
+    continuous_batcher.close()
 
 
 def test_a_server_that_drains_finishes_texts_and_begins_none(
@@ -284,7 +284,7 @@ def test_a_server_that_drains_finishes_texts_and_begins_none(
     generator.go.clear()
     answers: list[Any] = []
     thread = begun(client, service, answers)
-    service.gate.draining = True
+    service.admission.draining = True
     refused = complete(client)
     assert (refused.status_code, refused.json()["error"]["type"]) == (503, "server_error")
     generator.go.set()
@@ -315,10 +315,10 @@ def test_what_is_given_up_past_the_drain_is_told_in_openais_form(
     while generator.go.is_set() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert client.portal is not None
-    service.gate.draining = True
-    client.portal.call(service.gate.give_up)
+    service.admission.draining = True
+    client.portal.call(service.admission.give_up)
     thread.join(10)
-    assert service.gate.under_way == service.catalogue.models["echo"].users == 0
+    assert service.admission.under_way == service.repository.models["echo"].users == 0
     (answer,) = answers
     if stream:
         *parts, error = [json.loads(line.removeprefix("data: ")) for line in answer.text.split("\n\n") if line]
@@ -349,7 +349,7 @@ def test_a_client_that_reads_no_more_of_a_stream_is_let_go(service: Service) -> 
 
         held = ExitStack()
         held.callback(let_go.append, True)
-        await EventStream(events(), held, 0.1, Passage("7", "POST"))({}, receive, send)
+        await EventStream(events(), held, 0.1, RequestContext("7", "POST"))({}, receive, send)
 
     let_go: list[bool] = []
     asyncio.run(asyncio.wait_for(read(), 10))

@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
 from components.serving.app import make_app
-from components.serving.catalogue import Catalogue
+from components.serving.model_repository import ModelRepository
 from components.serving.openapi import OPEN, document
 from components.serving.service import Service
 from tests.serving.asking import ids, in_binary, texts
@@ -24,7 +24,7 @@ def accepts(made: dict[str, Any], name: str, content: Any) -> bool:
 def test_every_route_is_in_the_document_and_nothing_else(service: Service) -> None:
     app: Any = make_app(service, print).app
     routes = {(route.path, method.lower()) for route in app.routes for method in route.methods}
-    written = document(service.catalogue, False)["paths"]
+    written = document(service.repository, False)["paths"]
     assert routes == {(path, one) for path, item in written.items() for one in item if one != "parameters"}
 
 
@@ -37,7 +37,7 @@ def test_the_document_is_served_and_names_the_models_of_the_moment(client: TestC
 
 
 def test_every_reference_leads_somewhere() -> None:
-    text = json.dumps(document(Catalogue(), False))
+    text = json.dumps(document(ModelRepository(), False))
     known = set(json.loads(text)["components"]["schemas"])
     named = {part.partition('"')[0] for part in text.split("#/components/schemas/")[1:]}
     assert named <= known
@@ -45,9 +45,9 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 def test_a_key_is_part_of_the_document_where_one_is_asked_for(service: Service) -> None:
-    open_paths = document(service.catalogue, False)["paths"]
+    open_paths = document(service.repository, False)["paths"]
     assert all("security" not in operation for item in open_paths.values() for operation in item.values())
-    locked = document(service.catalogue, True)["paths"]
+    locked = document(service.repository, True)["paths"]
     for path, item in locked.items():
         for method in {"get", "post"} & set(item):
             assert ("security" in item[method]) == (path not in OPEN), path

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.serving.limits import Limits
-from components.serving.refusal import Refusal
+from components.serving.request_error import RequestError
 from components.serving.service import Service, while_there
 
 
@@ -23,7 +23,7 @@ def test_work_is_given_up_once_the_client_has_gone() -> None:
         await asyncio.sleep(0.05)
         return {"type": "http.disconnect"}
 
-    with pytest.raises(Refusal, match="the client went away"):
+    with pytest.raises(RequestError, match="the client went away"):
         asyncio.run(while_there(receive, work()))
     assert ended == ["given up"]
 
@@ -40,5 +40,5 @@ def test_work_that_is_done_is_returned_while_the_client_is_there() -> None:
 
 
 def test_nobody_is_let_in_before_there_is_a_model() -> None:
-    with pytest.raises(Refusal, match="no model is loaded yet"):
+    with pytest.raises(RequestError, match="no model is loaded yet"):
         Service(Limits()).admit()

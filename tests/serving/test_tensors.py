@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.serving.refusal import Refusal
+from components.serving.request_error import RequestError
 from components.serving.tensors import Tensor, from_binary, from_json, to_binary, to_flat
 
 
@@ -33,12 +33,12 @@ def test_flat_and_nested_data_are_the_same_tensor() -> None:
 
 @pytest.mark.parametrize("data", [[[1, 2], [3]], [[1, 2]], [[1, 2], 3], [1, 2, 3], [[1, 2], [3, [4]]]])
 def test_ragged_data_is_refused(data: list[object]) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(RequestError):
         from_json("input_ids", "INT64", (2, 2), data)
 
 
 def test_a_shape_far_larger_than_the_data_allocates_nothing() -> None:
     huge = (2**30, 2**30, 2**30)
     for refuse in (lambda: from_json("a", "INT64", huge, [1]), lambda: from_binary("a", "INT64", huge, b"12345678")):
-        with pytest.raises(Refusal):
+        with pytest.raises(RequestError):
             refuse()

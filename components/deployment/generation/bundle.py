@@ -17,7 +17,7 @@ from onnx import ModelProto
 
 from components.artifacts import PLAIN_NAME, is_plain_name, of_kind, own_manifest, write_manifest
 from components.deployment.generation.card import model_card
-from components.deployment.generation.gate import Limits, climb
+from components.deployment.generation.gate import Limits, select_variants
 from components.deployment.generation.generation_config import as_ids, callers_settings, read_rules, start_id
 from components.deployment.generation.own_tokenizer import check_tokenizer
 from components.deployment.generation.quantize import QUANTIZERS
@@ -104,7 +104,7 @@ def make_bundle(
         made, unmade = quantized(graphs, options.rungs)
         details["rungs"] |= {rung: write_rung(folder, rung, graphs) for rung, graphs in made.items()}
         reference = SentenceReference(source, weights) if source.form == "encoder" else weights
-        details |= climb(folder, details, reference, texts, options.limits, options.measure, say, unmade)
+        details |= select_variants(folder, details, reference, texts, options.limits, options.measure, say, unmade)
         (folder / "README.md").write_text(model_card(details), encoding="utf-8")
         write_manifest(folder, "bundle", {"model": model}, **details)
     say(f"ships {details['shipped']}: {details['shipped_because']}")

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from components.deployment.generation.embedding_proof import EmbeddingProof, EmbeddingReference, prove_embeddings
-from components.deployment.generation.proof import Proof, Reference, prove
+from components.deployment.generation.embedding_parity import EmbeddingParity, EmbeddingReference, embedding_parity
+from components.deployment.generation.output_parity import OutputParity, Reference, output_parity
 from components.deployment.generation.speed import BATCHES, embedding_speed, generation_speed
 from components.deployment.speed_up import speed_up
 from components.errors import ArtifactError, DataError, EngineError, first_line
@@ -41,7 +41,7 @@ class Limits:
     min_cosine: float = 0.98
 
 
-def climb(
+def select_variants(
     folder: Path,
     details: dict[str, Any],
     weights: Any,
@@ -59,7 +59,7 @@ def climb(
     load = open_embedder if details["form"] == "embedding" else open_generator
     check = _check_embeddings if details["form"] == "embedding" else _check_generation
     rungs, unloaded = _loaded(load, folder, details)
-    proofs, refused = check(weights, rungs, texts, limits, say)
+    parities, refused = check(weights, rungs, texts, limits, say)
     if "fp32" in refused:
         raise ArtifactError(f"the fp32 graph is not the model: {refused['fp32']}", "try another --opset")
     sizes = {rung: _megabytes(folder / f"models/{rung}") for rung in rungs}
@@ -75,7 +75,7 @@ def climb(
     return {
         "rungs": {rung: details["rungs"][rung] for rung in kept},
         "refused": refused,
-        "proof": proofs,
+        "proof": parities,
         "megabytes": sizes,
         "speed": speed,
         "shipped": shipped,
@@ -96,31 +96,31 @@ def _loaded(load: Callable[..., Any], folder: Path, details: dict[str, Any]) -> 
     return rungs, unloaded
 
 
-def generation_refusal(rung: str, proof: Proof, limits: Limits) -> str | None:
+def generation_refusal(rung: str, parity: OutputParity, limits: Limits) -> str | None:
     """Why a rung is not good enough, or None."""
     if rung == "fp32":
-        if proof.max_difference > limits.max_difference:
+        if parity.max_difference > limits.max_difference:
             return (
-                f"a logit differs from PyTorch's by {proof.max_difference:.2g} on {proof.worst}, "
+                f"a logit differs from PyTorch's by {parity.max_difference:.2g} on {parity.worst}, "
                 f"{limits.max_difference:g} is allowed"
             )
-        return None if proof.greedy_exact == 1 else f"only {proof.greedy_exact:.1%} of greedy tokens are PyTorch's"
-    if not proof.perplexity_loss <= limits.max_perplexity_loss:
+        return None if parity.greedy_exact == 1 else f"only {parity.greedy_exact:.1%} of greedy tokens are PyTorch's"
+    if not parity.perplexity_loss <= limits.max_perplexity_loss:
         return (
-            f"perplexity {proof.perplexity:.4g} against {proof.reference_perplexity:.4g}, "
+            f"perplexity {parity.perplexity:.4g} against {parity.reference_perplexity:.4g}, "
             f"{limits.max_perplexity_loss:.0%} more is allowed"
         )
-    if proof.agreement < limits.min_agreement:
-        return f"the likeliest token is the same at {proof.agreement:.1%}, {limits.min_agreement:.0%} is asked for"
+    if parity.agreement < limits.min_agreement:
+        return f"the likeliest token is the same at {parity.agreement:.1%}, {limits.min_agreement:.0%} is asked for"
     return None
 
 
-def embedding_refusal(rung: str, proof: EmbeddingProof, limits: Limits) -> str | None:
+def embedding_refusal(rung: str, parity: EmbeddingParity, limits: Limits) -> str | None:
     """Why a rung is not good enough, or None."""
-    if rung == "fp32" and proof.max_difference > limits.max_difference:
-        return f"a number differs from PyTorch's by {proof.max_difference:.2g}, {limits.max_difference:g} is allowed"
-    if proof.min_cosine < limits.min_cosine:
-        return f"cosine {proof.min_cosine:.4f} with PyTorch's on {proof.worst}, {limits.min_cosine:g} is asked for"
+    if rung == "fp32" and parity.max_difference > limits.max_difference:
+        return f"a number differs from PyTorch's by {parity.max_difference:.2g}, {limits.max_difference:g} is allowed"
+    if parity.min_cosine < limits.min_cosine:
+        return f"cosine {parity.min_cosine:.4f} with PyTorch's on {parity.worst}, {limits.min_cosine:g} is asked for"
     return None
 
 
@@ -130,17 +130,17 @@ def _check_generation(
     if not any(len(rungs["fp32"].encode(text)) >= 2 for text in texts):
         raise DataError("no text of two tokens and more to prove the graphs on", "--rows FILE names one")
     reference = Reference(weights, rungs["fp32"], texts)
-    proofs, refused = {}, {}
+    parities, refused = {}, {}
     for rung, generator in rungs.items():
-        proof = prove(reference, generator)
-        proofs[rung] = proof.metrics()
+        parity = output_parity(reference, generator)
+        parities[rung] = parity.metrics()
         say(
-            f"{rung}: largest difference {proof.max_difference:.1e}, perplexity {proof.perplexity:.5g} against "
-            f"{proof.reference_perplexity:.5g}, greedy tokens the same {proof.greedy_exact:.1%}"
+            f"{rung}: largest difference {parity.max_difference:.1e}, perplexity {parity.perplexity:.5g} against "
+            f"{parity.reference_perplexity:.5g}, greedy tokens the same {parity.greedy_exact:.1%}"
         )
-        if reason := generation_refusal(rung, proof, limits):
+        if reason := generation_refusal(rung, parity, limits):
             refused[rung] = reason
-    return proofs, refused
+    return parities, refused
 
 
 def _check_embeddings(
@@ -149,17 +149,17 @@ def _check_embeddings(
     if not any(text.strip() for text in texts):
         raise DataError("no text to prove the graphs on", "--rows FILE names some")
     reference = EmbeddingReference(weights, rungs["fp32"], texts)
-    proofs, refused = {}, {}
+    parities, refused = {}, {}
     for rung, embedder in rungs.items():
-        proof = prove_embeddings(reference, embedder)
-        proofs[rung] = proof.metrics()
+        parity = embedding_parity(reference, embedder)
+        parities[rung] = parity.metrics()
         say(
-            f"{rung}: cosine with the model's own vectors {proof.min_cosine:.5f} and more, "
-            f"{proof.mean_cosine:.5f} on average"
+            f"{rung}: cosine with the model's own vectors {parity.min_cosine:.5f} and more, "
+            f"{parity.mean_cosine:.5f} on average"
         )
-        if reason := embedding_refusal(rung, proof, limits):
+        if reason := embedding_refusal(rung, parity, limits):
             refused[rung] = reason
-    return proofs, refused
+    return parities, refused
 
 
 def _times(form: str, rungs: dict[str, Any]) -> Times:

@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Place:
+class CacheSlot:
     """The tokens `start` to `stop` of row `index` in arrays (rows, heads, tokens, width), a key and a value a layer."""
 
     arrays: list[np.ndarray]
@@ -21,7 +21,7 @@ class Place:
         return self.stop - self.start
 
 
-def gathered(places: Sequence[Place]) -> list[np.ndarray]:
+def stack_cache(places: Sequence[CacheSlot]) -> list[np.ndarray]:
     """The rows as one batch, their tokens at the right, zeros at the left. A batch that stayed as it was is not
     copied."""
     longest = max(len(place) for place in places)
@@ -34,10 +34,10 @@ def gathered(places: Sequence[Place]) -> list[np.ndarray]:
     return [_batch([(place.arrays[number], place) for place in places], longest) for number in range(len(first))]
 
 
-def at_the_right(arrays: list[np.ndarray], lengths: Sequence[int]) -> list[Place]:
+def split_cache(arrays: list[np.ndarray], lengths: Sequence[int]) -> list[CacheSlot]:
     """The places of rows whose tokens stand at the right of a batch."""
     width = arrays[0].shape[2]
-    return [Place(arrays, row, width - length, width) for row, length in enumerate(lengths)]
+    return [CacheSlot(arrays, row, width - length, width) for row, length in enumerate(lengths)]
 
 
 def mask_of(lengths: Sequence[int]) -> np.ndarray:
@@ -46,7 +46,7 @@ def mask_of(lengths: Sequence[int]) -> np.ndarray:
     return (places[None, :] >= len(places) - np.array(lengths)[:, None]).astype(np.int64)
 
 
-def padded_left(rows: Sequence[Sequence[int]], pad_id: int) -> np.ndarray:
+def left_pad(rows: Sequence[Sequence[int]], pad_id: int) -> np.ndarray:
     """Ids of each row at the right, int64 (rows, the longest)."""
     ids = np.full((len(rows), max(len(row) for row in rows)), pad_id, dtype=np.int64)
     for number, row in enumerate(rows):
@@ -54,7 +54,7 @@ def padded_left(rows: Sequence[Sequence[int]], pad_id: int) -> np.ndarray:
     return ids
 
 
-def _batch(rows: Sequence[tuple[np.ndarray, Place]], longest: int) -> np.ndarray:
+def _batch(rows: Sequence[tuple[np.ndarray, CacheSlot]], longest: int) -> np.ndarray:
     _, heads, _, width = rows[0][0].shape
     batch = np.zeros((len(rows), heads, longest, width), dtype=rows[0][0].dtype)
     for number, (array, place) in enumerate(rows):

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from components.errors import ArtifactError, DataError
+from components.inference.sessions import Arrays
 from components.runtime.bundle import check_texts
-from components.runtime.encoding import Encoder
+from components.runtime.encoding import IDS, MASK, Encoder
 from components.runtime.generation.graphs import Graph
 from components.runtime.manifest import EMBEDDING, TOKENIZER, bundle_of
+from components.runtime.prediction import infer_texts
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,9 @@ class Embedder:
         """Float32 (texts, width): of length 1 where the model's own library makes them so. `prompt_name`: one of
         `prompts` in front of each text. Raises DataError for what is not text, or no such name."""
         checked = self._prompted(texts, prompt_name)
-        found = np.empty((len(checked), self.width), dtype=np.float32)
-        if checked:
-            for places, (ids, mask) in self.encoder.batches(checked, self.max_batch):
-                found[places] = self.infer(ids, mask)
-        return found
+        if not checked:
+            return np.empty((0, self.width), dtype=np.float32)
+        return infer_texts(self.graph.run, self.encoder, checked, self.max_batch)[self.graph.outputs[0]]
 
     def _prompted(self, texts: Sequence[str], name: str | None) -> list[str]:
         if name is not None and name not in self.prompts:
@@ -55,9 +55,9 @@ class Embedder:
         prompt = self.prompt if name is None else self.prompts[name]
         return [f"{prompt}{text}" for text in check_texts(texts)]
 
-    def infer(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-        """The same of padded ids."""
-        return self.graph.run({"input_ids": input_ids, "attention_mask": attention_mask})[0]
+    def infer(self, feeds: Arrays) -> np.ndarray:
+        """The same of padded ids and their mask."""
+        return self.graph.run(feeds)[self.graph.outputs[0]]
 
 
 def load_embedder(bundle: Path, rung: str | None = None, threads: int = 1) -> Embedder:
@@ -90,7 +90,7 @@ def open_embedder(bundle: Path, manifest: dict[str, Any], rung: str, threads: in
 
 def _width(bundle: Path, graph: Graph) -> int:
     """Numbers of a vector. Raises ArtifactError where the graph is not one that makes vectors."""
-    shape = graph.session.get_outputs()[0].shape
-    if not {*graph.inputs} <= {"input_ids", "attention_mask"} or len(shape) != 2 or not isinstance(shape[1], int):
+    axes = graph.session.outputs[0].axes
+    if not {*graph.inputs} <= {IDS, MASK} or len(axes) != 2 or not isinstance(axes[1], int):
         raise ArtifactError(f"{bundle}: the graph 'encoder' makes no vectors", "lianzi bundle MODEL BUNDLE makes one")
-    return shape[1]
+    return axes[1]

@@ -11,12 +11,12 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from components.errors import ArtifactError, DataError
-from components.runtime.generation.cache import Place, at_the_right, gathered, mask_of, padded_left
+from components.runtime.generation.cache import CacheSlot, left_pad, mask_of, split_cache, stack_cache
 from components.runtime.generation.chat import check_messages, plain_prompt, render
-from components.runtime.generation.graphs import Graph
+from components.runtime.generation.detokenizer import StreamingDetokenizer
+from components.runtime.generation.graphs import LOGITS, Graph
 from components.runtime.generation.rules import Rules
 from components.runtime.generation.sampling import Sampler, Sampling
-from components.runtime.generation.text import GrowingText
 from components.runtime.manifest import GENERATION, TOKENIZER, bundle_of
 
 FROM_MODEL = "lianzi bundle MODEL BUNDLE makes one"
@@ -31,20 +31,20 @@ class Row:
     prompt: list[int]
     sampling: Sampling
     sampler: Sampler
-    grown: GrowingText
+    detokenizer: StreamingDetokenizer
     source: list[int] = field(default_factory=list)
     """What the encoder of an encoder-decoder reads."""
     tokens: list[int] = field(default_factory=list)
     """What was generated so far, without the token that says it is the end."""
     finished: Literal["stop", "length"] | None = None
     """Why it goes on no further: an end token or a stop text; max_tokens or the model's length."""
-    past: Place | None = None
-    cross: Place | None = None
+    past: CacheSlot | None = None
+    cross: CacheSlot | None = None
 
     @property
     def text(self) -> str:
         """Decoded so far: whole characters, without a stop text or what may become one; it only ever grows."""
-        return self.grown.shown
+        return self.detokenizer.shown
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.tokens)
@@ -65,7 +65,7 @@ class Generator:
     start_id: int | None
     """What an encoder-decoder's answer begins with; None for a decoder, which carries the prompt on."""
     stop_ids: frozenset[int]
-    framed: bool
+    add_special_tokens: bool
     """Whether a text gets the tokenizer's special tokens around it."""
     rules: Rules
     """What the model's generation config does to logits before a token is taken."""
@@ -74,9 +74,9 @@ class Generator:
 
     def encode(self, text: str) -> list[int]:
         """A prompt's ids, or the source's for an encoder-decoder. A prompt is to be carried on: it has no end token."""
-        ids = self._ids(text, self.framed)
+        ids = self._ids(text, self.add_special_tokens)
         if self.encoder is None:
-            while self.framed and len(ids) > 1 and ids[-1] in self.stop_ids:
+            while self.add_special_tokens and len(ids) > 1 and ids[-1] in self.stop_ids:
                 ids.pop()
         return ids
 
@@ -103,9 +103,9 @@ class Generator:
             )
         prompt = ids if self.start_id is None else [self.start_id]
         source = [] if self.encoder is None else ids
-        grown = GrowingText(self.tokenizer, prompt, sampling.stop)
+        detokenizer = StreamingDetokenizer(self.tokenizer, prompt, sampling.stop)
         sampler = Sampler(sampling, self.rules.top_k, self.rules.min_p)
-        return Row(list(prompt), sampling, sampler, grown, list(source))
+        return Row(list(prompt), sampling, sampler, detokenizer, list(source))
 
     def step(self, rows: Sequence[Row]) -> list[int]:
         """One more token for each row, whatever its length and age; new rows are read first. Returns the tokens.
@@ -143,21 +143,27 @@ class Generator:
         """Read what the rows, all new or all old, have not read yet. Logits of the next token, (rows, vocabulary)."""
         new = rows[0].past is None
         pending = [row.prompt if new else row.tokens[-1:] for row in rows]
-        ids = padded_left(pending, self.pad_id)
+        ids = left_pad(pending, self.pad_id)
         lengths = [len(row) for row in rows]
-        past = self.decoder.empty_cache(len(rows)) if new else gathered([row.past for row in rows if row.past])
         mask = mask_of(lengths)
         positions = np.maximum(mask.cumsum(axis=1) - 1, 0)[:, -ids.shape[1] :]
         feeds = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
-        feeds |= dict(zip(self.decoder.past, past, strict=True)) | self._source(rows)
-        logits, *present = self.decoder.run(feeds)
-        for row, place in zip(rows, at_the_right(present, lengths), strict=True):
+        made = self.decoder.run(feeds | self._cache(rows) | self._source(rows))
+        present = [made[name] for name in self.decoder.present]
+        for row, place in zip(rows, split_cache(present, lengths), strict=True):
             row.past = place
-        return logits
+        return made[LOGITS]
 
     def _ids(self, text: str, special: bool) -> list[int]:
         # As a batch: `encode` keeps the interpreter's lock, and every other thread waits for a long text.
         return list(self.tokenizer.encode_batch_fast([text], add_special_tokens=special)[0].ids)
+
+    def _cache(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+        """The keys and values of what the rows have read: none of new ones."""
+        past = [row.past for row in rows if row.past]
+        if not past:
+            return self.decoder.empty_cache(len(rows))
+        return dict(zip(self.decoder.past, stack_cache(past), strict=True))
 
     def _source(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
         """What an encoder-decoder's decoder reads of the source."""
@@ -166,8 +172,8 @@ class Generator:
         if rows[0].cross is None:
             self._read_source(rows)
         lengths = [len(row.source) for row in rows]
-        cross = gathered([row.cross for row in rows if row.cross])
-        for row, place in zip(rows, at_the_right(cross, lengths), strict=True):
+        cross = stack_cache([row.cross for row in rows if row.cross])
+        for row, place in zip(rows, split_cache(cross, lengths), strict=True):
             row.cross = place
         return {"encoder_attention_mask": mask_of(lengths), **dict(zip(self.decoder.cross, cross, strict=True))}
 
@@ -178,9 +184,10 @@ class Generator:
         for number, row in enumerate(rows):  # padded on the right: some encoders count positions from the left
             ids[number, : len(row.source)] = row.source
             mask[number, : len(row.source)] = 1
-        made = self.encoder.run({"input_ids": ids, "attention_mask": mask})
+        read = self.encoder.run({"input_ids": ids, "attention_mask": mask})
+        made = [read[name] for name in self.decoder.cross]
         for number, row in enumerate(rows):
-            row.cross = Place(made, number, 0, len(row.source))
+            row.cross = CacheSlot(made, number, 0, len(row.source))
 
     def _take(self, row: Row, logits: np.ndarray) -> int:
         last = len(row.tokens) + 1 >= row.sampling.max_tokens or len(row) + 1 >= self.max_length
@@ -192,12 +199,12 @@ class Generator:
             row.finished = "length" if last and self.rules.forced_eos_token_id else "stop"
         else:
             row.tokens.append(token)
-            row.grown.add(token)
-            if row.grown.stopped:
+            row.detokenizer.add(token)
+            if row.detokenizer.stopped:
                 row.finished = "stop"
             elif last:
                 row.finished = "length"
-        row.grown.done = row.finished is not None
+        row.detokenizer.done = row.finished is not None
         return token
 
 
@@ -227,7 +234,7 @@ def open_generator(bundle: Path, manifest: dict[str, Any], rung: str, threads: i
         pad_id=manifest["pad_id"],
         start_id=manifest["start_id"],
         stop_ids=frozenset(manifest["stop_ids"]),
-        framed=manifest["framed"],
+        add_special_tokens=manifest["framed"],
         rules=_rules(bundle, manifest, decoder),
         decoder=decoder,
         encoder=encoder,
@@ -237,7 +244,7 @@ def open_generator(bundle: Path, manifest: dict[str, Any], rung: str, threads: i
 def _rules(bundle: Path, manifest: dict[str, Any], decoder: Graph) -> Rules:
     """What the manifest has of the model's generation config. Raises ArtifactError for a token the graph has not."""
     rules = Rules.of(manifest.get("rules", {}))
-    scores = decoder.session.get_outputs()[0].shape[-1]
+    scores = decoder.session.outputs[0].axes[-1]
     if rules.largest >= (scores if isinstance(scores, int) else 0) > 0:
         raise ArtifactError(f"{bundle}: 'rules' names the token {rules.largest}, the model has {scores}", FROM_MODEL)
     return rules
@@ -247,10 +254,10 @@ def check_graphs(bundle: Path, decoder: Graph, encoder: Graph | None) -> None:
     """Raises ArtifactError where a graph is not the one that the manifest takes it for, by what its tensors are."""
     feeds = {"input_ids", "attention_mask", "position_ids", *(["encoder_attention_mask"] if encoder else [])}
     strange = [name for name in decoder.inputs if name not in {*feeds, *decoder.past, *decoder.cross}]
-    made = len(decoder.outputs) - 1 == len(decoder.past) > 0 and decoder.outputs[0] == "logits"
+    made = len(decoder.outputs) - 1 == len(decoder.past) > 0 and decoder.outputs[0] == LOGITS
     if strange or not made or bool(decoder.cross) != (encoder is not None):
         raise ArtifactError(f"{bundle}: the graph 'decoder' is none", FROM_MODEL)
-    if encoder is not None and len(encoder.outputs) != len(decoder.cross):
+    if encoder is not None and {*encoder.outputs} != {*decoder.cross}:
         raise ArtifactError(f"{bundle}: the graph 'encoder' gives not what its decoder reads", FROM_MODEL)
 
 

@@ -1,57 +1,62 @@
-"""The exported graphs at run time: ONNX Runtime on a CPU behind arrays in and arrays out."""
+"""The graphs of a language model at run time, by whichever engine runs them: what their tensors are for, by name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from components.errors import EngineError, first_line
+from components.inference.onnx_runtime import OnnxRuntime
+from components.inference.sessions import Arrays, Session
+
+LOGITS = "logits"
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A loaded graph. One thread takes sums in one order, so that numbers repeat on any number of cores."""
+    """A loaded graph: a decoder that reads and gives a KV cache, or an encoder."""
 
-    session: Any
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    session: Session
 
     @classmethod
     def load(cls, path: Path, threads: int) -> Graph:
-        """From an ONNX file. Raises EngineError."""
-        import onnxruntime
+        """From an ONNX file, on the CPU. Raises EngineError."""
+        return cls(OnnxRuntime(threads).load(path))
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its exceptions share no base class but Exception
-            raise EngineError(f"{path}: ONNX Runtime cannot load it: {first_line(error)}") from None
-        inputs = tuple(value.name for value in session.get_inputs())
-        return cls(session, inputs, tuple(value.name for value in session.get_outputs()))
+    def run(self, feeds: Arrays) -> dict[str, np.ndarray]:
+        """Every output by its name, in the graph's order. Inputs that the graph does not take are left out. Raises
+        EngineError."""
+        return self.session.run({name: feeds[name] for name in self.inputs})
 
-    def run(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """All outputs. What the graph does not ask for is left out. Raises EngineError."""
-        try:
-            return list(self.session.run(None, {name: feeds[name] for name in self.inputs}))
-        except Exception as error:
-            raise EngineError(f"ONNX Runtime failed: {first_line(error)}") from None
+    def empty_cache(self, rows: int) -> dict[str, np.ndarray]:
+        """past.N.key and past.N.value before the first token, float32 (rows, heads, 0, head_dim)."""
+        # By place: not every engine keeps the names of axes.
+        axes = {given.name: given.axes for given in self.session.inputs}
+        return {
+            name: np.zeros((rows, int(axes[name][1]), 0, int(axes[name][3])), dtype=np.float32) for name in self.past
+        }
 
-    def empty_cache(self, rows: int) -> list[np.ndarray]:
-        """past.N.key and past.N.value before the first token."""
-        shapes = {value.name: value.shape for value in self.session.get_inputs()}
-        return [np.zeros((rows, shapes[name][1], 0, shapes[name][3]), dtype=np.float32) for name in self.past]
+    @cached_property
+    def inputs(self) -> list[str]:
+        return [given.name for given in self.session.inputs]
 
-    @property
+    @cached_property
+    def outputs(self) -> list[str]:
+        return [made.name for made in self.session.outputs]
+
+    @cached_property
     def past(self) -> list[str]:
+        """The cache that the graph reads, a key and a value a layer."""
         return [name for name in self.inputs if name.startswith("past.")]
 
-    @property
+    @cached_property
+    def present(self) -> list[str]:
+        """The cache that the graph gives, in the order of `past`."""
+        return [name for name in self.outputs if name != LOGITS]
+
+    @cached_property
     def cross(self) -> list[str]:
+        """What the decoder of an encoder-decoder reads of the source: the outputs of its encoder."""
         return [name for name in self.inputs if name.startswith("cross.")]

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from components.deployment.generation import gate
-from components.deployment.generation.embedding_proof import EmbeddingProof
-from components.deployment.generation.gate import Limits, climb, embedding_refusal, generation_refusal
-from components.deployment.generation.proof import Proof
+from components.deployment.generation.embedding_parity import EmbeddingParity
+from components.deployment.generation.gate import Limits, embedding_refusal, generation_refusal, select_variants
+from components.deployment.generation.output_parity import OutputParity
 from components.errors import ArtifactError, DataError
 from tests.small_language_bundles import TEXTS
 
 LIMITS = Limits()
-PERFECT = Proof(1e-6, 1e-7, 1.0, 1.0, 20.0, 20.0, "one row")
+PERFECT = OutputParity(1e-6, 1e-7, 1.0, 1.0, 20.0, 20.0, "one row")
 
 
 def written(bundle: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -47,9 +47,9 @@ def test_a_rung_within_limits_is_not() -> None:
 
 
 def test_vectors_that_turned_are_refused() -> None:
-    assert "cosine 0.9000" in str(embedding_refusal("int8", EmbeddingProof(0.9, 0.99, 0.1, "a"), LIMITS))
-    assert "a number differs" in str(embedding_refusal("fp32", EmbeddingProof(1.0, 1.0, 0.1, "a"), LIMITS))
-    assert embedding_refusal("int8", EmbeddingProof(0.99, 0.99, 0.1, "a"), LIMITS) is None
+    assert "cosine 0.9000" in str(embedding_refusal("int8", EmbeddingParity(0.9, 0.99, 0.1, "a"), LIMITS))
+    assert "a number differs" in str(embedding_refusal("fp32", EmbeddingParity(1.0, 1.0, 0.1, "a"), LIMITS))
+    assert embedding_refusal("int8", EmbeddingParity(0.99, 0.99, 0.1, "a"), LIMITS) is None
 
 
 def test_a_refused_rung_leaves_the_bundle_and_the_one_above_ships(
@@ -58,7 +58,7 @@ def test_a_refused_rung_leaves_the_bundle_and_the_one_above_ships(
     folder, details = written(decoder_bundle, tmp_path / "bundle")
     said: list[str] = []
     limits = Limits(max_perplexity_loss=-1.0)
-    found = climb(folder, details, decoder_model, TEXTS, limits, measure=False, say=said.append)
+    found = select_variants(folder, details, decoder_model, TEXTS, limits, measure=False, say=said.append)
     assert (found["shipped"], list(found["rungs"]), sorted(found["refused"])) == ("fp32", ["fp32"], ["int4", "int8"])
     assert not (folder / "models/int8").exists()
     assert any(line.startswith("int8 is refused: perplexity") for line in said)
@@ -73,7 +73,7 @@ def test_a_rung_that_is_not_faster_is_refused(
     rounds = {name: np.full(9, time) for name, time in times.items()}
     monkeypatch.setattr(gate, "generation_speed", lambda rungs, batch: {name: rounds[name] for name in rungs})
     limits = Limits(max_perplexity_loss=1.0, min_agreement=0.0)
-    found = climb(folder, details, decoder_model, TEXTS, limits, measure=True, say=lambda line: None)
+    found = select_variants(folder, details, decoder_model, TEXTS, limits, measure=True, say=lambda line: None)
     told = "0.91 (0.91 to 0.91) times as fast as fp32, a step of one row: not surely faster"
     assert found["refused"] == {"int8": told}
     assert found["shipped"] == "int4"
@@ -87,7 +87,7 @@ def test_a_rung_that_cannot_be_made_or_loaded_leaves_those_above_it(
     (folder / "models/int4/decoder.onnx").write_bytes(b"not a graph")
     shutil.rmtree(folder / "models/int8")
     del details["rungs"]["int8"]
-    found = climb(
+    found = select_variants(
         folder, details, decoder_model, TEXTS, LIMITS, measure=False, say=lambda line: None, unmade={"int8": "why"}
     )
     assert (found["shipped"], list(found["rungs"])) == ("fp32", ["fp32"])
@@ -99,10 +99,10 @@ def test_a_rung_that_cannot_be_made_or_loaded_leaves_those_above_it(
 def test_fp32_that_is_not_the_model_makes_no_bundle(decoder_bundle: Path, decoder_model: Any, tmp_path: Path) -> None:
     folder, details = written(decoder_bundle, tmp_path / "bundle")
     with pytest.raises(ArtifactError, match="the fp32 graph is not the model"):
-        climb(folder, details, decoder_model, TEXTS, Limits(max_difference=1e-12), measure=False, say=print)
+        select_variants(folder, details, decoder_model, TEXTS, Limits(max_difference=1e-12), measure=False, say=print)
 
 
 def test_texts_that_prove_nothing_are_refused(decoder_bundle: Path, decoder_model: Any, tmp_path: Path) -> None:
     folder, details = written(decoder_bundle, tmp_path / "bundle")
     with pytest.raises(DataError, match="no text of two tokens"):
-        climb(folder, details, decoder_model, ["", ""], LIMITS, measure=False, say=print)
+        select_variants(folder, details, decoder_model, ["", ""], LIMITS, measure=False, say=print)

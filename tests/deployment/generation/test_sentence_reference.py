@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.peers.environment import KEPT, PEERS, call_script, peer_python
-from components.deployment.generation.embedding_proof import cosine
+from components.deployment.generation.embedding_parity import cosine
 from components.deployment.generation.sentence_reference import SentenceReference
 from components.deployment.generation.source import load_weights, read_source
 from tests.models_from_elsewhere import sentence_folder

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from components.deployment.triton import TritonSettings, write_repository
-from components.runtime.bundle import softmax
+from components.runtime.prediction import softmax
 from tests.deployment.triton_stand_in import Repository
 from tests.small_ladder import LABELS, Ladder
 

@@ -8,7 +8,7 @@ OPENAI_KINDS = {401: "authentication_error", 429: "rate_limit_error", 500: "serv
 """`type` of an error under /v1; any other status is the request's fault."""
 
 
-class Refusal(Exception):
+class RequestError(Exception):
     """Becomes an HTTP answer with `error_content`. 429 and 503 tell the client when to come back.
 
     `param` names the parameter that is wrong, `code` is for programs; only answers under /v1 hold them.

@@ -1,8 +1,8 @@
-"""Where a rung of the ladder departs from what it should compute: the first layer, found by bisection.
+"""The first layer whose values in a graph differ from PyTorch's, found by bisection.
 
-A layer's input and its output are the points that are compared, in the order in which the layers run. A point being
-right means that all before it is right, so the first wrong one is found by halving: a graph runs with one more output
-each time, and nothing but that point is kept in memory.
+The inputs and outputs of layers are compared in the order in which the layers run. An activation being right means that
+all before it are right, so the first wrong one is found by halving: a graph runs with one more output each time, and
+nothing but that activation is kept in memory.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import ModelProto, ValueInfoProto
 
-from components.deployment.points import Point, points
-from components.errors import EngineError
-from components.runtime.encoding import Batch
+from components.deployment.activations import Activation, activations
+from components.errors import EngineError, first_line
+from components.inference.onnx_runtime import open_session
+from components.inference.sessions import Arrays
+from components.runtime.encoding import MASK
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
-class Departure:
-    """The first layer that departs; `number` counts from 1 in the order in which the `of` layers run.
+class LayerMismatch:
+    """The first layer that differs; `number` counts from 1 in the order in which the `of` layers run.
 
-    `what` of it departs: its output, or what it gets. `difference` is that of the first wrong point as a share of the
-    point's size, `before` that of the point before it.
+    `what` says which of its values differs: its output, or its input. `difference` is that of the first wrong
+    activation as a share of its size, `before` that of the activation before it.
     """
 
     layer: str
@@ -50,15 +52,15 @@ class Departure:
 
 WHAT = {"input": "what goes into it", "output": "its output", "answer": "what is made of its output"}
 
-Read = Callable[[Point], np.ndarray]
-"""A point's value on the rows that are looked at."""
+Read = Callable[[Activation], np.ndarray]
+"""An activation's value on the rows that are compared."""
 
 
-def first_departure(difference: Callable[[int], float], count: int, limit: float) -> int | None:
-    """The first of `count` points that differs by more than the limit, by bisection; None where none does.
+def first_above(difference: Callable[[int], float], count: int, limit: float) -> int | None:
+    """The first of `count` activations that differs by more than the limit, by bisection; None where none does.
 
-    Differences need not grow from point to point: where the last agrees although some point does not, or one before
-    the found one departs as well, all points up to there are compared in turn.
+    Differences need not grow along the graph: where the last agrees although another does not, or one before the found
+    one differs as well, all activations up to there are compared in turn.
     """
     if count == 0:
         return None
@@ -68,34 +70,33 @@ def first_departure(difference: Callable[[int], float], count: int, limit: float
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if difference(middle) > limit else (middle, high)
-    if high > 1 and difference(high - 2) > limit:  # a branch that goes around the point before
+    if high > 1 and difference(high - 2) > limit:  # a branch that goes around the activation before
         return next(place for place in range(high) if difference(place) > limit)
     return high
 
 
-def find(
-    all_points: Sequence[Point], reference: Read, candidate: Read, mask: np.ndarray, limit: float, name: str
-) -> Departure | None:
-    """The first point at which the candidate departs from the reference, called `name` in messages."""
+def _first_mismatch(
+    compared: Sequence[Activation], reference: Read, candidate: Read, mask: np.ndarray, limit: float, name: str
+) -> LayerMismatch | None:
+    """The first activation in which the candidate differs from the reference, called `name` in messages."""
     known: dict[int, float] = {}
 
     def difference(place: int) -> float:
         if place not in known:
-            point = all_points[place]
-            known[place] = distance(reference(point), candidate(point), mask)
+            known[place] = distance(reference(compared[place]), candidate(compared[place]), mask)
         return known[place]
 
-    place = first_departure(difference, len(all_points), limit)
+    place = first_above(difference, len(compared), limit)
     if place is None:
         return None
-    point = all_points[place]
-    order = list(dict.fromkeys(one.layer for one in all_points))
+    activation = compared[place]
+    order = list(dict.fromkeys(one.layer for one in compared))
     before = difference(place - 1) if place else 0.0
-    return Departure(
-        layer=point.layer,
-        number=order.index(point.layer) + 1,
+    return LayerMismatch(
+        layer=activation.layer,
+        number=order.index(activation.layer) + 1,
         of=len(order),
-        what=WHAT[point.side],
+        what=WHAT[activation.side],
         difference=difference(place),
         before=before,
         reference=name,
@@ -124,38 +125,31 @@ def _real(value: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return value
 
 
-def graph_reader(model: ModelProto, batch: Batch) -> Read:
+def graph_reader(model: ModelProto, batch: Arrays) -> Read:
     """Values of a graph on a batch, each by a run with one more output. Raises EngineError."""
 
-    def read(point: Point) -> np.ndarray:
-        return graph_values(model, batch, [point.value])[point.value]
+    def read(activation: Activation) -> np.ndarray:
+        return graph_values(model, batch, [activation.value])[activation.value]
 
     return read
 
 
-def graph_values(model: ModelProto, batch: Batch, names: Sequence[str]) -> dict[str, np.ndarray]:
+def graph_values(model: ModelProto, batch: Arrays, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Values of a graph by their names, outputs of it or not."""
-    import onnxruntime
-
     shown = ModelProto()
     shown.CopyFrom(model)
     del shown.graph.output[:]
     shown.graph.output.extend(ValueInfoProto(name=name) for name in names)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        found = session.run(list(names), {"input_ids": batch[0], "attention_mask": batch[1]})
+        found = open_session(shown.SerializeToString()).run(list(names), dict(batch))
     except Exception as error:  # its exceptions share no base class but Exception
-        reason = (str(error).splitlines() or [""])[0]
-        raise EngineError(f"ONNX Runtime cannot compute {', '.join(names[:3])}: {reason}") from None
+        raise EngineError(f"ONNX Runtime cannot compute {', '.join(names[:3])}: {first_line(error)}") from None
     return dict(zip(names, found, strict=True))
 
 
-def from_pytorch(
-    model: PreTrainedModel, graph: ModelProto, batch: Batch, limit: float, named_by: ModelProto | None = None
-) -> Departure | None:
+def first_mismatch(
+    model: PreTrainedModel, graph: ModelProto, batch: Arrays, limit: float, named_by: ModelProto | None = None
+) -> LayerMismatch | None:
     """The first layer of a graph whose values lie further than the limit from those of the PyTorch model.
 
     `named_by` is the float graph that a quantized one was made from, since its nodes read the weights by name.
@@ -163,39 +157,39 @@ def from_pytorch(
     from components.deployment.pytorch import layer_values, layers_run
 
     order = layers_run(model, batch)
-    found = find(
+    found = _first_mismatch(
         _shared(named_by or graph, graph, [layer for layer, weighted in order.items() if weighted]),
-        lambda point: layer_values(model, batch, [point])[point],
+        lambda activation: layer_values(model, batch, [activation])[activation],
         graph_reader(graph, batch),
-        batch[1],
+        batch[MASK],
         limit,
         "PyTorch",
     )
     return found and _named(found, order)
 
 
-def noisiest(
-    model: PreTrainedModel, graph: ModelProto, batch: Batch, named_by: ModelProto | None = None
+def largest_layer_error(
+    model: PreTrainedModel, graph: ModelProto, batch: Arrays, named_by: ModelProto | None = None
 ) -> tuple[float, str]:
-    """The largest distance of a point from PyTorch's, and the layer it belongs to: all points in one run of each."""
+    """The largest distance of an activation from PyTorch's, and its layer: all activations in one run of each."""
     from components.deployment.pytorch import layer_values, layers_run
 
     order = layers_run(model, batch)
     found = _shared(named_by or graph, graph, [layer for layer, weighted in order.items() if weighted])
     expected = layer_values(model, batch, found)
-    given = graph_values(graph, batch, list(dict.fromkeys(point.value for point in found)))
-    noise = {point: distance(expected[point], given[point.value], batch[1]) for point in found}
-    loudest = max(noise, key=lambda point: noise[point])
-    return noise[loudest], loudest.layer
+    given = graph_values(graph, batch, list(dict.fromkeys(one.value for one in found)))
+    errors = {one: distance(expected[one], given[one.value], batch[MASK]) for one in found}
+    largest = max(errors, key=lambda one: errors[one])
+    return errors[largest], largest.layer
 
 
-def _shared(reference: ModelProto, graph: ModelProto, layers: Iterable[str]) -> list[Point]:
-    """The points of layers of one graph whose values another has under the same names."""
+def _shared(reference: ModelProto, graph: ModelProto, layers: Iterable[str]) -> list[Activation]:
+    """The activations of layers of one graph whose values another has under the same names."""
     there = {name for node in graph.graph.node for name in node.output}
-    return [point for point in points(reference.graph, layers) if point.value in there]
+    return [one for one in activations(reference.graph, layers) if one.value in there]
 
 
-def _named(found: Departure, order: Mapping[str, bool]) -> Departure:
+def _named(found: LayerMismatch, order: Mapping[str, bool]) -> LayerMismatch:
     """Name what stands between two layers when the second gets wrong values though the first gives right ones: the one
     module without weights that runs between them, or the module that holds both; else the layer stays named.
 

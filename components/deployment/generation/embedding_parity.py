@@ -12,6 +12,7 @@ import numpy as np
 
 from components.deployment.generation.sentence_reference import SentenceReference
 from components.deployment.parity import shapes
+from components.runtime.encoding import IDS, MASK
 from components.runtime.generation.embedder import Embedder
 
 TEXTS = 32
@@ -24,7 +25,7 @@ TINY = 1e-30
 
 
 @dataclass(frozen=True)
-class EmbeddingProof:
+class EmbeddingParity:
     """The least and the mean cosine with the model's own vectors, the largest difference of a number, and where."""
 
     min_cosine: float
@@ -48,23 +49,23 @@ class EmbeddingReference:
     def __init__(self, own: SentenceReference, embedder: Embedder, texts: Sequence[str]) -> None:
         self.batches = shapes(embedder.encoder, list(texts))
         self.vectors = {
-            name: own.vectors([row[real > 0].tolist() for row, real in zip(ids, mask, strict=True)])
-            for name, (ids, mask) in self.batches.items()
+            name: own.vectors([row[real > 0].tolist() for row, real in zip(feeds[IDS], feeds[MASK], strict=True)])
+            for name, feeds in self.batches.items()
         }
         self.texts = _texts(texts, embedder.max_length)
         self.text_vectors = own.vectors(own.encode(self.texts, embedder.max_length))
 
 
-def prove_embeddings(reference: EmbeddingReference, embedder: Embedder) -> EmbeddingProof:
+def embedding_parity(reference: EmbeddingReference, embedder: Embedder) -> EmbeddingParity:
     """Compare a rung with the model."""
-    pairs = {name: (reference.vectors[name], embedder.infer(*batch)) for name, batch in reference.batches.items()}
+    pairs = {name: (reference.vectors[name], embedder.infer(feeds)) for name, feeds in reference.batches.items()}
     pairs[f"{len(reference.texts)} texts"] = (reference.text_vectors, embedder.embed(reference.texts))
     cosines, differences = {}, []
     for name, (expected, found) in pairs.items():
         cosines[name] = cosine(expected, found)
         differences.append(float(np.nan_to_num(np.abs(expected - found), nan=np.inf).max()))
     worst = min(cosines, key=lambda name: float(cosines[name].min()))
-    return EmbeddingProof(
+    return EmbeddingParity(
         min_cosine=float(cosines[worst].min()),
         mean_cosine=float(np.concatenate(list(cosines.values())).mean()),
         max_difference=max(differences),

@@ -9,18 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from components.errors import LianziError
-from components.serving.catalogue import Catalogue, Release, Served
+from components.serving.model_repository import LoadedModel, ModelRepository, Release
 
 REGISTRY = ""
 
 
 @dataclass
-class Follower:
+class ModelPoller:
     """Polls `current` every `seconds`. What cannot be asked, loaded or warmed up leaves the present model in place."""
 
     current: Callable[[], Sequence[Release]]
-    load: Callable[[Release], Served]
-    catalogue: Catalogue
+    load: Callable[[Release], LoadedModel]
+    repository: ModelRepository
     say: Callable[[str], None]
     seconds: float
     patience: float = 60.0
@@ -57,7 +57,7 @@ class Follower:
             return
         self._complaints.pop(REGISTRY, None)
         for release in releases:
-            present = self.catalogue.models.get(release.name)
+            present = self.repository.models.get(release.name)
             if present is not None and present.version == release.version:
                 self._complaints.pop(release.name, None)
             elif time.monotonic() >= self._put_off.get(release, 0.0):
@@ -75,7 +75,7 @@ class Follower:
     def _exchange(self, release: Release, loop: asyncio.AbstractEventLoop) -> None:
         served = self.load(release)
         if not self._stopped.is_set() and not loop.is_closed():
-            loop.call_soon_threadsafe(self.catalogue.put, served)
+            loop.call_soon_threadsafe(self.repository.put, served)
             self.say(f"{release.name}: version {release.version} from now on")
 
     def _complain(self, about: str, error: Exception) -> None:

@@ -72,5 +72,5 @@ def test_without_a_key_only_probes_are_answered(headers: dict[str, str], locked:
 def test_nothing_stays_under_way(client: TestClient, service: Service) -> None:
     for content in (texts("ship"), {}, texts("ship" * 500)):
         client.post(INFER, json=content)
-    assert service.gate.under_way == 0
-    assert service.catalogue.models["places"].users == 0
+    assert service.admission.under_way == 0
+    assert service.repository.models["places"].users == 0

@@ -8,19 +8,20 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from components.deployment.departure import (
-    Departure,
+from components.deployment.layer_parity import (
+    LayerMismatch,
     distance,
-    first_departure,
-    from_pytorch,
+    first_above,
+    first_mismatch,
     graph_values,
-    noisiest,
+    largest_layer_error,
 )
 from components.deployment.parity import shapes
 from components.deployment.pytorch import load_model
 from components.deployment.rows import read_rows
 from components.errors import EngineError
-from components.runtime.encoding import Batch, Encoder
+from components.inference.sessions import Arrays
+from components.runtime.encoding import Encoder
 from tests.small_ladder import LABELS, Ladder
 
 
@@ -32,13 +33,13 @@ def int8_graph_of(ladder: Ladder) -> onnx.ModelProto:
     return onnx.load(ladder.quantized / "int8.onnx")
 
 
-def a_batch(ladder: Ladder) -> Batch:
+def a_batch(ladder: Ladder) -> Arrays:
     encoder = Encoder.load(ladder.student / "tokenizer.json", 24, 0)
     return shapes(encoder, read_rows(ladder.rows, "validation", LABELS).texts)["8 rows of up to 24 tokens (8, 24)"]
 
 
 class Steps:
-    """Differences that are there from one point on; remembers where it was asked."""
+    """Differences that are there from one place on; remembers where it was asked."""
 
     def __init__(self, wrong: int) -> None:
         self.wrong = wrong
@@ -50,27 +51,27 @@ class Steps:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9, 100])
-def test_the_first_wrong_point_is_found_by_halving(count: int) -> None:
+def test_the_first_wrong_activation_is_found_by_halving(count: int) -> None:
     for wrong in {0, count // 3, count - 1}:
-        assert first_departure(asked := Steps(wrong), count, 0.5) == wrong
+        assert first_above(asked := Steps(wrong), count, 0.5) == wrong
         assert len(asked.places) <= math.ceil(math.log2(count + 1)) + 2
 
 
-def test_where_all_points_agree_there_is_no_departure() -> None:
-    assert first_departure(lambda place: 0.1, 8, 0.5) is None
-    assert first_departure(lambda place: 0.1, 0, 0.5) is None
+def test_where_all_activations_agree_there_is_no_mismatch() -> None:
+    assert first_above(lambda place: 0.1, 8, 0.5) is None
+    assert first_above(lambda place: 0.1, 0, 0.5) is None
 
 
 def test_a_difference_that_vanishes_again_is_found_all_the_same() -> None:
-    assert first_departure([0.0, 0.0, 1.0, 0.0, 0.0].__getitem__, 5, 0.5) == 2
+    assert first_above([0.0, 0.0, 1.0, 0.0, 0.0].__getitem__, 5, 0.5) == 2
 
 
-def test_a_branch_around_a_right_point_does_not_hide_the_wrong_one_before_it() -> None:
-    assert first_departure([0.0, 1.0, 0.0, 1.0, 1.0].__getitem__, 5, 0.5) == 1
+def test_a_branch_around_a_right_activation_does_not_hide_the_wrong_one_before_it() -> None:
+    assert first_above([0.0, 1.0, 0.0, 1.0, 1.0].__getitem__, 5, 0.5) == 1
 
 
-def test_not_a_number_departs() -> None:
-    assert first_departure([0.0, float("inf"), float("inf")].__getitem__, 3, 0.5) == 1
+def test_not_a_number_is_a_mismatch() -> None:
+    assert first_above([0.0, float("inf"), float("inf")].__getitem__, 3, 0.5) == 1
 
 
 def test_the_distance_is_a_share_of_the_size_on_real_tokens() -> None:
@@ -85,19 +86,24 @@ def test_the_distance_is_a_share_of_the_size_on_real_tokens() -> None:
     assert distance(expected, expected[:1], mask) == np.inf
 
 
-def test_a_right_graph_departs_nowhere(ladder: Ladder) -> None:
+def test_a_right_graph_has_no_mismatch(ladder: Ladder) -> None:
     model, batch = load_model(ladder.student), a_batch(ladder)
     graph, quantized = graph_of(ladder), int8_graph_of(ladder)
-    assert from_pytorch(model, graph, batch, 1e-4) is None
-    assert from_pytorch(model, quantized, batch, 0.2, graph) is None
-    assert noisiest(model, graph, batch)[0] < 1e-5 < noisiest(model, quantized, batch, graph)[0] < 0.1
+    assert first_mismatch(model, graph, batch, 1e-4) is None
+    assert first_mismatch(model, quantized, batch, 0.2, graph) is None
+    assert (
+        largest_layer_error(model, graph, batch)[0]
+        < 1e-5
+        < largest_layer_error(model, quantized, batch, graph)[0]
+        < 0.1
+    )
 
 
-def test_the_layer_of_a_quantized_graph_that_departs_is_named(ladder: Ladder) -> None:
+def test_the_layer_of_a_quantized_graph_that_differs_is_named(ladder: Ladder) -> None:
     graph, wrong = graph_of(ladder), int8_graph_of(ladder)
     scale = next(one for one in wrong.graph.initializer if one.name == "model.layers.0.mlp.Wi.weight_scale")
     scale.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(scale) * np.float32(1.5), scale.name))
-    found = from_pytorch(load_model(ladder.student), wrong, a_batch(ladder), 0.2, graph)
+    found = first_mismatch(load_model(ladder.student), wrong, a_batch(ladder), 0.2, graph)
     assert found is not None
     assert (found.layer, found.number, found.of) == ("model.layers.0.mlp.Wi", 6, 11)
     assert 0.4 < found.difference < 0.6
@@ -105,7 +111,7 @@ def test_the_layer_of_a_quantized_graph_that_departs_is_named(ladder: Ladder) ->
 
 
 def test_the_message_is_one_line_with_layer_place_and_sizes() -> None:
-    found = Departure("model.layers.0.mlp.Wi", 3, 9, "its output", 0.8, 1e-6, "PyTorch")
+    found = LayerMismatch("model.layers.0.mlp.Wi", 3, 9, "its output", 0.8, 1e-6, "PyTorch")
     assert str(found) == (
         "layer model.layers.0.mlp.Wi (3 of 9): its output differs by 0.8 of its size from PyTorch's; "
         "what goes into it agrees to 1e-06"

@@ -1,4 +1,4 @@
-"""What every request passes: its id, the key, the count of what is under way, the log line, the measures, the span."""
+"""What every request passes: its id, the key, the count of what is under way, the log line, the metrics, the span."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from components.serving.keys import allowed
-from components.serving.measures import Measures
-from components.serving.refusal import error_content
+from components.serving.metrics import Metrics
+from components.serving.request_error import error_content
 from components.serving.spans import record_span
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-    from components.serving.catalogue import Served
+    from components.serving.model_repository import LoadedModel
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -37,13 +37,13 @@ LAST_WORDS = 1.0
 
 
 @dataclass
-class Passage:
+class RequestContext:
     """One request on its way through; handlers fill in what they learn."""
 
     id: str
     method: str
     route: str = "other"
-    served: Served | None = None
+    served: LoadedModel | None = None
     rows: int = 0
     tokens: int = 0
     """Generated for it."""
@@ -56,7 +56,7 @@ class Passage:
 
 
 @dataclass
-class Gate:
+class Admission:
     """Whether new work is taken on, and how much is under way."""
 
     draining: bool = False
@@ -86,12 +86,12 @@ class Gate:
 
 
 @dataclass
-class Front:
+class RequestMiddleware:
     """The outermost ASGI application. No text of a request, no key and no unknown path goes into its log."""
 
     app: App
-    gate: Gate
-    measures: Measures
+    admission: Admission
+    metrics: Metrics
     server: str
     say: Callable[[str], None]
     keys: tuple[bytes, ...] = ()
@@ -102,60 +102,60 @@ class Front:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        passage = Passage(_request_id(headers), scope["method"])
-        scope["passage"] = passage
+        context = RequestContext(_request_id(headers), scope["method"])
+        scope["context"] = context
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                passage.status = message["status"]
-                message["headers"] = [*message["headers"], *self._marks(passage)]
+                context.status = message["status"]
+                message["headers"] = [*message["headers"], *self._marks(context)]
             await send(message)
 
         try:
-            async with self.gate.passing():
+            async with self.admission.passing():
                 if self.keys and scope["path"] not in OPEN_PATHS and not allowed(self.keys, headers):
                     await _unauthorized(scope["path"], answer)
                 else:
                     await self.app(scope, receive, answer)
         except TimeoutError:
-            if not self.gate.given_up:
+            if not self.admission.given_up:
                 raise
-            if not passage.status:
-                await _given_up(scope["path"], passage, answer)
+            if not context.status:
+                await _given_up(scope["path"], context, answer)
         finally:
-            self._record(passage, headers)
+            self._record(context, headers)
 
-    def _marks(self, passage: Passage) -> list[tuple[bytes, bytes]]:
-        trace = f"server={self.server}" + (f";{passage.served.trace}" if passage.served else "")
-        marks = [(b"x-request-id", passage.id.encode()), (b"x-lianzi-trace", trace.encode())]
+    def _marks(self, context: RequestContext) -> list[tuple[bytes, bytes]]:
+        trace = f"server={self.server}" + (f";{context.served.trace}" if context.served else "")
+        marks = [(b"x-request-id", context.id.encode()), (b"x-lianzi-trace", trace.encode())]
         # A client that keeps its connection open would be cut off when the server ends.
-        return [*marks, (b"connection", b"close")] if self.gate.draining else marks
+        return [*marks, (b"connection", b"close")] if self.admission.draining else marks
 
-    def _record(self, passage: Passage, headers: dict[bytes, bytes]) -> None:
-        seconds = time.perf_counter() - passage.started
-        self.measures.requests.labels(passage.route, passage.model, passage.status).inc()
-        if passage.route == "infer" and passage.served:
-            self.measures.seconds.labels(passage.model).observe(seconds)
-        if passage.tokens and passage.served:
-            self.measures.generation_seconds.labels(passage.model).observe(seconds)
-        tokens = f"tokens={passage.tokens} " if passage.tokens else ""
+    def _record(self, context: RequestContext, headers: dict[bytes, bytes]) -> None:
+        seconds = time.perf_counter() - context.started
+        self.metrics.requests.labels(context.route, context.model, context.status).inc()
+        if context.route == "infer" and context.served:
+            self.metrics.seconds.labels(context.model).observe(seconds)
+        if context.tokens and context.served:
+            self.metrics.generation_seconds.labels(context.model).observe(seconds)
+        tokens = f"tokens={context.tokens} " if context.tokens else ""
         self.say(
-            f"{passage.status} {passage.method} {passage.route} {passage.model or '-'} rows={passage.rows} {tokens}"
-            f"{seconds * 1e3:.1f}ms {passage.id}"
+            f"{context.status} {context.method} {context.route} {context.model or '-'} rows={context.rows} {tokens}"
+            f"{seconds * 1e3:.1f}ms {context.id}"
         )
         if self.tracer:
             attributes = {
-                "http.request.method": passage.method,
-                "http.response.status_code": passage.status,
-                "lianzi.request_id": passage.id,
-                "lianzi.rows": passage.rows,
+                "http.request.method": context.method,
+                "http.response.status_code": context.status,
+                "lianzi.request_id": context.id,
+                "lianzi.rows": context.rows,
             }
-            if passage.tokens:
-                attributes["lianzi.tokens"] = passage.tokens
-            if passage.served:
-                attributes |= {"lianzi.model": passage.model, "lianzi.version": passage.served.version}
+            if context.tokens:
+                attributes["lianzi.tokens"] = context.tokens
+            if context.served:
+                attributes |= {"lianzi.model": context.model, "lianzi.version": context.served.version}
             carried = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
-            record_span(self.tracer, f"{passage.method} {passage.route}", seconds, carried, attributes)
+            record_span(self.tracer, f"{context.method} {context.route}", seconds, carried, attributes)
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:
@@ -169,8 +169,8 @@ async def _unauthorized(path: str, send: Send) -> None:
     await _refuse(error_content(path, 401, reason, code="invalid_api_key"), 401, headers, send)
 
 
-async def _given_up(path: str, passage: Passage, send: Send) -> None:
-    content = error_content(path, 503, f"{STOPPED}; request {passage.id}")
+async def _given_up(path: str, context: RequestContext, send: Send) -> None:
+    content = error_content(path, 503, f"{STOPPED}; request {context.id}")
     with suppress(TimeoutError):
         async with asyncio.timeout(LAST_WORDS):
             await _refuse(content, 503, [(b"retry-after", b"1")], send)

@@ -14,16 +14,16 @@ from components.artifacts import digest
 from components.runtime.manifest import CLASSIFICATION, EMBEDDING, GENERATION, form_of, read_bundle
 from components.serving.batching import Batcher
 from components.serving.classification import Classification
+from components.serving.continuous_batching import ContinuousBatcher
 from components.serving.embedding import Embedding
 from components.serving.generation import Generation
 from components.serving.limits import Limits
-from components.serving.measures import Measures
-from components.serving.refusal import Refusal
-from components.serving.stepping import Stepper
+from components.serving.metrics import Metrics
+from components.serving.request_error import RequestError
 
 Form = TypeVar("Form", Classification, Embedding)
 Model = Classification | Embedding | Generation
-Queue = Batcher | Stepper
+Queue = Batcher | ContinuousBatcher
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Release:
 
 
 @dataclass(eq=False)
-class Served:
+class LoadedModel:
     """A loaded release with its own queue."""
 
     name: str
@@ -50,20 +50,22 @@ class Served:
     """Seconds since 1970."""
 
     def batched(self, form: type[Form]) -> tuple[Form, Batcher]:
-        """Model and queue, of the form that a route is for. Raises Refusal."""
+        """Model and queue, of the form that a route is for. Raises RequestError."""
         if isinstance(self.model, form) and isinstance(self.batcher, Batcher):
             return self.model, self.batcher
         raise self._other_form()
 
-    def stepped(self) -> tuple[Generation, Stepper]:
-        """Model and queue of what generates. Raises Refusal."""
-        if isinstance(self.model, Generation) and isinstance(self.batcher, Stepper):
+    def continuous(self) -> tuple[Generation, ContinuousBatcher]:
+        """Model and queue of what generates. Raises RequestError."""
+        if isinstance(self.model, Generation) and isinstance(self.batcher, ContinuousBatcher):
             return self.model, self.batcher
         raise self._other_form()
 
-    def _other_form(self) -> Refusal:
-        ways = " and ".join(self.model.ways)
-        return Refusal(400, f"{self.name} does not answer here, but at {ways}", "model", "model_not_supported")
+    def _other_form(self) -> RequestError:
+        endpoints = " and ".join(self.model.endpoints)
+        return RequestError(
+            400, f"{self.name} does not answer here, but at {endpoints}", "model", "model_not_supported"
+        )
 
     async def close(self) -> None:
         """Finish what waits and end what runs beside this process; threads that are at work are not waited for."""
@@ -78,19 +80,19 @@ class Served:
 
 
 @dataclass
-class Catalogue:
+class ModelRepository:
     """What is served now. All methods belong to the event loop; `load` may run anywhere."""
 
-    models: dict[str, Served] = field(default_factory=dict)
+    models: dict[str, LoadedModel] = field(default_factory=dict)
 
     @contextmanager
-    def lease(self, name: str, version: str | None) -> Iterator[Served]:
-        """The model for one request, kept until the request is done with it. Raises Refusal (404)."""
+    def lease(self, name: str, version: str | None) -> Iterator[LoadedModel]:
+        """The model for one request, kept until the request is done with it. Raises RequestError (404)."""
         with self.hold(self.find(name, version)) as served:
             yield served
 
     @contextmanager
-    def hold(self, served: Served) -> Iterator[Served]:
+    def hold(self, served: LoadedModel) -> Iterator[LoadedModel]:
         """The same for one that was found."""
         served.users += 1
         try:
@@ -98,47 +100,47 @@ class Catalogue:
         finally:
             served.users -= 1
 
-    def find(self, name: str, version: str | None = None) -> Served:
-        """Raises Refusal (404) for what is not served."""
+    def find(self, name: str, version: str | None = None) -> LoadedModel:
+        """Raises RequestError (404) for what is not served."""
         served = self.models.get(name)
         if served is None:
-            raise Refusal(404, f"no model of that name; served: {', '.join(self.models) or 'none'}")
+            raise RequestError(404, f"no model of that name; served: {', '.join(self.models) or 'none'}")
         if version not in (None, served.version):
-            raise Refusal(404, f"{name}: that version is not served; version {served.version} is")
+            raise RequestError(404, f"{name}: that version is not served; version {served.version} is")
         return served
 
-    def put(self, served: Served) -> asyncio.Task[None] | None:
+    def put(self, served: LoadedModel) -> asyncio.Task[None] | None:
         """From now on requests get this one; what is on its way to the one before it is finished there."""
         before = self.models.get(served.name)
         self.models[served.name] = served
         return asyncio.get_running_loop().create_task(_retire(before)) if before else None
 
 
-def load(release: Release, limits: Limits, measures: Measures, threads: int) -> Served:
+def load(release: Release, limits: Limits, metrics: Metrics, threads: int) -> LoadedModel:
     """Check, load and warm a release up, as what its manifest says it is. Raises ArtifactError, EngineError."""
     form = form_of(read_bundle(release.bundle))
-    model, batcher = LOADERS[form](release, limits, measures, threads)
-    return Served(release.name, release.version, digest(release.bundle), model, batcher)
+    model, batcher = LOADERS[form](release, limits, metrics, threads)
+    return LoadedModel(release.name, release.version, digest(release.bundle), model, batcher)
 
 
-def _classification(release: Release, limits: Limits, measures: Measures, threads: int) -> tuple[Model, Queue]:
+def _classification(release: Release, limits: Limits, metrics: Metrics, threads: int) -> tuple[Model, Queue]:
     model = Classification.load(release.bundle)
     encoder = model.classifier.encoder
-    return model, _batcher(model, encoder.max_length, model.classifier.max_batch, release, limits, measures, threads)
+    return model, _batcher(model, encoder.max_length, model.classifier.max_batch, release, limits, metrics, threads)
 
 
-def _embedding(release: Release, limits: Limits, measures: Measures, threads: int) -> tuple[Model, Queue]:
+def _embedding(release: Release, limits: Limits, metrics: Metrics, threads: int) -> tuple[Model, Queue]:
     model = Embedding.load(release.bundle)
-    return model, _batcher(model, model.max_length, model.max_batch, release, limits, measures, threads)
+    return model, _batcher(model, model.max_length, model.max_batch, release, limits, metrics, threads)
 
 
-def _generation(release: Release, limits: Limits, measures: Measures, threads: int) -> tuple[Model, Queue]:
+def _generation(release: Release, limits: Limits, metrics: Metrics, threads: int) -> tuple[Model, Queue]:
     model = Generation.load(release.bundle, threads)
-    return model, Stepper(
+    return model, ContinuousBatcher(
         model.generator,
         limits.max_queue,
-        measures.batches.labels(release.name).observe,
-        measures.generated.labels(release.name).inc,
+        metrics.batches.labels(release.name).observe,
+        metrics.generated.labels(release.name).inc,
     )
 
 
@@ -148,14 +150,14 @@ def _batcher(
     max_batch: int,
     release: Release,
     limits: Limits,
-    measures: Measures,
+    metrics: Metrics,
     threads: int,
 ) -> Batcher:
-    observe = measures.batches.labels(release.name).observe
+    observe = metrics.batches.labels(release.name).observe
     return Batcher(model.infer, max_length, max_batch, limits.max_queue, limits.max_delay, observe, threads)
 
 
-LOADERS: dict[str, Callable[[Release, Limits, Measures, int], tuple[Model, Queue]]] = {
+LOADERS: dict[str, Callable[[Release, Limits, Metrics, int], tuple[Model, Queue]]] = {
     CLASSIFICATION: _classification,
     EMBEDDING: _embedding,
     GENERATION: _generation,
@@ -163,7 +165,7 @@ LOADERS: dict[str, Callable[[Release, Limits, Measures, int], tuple[Model, Queue
 """By a bundle's form; the threads are batches side by side, or those of a step."""
 
 
-async def _retire(served: Served) -> None:
+async def _retire(served: LoadedModel) -> None:
     while served.users:
         await asyncio.sleep(0.05)
     await served.close()

@@ -26,17 +26,17 @@ GREEDY = Sampling(max_tokens=1, temperature=0.0, top_p=1.0, seed=None, stop=())
 
 
 @dataclass(frozen=True)
-class Forced:
-    """A text the model is led along: it reads `prompt` (an encoder-decoder: `source`) and then `follow`, whatever it
-    would have said itself."""
+class TeacherForced:
+    """A text that the model reads whatever it would have said itself: `prompt` (an encoder-decoder: `source`), then
+    `continuation`."""
 
     source: list[int]
     prompt: list[int]
-    follow: list[int]
+    continuation: list[int]
 
 
 @dataclass(frozen=True)
-class Proof:
+class OutputParity:
     """Differences of logits from PyTorch's, the share of positions with the same likeliest token, the share of equal
     tokens in greedy answers, perplexities, and where the largest difference was."""
 
@@ -77,19 +77,17 @@ class Reference:
         self.logits = {name: [self._logits(row) for row in case] for name, case in self.cases.items()}
         self.answers = [self._greedy(ids, room(generator, ids)) for ids in self.prompts]
 
-    def _logits(self, row: Forced) -> np.ndarray:
-        """After the prompt and after each followed token, (1 + followed, vocabulary)."""
+    def _logits(self, row: TeacherForced) -> np.ndarray:
+        """After the prompt and after each token of the continuation, (1 + those, vocabulary)."""
         import torch
 
         with torch.inference_mode():
             if self.start_id is None:
-                ids = torch.tensor([row.prompt + row.follow])
-                kept = len(row.follow) + 1
+                ids = torch.tensor([row.prompt + row.continuation])
+                kept = len(row.continuation) + 1
                 return self.model(input_ids=ids, logits_to_keep=kept).logits[0, -kept:].numpy()
-            ids = torch.tensor([row.source])
-            return (
-                self.model(input_ids=ids, decoder_input_ids=torch.tensor([row.prompt + row.follow])).logits[0].numpy()
-            )
+            ids, read = torch.tensor([row.source]), torch.tensor([row.prompt + row.continuation])
+            return self.model(input_ids=ids, decoder_input_ids=read).logits[0].numpy()
 
     def _greedy(self, ids: list[int], count: int) -> list[int]:
         """As transformers' own `generate` answers by the model's generation config, its end token with it."""
@@ -102,12 +100,12 @@ class Reference:
         return [int(token) for token in answer[len(ids) if self.start_id is None else 1 :]]
 
 
-def prove(reference: Reference, generator: Generator) -> Proof:
+def output_parity(reference: Reference, generator: Generator) -> OutputParity:
     """Compare a rung with PyTorch."""
     differences: dict[str, list[np.ndarray]] = {}
     same = []
     for name, case in reference.cases.items():
-        for expected, found in zip(reference.logits[name], led(generator, case), strict=True):
+        for expected, found in zip(reference.logits[name], teacher_forced_logits(generator, case), strict=True):
             away = np.nan_to_num(np.abs(expected - found), nan=np.inf, posinf=np.inf)
             differences.setdefault(name, []).append(away)
             same.append(expected.argmax(axis=1) == found.argmax(axis=1))
@@ -117,18 +115,18 @@ def prove(reference: Reference, generator: Generator) -> Proof:
     answers = greedy(generator, reference.prompts)
     pairs = [pair for one, other in zip(reference.answers, answers, strict=True) for pair in zip_longest(one, other)]
     rows = reference.cases["held-out rows"]
-    return Proof(
+    return OutputParity(
         max_difference=largest[worst],
         mean_difference=float(sum(away.sum() for away in every) / sum(away.size for away in every)),
         agreement=float(np.concatenate(same).mean()),
         greedy_exact=sum(one == other for one, other in pairs) / len(pairs),
-        perplexity=perplexity(rows, led(generator, rows)),
+        perplexity=perplexity(rows, teacher_forced_logits(generator, rows)),
         reference_perplexity=perplexity(rows, reference.logits["held-out rows"]),
         worst=worst,
     )
 
 
-def cases(rows: Sequence[list[int]], generator: Generator) -> dict[str, list[Forced]]:
+def cases(rows: Sequence[list[int]], generator: Generator) -> dict[str, list[TeacherForced]]:
     """Real rows in batches of 1, 3 and 8: read at once, padded, and token by token from an empty cache."""
     made = forced_decoder if generator.start_id is None else forced_pair(generator.start_id)
     short = sorted((row[:TOKENS] for row in rows), key=lambda row: (len(row), row))
@@ -147,17 +145,17 @@ def cases(rows: Sequence[list[int]], generator: Generator) -> dict[str, list[For
     }
 
 
-def forced_decoder(row: list[int], read: int) -> Forced:
+def forced_decoder(row: list[int], read: int) -> TeacherForced:
     """`read` tokens at once (at least one), the rest one by one."""
-    return Forced([], row[: max(1, read)], row[max(1, read) :])
+    return TeacherForced([], row[: max(1, read)], row[max(1, read) :])
 
 
-def forced_pair(start_id: int) -> Callable[[list[int], int], Forced]:
+def forced_pair(start_id: int) -> Callable[[list[int], int], TeacherForced]:
     """For an encoder-decoder there is no such thing as half a source: the second half follows the first."""
 
-    def made(row: list[int], read: int) -> Forced:
+    def made(row: list[int], read: int) -> TeacherForced:
         half = max(1, len(row) // 2 if read < len(row) - 1 else read)
-        return Forced(row[:half], [start_id], row[half:][:TOKENS])
+        return TeacherForced(row[:half], [start_id], row[half:][:TOKENS])
 
     return made
 
@@ -168,7 +166,7 @@ def prompts(rows: Sequence[list[int]], generator: Generator) -> list[list[int]]:
     return [row[: min(room, 1 + 2 * number)] for number, row in enumerate(rows[:8])]
 
 
-def led(generator: Generator, case: Sequence[Forced]) -> list[np.ndarray]:
+def teacher_forced_logits(generator: Generator, case: Sequence[TeacherForced]) -> list[np.ndarray]:
     """The rung's logits along each row, the rows side by side, at most eight."""
     found: list[list[np.ndarray]] = [[] for _ in case]
     for first in range(0, len(case), 8):
@@ -178,10 +176,10 @@ def led(generator: Generator, case: Sequence[Forced]) -> list[np.ndarray]:
             for number, logits in zip(list(rows), generator.advance(list(rows.values())), strict=True):
                 found[number].append(logits)
                 done = len(rows[number].tokens)
-                if done == len(case[number].follow):
+                if done == len(case[number].continuation):
                     del rows[number]
                 else:
-                    rows[number].tokens.append(case[number].follow[done])
+                    rows[number].tokens.append(case[number].continuation[done])
     return [np.stack(logits) for logits in found]
 
 
@@ -200,16 +198,16 @@ def room(generator: Generator, ids: Sequence[int]) -> int:
     return min(ANSWER, generator.max_length - (len(ids) if generator.start_id is None else 1))
 
 
-def perplexity(rows: Sequence[Forced], logits: Sequence[np.ndarray]) -> float:
-    """exp of the mean negative log-likelihood of the followed tokens."""
+def perplexity(rows: Sequence[TeacherForced], logits: Sequence[np.ndarray]) -> float:
+    """exp of the mean negative log-likelihood of the continuations."""
     losses = []
     for row, found in zip(rows, logits, strict=True):
-        scores = found[: len(row.follow)].astype(np.float64)
+        scores = found[: len(row.continuation)].astype(np.float64)
         top = scores.max(axis=1)
         total = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
-        losses += list(total - scores[np.arange(len(row.follow)), row.follow])
+        losses += list(total - scores[np.arange(len(row.continuation)), row.continuation])
     return math.exp(min(float(np.mean(losses)), 700.0))
 
 
-def _row(generator: Generator, row: Forced) -> Row:
+def _row(generator: Generator, row: TeacherForced) -> Row:
     return generator.start(row.source or row.prompt, GREEDY)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from components.errors import EngineError
-from components.serving.refusal import Refusal
+from components.serving.request_error import RequestError
 
 
 class Row(Protocol):
@@ -28,7 +28,7 @@ class Row(Protocol):
 
 
 class Generates(Protocol):
-    """What is stepped; `start` and `step` are called from one thread."""
+    """A generator that is stepped; `start` and `step` are called from one thread."""
 
     @property
     def max_batch(self) -> int: ...
@@ -37,7 +37,7 @@ class Generates(Protocol):
 
 
 @dataclass(frozen=True)
-class Wish:
+class GenerationRequest:
     """A row that is wanted: its prompt and how to sample."""
 
     ids: list[int]
@@ -45,7 +45,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Piece:
+class Delta:
     """What one step brought to row `index` of a request; `finished` is None, stop or length."""
 
     index: int
@@ -55,24 +55,24 @@ class Piece:
 
 @dataclass(eq=False)
 class Job:
-    """The rows of one request. Its pieces are read by the event loop, in which it was made."""
+    """The rows of one request. Its deltas are read by the event loop, in which it was made."""
 
-    wishes: deque[tuple[int, Wish]]
+    requests: deque[tuple[int, GenerationRequest]]
     missing: int
-    pieces: asyncio.Queue[Piece | Exception] = field(default_factory=asyncio.Queue)
+    deltas: asyncio.Queue[Delta | Exception] = field(default_factory=asyncio.Queue)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     tokens: int = 0
     """Generated so far, those that end a text included."""
     cancelled: bool = False
 
-    async def __aiter__(self) -> AsyncIterator[Piece]:
-        """Every piece until all rows are finished. Raises what the generator raised."""
+    async def __aiter__(self) -> AsyncIterator[Delta]:
+        """Every delta until all rows are finished. Raises what the generator raised."""
         while self.missing:
-            piece = await self.pieces.get()
-            if isinstance(piece, Exception):
-                raise piece
-            self.missing -= piece.finished is not None
-            yield piece
+            delta = await self.deltas.get()
+            if isinstance(delta, Exception):
+                raise delta
+            self.missing -= delta.finished is not None
+            yield delta
 
     def cancel(self) -> None:
         """Nobody waits for it any more: its rows leave before the next step."""
@@ -87,14 +87,14 @@ class _Active:
     told: int = 0
     """Characters that were handed on."""
 
-    def piece(self) -> Piece:
+    def delta(self) -> Delta:
         """What is new."""
         text = self.row.text
         fresh, self.told = text[self.told :], len(text)
-        return Piece(self.index, fresh, self.row.finished)
+        return Delta(self.index, fresh, self.row.finished)
 
 
-class Stepper:
+class ContinuousBatcher:
     """A bounded queue of rows and the thread that steps them. `submit` belongs to the event loop."""
 
     def __init__(
@@ -112,14 +112,14 @@ class Stepper:
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
-    def submit(self, wishes: Sequence[Wish]) -> Job:
-        """A job whose rows begin as places become free. Raises Refusal (429)."""
-        job = Job(deque(enumerate(wishes)), len(wishes))
+    def submit(self, requests: Sequence[GenerationRequest]) -> Job:
+        """A job whose rows begin as places become free. Raises RequestError (429)."""
+        job = Job(deque(enumerate(requests)), len(requests))
         with self._changed:
-            if self.waiting + len(wishes) > self._max_queue:
-                raise Refusal(429, f"{self.waiting} rows are waiting already, the queue holds {self._max_queue}")
+            if self.waiting + len(requests) > self._max_queue:
+                raise RequestError(429, f"{self.waiting} rows are waiting already, the queue holds {self._max_queue}")
             self._jobs.append(job)
-            self.waiting += len(wishes)
+            self.waiting += len(requests)
             self._changed.notify()
         return job
 
@@ -130,7 +130,7 @@ class Stepper:
             self._changed.notify_all()
 
     def join(self, seconds: float) -> bool:
-        """Wait for a closed stepper's thread. Whether it has ended."""
+        """Wait for a closed continuous_batcher's thread. Whether it has ended."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -161,26 +161,28 @@ class Stepper:
             taken = self._take()
             if taken is None:
                 break
-            job, index, wish = taken
+            job, index, generation_request = taken
             try:
-                joining.append(_Active(job, index, self._generator.start(wish.ids, wish.sampling)))
+                joining.append(
+                    _Active(job, index, self._generator.start(generation_request.ids, generation_request.sampling))
+                )
             except Exception as error:
                 self._fail([job], error)
         return joining
 
-    def _take(self) -> tuple[Job, int, Wish] | None:
+    def _take(self) -> tuple[Job, int, GenerationRequest] | None:
         """The next row of the job whose turn it is; what nobody waits for any more is dropped."""
         with self._changed:
             while self._jobs:
                 job = self._jobs.popleft()
                 if job.cancelled:
-                    self.waiting -= len(job.wishes)
+                    self.waiting -= len(job.requests)
                     continue
-                index, wish = job.wishes.popleft()
+                index, generation_request = job.requests.popleft()
                 self.waiting -= 1
-                if job.wishes:
+                if job.requests:
                     self._jobs.append(job)
-                return job, index, wish
+                return job, index, generation_request
             return None
 
     def _step(self, active: list[_Active]) -> None:
@@ -195,7 +197,7 @@ class Stepper:
                 self._fail([one.job for one in active], error)
             return
         self._count(len(made))
-        self._deliver([(one.job, one.piece()) for one in active], tokens=1)
+        self._deliver([(one.job, one.delta()) for one in active], tokens=1)
 
     def _fail(self, jobs: list[Job], error: Exception) -> None:
         if not isinstance(error, EngineError):  # a bug: this thread must outlive it
@@ -204,13 +206,13 @@ class Stepper:
             job.cancel()
         self._deliver([(job, error) for job in jobs], tokens=0)
 
-    def _deliver(self, found: Sequence[tuple[Job, Piece | Exception]], tokens: int) -> None:
+    def _deliver(self, found: Sequence[tuple[Job, Delta | Exception]], tokens: int) -> None:
         loop = found[0][0].loop
         if not loop.is_closed():
             loop.call_soon_threadsafe(_hand_over, found, tokens)
 
 
-def _hand_over(found: Sequence[tuple[Job, Piece | Exception]], tokens: int) -> None:
-    for job, piece in found:
+def _hand_over(found: Sequence[tuple[Job, Delta | Exception]], tokens: int) -> None:
+    for job, delta in found:
         job.tokens += tokens
-        job.pieces.put_nowait(piece)
+        job.deltas.put_nowait(delta)

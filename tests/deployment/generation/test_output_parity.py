@@ -10,7 +10,7 @@ import pytest
 from onnx import numpy_helper
 
 from components.artifacts import verify
-from components.deployment.generation.proof import Forced, Reference, cases, perplexity, prove
+from components.deployment.generation.output_parity import Reference, TeacherForced, cases, output_parity, perplexity
 from components.runtime.generation.generator import Generator, load_generator
 from components.runtime.generation.graphs import Graph
 from tests.small_language_bundles import TEXTS, bundled
@@ -31,17 +31,17 @@ def planted(generator: Generator, bundle: Path, tmp_path: Path, weight: str, fac
 
 
 def test_fp32_is_pytorch_token_by_token(reference: Reference, generator: Generator) -> None:
-    proof = prove(reference, generator)
-    assert proof.max_difference < 1e-4
-    assert (proof.greedy_exact, proof.agreement) == (1.0, 1.0)
-    assert proof.perplexity == pytest.approx(proof.reference_perplexity, rel=1e-4)
-    assert 1 < proof.perplexity < 100
+    parity = output_parity(reference, generator)
+    assert parity.max_difference < 1e-4
+    assert (parity.greedy_exact, parity.agreement) == (1.0, 1.0)
+    assert parity.perplexity == pytest.approx(parity.reference_perplexity, rel=1e-4)
+    assert 1 < parity.perplexity < 100
     assert all(len(answer) == 32 or answer[-1] == 2 for answer in reference.answers)
     assert len({len(answer) for answer in reference.answers}) > 1
 
 
 def test_int8_is_near_and_int4_less_so(reference: Reference, decoder_bundle: Path) -> None:
-    int8, int4 = (prove(reference, load_generator(decoder_bundle, rung)) for rung in ("int8", "int4"))
+    int8, int4 = (output_parity(reference, load_generator(decoder_bundle, rung)) for rung in ("int8", "int4"))
     assert int8.perplexity_loss < 0.05
     assert int8.mean_difference < int4.mean_difference
 
@@ -57,16 +57,16 @@ def test_int8_is_near_and_int4_less_so(reference: Reference, decoder_bundle: Pat
 def test_a_planted_fault_shows(
     weight: str, factor: float, reference: Reference, generator: Generator, decoder_bundle: Path, tmp_path: Path
 ) -> None:
-    proof = prove(reference, planted(generator, decoder_bundle, tmp_path, weight, factor))
-    assert proof.max_difference > 1e-3
-    assert proof.worst in reference.cases
+    parity = output_parity(reference, planted(generator, decoder_bundle, tmp_path, weight, factor))
+    assert parity.max_difference > 1e-3
+    assert parity.worst in reference.cases
 
 
 def test_a_graph_that_answers_nan_differs_infinitely(
     reference: Reference, generator: Generator, decoder_bundle: Path, tmp_path: Path
 ) -> None:
     fault = planted(generator, decoder_bundle, tmp_path, "model.lm_head.weight", float("nan"))
-    assert prove(reference, fault).max_difference == float("inf")
+    assert output_parity(reference, fault).max_difference == float("inf")
 
 
 def test_cases_are_batches_of_one_three_and_eight_and_the_full_length(
@@ -78,21 +78,21 @@ def test_cases_are_batches_of_one_three_and_eight_and_the_full_length(
     assert len(made["one row of the full length"][0].prompt) == generator.max_length - 1
     assert len(made["one row, token by token"][0].prompt) == 1
     pair = cases([translator.encode(text) for text in TEXTS], translator)["held-out rows"][0]
-    assert (pair.prompt, bool(pair.source), bool(pair.follow)) == ([0], True, True)
+    assert (pair.prompt, bool(pair.source), bool(pair.continuation)) == ([0], True, True)
 
 
 def test_an_encoder_decoder_is_proven_with_its_source(translator: Generator, encoder_decoder_model: Any) -> None:
-    proof = prove(Reference(encoder_decoder_model, translator, TEXTS[:9]), translator)
-    assert proof.max_difference < 1e-4
-    assert proof.greedy_exact == 1.0
+    parity = output_parity(Reference(encoder_decoder_model, translator, TEXTS[:9]), translator)
+    assert parity.max_difference < 1e-4
+    assert parity.greedy_exact == 1.0
 
 
 @pytest.mark.slow
 def test_learned_positions_of_an_encoder_decoder_are_each_rows_own(tmp_path: Path, tokenizer_folder: Path) -> None:
-    proof = verify(bundled(tmp_path, "bart", tokenizer_folder), "bundle")["proof"]["fp32"]
-    assert proof["max_difference"] < 1e-4
-    assert proof["greedy_exact"] == 1.0
+    parity = verify(bundled(tmp_path, "bart", tokenizer_folder), "bundle")["proof"]["fp32"]
+    assert parity["max_difference"] < 1e-4
+    assert parity["greedy_exact"] == 1.0
 
 
 def test_perplexity_of_even_odds_is_their_number() -> None:
-    assert perplexity([Forced([], [1], [2, 3])], [np.zeros((3, 50), dtype=np.float32)]) == pytest.approx(50)
+    assert perplexity([TeacherForced([], [1], [2, 3])], [np.zeros((3, 50), dtype=np.float32)]) == pytest.approx(50)

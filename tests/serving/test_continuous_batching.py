@@ -8,52 +8,55 @@ import pytest
 
 from components.errors import EngineError
 from components.runtime.generation.sampling import Sampling
-from components.serving.refusal import Refusal
-from components.serving.stepping import Job, Piece, Stepper, Wish
+from components.serving.continuous_batching import ContinuousBatcher, Delta, GenerationRequest, Job
+from components.serving.request_error import RequestError
 from tests.serving.scripted import ScriptedGenerator
 
 SECONDS = 10
 
 
-def wish(text: str, tokens: int = 3, stop: tuple[str, ...] = ()) -> Wish:
-    return Wish(list(text.encode()), Sampling(tokens, 1.0, 1.0, 0, stop))
+def generation_request(text: str, tokens: int = 3, stop: tuple[str, ...] = ()) -> GenerationRequest:
+    return GenerationRequest(list(text.encode()), Sampling(tokens, 1.0, 1.0, 0, stop))
 
 
 @asynccontextmanager
-async def stepping(generator: ScriptedGenerator, max_queue: int = 10) -> AsyncIterator[Stepper]:
-    stepper = Stepper(generator, max_queue, lambda rows: None, lambda tokens: None)
+async def stepping(generator: ScriptedGenerator, max_queue: int = 10) -> AsyncIterator[ContinuousBatcher]:
+    continuous_batcher = ContinuousBatcher(generator, max_queue, lambda rows: None, lambda tokens: None)
     try:
         async with asyncio.timeout(SECONDS):
-            yield stepper
+            yield continuous_batcher
     finally:
         generator.go.set()
-        stepper.close()
-        await asyncio.to_thread(stepper.join, SECONDS)
-        assert not stepper._thread.is_alive()
+        continuous_batcher.close()
+        await asyncio.to_thread(continuous_batcher.join, SECONDS)
+        assert not continuous_batcher._thread.is_alive()
 
 
 async def text_of(job: Job) -> str:
-    return "".join([piece.text async for piece in job])
+    return "".join([delta.text async for delta in job])
 
 
 def test_pieces_come_as_they_are_made_and_the_last_says_why_it_is_the_last() -> None:
-    async def ask() -> tuple[list[Piece], int]:
+    async def ask() -> tuple[list[Delta], int]:
         generator = ScriptedGenerator()
         generator.go.set()
-        async with stepping(generator) as stepper:
-            job = stepper.submit([wish("abc")])
-            return [piece async for piece in job], job.tokens
+        async with stepping(generator) as continuous_batcher:
+            job = continuous_batcher.submit([generation_request("abc")])
+            return [delta async for delta in job], job.tokens
 
-    pieces, tokens = asyncio.run(ask())
-    assert pieces == [Piece(0, "a", None), Piece(0, "b", None), Piece(0, "c", "length")]
+    deltas, tokens = asyncio.run(ask())
+    assert deltas == [Delta(0, "a", None), Delta(0, "b", None), Delta(0, "c", "length")]
     assert tokens == 3
 
 
 def test_a_short_answer_does_not_wait_for_a_long_one_and_its_place_is_taken_at_once() -> None:
     async def ask() -> list[list[str]]:
         generator = ScriptedGenerator(max_batch=2)
-        async with stepping(generator) as stepper:
-            jobs = [stepper.submit([wish(text, tokens)]) for text, tokens in (("long", 6), ("tiny", 2), ("next", 2))]
+        async with stepping(generator) as continuous_batcher:
+            jobs = [
+                continuous_batcher.submit([generation_request(text, tokens)])
+                for text, tokens in (("long", 6), ("tiny", 2), ("next", 2))
+            ]
             generator.go.set()
             await asyncio.gather(*map(text_of, jobs))
             return generator.steps
@@ -68,11 +71,11 @@ def test_a_short_answer_does_not_wait_for_a_long_one_and_its_place_is_taken_at_o
 def test_a_request_of_many_rows_takes_turns_with_others() -> None:
     async def ask() -> list[list[str]]:
         generator = ScriptedGenerator(max_batch=1)
-        async with stepping(generator) as stepper:
-            blocking = stepper.submit([wish("first", 1)])
+        async with stepping(generator) as continuous_batcher:
+            blocking = continuous_batcher.submit([generation_request("first", 1)])
             await asyncio.sleep(0.1)
-            many = stepper.submit([wish(f"m{number}", 1) for number in range(3)])
-            one = stepper.submit([wish("one", 1)])
+            many = continuous_batcher.submit([generation_request(f"m{number}", 1) for number in range(3)])
+            one = continuous_batcher.submit([generation_request("one", 1)])
             generator.go.set()
             await asyncio.gather(*map(text_of, (blocking, many, one)))
             return generator.steps
@@ -83,14 +86,16 @@ def test_a_request_of_many_rows_takes_turns_with_others() -> None:
 def test_what_nobody_waits_for_leaves_before_the_next_step() -> None:
     async def ask() -> ScriptedGenerator:
         generator = ScriptedGenerator(max_batch=1)
-        async with stepping(generator) as stepper:
-            gone, waiting, kept = (stepper.submit([wish(text, 30)]) for text in ("gone", "waiting", "kept"))
+        async with stepping(generator) as continuous_batcher:
+            gone, waiting, kept = (
+                continuous_batcher.submit([generation_request(text, 30)]) for text in ("gone", "waiting", "kept")
+            )
             await asyncio.sleep(0.1)
             gone.cancel()
             waiting.cancel()
             generator.go.set()
             assert len(await text_of(kept)) == 30
-            assert (stepper.waiting, stepper.active) == (0, 0)
+            assert (continuous_batcher.waiting, continuous_batcher.active) == (0, 0)
         return generator
 
     steps = asyncio.run(ask()).steps
@@ -101,12 +106,12 @@ def test_what_nobody_waits_for_leaves_before_the_next_step() -> None:
 def test_a_full_queue_refuses_and_keeps_what_it_has() -> None:
     async def ask() -> None:
         generator = ScriptedGenerator(max_batch=1)
-        async with stepping(generator, max_queue=2) as stepper:
-            begun = stepper.submit([wish("a")])
+        async with stepping(generator, max_queue=2) as continuous_batcher:
+            begun = continuous_batcher.submit([generation_request("a")])
             await asyncio.sleep(0.1)
-            waiting = stepper.submit([wish("b"), wish("c")])
-            with pytest.raises(Refusal, match="2 rows are waiting already") as refused:
-                stepper.submit([wish("d")])
+            waiting = continuous_batcher.submit([generation_request("b"), generation_request("c")])
+            with pytest.raises(RequestError, match="2 rows are waiting already") as refused:
+                continuous_batcher.submit([generation_request("d")])
             assert refused.value.status == 429
             generator.go.set()
             assert await text_of(begun) == "aaa"
@@ -118,8 +123,11 @@ def test_a_full_queue_refuses_and_keeps_what_it_has() -> None:
 def test_a_row_that_the_engine_fails_on_takes_no_other_with_it() -> None:
     async def ask() -> None:
         generator = ScriptedGenerator()
-        async with stepping(generator) as stepper:
-            good, bad = stepper.submit([wish("a")]), stepper.submit([wish("\r")])
+        async with stepping(generator) as continuous_batcher:
+            good, bad = (
+                continuous_batcher.submit([generation_request("a")]),
+                continuous_batcher.submit([generation_request("\r")]),
+            )
             generator.go.set()
             assert await text_of(good) == "aaa"
             with pytest.raises(EngineError, match="thirteen"):
@@ -131,9 +139,9 @@ def test_a_row_that_the_engine_fails_on_takes_no_other_with_it() -> None:
 def test_a_closed_stepper_finishes_what_it_was_given() -> None:
     async def ask() -> list[str]:
         generator = ScriptedGenerator(max_batch=1)
-        async with stepping(generator) as stepper:
-            jobs = [stepper.submit([wish(text)]) for text in "ab"]
-            stepper.close()
+        async with stepping(generator) as continuous_batcher:
+            jobs = [continuous_batcher.submit([generation_request(text)]) for text in "ab"]
+            continuous_batcher.close()
             generator.go.set()
             return await asyncio.gather(*map(text_of, jobs))
 

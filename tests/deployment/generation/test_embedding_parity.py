@@ -1,17 +1,19 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from components.deployment.generation.embedding_proof import EmbeddingReference, cosine, prove_embeddings
+from components.deployment.generation.embedding_parity import EmbeddingReference, cosine, embedding_parity
 from components.deployment.generation.sentence_reference import SentenceReference
 from components.deployment.generation.source import load_weights, read_source
+from components.inference.sessions import Arrays
 from components.runtime.encoding import Encoder
 from components.runtime.generation.embedder import load_embedder
+from components.runtime.generation.graphs import Graph
 from tests.small_language_bundles import TEXTS
 
 
@@ -23,31 +25,32 @@ def reference(embedding_bundle: Path) -> EmbeddingReference:
 
 
 def test_fp32_vectors_are_pytorchs_in_every_shape(reference: EmbeddingReference, embedding_bundle: Path) -> None:
-    proof = prove_embeddings(reference, load_embedder(embedding_bundle, "fp32"))
-    assert proof.min_cosine > 0.99999
-    assert proof.max_difference < 1e-5
+    parity = embedding_parity(reference, load_embedder(embedding_bundle, "fp32"))
+    assert parity.min_cosine > 0.99999
+    assert parity.max_difference < 1e-5
     assert {name.rpartition("(")[2].partition(",")[0] for name in reference.batches} >= {"1", "3", "8"}
 
 
 @pytest.mark.parametrize("rung", ["int8", "int4"])
 def test_quantized_vectors_point_the_same_way(reference: EmbeddingReference, embedding_bundle: Path, rung: str) -> None:
-    proof = prove_embeddings(reference, load_embedder(embedding_bundle, rung))
-    assert 0.98 < proof.min_cosine <= proof.mean_cosine < 1
+    parity = embedding_parity(reference, load_embedder(embedding_bundle, rung))
+    assert 0.98 < parity.min_cosine <= parity.mean_cosine < 1
 
 
 def test_vectors_of_other_rows_or_none_at_all_show(reference: EmbeddingReference, embedding_bundle: Path) -> None:
     embedder = load_embedder(embedding_bundle, "fp32")
 
-    class Turned:
-        def run(self, feeds: Any) -> list[np.ndarray]:
-            return [embedder.graph.run(feeds)[0][::-1]]
+    @dataclass(frozen=True)
+    class Changed(Graph):
+        change: Callable[[np.ndarray], np.ndarray]
 
-    class Broken:
-        def run(self, feeds: Any) -> list[np.ndarray]:
-            return [embedder.graph.run(feeds)[0] * np.nan]
+        def run(self, feeds: Arrays) -> dict[str, np.ndarray]:
+            return {name: self.change(value) for name, value in super().run(feeds).items()}
 
-    assert prove_embeddings(reference, replace(embedder, graph=Turned())).min_cosine < 0.99  # type: ignore[arg-type]
-    broken = prove_embeddings(reference, replace(embedder, graph=Broken()))  # type: ignore[arg-type]
+    turned = Changed(embedder.graph.session, lambda value: value[::-1])
+    assert embedding_parity(reference, replace(embedder, graph=turned)).min_cosine < 0.99
+    nothing = Changed(embedder.graph.session, lambda value: value * np.nan)
+    broken = embedding_parity(reference, replace(embedder, graph=nothing))
     assert (broken.min_cosine, broken.max_difference) == (-1.0, float("inf"))
 
 
@@ -61,9 +64,9 @@ def test_a_tokenizer_that_cuts_elsewhere_shows_though_the_graph_is_right(
 ) -> None:
     embedder = load_embedder(embedding_bundle, "fp32")
     shorter = replace(embedder, encoder=Encoder.load(embedding_bundle / "tokenizer.json", 9, 0))
-    proof = prove_embeddings(reference, shorter)
-    assert proof.min_cosine < 0.999
-    assert proof.worst == f"{len(reference.texts)} texts"
+    parity = embedding_parity(reference, shorter)
+    assert parity.min_cosine < 0.999
+    assert parity.worst == f"{len(reference.texts)} texts"
 
 
 def test_a_cosine_asks_for_no_length_and_takes_no_nan() -> None:

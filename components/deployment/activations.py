@@ -1,4 +1,4 @@
-"""Where a graph can be compared with its PyTorch model: what goes into each layer with weights, and what comes out."""
+"""The values in which a graph is compared with its PyTorch model: inputs and outputs of layers with weights."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ READS_ITS_INPUT = ("MatMul", "Gemm", "LayerNormalization")
 
 
 @dataclass(frozen=True)
-class Point:
-    """What goes into a layer or comes out of it: `layer` by its PyTorch name, `value` by its name in the graph."""
+class Activation:
+    """An input or an output of a layer: `layer` by its PyTorch name, `side` "input", "output" or "answer" (an output of
+    the graph), `value` by its name in the graph."""
 
     layer: str
     side: str
     value: str
 
 
-def points(graph: GraphProto, layers: Iterable[str]) -> list[Point]:
-    """The points of the named layers that can be found in a graph, in the layers' order; last the graph's outputs."""
+def activations(graph: GraphProto, layers: Iterable[str]) -> list[Activation]:
+    """The activations of the named layers that are in a graph, in the layers' order; last the graph's outputs."""
     weights = {one.name for one in graph.initializer}
     readers = _readers(graph)
-    found: list[Point] = []
+    found: list[Activation] = []
     for layer in layers:
         if layer in readers:
             node = readers[layer]
             into = node.input[0]
-            if node.op_type in READS_ITS_INPUT and into not in {*weights, *(point.value for point in found[-1:])}:
-                found.append(Point(layer, "input", into))
-            found.append(Point(layer, "output", _with_bias(graph, node, weights)))
+            if node.op_type in READS_ITS_INPUT and into not in {*weights, *(one.value for one in found[-1:])}:
+                found.append(Activation(layer, "input", into))
+            found.append(Activation(layer, "output", _with_bias(graph, node, weights)))
     last = found[-1].layer if found else ""
-    known = {point.value for point in found}
-    return found + [Point(last, "answer", value.name) for value in graph.output if value.name not in known]
+    known = {one.value for one in found}
+    return found + [Activation(last, "answer", value.name) for value in graph.output if value.name not in known]
 
 
 def _readers(graph: GraphProto) -> dict[str, NodeProto]:

@@ -11,19 +11,19 @@ from prometheus_client.core import GaugeMetricFamily
 from components.serving.request_log import REASONS
 
 if TYPE_CHECKING:
-    from components.serving.catalogue import Catalogue
+    from components.serving.model_repository import ModelRepository
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 LONG_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-class Measures:
+class Metrics:
     """The counters of one server, in a registry of its own."""
 
     content_type = CONTENT_TYPE_LATEST
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, repository: ModelRepository) -> None:
         self._registry = CollectorRegistry()
         self.requests = Counter(
             "lianzi_requests", "Requests answered.", ["route", "model", "code"], registry=self._registry
@@ -65,7 +65,7 @@ class Measures:
             buckets=LONG_SECONDS,
             registry=self._registry,
         )
-        self._registry.register(_Present(catalogue))
+        self._registry.register(_Present(repository))
 
     def page(self) -> bytes:
         """In Prometheus' text format."""
@@ -75,8 +75,8 @@ class Measures:
 class _Present:
     """Gauges of what is served at the moment of asking."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+    def __init__(self, repository: ModelRepository) -> None:
+        self._repository = repository
 
     def collect(self) -> Iterable[Any]:
         queue = GaugeMetricFamily("lianzi_queue_rows", "Rows that wait for a batch.", labels=["model"])
@@ -84,7 +84,7 @@ class _Present:
             "lianzi_model_info", "The version that answers.", labels=["model", "version", "bundle"]
         )
         active = GaugeMetricFamily("lianzi_active_rows", "Rows that a generator is at.", labels=["model"])
-        for served in list(self._catalogue.models.values()):
+        for served in list(self._repository.models.values()):
             queue.add_metric([served.name], served.batcher.waiting)
             info.add_metric([served.name, served.version, served.digest], 1)
             active.add_metric([served.name], getattr(served.batcher, "active", 0))

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from components.errors import ArtifactError
-from components.serving.catalogue import Release, Served, load
-from components.serving.following import Follower
+from components.serving.model_repository import LoadedModel, Release, load
+from components.serving.polling import ModelPoller
 from components.serving.service import Service
 from tests.serving.conftest import LIMITS
 from tests.small_ladder import Ladder
@@ -18,14 +18,14 @@ def follow(service: Service, current: Callable[[], Sequence[Release]], until: Ca
     said: list[str] = []
 
     async def watch() -> None:
-        load_one = partial(load, limits=LIMITS, measures=service.measures, threads=1)
-        follower = Follower(current, load_one, service.catalogue, said.append, 0.02)
-        follower.start(asyncio.get_running_loop())
+        load_one = partial(load, limits=LIMITS, metrics=service.metrics, threads=1)
+        poller = ModelPoller(current, load_one, service.repository, said.append, 0.02)
+        poller.start(asyncio.get_running_loop())
         for _ in range(250):
             if until(said):
                 break
             await asyncio.sleep(0.02)
-        follower.stop()
+        poller.stop()
         await asyncio.sleep(0.1)
 
     asyncio.run(watch())
@@ -36,14 +36,14 @@ def test_a_new_champion_takes_over(service: Service, ladder: Ladder) -> None:
     follow(
         service,
         lambda: [Release("places", "8", ladder.bundle)],
-        lambda said: service.catalogue.find("places").version == "8",
+        lambda said: service.repository.find("places").version == "8",
     )
-    assert service.catalogue.find("places").version == "8"
-    service.catalogue.find("places").batcher.close()
+    assert service.repository.find("places").version == "8"
+    service.repository.find("places").batcher.close()
 
 
 def test_the_same_champion_is_not_loaded_again(service: Service, ladder: Ladder) -> None:
-    before = service.catalogue.find("places")
+    before = service.repository.find("places")
     asked = []
 
     def current() -> list[Release]:
@@ -51,7 +51,7 @@ def test_the_same_champion_is_not_loaded_again(service: Service, ladder: Ladder)
         return [Release("places", "7", ladder.bundle)]
 
     assert follow(service, current, lambda said: len(asked) > 3) == []
-    assert service.catalogue.find("places") is before
+    assert service.repository.find("places") is before
 
 
 def test_what_cannot_be_loaded_or_asked_leaves_the_present_model_and_is_told_once(
@@ -69,7 +69,7 @@ def test_what_cannot_be_loaded_or_asked_leaves_the_present_model_and_is_told_onc
     assert len(said) == 2
     assert "no bundle here; the present models stay" in said[0]
     assert "OSError: the registry is away; the present models stay" in said[1]
-    assert service.catalogue.find("places").version == "7"
+    assert service.repository.find("places").version == "7"
 
 
 def test_a_registry_that_comes_back_is_followed_again(service: Service, ladder: Ladder) -> None:
@@ -83,7 +83,7 @@ def test_a_registry_that_comes_back_is_followed_again(service: Service, ladder: 
 
     said = follow(service, current, lambda said: "version 9" in said[-1] if said else False)
     assert said[-1] == "places: version 9 from now on"
-    service.catalogue.find("places").batcher.close()
+    service.repository.find("places").batcher.close()
 
 
 def test_one_that_cannot_be_loaded_keeps_no_other_from_its_turn_and_is_not_tried_at_every_poll(
@@ -95,24 +95,24 @@ def test_one_that_cannot_be_loaded_keeps_no_other_from_its_turn_and_is_not_tried
         asked.append(1)
         return [Release("broken", "1", tmp_path), Release("places", "9", ladder.bundle)]
 
-    def counting(release: Release) -> Served:
+    def counting(release: Release) -> LoadedModel:
         tried.append(release.name)
-        return load(release, limits=LIMITS, measures=service.measures, threads=1)
+        return load(release, limits=LIMITS, metrics=service.metrics, threads=1)
 
     said: list[str] = []
-    follower = Follower(current, counting, service.catalogue, said.append, 0.02)
+    poller = ModelPoller(current, counting, service.repository, said.append, 0.02)
 
     async def watch() -> None:
-        follower.start(asyncio.get_running_loop())
+        poller.start(asyncio.get_running_loop())
         async with asyncio.timeout(20):
-            while service.catalogue.find("places").version != "9" or len(asked) < 9:
+            while service.repository.find("places").version != "9" or len(asked) < 9:
                 await asyncio.sleep(0.02)
-        assert await asyncio.to_thread(follower.stop, 10)
+        assert await asyncio.to_thread(poller.stop, 10)
 
     asyncio.run(watch())
     assert tried.count("broken") == 1
     assert [line for line in said if "the present models stay" in line] == said[:1]
-    service.catalogue.find("places").batcher.close()
+    service.repository.find("places").batcher.close()
 
 
 def test_an_error_without_words_is_told_by_its_kind(service: Service) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from components.runtime.generation.text import GrowingText
+from components.runtime.generation.detokenizer import StreamingDetokenizer
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +18,11 @@ def tokenizer(tokenizer_folder: Path) -> Tokenizer:
 
 def steps(tokenizer: Tokenizer, text: str, stop: tuple[str, ...] = (), prompt: str = "ship") -> list[str]:
     """What is shown after each token of a text."""
-    grown = GrowingText(tokenizer, tokenizer.encode(prompt, add_special_tokens=False).ids, stop)
+    detokenizer = StreamingDetokenizer(tokenizer, tokenizer.encode(prompt, add_special_tokens=False).ids, stop)
     shown = []
     for token in tokenizer.encode(text, add_special_tokens=False).ids:
-        grown.add(token)
-        shown.append(grown.shown)
+        detokenizer.add(token)
+        shown.append(detokenizer.shown)
     return shown
 
 
@@ -36,21 +36,21 @@ def test_a_character_of_many_tokens_comes_whole_or_not_at_all(tokenizer: Tokeniz
 
 def test_bytes_that_are_no_text_hold_nothing_back_for_long(tokenizer: Tokenizer) -> None:
     broken = tokenizer.token_to_id("ä")  # the byte E4: the first of three
-    grown = GrowingText(tokenizer, [], ())
+    detokenizer = StreamingDetokenizer(tokenizer, [], ())
     for token in [broken] * 6 + tokenizer.encode(" sail", add_special_tokens=False).ids:
-        grown.add(token)
-    assert grown.shown.endswith(" sail")
+        detokenizer.add(token)
+    assert detokenizer.shown.endswith(" sail")
 
 
 def test_random_tokens_only_ever_lengthen_the_text(tokenizer: Tokenizer) -> None:
     generator = np.random.default_rng(3)
     for _ in range(20):
-        grown, before = GrowingText(tokenizer, [5, 6], ("ab", "船")), ""
+        detokenizer, before = StreamingDetokenizer(tokenizer, [5, 6], ("ab", "船")), ""
         for token in generator.integers(4, 330, size=60):
-            grown.add(int(token))
-            assert grown.shown.startswith(before)
-            before = grown.shown
-            if grown.stopped:
+            detokenizer.add(int(token))
+            assert detokenizer.shown.startswith(before)
+            before = detokenizer.shown
+            if detokenizer.stopped:
                 break
 
 
@@ -71,14 +71,15 @@ def test_a_stop_text_is_found_wherever_tokens_cut_it(tokenizer: Tokenizer) -> No
             if any(one in before for one in stop):
                 break
         first = min((before.find(one) for one in stop if one in before), default=len(before))
-        grown = GrowingText(tokenizer, tokenizer.encode("ship", add_special_tokens=False).ids, stop)
+        detokenizer = StreamingDetokenizer(tokenizer, tokenizer.encode("ship", add_special_tokens=False).ids, stop)
         for token in tokenizer.encode(text, add_special_tokens=False).ids:
-            grown.add(token)
+            detokenizer.add(token)
             held = max(
-                (size for one in stop for size in range(1, len(one)) if grown.text.endswith(one[:size])), default=0
+                (size for one in stop for size in range(1, len(one)) if detokenizer.text.endswith(one[:size])),
+                default=0,
             )
-            assert grown.stopped or grown.shown == grown.text[: len(grown.text) - held]
-        assert grown.text == before[:first]
+            assert detokenizer.stopped or detokenizer.shown == detokenizer.text[: len(detokenizer.text) - held]
+        assert detokenizer.text == before[:first]
 
 
 def test_a_long_stop_text_costs_a_token_no_more_than_a_short_one(tokenizer: Tokenizer) -> None:
@@ -92,10 +93,10 @@ def test_a_long_stop_text_costs_a_token_no_more_than_a_short_one(tokenizer: Toke
             counted += len(found)
             return found
 
-    grown = GrowingText(tokenizer, [], (Counting("ab" * 50_000),))
+    detokenizer = StreamingDetokenizer(tokenizer, [], (Counting("ab" * 50_000),))
     for token in tokenizer.encode(" wave wave", add_special_tokens=False).ids:
-        grown.add(token)
-        assert grown.shown == grown.text
+        detokenizer.add(token)
+        assert detokenizer.shown == detokenizer.text
     assert counted < 1000
 
 

@@ -14,7 +14,7 @@ CONTEXT = 8
 """Tokens of the prompt that are decoded too: whether a word begins with a space shows only behind another."""
 
 
-class GrowingText:
+class StreamingDetokenizer:
     """The text of a row's tokens so far."""
 
     def __init__(self, tokenizer: Tokenizer, prompt: Sequence[int], stop: Sequence[str]) -> None:

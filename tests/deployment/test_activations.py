@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import onnx
 
-from components.deployment.points import points
+from components.deployment.activations import activations
 from tests.small_ladder import Ladder
 
 LAYERS = [
@@ -22,7 +22,7 @@ LAYERS = [
 
 def test_points_are_in_the_order_of_the_layers_and_end_with_the_answer(ladder: Ladder) -> None:
     graph = onnx.load(ladder.onnx / "model.onnx").graph
-    found = points(graph, LAYERS)
+    found = activations(graph, LAYERS)
     assert list(dict.fromkeys(point.layer for point in found)) == LAYERS
     assert (found[-1].side, found[-1].value) == ("output", "logits")
     assert len({point.value for point in found}) == len(found)

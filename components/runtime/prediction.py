@@ -1,0 +1,33 @@
+"""Texts through a graph: every output of theirs, in the order of the texts, whichever engine computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from components.inference.sessions import Infer
+from components.runtime.encoding import Encoder
+
+BATCH = 32
+"""Texts a run, where a bundle's `max_batch` does not say otherwise. Sums over a row do not depend on it."""
+
+
+def infer_texts(infer: Infer, encoder: Encoder, texts: Sequence[str], batch: int = BATCH) -> dict[str, np.ndarray]:
+    """Every output of the graph by its name, (texts, ...), of at least one text; texts of like length go together.
+
+    For outputs that have the same shape for every text: not for those that say something of each token.
+    """
+    found: dict[str, np.ndarray] = {}
+    for places, feeds in encoder.batches(texts, batch):
+        for name, values in infer(feeds).items():
+            if name not in found:
+                found[name] = np.empty((len(texts), *values.shape[1:]), dtype=values.dtype)
+            found[name][places] = values
+    return found
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities along the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
