@@ -44,7 +44,7 @@ def fresh(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(fresh: Path) -> Iterator[Path]:
     """The same, and as it was again afterwards."""
-    kept = [fresh / "params.yaml", *sorted((fresh / "components").rglob("*.py"))]
+    kept = [fresh / "dvc.yaml", fresh / "params.yaml", *sorted((fresh / "components").rglob("*.py"))]
     before = {path: path.read_bytes() for path in kept}
     yield fresh
     for path in (fresh / "components").rglob("*.py"):
@@ -70,12 +70,21 @@ def edit(path: Path) -> None:
     path.write_text(f"{path.read_text()}\n# another line\n")
 
 
-def test_a_new_architecture_a_new_objective_and_a_new_kind_make_nothing_stale(project: Path) -> None:
+def test_a_new_architecture_and_a_new_objective_make_nothing_stale(project: Path) -> None:
     add(project / ARCHITECTURES / "albert.py", project / "components/modeling/kinds.py")
     add(project / OBJECTIVES / "electra.py", project / "components/modeling/kinds.py")
-    add(project / KINDS / "haiku.py", project / "components/tasks/kinds.py")
     edit(project / "components/params.py")
     assert stale(project) == set()
+
+
+def test_a_new_kind_makes_curation_stale_alone(project: Path) -> None:
+    """It reads the rows of every kind."""
+    add(project / KINDS / "haiku.py", project / "components/tasks/kinds.py")
+    graph = project / "dvc.yaml"
+    known = "components/tasks/classification.py,"
+    assert graph.read_text().count(known) == 1
+    graph.write_text(graph.read_text().replace(known, f"{known} components/tasks/haiku.py,"))
+    assert stale(project) == {"curate"}
 
 
 def test_an_edit_of_what_is_not_chosen_makes_nothing_stale(project: Path) -> None:
@@ -99,7 +108,7 @@ def test_an_edit_of_the_chosen_objective_makes_pretraining_stale(project: Path) 
 def test_an_edit_of_a_kind_makes_the_stages_of_its_tasks_stale(project: Path) -> None:
     edit(project / KINDS / "classification.py")
     tasks = load_params(project / "params.yaml").tasks
-    assert stale(project) - {"curate", "validate"} == {f"{stage}@{task}" for stage in OF_THE_TASK for task in tasks}
+    assert stale(project) - {"curate"} == {f"{stage}@{task}" for stage in OF_THE_TASK for task in tasks}
 
 
 def test_another_architecture_is_another_file_for_dvc_itself(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
