@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from components.artifacts import read_manifest
-from components.deployment.gate import ParityReport, check_answers, check_meaning, verify_against
+from components.artifacts import read_manifest, write_manifest
+from components.deployment.gate import ParityReport, check_answers, check_meaning, check_task, verify_against
 from components.deployment.layer_parity import first_mismatch
 from components.deployment.parity import Parity, TaskParity, shapes
 from components.deployment.pytorch import load_model
@@ -19,6 +19,7 @@ from components.params import Params
 from components.run import RecordedRun
 from components.runtime.encoding import Encoder
 from components.tasks.metrics import MacroF1
+from components.tasks.regression import Regression
 from tests.deployment.planted_faults import FAULTS, graph_of, plant, refusal
 from tests.small_ladder import LABELS, Ladder, small_ladder
 
@@ -132,3 +133,13 @@ def test_a_refused_rung_does_not_stop_those_above_it(
     layer = "is refused by the gate: layer model.embeddings.tok_embeddings (1 of 11): its output"
     assert made["quantization"]["int8"]["reason"].startswith(layer)
     assert read_manifest(ladder.bundle, "bundle")["candidate"] == "int4_embeddings"
+
+
+@pytest.mark.parametrize("changed", [{"deviation": 2.5}, {"mean": 0.0}])
+def test_a_regression_on_another_scale_is_refused(changed: dict[str, float], tmp_path: Path) -> None:
+    trained = Regression(("number",), mean=3.0, deviation=1.5).manifest()
+    write_manifest(tmp_path, "classifier", {}, **trained)
+    assert check_task(trained, tmp_path).manifest() == trained
+    name, value = next(iter(changed.items()))
+    with pytest.raises(VerificationError, match=f"{name}: {value}, and the checkpoint's is {trained[name]}"):
+        check_task(trained | changed, tmp_path)
