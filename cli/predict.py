@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from cli.signing import PUBLIC_KEY
-from components.errors import ArtifactError, DataError, ParameterError
+from components.errors import DataError, ParameterError
 from components.params import Params, load_params
 from flows.settings import project_root
 
@@ -65,13 +65,13 @@ def champion_classifier(root: Path, task: str, public_key: Path | None = None) -
     Raises ParameterError (unknown task), ArtifactError (none yet, or not signed).
     """
     check_task(load_params(root / "params.yaml"), task)
-    from components.registry import bundle_of_champion
+    from components.registry import bundle_of_champion, no_champion
     from components.runtime.bundle import load_bundle
     from components.tracking.store import store_exists
 
     bundle = bundle_of_champion(task) if store_exists() else None
     if bundle is None:
-        raise ArtifactError(f"{task}: no champion yet", "`lianzi run` trains and releases one, or says why not")
+        raise no_champion(task)
     if public_key:
         from components.runtime.signing import verify_bundle
 

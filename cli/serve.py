@@ -20,7 +20,7 @@ import click
 from cli.signing import PUBLIC_KEY
 from components import tracking
 from components.artifacts import MANIFEST, digest, write_json
-from components.errors import ArtifactError, LianziError, ParameterError, first_line
+from components.errors import LianziError, ParameterError, first_line
 from components.registry import Registry
 from components.runtime.manifest import model_name, read_bundle
 from components.serving.limits import Limits
@@ -322,7 +322,9 @@ def first_models(
         remembered = []
     first = remembered or [load_one(one) for one in champions.current()]
     if not first:
-        raise ArtifactError(f"{what[0]}: no champion yet", "`lianzi run` trains and releases one, or says why not")
+        from components.registry import no_champion
+
+        raise no_champion(what[0])
     return first, champions
 
 

@@ -59,7 +59,9 @@ def _champion(task: str) -> str:
 
     if not tracking.store_exists():
         return "no champion yet: nothing was released from here"
-    champion = Registry().champion(task)
+    registry = Registry()
+    champion, refusal = registry.champion(task), registry.refusal(task)
+    after = f"; {refusal}" if refusal else ""
     if champion is None:
-        return "no champion yet"
-    return f"champion v{champion.version}, {score_told(champion.tags)} on the test rows of its run"
+        return f"no champion{after or ' yet'}"
+    return f"champion v{champion.version}, {score_told(champion.tags)} on the test rows of its run{after}"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.champions import BUNDLE, CHAMPION, champion_bundle
-from components.errors import DataError, ServiceError, first_line
-from components.tracking import connect, tracking_uri, without_password
+from components.errors import ArtifactError, DataError, ServiceError, first_line
+from components.tracking import connect, store_exists, tracking_uri, without_password
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROLLED_BACK = "rolled_back"
 """The tag of a version that someone took out of use: no release makes it champion again."""
+REFUSED = "refused"
+"""The tag of a version that its release did not make champion: why."""
 _CHAMPIONS = "champions"
 _MOST_NOTED = 100
 
@@ -96,6 +98,20 @@ class Registry:
         self._note_champions(task, [*self._noted_champions(task), version])
         with _answering():
             self.client.set_registered_model_alias(task, CHAMPION, str(version))
+            if any(one.version == version and REFUSED in one.tags for one in self.versions(task)):
+                self.client.delete_model_version_tag(task, str(version), REFUSED)
+
+    def refuse(self, task: str, version: int, reason: str) -> None:
+        """Note on a version why it did not become champion. Raises ServiceError."""
+        with _answering():
+            self.client.set_model_version_tag(task, str(version), REFUSED, reason)
+
+    def refusal(self, task: str) -> str:
+        """That the newest version was refused, and why; empty where it was not. Raises ServiceError."""
+        newest = next(iter(self.versions(task)), None)
+        if newest is None or REFUSED not in newest.tags:
+            return ""
+        return f"v{newest.version} was refused: {newest.tags[REFUSED]}"
 
     def former_champions(self, task: str) -> list[int]:
         """Versions that were champion before the present one and were not rolled back, the last one first.
@@ -153,6 +169,14 @@ def bundle_of_champion(task: str) -> Path | None:
     registry = Registry()
     champion = registry.champion(task)
     return None if champion is None else registry.bundle(task, champion.version)
+
+
+def no_champion(task: str) -> ArtifactError:
+    """The error of a task that has none, with the reason where a release refused one. Raises ServiceError."""
+    refusal = Registry().refusal(task) if store_exists() else ""
+    if refusal:
+        return ArtifactError(f"{task}: no champion; {refusal}", "docs/evaluation.md says what helps")
+    return ArtifactError(f"{task}: no champion yet", "`lianzi run` trains and releases one, or says why not")
 
 
 @contextmanager

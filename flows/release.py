@@ -92,6 +92,7 @@ def _judge(name: str, bundle: Path, metrics: dict[str, Any], params: Params, roo
     judged = {"teacher": _scores(metrics, "teacher")[decides], "shipped": scores[decides]}
     gains = _over_baseline(metrics, rung)
     if refusal := refused(judged, rival, gains, params.release, task.metrics):
+        registry.refuse(name, version.version, refusal)
         return Verdict(name, version.version, False, rung, scores, f"{known} registered, not champion: {refusal}")
     registry.set_champion(name, version.version)
     before = f", before it v{champion.version}" if champion else ""

@@ -46,6 +46,17 @@ def test_the_champion_is_the_version_last_set(here: Path) -> None:
         assert known.champion("topic") == registry.Version(version, {"bundle": bundle})
 
 
+def test_a_refused_version_says_why_until_it_is_champion_after_all(here: Path) -> None:
+    known = registry.Registry()
+    assert "lianzi run" in str(registry.no_champion("topic"))
+    version = registered("topic", "a")
+    assert known.refusal("topic") == ""
+    known.refuse("topic", version, "loses 0.2 macro-F1 to its teacher")
+    assert str(registry.no_champion("topic")).startswith("topic: no champion; v1 was refused: loses 0.2 macro-F1")
+    known.set_champion("topic", version)
+    assert known.refusal("topic") == ""
+
+
 def test_the_champions_before_are_known_the_last_one_first(here: Path) -> None:
     versions = [registered("topic", bundle) for bundle in "abcd"]
     known = registry.Registry()

@@ -74,7 +74,7 @@ def test_a_byte_that_is_not_utf8_is_named_with_a_guess_at_the_encoding() -> None
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (gzip.compress(b"one\n"), "a.txt: packed with gzip\ncall it a.txt.gz, and it is read"),
+        (gzip.compress(b"one\n", mtime=0), "a.txt: packed with gzip\ncall it a.txt.gz, and it is read"),
         (b"PK\x03\x04\x14\0", "a.txt: a zip archive, or a document of an office program, not text\nunpack it"),
         (b"%PDF-1.7\n", "a.txt: a PDF, not text\n"),
         (b"SQLite format 3\0\x10", "a.txt: an SQLite database, not text\n`lianzi import sqlite:"),

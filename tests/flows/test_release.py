@@ -134,6 +134,7 @@ def test_the_first_is_champion_the_same_again_nothing_new_and_an_equal_one_refus
         below = release.release("places", project, run.id)
         assert not below.champion
         assert "not champion: below counting words by 0.061 (-0.084 to -0.038) in macro-F1 on the same" in below.line
+        assert Registry().refusal("places").startswith("v2 was refused: below counting words by 0.061")
 
     champion = Registry().champion("places")
     assert champion is not None
