@@ -89,7 +89,8 @@ def report(root: Path, bundle: Path, found: dict[str, Any]) -> Path:
     from components.evaluation.speed_page import write_speed_page
 
     folder = root / REPORTS / found["task"]
-    write_speed_page(folder / "index.html", found, _scores(root, found), refused_for_quality(bundle))
+    metric = task_of(read_bundle(bundle)).metrics[0]
+    write_speed_page(folder / "index.html", found, _scores(root, found), refused_for_quality(bundle), metric)
     write_speed(folder, found)
     return folder
 

@@ -12,25 +12,26 @@ from matplotlib.figure import Figure
 from components.evaluation.figures import ACCENT, GRID, INK, QUIET, TITLES, latency_figure
 from components.evaluation.page import picture, section, table, write_html
 from components.evaluation.rungs import system_of
+from components.tasks.metrics import Metric
 
 PICTURE = "ladder.png"
 
 
 def write_speed_page(
-    path: Path, found: Mapping[str, Any], scores: Mapping[str, Any], refused: Mapping[str, str]
+    path: Path, found: Mapping[str, Any], scores: Mapping[str, Any], refused: Mapping[str, str], metric: Metric
 ) -> None:
     """Write the page and, beside it, the picture.
 
-    `found`: what speed.json holds; `scores`: rung -> macro-F1 with its interval, on test rows; `refused`: rung -> why
-    its quality kept it out of the bundle.
+    `found`: the content of speed.json; `scores`: rung -> the metric with its interval, on test rows; `refused`: rung ->
+    why its quality kept it out of the bundle; `metric`: the one that decides for the task.
     """
-    figure = ladder_figure(found, scores)
+    figure = ladder_figure(found, scores, metric)
     target = found["target"]
     parts = [
         f"<h1>{escape(found['task'])}: the ladder on this machine</h1>",
         f"<p>{_ships(found)} <b>{escape(found['shipped'])}</b>: {escape(found['shipped_because'])}.</p>",
-        picture(figure, "Size against latency of every rung, with macro-F1"),
-        section("Rungs", _rungs(found, scores, refused)),
+        picture(figure, f"Size against latency of every rung, with {metric.title}"),
+        section("Rungs", _rungs(found, scores, refused, metric)),
         section("Milliseconds a call, and rows a second", _times(found)),
         '<p class="note">The rungs answered the same rows in turn, each on one thread, tokenizer included, after '
         f"{target['rounds']} rounds; short and full rows are the shortest and longest quarter of the test rows. A rung "
@@ -58,8 +59,8 @@ def _systems(latency: Mapping[str, Any], ladder: Sequence[str]) -> list[str]:
     return [section("Beside the models in PyTorch", shown)]
 
 
-def ladder_figure(found: Mapping[str, Any], scores: Mapping[str, Any]) -> Figure:
-    """Megabytes across, milliseconds up, each rung with its macro-F1; hollow: refused; a line through what stands."""
+def ladder_figure(found: Mapping[str, Any], scores: Mapping[str, Any], metric: Metric) -> Figure:
+    """Megabytes across, milliseconds up, each rung with its score; hollow: refused; a line through what stands."""
     case = f"batch_{found['target']['batch']}_full"
     places = {name: (found["megabytes"][name], found["speed"][name][case]["p50"]) for name in found["ladder"]}
     figure = Figure(figsize=(8.2, 4.2), layout="constrained")
@@ -72,7 +73,7 @@ def ladder_figure(found: Mapping[str, Any], scores: Mapping[str, Any]) -> Figure
         axes.plot(*places[name], "o", color=color, markersize=9, markerfacecolor=color if stands else "white")
         # In a column of their own: the rungs themselves lie close to each other.
         axes.annotate(
-            _label(name, found, scores),
+            _label(name, found, scores, metric),
             places[name],
             (1.04, (number + 0.5) / len(places)),
             textcoords="axes fraction",
@@ -90,13 +91,13 @@ def ladder_figure(found: Mapping[str, Any], scores: Mapping[str, Any]) -> Figure
     return figure
 
 
-def _label(name: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> str:
-    quality = f"\nmacro-F1 {scores[name]['macro_f1']:.3f}" if name in scores else ""
+def _label(name: str, found: Mapping[str, Any], scores: Mapping[str, Any], metric: Metric) -> str:
+    quality = f"\n{metric.title} {scores[name][metric.name]:.3f}" if name in scores else ""
     state = (", shipped" if found["released"] else ", would ship") if name == found["shipped"] else ""
     return name + (state if found["verdicts"][name]["accepted"] else ", refused") + quality
 
 
-def _rungs(found: Mapping[str, Any], scores: Mapping[str, Any], refused: Mapping[str, str]) -> str:
+def _rungs(found: Mapping[str, Any], scores: Mapping[str, Any], refused: Mapping[str, str], metric: Metric) -> str:
     rows = []
     for name in found["ladder"]:
         verdict, score, peak = found["verdicts"][name], scores.get(name), found["memory_megabytes"][name]
@@ -105,13 +106,13 @@ def _rungs(found: Mapping[str, Any], scores: Mapping[str, Any], refused: Mapping
                 TITLES.get(name, name),
                 f"{found['megabytes'][name]:.2f}",
                 "" if peak is None else f"{peak:.0f}",
-                _score(score),
+                _score(score, metric.name),
                 _speed(verdict),
                 ("stands: " if verdict["accepted"] else "refused: ") + verdict["reason"],
             ]
         )
     rows += [[TITLES.get(name, name), "", "", "", "", f"refused: {reason}"] for name, reason in refused.items()]
-    return table(["rung", "MB", "peak memory, MB", "macro-F1 on test rows", "speed", "verdict"], rows)
+    return table(["rung", "MB", "peak memory, MB", f"{metric.title} on test rows", "speed", "verdict"], rows)
 
 
 def _speed(verdict: Mapping[str, Any]) -> str:
@@ -121,10 +122,10 @@ def _speed(verdict: Mapping[str, Any]) -> str:
     return f"{verdict['speed_up']:.2f} × {verdict['above']} ({low:.2f} – {high:.2f})"
 
 
-def _score(score: Mapping[str, float] | None) -> str:
+def _score(score: Mapping[str, float] | None, name: str) -> str:
     if score is None:
         return ""
-    return f"{score['macro_f1']:.4f} ({score['macro_f1_low']:.3f} – {score['macro_f1_high']:.3f})"
+    return f"{score[name]:.4f} ({score[f'{name}_low']:.3f} – {score[f'{name}_high']:.3f})"
 
 
 def _times(found: Mapping[str, Any]) -> str:

@@ -8,8 +8,10 @@ from matplotlib.text import Text
 
 from components.artifacts import write_json
 from components.evaluation.speed_page import PICTURE, ladder_figure, write_speed_page
+from components.tasks.metrics import MacroF1, Pearson
 
 TIMES = {"p50": 1.0, "p95": 1.5, "p99": 2.0, "rows_per_second": 900.0}
+MACRO_F1 = MacroF1(3)
 SCORES = {"int8": {"macro_f1": 0.8123, "macro_f1_low": 0.79, "macro_f1_high": 0.83}}
 
 
@@ -64,14 +66,14 @@ def test_read_back_from_its_numbers_the_page_is_the_same(tmp_path: Path) -> None
     write_json(tmp_path / "speed.json", once)
     again = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
     for folder, content in (("first", once), ("second", again)):
-        write_speed_page(tmp_path / folder / "index.html", content, SCORES, {})
+        write_speed_page(tmp_path / folder / "index.html", content, SCORES, {}, MACRO_F1)
     first, second = ((tmp_path / folder / "index.html").read_text(encoding="utf-8") for folder in ("first", "second"))
     assert first == second
     assert first.index("batch 1 short") < first.index("batch 1 full") < first.index("batch 8 short")
 
 
 def test_the_page_tells_what_ships_what_was_refused_and_why(tmp_path: Path) -> None:
-    write_speed_page(tmp_path / "speed" / "index.html", found(), SCORES, {"int2": "it loses 0.2 macro-F1"})
+    write_speed_page(tmp_path / "speed" / "index.html", found(), SCORES, {"int2": "it loses 0.2 macro-F1"}, MACRO_F1)
     page = (tmp_path / "speed" / "index.html").read_text(encoding="utf-8")
     assert "topic &amp; more" in page
     assert "Released: ships <b>int8</b>: it is 1.50 times as fast as fp32." in page
@@ -84,7 +86,7 @@ def test_the_page_tells_what_ships_what_was_refused_and_why(tmp_path: Path) -> N
 
 
 def test_a_measurement_that_was_not_released_says_so(tmp_path: Path) -> None:
-    write_speed_page(tmp_path / "index.html", found() | {"released": False, "systems": {}}, SCORES, {})
+    write_speed_page(tmp_path / "index.html", found() | {"released": False, "systems": {}}, SCORES, {}, MACRO_F1)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "Not released; a release on this machine would ship <b>int8</b>" in page
     assert "Beside the models in PyTorch" not in page
@@ -92,10 +94,19 @@ def test_a_measurement_that_was_not_released_says_so(tmp_path: Path) -> None:
 
 def test_energy_has_a_column_where_it_was_measured(tmp_path: Path) -> None:
     measured = found() | {"joules_per_1000_rows": dict.fromkeys(found()["speed"], 3.25)}
-    write_speed_page(tmp_path / "index.html", measured, SCORES, {})
+    write_speed_page(tmp_path / "index.html", measured, SCORES, {}, MACRO_F1)
     assert "<td>3.25</td>" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
+def test_a_regression_is_shown_by_its_own_metric(tmp_path: Path) -> None:
+    scores = {"int8": {"pearson": 0.9123, "pearson_low": 0.9, "pearson_high": 0.92}}
+    write_speed_page(tmp_path / "index.html", found(), scores, {}, Pearson())
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "Pearson correlation on test rows" in page
+    assert "<td>0.9123 (0.900 – 0.920)</td>" in page
+    assert "macro-F1" not in page
+
+
 def test_the_picture_names_every_rung_with_its_quality_and_state() -> None:
-    words = {text.get_text() for text in ladder_figure(found(), SCORES).findobj(Text)}  # type: ignore[attr-defined]
+    words = {text.get_text() for text in ladder_figure(found(), SCORES, MACRO_F1).findobj(Text)}  # type: ignore[attr-defined]
     assert {"fp32", "int8, shipped\nmacro-F1 0.812", "int8_static, refused"} <= words
