@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN    := .venv/bin
 MARK   := .venv/.ready
 UV     := uv==0.13.9
-JOBS   ?= 3
+JOBS   ?= 2
 LOCKS  := -r requirements.lock -r infra/locks/dev.lock
 PYTEST := python -m pytest --dist loadfile --no-loadscope-reorder
 INSTALL = UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv pip install --quiet --python $(BIN)/python

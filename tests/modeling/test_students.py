@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForSequenceClassification, BertConfig, ElectraConfig, PreTrainedModel
 
-from components.errors import ParameterError
+from components.errors import ArtifactError
 from components.modeling.architectures import build_language_model, layers_of
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.kinds import FROM_SCRATCH
@@ -51,13 +51,9 @@ def test_two_sizes_that_round_to_the_same_are_one(params: Params) -> None:
     assert asked.shape == (1, Sizes(64, 8, 1), 0)
 
 
-def test_a_teacher_of_an_unknown_kind_can_be_whole_or_shallower_only(params: Params) -> None:
-    teacher = ElectraConfig(num_hidden_layers=2)
-    assert sizes(teacher, changed(params, **WHOLE)) == []
-    (asked,) = sizes(teacher, changed(params, **{**WHOLE, "depth_fraction": 0.5}))
-    assert len(asked.layers.copied) == 1
-    with pytest.raises(ParameterError, match=r"distill\.ffn_fraction 0\.5: a electra cannot be made narrower"):
-        sizes(teacher, changed(params, **{**WHOLE, "ffn_fraction": 0.5}))
+def test_a_teacher_of_an_architecture_without_a_file_is_refused_in_a_line(params: Params) -> None:
+    with pytest.raises(ArtifactError, match="a checkpoint of the architecture electra cannot be trained here"):
+        sizes(ElectraConfig(num_hidden_layers=2), changed(params, **WHOLE))
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -322,7 +322,8 @@ def test_what_is_given_up_past_the_drain_is_told_in_openais_form(
     (answer,) = answers
     if stream:
         *parts, error = [json.loads(line.removeprefix("data: ")) for line in answer.text.split("\n\n") if line]
-        assert [one["choices"][0]["text"] for one in parts] == ["a", "b"]
+        # The second token is made; whether it was sent before the server gave up is a matter of moments.
+        assert [one["choices"][0]["text"] for one in parts] in (["a"], ["a", "b"])
     else:
         error = answer.json()
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")

@@ -35,8 +35,11 @@ def test_statistics_count_lengths_by_powers_of_two_languages_and_sources(databas
 
 
 def test_statistics_of_a_task_count_labels(database: Database) -> None:
-    found = statistics([stored(database, frame(label=["a"] * 10 + ["b"] * 20), "t_train", task="t", split="train")])
-    assert found["t_train"]["label"] == {"a": 10, "b": 20}
+    rows = frame(label=["a"] * 10 + ["b"] * 20)
+    of_task = {"task": "t", "split": "train"}
+    table = stored(database, rows, "t_train", **of_task, labels=("a", "b"))
+    assert statistics([table])["t_train"]["label"] == {"a": 10, "b": 20}
+    assert list(statistics([stored(database, rows, "t_numbers", **of_task)])["t_numbers"]) == ["length"]
 
 
 def test_drift_names_what_moved_and_leaves_out_what_only_one_of_them_has(database: Database) -> None:
