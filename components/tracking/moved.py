@@ -24,8 +24,8 @@ def moved_from(location: str, artifacts: Path) -> Path | None:
     noted = Path(unquote(urlsplit(location).path))
     if noted == artifacts or noted.parts[-2:] != artifacts.parts[-2:]:
         return None
-    # A path through a link is another name of the same folder.
-    same = noted.exists() and artifacts.exists() and noted.samefile(artifacts)
+    # A path through a link is another name of the same folder; before the first run there is only the store's.
+    same = noted.parent.exists() and artifacts.parent.exists() and noted.parent.samefile(artifacts.parent)
     return None if same else noted
 
 

@@ -19,6 +19,7 @@ from components.planning.stage_profile import FEWEST, _second_steps
 from components.planning.trial_timing import TrialTiming
 from components.run import Metrics
 from flows.settings import change_params
+from tests.small_store import copy_store
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +55,7 @@ class Calibrator:
 def calibrator(tmp_path: Path, root: Path, mlflow_store: Path, tokenizer_folder: Path) -> Calibrator:
     (tmp_path / "params.yaml").write_text((root / "params.yaml").read_text())
     change_params(tmp_path / "params.yaml", SMALL)
-    (tmp_path / "mlflow").symlink_to(mlflow_store)
+    copy_store(mlflow_store, tmp_path)
     options = {"params": "params.yaml", "folder": "made", "memory": 10**11, "disk": 10**11}
     return Calibrator(tmp_path, root, {**options, "tokenizer": tokenizer_folder, "data": "data"})
 

@@ -92,6 +92,10 @@ def test_a_project_reached_through_a_link_has_not_moved(
     link.symlink_to(original)
     artifacts = link / "mlflow" / "artifacts"
     assert moved_from((original / "mlflow" / "artifacts").as_uri(), artifacts) is None
+    store = original.with_name("empty") / "mlflow"  # before its first run it holds no files
+    store.mkdir(parents=True)
+    (link / "other").symlink_to(store.parent)
+    assert moved_from((store / "artifacts").as_uri(), link / "other" / "mlflow" / "artifacts") is None
     assert moved_from("s3://bucket/mlflow/artifacts", artifacts) is None
     assert moved_from("file:///shared/runs", artifacts) is None
     assert moved_from("file:///gone/mlflow/artifacts", artifacts) == Path("/gone/mlflow/artifacts")
