@@ -2,27 +2,14 @@ import math
 
 import pytest
 import torch
-from transformers import ModernBertConfig, ModernBertForMaskedLM
 
 from components.modeling.objectives.contrastive import ContrastiveLanguageModeling, mean_states, views_of
 from components.modeling.objectives.masking import MaskedLanguageModeling
 from components.modeling.objectives.objective import WHOLE
+from tests.modeling.small_encoder import small_encoder
 
 MLM = MaskedLanguageModeling(vocab_size=1000, mask_id=3, special_ids=(0, 1, 2, 3), mask_probability=0.15)
 CONTRASTIVE = ContrastiveLanguageModeling(MLM, separator_id=2, temperature=0.05, contrast_weight=1.0)
-
-
-def small_encoder() -> ModernBertForMaskedLM:
-    torch.manual_seed(0)
-    config = ModernBertConfig(
-        vocab_size=1000,
-        hidden_size=32,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        pad_token_id=0,
-    )
-    return ModernBertForMaskedLM(config)
 
 
 def window(*lengths: int) -> torch.Tensor:

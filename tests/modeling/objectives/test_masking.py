@@ -1,9 +1,9 @@
 import pytest
 import torch
-from transformers import ModernBertConfig, ModernBertForMaskedLM
 
 from components.modeling.objectives.masking import MaskedLanguageModeling
 from components.modeling.objectives.objective import WHOLE
+from tests.modeling.small_encoder import small_encoder
 
 MLM = MaskedLanguageModeling(vocab_size=1000, mask_id=3, special_ids=(0, 1, 2, 3), mask_probability=0.15)
 
@@ -57,16 +57,3 @@ def test_a_batch_with_nothing_to_mask_has_no_loss_and_no_nan() -> None:
     loss = MLM.loss(small_encoder(), prepare(torch.ones(2, 8, dtype=torch.long)))
     loss.backward()
     assert loss.item() == 0
-
-
-def small_encoder() -> ModernBertForMaskedLM:
-    torch.manual_seed(0)
-    config = ModernBertConfig(
-        vocab_size=1000,
-        hidden_size=32,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        pad_token_id=0,
-    )
-    return ModernBertForMaskedLM(config)
