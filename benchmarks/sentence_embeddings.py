@@ -21,7 +21,7 @@ from benchmarks.peers.environment import PEERS, call_script, peer_python
 from benchmarks.report import RESULTS
 from components.artifacts import write_json
 from components.deployment.generation.bundle import BundleOptions, make_bundle
-from components.deployment.generation.embedding_parity import cosine
+from components.deployment.sentence_embedding.parity import cosine
 from components.machine import machine, versions
 from components.runtime.generation.embedder import load_embedder
 from tests.serving.running import running

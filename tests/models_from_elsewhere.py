@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from components.deployment.generation.sentence_modules import POOLING_KEYS
+from components.deployment.sentence_embedding.modules import POOLING_KEYS
 from components.modeling.checkpoints import save_checkpoint
 from tests.small_language_models import GROUPED, MODELS, VOCABULARY
 

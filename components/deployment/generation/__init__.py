@@ -1,1 +1,1 @@
-"""Language models out of PyTorch: decoders, encoder-decoders and sentence encoders as graphs, proved and bundled."""
+"""Language models out of PyTorch: decoders and encoder-decoders as graphs with a KV cache, verified and bundled."""

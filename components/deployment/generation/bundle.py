@@ -21,9 +21,9 @@ from components.deployment.generation.gate import Limits, select_variants
 from components.deployment.generation.generation_config import as_ids, callers_settings, read_rules, start_id
 from components.deployment.generation.own_tokenizer import check_tokenizer
 from components.deployment.generation.quantize import QUANTIZERS
-from components.deployment.generation.sentence_modules import step_name
 from components.deployment.generation.source import Source, load_weights, read_source
 from components.deployment.quantize import cannot_be_made
+from components.deployment.sentence_embedding.modules import step_name
 from components.errors import DoesNotFit, ParameterError
 from components.runtime.manifest import BESIDE, read_bundle
 from components.staging import staged
@@ -81,7 +81,7 @@ def make_bundle(
     import torch
 
     from components.deployment.generation.rehearsal import rehearse
-    from components.deployment.generation.sentence_reference import SentenceReference
+    from components.deployment.sentence_embedding.reference import SentenceReference
 
     torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
     known_as = model_name(model, name)
@@ -160,7 +160,7 @@ def check_room(bundle: Path, folder: Path, parameters: int, rungs: Sequence[str]
 def export_graphs(source: Source, weights: Any, opset: int) -> dict[str, ModelProto]:
     """The model's graphs by name."""
     from components.deployment.generation.export import export_decoder, export_encoder, export_encoder_decoder
-    from components.deployment.generation.sentence_encoder import SentenceEncoder
+    from components.deployment.sentence_embedding.encoder import SentenceEncoder
 
     if source.form == "decoder":
         return {"decoder": export_decoder(weights, opset)}

@@ -21,7 +21,7 @@ from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 
 from components.deployment.canonical import Axes, canonical
 from components.deployment.export import PROTOBUF_LIMIT, quiet
-from components.deployment.generation.sentence_encoder import SentenceEncoder
+from components.deployment.sentence_embedding.encoder import SentenceEncoder
 from components.errors import ArtifactError
 
 MASKED = -65504.0

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from components.deployment.generation.embedding_parity import EmbeddingParity, EmbeddingReference, embedding_parity
 from components.deployment.generation.output_parity import OutputParity, Reference, output_parity
 from components.deployment.generation.speed import BATCHES, embedding_speed, generation_speed
+from components.deployment.sentence_embedding.parity import EmbeddingParity, EmbeddingReference, embedding_parity
 from components.deployment.speed_up import speed_up
 from components.errors import ArtifactError, DataError, EngineError, first_line
 from components.runtime.generation.embedder import open_embedder

@@ -22,8 +22,8 @@ from components.deployment.generation.export import (
     cache_shape,
     counted_by_row,
 )
-from components.deployment.generation.sentence_encoder import SentenceEncoder
-from components.deployment.generation.sentence_reference import SentenceReference
+from components.deployment.sentence_embedding.encoder import SentenceEncoder
+from components.deployment.sentence_embedding.reference import SentenceReference
 from components.errors import ArtifactError, DataError, LianziError, first_line
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from components.deployment.generation.architecture import Architecture, look_at
 from components.deployment.generation.own_tokenizer import lowercased
-from components.deployment.generation.sentence_modules import MODULES, SentenceModules, read_modules
+from components.deployment.sentence_embedding.modules import MODULES, SentenceModules, read_modules
 from components.errors import ArtifactError, first_line
 from components.modeling.loading import load_config, load_model, refuse_code, refuse_pickled
 

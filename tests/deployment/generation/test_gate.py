@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from components.deployment.generation import gate
-from components.deployment.generation.embedding_parity import EmbeddingParity
 from components.deployment.generation.gate import Limits, embedding_refusal, generation_refusal, select_variants
 from components.deployment.generation.output_parity import OutputParity
+from components.deployment.sentence_embedding.parity import EmbeddingParity
 from components.errors import ArtifactError, DataError
 from tests.small_language_bundles import TEXTS
 

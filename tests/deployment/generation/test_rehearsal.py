@@ -8,8 +8,8 @@ from components.deployment.generation import rehearsal
 from components.deployment.generation.bundle import BundleOptions, make_bundle
 from components.deployment.generation.gate import Limits
 from components.deployment.generation.rehearsal import rehearse
-from components.deployment.generation.sentence_encoder import SentenceEncoder
 from components.deployment.generation.source import load_weights, read_source
+from components.deployment.sentence_embedding.encoder import SentenceEncoder
 from components.errors import ArtifactError, DataError
 from components.runtime.generation.embedder import load_embedder
 from components.runtime.generation.generator import Sampling, load_generator

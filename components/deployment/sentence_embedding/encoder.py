@@ -1,6 +1,6 @@
 """A sentence encoder as one PyTorch module: token ids to vectors, by the modules of its folder.
 
-What is exported. The proof computes the same without it: `sentence_reference`.
+What is exported. The proof computes the same without it: `reference`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from components.deployment.generation.sentence_modules import Dense, LayerNorm, Normalize, Pooling, Step
+from components.deployment.sentence_embedding.modules import Dense, LayerNorm, Normalize, Pooling, Step
 
 LOWEST = torch.finfo(torch.float32).min
 """In place of a padded token's numbers where the largest is sought; -inf would make NaN of a product."""

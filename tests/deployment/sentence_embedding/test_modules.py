@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.deployment.generation.sentence_modules import Dense, Normalize, Pooling, read_modules, step_name
+from components.deployment.sentence_embedding.modules import Dense, Normalize, Pooling, read_modules, step_name
 from components.errors import ArtifactError
 from tests.models_from_elsewhere import change, sentence_folder, write
 

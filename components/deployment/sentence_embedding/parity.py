@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.deployment.generation.sentence_reference import SentenceReference
 from components.deployment.parity import shapes
+from components.deployment.sentence_embedding.reference import SentenceReference
 from components.runtime.encoding import IDS, MASK
 from components.runtime.generation.embedder import Embedder
 

@@ -1,7 +1,7 @@
 """The vectors that a sentence encoder's own library makes: every text by itself, through the files of its folder.
 
 Written apart from what is exported, in NumPy from the hidden states on, so that a slip in one shows against the other;
-a test holds it equal to sentence-transformers itself (tests/deployment/generation/test_sentence_reference.py).
+a test holds it equal to sentence-transformers itself (tests/deployment/sentence_embedding/test_reference.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from components.deployment.generation.own_tokenizer import own_tokenizer
-from components.deployment.generation.sentence_modules import Dense, LayerNorm, Normalize, Pooling, Step
+from components.deployment.sentence_embedding.modules import Dense, LayerNorm, Normalize, Pooling, Step
 
 if TYPE_CHECKING:
     from components.deployment.generation.source import Source
