@@ -45,7 +45,7 @@ CHOICES = {
 }
 """Package -> its modules of which params.yaml chooses one; dvc.yaml names that one by interpolation."""
 TABLES = frozenset({"components/modeling/kinds.py", "components/tasks/kinds.py"})
-_MODULE = re.compile(r"components(\.\w+)+")
+_MODULE = re.compile(r"(components(?:\.\w+)+)(?::\w+)?")
 
 
 def imported_code(first: Path, excluded: Collection[str]) -> dict[str, set[str]]:
@@ -90,8 +90,8 @@ def _names(node: ast.AST) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     if isinstance(node, ast.ImportFrom) and node.module and not node.level:
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
-    if isinstance(node, ast.Constant) and isinstance(node.value, str) and _MODULE.fullmatch(node.value):
-        yield node.value  # for import_module
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and (named := _MODULE.fullmatch(node.value)):
+        yield named[1]  # for import_module
     for child in ast.iter_child_nodes(node):
         yield from _names(child)
 

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """`class_name`: of a class in the module of this folder that is called as the kind is; its first metric's name and
-    title."""
+    """Where its class stands, MODULE:CLASS; the name and title of its first metric."""
 
-    class_name: str
+    path: str
     metric: str
     title: str
 
 
 KINDS = {
-    "classification": Kind("Classification", "macro_f1", "macro-F1"),
-    "regression": Kind("Regression", "pearson", "Pearson correlation"),
+    "classification": Kind("components.tasks.classification:Classification", "macro_f1", "macro-F1"),
+    "regression": Kind("components.tasks.regression:Regression", "pearson", "Pearson correlation"),
 }
+"""A kind's module has its name: dvc.yaml names the file by it."""
 METRICS = {kind.metric: kind.title for kind in KINDS.values()}
 """Name -> title of the metrics that decide."""
 
@@ -45,7 +45,8 @@ def task_kind(name: str) -> type[Task]:
     """The class of a kind. Raises ParameterError naming the nearest where there is none."""
     if name not in KINDS:
         raise ParameterError(f"no task kind {name!r:.100}", nearest(name))
-    found: type[Task] = getattr(import_module(f"{__package__}.{name}"), KINDS[name].class_name)
+    module, _, class_name = KINDS[name].path.partition(":")
+    found: type[Task] = getattr(import_module(module), class_name)
     return found
 
 

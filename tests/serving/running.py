@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +31,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, what: str | Path, *words: object, port: int = 0, scheme: str = "http") -> Iterator[Running]:
-    """`lianzi serve` in a folder, ready; killed at the end if it still runs."""
+def running(
+    folder: Path,
+    what: str | Path,
+    *words: object,
+    port: int = 0,
+    scheme: str = "http",
+    program: Sequence[str] = ("-m", "cli.main"),
+) -> Iterator[Running]:
+    """`lianzi serve` in a folder, ready; killed at the end if it still runs. `program`: Python's words for `lianzi`."""
     port = port or free_port()
-    command = [sys.executable, "-m", "cli.main", "serve", str(what), "--port", str(port), *map(str, words)]
+    command = [sys.executable, *program, "serve", str(what), "--port", str(port), *map(str, words)]
     with (folder / "serve.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=log)
     server = Running(process, f"{scheme}://127.0.0.1:{port}", port)

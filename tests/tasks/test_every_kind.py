@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,8 @@ from components.deployment.quantize import quantize
 from components.evaluation.evaluate import evaluate
 from components.params import Params, TaskConfig
 from components.run import RecordedRun
-from components.runtime.bundle import Estimate, load_bundle
-from components.tasks.kinds import KINDS, task_kind
+from components.runtime.bundle import load_bundle
+from components.tasks.kinds import KINDS, Kind, task_kind
 from components.training.distill import distill
 from components.training.finetune import finetune
 from components.training.store import CheckpointStore
@@ -31,88 +33,151 @@ from tests.training.test_finetune import pretrained_folder
 TEXTS = ["ship wave harbour sail whale", "street tower market crowd lamp"]
 ROWS = {"train": 240, "validation": 60, "test": 60}
 
+Answered = Mapping[str, list[Any]]
+"""Output of the server -> what it has of each text."""
 
-def classification(text: str, label: str) -> object:
-    return label
+
+@dataclass(frozen=True)
+class Case:
+    """A kind in this test: `label` is what a text of a class has under `label`, and `check` fails where the answers to
+    TEXTS, those of `load_bundle` and the `outputs` of a server, are wrong."""
+
+    label: Callable[[str, str], object]
+    outputs: tuple[str, ...]
+    check: Callable[[Sequence[Any], Answered], None]
 
 
-def regression(text: str, label: str) -> object:
-    """Stars: how many of a text's words are of the sea, from 1 to 5."""
+def share_of_sea(text: str) -> float:
     words = text.split()
-    return 1 + round(4 * sum(word in WORDS["sea"] for word in words) / len(words), 2)
+    return sum(word in WORDS["sea"] for word in words) / len(words)
 
 
-LABELS: dict[str, Callable[[str, str], object]] = {"classification": classification, "regression": regression}
-"""Kind -> what a row has under `label`."""
+def check_classes(answers: Sequence[Any], served: Answered) -> None:
+    assert [answer.label for answer in answers] == served["label"] == ["sea", "city"]
 
 
-def raw_rows(folder: Path, kind: str) -> Path:
+def check_stars(answers: Sequence[Any], served: Answered) -> None:
+    sea, city = (answer.number for answer in answers)
+    assert 5 > sea > city > 0
+    assert served["number"] == [pytest.approx(sea, abs=0.1), pytest.approx(city, abs=0.1)]
+
+
+def check_grades(answers: Sequence[Any], served: Answered) -> None:
+    assert [answer.label for answer in answers] == served["label"] == ["3", "1"]
+
+
+CASES = {
+    "classification": Case(lambda text, label: label, ("label",), check_classes),
+    "regression": Case(lambda text, label: 1 + round(4 * share_of_sea(text), 2), ("number",), check_stars),
+}
+SCRATCH = Path(__file__).parent / "scratch" / "ordinal.py"
+"""A kind that the table does not know, in one file."""
+ENTRY = Kind("ordinal:Ordinal", "weighted_kappa", "weighted kappa")
+GRADES = Case(lambda text, label: f"{1 + round(2 * share_of_sea(text))}", ("label",), check_grades)
+LINES = 80
+"""A kind takes no more."""
+
+
+def raw_rows(folder: Path, case: Case) -> Path:
     folder.mkdir(parents=True)
     for seed, (split, count) in enumerate(ROWS.items()):
-        rows = [{"text": text, "label": LABELS[kind](text, label)} for text, label in sentences(count, seed)]
+        rows = [{"text": text, "label": case.label(text, label)} for text, label in sentences(count, seed)]
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (folder / f"{split}.jsonl").write_text(lines, encoding="utf-8")
     return folder
 
 
-def test_every_kind_has_rows_here() -> None:
-    assert set(LABELS) == set(KINDS)
+@dataclass(frozen=True)
+class Walk:
+    """From labelled rows to the answers of a server, in a folder; `program` is what Python runs for `lianzi`."""
+
+    params: Params
+    tokenizer: Path
+    folder: Path
+    run: RecordedRun
+    program: Sequence[str] = ("-m", "cli.main")
+
+    def go(self, kind: str, case: Case) -> None:
+        params, tmp_path, run = self.params, self.folder, self.run
+        task = TaskConfig(kind=kind, language="en", max_length=24)
+        raw = raw_rows(tmp_path / "data" / "tasks" / "places", case)
+        rows = tmp_path / "rows"
+        curate_task(task_kind(kind), raw, tmp_path / "data", rows, Removals())
+        pretrained = pretrained_folder(tmp_path / "pretrained", self.tokenizer)
+        short: dict[str, Any] = {"min_steps": 1, "epochs": 6, "patience": 6, "batch_size": 8, "learning_rate": 3e-3}
+        made = {name: tmp_path / name for name in ("teacher", "scratch", "student", "onnx", "quantized", "bundle")}
+
+        config = params.finetune.model_copy(update=short)
+        store = CheckpointStore(tmp_path / "checkpoints")
+        tuned = finetune(
+            config, task, "places", params.trainer, 7, rows, pretrained, made["teacher"], made["scratch"], store, run
+        )
+        metric = KINDS[kind].metric
+        assert tuned["teacher"][metric] > 0.7
+        smaller = params.distill.model_copy(update={**short, "max_loss": 1.0, "min_token_count": 0})
+        store = CheckpointStore(tmp_path / "student-checkpoints")
+        taught = distill(smaller, task, "places", params.trainer, 7, rows, made["teacher"], made["student"], store, run)
+        assert taught[metric] > 0.6
+        export(params.export, task, "places", rows, made["student"], made["onnx"], run)
+        small = quantize(params.quantize, task, "places", rows, made["onnx"], made["quantized"], run)
+        assert small[metric] > 0.6
+        stages = (rows, made["student"], made["onnx"], made["quantized"], made["bundle"])
+        build(params.build, params.gate, task, "places", *stages, run)
+
+        config = params.evaluate.model_copy(update={"bootstrap_samples": 50})
+        folders = (rows, made["teacher"], made["scratch"], made["student"], made["bundle"])
+        found = evaluate(config, task, "places", 17, *folders, Path("answers.csv"), Path("report"), run)
+        assert found["candidate"][metric] > 0.6
+        assert f"{metric}_low" in found["teacher"]
+
+        assert read_manifest(made["bundle"], "bundle")["task_kind"] == kind
+        loaded = load_bundle(made["bundle"])
+        answers = loaded.predict(TEXTS)
+        with running(tmp_path, made["bundle"], program=self.program) as server:
+            text = {"name": "text", "datatype": "BYTES", "shape": [2], "data": TEXTS}
+            body = {"inputs": [text], "outputs": [{"name": name} for name in case.outputs]}
+            answer = httpx.post(f"http://127.0.0.1:{server.port}/v2/models/places/infer", json=body, timeout=60).json()
+        case.check(answers, {one["name"]: one["data"] for one in answer["outputs"]})
+
+
+@pytest.fixture
+def walk(
+    params: Params, tokenizer_folder: Path, tmp_path: Path, run: RecordedRun, monkeypatch: pytest.MonkeyPatch
+) -> Walk:
+    monkeypatch.setenv("LIANZI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return Walk(params, tokenizer_folder, tmp_path, run)
+
+
+def test_every_kind_has_a_case_here() -> None:
+    assert set(CASES) == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_goes_from_rows_to_answers(
-    kind: str,
-    params: Params,
-    tokenizer_folder: Path,
-    tmp_path: Path,
-    run: RecordedRun,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_kind_goes_from_rows_to_answers(kind: str, walk: Walk) -> None:
+    walk.go(kind, CASES[kind])
+
+
+def test_a_kind_that_somebody_brings_goes_the_same_way(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("LIANZI_CACHE", str(tmp_path / "cache"))
-    task = TaskConfig(kind=kind, language="en", max_length=24)
-    raw = raw_rows(tmp_path / "data" / "tasks" / "places", kind)
-    rows = tmp_path / "rows"
-    curate_task(task_kind(kind), raw, tmp_path / "data", rows, Removals())
-    pretrained = pretrained_folder(tmp_path / "pretrained", tokenizer_folder)
-    short: dict[str, Any] = {"min_steps": 1, "epochs": 6, "patience": 6, "batch_size": 8, "learning_rate": 3e-3}
-    made = {name: tmp_path / name for name in ("teacher", "scratch", "student", "onnx", "quantized", "bundle")}
+    """One file outside the tree and one entry of the table."""
+    outside = walk.folder / "outside"
+    outside.mkdir()
+    shutil.copy(SCRATCH, outside)
+    lines = len(SCRATCH.read_text(encoding="utf-8").splitlines())
+    with capsys.disabled():
+        print(f"\n{SCRATCH.name}, a kind from outside: {lines} lines and one entry of the table")
+    assert lines <= LINES
 
-    config = params.finetune.model_copy(update=short)
-    store = CheckpointStore(tmp_path / "checkpoints")
-    tuned = finetune(
-        config, task, "places", params.trainer, 7, rows, pretrained, made["teacher"], made["scratch"], store, run
-    )
-    metric = KINDS[kind].metric
-    assert tuned["teacher"][metric] > 0.7
-    smaller = params.distill.model_copy(update={**short, "max_loss": 1.0, "min_token_count": 0})
-    store = CheckpointStore(tmp_path / "student-checkpoints")
-    taught = distill(smaller, task, "places", params.trainer, 7, rows, made["teacher"], made["student"], store, run)
-    assert taught[metric] > 0.6
-    export(params.export, task, "places", rows, made["student"], made["onnx"], run)
-    small = quantize(params.quantize, task, "places", rows, made["onnx"], made["quantized"], run)
-    assert small[metric] > 0.6
-    stages = (rows, made["student"], made["onnx"], made["quantized"], made["bundle"])
-    build(params.build, params.gate, task, "places", *stages, run)
-
-    config = params.evaluate.model_copy(update={"bootstrap_samples": 50})
-    folders = (rows, made["teacher"], made["scratch"], made["student"], made["bundle"])
-    monkeypatch.chdir(tmp_path)
-    found = evaluate(config, task, "places", 17, *folders, Path("answers.csv"), Path("report"), run)
-    assert found["candidate"][metric] > 0.6
-    assert f"{metric}_low" in found["teacher"]
-
-    assert read_manifest(made["bundle"], "bundle")["task_kind"] == kind
-    loaded = load_bundle(made["bundle"])
-    answers = loaded.predict(TEXTS)
-    if kind == "regression":
-        sea, city = (answer.number for answer in answers if isinstance(answer, Estimate))
-        assert 5 > sea > city > 0
-        expected = {"number": [pytest.approx(sea, abs=0.1), pytest.approx(city, abs=0.1)]}
-    else:
-        assert [answer.label for answer in answers if not isinstance(answer, Estimate)] == ["sea", "city"]
-        expected = {"label": ["sea", "city"]}
-    with running(tmp_path, made["bundle"]) as server:
-        text = {"name": "text", "datatype": "BYTES", "shape": [2], "data": TEXTS}
-        body = {"inputs": [text], "outputs": [{"name": name} for name in expected]}
-        answer = httpx.post(f"http://127.0.0.1:{server.port}/v2/models/places/infer", json=body, timeout=60).json()
-    assert {one["name"]: one["data"] for one in answer["outputs"]} == expected
+    monkeypatch.syspath_prepend(outside)
+    monkeypatch.setitem(KINDS, "ordinal", ENTRY)
+    program = f"""
+import sys
+from cli.main import main
+from components.tasks.kinds import KINDS, Kind
+sys.path.insert(0, {str(outside)!r})
+KINDS["ordinal"] = {ENTRY}
+main()
+"""
+    replace(walk, program=("-c", program)).go("ordinal", GRADES)
