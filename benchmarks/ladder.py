@@ -27,6 +27,7 @@ from components.deployment.timing import Case, Seconds, time_cases
 from components.evaluation.rungs import bundle_rung, torch_rung
 from components.machine import machine, versions
 from components.params import Params, load_params
+from components.runtime.manifest import megabytes
 from components.tasks.kinds import task_of
 from components.tasks.metrics import macro_f1
 
@@ -122,9 +123,8 @@ def contenders(folder: Path, made: Mapping[str, Any]) -> dict[str, Answer]:
 
 
 def _sizes(folder: Path, made: Mapping[str, Any]) -> dict[str, float]:
-    paths = {name: folder / name / "model.safetensors" for name in ("teacher", "student")}
-    paths |= {name: folder / "bundle" / path for name, path in made["rungs"].items()}
-    return {name: round(path.stat().st_size / 1e6, 3) for name, path in paths.items()}
+    weights = {name: megabytes(folder / name, {"weights": "model.safetensors"}) for name in ("teacher", "student")}
+    return weights | {name: megabytes(folder / "bundle", paths) for name, paths in made["rungs"].items()}
 
 
 def _times(seconds: Seconds, name: str) -> dict[str, float]:

@@ -111,12 +111,11 @@ def chosen_engine(name: str, options: BuildOptions) -> Engine:
 
 def chosen_graphs(bundle: Path, manifest: dict[str, Any], name: str, rung: str | None) -> list[Path]:
     """The graphs to build from: of the rung named, of the one the bundle was tried with, or of the float one."""
-    rungs: dict[str, str | dict[str, str]] = manifest["rungs"]
+    rungs: dict[str, dict[str, str]] = manifest["rungs"]
     chosen = rung or manifest.get("engines", {}).get(name, {}).get("rung", "fp32")
     if chosen not in rungs:
         raise ArtifactError(f"{bundle}: no rung '{chosen}'", f"it has {', '.join(rungs)}")
-    paths = rungs[chosen]
-    return [bundle / paths] if isinstance(paths, str) else [bundle / path for path in paths.values()]
+    return [bundle / path for path in rungs[chosen].values()]
 
 
 def tell(name: str, status: dict[str, Any]) -> None:

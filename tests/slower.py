@@ -15,7 +15,7 @@ WIDTH, LINKS = 1024, 40
 
 def slow_down(bundle: Path, rung: str) -> None:
     """Put the chain into a rung's graph, and its hash into the bundle's manifest."""
-    path = bundle / "models" / f"{rung}.onnx"
+    path = bundle / f"models/{rung}/model.onnx"
     model = onnx.load(path)
     graph = model.graph
     last = next(node for node in graph.node if "logits" in node.output)

@@ -15,7 +15,7 @@ CLASSIFIER: dict[str, Any] = {
     "max_batch": 8,
     "pad_id": 0,
     "ladder": ["fp32", "int8"],
-    "rungs": {"fp32": "models/fp32.onnx", "int8": "models/int8.onnx"},
+    "rungs": {"fp32": {"model": "models/fp32/model.onnx"}, "int8": {"model": "models/int8/model.onnx"}},
     "quantization": {"fp32": {"macro_f1": 1.0}, "int4": {"accepted": 0, "reason": "loses 0.3"}},
     "engines": {"onnxruntime": {"rung": "int8", "status": "built and run"}},
     "candidate": "int8",
@@ -27,7 +27,8 @@ GENERATOR: dict[str, Any] = {
     "max_batch": 8,
     "pad_id": 0,
     "rungs": {"fp32": {"decoder": "models/fp32/decoder.onnx"}},
-    "shipped": "fp32",
+    "ladder": ["fp32"],
+    "candidate": "fp32",
     "split_special_tokens": False,
     "start_id": None,
     "stop_ids": [2],
@@ -35,14 +36,14 @@ GENERATOR: dict[str, Any] = {
     "chat_template": None,
     "special_tokens": {"eos_token": "[SEP]"},
 }
-EMBEDDER = {name: GENERATOR[name] for name in list(GENERATOR)[:8]} | {
+EMBEDDER = {name: GENERATOR[name] for name in list(GENERATOR)[:9]} | {
     "form": "embedding",
     "rungs": {"fp32": {"encoder": "models/fp32/encoder.onnx"}},
 }
 FILES = (
     "tokenizer.json",
-    "models/fp32.onnx",
-    "models/int8.onnx",
+    "models/fp32/model.onnx",
+    "models/int8/model.onnx",
     "models/fp32/decoder.onnx",
     "models/fp32/encoder.onnx",
 )
@@ -88,7 +89,7 @@ MALFORMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         for name in CLASSIFIER
         if name not in ("ladder", "quantization")
     },
-    **{f"a generator without {name}": (GENERATOR, {name: ...}) for name in GENERATOR if name != "form"},
+    **{f"a generator without {name}": (GENERATOR, {name: ...}) for name in GENERATOR if name not in ("form", "ladder")},
     **{f"a classifier whose {name} is null": (CLASSIFIER, {name: None}) for name in CLASSIFIER},
     **{f"a generator whose {name} is a list of lists": (GENERATOR, {name: [[]]}) for name in GENERATOR},
     **{f"an embedder whose {name} is 10**30": (EMBEDDER, {name: 10**30}) for name in EMBEDDER},
@@ -99,9 +100,9 @@ MALFORMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a task with a slash": (CLASSIFIER, {"task": "a/b"}),
     "a name with a slash": (GENERATOR, {"name": "a/b"}),
     "a name of two lines": (GENERATOR, {"name": "a\r\nx-header: 1"}),
-    "a rung that leads out": (CLASSIFIER, {"rungs": {"fp32": "../other/x.onnx", "int8": "models/int8.onnx"}}),
-    "a rung somewhere else": (CLASSIFIER, {"rungs": {"fp32": "/etc/passwd", "int8": "models/int8.onnx"}}),
-    "a rung that is not listed": (CLASSIFIER, {"rungs": {"fp32": "models/x.onnx", "int8": "models/int8.onnx"}}),
+    "a rung that leads out": (CLASSIFIER, {"rungs": CLASSIFIER["rungs"] | {"fp32": {"model": "../other/x.onnx"}}}),
+    "a rung somewhere else": (CLASSIFIER, {"rungs": CLASSIFIER["rungs"] | {"fp32": {"model": "/etc/passwd"}}}),
+    "a rung that is not listed": (CLASSIFIER, {"rungs": CLASSIFIER["rungs"] | {"fp32": {"model": "models/x.onnx"}}}),
     "a part that leads out": (GENERATOR, {"rungs": {"fp32": {"decoder": "../x.onnx"}}}),
     "a part of another form": (GENERATOR, {"rungs": {"fp32": {"encoder": "models/fp32/encoder.onnx"}}}),
     "a rung of no parts": (GENERATOR, {"rungs": {"fp32": {}}}),
@@ -111,7 +112,7 @@ MALFORMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "no rungs": (CLASSIFIER, {"rungs": {}}),
     "a candidate that is not there": (CLASSIFIER, {"candidate": "int4"}),
-    "a shipped rung that is not there": (GENERATOR, {"shipped": "int4"}),
+    "a candidate of a generator that is not there": (GENERATOR, {"candidate": "int4"}),
     "a ladder with a rung that is not there": (CLASSIFIER, {"ladder": ["fp32", "int4"]}),
     "an engine of a rung that is not there": (CLASSIFIER, {"engines": {"openvino": {"rung": "int4"}}}),
     "an engine with a path": (CLASSIFIER, {"engines": {"../x": {"rung": "fp32"}}}),
@@ -125,7 +126,7 @@ MALFORMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "the form of another": (CLASSIFIER, {"form": "generation"}),
     "a tokenizer that is not listed": (
         CLASSIFIER,
-        {"files": {"models/fp32.onnx": "0" * 64, "models/int8.onnx": "0" * 64}},
+        {"files": {"models/fp32/model.onnx": "0" * 64, "models/int8/model.onnx": "0" * 64}},
     ),
     "files that lead out": (CLASSIFIER, {"files": {"../../x": "0" * 64}}),
     "files that are a list": (GENERATOR, {"files": ["a"]}),

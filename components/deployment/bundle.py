@@ -1,8 +1,8 @@
 """The bundle: one folder with everything that is needed to answer, and the papers that go with it.
 
-models/RUNG.onnx of fp32 and of every rung that kept its quality and passed the gate, tokenizer.json, README.md (the
-model card), NOTICE, lineage.json, samples/ (token ids of some validation rows, to try engines with), manifest.json.
-Engines are built and tried, but kept in the engine store: the manifest says what became of each.
+models/RUNG/model.onnx of fp32 and of every rung that kept its quality and passed the gate, tokenizer.json, README.md
+(the model card), NOTICE, lineage.json, samples/ (token ids of some validation rows, to try engines with) and
+manifest.json. Engines are built and tried, but kept in the engine store: the manifest says what became of each.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from components.inference.engines import ENGINES, Engine, Profile
 from components.inference.sessions import Arrays
 from components.inference.trial import BUILT_AND_RUN, build_and_try, read_samples, write_samples
 from components.runtime.encoding import Encoder
-from components.runtime.manifest import BESIDE
+from components.runtime.manifest import BESIDE, graph_file, megabytes
 from components.staging import staged
 from components.tasks.kinds import task_of
 
@@ -54,9 +54,12 @@ def build(
     """
     made, small = verify(onnx, "onnx"), verify(quantized, "quantized")
     with staged(bundle, of_kind("bundle", BESIDE)) as folder:
-        _copy(onnx / "model.onnx", folder / "models/fp32.onnx")
-        for name, rung in accepted(small).items():
-            _copy(quantized / rung["file"], folder / f"models/{name}.onnx")
+        rungs = {
+            "fp32": onnx / "model.onnx",
+            **{name: quantized / rung["file"] for name, rung in accepted(small).items()},
+        }
+        for name, graph in rungs.items():
+            _copy(graph, folder / graph_file(name, "model"))
         _copy(onnx / "tokenizer.json", folder / "tokenizer.json")
         write_samples(folder, _samples(made, onnx, rows))
         # Not the last word on it, but whole: the gate reads it as everyone reads a bundle.
@@ -66,7 +69,7 @@ def build(
         for name, refusal in report.refused.items():
             run.say(f"{name} refused by the gate: {refusal.reason}")
             small["rungs"][name] |= {"accepted": 0, "reason": f"is refused by the gate: {refusal.reason}"}
-            (folder / f"models/{name}.onnx").unlink()
+            shutil.rmtree((folder / graph_file(name, "model")).parent)
         candidate, reason = candidate_of(small)
         engines = build_engines(config, made, folder, candidate)
         details = _details(task_name, made, small) | {
@@ -124,7 +127,7 @@ def _build_engine(engine: Engine, folder: Path, rung: str, profile: Profile) -> 
     reason = engine.available()
     if reason:
         return {"status": "not available", "reason": reason}
-    graph = folder / f"models/{rung}.onnx"
+    graph = folder / graph_file(rung, "model")
     try:
         found = build_and_try(engine, graph, profile, read_samples(folder))
     except EngineError as error:
@@ -144,7 +147,7 @@ def _details(task_name: str, made: dict[str, Any], small: dict[str, Any]) -> dic
         **{key: made[key] for key in kept},
         "distillation": made.get("distillation", ""),
         "ladder": list(rungs),
-        "rungs": {rung: f"models/{rung}.onnx" for rung in rungs},
+        "rungs": {rung: {"model": graph_file(rung, "model")} for rung in rungs},
         "quantization": {
             "fp32": {name: small[f"fp32_{name}"], "megabytes": small["fp32_megabytes"]},
             **{rung: small["rungs"][rung] for rung in small["ladder"]},
@@ -157,9 +160,7 @@ def _metrics(folder: Path, details: dict[str, Any]) -> Metrics:
     return {
         "rungs": len(details["rungs"]),
         "refused": len(details["quantization"]) - len(details["rungs"]),
-        "megabytes": {
-            name: round((folder / path).stat().st_size / 1e6, 3) for name, path in sorted(details["rungs"].items())
-        },
+        "megabytes": {name: megabytes(folder, paths) for name, paths in sorted(details["rungs"].items())},
         "engines_asked_for": len(statuses),
         "engines_built": sum(status.startswith("built") for status in statuses),
         "engines_run": statuses.count(BUILT_AND_RUN),

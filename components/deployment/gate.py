@@ -110,17 +110,14 @@ def verify_against(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfi
     labelled = Rows(labelled.texts[: limits.rows], labelled.targets[: limits.rows])
     check_tokenizer(bundle / "tokenizer.json", checkpoint, made["max_length"], labelled.texts)
     check_sizes(made, checkpoint)
-    float_graph = _graph(FLOAT, bundle / made["rungs"][FLOAT]) if FLOAT in made["rungs"] else None
+    float_graph = _graph(FLOAT, bundle / made["rungs"][FLOAT]["model"]) if FLOAT in made["rungs"] else None
     original = _original(made, task, checkpoint, labelled, limits, float_graph)
     if task.output.kind == "categorical":
         check_meaning(made["labels"], labelled.targets, original.answers)
     report = ParityReport(len(labelled.texts), {}, {}, {})
     for name in made["ladder"]:
-        path = made["rungs"][name]
-        if not path.endswith(".onnx"):
-            continue
         try:
-            _verify_rung(name, bundle / path, original, limits, report)
+            _verify_rung(name, bundle / made["rungs"][name]["model"], original, limits, report)
         except VerificationError as refusal:
             if name == FLOAT:
                 raise
@@ -244,7 +241,7 @@ def _verify_rung(name: str, path: Path, original: Original, limits: GateConfig, 
         found = answers(original.bootstrap.task, infer, original.encoder, original.rows.texts)
     except EngineError as error:
         # Without the folder, which is another one every time.
-        raise _refused(f"rung {name}", first_line(error).replace(f"{path.parent}/", "")) from None
+        raise _refused(f"rung {name}", first_line(error).replace(f"{path.parents[2]}/", "")) from None
     report.tasks[name] = compare_task(original.answers, found, original.bootstrap)
     check_answers(name, report, limits)
 

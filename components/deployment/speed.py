@@ -24,7 +24,7 @@ from components.deployment.timing import Case, Seconds, time_cases
 from components.inference.engines import ENGINES
 from components.machine import machine, versions
 from components.runtime.bundle import Classifier, load_bundle
-from components.runtime.manifest import CLASSIFICATION, SPEED_FILE, bundle_of
+from components.runtime.manifest import CLASSIFICATION, SPEED_FILE, bundle_of, megabytes
 
 SHARES = (50, 95, 99)
 PACKAGES = ("numpy", "onnxruntime", "tokenizers")
@@ -48,7 +48,7 @@ class Target:
 def measure_speed(bundle: Path, texts: Sequence[str], batches: Sequence[int], target: Target) -> dict[str, Any]:
     """Time every rung of a bundle, and judge them: what `speed.json` holds."""
     manifest = bundle_of(bundle, CLASSIFICATION)
-    ladder = [name for name in manifest.get("ladder", list(manifest["rungs"])) if name in manifest["rungs"]]
+    ladder = list(manifest["ladder"])
     classifiers = {name: load_bundle(bundle, name) for name in (*ladder, *cpu_engines(manifest))}
     every = cases(classifiers[ladder[0]], texts, sorted({*batches, target.batch}))
     seconds = time_cases({name: one.predict for name, one in classifiers.items()}, every, target.rounds)
@@ -68,7 +68,7 @@ def measure_speed(bundle: Path, texts: Sequence[str], batches: Sequence[int], ta
             name: {case.name: _figures(found[case.name], case.batch) for case in every}
             for name, found in seconds.items()
         },
-        "megabytes": {name: round((bundle / manifest["rungs"][name]).stat().st_size / 1e6, 3) for name in ladder},
+        "megabytes": {name: megabytes(bundle, manifest["rungs"][name]) for name in ladder},
         "memory_megabytes": {name: peak_memory(bundle, name, every[-1].rows(0)) for name in classifiers},
         **({"joules_per_1000_rows": energy} if energy else {}),
         "machine": machine() | {"versions": versions(PACKAGES)},

@@ -94,9 +94,9 @@ def _write(folder: Path, config: str, model: str = "") -> None:
 
 def _write_classifier(folder: Path, bundle: Path, manifest: dict[str, Any], settings: TritonSettings) -> None:
     from components.inference.profiles import Profile, graph_inputs
-    from components.runtime.bundle import shipped_rung
+    from components.runtime.manifest import shipped_rung
 
-    graph = bundle / manifest["rungs"][shipped_rung(bundle, manifest)]
+    graph = bundle / manifest["rungs"][shipped_rung(bundle, manifest)]["model"]
     (folder / VERSION).mkdir()
     shutil.copyfile(graph, folder / VERSION / "model.onnx")
     name, tensors = f"{manifest['task']}_classifier", _graph_tensors(graph, manifest)
@@ -117,7 +117,7 @@ def _plan(bundle: Path, manifest: dict[str, Any]) -> Path:
         raise EngineError(f"{TENSORRT}: {reason}")
     rung = manifest["engines"].get(TENSORRT, {}).get("rung", "fp32")
     profile = Profile(manifest["max_batch"], manifest["max_length"])
-    return engine_file(ENGINES[TENSORRT], bundle / manifest["rungs"][rung], profile)
+    return engine_file(ENGINES[TENSORRT], bundle / manifest["rungs"][rung]["model"], profile)
 
 
 def _graph_tensors(graph: Path, manifest: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from components.evaluation.page import write_page
 from components.evaluation.ridge import RidgeBaseline
 from components.evaluation.rungs import bundle_rung, system_of, systems, torch_rung
 from components.evaluation.spread import SEEDS, spreads
-from components.runtime.manifest import whole_bundle
+from components.runtime.manifest import megabytes, whole_bundle
 from components.tasks.kinds import task_of
 from components.tasks.rows import EVERY_ROW, LabelShare
 from components.tasks.task import Task
@@ -172,11 +172,10 @@ def _check_labels(folder: Path, labels: list[str]) -> dict[str, Any]:
 def _sizes(
     baseline: Baseline | RidgeBaseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]
 ) -> dict[str, float]:
-    graphs = {system_of(rung): bundle / path for rung, path in made["rungs"].items()}
-    graphs["candidate"] = bundle / made["rungs"][made["candidate"]]
-    weights = {name: folder / "model.safetensors" for name, folder in folders.items()}
-    sizes = {name: path.stat().st_size / 1e6 for name, path in (weights | graphs).items()}
-    return {name: round(size, 3) for name, size in {"baseline": baseline.megabytes(), **sizes}.items()}
+    weights = {name: megabytes(folder, {"weights": "model.safetensors"}) for name, folder in folders.items()}
+    graphs = {system_of(rung): megabytes(bundle, paths) for rung, paths in made["rungs"].items()}
+    candidate = graphs[system_of(made["candidate"])]
+    return {"baseline": round(baseline.megabytes(), 3), **weights, **graphs, "candidate": candidate}
 
 
 def _write_answers(path: Path, task: Task, targets: np.ndarray, answers: np.ndarray) -> None:

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from components.artifacts import digest, read_json, real_file
 from components.errors import ArtifactError, DataError, EngineError, LianziError, first_line
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
 from components.runtime.encoding import IDS, MASK, Encoder
-from components.runtime.manifest import CLASSIFICATION, SPEED_FILE, TOKENIZER, bundle_of
+from components.runtime.manifest import CLASSIFICATION, TOKENIZER, bundle_of, shipped_rung
 from components.runtime.prediction import infer_texts, softmax
 from components.tasks.kinds import task_of
 from components.tasks.task import Task
@@ -129,21 +128,11 @@ def _encoder(path: Path, manifest: dict[str, Any]) -> Encoder:
     return encoder
 
 
-def shipped_rung(path: Path, manifest: dict[str, Any]) -> str:
-    """The rung that a measurement of this very bundle chose; without one, the candidate that its maker named."""
-    try:
-        measured = read_json(real_file(path, SPEED_FILE))
-        if measured["bundle"] == digest(path) and measured["shipped"] in manifest["rungs"]:
-            return str(measured["shipped"])
-    except (ArtifactError, KeyError, TypeError):
-        pass
-    return str(manifest["candidate"])
-
-
 def _session(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> Session:
     if rung in manifest["rungs"]:
-        session = OnnxRuntime(threads).load(path / manifest["rungs"][rung])
-        _check_answer(path / manifest["rungs"][rung], session, len(manifest["labels"]))
+        graph = path / manifest["rungs"][rung]["model"]
+        session = OnnxRuntime(threads).load(graph)
+        _check_answer(graph, session, len(manifest["labels"]))
         return session
     if rung not in ENGINES:
         raise ArtifactError(f"{path}: '{rung}' is no engine known here", f"known: {', '.join(ENGINES)}")
@@ -152,7 +141,9 @@ def _session(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> S
     if reason:
         raise EngineError(f"{rung}: {reason}")
     profile = Profile(manifest["max_batch"], manifest["max_length"])
-    return engine.load(engine_file(engine, path / manifest["rungs"][manifest["engines"][rung]["rung"]], profile))
+    return engine.load(
+        engine_file(engine, path / manifest["rungs"][manifest["engines"][rung]["rung"]]["model"], profile)
+    )
 
 
 def _check_answer(graph: Path, session: Session, labels: int) -> None:

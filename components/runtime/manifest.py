@@ -14,9 +14,12 @@ from components.artifacts import (
     MANIFEST,
     PLAIN_NAME,
     RESTORE,
+    digest,
     is_plain_name,
     listed_file,
+    read_json,
     read_manifest,
+    real_file,
     verify,
 )
 from components.errors import ArtifactError
@@ -73,8 +76,7 @@ ID_OR_NULL = Rule(f"{ID.told}, or null", lambda value: value is None or ID.holds
 IDS = Rule("a list of token ids", lambda value: _all(value, ID.holds))
 TEXTS = Rule("a text for each name", lambda value: isinstance(value, dict) and _all(list(value.values()), _is_text))
 LABELS = Rule("a list of different texts", lambda value: _all(value, _is_text) and 0 < len(value) == len({*value}))
-GRAPHS = Rule("a path for each rung", lambda value: _named(value, _is_text) and bool(value))
-PARTS = Rule(
+GRAPHS = Rule(
     "the paths of each rung's graphs",
     lambda value: _named(value, lambda parts: _named(parts, _is_text) and bool(parts)) and bool(value),
 )
@@ -107,18 +109,17 @@ GENERATING = Rule(
 )
 VERDICTS = Rule("a verdict for each rung", lambda value: _named(value, _is_verdict))
 
-COMMON = {"max_length": _whole(1, 1 << 24), "max_batch": _whole(1, 1 << 16), "pad_id": ID}
-_LANGUAGE_MODEL = COMMON | {"name": NAME, "shipped": NAME, "rungs": PARTS, "split_special_tokens": FLAG}
+COMMON = {
+    "max_length": _whole(1, 1 << 24),
+    "max_batch": _whole(1, 1 << 16),
+    "pad_id": ID,
+    "rungs": GRAPHS,
+    "ladder": LADDER,
+    "candidate": NAME,
+}
+_LANGUAGE_MODEL = COMMON | {"name": NAME, "split_special_tokens": FLAG}
 FIELDS: Mapping[str, Mapping[str, Rule]] = {
-    CLASSIFICATION: COMMON
-    | {
-        "task": NAME,
-        "labels": LABELS,
-        "rungs": GRAPHS,
-        "ladder": LADDER,
-        "candidate": NAME,
-        "engines": ENGINES,
-    },
+    CLASSIFICATION: COMMON | {"task": NAME, "labels": LABELS, "engines": ENGINES},
     EMBEDDING: _LANGUAGE_MODEL,
     GENERATION: _LANGUAGE_MODEL
     | {
@@ -132,8 +133,8 @@ FIELDS: Mapping[str, Mapping[str, Rule]] = {
 """What each form must have."""
 
 OPTIONAL = {"quantization": VERDICTS, "rules": GENERATING, "prompt": TEXT, "prompts": TEXTS}
-GRAPHS_OF = {EMBEDDING: ({"encoder"},), GENERATION: ({"decoder"}, {"decoder", "encoder"})}
-"""What a language model's rung is made of."""
+GRAPHS_OF = {CLASSIFICATION: ({"model"},), EMBEDDING: ({"encoder"},), GENERATION: ({"decoder"}, {"decoder", "encoder"})}
+"""What a rung of each form is made of."""
 
 
 def read_bundle(folder: Path) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def read_bundle(folder: Path) -> dict[str, Any]:
 def whole_bundle(folder: Path) -> dict[str, Any]:
     """The same, and every file is the one that was hashed, with none beside the graphs. Raises ArtifactError."""
     manifest = _checked(folder, verify(folder, "bundle"))
-    for path in _paths(manifest["rungs"]):
+    for path in graph_paths(manifest["rungs"]):
         _check_alone(folder, (folder / path).parent, manifest["files"])
     return manifest
 
@@ -165,6 +166,17 @@ def form_of(manifest: Mapping[str, Any]) -> str:
     return str(manifest.get("form", CLASSIFICATION))
 
 
+def shipped_rung(folder: Path, manifest: Mapping[str, Any]) -> str:
+    """The rung that a measurement of this very bundle chose; without one, the candidate that its maker named."""
+    try:
+        measured = read_json(real_file(folder, SPEED_FILE))
+        if measured["bundle"] == digest(folder) and measured["shipped"] in manifest["rungs"]:
+            return str(measured["shipped"])
+    except (ArtifactError, KeyError, TypeError):
+        pass
+    return str(manifest["candidate"])
+
+
 def model_name(manifest: Mapping[str, Any]) -> str:
     """What clients call the model."""
     return str(manifest["task" if form_of(manifest) == CLASSIFICATION else "name"])
@@ -174,7 +186,7 @@ def _checked(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     form = manifest.get("form", CLASSIFICATION)
     if not isinstance(form, str) or form not in FIELDS:
         raise _wrong(folder, "form", f"one of {', '.join(FIELDS)}", form)
-    manifest = _of_today(manifest) if form == CLASSIFICATION else manifest
+    manifest = _of_today(manifest)
     for name, rule in FIELDS[form].items():
         if name not in manifest:
             raise ArtifactError(f"{folder / MANIFEST}: no '{name}', which a bundle for {form} has", RESTORE)
@@ -188,33 +200,47 @@ def _checked(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_today(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Bundles released by earlier versions call their candidate "shipped", and the first ones have no ladder."""
+    """Bundles of earlier versions call their candidate "shipped", have no ladder, or one path in place of a rung's
+    graphs."""
     rungs = manifest.get("rungs")
+    if not isinstance(rungs, dict):
+        return manifest
     earlier = {"candidate": manifest["shipped"]} if "shipped" in manifest else {}
-    return {**({"ladder": list(rungs)} if isinstance(rungs, dict) else {}), **earlier, **manifest}
+    parts = {rung: {"model": paths} if isinstance(paths, str) else paths for rung, paths in rungs.items()}
+    return {"ladder": list(rungs), **earlier, **manifest, "rungs": parts}
 
 
 def _check_together(folder: Path, manifest: dict[str, Any], form: str) -> None:
     """What one field says of another, and of the files."""
     rungs, files = manifest["rungs"], manifest["files"]
-    named = {manifest["candidate"], *manifest["ladder"]} if form == CLASSIFICATION else {manifest["shipped"]}
+    named = {manifest["candidate"], *manifest["ladder"]}
     named |= {engine["rung"] for engine in manifest["engines"].values()} if form == CLASSIFICATION else set()
     if strange := sorted(named - set(rungs)):
         raise ArtifactError(f"{folder / MANIFEST}: '{strange[0]}' is not among 'rungs'", RESTORE)
-    for path in (TOKENIZER, *_paths(rungs)):
+    for path in (TOKENIZER, *graph_paths(rungs)):
         listed_file(folder, files, path)
-    if form == CLASSIFICATION:
-        if manifest["max_batch"] * manifest["max_length"] > _MOST_IDS:
-            raise _wrong(folder, "max_batch", f"at most {_MOST_IDS:,} token ids", manifest["max_batch"])
-    elif any({*parts} not in GRAPHS_OF[form] for parts in rungs.values()):
+    if form == CLASSIFICATION and manifest["max_batch"] * manifest["max_length"] > _MOST_IDS:
+        raise _wrong(folder, "max_batch", f"at most {_MOST_IDS:,} token ids", manifest["max_batch"])
+    if any({*parts} not in GRAPHS_OF[form] for parts in rungs.values()):
         raise ArtifactError(f"{folder / MANIFEST}: 'rungs' has not the graphs that {form} takes", RESTORE)
-    elif form == GENERATION and any("encoder" in parts for parts in rungs.values()) and manifest["start_id"] is None:
+    if form == GENERATION and any("encoder" in parts for parts in rungs.values()) and manifest["start_id"] is None:
         raise _wrong(folder, "start_id", f"{ID.told} where there is an encoder", None)
 
 
-def _paths(rungs: Mapping[str, Any]) -> Iterator[str]:
+def graph_file(rung: str, part: str) -> str:
+    """Where a bundle keeps a graph of a rung."""
+    return f"models/{rung}/{part}.onnx"
+
+
+def megabytes(folder: Path, graphs: Mapping[str, str]) -> float:
+    """Of the files of a rung, or of a checkpoint."""
+    return round(sum((folder / path).stat().st_size for path in graphs.values()) / 1e6, 3)
+
+
+def graph_paths(rungs: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """The files of every rung's graphs."""
     for paths in rungs.values():
-        yield from [paths] if isinstance(paths, str) else paths.values()
+        yield from paths.values()
 
 
 def _check_alone(folder: Path, graphs: Path, files: Iterable[str]) -> None:

@@ -61,7 +61,7 @@ def test_without_a_gpu_it_is_built_not_run_with_its_status_beside_it(
     assert "nothing was compared" in told
     manifest = json.loads((ladder.bundle / "manifest.json").read_text())
     folder = engine_folder(
-        RTX, ladder.bundle / "models/fp32.onnx", Profile(manifest["max_batch"], manifest["max_length"])
+        RTX, ladder.bundle / "models/fp32/model.onnx", Profile(manifest["max_batch"], manifest["max_length"])
     )
     assert json.loads((folder / "status.json").read_text())["status"] == "built, not run"
     assert (folder / "fingerprint.json").is_file()
@@ -91,7 +91,7 @@ def test_every_graph_of_a_language_models_bundle_is_built(ladder: Ladder, tmp_pa
         shutil.copyfile(ladder.onnx / "model.onnx", folder / path)
     shutil.copyfile(ladder.bundle / "tokenizer.json", folder / "tokenizer.json")
     described = {"pad_id": 0, "start_id": 1, "stop_ids": [2], "framed": False, "chat_template": None}
-    named = {"form": "generation", "name": "small", "shipped": "fp32", "rungs": {"fp32": paths}}
+    named = {"form": "generation", "name": "small", "ladder": ["fp32"], "candidate": "fp32", "rungs": {"fp32": paths}}
     beside = {"special_tokens": {}, "split_special_tokens": False, "max_batch": 2, "max_length": 8}
     write_manifest(folder, "bundle", {}, **named, **described, **beside)
     found = build_bundle("onnxruntime", folder, None, PLAIN, 0.05)

@@ -36,7 +36,7 @@ class Fault:
 
 
 def graph_of(bundle: Path, rung: str) -> Path:
-    return bundle / f"models/{rung}.onnx"
+    return bundle / f"models/{rung}/model.onnx"
 
 
 def edit(rung: str, change: Callable[[GraphProto], None]) -> Plant:

@@ -24,7 +24,7 @@ needs_rtx = pytest.mark.skipif(ENGINES["tensorrt-rtx"].available() is not None, 
 
 def test_a_bundle_is_whole_and_says_what_it_is(ladder: Ladder) -> None:
     manifest = verify(ladder.bundle, "bundle")
-    graphs = {f"models/{name}.onnx" for name in ("fp32", "int8", "int8_static", "int4_embeddings")}
+    graphs = {f"models/{name}/model.onnx" for name in ("fp32", "int8", "int8_static", "int4_embeddings")}
     samples = {name for name in manifest["files"] if name.startswith("samples/")}
     assert set(manifest["files"]) - samples == {"NOTICE", "README.md", "lineage.json", "tokenizer.json", *graphs}
     assert manifest["ladder"] == ["fp32", "int8", "int8_static", "int4_embeddings"]
@@ -84,7 +84,7 @@ def test_a_refused_rung_is_left_out_and_told_on_the_card(
     metrics = ladder.build(params, tmp_path / "bundle", run, quantized=quantized)
     assert (metrics["rungs"], metrics["refused"]) == (3, 1)
     assert run.lines[-1].startswith("candidate for release: int8_static, it loses")
-    assert not (tmp_path / "bundle/models/int4_embeddings.onnx").exists()
+    assert not (tmp_path / "bundle/models/int4_embeddings").exists()
     assert "refused: it loses 0.3000" in (tmp_path / "bundle/README.md").read_text()
     assert read_manifest(tmp_path / "bundle", "bundle")["quantization"]["int4_embeddings"]["reason"] == "loses 0.3000"
 
@@ -92,8 +92,8 @@ def test_a_refused_rung_is_left_out_and_told_on_the_card(
 @needs_rtx
 def test_an_engine_that_fails_to_build_is_recorded_with_its_reason(ladder: Ladder, tmp_path: Path) -> None:
     """A graph of ONNX Runtime's own operators, which TensorRT cannot parse."""
-    (tmp_path / "models").mkdir()
-    shutil.copy(ladder.quantized / "int8.onnx", tmp_path / "models/fp32.onnx")
+    (tmp_path / "models/fp32").mkdir(parents=True)
+    shutil.copy(ladder.quantized / "int8.onnx", tmp_path / "models/fp32/model.onnx")
     config = BuildConfig.model_validate({"engines": ["tensorrt-rtx"], "max_batch": 2})
     found = build_engines(config, {"max_length": 8}, tmp_path, "int8")["tensorrt-rtx"]
     assert found["status"] == "failed"

@@ -103,7 +103,7 @@ def test_the_ensembles_answers_are_those_of_lianzi_predict(ladder: Ladder, tmp_p
 def test_the_classifier_is_the_shipped_graph_with_its_tensors(repository: Path, ladder: Ladder) -> None:
     manifest = read_manifest(ladder.bundle, "bundle")
     written = repository / "places_classifier" / "1" / "model.onnx"
-    assert written.read_bytes() == (ladder.bundle / manifest["rungs"][manifest["candidate"]]).read_bytes()
+    assert written.read_bytes() == (ladder.bundle / manifest["rungs"][manifest["candidate"]]["model"]).read_bytes()
     session = onnxruntime.InferenceSession(str(written))
     config = read_config(repository / "places_classifier" / "config.pbtxt")
     for declared, own in ((config.input, session.get_inputs()), (config.output, session.get_outputs())):
@@ -165,7 +165,7 @@ def test_a_plan_is_prepared_and_filled_where_tensorrt_is(
     write_repository(ladder.bundle, tmp_path / "models", SETTINGS, plan=True)
     folder = tmp_path / "models" / "places_classifier"
     config = read_config(folder / "configs" / "tensorrt.pbtxt")
-    assert (folder / "1" / config.default_model_filename).read_bytes() == b"plan of fp32.onnx"
+    assert (folder / "1" / config.default_model_filename).read_bytes() == b"plan of model.onnx"
     assert config.backend == "tensorrt"
     assert [list(group.profile) for group in config.instance_group] == [["0", "1", "2", "3"]]
     assert described(config.input) == described(read_config(folder / "config.pbtxt").input)

@@ -123,8 +123,8 @@ def test_models_of_other_labels_are_refused(ladder: Ladder, run: RecordedRun, tm
 
 def test_a_damaged_bundle_is_refused_by_name(ladder: Ladder, run: RecordedRun, tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(ladder.bundle, tmp_path / "bundle"))
-    (bundle / "models/int8.onnx").write_bytes(b"")
-    with pytest.raises(ArtifactError, match=r"int8\.onnx: changed"):
+    (bundle / "models/int8/model.onnx").write_bytes(b"")
+    with pytest.raises(ArtifactError, match=r"model\.onnx: changed"):
         measured(replace(ladder, bundle=bundle), run)
     assert not Path("metrics").exists()
 

@@ -72,7 +72,7 @@ def test_an_engine_that_is_not_there_says_why(ladder: Ladder) -> None:
         load_bundle(ladder.bundle, "tensorrt")
 
 
-@pytest.mark.parametrize("name", ["models/int8.onnx", "models/fp32.onnx", "tokenizer.json", "README.md"])
+@pytest.mark.parametrize("name", ["models/int8/model.onnx", "models/fp32/model.onnx", "tokenizer.json", "README.md"])
 def test_a_flipped_byte_is_refused_by_name(name: str, ladder: Ladder, tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(ladder.bundle, tmp_path / "bundle"))
     content = bytearray((bundle / name).read_bytes())

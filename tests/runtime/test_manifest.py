@@ -60,16 +60,16 @@ def refusal(folder: Path) -> str:
 def test_a_file_beside_the_graphs_that_no_hash_covers_is_refused(tmp_path: Path) -> None:
     """A graph may read its weights from it."""
     bundle(tmp_path, CLASSIFIER)
-    (tmp_path / "models/fp32.onnx.data").write_text("other weights")
-    with pytest.raises(ArtifactError, match=r"fp32\.onnx\.data: not listed in manifest\.json"):
+    (tmp_path / "models/fp32/model.onnx.data").write_text("other weights")
+    with pytest.raises(ArtifactError, match=r"model\.onnx\.data: not listed in manifest\.json"):
         whole_bundle(tmp_path)
 
 
 def test_a_graph_behind_a_link_is_refused(tmp_path: Path) -> None:
     bundle(tmp_path / "bundle", CLASSIFIER)
-    (tmp_path / "bundle/models/fp32.onnx").rename(tmp_path / "fp32.onnx")
-    (tmp_path / "bundle/models/fp32.onnx").symlink_to(tmp_path / "fp32.onnx")
-    with pytest.raises(ArtifactError, match=r"fp32\.onnx: a link to elsewhere"):
+    (tmp_path / "bundle/models/fp32/model.onnx").rename(tmp_path / "fp32.onnx")
+    (tmp_path / "bundle/models/fp32/model.onnx").symlink_to(tmp_path / "fp32.onnx")
+    with pytest.raises(ArtifactError, match=r"model\.onnx: a link to elsewhere"):
         whole_bundle(tmp_path / "bundle")
 
 
@@ -79,6 +79,14 @@ def test_another_form_or_rung_than_asked_for_is_refused_by_name(tmp_path: Path) 
         bundle_of(tmp_path, "generation")
     with pytest.raises(ArtifactError, match="no rung 'int4'\nit has fp32, int8, onnxruntime"):
         bundle_of(tmp_path, "classification", "int4")
+
+
+def test_an_older_bundle_with_one_path_a_rung_is_still_read(tmp_path: Path) -> None:
+    older = rewrite(
+        bundle(tmp_path, CLASSIFIER), rungs={"fp32": "models/fp32/model.onnx"}, candidate="fp32", ladder=...
+    )
+    read = whole_bundle(rewrite(older, engines={}))
+    assert (read["rungs"], read["ladder"]) == ({"fp32": {"model": "models/fp32/model.onnx"}}, ["fp32"])
 
 
 def test_an_older_bundle_without_a_ladder_is_still_read(tmp_path: Path) -> None:

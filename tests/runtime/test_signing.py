@@ -74,8 +74,8 @@ def rewrite_manifest(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("act", "told"),
     [
-        (change("models/int8.onnx"), "models/int8.onnx: changed since it was made"),
-        (change("models/fp32.onnx"), "models/fp32.onnx: changed since it was made"),
+        (change("models/int8/model.onnx"), "models/int8/model.onnx: changed since it was made"),
+        (change("models/fp32/model.onnx"), "models/fp32/model.onnx: changed since it was made"),
         (change("tokenizer.json"), "tokenizer.json: changed since it was made"),
         (change("README.md"), "README.md: changed since it was made"),
         (change(MANIFEST), "manifest.json: changed since it was signed, or signed with another key than"),

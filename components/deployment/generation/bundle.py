@@ -25,7 +25,7 @@ from components.deployment.generation.source import Source, load_weights, read_s
 from components.deployment.quantize import cannot_be_made
 from components.deployment.sentence_embedding.modules import step_name
 from components.errors import DoesNotFit, ParameterError
-from components.runtime.manifest import BESIDE, read_bundle
+from components.runtime.manifest import BESIDE, graph_file, read_bundle
 from components.staging import staged
 
 Say = Callable[[str], None]
@@ -107,7 +107,7 @@ def make_bundle(
         details |= select_variants(folder, details, reference, texts, options.limits, options.measure, say, unmade)
         (folder / "README.md").write_text(model_card(details), encoding="utf-8")
         write_manifest(folder, "bundle", {"model": model}, **details)
-    say(f"ships {details['shipped']}: {details['shipped_because']}")
+    say(f"ships {details['candidate']}: {details['candidate_because']}")
     return read_bundle(bundle)
 
 
@@ -229,7 +229,7 @@ def remarks(source: Source, details: dict[str, Any]) -> list[str]:
 
 def write_rung(folder: Path, rung: str, graphs: dict[str, ModelProto]) -> dict[str, str]:
     """Write a rung's graphs; their paths in the bundle by name."""
-    paths = {name: f"models/{rung}/{name}.onnx" for name in graphs}
+    paths = {name: graph_file(rung, name) for name in graphs}
     for name, graph in graphs.items():
         (folder / paths[name]).parent.mkdir(parents=True, exist_ok=True)
         (folder / paths[name]).write_bytes(graph.SerializeToString(deterministic=True))

@@ -24,9 +24,9 @@ def _header(details: dict[str, Any]) -> list[str]:
         f"A {details['architecture']} of {details['parameters']:,} parameters as ONNX graphs of opset "
         f"{details['opset']}, for at most {details['max_length']:,} tokens.",
         "",
-        f"Shipped: **{details['shipped']}**, because it is {details['shipped_because']}."
-        if details["shipped"] != "fp32"
-        else f"Shipped: **fp32**: {details['shipped_because']}.",
+        f"Candidate: **{details['candidate']}**, because it is {details['candidate_because']}."
+        if details["candidate"] != "fp32"
+        else f"Candidate: **fp32**: {details['candidate_because']}.",
         "",
         "The licence of the weights and of what they were trained on binds whoever passes this on; `manifest.json` "
         "holds the hash of the folder it was made from.",

@@ -18,6 +18,7 @@ from components.deployment.speed_up import speed_up
 from components.errors import ArtifactError, DataError, EngineError, first_line
 from components.runtime.generation.embedder import open_embedder
 from components.runtime.generation.generator import open_generator
+from components.runtime.manifest import megabytes
 
 Say = Callable[[str], None]
 Times = dict[str, dict[str, np.ndarray]]
@@ -62,7 +63,7 @@ def select_variants(
     parities, refused = check(weights, rungs, texts, limits, say)
     if "fp32" in refused:
         raise ArtifactError(f"the fp32 graph is not the model: {refused['fp32']}", "try another --opset")
-    sizes = {rung: _megabytes(folder / f"models/{rung}") for rung in rungs}
+    sizes = {rung: megabytes(folder, details["rungs"][rung]) for rung in rungs}
     times = _times(details["form"], {rung: rungs[rung] for rung in rungs if rung not in refused}) if measure else {}
     refused |= _not_worth_it([rung for rung in rungs if rung not in refused], sizes, times)
     speed = {batch: _medians(found) for batch, found in times.items()}
@@ -71,15 +72,16 @@ def select_variants(
         say(f"{rung} is refused: {reason}")
         shutil.rmtree(folder / f"models/{rung}", ignore_errors=rung in unmade)
     kept = [rung for rung in rungs if rung not in refused]
-    shipped = min(kept, key=lambda rung: sizes[rung])
+    candidate = min(kept, key=lambda rung: sizes[rung])
     return {
+        "ladder": kept,
         "rungs": {rung: details["rungs"][rung] for rung in kept},
         "refused": refused,
         "proof": parities,
         "megabytes": sizes,
         "speed": speed,
-        "shipped": shipped,
-        "shipped_because": _because(shipped, sizes, speed),
+        "candidate": candidate,
+        "candidate_because": _because(candidate, sizes, speed),
     }
 
 
@@ -188,14 +190,10 @@ def _not_worth_it(rungs: list[str], sizes: dict[str, float], times: Times) -> di
     return refused
 
 
-def _because(shipped: str, sizes: dict[str, float], speed: dict[str, dict[str, float]]) -> str:
-    if shipped == "fp32":
+def _because(candidate: str, sizes: dict[str, float], speed: dict[str, dict[str, float]]) -> str:
+    if candidate == "fp32":
         return "no smaller rung was accepted"
     times = "".join(
-        f", {found['fp32'] / found[shipped]:.2f}x as fast at batch {batch}" for batch, found in speed.items()
+        f", {found['fp32'] / found[candidate]:.2f}x as fast at batch {batch}" for batch, found in speed.items()
     )
-    return f"the smallest accepted rung, {sizes[shipped]:.1f} of {sizes['fp32']:.1f} MB{times}"
-
-
-def _megabytes(folder: Path) -> float:
-    return round(sum(path.stat().st_size for path in folder.iterdir()) / 1e6, 3)
+    return f"the smallest accepted rung, {sizes[candidate]:.1f} of {sizes['fp32']:.1f} MB{times}"

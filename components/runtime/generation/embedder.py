@@ -14,7 +14,7 @@ from components.inference.sessions import Arrays
 from components.runtime.bundle import check_texts
 from components.runtime.encoding import IDS, MASK, Encoder
 from components.runtime.generation.graphs import Graph
-from components.runtime.manifest import EMBEDDING, TOKENIZER, bundle_of
+from components.runtime.manifest import EMBEDDING, TOKENIZER, bundle_of, shipped_rung
 from components.runtime.prediction import infer_texts
 
 
@@ -66,7 +66,7 @@ def load_embedder(bundle: Path, rung: str | None = None, threads: int = 1) -> Em
     Raises ArtifactError where it is no bundle of an encoder or has no such rung, EngineError.
     """
     manifest = bundle_of(bundle, EMBEDDING, rung)
-    return open_embedder(bundle, manifest, rung or manifest["shipped"], threads)
+    return open_embedder(bundle, manifest, rung or shipped_rung(bundle, manifest), threads)
 
 
 def open_embedder(bundle: Path, manifest: dict[str, Any], rung: str, threads: int) -> Embedder:

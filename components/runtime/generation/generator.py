@@ -17,7 +17,7 @@ from components.runtime.generation.detokenizer import StreamingDetokenizer
 from components.runtime.generation.graphs import LOGITS, Graph
 from components.runtime.generation.rules import Rules
 from components.runtime.generation.sampling import Sampler, Sampling
-from components.runtime.manifest import GENERATION, TOKENIZER, bundle_of
+from components.runtime.manifest import GENERATION, TOKENIZER, bundle_of, shipped_rung
 
 FROM_MODEL = "lianzi bundle MODEL BUNDLE makes one"
 
@@ -214,7 +214,7 @@ def load_generator(bundle: Path, rung: str | None = None, threads: int = 1) -> G
     Raises ArtifactError where it is no bundle of a generating model or has no such rung, EngineError.
     """
     manifest = bundle_of(bundle, GENERATION, rung)
-    return open_generator(bundle, manifest, rung or manifest["shipped"], threads)
+    return open_generator(bundle, manifest, rung or shipped_rung(bundle, manifest), threads)
 
 
 def open_generator(bundle: Path, manifest: dict[str, Any], rung: str, threads: int) -> Generator:

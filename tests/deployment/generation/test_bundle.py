@@ -24,7 +24,7 @@ def test_a_bundle_holds_every_accepted_rung_and_says_how_it_was_made(decoder_bun
     assert manifest["form"] == "generation"
     assert manifest["name"] == "gpt2"
     assert set(manifest["rungs"]) == {"fp32", "int8", "int4"}
-    assert manifest["shipped"] == "int4"
+    assert manifest["candidate"] == "int4"
     assert manifest["versions"].keys() >= {"torch", "onnx", "onnxscript", "transformers"}
     assert (manifest["opset"], manifest["max_length"], manifest["stop_ids"]) == (20, 64, [2])
     assert manifest["megabytes"]["int4"] < manifest["megabytes"]["int8"] < manifest["megabytes"]["fp32"] / 2

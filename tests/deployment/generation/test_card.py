@@ -25,6 +25,6 @@ def test_the_card_says_what_it_is_how_good_and_how_to_use_it(
     assert card == (bundle / "README.md").read_text()
     assert f"pipeline_tag: {tag}\n" in card
     assert call in card
-    assert f"Shipped: **{details['shipped']}**" in card
+    assert f"Candidate: **{details['candidate']}**" in card
     for rung in details["proof"]:
         assert f"| {rung} | {details['megabytes'][rung]:.2f} |" in card

@@ -59,7 +59,7 @@ def test_a_refused_rung_leaves_the_bundle_and_the_one_above_ships(
     said: list[str] = []
     limits = Limits(max_perplexity_loss=-1.0)
     found = select_variants(folder, details, decoder_model, TEXTS, limits, measure=False, say=said.append)
-    assert (found["shipped"], list(found["rungs"]), sorted(found["refused"])) == ("fp32", ["fp32"], ["int4", "int8"])
+    assert (found["candidate"], list(found["rungs"]), sorted(found["refused"])) == ("fp32", ["fp32"], ["int4", "int8"])
     assert not (folder / "models/int8").exists()
     assert any(line.startswith("int8 is refused: perplexity") for line in said)
     assert set(found["proof"]) == {"fp32", "int8", "int4"}
@@ -76,8 +76,8 @@ def test_a_rung_that_is_not_faster_is_refused(
     found = select_variants(folder, details, decoder_model, TEXTS, limits, measure=True, say=lambda line: None)
     told = "0.91 (0.91 to 0.91) times as fast as fp32, a step of one row: not surely faster"
     assert found["refused"] == {"int8": told}
-    assert found["shipped"] == "int4"
-    assert "1.25x as fast at batch 1" in found["shipped_because"]
+    assert found["candidate"] == "int4"
+    assert "1.25x as fast at batch 1" in found["candidate_because"]
 
 
 def test_a_rung_that_cannot_be_made_or_loaded_leaves_those_above_it(
@@ -90,7 +90,7 @@ def test_a_rung_that_cannot_be_made_or_loaded_leaves_those_above_it(
     found = select_variants(
         folder, details, decoder_model, TEXTS, LIMITS, measure=False, say=lambda line: None, unmade={"int8": "why"}
     )
-    assert (found["shipped"], list(found["rungs"])) == ("fp32", ["fp32"])
+    assert (found["candidate"], list(found["rungs"])) == ("fp32", ["fp32"])
     assert found["refused"]["int8"] == "why"
     assert found["refused"]["int4"].startswith("models/int4/decoder.onnx: ")
     assert not (folder / "models/int4").exists()
