@@ -166,8 +166,9 @@ Made = Callable[[], Iterator[bytes]]
 
 
 def ours(folder: Path, corpus: str = "corpus") -> Made:
-    from components.params import TokenizeConfig, load_params
+    from components.params import load_params
     from components.run import RecordedRun
+    from components.tokenization.config import TokenizeConfig
     from components.tokenization.pack import tokenize
 
     shard_tokens = load_params(ROOT / "params.yaml").tokenize.shard_tokens

@@ -18,8 +18,8 @@ from benchmarks.handwritten import Handwritten
 from benchmarks.training_task import Task
 from benchmarks.turns import Contender, hand_over
 from components.modeling.objectives.objective import Batch
-from components.params import Precision
 from components.run import RecordedRun, Run
+from components.training.config import Precision
 from components.training.module import LanguageModule, Learner
 from components.training.store import CheckpointStore
 from components.training.trainer import Schedule, fit

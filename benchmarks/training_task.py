@@ -17,13 +17,15 @@ from transformers import PreTrainedModel
 from benchmarks.peak import step_flops
 from components.artifacts import write_manifest
 from components.modeling.architectures import LANGUAGE_MODELS, architecture, head_of
+from components.modeling.config import ModelConfig
 from components.modeling.loading import random_model
 from components.modeling.objectives.clm import CausalLanguageModeling
 from components.modeling.objectives.masking import MaskedLanguageModeling
 from components.modeling.objectives.objective import WHOLE, PretrainingObjective
-from components.params import ModelConfig, Params, PretrainConfig, TrainerConfig
+from components.params import Params
 from components.tokenization.reader import PackedTokens
 from components.training.batches import Batches, window_batches
+from components.training.config import PretrainConfig, TrainerConfig
 from components.training.optimizers import decay_groups
 
 VOCABULARY = 8192

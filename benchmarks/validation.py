@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from benchmarks.report import Figure, report
-from components.params import ValidateConfig, load_params
+from components.corpus.config import ValidateConfig
+from components.params import load_params
 
 if TYPE_CHECKING:
     import pandas as pd

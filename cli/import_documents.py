@@ -16,13 +16,14 @@ from typing import Any
 
 import click
 
+from components.corpus.config import SourceConfig
 from components.corpus.unversioned import refuse_unversioned
 from components.errors import DataError
 from components.importing.documents import Documents, columns_used
 from components.importing.recognise import open_source
 from components.importing.source import Source
 from components.importing.store import check_name, write_about, write_documents
-from components.params import SourceConfig, load_params
+from components.params import load_params
 from flows.settings import add_source, project_root
 
 UNKNOWN = "unknown"

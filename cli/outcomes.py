@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import tracking
-from components.params import Section, flatten
+from components.params import flatten
+from components.sections import Section
 
 OUTCOME, PLAN = "outcome/", "plan/"
 _RUNS = 500

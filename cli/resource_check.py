@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import DoesNotFit
-from components.params import HEAD_WIDTH, Params
+from components.modeling.config import HEAD_WIDTH
+from components.params import Params
 
 CGROUP = Path("/sys/fs/cgroup")
 _VERSIONS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))

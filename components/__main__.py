@@ -24,8 +24,9 @@ from components.declared import Declared, declared
 from components.errors import InputsChanged, Interrupted, LianziError, ParameterError
 from components.inputs import Inputs, remove
 from components.libraries import LIBRARIES_FILE, check_libraries, noted
-from components.params import Params, Section, check_params, read_yaml
+from components.params import Params, check_params, read_yaml
 from components.run import SYSTEM, Metrics, RecordedRun
+from components.sections import Section
 from components.stages import STAGES, stage_function, stage_name
 from components.starts import check_folder
 

@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from components.params import Section
 from components.run import Metrics
+from components.sections import Section
 
 PLAN = Path(".lianzi/plan.json")
 """{stage: {key: {metric: prediction}}}, the key being of the parameters that the prediction was made for."""

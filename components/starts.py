@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.errors import ParameterError, first_line
-from components.params import Section, read_yaml
+from components.params import read_yaml
+from components.sections import Section
 
 FOLDERS_FILE = Path("folders.yaml")
 _PINNED = re.compile(r"([\w.-]+/)?[\w.-]+@[0-9a-f]{40}")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.params import Params, Section, flatten
+from components.params import Params, flatten
+from components.sections import Section
 
 _COMMAND = "python -m components "
 

@@ -19,9 +19,10 @@ from typing import Any
 
 from components import tracking
 from components.artifacts import digest, write_json
+from components.deployment.config import ReleaseConfig
 from components.errors import ArtifactError
 from components.evaluation.versus_baseline import Gain, sentence, shortfall
-from components.params import Params, ReleaseConfig, flatten, load_params
+from components.params import Params, flatten, load_params
 from components.registry import ROLLED_BACK, Registry, Version
 from components.runtime.manifest import SPEED_FILE, read_bundle
 from components.runtime.signing import sign_bundle

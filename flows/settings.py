@@ -8,17 +8,10 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from components.corpus.config import SourceConfig
 from components.errors import DataError, ParameterError
-from components.params import (
-    Params,
-    SourceConfig,
-    TaskConfig,
-    check_params,
-    closest,
-    flatten,
-    load_params,
-    read_yaml,
-)
+from components.params import Params, check_params, closest, flatten, load_params, read_yaml
+from components.tasks.config import TaskConfig
 from flows.checks import check_project
 from flows.graph import Stage, read_graph
 

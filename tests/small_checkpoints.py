@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, save_checkpoint
-from components.params import ModelConfig
+from components.modeling.config import ModelConfig
 
 
 def small_model(architecture: str, tokenizer_folder: Path, depth: int = 1) -> PreTrainedModel:

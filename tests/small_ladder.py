@@ -14,8 +14,9 @@ from components.deployment.bundle import build
 from components.deployment.export import export
 from components.deployment.quantize import quantize
 from components.modeling.checkpoints import load_tokenizer, save_checkpoint
-from components.params import Params, TaskConfig
+from components.params import Params
 from components.run import Metrics, RecordedRun
+from components.tasks.config import TaskConfig
 from tests.small_artifacts import WORDS, sentences
 
 LABELS = sorted(WORDS)

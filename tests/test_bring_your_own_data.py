@@ -14,15 +14,12 @@ import pytest
 import zstandard
 
 from components.artifacts import read_manifest
+from components.corpus.config import ValidateConfig
 from components.corpus.curate import curate
-from components.params import (
-    TaskConfig,
-    TokenizeConfig,
-    TrainTokenizerConfig,
-    ValidateConfig,
-    load_params,
-)
+from components.params import load_params
 from components.run import Metrics, RecordedRun
+from components.tasks.config import TaskConfig
+from components.tokenization.config import TokenizeConfig, TrainTokenizerConfig
 from components.tokenization.pack import tokenize
 from components.tokenization.reader import PackedTokens
 from components.tokenization.train import train_tokenizer

@@ -15,8 +15,8 @@ import pytest
 from components.corpus.curate import curate
 from components.engine import open_engine
 from components.errors import ServiceError
-from components.params import TokenizeConfig
 from components.run import RecordedRun
+from components.tokenization.config import TokenizeConfig
 from components.tokenization.pack import tokenize
 from tests.corpus.small_corpus import SOURCES, TASKS, curate_config, small_data
 from tests.small_artifacts import small_tokenizer

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from components.artifacts import each_of_kind, of_kind, write_manifest
 from components.corpus import row_filter
 from components.corpus.blocks import Block, cut
+from components.corpus.config import CurateConfig, SourceConfig
 from components.corpus.counts import CorpusCounts
 from components.corpus.decontamination import HeldOut
 from components.corpus.duplicates import Duplicates, find_duplicates
@@ -30,9 +31,9 @@ from components.corpus.unversioned import refuse_unversioned
 from components.corpus.write_block import Work, write_block
 from components.engine import Engine, open_engine
 from components.errors import DataError
-from components.params import CurateConfig, SourceConfig, TaskConfig
 from components.run import Metrics, Run, progress
 from components.staging import staged
+from components.tasks.config import TaskConfig
 from components.tasks.kinds import task_kind
 
 REASONS = ("removed", *row_filter.REASONS, *(f"in_task_{split}" for split in HELD_OUT), "duplicate", "near_duplicate")

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from components.corpus.config import CurateConfig
 from components.corpus.encoding import compared_form
 from components.corpus.language import script_language
 from components.corpus.shingles import Hashes, n_grams, units
-from components.params import CurateConfig
 
 SHORTEST = 5
 """Units of a held-out text that is looked for within documents; a shorter one only counts as a whole document."""

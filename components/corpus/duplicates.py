@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.corpus.config import CurateConfig
 from components.corpus.filter_block import candidates, read_signatures
 from components.corpus.leaks import Leaks
 from components.corpus.near_duplicates import find_near_duplicates
-from components.params import CurateConfig
 
 
 @dataclass(frozen=True)

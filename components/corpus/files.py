@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.corpus.config import SourceConfig
 from components.corpus.read import READERS, split_name
 from components.corpus.record import Record
 from components.errors import DataError
-from components.params import SourceConfig
 
 UNKNOWN = "unknown"
 SOURCES = "SOURCES.md"

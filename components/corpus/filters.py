@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from components.params import CurateConfig
+from components.corpus.config import CurateConfig
 
 
 def is_empty(text: str, config: CurateConfig) -> bool:

@@ -18,8 +18,8 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from components.corpus.config import CurateConfig
 from components.corpus.shingles import Hashes, mixed, n_grams, units
-from components.params import CurateConfig
 
 BANDS, ROWS = 60, 4
 HASHES = BANDS * ROWS

@@ -13,7 +13,7 @@ from datatrove.data import Document
 from datatrove.pipeline.filters import FineWebQualityFilter, GopherQualityFilter, GopherRepetitionFilter
 from datatrove.utils.word_tokenizers import WordTokenizer
 
-from components.params import LanguageConfig
+from components.corpus.config import LanguageConfig
 
 NAMES = {
     "gopher_short_doc": "few_words",

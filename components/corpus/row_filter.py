@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from components.corpus import encoding, personal_data, quality, source_code
+from components.corpus.config import CurateConfig, LanguageConfig
 from components.corpus.encoding import compared_form, normalise, normalise_code, plain, plain_code
 from components.corpus.filters import FILTERS, reason_to_reject
 from components.corpus.language import LANGUAGES, identify
@@ -14,7 +15,6 @@ from components.corpus.language_codes import CODE, language_codes
 from components.corpus.quality import Rules
 from components.corpus.word_lists import is_listed, read_word_lists
 from components.errors import ParameterError
-from components.params import CurateConfig, LanguageConfig
 
 REASONS = tuple(dict.fromkeys([*FILTERS, "broken_encoding", "wrong_language", *quality.REASONS, "word_list"]))
 RULES_FOR_CODE = ("empty", "too_short", "too_long")

@@ -27,8 +27,9 @@ from components.staging import staged
 from components.tasks.kinds import task_of
 
 if TYPE_CHECKING:
-    from components.params import BuildConfig, GateConfig, TaskConfig
+    from components.deployment.config import BuildConfig, GateConfig
     from components.run import Metrics, Run
+    from components.tasks.config import TaskConfig
 
 NOTED = ("version", "status", "reason", "agreement")
 """What a bundle says of an engine that was built: how far its numbers are from the graph's differs between machines."""

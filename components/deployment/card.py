@@ -8,7 +8,7 @@ from components.tasks.kinds import task_of
 from components.tasks.metrics import Metric
 
 if TYPE_CHECKING:
-    from components.params import TaskConfig
+    from components.tasks.config import TaskConfig
 
 LANGUAGES = {"en": "English", "zh": "Chinese"}
 

@@ -31,8 +31,9 @@ from components.staging import staged
 from components.tasks.kinds import task_of
 
 if TYPE_CHECKING:
-    from components.params import ExportConfig, TaskConfig
+    from components.deployment.config import ExportConfig
     from components.run import Metrics, Run
+    from components.tasks.config import TaskConfig
 
 LIMIT = 1e-4
 """Share of a layer's output by which float32 sums in another order do not differ."""

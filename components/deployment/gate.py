@@ -32,7 +32,7 @@ from components.tasks.task import Task
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from components.params import GateConfig
+    from components.deployment.config import GateConfig
 
 FLOAT = "fp32"
 """The rung that differs from PyTorch by the order of float32 sums alone."""

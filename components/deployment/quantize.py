@@ -40,8 +40,9 @@ from components.tasks.rows import EVERY_ROW, LabelShare
 from components.tasks.task import Task
 
 if TYPE_CHECKING:
-    from components.params import QuantizeConfig, TaskConfig
+    from components.deployment.config import QuantizeConfig
     from components.run import Metrics, Run
+    from components.tasks.config import TaskConfig
 
 
 def quantize(

@@ -28,8 +28,9 @@ from components.tasks.task import Task
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from components.params import EvaluateConfig, TaskConfig
+    from components.deployment.config import EvaluateConfig
     from components.run import Metrics, Run
+    from components.tasks.config import TaskConfig
 
 Answers = dict[str, np.ndarray]
 """Rung -> its answer to each test row."""

@@ -12,7 +12,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedConfig, P
 from components.modeling.architectures import architecture_of, layers_of
 from components.modeling.loading import random_model
 from components.modeling.pruning import Kept, Sizes, fit_channels, narrow_config, narrow_weights, narrower
-from components.params import DistillConfig
+from components.training.config import DistillConfig
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from transformers import PreTrainedTokenizerFast
 from components.artifacts import write_manifest
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_classifier, load_language_model, load_tokenizer, save_checkpoint
-from components.params import Params, TrainTokenizerConfig
+from components.params import Params
 from components.starts import local_folder
 from components.tasks.rows import read_task
 from components.tasks.task import Task
+from components.tokenization.config import TrainTokenizerConfig
 from components.tokenization.train import SPECIAL_TOKENS, write_imported
 
 TOKENS = 1 << 20

@@ -14,18 +14,18 @@ from components.modeling.checkpoints import INIT_FROM, random_classifier
 from components.modeling.loading import load_config, random_model
 from components.modeling.objectives.lookup import build_objective, check_objective
 from components.modeling.students import sizes, student_config
-from components.params import (
+from components.params import Params
+from components.planning import estimate
+from components.planning.estimate import Memory, Shape
+from components.starts import local_folder
+from components.training.config import (
     DistillConfig,
     FinetuneConfig,
-    Params,
     PretrainConfig,
     TaskTrainingConfig,
     TrainerConfig,
     TrainingConfig,
 )
-from components.planning import estimate
-from components.planning.estimate import Memory, Shape
-from components.starts import local_folder
 from components.training.finetune import VALIDATION_BATCH, passes_per_epoch
 from components.training.task_data import TaskData
 from components.training.trainer import lightning_precision

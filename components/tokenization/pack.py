@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts import file_hash, of_kind, read_manifest, write_manifest
+from components.corpus.config import SourceConfig
 from components.corpus.documents import SPLITS, shard_paths
 from components.engine import open_engine
 from components.errors import ParameterError
-from components.params import SourceConfig, TokenizeConfig
 from components.run import Metrics, Progress, Run, progress
 from components.staging import staged
 from components.tokenization import cache
+from components.tokenization.config import TokenizeConfig
 from components.tokenization.shards import DOCUMENTS, Job, loaded_encoder, make_tokens, token_type
 
 WORTH_WORKERS = 1 << 25

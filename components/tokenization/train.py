@@ -9,10 +9,10 @@ from tokenizers import Tokenizer
 
 from components.artifacts import of_kind, read_manifest, write_json, write_manifest
 from components.corpus.documents import shard_paths
-from components.params import TrainTokenizerConfig
 from components.run import Metrics, Run
 from components.staging import staged
 from components.tokenization.byte_bpe import train_byte_bpe
+from components.tokenization.config import TrainTokenizerConfig
 from components.tokenization.imported import import_tokenizer
 from components.tokenization.page import write_page
 from components.tokenization.report import examine

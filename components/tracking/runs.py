@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from components.errors import ServiceError, first_line
 from components.orphans import dvc_pid
-from components.params import Section, flatten
+from components.params import flatten
+from components.sections import Section
 from components.stages import stage_name
 from components.tracking.headlines import headlines
 from components.tracking.inputs import inputs_of, made_from, read_lock

@@ -20,12 +20,13 @@ from components.modeling.objectives.objective import Batch
 from components.modeling.pruning import Kept, Sizes, most_important
 from components.modeling.students import LayerMap, Size, build_student, sizes
 from components.modeling.vocabulary import check_padding_stays, keep_tokens
-from components.params import DistillConfig, TaskConfig, TrainerConfig
 from components.run import Metrics, Run
+from components.tasks.config import TaskConfig
 from components.tasks.metrics import improvement
 from components.tasks.rows import EVERY_ROW, LabelShare
 from components.tokenization.trimming import trim_tokenizer
 from components.training import ranks
+from components.training.config import DistillConfig, TrainerConfig
 from components.training.figures import History, curves_figure
 from components.training.finetune import VALIDATION_BATCH, learn_task, save_classifier, task_schedule, validation_batch
 from components.training.quantization_aware import quantization_aware

@@ -16,14 +16,15 @@ from components.artifacts import of_kind, read_manifest, write_manifest
 from components.evaluation.spread import SEEDS, spreads
 from components.modeling.checkpoints import load_classifier, load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.objectives.objective import Batch, Objective
-from components.params import FinetuneConfig, TaskConfig, TaskTrainingConfig, TrainerConfig
 from components.run import Metrics, Run
 from components.staging import staged
+from components.tasks.config import TaskConfig
 from components.tasks.metrics import improvement
 from components.tasks.rows import LabelShare
 from components.training import ranks
 from components.training.batches import Batches, check_division
 from components.training.callbacks import BestWeights, Curves
+from components.training.config import FinetuneConfig, TaskTrainingConfig, TrainerConfig
 from components.training.figures import History, curves_figure
 from components.training.module import LanguageModule
 from components.training.order import BucketedOrder

@@ -16,9 +16,9 @@ from transformers import PreTrainedModel
 from components.modeling.architectures import architecture_of, layers_of
 from components.modeling.attention import ATTENTION
 from components.modeling.objectives.objective import Batch, Objective
-from components.params import OptimizerConfig, TrainerConfig
 from components.training import ranks
 from components.training.averaging import MovingAverage
+from components.training.config import OptimizerConfig, TrainerConfig
 from components.training.optimizers import OPTIMIZERS
 from components.training.randomness import derived_seed
 from components.training.schedules import learning_rate_factor

@@ -11,7 +11,7 @@ from torch.optim import AdamW, Muon, Optimizer
 from transformers import PreTrainedModel
 
 from components.modeling.architectures import layers_of
-from components.params import OptimizerConfig
+from components.training.config import OptimizerConfig
 
 Groups = list[dict[str, Any]]
 

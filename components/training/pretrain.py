@@ -19,14 +19,15 @@ from components.modeling.checkpoints import (
     pooler_weights,
     save_checkpoint,
 )
+from components.modeling.config import ModelConfig
 from components.modeling.objectives.lookup import build_objective, check_objective
-from components.params import ModelConfig, PretrainConfig, TrainerConfig
 from components.run import Metrics, Run
 from components.staging import staged
 from components.starts import local_folder
 from components.tokenization.reader import PackedTokens
 from components.training import ranks
 from components.training.batches import check_division, window_batches
+from components.training.config import PretrainConfig, TrainerConfig
 from components.training.figures import curves_figure
 from components.training.module import LanguageModule
 from components.training.randomness import derived_seed

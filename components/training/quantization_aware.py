@@ -15,7 +15,7 @@ from transformers.pytorch_utils import Conv1D
 
 from components.errors import ParameterError
 from components.modeling.objectives.objective import Batch, Objective
-from components.params import TrainerConfig
+from components.training.config import TrainerConfig
 
 SMALLEST = torch.finfo(torch.float32).tiny
 """Of a scale: what is all zeros stays so."""

@@ -20,8 +20,8 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.strategies import ModelParallelStrategy, Strategy
 
 from components.errors import Interrupted, LianziError, ParameterError
-from components.params import TrainerConfig
 from components.ray_engine import ray_engine
+from components.training.config import TrainerConfig
 from components.training.interruption import NOTICE_VARIABLE, deferred
 from components.training.store import CheckpointStore
 

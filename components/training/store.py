@@ -28,8 +28,9 @@ from components.declared import Declared
 from components.errors import ArtifactError
 from components.lease import lease
 from components.libraries import installed
-from components.params import Section, TrainerConfig
+from components.sections import Section
 from components.training import ranks
+from components.training.config import TrainerConfig
 
 KEPT_CHECKPOINTS = 2
 """Of one training: the newest, and the one to fall back to."""

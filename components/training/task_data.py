@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 from components.errors import ParameterError
 from components.modeling.architectures import positions_of
 from components.modeling.objectives.objective import Batch
-from components.params import TaskConfig
+from components.tasks.config import TaskConfig
 from components.tasks.metrics import Metric
 from components.tasks.rows import EVERY_ROW, LabelShare, read_split, read_task
 from components.tasks.task import Row, Task

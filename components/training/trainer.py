@@ -18,12 +18,12 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 
 from components.errors import Interrupted, ParameterError
-from components.params import Precision, TrainerConfig
 from components.run import Progress, Run, progress
 from components.training import ranks, ray_launch
 from components.training.batches import Batches, StepData
 from components.training.callbacks import BestWeights, Curves
 from components.training.checkpointing import Checkpoints
+from components.training.config import Precision, TrainerConfig
 from components.training.interruption import deferred
 from components.training.module import LanguageModule
 from components.training.snapshot import load_weights, weights_of

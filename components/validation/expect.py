@@ -23,7 +23,7 @@ from great_expectations.validator.exception_info import ExceptionInfo
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validation_statistics import calc_validation_statistics
 
-from components.params import ValidateConfig
+from components.corpus.config import ValidateConfig
 from components.validation.metrics import TableMetrics
 from components.validation.pages import clear_pages, write_index, write_pages
 from components.validation.suites import expectations

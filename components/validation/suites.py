@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import great_expectations.expectations as gxe
 
+from components.corpus.config import ValidateConfig
 from components.corpus.language import LANGUAGES
 from components.corpus.language_codes import CODE
-from components.params import ValidateConfig
 from components.validation.drift import COLUMNS as DRIFT_COLUMNS
 from components.validation.measure import CORPUS_COLUMNS, TASK_COLUMNS
 from components.validation.tables import CORPUS_MEASURED, TASK_MEASURED, Table

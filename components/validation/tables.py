@@ -20,7 +20,7 @@ import duckdb
 from components.artifacts import read_manifest
 from components.corpus.documents import SPLITS, shard_paths
 from components.engine import Engine, InProcess, open_engine
-from components.params import TaskConfig
+from components.tasks.config import TaskConfig
 from components.validation.measure import (
     CORPUS_COLUMNS,
     MEASURES,

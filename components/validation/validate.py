@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.artifacts import of_kind, write_json, write_manifest
+from components.corpus.config import ValidateConfig
 from components.errors import ValidationFailed
-from components.params import TaskConfig, ValidateConfig
 from components.run import Metrics, Run
 from components.staging import staged
+from components.tasks.config import TaskConfig
 from components.validation.drift import STATISTICS, drift_table, read_accepted, statistics
 from components.validation.tables import Table, measured_tables
 

@@ -13,9 +13,9 @@ from components.artifacts import digest, write_manifest
 from components.corpus.curate import curate
 from components.corpus.removals import read_removals
 from components.errors import ArtifactError, DataError
-from components.params import TokenizeConfig
 from components.registry import Registry
 from components.run import RecordedRun
+from components.tokenization.config import TokenizeConfig
 from components.tokenization.pack import tokenize
 from components.tokenization.reader import PackedTokens
 from tests.corpus.small_corpus import SOURCES, TASKS, curate_config, documents, small_data, write

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from components.params import CurateConfig, Params, SourceConfig, TaskConfig, check_params, read_yaml
+from components.corpus.config import CurateConfig, SourceConfig
+from components.params import Params, check_params, read_yaml
+from components.tasks.config import TaskConfig
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 TASKS = {"colour": TaskConfig(kind="classification", language="en", max_length=16)}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from components.corpus.config import SourceConfig
 from components.corpus.files import corpus_files, notices, short_name, source_licences, strange_sources
 from components.corpus.read import read_records
 from components.errors import DataError
-from components.params import SourceConfig
 
 
 def laid_out(folder: Path, *names: str) -> Path:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from components.corpus.config import SourceConfig
 from components.corpus.curate import curate
 from components.corpus.documents import SPLITS, documents_of, read_documents
-from components.params import SourceConfig, TaskConfig
 from components.run import RecordedRun
+from components.tasks.config import TaskConfig
 from tests.corpus.seeded_faults import SeededRow, as_json_lines, fault_kinds, held_out_rows, labelled_rows, seeded_rows
 from tests.corpus.small_corpus import curate_config, write
 

@@ -14,10 +14,10 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from transformers import PreTrainedTokenizerFast
 
 from components.artifacts import read_manifest, write_json, write_manifest
+from components.deployment.config import GateConfig
 from components.deployment.gate import verify_against
 from components.deployment.pytorch import load_model
 from components.errors import VerificationError
-from components.params import GateConfig
 from tests.small_artifacts import small_tokenizer
 from tests.small_ladder import Ladder
 

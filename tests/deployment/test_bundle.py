@@ -9,11 +9,12 @@ import pytest
 
 from components.artifacts import digest, read_manifest, verify, write_json, write_manifest
 from components.deployment.bundle import build_engines, candidate_of
+from components.deployment.config import BuildConfig
 from components.deployment.rows import read_rows
 from components.errors import ArtifactError, VerificationError
 from components.inference.engines import ENGINES
 from components.inference.trial import read_samples
-from components.params import BuildConfig, Params
+from components.params import Params
 from components.run import RecordedRun
 from components.runtime.bundle import load_bundle
 from tests.small_ladder import LABELS, Ladder

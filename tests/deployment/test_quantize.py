@@ -10,9 +10,10 @@ import pytest
 from onnx import numpy_helper
 
 from components.artifacts import digest, read_manifest, write_manifest
+from components.deployment.config import QuantizeConfig
 from components.deployment.quantize import RECIPES, QuantizationContext, calibration_batches, quantize
 from components.errors import ArtifactError
-from components.params import Params, QuantizeConfig
+from components.params import Params
 from components.run import Metrics, RecordedRun
 from components.runtime.encoding import Encoder
 from tests.small_ladder import TASK, Ladder

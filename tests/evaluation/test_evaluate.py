@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from components.artifacts import every_file, file_hash, read_manifest, write_json, write_manifest
+from components.deployment.config import EvaluateConfig
 from components.errors import ArtifactError, DataError
 from components.evaluation.evaluate import evaluate
 from components.evaluation.rungs import systems
-from components.params import EvaluateConfig
 from components.run import Metrics, RecordedRun
 from tests.small_ladder import LABELS, TASK, Ladder
 

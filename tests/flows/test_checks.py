@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from components.corpus.config import SourceConfig
 from components.errors import LianziError
-from components.params import Params, SourceConfig, TaskConfig
+from components.params import Params
+from components.tasks.config import TaskConfig
 from flows.checks import check_project, check_stages
 from flows.graph import Stage
 from tests.corpus.small_corpus import SOURCES, TASKS, small_data

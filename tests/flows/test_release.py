@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 from cli.predict import champion_classifier
 from components import tracking
 from components.artifacts import digest, write_json, write_manifest
+from components.deployment.config import ReleaseConfig
 from components.errors import ArtifactError
-from components.params import ReleaseConfig
 from components.registry import Registry
 from components.runtime.signing import make_keys, verify_bundle
 from components.tasks.metrics import Accuracy, MacroF1

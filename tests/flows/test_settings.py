@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from components.corpus.config import SourceConfig
 from components.errors import ParameterError
-from components.params import SourceConfig, load_params
+from components.params import load_params
 from flows.settings import add_source, change_params, check_checkpoint, project_root, ready_project, set_values
 from tests.small_families import family_checkpoint
 

@@ -18,7 +18,7 @@ from components.modeling.checkpoints import (
     save_checkpoint,
 )
 from components.modeling.kinds import FROM_SCRATCH
-from components.params import TrainTokenizerConfig
+from components.tokenization.config import TrainTokenizerConfig
 from components.tokenization.train import write_imported
 from tests.small_checkpoints import small_checkpoint, small_model
 from tests.small_families import family_checkpoint

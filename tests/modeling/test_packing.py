@@ -9,13 +9,13 @@ from transformers import ModernBertConfig, ModernBertForMaskedLM, PreTrainedMode
 
 from components.modeling.architectures import LANGUAGE_MODELS, architecture
 from components.modeling.attention import ATTENTION
+from components.modeling.config import ModelConfig
 from components.modeling.kinds import FROM_SCRATCH
 from components.modeling.objectives.clm import CausalLanguageModeling
 from components.modeling.objectives.contrastive import ContrastiveLanguageModeling
 from components.modeling.objectives.masking import MaskedLanguageModeling
 from components.modeling.objectives.objective import WHOLE
 from components.modeling.packing import document_inputs, starts_of
-from components.params import ModelConfig
 from tests.small_families import FAMILIES
 
 END = 3

@@ -12,10 +12,10 @@ from components.modeling.architectures import architecture as entry_of
 from components.modeling.architectures import build_language_model, layers_of
 from components.modeling.architectures.architecture import PrunableUnits
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
+from components.modeling.config import ModelConfig
 from components.modeling.kinds import ARCHITECTURES, FROM_SCRATCH
 from components.modeling.pruning import Kept, Sizes, importance, most_important, narrower
 from components.modeling.students import build_student, map_layers
-from components.params import ModelConfig
 
 IDS = torch.randint(4, 300, (6, 12), generator=torch.Generator().manual_seed(1))
 TARGETS = torch.tensor([0, 1, 0, 1, 1, 0])

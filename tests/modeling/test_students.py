@@ -9,10 +9,12 @@ from transformers import AutoModelForSequenceClassification, BertConfig, Electra
 from components.errors import ArtifactError
 from components.modeling.architectures import build_language_model, layers_of
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
+from components.modeling.config import ModelConfig
 from components.modeling.kinds import FROM_SCRATCH
 from components.modeling.pruning import Kept, Sizes, most_important
 from components.modeling.students import build_student, map_layers, sizes
-from components.params import DistillConfig, ModelConfig, Params
+from components.params import Params
+from components.training.config import DistillConfig
 from tests.small_families import FAMILIES, family_checkpoint
 
 ALL = Kept()

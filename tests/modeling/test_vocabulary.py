@@ -14,9 +14,9 @@ from transformers import (
 from components.errors import ParameterError
 from components.modeling.architectures import LANGUAGE_MODELS, build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
+from components.modeling.config import ModelConfig
 from components.modeling.kinds import FROM_SCRATCH
 from components.modeling.vocabulary import check_padding_stays, grow_vocabulary, keep_tokens
-from components.params import ModelConfig
 from tests.small_families import FAMILIES, family_checkpoint
 
 KEPT = [0, 1, 2, 3, 20, 30, 31]

@@ -9,9 +9,10 @@ import pytest
 
 from components.errors import ParameterError
 from components.modeling.checkpoints import load_tokenizer
-from components.params import Params, TaskConfig
+from components.params import Params
 from components.planning import dummy_artifacts
 from components.planning.jobs import blank_language_model, distill_job, finetune_job, pretrain_job, sketched_task_job
+from components.tasks.config import TaskConfig
 from components.training.task_data import TaskData
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from components.params import Params, TaskConfig
+from components.params import Params
 from components.planning.inputs import Inputs
 from components.planning.trial_runs import TRIAL_RUNS
+from components.tasks.config import TaskConfig
 from components.tasks.rows import read_split, read_task
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from components.params import ModelConfig, Params
+from components.modeling.config import ModelConfig
+from components.params import Params
 from components.planning.trial_timing import STEP, VALIDATION, TrialTiming, time_trial
 from components.training.pretrain import pretrain
 

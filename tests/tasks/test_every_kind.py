@@ -19,9 +19,10 @@ from components.deployment.bundle import build
 from components.deployment.export import export
 from components.deployment.quantize import quantize
 from components.evaluation.evaluate import evaluate
-from components.params import Params, TaskConfig
+from components.params import Params
 from components.run import RecordedRun
 from components.runtime.bundle import load_bundle
+from components.tasks.config import TaskConfig
 from components.tasks.kinds import KINDS, Kind, task_kind
 from components.training.distill import distill
 from components.training.finetune import finetune

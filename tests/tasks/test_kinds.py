@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.errors import ParameterError
-from components.params import TaskConfig
+from components.tasks.config import TaskConfig
 from components.tasks.kinds import KINDS, score_told, task_kind, task_of
 
 

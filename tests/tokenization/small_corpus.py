@@ -8,8 +8,8 @@ from typing import Any
 
 from components.artifacts import write_manifest
 from components.corpus.documents import write_shard
-from components.params import TokenizeConfig, TrainTokenizerConfig
 from components.run import Metrics, RecordedRun
+from components.tokenization.config import TokenizeConfig, TrainTokenizerConfig
 from components.tokenization.pack import tokenize
 from components.tokenization.train import train_tokenizer
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from components.corpus.config import SourceConfig
 from components.errors import ArtifactError
-from components.params import SourceConfig
 from components.tokenization.lineage import documents_between, where
 from components.tokenization.reader import PackedTokens
 from tests.tokenization.small_corpus import CHINESE, CODE, ENGLISH, contents, pack, small_corpus, train

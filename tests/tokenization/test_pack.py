@@ -14,8 +14,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from components.artifacts import read_manifest
+from components.corpus.config import SourceConfig
 from components.errors import ArtifactError, ParameterError
-from components.params import SourceConfig
 from components.tokenization import pack as stage
 from components.tokenization import shards
 from components.tokenization.reader import PackedTokens

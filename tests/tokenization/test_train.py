@@ -12,8 +12,8 @@ import pytest
 
 from components.artifacts import read_manifest
 from components.errors import ArtifactError
-from components.params import TrainTokenizerConfig
 from components.run import RecordedRun
+from components.tokenization.config import TrainTokenizerConfig
 from components.tokenization.train import train_tokenizer
 from tests.tokenization.small_corpus import contents, small_corpus, train, trainer_config
 

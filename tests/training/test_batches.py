@@ -9,10 +9,11 @@ from transformers import PreTrainedModel
 from components.errors import ParameterError
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
+from components.modeling.config import ModelConfig
 from components.modeling.objectives.clm import CausalLanguageModeling
 from components.modeling.objectives.masking import MaskedLanguageModeling
 from components.modeling.objectives.objective import Batch, Objective, PretrainingObjective
-from components.params import ModelConfig, TaskConfig
+from components.tasks.config import TaskConfig
 from components.tokenization.reader import PackedTokens
 from components.training.batches import (
     Batches,

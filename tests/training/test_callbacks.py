@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from components.errors import LianziError
-from components.params import Params, TaskConfig
+from components.params import Params
 from components.run import RecordedRun, progress
+from components.tasks.config import TaskConfig
 from components.tasks.metrics import MacroF1
 from components.training.callbacks import BestWeights, Curves
 from components.training.module import LanguageModule

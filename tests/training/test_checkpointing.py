@@ -16,8 +16,11 @@ from components.artifacts import digest, read_manifest, write_manifest
 from components.errors import Interrupted, LianziError
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
-from components.params import DistillConfig, FinetuneConfig, ModelConfig, Params, PretrainConfig, TaskConfig
+from components.modeling.config import ModelConfig
+from components.params import Params
 from components.run import SYSTEM, Metrics, RecordedRun
+from components.tasks.config import TaskConfig
+from components.training.config import DistillConfig, FinetuneConfig, PretrainConfig
 from components.training.distill import distill
 from components.training.finetune import finetune
 from components.training.module import LanguageModule

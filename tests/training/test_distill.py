@@ -8,9 +8,12 @@ from transformers import AutoModelForSequenceClassification
 from components.artifacts import digest, file_hash, read_manifest, write_manifest
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
-from components.params import DistillConfig, ModelConfig, Params, TaskConfig
+from components.modeling.config import ModelConfig
+from components.params import Params
 from components.run import Metrics, RecordedRun
+from components.tasks.config import TaskConfig
 from components.tasks.rows import read_split
+from components.training.config import DistillConfig
 from components.training.distill import agreement, distill, divergence, hidden_loss
 from components.training.finetune import learn_task, task_schedule
 from components.training.store import CheckpointStore

@@ -8,9 +8,12 @@ from components.artifacts import digest, file_hash, read_manifest, write_manifes
 from components.errors import ArtifactError, ParameterError
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, save_checkpoint
-from components.params import FinetuneConfig, ModelConfig, Params, TaskConfig
+from components.modeling.config import ModelConfig
+from components.params import Params
 from components.run import Metrics, RecordedRun
+from components.tasks.config import TaskConfig
 from components.tasks.rows import read_split, read_task
+from components.training.config import FinetuneConfig
 from components.training.finetune import finetune
 from components.training.store import CheckpointStore
 

@@ -8,10 +8,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from components.modeling.architectures import build_language_model, layers_of
 from components.modeling.checkpoints import load_tokenizer
+from components.modeling.config import ModelConfig
 from components.modeling.kinds import FROM_SCRATCH
 from components.modeling.objectives.masking import MaskedLanguageModeling
 from components.modeling.objectives.objective import WHOLE, Batch
-from components.params import ModelConfig, OptimizerConfig, Params
+from components.params import Params
+from components.training.config import OptimizerConfig
 from components.training.optimizers import OPTIMIZERS, Together, decay_groups, set_state, state_of
 
 

@@ -10,8 +10,10 @@ from safetensors.torch import load_file, save_file
 from components.artifacts import digest, read_manifest
 from components.errors import LianziError, ParameterError
 from components.modeling.checkpoints import load_classifier
-from components.params import ModelConfig, Params, PretrainConfig, check_params
+from components.modeling.config import ModelConfig
+from components.params import Params, check_params
 from components.run import Metrics, RecordedRun
+from components.training.config import PretrainConfig
 from components.training.pretrain import pretrain
 from components.training.store import CheckpointStore
 

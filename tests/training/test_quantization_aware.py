@@ -8,10 +8,12 @@ from transformers import PreTrainedModel
 from components.errors import ParameterError
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
+from components.modeling.config import ModelConfig
 from components.modeling.kinds import FROM_SCRATCH
 from components.modeling.objectives.objective import Batch
-from components.params import ModelConfig, Params, TrainerConfig
+from components.params import Params
 from components.tasks.classification import Classification
+from components.training.config import TrainerConfig
 from components.training.quantization_aware import (
     QuantizationAware,
     quantization_aware,

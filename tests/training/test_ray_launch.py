@@ -13,8 +13,8 @@ import pytest
 
 from components.artifacts import digest
 from components.errors import Interrupted, ParameterError
-from components.params import TrainerConfig
 from components.training import ray_launch
+from components.training.config import TrainerConfig
 from tests.small_cluster import two_nodes
 from tests.small_trainings import environment, remove_outputs, small_training_project, words
 

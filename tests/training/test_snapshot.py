@@ -8,8 +8,9 @@ from transformers import PreTrainedModel
 
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer
+from components.modeling.config import ModelConfig
 from components.modeling.kinds import FROM_SCRATCH
-from components.params import ModelConfig, Params
+from components.params import Params
 from components.training.optimizers import OPTIMIZERS
 from components.training.snapshot import load_optimizer_state, load_weights, optimizer_state_of, weights_of, whole
 

@@ -7,8 +7,8 @@ import torch
 
 from components.errors import ArtifactError, ParameterError
 from components.modeling.checkpoints import load_tokenizer
-from components.params import TaskConfig
 from components.tasks.classification import Classification
+from components.tasks.config import TaskConfig
 from components.tasks.rows import read_split, read_task
 from components.training.task_data import TaskData, TaskObjective, training_texts
 

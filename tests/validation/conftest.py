@@ -12,8 +12,9 @@ import duckdb
 import pytest
 
 from components.artifacts import write_manifest
+from components.corpus.config import ValidateConfig
 from components.corpus.documents import write_shard
-from components.params import TaskConfig, ValidateConfig
+from components.tasks.config import TaskConfig
 from components.validation.tables import open_database
 
 Rows = list[dict[str, Any]]

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.validation import pandas_result
-from components.params import ValidateConfig
+from components.corpus.config import ValidateConfig
 from components.validation.expect import hold, judge
 from components.validation.suites import expectations
 from tests.small_tables import frame, stored

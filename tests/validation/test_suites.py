@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from components.params import ValidateConfig
+from components.corpus.config import ValidateConfig
 from components.validation.drift import COLUMNS
 from components.validation.suites import expectations
 from components.validation.tables import Table

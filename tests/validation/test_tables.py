@@ -16,7 +16,7 @@ from components.validation.tables import CORPUS_COLUMNS, CORPUS_MEASURED, TASK_C
 if TYPE_CHECKING:
     from conftest import Curated
 
-    from components.params import TaskConfig
+    from components.tasks.config import TaskConfig
     from components.validation.tables import Table
 
 Tasks = dict[str, "TaskConfig"]

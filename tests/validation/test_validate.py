@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from components.artifacts import read_manifest
+from components.corpus.config import ValidateConfig
 from components.errors import ValidationFailed
-from components.params import ValidateConfig
 from components.run import Metrics, RecordedRun
 from components.validation.drift import STATISTICS, accepted_name
 from components.validation.validate import validate
@@ -18,7 +18,7 @@ from components.validation.validate import validate
 if TYPE_CHECKING:
     from conftest import Curated
 
-    from components.params import TaskConfig
+    from components.tasks.config import TaskConfig
 
 DOCS = Path("reports/validation")
 Tasks = dict[str, "TaskConfig"]

@@ -20,9 +20,9 @@ from transformers import (
 
 from components.errors import ArtifactError, ParameterError
 from components.modeling.architectures.architecture import Architecture, Vocabulary
+from components.modeling.config import ModelConfig
 from components.modeling.kinds import ARCHITECTURES
 from components.modeling.loading import random_model
-from components.params import ModelConfig
 
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 """What the configs of checkpoints call a dropout of attention weights."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import Tensor
 from transformers import PreTrainedConfig
 
-from components.params import ModelConfig
+from components.modeling.config import ModelConfig
 
 Vocabulary = dict[str, Any]
 """Vocabulary size and the ids of special tokens, under the names transformers configs give them."""

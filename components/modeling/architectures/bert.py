@@ -6,7 +6,7 @@ from transformers import BertConfig
 
 from components.modeling.architectures.architecture import Architecture, Vocabulary
 from components.modeling.architectures.families import BERT_HEADS, BERT_NEURONS, FIRST_TOKEN, width_of
-from components.params import HEAD_WIDTH, ModelConfig
+from components.modeling.config import HEAD_WIDTH, ModelConfig
 
 
 def config(model: ModelConfig, vocabulary: Vocabulary) -> BertConfig:

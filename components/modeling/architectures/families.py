@@ -10,7 +10,7 @@ from torch.nn.functional import gelu
 from transformers import PreTrainedConfig
 
 from components.modeling.architectures.architecture import Architecture, PrunableUnits, Vocabulary, slices_of
-from components.params import HEAD_WIDTH, ModelConfig
+from components.modeling.config import HEAD_WIDTH, ModelConfig
 
 FIRST_TOKEN, LAST_TOKEN = "the first token", "the last token"
 

@@ -6,7 +6,7 @@ from transformers import GPT2Config
 
 from components.modeling.architectures.architecture import Architecture, PrunableUnits, Vocabulary, slices_of
 from components.modeling.architectures.families import LAST_TOKEN, unchanged, width_of
-from components.params import HEAD_WIDTH, ModelConfig
+from components.modeling.config import HEAD_WIDTH, ModelConfig
 
 
 def config(model: ModelConfig, vocabulary: Vocabulary) -> GPT2Config:

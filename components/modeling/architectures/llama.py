@@ -6,7 +6,7 @@ from transformers import LlamaConfig
 
 from components.modeling.architectures.architecture import Vocabulary
 from components.modeling.architectures.families import gated_width, llama_like, width_of
-from components.params import HEAD_WIDTH, ModelConfig
+from components.modeling.config import HEAD_WIDTH, ModelConfig
 
 
 def config(model: ModelConfig, vocabulary: Vocabulary) -> LlamaConfig:

@@ -6,7 +6,7 @@ from transformers import ModernBertConfig
 
 from components.modeling.architectures.architecture import Architecture, PrunableUnits, Vocabulary, slices_of
 from components.modeling.architectures.families import gated_width, width_of
-from components.params import HEAD_WIDTH, ModelConfig
+from components.modeling.config import HEAD_WIDTH, ModelConfig
 
 
 def config(model: ModelConfig, vocabulary: Vocabulary) -> ModernBertConfig:

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from components.modeling.architectures import architecture_of, head_of
 from components.modeling.cross_entropy import chunked_cross_entropy, row_losses
 from components.modeling.objectives.objective import Batch, Cost, documents_apart, perplexity, starts
-from components.params import PretrainConfig
+from components.training.config import PretrainConfig
 
 LANGUAGE_MODEL = "causal_lm"
 

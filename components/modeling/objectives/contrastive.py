@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from components.modeling.objectives.masking import MaskedLanguageModeling, masked
 from components.modeling.objectives.objective import Batch, Cost, perplexity
 from components.modeling.packing import starts_of
-from components.params import PretrainConfig
+from components.training.config import PretrainConfig
 
 LANGUAGE_MODEL = "masked_lm"
 

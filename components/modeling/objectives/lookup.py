@@ -11,7 +11,7 @@ from components.errors import ParameterError
 from components.modeling.architectures import architecture
 from components.modeling.kinds import FROM_SCRATCH, OBJECTIVES
 from components.modeling.objectives.objective import PretrainingObjective
-from components.params import PretrainConfig
+from components.training.config import PretrainConfig
 
 
 def build_objective(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> PretrainingObjective:

@@ -18,8 +18,8 @@ from components.modeling.architectures import (
 )
 from components.modeling.architectures.architecture import Architecture
 from components.modeling.checkpoints import load_tokenizer
+from components.modeling.config import ModelConfig
 from components.modeling.kinds import ARCHITECTURES, FROM_SCRATCH
-from components.params import ModelConfig
 
 
 def model_section(architecture: str, depth: int = 2) -> ModelConfig:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from components.modeling.architectures.families import gated_width, width_of
-from components.params import ModelConfig
+from components.modeling.config import ModelConfig
 
 
 @pytest.mark.parametrize(("width", "gated"), [(64, 192), (128, 320), (768, 2048), (4096, 10944)])

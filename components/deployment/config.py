@@ -1,0 +1,78 @@
+"""Parameters of export, quantization, engines, the gate, evaluation and a release."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.sections import BootstrapConfig, Count, Fraction, MaxLossConfig, Rate, Section, Share
+
+
+class ExportConfig(Section):
+    """opset: of the ONNX graph; max_difference: of logits against PyTorch."""
+
+    opset: Annotated[int, Field(ge=18, le=26)]
+    max_difference: Rate
+
+
+class QuantizeConfig(BootstrapConfig):
+    """The rungs below fp32, from the top of the ladder down, and what each may lose in macro-F1.
+
+    calibration_rows: training rows that set the ranges of static int8; max_float_layers: the most that may stay in
+    float where it loses too much; embedding_block: weights of an embedding row that share a scale, in int4.
+    """
+
+    rungs: list[Literal["int8", "int8_static", "int4_embeddings"]]
+    per_channel: bool
+    calibration_rows: Count
+    max_float_layers: Annotated[int, Field(ge=0)]
+    embedding_block: Literal[16, 32, 64, 128, 256]
+    max_accuracy_loss: Share
+
+
+class BuildConfig(Section):
+    """engines, in order of preference; batch sizes and lengths of the optimization profile."""
+
+    engines: Annotated[
+        list[
+            Literal["onnxruntime", "openvino", "tensorrt-rtx", "tensorrt", "onnxruntime-cuda", "onnxruntime-tensorrt"]
+        ],
+        Field(min_length=1),
+    ]
+    max_batch: Count
+
+
+class GateConfig(BootstrapConfig, MaxLossConfig):
+    """What a bundle may differ by from its checkpoint on `rows` validation rows: a logit of the float graph by
+    max_difference, a layer of another graph by max_noise of its size. A graph may lose max_loss of macro-F1
+    (it is refused when the whole bootstrap interval lies beyond), and must give min_agreement of the answers."""
+
+    rows: Count
+    max_difference: Rate
+    max_noise: Rate
+    min_agreement: Share
+
+
+class EvaluateConfig(BootstrapConfig):
+    """Of every metric on the test rows."""
+
+
+class ReleaseConfig(MaxLossConfig):
+    """max_loss: macro-F1 the shipped model may lose to its teacher; min_gain: over the champion;
+    min_gain_over_baseline: in macro-F1 and accuracy over TF-IDF + logistic regression, where a paired interval lies
+    wholly below.
+
+    min_speedup: of a rung over the one above it, at batches of target_batch rows, with its whole interval at
+    `confidence`; speed_rounds: times each is timed; batches: rows a call, beside target_batch; system_rounds: times the
+    PyTorch models are timed beside the rungs.
+    """
+
+    min_gain: Annotated[float, Field(ge=-1, le=1)]
+    min_gain_over_baseline: Annotated[float, Field(ge=-1, le=1)]
+    min_speedup: Rate
+    target_batch: Count
+    speed_rounds: Annotated[int, Field(ge=10)]
+    confidence: Fraction
+    batches: Annotated[list[Count], Field(min_length=1)]
+    system_rounds: Annotated[int, Field(ge=10)]

@@ -1,0 +1,44 @@
+"""Parameters of the tokenizer and of tokenization."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, field_validator
+
+from components.sections import Count, Section
+
+
+class TrainTokenizerConfig(Section):
+    """kind: how it is learnt; vocab_size counts the special tokens too.
+
+    from: an existing tokenizer to take instead, a local folder or a hub name; kind, vocab_size and min_frequency say
+    nothing then. special_tokens: beside [PAD], [CLS], [SEP] and [MASK].
+    """
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+    kind: Literal["byte_bpe", "unigram", "wordpiece"]
+    vocab_size: Annotated[int, Field(ge=300, le=1_000_000)]
+    min_frequency: Count
+    imported: str | None = Field(alias="from")  # `from` is a word of Python's own
+    special_tokens: list[str]
+    chat_template: Literal["chatml"] | None
+
+    @field_validator("special_tokens")
+    @classmethod
+    def _marked(cls, tokens: list[str]) -> list[str]:
+        """Bracketed words: no split of a text gives one whole, so that plain text never becomes one."""
+        for token in tokens:
+            if not re.fullmatch(r"<\|?\w+\|?>|\[\w+\]", token):
+                raise ValueError(f"'{token}' has not the form <name>, <|name|> or [NAME]")
+        if len({*tokens}) < len(tokens):
+            raise ValueError("a token is named twice")
+        return tokens
+
+
+class TokenizeConfig(Section):
+    """shard_tokens: the most tokens that one file holds."""
+
+    shard_tokens: Annotated[int, Field(ge=1024)]

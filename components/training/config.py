@@ -1,0 +1,126 @@
+"""Parameters of pretraining, fine-tuning and distillation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from components.modeling.kinds import ObjectiveName
+from components.sections import Count, Fraction, MaxLossConfig, Rate, Section, Share
+
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+class TrainerConfig(Section):
+    """How every training is computed: by how many devices, how divided among them.
+
+    accumulate: micro-batches a step; checkpoint_activations: recompute instead of keeping them; compile: torch.compile.
+    """
+
+    devices: Count
+    strategy: Literal["ddp", "fsdp"]
+    accumulate: Count
+    checkpoint_activations: bool
+    compile: bool
+
+
+class OptimizerConfig(Section):
+    """Optimizer and schedule by name; average_decay: of the moving average of the weights, 0 for none."""
+
+    optimizer: Literal["adamw", "muon"]
+    schedule: Literal["constant", "linear", "cosine", "warmup_stable_decay", "inverse_square_root"]
+    average_decay: Annotated[float, Field(ge=0, lt=1)]
+    learning_rate: Rate
+    warmup_fraction: Share
+    weight_decay: Annotated[float, Field(ge=0)]
+    gradient_clip: Rate
+
+
+class TrainingConfig(OptimizerConfig):
+    """Of every training: rows a step, `threads` of a CPU, and the precision of its products."""
+
+    batch_size: Count
+    precision: Precision
+    threads: Count
+
+
+class TaskTrainingConfig(TrainingConfig):
+    """Of the trainings over a task's rows: early stopping after `patience` epochs without a better validation metric.
+
+    min_steps: with few rows an epoch is so many passes over them that all epochs together have this many steps;
+    token_masking: share of the tokens that are hidden.
+    """
+
+    epochs: Count
+    patience: Count
+    dropout: Share
+    token_masking: Share
+    min_steps: Count
+
+
+class PretrainConfig(TrainingConfig):
+    """steps x batch_size sequences x sequence_length tokens are seen; with 0 steps the checkpoint goes on as it is.
+
+    document_attention: the documents in a window do not see each other.
+    """
+
+    objective: ObjectiveName
+    init_from: str | None
+    steps: Annotated[int, Field(ge=0)]
+    sequence_length: Annotated[int, Field(ge=8)]
+    document_attention: bool
+    mask_probability: Fraction
+    temperature: Rate
+    contrast_weight: Annotated[float, Field(ge=0)]
+    validate_every: Count
+    validation_sequences: Count
+
+    @model_validator(mode="after")
+    def _something_to_go_on_with(self) -> PretrainConfig:
+        if self.steps == 0 and self.init_from is None:
+            raise ValueError("steps: 0 takes the checkpoint of init_from as it is, but init_from is null")
+        return self
+
+
+class FinetuneConfig(TaskTrainingConfig):
+    """seeds: of several fine-tunings, the best of which goes on, none for the project's seed alone; label_fraction: of
+    the training rows of every label that the task is learned from;
+    without_pretraining: whether the same model is trained from random weights too, as a control.
+    """
+
+    label_smoothing: Share
+    seeds: list[Annotated[int, Field(ge=0)]]
+    label_fraction: Annotated[float, Field(gt=0, le=1)]
+    without_pretraining: bool
+
+    @field_validator("seeds")
+    @classmethod
+    def _different(cls, seeds: list[int]) -> list[int]:
+        """The same seed twice is the same training twice, and a spread of nothing."""
+        if len({*seeds}) < len(seeds):
+            raise ValueError("a seed is named twice")
+        return seeds
+
+
+class DistillConfig(TaskTrainingConfig, MaxLossConfig):
+    """Soft labels at `temperature` (Hinton 2015) and hidden states (Jiao 2020, TinyBERT).
+
+    width_fraction, ffn_fraction, head_fraction: of the teacher's channels (Muralidharan 2024), feed-forward neurons and
+    attention heads (Michel 2019);
+    quantization_aware: share of the steps, the last ones, in which int8 rounds the forward pass (Jacob 2018);
+    count_words: learn from TF-IDF with logistic regression too, in the share that is best on the validation rows;
+    min_token_count: how often a token must stand in the training rows to stay in the student's vocabulary, 0 keeps all;
+    max_loss: on validation rows, to its teacher, before a larger student is tried.
+    """
+
+    depth_fraction: Annotated[float, Field(gt=0, le=1)]
+    width_fraction: Annotated[float, Field(gt=0, le=1)]
+    ffn_fraction: Annotated[float, Field(gt=0, le=1)]
+    head_fraction: Annotated[float, Field(gt=0, le=1)]
+    min_token_count: Annotated[int, Field(ge=0)]
+    temperature: Rate
+    soft_weight: Share
+    count_words: bool
+    hidden_weight: Annotated[float, Field(ge=0)]
+    quantization_aware: Share
