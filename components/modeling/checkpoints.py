@@ -10,12 +10,13 @@ from typing import Any
 
 from safetensors import safe_open
 from torch import Tensor
-from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.errors import ArtifactError, ParameterError
 from components.modeling import loading
 from components.modeling.architectures import ATTENTION_DROPOUTS, LANGUAGE_MODELS, architecture_name, architecture_of
+from components.modeling.heads import auto_model
 from components.modeling.loading import Loaded, load_config, load_model, random_model
 from components.modeling.vocabulary import grow_vocabulary
 from components.modeling.weight_files import POOLER, stored_tensors
@@ -112,23 +113,25 @@ def pooler_weights(folder: Path) -> dict[str, Tensor]:
     return found
 
 
-def load_classifier(folder: Path, labels: Sequence[str], dropout: float) -> Loaded:
-    """The encoder of a pretrained checkpoint under a new classification head (random: torch's global generator)."""
-    config = classifier_config(folder, labels, dropout)
-    return load_model(AutoModelForSequenceClassification, folder, config=config, new_heads=True)
+def load_classifier(folder: Path, labels: Sequence[str], dropout: float, head: str = "sequence") -> Loaded:
+    """The encoder of a pretrained checkpoint under a new head, a key of HEADS (random: torch's global generator)."""
+    config = classifier_config(folder, labels, dropout, head)
+    return load_model(auto_model(head, config), folder, config=config, new_heads=True)
 
 
-def random_classifier(folder: Path, labels: Sequence[str], dropout: float) -> PreTrainedModel:
+def random_classifier(folder: Path, labels: Sequence[str], dropout: float, head: str = "sequence") -> PreTrainedModel:
     """The same model with none of the checkpoint's weights: what fine-tuning is worth without pretraining."""
-    return random_model(AutoModelForSequenceClassification, classifier_config(folder, labels, dropout))
+    config = classifier_config(folder, labels, dropout, head)
+    return random_model(auto_model(head, config), config)
 
 
-def classifier_config(folder: Path, labels: Sequence[str], dropout: float) -> PreTrainedConfig:
+def classifier_config(folder: Path, labels: Sequence[str], dropout: float, head: str) -> PreTrainedConfig:
     """A checkpoint's config with a task's labels and a fine-tuning dropout."""
     config = _local_config(folder)
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: index for index, label in enumerate(labels)}
-    for name in architecture_of(config).dropouts:
+    # Taggers ask for `classifier_dropout` whatever the architecture, and take 0.1 where there is none.
+    for name in (*architecture_of(config).dropouts, *(["classifier_dropout"] if head == "tokens" else [])):
         setattr(config, name, dropout)
     for name in ATTENTION_DROPOUTS:
         # Published encoders name 0.1 here: with it no fused kernel runs, and finetune.dropout says what is dropped.

@@ -7,9 +7,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from components.modeling.architectures import architecture_of, layers_of
+from components.modeling.heads import auto_model
 from components.modeling.loading import random_model
 from components.modeling.pruning import Kept, Sizes, fit_channels, narrow_config, narrow_weights, narrower
 from components.training.config import DistillConfig
@@ -86,12 +87,17 @@ def student_config(teacher: PreTrainedConfig, layers: LayerMap, left: Sizes) -> 
     return config
 
 
-def build_student(teacher: PreTrainedModel, layers: LayerMap, kept: Kept, dropout: float) -> PreTrainedModel:
-    """A model with copies of some of the teacher's layers, or of what is kept of them, and of all that is no layer."""
+def build_student(
+    teacher: PreTrainedModel, layers: LayerMap, kept: Kept, dropout: float, head: str = "sequence"
+) -> PreTrainedModel:
+    """A model with copies of some of the teacher's layers, or of what is kept of them, and of all that is no layer.
+
+    `head`: the teacher's.
+    """
     config = student_config(teacher.config, layers, kept.sizes(teacher.config))
-    for name in architecture_of(config).dropouts:
+    for name in (*architecture_of(config).dropouts, *(["classifier_dropout"] if head == "tokens" else [])):
         setattr(config, name, dropout)
-    student = random_model(AutoModelForSequenceClassification, config)
+    student = random_model(auto_model(head, config), config)
     stacked = {id(layer) for layer in layers_of(teacher)}
     with torch.no_grad():
         _copy_outside(teacher, student, stacked, kept)

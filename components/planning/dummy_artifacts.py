@@ -87,7 +87,7 @@ def pretrained(folder: Path, params: Params, tokenizer_folder: Path) -> None:
 
 def teacher(folder: Path, task: Task, pretrained_folder: Path) -> None:
     """What finetune would write, with random weights."""
-    model = load_classifier(pretrained_folder, task.labels, 0.0).model
+    model = load_classifier(pretrained_folder, task.labels, 0.0, task.head).model
     folder.mkdir(parents=True)
     save_checkpoint(model, pretrained_folder, folder)
     write_manifest(folder, "classifier", {}, **task.manifest())

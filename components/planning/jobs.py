@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.modeling.architectures import LANGUAGE_MODELS, architecture_of, build_language_model
 from components.modeling.checkpoints import INIT_FROM, random_classifier
+from components.modeling.heads import auto_model
 from components.modeling.loading import load_config, random_model
 from components.modeling.objectives.lookup import build_objective, check_objective
 from components.modeling.students import sizes, student_config
@@ -91,7 +92,7 @@ def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Toke
 def finetune_job(given: dict[str, Any], data: TaskData) -> Job:
     """The teacher and, where it is asked for, the control without pretraining, each for all its epochs and seeds."""
     with torch.device("meta"):
-        model = random_classifier(given["pretrained"], data.task.labels, 0.0)
+        model = random_classifier(given["pretrained"], data.task.labels, 0.0, data.task.head)
     config: FinetuneConfig = given["config"]
     trainings = max(1, len(config.seeds)) * (1 + config.without_pretraining)
     return _task_job(given, data, estimate.shape_of(model), None, trainings)
@@ -104,12 +105,12 @@ def distill_job(given: dict[str, Any], data: TaskData) -> Job:
     """
     config: DistillConfig = given["config"]
     with torch.device("meta"):
-        model = random_classifier(given["teacher"], data.task.labels, 0.0)
+        model = random_classifier(given["teacher"], data.task.labels, 0.0, data.task.head)
         tried = sizes(model.config, config)
         if not tried:
             return replace(_task_job(given, data, estimate.shape_of(model), None, trainings=1), **UNTRAINED)
         asked = student_config(model.config, tried[0].layers, tried[0].left)
-        student = random_model(AutoModelForSequenceClassification, asked)
+        student = random_model(auto_model(data.task.head, asked), asked)
     return _task_job(given, data, estimate.shape_of(student), estimate.shape_of(model), trainings=1)
 
 

@@ -16,7 +16,8 @@ CONSTANT = 1e-12
 
 
 class Metric(Protocol):
-    """`name`: its key in metrics files; `title`: its name in sentences; targets and answers are arrays [rows]."""
+    """`name`: its key in metrics files; `title`: its name in sentences; targets and answers are arrays [rows], or
+    [rows, words]."""
 
     @property
     def name(self) -> str: ...
@@ -84,8 +85,7 @@ class Accuracy:
         return np.stack([targets == answers, np.ones(len(targets))], axis=1)
 
     def value(self, sums: np.ndarray) -> np.ndarray:
-        found: np.ndarray = sums[..., 0] / np.maximum(sums[..., 1], 1)
-        return found
+        return mean_of(sums)
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,13 @@ class MeanAbsoluteError:
         return np.stack([np.abs(targets - answers), np.ones(len(targets))], axis=1)
 
     def value(self, sums: np.ndarray) -> np.ndarray:
-        found: np.ndarray = sums[..., 0] / np.maximum(sums[..., 1], 1)
-        return found
+        return mean_of(sums)
+
+
+def mean_of(sums: np.ndarray) -> np.ndarray:
+    """The mean, from sums and counts [..., 2]."""
+    found: np.ndarray = sums[..., 0] / np.maximum(sums[..., 1], 1)
+    return found
 
 
 def ranks(values: np.ndarray) -> np.ndarray:

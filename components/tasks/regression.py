@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from components.errors import EngineError
 from components.tasks.metrics import MeanAbsoluteError, Metric, Pearson, Spearman
 from components.tasks.task import Column, Output, Row, Task
 
@@ -73,9 +74,10 @@ class Regression(Task):
         return (outputs.float()[:, 0] - wanted).square().sum()
 
     def decode(self, outputs: np.ndarray) -> np.ndarray:
-        numbers = outputs[:, 0].astype(np.float64) * self.deviation + self.mean
-        # No number is an answer that says nothing, as the mean does.
-        return np.where(np.isfinite(numbers), numbers, self.mean)
+        numbers: np.ndarray = outputs[:, 0].astype(np.float64) * self.deviation + self.mean
+        if len(strange := np.flatnonzero(~np.isfinite(numbers))):
+            raise EngineError(f"the answer to row {strange[0]} is {numbers[strange[0]]}, not a finite number")
+        return numbers
 
     def values(self, answers: np.ndarray) -> list[Any]:
         return [float(f"{answer:.9g}") for answer in answers]

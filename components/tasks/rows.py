@@ -80,7 +80,7 @@ def _row(line: str, where: str, task: Task) -> Row:
         told = " and ".join(task.columns)
         raise DataError(f"{where}: not a row with {told}", "run `dvc checkout` to restore it")
     try:
-        task.check(row["label"])
+        task.check_row(row)
     except ValueError as error:
         raise DataError(f"{where}: {error}", f"expected {task.expected}") from None
     return row

@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn.functional import kl_div, layer_norm, log_softmax
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import PreTrainedModel
 
 from components.artifacts import read_manifest
 from components.modeling.architectures import layers_of
 from components.modeling.checkpoints import load_tokenizer
+from components.modeling.heads import HEADS
 from components.modeling.loading import load_model
 from components.modeling.objectives.objective import Batch
 from components.modeling.pruning import Kept, Sizes, most_important
@@ -23,7 +24,8 @@ from components.modeling.vocabulary import check_padding_stays, keep_tokens
 from components.run import Metrics, Run
 from components.tasks.config import TaskConfig
 from components.tasks.metrics import improvement
-from components.tasks.rows import EVERY_ROW, LabelShare
+from components.tasks.rows import EVERY_ROW, LabelShare, read_task
+from components.tasks.task import NO_TARGET
 from components.tokenization.trimming import trim_tokenizer
 from components.training import ranks
 from components.training.config import DistillConfig, TrainerConfig
@@ -32,7 +34,7 @@ from components.training.finetune import VALIDATION_BATCH, learn_task, save_clas
 from components.training.quantization_aware import quantization_aware
 from components.training.randomness import derived_seed
 from components.training.store import CheckpointStore
-from components.training.task_data import TaskData, TaskObjective, outputs_of, training_texts
+from components.training.task_data import TaskData, TaskObjective, outputs_of, reduced, training_texts
 from components.training.trainer import prepare_libraries
 from components.training.word_counts import WordCounts
 
@@ -61,12 +63,13 @@ def distill(
     """
     read_manifest(teacher, "classifier")
     prepare_libraries(config.threads)
-    guide: PreTrainedModel = load_model(AutoModelForSequenceClassification, teacher).model.eval()
+    guide: PreTrainedModel = load_model(HEADS[read_task(rows).head], teacher).model.eval()
     tried = sizes(guide.config, config)
     data = TaskData.read(rows, task, load_tokenizer(teacher), share)
     with tempfile.TemporaryDirectory() as folder:
-        # Numbers are learned from one teacher: a mixture of two was not tried.
-        mixes = config.count_words and data.task.output.kind == "categorical"
+        # Numbers and tags are learned from one teacher: a mixture of two was not tried.
+        output = data.task.output
+        mixes = config.count_words and output.kind == "categorical" and not output.per_token
         counts = word_counts(guide, data, rows, share, task) if mixes and tried else None
         if counts:
             run.say(f"distill {task_name}: counting words has {counts.share:.0%} of the soft labels")
@@ -177,7 +180,7 @@ class School:
             check_padding_stays(self.guide.config, trimmed.kept)
         torch.manual_seed(derived_seed(self.seed, "student"))
         kept = missed_most(self.guide, self.data, size.left)
-        learner = build_student(self.guide, size.layers, kept, config.dropout)
+        learner = build_student(self.guide, size.layers, kept, config.dropout, self.data.task.head)
         task_objective = TaskObjective(self.data.task)
         objective = DistillationObjective(self.guide, size.layers, config, task_objective, kept.channels, self.counts)
         # The size asked for has the plain names, as long as it is the only one.
@@ -280,10 +283,14 @@ class DistillationObjective:
             guide = self.teacher.to(mask.device)(batch["clean_ids"], attention_mask=mask, output_hidden_states=True)
         answer = model(batch["input_ids"], attention_mask=mask, output_hidden_states=True)
         hard = self.task.task.loss(answer.logits, batch["targets"]) / batch["count"]
-        answers, temperature = guide.logits.float(), self.config.temperature
+        own, answers, temperature = answer.logits.float(), guide.logits.float(), self.config.temperature
         if self.counts is not None:
             answers = self.counts.mixed(answers, batch["word_counts"], temperature)
-        soft = SOFT_LOSSES[self.task.task.output.kind](answer.logits.float(), answers, temperature) / batch["count"]
+        if self.task.task.output.per_token:
+            counted = (batch["targets"] != NO_TARGET)[..., None]
+            # Where both are 0 they do not differ. Taking the others out would make the GPU wait for their number.
+            own, answers = own.where(counted, 0), answers.where(counted, 0)
+        soft = SOFT_LOSSES[self.task.task.output.kind](own, answers, temperature) / batch["count"]
         # hidden_states[0] is the embedding, [1] the first layer's output.
         wanted = [guide.hidden_states[index + 1] for index in self.layers.imitated]
         if self.channels is not None:
@@ -306,12 +313,12 @@ def squared_difference(outputs: Tensor, wanted: Tensor, _temperature: float) -> 
 
 
 def divergence(logits: Tensor, wanted: Tensor, temperature: float) -> Tensor:
-    """Sum over rows of the divergence from the teacher's softened answers.
+    """Sum over rows, or tokens, of the divergence from the teacher's softened answers.
 
     Times temperature squared, so that gradients keep their size.
     """
-    student = log_softmax(logits / temperature, dim=1)
-    teacher = log_softmax(wanted / temperature, dim=1)
+    student = log_softmax(logits / temperature, dim=-1)
+    teacher = log_softmax(wanted / temperature, dim=-1)
     return kl_div(student, teacher, reduction="sum", log_target=True) * temperature**2
 
 
@@ -366,9 +373,11 @@ def validate(model: PreTrainedModel, data: TaskData) -> dict[str, float]:
 
 @torch.no_grad()
 def agreement(teacher: PreTrainedModel, student: PreTrainedModel, data: TaskData, own: TaskData) -> float:
-    """Share of the validation rows that both answer alike; `own`: the task in the student's ids."""
+    """How far both answer the validation rows alike; `own`: the task in the student's ids."""
     answers = [
-        data.task.decode(torch.cat([outputs_of(model, batch) for batch in _validation(part)]).numpy())
+        data.task.decode(
+            torch.cat([reduced(data.task, outputs_of(model, batch), batch) for batch in _validation(part)]).numpy()
+        )
         for model, part in ((teacher.cpu(), data), (student, own))
     ]
     return data.task.agreement(*answers)

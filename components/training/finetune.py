@@ -79,7 +79,7 @@ def finetune(
         trained = []
         for number in seeds:
             torch.manual_seed(derived_seed(number, "classifier"))
-            model = build(pretrained, data.task.labels, config.dropout)
+            model = build(pretrained, data.task.labels, config.dropout, data.task.head)
             data.check_length(model, task_name)
             # One seed has the plain names.
             whole = name if len(seeds) == 1 else f"{name}-{number}"
@@ -118,8 +118,10 @@ def _leave_out(target: Path, task_name: str, data: TaskData) -> None:
             write_manifest(folder, "classifier", {}, left_out="finetune.without_pretraining", **details)
 
 
-def _pretrained_classifier(run: Run, pretrained: Path, labels: Sequence[str], dropout: float) -> PreTrainedModel:
-    loaded = load_classifier(pretrained, labels, dropout)
+def _pretrained_classifier(
+    run: Run, pretrained: Path, labels: Sequence[str], dropout: float, head: str
+) -> PreTrainedModel:
+    loaded = load_classifier(pretrained, labels, dropout, head)
     for line in loaded.remarks(pretrained):
         run.say(line)
     return loaded.model

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
@@ -19,19 +20,23 @@ from components.modeling.objectives.objective import Batch
 from components.tasks.config import TaskConfig
 from components.tasks.metrics import Metric
 from components.tasks.rows import EVERY_ROW, LabelShare, read_split, read_task
-from components.tasks.task import Row, Task
+from components.tasks.task import NO_TARGET, Row, Task, padded
 
 
 @dataclass(frozen=True)
 class Examples:
-    """One split: token ids of every row, cut at max_length, and its target.
+    """One split: token ids of every row, cut at max_length, and its target, or those of its tokens.
 
-    `word_counts`: outputs [rows, labels] that counting words gives, where a student learns from them too.
+    `word_counts`: outputs [rows, labels] that counting words gives, where a student learns from them too. `answers`:
+    what the rows should be answered with [rows, words] and `places`: where their words begin [rows, words], NO_TARGET
+    past the end, of a task whose targets are those of tokens.
     """
 
     ids: list[Tensor]
-    targets: Tensor
+    targets: Tensor | list[Tensor]
     word_counts: Tensor | None = None
+    answers: Tensor | None = None
+    places: Tensor | None = None
 
     @property
     def lengths(self) -> list[int]:
@@ -83,19 +88,27 @@ class TaskData:
             )
 
     def batch(self, examples: Examples, samples: np.ndarray | range) -> Batch:
-        """The samples padded to the longest: ids and mask [n, length], targets [n], and word_counts [n, labels]."""
+        """The samples padded to the longest: ids and mask [n, length], targets [n] or [n, length], and what else the
+        examples have, [n, ...]. `count`: targets that count."""
         ids = pad_sequence([examples.ids[index] for index in samples], batch_first=True, padding_value=self.pad_id)
         lengths = torch.tensor([len(examples.ids[index]) for index in samples])
         mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
         chosen = torch.tensor(samples)
+        targets, count = examples.targets, len(lengths)
+        if isinstance(targets, Tensor):
+            targets = targets[chosen]
+        else:
+            targets = pad_sequence([targets[index] for index in samples], batch_first=True, padding_value=NO_TARGET)
+            count = max(1, int((targets != NO_TARGET).sum()))
         batch: Batch = {
             "input_ids": ids,
             "attention_mask": mask,
-            "targets": examples.targets[chosen],
-            "count": len(lengths),
+            "targets": targets,
+            "count": count,
             "tokens": int(lengths.sum()),
         }
-        return batch if examples.word_counts is None else {**batch, "word_counts": examples.word_counts[chosen]}
+        more = {name: getattr(examples, name) for name in ("word_counts", "answers", "places")}
+        return batch | {name: values[chosen] for name, values in more.items() if values is not None}
 
     def hide_tokens(self, batch: Batch, share: float, generator: torch.Generator) -> Batch:
         """A batch in which a share of the ordinary tokens is masked: as good as more rows, for a small data set."""
@@ -116,19 +129,37 @@ class TaskObjective:
         return total / batch["count"]
 
     def score(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, ...]:
-        return outputs_of(model, batch).float(), batch["targets"]
+        outputs = outputs_of(model, batch).float()
+        if not self.task.output.per_token:
+            return outputs, batch["targets"]
+        # Every token times every label would be too much to keep: the loss of the batch, and what answers need.
+        loss = self.task.loss(outputs, batch["targets"])
+        return reduced(self.task, outputs, batch), batch["answers"], loss[None], loss.new_tensor([batch["count"]])
 
     def summary(self, scores: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
-        outputs, targets = (torch.cat(parts).cpu() for parts in zip(*scores, strict=True))
-        loss = self.task.loss(outputs, targets) / len(targets)
+        outputs, targets, *sums = (torch.cat(parts).cpu() for parts in zip(*scores, strict=True))
+        if sums:
+            loss, count = (one.double().sum() for one in sums)
+        else:
+            loss, count = self.task.loss(outputs, targets), torch.tensor(len(targets))
         return {
-            "validation_loss": loss.item(),
+            "validation_loss": (loss / count).item(),
             **self.task.scores(targets.numpy(), self.task.decode(outputs.numpy(force=True))),
         }
 
 
+def reduced(task: Task, outputs: Tensor, batch: Batch) -> Tensor:
+    """What answers need of a batch's outputs, [n, ...]."""
+    if not task.output.per_token:
+        return outputs
+    places = [row[row != NO_TARGET].tolist() for row in batch["places"].cpu()]
+    found = torch.from_numpy(task.reduced(outputs.numpy(force=True), places))
+    width = batch["places"].shape[1] - found.shape[1]
+    return pad(found, (0, 0, 0, width), value=torch.nan).to(outputs.device)
+
+
 def outputs_of(model: PreTrainedModel, batch: Batch) -> Tensor:
-    """The head's outputs [n, labels] of a batch."""
+    """The head's outputs [n, labels] of a batch, or [n, length, labels]."""
     outputs: Tensor = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
     return outputs
 
@@ -142,4 +173,11 @@ def encode(task: Task, rows: Sequence[Row], tokenizer: Tokenizer, max_length: in
     """Token ids and target of each row."""
     examples = task.encode(rows, tokenizer, max_length)
     ids = [torch.tensor(example.features["input_ids"]) for example in examples]
-    return Examples(ids, torch.from_numpy(task.targets(rows)))
+    if not task.output.per_token:
+        return Examples(ids, torch.from_numpy(task.targets(rows)))
+    return Examples(
+        ids,
+        [torch.from_numpy(targets) for targets in task.learned(rows, examples)],
+        answers=torch.from_numpy(task.targets(rows)),
+        places=torch.from_numpy(padded([example.places for example in examples])),
+    )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from components.errors import EngineError
 from components.tasks.regression import Regression
 
 STARS = Regression.fit([1.0, 3.0, 5.0])
@@ -31,8 +32,10 @@ def test_outputs_are_deviations_from_the_mean() -> None:
     assert STARS.loss(torch.zeros(2, 1), torch.from_numpy(targets)).item() == pytest.approx(3)
 
 
-def test_an_output_that_is_no_number_is_answered_with_the_mean() -> None:
-    assert STARS.decode(np.array([[np.nan], [np.inf]], dtype=np.float32)).tolist() == [3.0, 3.0]
+@pytest.mark.parametrize("output", [np.nan, np.inf])
+def test_an_output_that_is_no_number_is_an_error_naming_its_row(output: float) -> None:
+    with pytest.raises(EngineError, match=r"the answer to row 1 is (nan|inf), not a finite number"):
+        STARS.decode(np.array([[0], [output]], dtype=np.float32))
 
 
 def test_answers_that_lie_close_together_are_the_same() -> None:

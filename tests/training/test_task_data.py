@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from components.errors import ArtifactError, ParameterError
-from components.modeling.checkpoints import load_tokenizer
+from components.modeling.checkpoints import load_tokenizer, random_classifier
 from components.tasks.classification import Classification
 from components.tasks.config import TaskConfig
 from components.tasks.rows import read_split, read_task
-from components.training.task_data import TaskData, TaskObjective, training_texts
+from components.tasks.task import NO_TARGET
+from components.tasks.token_classification import TokenClassification
+from components.training.task_data import TaskData, TaskObjective, encode, training_texts
 
 TASK = TaskConfig(kind="classification", language="en", max_length=10)
+TAGGER = TokenClassification(("O", "B-SEA", "I-SEA"))
 
 
 @pytest.fixture
@@ -73,3 +77,44 @@ def test_texts_longer_than_the_model_reads_are_refused(data: TaskData) -> None:
 def test_a_folder_without_a_task_is_refused(tmp_path: Path, tokenizer_folder: Path) -> None:
     with pytest.raises(ArtifactError, match="no task here"):
         TaskData.read(tmp_path, TASK, load_tokenizer(tokenizer_folder))
+
+
+@pytest.fixture
+def tagged(data: TaskData, tokenizer_folder: Path) -> TaskData:
+    rows = [
+        {"text": "ship of wave", "tags": ["B-SEA", "O", "B-SEA"]},
+        {"text": "tower", "tags": ["O"]},
+        {"text": "harbour " * 20, "tags": ["B-SEA"] * 20},
+    ]
+    examples = encode(TAGGER, rows, load_tokenizer(tokenizer_folder), 10)
+    return replace(data, task=TAGGER, train=examples, validation=examples)
+
+
+def test_a_taggers_targets_are_padded_like_its_texts(tagged: TaskData) -> None:
+    batch = tagged.batch(tagged.train, range(2))
+    assert batch["targets"].shape == batch["input_ids"].shape
+    assert (batch["targets"][batch["attention_mask"] == 0] == NO_TARGET).all()
+    assert batch["count"] == (batch["targets"] != NO_TARGET).sum() == 4
+
+
+def test_a_taggers_loss_is_the_mean_over_its_words_and_its_scores_have_cut_words_too(
+    tagged: TaskData, tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    from tests.training.test_finetune import pretrained_folder
+
+    pretrained = pretrained_folder(tmp_path / "pretrained", tokenizer_folder)
+    torch.manual_seed(0)
+    model = random_classifier(pretrained, TAGGER.labels, 0.0, TAGGER.head).eval()
+    objective = TaskObjective(TAGGER)
+    with torch.no_grad():
+        model.classifier.weight.zero_()
+        model.classifier.bias.copy_(torch.tensor([0.0, 2.0, 0.0]))
+        batches = [tagged.batch(tagged.validation, rows) for rows in (range(2), range(2, 3))]
+        whole = tagged.batch(tagged.validation, range(3))
+        found = objective.summary([objective.score(model, batch) for batch in batches])
+        assert found["validation_loss"] == pytest.approx(objective.loss(model, whole).item(), rel=1e-5)
+    read = int((tagged.train.places[2] >= 0).sum())
+    assert read < 20
+    # Of each text what is read is answered with B-SEA: 2 + read are right, 2 that are O are not, what is cut is O.
+    assert found["token_accuracy"] == pytest.approx((2 + read) / 24)
+    assert found["span_f1"] == pytest.approx(2 * (2 + read) / (22 + 4 + read))
