@@ -1,6 +1,8 @@
 """Kill trainings with SIGKILL at random moments until each has ended once, and compare with one left in peace.
 
-python -m benchmarks.kills [--kills 100] [--seed 1] [--stages pretrain finetune distill]
+python -m benchmarks.kills [--kills 100] [--seed 1] [--stages pretrain finetune distill] [--kinds classification …]
+
+Fine-tuning and distillation come for a task of each kind; the kills are shared out among all trainings.
 
 Every try is a process of its own that runs the stage's real command; it is forked from one that has the libraries
 loaded, so a try costs a second instead of ten. A third of the kills aim into the writing of a checkpoint, a third into
@@ -19,7 +21,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -29,6 +31,7 @@ from typing import Any
 from benchmarks.report import machine
 from components.artifacts import MANIFEST, digest, file_hash, write_json
 from components.stages import STAGES
+from components.tasks.kinds import KINDS
 from flows import environment
 from tests import small_trainings
 from tests.small_trainings import PATHS, remove_outputs, small_training_project, words
@@ -58,18 +61,26 @@ def main() -> int:
     options.add_argument("--kills", type=int, default=100)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--stages", nargs="+", choices=list(PATHS), default=list(PATHS))
+    options.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     options.add_argument("--record", action="store_true", help="write benchmarks/results/kills.json")
     chosen = options.parse_args()
     prepare()
-    outcomes = {}
-    with tempfile.TemporaryDirectory() as folder:
-        source = make_project(Path(folder) / "source")
-        for number, stage in enumerate(chosen.stages):
-            kills = chosen.kills * (number + 1) // len(chosen.stages) - chosen.kills * number // len(chosen.stages)
-            outcomes[stage] = torment(stage, source, Path(folder), kills, random.Random(chosen.seed + number))
-            told = outcomes[stage]
-            print(f"{stage}: killed {told.landed}, {told.resumed} of {told.tries} tries went on from a checkpoint")
-            for fault in told.faults:
+    trainings = [
+        (kind, stage)
+        for place, kind in enumerate(chosen.kinds)
+        for stage in chosen.stages
+        if place == 0 or stage != "pretrain"  # which sees no task's rows
+    ]
+    outcomes: dict[str, Outcome] = {}
+    with tempfile.TemporaryDirectory() as name:
+        sources = make_projects(Path(name), chosen.kinds)
+        for number, (kind, stage) in enumerate(trainings):
+            kills = chosen.kills * (number + 1) // len(trainings) - chosen.kills * number // len(trainings)
+            found = torment(stage, sources[kind], Path(name, kind), kills, random.Random(chosen.seed + number))
+            title = stage if stage == "pretrain" else f"{stage} {kind}"
+            outcomes[title] = found
+            print(f"{title}: killed {found.landed}, {found.resumed} of {found.tries} tries went on from a checkpoint")
+            for fault in found.faults:
                 print(f"  FAULT {fault}")
     if chosen.record:
         write_json(RESULTS, {"stages": {name: vars(told) for name, told in outcomes.items()}, "machine": machine()})
@@ -85,22 +96,32 @@ def prepare() -> None:
         import_module(name.partition(":")[0])
 
 
-def make_project(folder: Path) -> Path:
-    """A small project, pretrained and fine-tuned in peace for the later stages."""
-    small_training_project(folder, SETTINGS)
-    shutil.copytree(folder / "mlflow", folder / "empty")
-    for stage in ("pretrain", "finetune"):
-        if run(stage, folder) != 0:
-            raise SystemExit(f"error: {stage} fails in peace:\n{(folder / 'log').read_text()}")
-    return folder
+def make_projects(folder: Path, kinds: Sequence[str]) -> dict[str, Path]:
+    """For each kind a small project, pretrained and fine-tuned in peace for the later stages."""
+    made: dict[str, Path] = {}
+    for kind in kinds:
+        project = small_training_project(folder / kind / "source", SETTINGS, kind)
+        shutil.copytree(project / "mlflow", project / "empty")
+        if made:
+            shutil.copytree(made[kinds[0]] / "pretrained", project / "pretrained")
+        else:
+            in_peace("pretrain", project)
+        in_peace("finetune", project)
+        made[kind] = project
+    return made
+
+
+def in_peace(stage: str, folder: Path) -> None:
+    """Run a stage to its end."""
+    if run(stage, folder) != 0:
+        raise SystemExit(f"error: {stage} fails in peace:\n{(folder / 'log').read_text()}")
 
 
 def torment(stage: str, source: Path, folder: Path, kills: int, chance: random.Random) -> Outcome:
     """Run a stage once in peace, then under kills, and compare."""
     peaceful, harried = (fresh(stage, source, folder / f"{stage}-{name}") for name in ("peaceful", "harried"))
     began = time.monotonic()
-    if run(stage, peaceful) != 0:
-        raise SystemExit(f"error: {stage} fails in peace:\n{(peaceful / 'log').read_text()}")
+    in_peace(stage, peaceful)
     whole = time.monotonic() - began
     landed = dict.fromkeys(MOMENTS, 0)
     tries = 0

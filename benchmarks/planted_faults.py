@@ -1,8 +1,8 @@
 """Faults planted in a bundle, and what the gate says of each: `python -m benchmarks.planted_faults`, about two minutes.
 
-A small classifier of two layers is trained, exported, quantized and bundled; every fault goes into a copy of that
-bundle, whose manifest is written anew, so that nothing but the fault gives it away. The bundle without a fault has to
-pass. The exit code is 1 where a fault passes, is put down to another part, or the right bundle is refused.
+Of every kind of task a small model of two layers is trained, exported, quantized and bundled; every fault goes into a
+copy of that bundle, whose manifest is written anew, so that nothing but the fault gives it away. The bundle without a
+fault has to pass. The exit code is 1 where a fault passes, is put down to another part, or a right bundle is refused.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from components.machine import machine, versions
 from components.params import Params, load_params
 from flows import environment
 from tests.deployment.planted_faults import FAULTS, Fault, nothing, plant, refusal
-from tests.small_artifacts import small_task, small_tokenizer
+from tests.small_artifacts import small_tokenizer
+from tests.small_kinds import ROW_OF, small_rows
 from tests.small_ladder import Ladder, small_ladder
-
-NONE = "(no fault)"
 
 
 @dataclass(frozen=True)
@@ -40,18 +39,18 @@ class Verdict:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--faults", nargs="+", choices=list(FAULTS), default=list(FAULTS), metavar="FAULT")
+    options.add_argument("--kinds", nargs="+", choices=list(FAULTS), default=list(FAULTS))
     options.add_argument("--record", action="store_true", help="write benchmarks/results/planted_faults.json")
     chosen = options.parse_args(arguments)
     environment.prepare()
     params = load_params(Path("params.yaml"))
+    found: dict[str, Verdict] = {}
     with tempfile.TemporaryDirectory() as name:
-        ladder = make_ladder(Path(name), params)
-        tried = {NONE: Fault(nothing, "", "")} | {fault: FAULTS[fault] for fault in chosen.faults}
-        found = {
-            fault: judge(entry, ladder, params, Path(name, str(number)))
-            for number, (fault, entry) in enumerate(tried.items())
-        }
+        for kind in chosen.kinds:
+            ladder = make_ladder(Path(name, kind), kind, params)
+            tried = {f"{kind}: no fault": Fault(nothing, "", "")} | FAULTS[kind]
+            for number, (fault, entry) in enumerate(tried.items()):
+                found[fault] = judge(entry, ladder, params, Path(name, kind, str(number)))
     Console(highlight=False, width=160).print(table(found))
     if chosen.record:
         verdicts = {fault: asdict(verdict) for fault, verdict in found.items()}
@@ -61,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(not all(verdict.right for verdict in found.values()))
 
 
-def make_ladder(folder: Path, params: Params) -> Ladder:
-    """The ladder of a model of two layers, from training to the bundle."""
+def make_ladder(folder: Path, kind: str, params: Params) -> Ladder:
+    """The ladder of a model of two layers for a task of this kind, from training to the bundle."""
     os.environ["LIANZI_CACHE"] = str(folder / "cache")
-    rows, tokenizer = small_task(folder / "rows"), small_tokenizer(folder / "tokenizer")
+    rows, tokenizer = small_rows(folder / "rows", kind, ROW_OF[kind]), small_tokenizer(folder / "tokenizer")
     return small_ladder(folder / "ladder", params, rows, tokenizer, layers=2)
 
 

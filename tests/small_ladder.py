@@ -1,4 +1,4 @@
-"""The whole deployment ladder for a small classifier: trained for some seconds, exported, quantized, bundled."""
+"""The whole deployment ladder for a small model: trained for some seconds, exported, quantized, bundled."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
-from torch.nn.functional import cross_entropy
-from transformers import ModernBertConfig, ModernBertForSequenceClassification, PreTrainedModel
+from transformers import ModernBertConfig, PreTrainedModel
 
 from components.artifacts import write_manifest
 from components.deployment.bundle import build
 from components.deployment.export import export
 from components.deployment.quantize import quantize
 from components.modeling.checkpoints import load_tokenizer, save_checkpoint
+from components.modeling.heads import auto_model
 from components.params import Params
 from components.run import Metrics, RecordedRun
 from components.tasks.config import TaskConfig
+from components.tasks.rows import read_task
+from components.training.task_data import TaskData, TaskObjective, encode
 from tests.small_artifacts import WORDS, sentences
+from tests.small_kinds import ROW_OF
 
 LABELS = sorted(WORDS)
-TASK = TaskConfig(kind="classification", language="en", max_length=24)
+LENGTH = 24
+TASK = TaskConfig(kind="classification", language="en", max_length=LENGTH)
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Ladder:
         return build(
             params.build,
             params.gate,
-            TASK,
+            config_of(self.rows),
             "places",
             self.rows,
             self.student,
@@ -56,52 +60,56 @@ class Ladder:
         )
 
 
+def config_of(rows: Path) -> TaskConfig:
+    """The parameters of the task with these rows."""
+    return TaskConfig(kind=read_task(rows).kind, language="en", max_length=LENGTH)
+
+
 def small_ladder(root: Path, params: Params, rows: Path, tokenizer: Path, layers: int = 1) -> Ladder:
-    """Every rung; the engine store is wherever LIANZI_CACHE says."""
+    """Every rung of a model of the rows' kind of task; the engine store is wherever LIANZI_CACHE says."""
     ladder = Ladder.within(root, rows)
-    small_classifier(ladder.teacher, tokenizer, seed=1, steps=60, layers=layers)
-    small_classifier(ladder.scratch, tokenizer, seed=2, steps=1, layers=layers)
-    small_classifier(ladder.student, tokenizer, seed=3, steps=60, layers=layers)
+    for folder, seed, steps in ((ladder.teacher, 1, 60), (ladder.scratch, 2, 1), (ladder.student, 3, 60)):
+        small_model(folder, rows, tokenizer, seed, steps, layers)
     run = RecordedRun()
-    export(params.export, TASK, "places", rows, ladder.student, ladder.onnx, run)
-    quantize(params.quantize, TASK, "places", rows, ladder.onnx, ladder.quantized, run)
+    config = config_of(rows)
+    export(params.export, config, "places", rows, ladder.student, ladder.onnx, run)
+    quantize(params.quantize, config, "places", rows, ladder.onnx, ladder.quantized, run)
     ladder.build(params, ladder.bundle, run)
     return ladder
 
 
-def small_classifier(folder: Path, tokenizer: Path, seed: int, steps: int, layers: int = 1) -> PreTrainedModel:
-    """A small ModernBERT that has seen `steps` batches."""
+def small_model(folder: Path, rows: Path, tokenizer: Path, seed: int, steps: int, layers: int = 1) -> PreTrainedModel:
+    """A small ModernBERT with the head of the rows' task that has seen `steps` batches of such rows."""
     torch.set_num_threads(1)  # two threads wait for each other on a busy machine
-    encode = load_tokenizer(tokenizer)
+    words = load_tokenizer(tokenizer)
+    data = TaskData.read(rows, config_of(rows), words)
+    task = data.task
     torch.manual_seed(seed)
-    model = ModernBertForSequenceClassification(
-        ModernBertConfig(
-            vocab_size=len(encode),
-            hidden_size=64,
-            intermediate_size=96,
-            num_hidden_layers=layers,
-            num_attention_heads=1,
-            max_position_embeddings=32,
-            classifier_pooling="mean",
-            layer_types=["full_attention"] * layers,
-            pad_token_id=0,
-            bos_token_id=1,
-            eos_token_id=2,
-            cls_token_id=1,
-            sep_token_id=2,
-            id2label=dict(enumerate(LABELS)),
-            label2id={label: number for number, label in enumerate(LABELS)},
-        )
+    config = ModernBertConfig(
+        vocab_size=len(words),
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=layers,
+        num_attention_heads=1,
+        max_position_embeddings=32,
+        classifier_pooling="mean",
+        layer_types=["full_attention"] * layers,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        cls_token_id=1,
+        sep_token_id=2,
+        id2label=dict(enumerate(task.labels)),
+        label2id={label: number for number, label in enumerate(task.labels)},
     )
-    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+    model: PreTrainedModel = auto_model(task.head, config).from_config(config)
+    objective, optimizer = TaskObjective(task), torch.optim.AdamW(model.parameters(), 3e-3)
     for step in range(steps):
-        texts, labels = zip(*sentences(32, seed=1000 + step), strict=True)
-        batch = encode(list(texts), truncation=True, max_length=24, padding=True, return_tensors="pt")
-        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-        cross_entropy(logits, torch.tensor([LABELS.index(label) for label in labels])).backward()
+        batch = [ROW_OF[task.kind](*sentence) for sentence in sentences(32, seed=1000 + step)]
+        objective.loss(model, data.batch(encode(task, batch, words, LENGTH), range(len(batch)))).backward()
         optimizer.step()
         optimizer.zero_grad()
     folder.mkdir(parents=True)
     save_checkpoint(model.eval(), tokenizer, folder)
-    write_manifest(folder, "classifier", {}, task="places", labels=LABELS, max_length=24)
+    write_manifest(folder, "classifier", {}, task="places", max_length=LENGTH, **task.manifest())
     return model

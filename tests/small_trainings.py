@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flows.settings import change_params
 from tests.small_artifacts import small_task, small_tokenizer, small_tokens
+from tests.small_kinds import ROW_OF, small_rows
 from tests.small_store import copy_project
 
 ROOT = Path(__file__).parent.parent
@@ -46,10 +47,13 @@ PATHS = {
 """Stage -> its inputs, its outputs."""
 
 
-def small_training_project(folder: Path, settings: Sequence[str]) -> Path:
-    """Tokens, tokenizer, rows of a task, params, an empty MLflow store."""
+def small_training_project(folder: Path, settings: Sequence[str], kind: str = "classification") -> Path:
+    """Tokens, tokenizer, rows of a task of this kind, params, an empty MLflow store."""
     copy_project(Path(_template().name), folder)
-    change_params(folder / "params.yaml", (*SETTINGS, *settings))
+    change_params(folder / "params.yaml", (*SETTINGS, *settings, f"tasks.topic.kind={kind}"))
+    if kind != "classification":
+        shutil.rmtree(folder / "rows")
+        small_rows(folder / "rows", kind, ROW_OF[kind])
     return folder
 
 

@@ -157,7 +157,7 @@ def nothing(_bundle: Path, _ladder: Ladder) -> None:
 
 FLOAT, INT8 = "rung fp32", "rung int8"
 
-FAULTS: dict[str, Fault] = {
+CLASSIFIER: dict[str, Fault] = {
     "a weight matrix scaled by 1.01": Fault(
         edit("fp32", weight("model.layers.0.mlp.Wi.weight", lambda value: value * 1.01)),
         FLOAT,
@@ -214,6 +214,30 @@ FAULTS: dict[str, Fault] = {
     "texts longer than the model has learned": Fault(manifest(max_length=30), "max_length", "30 tokens"),
 }
 """All but one can be planted in a model of one layer."""
+
+
+def scale(change: Callable[[dict[str, Any]], dict[str, float]]) -> Plant:
+    """Another scale of the numbers that a regression learned as deviations from a mean."""
+
+    def plant(bundle: Path, ladder: Ladder) -> None:
+        manifest(**change(read_manifest(bundle, "bundle")))(bundle, ladder)
+
+    return plant
+
+
+REGRESSION: dict[str, Fault] = {
+    "the scale of a regression doubled": Fault(
+        scale(lambda made: {"deviation": 2 * made["deviation"]}), "deviation", "and the checkpoint's is"
+    ),
+    "the mean of a regression shifted by one": Fault(
+        scale(lambda made: {"mean": made["mean"] + 1}), "mean", "and the checkpoint's is"
+    ),
+    "the sign of a regression's head flipped": Fault(
+        edit("fp32", weight("classifier.weight", np.negative)), FLOAT, "classifier.weight", "classifier"
+    ),
+}
+FAULTS = {"classification": CLASSIFIER, "regression": REGRESSION}
+"""Kind of task -> the faults of its bundles."""
 
 
 def plant(fault: Fault, ladder: Ladder, folder: Path) -> Path:

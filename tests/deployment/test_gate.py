@@ -20,7 +20,8 @@ from components.run import RecordedRun
 from components.runtime.encoding import Encoder
 from components.tasks.metrics import MacroF1
 from components.tasks.regression import Regression
-from tests.deployment.planted_faults import FAULTS, graph_of, plant, refusal
+from tests.deployment.planted_faults import CLASSIFIER, FAULTS, graph_of, plant, refusal
+from tests.small_kinds import ROW_OF, small_rows
 from tests.small_ladder import LABELS, Ladder, small_ladder
 
 IN_TWO_LAYERS = "two layers exchanged"
@@ -45,25 +46,49 @@ def test_a_right_ladder_passes_with_each_rung(ladder: Ladder, params: Params) ->
     assert report.metrics()["int8"]["agreement"] > 0.95
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if name != IN_TWO_LAYERS])
+@pytest.mark.parametrize("name", [name for name in CLASSIFIER if name != IN_TWO_LAYERS])
 def test_a_planted_fault_is_refused_by_the_part_and_name_it_has(
     name: str, ladder: Ladder, params: Params, tmp_path: Path
 ) -> None:
-    bundle = plant(FAULTS[name], ladder, tmp_path)
+    bundle = plant(CLASSIFIER[name], ladder, tmp_path)
     refused = refusal(bundle, ladder, params.gate)
     assert refused is not None
-    assert refused.part == FAULTS[name].part
-    assert FAULTS[name].named in refused.reason
+    assert refused.part == CLASSIFIER[name].part
+    assert CLASSIFIER[name].named in refused.reason
 
 
-@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.layer and name != IN_TWO_LAYERS])
+@pytest.fixture(scope="module", params=[kind for kind in FAULTS if kind != "classification"])
+def another_kind(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, params: Params, tokenizer_folder: Path
+) -> tuple[str, Ladder]:
+    """The ladder of a task of another kind."""
+    root, kind = tmp_path_factory.mktemp(request.param), request.param
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIANZI_CACHE", str(root / "cache"))
+        rows = small_rows(root / "rows", kind, ROW_OF[kind])
+        return kind, small_ladder(root / "ladder", params, rows, tokenizer_folder)
+
+
+def test_a_fault_of_another_kind_is_refused_by_the_part_and_name_it_has(
+    another_kind: tuple[str, Ladder], params: Params, tmp_path: Path
+) -> None:
+    kind, ladder = another_kind
+    assert not verify_against(ladder.bundle, ladder.student, ladder.rows, params.gate).refused
+    for number, (name, fault) in enumerate(FAULTS[kind].items()):
+        refused = refusal(plant(fault, ladder, tmp_path / str(number)), ladder, params.gate)
+        assert refused is not None, name
+        assert refused.part == fault.part, name
+        assert fault.named in refused.reason, name
+
+
+@pytest.mark.parametrize("name", [name for name, fault in CLASSIFIER.items() if fault.layer and name != IN_TWO_LAYERS])
 def test_bisection_alone_finds_the_layer(name: str, ladder: Ladder, params: Params, tmp_path: Path) -> None:
-    assert bisected(name, ladder, params, tmp_path) == FAULTS[name].layer
+    assert bisected(name, ladder, params, tmp_path) == CLASSIFIER[name].layer
 
 
 def bisected(name: str, ladder: Ladder, params: Params, folder: Path) -> str | None:
-    rung = FAULTS[name].part.removeprefix("rung ")
-    bundle = plant(FAULTS[name], ladder, folder)
+    rung = CLASSIFIER[name].part.removeprefix("rung ")
+    bundle = plant(CLASSIFIER[name], ladder, folder)
     encoder = Encoder.load(ladder.student / "tokenizer.json", 24, 0)
     batches = shapes(encoder, read_rows(ladder.rows, "validation", LABELS).texts)
     batch = max(batches.values(), key=lambda feeds: feeds["input_ids"].size)
@@ -78,10 +103,10 @@ def test_two_layers_that_changed_places_are_told_from_a_deeper_model(
 ) -> None:
     """Every weight is there under its name, so the layers' outputs have to tell."""
     verify_against(deep.bundle, deep.student, deep.rows, params.gate)
-    bundle = plant(FAULTS[IN_TWO_LAYERS], deep, tmp_path / "one")
+    bundle = plant(CLASSIFIER[IN_TWO_LAYERS], deep, tmp_path / "one")
     with pytest.raises(VerificationError, match=r"rung fp32: layer model\.layers\.0\.attn\.Wqkv \(3 of 17\)"):
         verify_against(bundle, deep.student, deep.rows, params.gate)
-    assert bisected(IN_TWO_LAYERS, deep, params, tmp_path / "two") == FAULTS[IN_TWO_LAYERS].layer
+    assert bisected(IN_TWO_LAYERS, deep, params, tmp_path / "two") == CLASSIFIER[IN_TWO_LAYERS].layer
 
 
 def test_a_file_that_is_not_the_listed_one_is_refused(ladder: Ladder, params: Params, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,8 +12,6 @@ import httpx
 import pytest
 
 from components.artifacts import read_manifest
-from components.corpus.labelled import curate_task
-from components.corpus.removals import Removals
 from components.deployment.bundle import build
 from components.deployment.export import export
 from components.deployment.quantize import quantize
@@ -23,16 +20,15 @@ from components.params import Params
 from components.run import RecordedRun
 from components.runtime.bundle import load_bundle
 from components.tasks.config import TaskConfig
-from components.tasks.kinds import KINDS, Kind, task_kind
+from components.tasks.kinds import KINDS, Kind
 from components.training.distill import distill
 from components.training.finetune import finetune
 from components.training.store import CheckpointStore
 from tests.serving.running import running
-from tests.small_artifacts import WORDS, sentences
+from tests.small_kinds import ROW_OF, RowOf, grades, small_rows
 from tests.training.test_finetune import pretrained_folder
 
 TEXTS = ["ship wave harbour sail whale", "street tower market crowd lamp"]
-ROWS = {"train": 240, "validation": 60, "test": 60}
 
 Answered = Mapping[str, list[Any]]
 """Output of the server -> what it has of each text."""
@@ -40,17 +36,12 @@ Answered = Mapping[str, list[Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """A kind in this test: `label` is what a text of a class has under `label`, and `check` fails where the answers to
-    TEXTS, those of `load_bundle` and the `outputs` of a server, are wrong."""
+    """A kind in this test: its rows, and `check`, which fails where the answers to TEXTS, those of `load_bundle` and
+    the `outputs` of a server, are wrong."""
 
-    label: Callable[[str, str], object]
+    row_of: RowOf
     outputs: tuple[str, ...]
     check: Callable[[Sequence[Any], Answered], None]
-
-
-def share_of_sea(text: str) -> float:
-    words = text.split()
-    return sum(word in WORDS["sea"] for word in words) / len(words)
 
 
 def check_classes(answers: Sequence[Any], served: Answered) -> None:
@@ -68,24 +59,15 @@ def check_grades(answers: Sequence[Any], served: Answered) -> None:
 
 
 CASES = {
-    "classification": Case(lambda text, label: label, ("label",), check_classes),
-    "regression": Case(lambda text, label: 1 + round(4 * share_of_sea(text), 2), ("number",), check_stars),
+    "classification": Case(ROW_OF["classification"], ("label",), check_classes),
+    "regression": Case(ROW_OF["regression"], ("number",), check_stars),
 }
 SCRATCH = Path(__file__).parent / "scratch" / "ordinal.py"
 """A kind that the table does not know, in one file."""
 ENTRY = Kind("ordinal:Ordinal", "weighted_kappa", "weighted kappa")
-GRADES = Case(lambda text, label: f"{1 + round(2 * share_of_sea(text))}", ("label",), check_grades)
+GRADES = Case(grades, ("label",), check_grades)
 LINES = 80
 """A kind takes no more."""
-
-
-def raw_rows(folder: Path, case: Case) -> Path:
-    folder.mkdir(parents=True)
-    for seed, (split, count) in enumerate(ROWS.items()):
-        rows = [{"text": text, "label": case.label(text, label)} for text, label in sentences(count, seed)]
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        (folder / f"{split}.jsonl").write_text(lines, encoding="utf-8")
-    return folder
 
 
 @dataclass(frozen=True)
@@ -101,9 +83,7 @@ class Walk:
     def go(self, kind: str, case: Case) -> None:
         params, tmp_path, run = self.params, self.folder, self.run
         task = TaskConfig(kind=kind, language="en", max_length=24)
-        raw = raw_rows(tmp_path / "data" / "tasks" / "places", case)
-        rows = tmp_path / "rows"
-        curate_task(task_kind(kind), raw, tmp_path / "data", rows, Removals())
+        rows = small_rows(tmp_path / "rows", kind, case.row_of)
         pretrained = pretrained_folder(tmp_path / "pretrained", self.tokenizer)
         short: dict[str, Any] = {"min_steps": 1, "epochs": 6, "patience": 6, "batch_size": 8, "learning_rate": 3e-3}
         made = {name: tmp_path / name for name in ("teacher", "scratch", "student", "onnx", "quantized", "bundle")}

@@ -1,0 +1,57 @@
+"""Rows that anyone can learn, of every kind of task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from components.corpus.labelled import curate_task
+from components.corpus.removals import Removals
+from components.tasks.kinds import task_kind
+from tests.small_artifacts import WORDS, sentences
+
+ROWS = {"train": 240, "validation": 60, "test": 60}
+
+RowOf = Callable[[str, str], dict[str, Any]]
+"""A row of a file, from a text and what most of its words belong to."""
+
+
+def share_of_sea(text: str) -> float:
+    words = text.split()
+    return sum(word in WORDS["sea"] for word in words) / len(words)
+
+
+def labelled(text: str, place: str) -> dict[str, Any]:
+    return {"text": text, "label": place}
+
+
+def stars(text: str, place: str) -> dict[str, Any]:
+    """From 1 to 5, by how many of the words are of the sea."""
+    return {"text": text, "label": 1 + round(4 * share_of_sea(text), 2)}
+
+
+def grades(text: str, place: str) -> dict[str, Any]:
+    """The same as one of three."""
+    return {"text": text, "label": f"{1 + round(2 * share_of_sea(text))}"}
+
+
+ROW_OF: dict[str, RowOf] = {"classification": labelled, "regression": stars}
+
+
+def raw_rows(folder: Path, row_of: RowOf) -> Path:
+    """The files of a task as a person brings them."""
+    folder.mkdir(parents=True)
+    for seed, (split, count) in enumerate(ROWS.items()):
+        rows = [row_of(*sentence) for sentence in sentences(count, seed)]
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (folder / f"{split}.jsonl").write_text(lines, encoding="utf-8")
+    return folder
+
+
+def small_rows(folder: Path, kind: str, row_of: RowOf) -> Path:
+    """A small artifact `task` of a kind, curated from such files, which lie beside it."""
+    raw = raw_rows(folder.parent / "data" / "tasks" / folder.name, row_of)
+    curate_task(task_kind(kind), raw, folder.parent / "data", folder, Removals())
+    return folder
