@@ -17,9 +17,9 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, T5Config, T5ForConditionalGeneration
 
 from cli.bundle import held_out_texts
-from components.deployment.generation.bundle import BundleOptions, make_bundle
+from components.deployment.folder_bundle import BundleOptions, make_bundle
 from components.deployment.generation.output_parity import greedy
-from components.deployment.generation.quantize import QUANTIZERS
+from components.deployment.quantizers import QUANTIZERS
 from components.deployment.speed import Target, judge
 from components.deployment.timing import Case, Seconds, time_cases
 from components.modeling.checkpoints import save_checkpoint
@@ -92,7 +92,9 @@ def language_model(name: str, params: Params, rounds: int, steps: int) -> dict[s
         source, bundle = Path(folder, "model"), Path(folder, "bundle")
         source.mkdir()
         save_checkpoint(model, tokenizer, source)
-        made = make_bundle(source, bundle, held_out_texts(None), BundleOptions(max_length=256, measure=False), name)
+        made = make_bundle(
+            source, bundle, held_out_texts(None), BundleOptions(max_length=256, measure=False), params.gate, name
+        )
         ladder = [rung for rung in ("fp32", *QUANTIZERS) if rung in made["rungs"]]
         generators = {rung: load_generator(bundle, rung) for rung in ladder}
         runs = {"eager": _eager(model), **{rung: _rung(generators[rung]) for rung in ladder}}

@@ -20,9 +20,10 @@ import numpy as np
 from benchmarks.peers.environment import PEERS, call_script, peer_python
 from benchmarks.report import RESULTS
 from components.artifacts import write_json
-from components.deployment.generation.bundle import BundleOptions, make_bundle
+from components.deployment.folder_bundle import BundleOptions, make_bundle
 from components.deployment.sentence_embedding.parity import cosine
 from components.machine import machine, versions
+from components.params import load_params
 from components.runtime.generation.embedder import load_embedder
 from tests.serving.running import running
 
@@ -51,9 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         own, library = own_vectors(chosen.model, texts, folder)
-        made = make_bundle(
-            chosen.model, folder / "bundle", texts[-PROVEN:], BundleOptions(("fp32",), measure=False), "model"
-        )
+        options, limits = BundleOptions(("fp32",), measure=False), load_params(Path("params.yaml")).gate
+        made = make_bundle(chosen.model, folder / "bundle", texts[-PROVEN:], options, limits, "model")
         embedder = load_embedder(folder / "bundle", "fp32")
         cut = sum(len(row) == embedder.max_length for row in embedder.encode(texts))
         found = {"bundle": embedder.embed(texts), "server": served_vectors(folder, texts)}

@@ -1,4 +1,4 @@
-"""`lianzi bundle` and `lianzi generate`: a language model from anywhere as a bundle, and how that carries a text on."""
+"""`lianzi bundle` and `lianzi generate`: a model from anywhere as a bundle, and how that carries a text on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from components.runtime.manifest import BESIDE
 from components.staging import check_place
 
 if TYPE_CHECKING:
-    from components.deployment.generation.bundle import BundleOptions
+    from components.deployment.config import GateConfig
+    from components.deployment.folder_bundle import BundleOptions
 
 CORPUS = Path("artifacts/corpus")
 ROWS = 256
@@ -50,9 +51,10 @@ def command(
 ) -> None:
     """Turn MODEL, a folder with safetensors weights, into BUNDLE: ONNX graphs proven against PyTorch.
 
-    A decoder or encoder-decoder generates text, an encoder makes sentence embeddings. See docs/generation.md.
+    A decoder or encoder-decoder generates text, an encoder makes sentence embeddings, a classifier or regressor of
+    sequences answers. The limits are params.yaml's, section gate. See docs/generation.md.
     """
-    from components.deployment.generation.bundle import BundleOptions, rungs_named
+    from components.deployment.folder_bundle import BundleOptions, rungs_named
 
     options = BundleOptions(rungs_named(rungs), opset, max_batch, max_length, speed)
     bundle_model(model, bundle, rows, name, options)
@@ -82,15 +84,25 @@ def generate(bundle: Path, prompt: str, chat: bool, rung: str | None, **sampling
 
 def bundle_model(model: Path, bundle: Path, rows: Path | None, name: str | None, options: BundleOptions) -> None:
     """Make the bundle, telling how it goes. Raises LianziError."""
-    from components.deployment.generation.bundle import check_apart, make_bundle
+    from components.deployment.folder_bundle import check_apart, make_bundle
 
     if not model.is_dir():
         raise ArtifactError(f"{model}: no such folder", "give the folder of a transformers model")
     check_apart(model, bundle)
     check_place(bundle, of_kind("bundle", BESIDE))
     texts = held_out_texts(rows)
-    make_bundle(model, bundle, texts, options, name, click.echo)
+    make_bundle(model, bundle, texts, options, gate_limits(), name, click.echo)
     click.echo(f"{bundle}: `lianzi serve {bundle}` serves it")
+
+
+def gate_limits() -> GateConfig:
+    """Of the project that one works in; elsewhere those that the platform comes with."""
+    from cli.init import files_folder
+    from components.params import load_params
+
+    here = Path()
+    inside = all((here / name).is_file() for name in ("dvc.yaml", "params.yaml"))
+    return load_params((here if inside else files_folder()) / "params.yaml").gate
 
 
 def held_out_texts(rows: Path | None) -> list[str]:

@@ -71,7 +71,7 @@ def make_project(folder: Path, tasks: Mapping[str, str]) -> list[str]:
     there = [name for name in ("dvc.yaml", "params.yaml", "components", "flows") if (folder / name).exists()]
     if there:
         raise ParameterError(f"{folder / there[0]}: there already", "name a folder that holds no project yet")
-    source = _files_folder()
+    source = files_folder()
     name_tasks(source / "params.yaml", tasks, write=False)
     for name in FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def make_project(folder: Path, tasks: Mapping[str, str]) -> list[str]:
     return [f"made {folder}", *_know(folder), *_next(folder, tasks)]
 
 
-def _files_folder() -> Path:
+def files_folder() -> Path:
     """Where FILES lie: beside the packages in a clone, elsewhere where the wheel put them."""
     clone = Path(str(components.__file__)).parent.parent
     if (clone / "dvc.yaml").is_file():

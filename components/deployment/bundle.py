@@ -79,7 +79,7 @@ def build(
             "engines": engines,
             "max_batch": config.max_batch,
         }
-        (folder / "README.md").write_text(model_card(details, task), encoding="utf-8")
+        (folder / "README.md").write_text(model_card(details), encoding="utf-8")
         write_notices(folder, {"onnx": onnx, "quantized": quantized})
         write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **details)
         metrics = _metrics(folder, details) | {"gate": report.metrics()}

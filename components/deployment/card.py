@@ -1,44 +1,80 @@
-"""The model card of a bundle (Mitchell et al. 2019): what it is, from what, how good as far as known, its limits."""
+"""The model card of a bundle (Mitchell et al. 2019): what it is, from what, how good as far as known, its limits.
+
+One template: a part is on the card where the manifest has what it tells.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from components.runtime.manifest import CLASSIFICATION, EMBEDDING, GENERATION, form_of, model_name
 from components.tasks.kinds import task_of
 from components.tasks.metrics import Metric
 
-if TYPE_CHECKING:
-    from components.tasks.config import TaskConfig
-
 LANGUAGES = {"en": "English", "zh": "Chinese"}
+PIPELINES = {EMBEDDING: "feature-extraction", CLASSIFICATION: "text-classification"}
 
 
-def model_card(details: dict[str, Any], task: TaskConfig) -> str:
-    """Markdown, with the metadata header that model hubs read."""
-    return "\n".join([*_header(task), *_summary(details, task), *_numbers(details), *_engines(details), *_use(details)])
+def model_card(details: Mapping[str, Any]) -> str:
+    """Markdown, with the metadata header that model hubs read. `details`: of the bundle's manifest."""
+    parts = [_header, _summary, _data, _quality, _parity, _engines, _use, _limits]
+    return "\n".join(line for part in parts for line in part(details))
 
 
-def _header(task: TaskConfig) -> list[str]:
-    return ["---", f"language: {task.language}", "pipeline_tag: text-classification", "library_name: onnx", "---", ""]
+def _header(details: Mapping[str, Any]) -> list[str]:
+    generating = "text2text-generation" if _has_encoder(details) else "text-generation"
+    language = [f"language: {details['language']}"] if "language" in details else []
+    pipeline = PIPELINES.get(form_of(details), generating)
+    return ["---", *language, f"pipeline_tag: {pipeline}", "library_name: onnx", "---", ""]
 
 
-def _summary(details: dict[str, Any], task: TaskConfig) -> list[str]:
+def _summary(details: Mapping[str, Any]) -> list[str]:
+    lines = [f"# {model_name(details)}{_subject(details)}", "", f"A {details['architecture']} {_what(details)}", ""]
+    if details.get("distillation"):
+        lines += [f"Distillation: {details['distillation']}.", ""]
+    reason = f"Candidate for release: **{details['candidate']}**: {details['candidate_because']}."
+    timed = (
+        " Which rung ships is decided at release, by how fast each is there: `speed.json` beside this card names it."
+    )
+    return [*lines, f"{reason}{timed if _from_the_graph(details) else ''}", ""]
+
+
+def _subject(details: Mapping[str, Any]) -> str:
+    if not _from_the_graph(details):
+        return ""
+    what = "generation" if form_of(details) == GENERATION else "regression" if _is_number(details) else "classification"
+    return f": text {what}, {LANGUAGES[details['language']]}"
+
+
+def _what(details: Mapping[str, Any]) -> str:
+    size = f"of {details['parameters']:,} parameters"
+    answers = f" It answers with {_answers(details)}." if form_of(details) == CLASSIFICATION else ""
+    if _from_the_graph(details):
+        return (
+            f"{size}: pretrained, fine-tuned on the task `{details['task']}`, distilled, exported to ONNX and "
+            f"quantized.{answers}"
+        )
+    opset = f"as ONNX graphs of opset {details['opset']}"
+    return f"{size} {opset}, for at most {details['max_length']:,} tokens.{answers}"
+
+
+def _answers(details: Mapping[str, Any]) -> str:
     labels = ", ".join(f"`{label}`" for label in details["labels"])
-    answers = f"one of {len(details['labels'])} labels: {labels}"
-    what, kind = ("regression", "regressor") if _gives_numbers(details) else ("classification", "classifier")
+    return "a number" if _is_number(details) else f"one of {len(details['labels'])} labels: {labels}"
+
+
+def _data(details: Mapping[str, Any]) -> list[str]:
+    heading = ["## Data and licences", ""]
+    if not _from_the_graph(details):
+        return [
+            *heading,
+            "The licence of the weights and of what they were trained on binds whoever passes this on; `manifest.json` "
+            "holds the hash of the folder it was made from.",
+            "",
+        ]
     return [
-        f"# {details['task']}: text {what}, {LANGUAGES[task.language]}",
-        "",
-        f"A {details['architecture']} {kind} of {details['parameters']:,} parameters: pretrained, fine-tuned "
-        f"on the task `{details['task']}`, distilled, exported to ONNX and quantized. "
-        f"It answers with {'a number' if _gives_numbers(details) else answers}.",
-        "",
-        *([f"Distillation: {details['distillation']}.", ""] if details.get("distillation") else []),
-        f"Candidate for release: **{details['candidate']}**: {details['candidate_because']}. Which rung ships is "
-        "decided at release, by how fast each is there: `speed.json` beside this card names it.",
-        "",
-        "## Data and licences",
-        "",
+        *heading,
         f"Trained on `data/corpus` (no labels) and `data/tasks/{details['task']}` of the project that made this "
         "bundle. `NOTICE` names the sources, their licences, which bind whoever passes it on, and those of the "
         "libraries it needs; `lineage.json` holds the hashes of everything it was made from, up to the data.",
@@ -46,11 +82,10 @@ def _summary(details: dict[str, Any], task: TaskConfig) -> list[str]:
     ]
 
 
-def _gives_numbers(details: dict[str, Any]) -> bool:
-    return task_of(details).output.kind == "real"
-
-
-def _numbers(details: dict[str, Any]) -> list[str]:
+def _quality(details: Mapping[str, Any]) -> list[str]:
+    """On labelled rows, as `quantize` found it."""
+    if not _from_the_graph(details):
+        return []
     parity, rungs = details["parity"], details["quantization"]
     top, metric = rungs["fp32"], task_of(details).metrics[0]
     return [
@@ -73,7 +108,7 @@ def _numbers(details: dict[str, Any]) -> list[str]:
     ]
 
 
-def _rung(name: str, rung: dict[str, Any], metric: Metric) -> str:
+def _rung(name: str, rung: Mapping[str, Any], metric: Metric) -> str:
     kept = rung.get("float_layers")
     verdict = ("accepted" if rung["accepted"] else f"refused: it {rung['reason']}") + (
         f"; in float: {', '.join(kept)}" if kept else ""
@@ -87,7 +122,30 @@ def _rung(name: str, rung: dict[str, Any], metric: Metric) -> str:
     )
 
 
-def _engines(details: dict[str, Any]) -> list[str]:
+def _parity(details: Mapping[str, Any]) -> list[str]:
+    """On texts without labels, as `lianzi bundle` found it."""
+    if "proof" not in details:
+        return []
+    columns = sorted(next(iter(details["proof"].values())))
+    lines = [
+        f"| {rung} | {details['megabytes'][rung]:.2f} | "
+        + " | ".join(str(proof[column]) for column in columns)
+        + f" | {details['refused'].get(rung, 'accepted')} |"
+        for rung, proof in sorted(details["proof"].items(), key=lambda pair: -details["megabytes"][pair[0]])
+    ]
+    return [
+        "## Against the model as its own library runs it, on real texts",
+        "",
+        f"| rung | MB | {' | '.join(column.replace('_', ' ') for column in columns)} | |",
+        "|---" * (len(columns) + 3) + "|",
+        *lines,
+        "",
+    ]
+
+
+def _engines(details: Mapping[str, Any]) -> list[str]:
+    if not details.get("engines"):
+        return []
     rows = [
         f"| {name} | {engine['status']} | {engine['rung']} | {engine.get('reason', '')} |"
         for name, engine in details["engines"].items()
@@ -95,32 +153,70 @@ def _engines(details: dict[str, Any]) -> list[str]:
     return ["## Engines", "", "| engine | status | from | note |", "|---|---|---|---|", *rows, ""]
 
 
-def _use(details: dict[str, Any]) -> list[str]:
-    numbers = _gives_numbers(details)
-    picks = "It always picks one of its labels, also for a text that fits none; its probabilities are not calibrated."
-    answer = "number" if numbers else "label"
-    scale = f"deviations of {details['deviation']:.6g} from {details['mean']:.6g}" if numbers else ""
+def _use(details: Mapping[str, Any]) -> list[str]:
+    calls = {
+        EMBEDDING: ['vectors = lianzi.load_embedder("path/to/this/folder").embed(["some text"])'],
+        GENERATION: [
+            "by = lianzi.Sampling(max_tokens=64, temperature=0.0, top_p=1.0, seed=None, stop=())",
+            'print(lianzi.load_generator("path/to/this/folder").complete(["Some text"], by)[0])',
+        ],
+        CLASSIFICATION: ['print(lianzi.load_bundle("path/to/this/folder").predict(["some text"])[0])'],
+    }
+    lines = ["## How to use it", "", "```python", "import lianzi", "", *calls[form_of(details)], "```", ""]
+    return [*lines, *_by_hand(details)] if form_of(details) == CLASSIFICATION else lines
+
+
+def _by_hand(details: Mapping[str, Any]) -> list[str]:
+    order = "in the order of `labels` in `manifest.json`"
+    if _is_number(details):
+        order = f"as deviations of {details['deviation']:.6g} from {details['mean']:.6g}"
     return [
-        "## How to use it",
-        "",
-        "```python",
-        "import lianzi",
-        "",
-        f'print(lianzi.load_bundle("path/to/this/folder").predict(["some text"])[0].{answer})',
-        "```",
-        "",
         "Without that package: `tokenizer.json` (Hugging Face tokenizers) gives the ids; the graphs take `input_ids` "
-        f"and `attention_mask` (int64, batch x length, padded with {details['pad_id']}) and return `logits` "
-        f"{f'as {scale}' if numbers else 'in the order of `labels` in `manifest.json`'}.",
+        f"and `attention_mask` (int64, batch x length, padded with {details['pad_id']}) and return `logits` {order}.",
         "",
+    ]
+
+
+def _limits(details: Mapping[str, Any]) -> list[str]:
+    form = form_of(details)
+    lines = [
+        f"- It reads the first {details['max_length']} tokens of a text and nothing after them."
+        if form != GENERATION
+        else f"- {details['max_length']:,} tokens of prompt and answer together."
+    ]
+    if details.get("prompt"):
+        lines += [f"- {details['prompt']!r} is put in front of every text."]
+    if details.get("prompts"):
+        named = ", ".join(f"{name} {text!r}" for name, text in sorted(details["prompts"].items()))
+        lines += [f"- Prompts to ask for by name: {named}."]
+    if details.get("rules"):
+        lines += [f"- Its own generation config: {', '.join(sorted(set(details['rules']) - {'end_ids'}))}."]
+    if form == GENERATION:
+        lines += ["- It says what is likely, not what is true."]
+    if form == CLASSIFICATION:
+        picks = "always picks one of its labels, also for a text that fits none; its probabilities are not calibrated."
+        lines += [f"- It {'gives a number also for a text that has none.' if _is_number(details) else picks}"]
+    return [
         "## Limits",
         "",
-        f"- It reads the first {details['max_length']} tokens of a text and nothing after them.",
-        f"- {'It gives a number also for a text that has none.' if numbers else picks}",
-        "- It knows the language and the kind of text of its training rows; elsewhere expect worse.",
-        "- The rung `int8` scales activations by the batch they stand in: a score may move a little with a text's "
-        "neighbours. The rungs below it have fixed ranges.",
+        *lines,
+        "- It knows the language and the kind of text that it was trained on; elsewhere expect worse.",
+        "- The rung `int8` scales activations by the batch they stand in: an answer may move a little with a text's "
+        "neighbours. The rungs below it do not.",
         "- An engine runs on the GPU architecture and library version it was built for; one called "
         '"built, not run" has answered nothing yet.',
         "",
     ]
+
+
+def _from_the_graph(details: Mapping[str, Any]) -> bool:
+    """Whether the project's own stages made it, which know its data and its score."""
+    return "quantization" in details
+
+
+def _is_number(details: Mapping[str, Any]) -> bool:
+    return form_of(details) == CLASSIFICATION and task_of(details).output.kind == "real"
+
+
+def _has_encoder(details: Mapping[str, Any]) -> bool:
+    return "encoder" in next(iter(details["rungs"].values()))

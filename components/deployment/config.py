@@ -46,12 +46,17 @@ class BuildConfig(Section):
 class GateConfig(BootstrapConfig, MaxLossConfig):
     """What a bundle may differ by from its checkpoint on `rows` validation rows: a logit of the float graph by
     max_difference, a layer of another graph by max_noise of its size. A graph may lose max_loss of macro-F1
-    (it is refused when the whole bootstrap interval lies beyond), and must give min_agreement of the answers."""
+    (it is refused when the whole bootstrap interval lies beyond), and must give min_agreement of the answers.
+
+    min_token_agreement: of a language model, positions with the same likeliest token; min_cosine: of every vector of a
+    sentence encoder with PyTorch's."""
 
     rows: Count
     max_difference: Rate
     max_noise: Rate
     min_agreement: Share
+    min_token_agreement: Share
+    min_cosine: Annotated[float, Field(ge=-1, le=1)]
 
 
 class EvaluateConfig(BootstrapConfig):

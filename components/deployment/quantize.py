@@ -9,7 +9,6 @@ All for ONNX Runtime on a CPU. How fast they are is judged at release, on the ma
 
 from __future__ import annotations
 
-import logging
 import re
 import tempfile
 from collections.abc import Callable
@@ -19,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx as onnx_format
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto
 
 from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.canonical import FOR_ONNXRUNTIME
 from components.deployment.embeddings import quantize_tables
 from components.deployment.parity import answers
+from components.deployment.quantizers import dynamic_int8
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.deployment.static_quantization import StaticQuantizer, sensitivities
 from components.evaluation.metrics import Bootstrap
@@ -240,24 +239,9 @@ def cannot_be_made(error: Exception) -> str:
 
 def quantize_graph(source: Path, target: Path, per_channel: bool) -> None:
     """Quantize the weights of matrix products and embedding tables; equal input gives equal bytes."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    logging.getLogger().addFilter(no_preprocessing_hint)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            written = Path(folder, "model.onnx")
-            quantize_dynamic(
-                source,
-                written,
-                op_types_to_quantize=["MatMul", "Gemm", "Gather"],
-                per_channel=per_channel,
-                weight_type=QuantType.QInt8,
-                # Of what ONNX Runtime's own operators give, which shape inference does not know.
-                extra_options={"DefaultTensorType": onnx_format.TensorProto.FLOAT},
-            )
-            graph = onnx_format.load(written)
-    finally:
-        logging.getLogger().removeFilter(no_preprocessing_hint)
+    # The type of what ONNX Runtime's own operators give, which shape inference does not know.
+    extra = {"DefaultTensorType": TensorProto.FLOAT}
+    graph = dynamic_int8(source, ["MatMul", "Gemm", "Gather"], per_channel, extra)
     del graph.graph.value_info[:]
     _write(graph, target)
 
@@ -303,8 +287,3 @@ def _megabytes(path: Path) -> float:
 
 def _write(model: ModelProto, path: Path) -> None:
     path.write_bytes(model.SerializeToString(deterministic=True))
-
-
-def no_preprocessing_hint(record: logging.LogRecord) -> bool:
-    """Its advice to run a pre-processing step, which fails on graphs of the dynamo exporter."""
-    return "pre-processing" not in record.getMessage()

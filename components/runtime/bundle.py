@@ -12,6 +12,7 @@ import numpy as np
 from components.errors import ArtifactError, DataError, EngineError, LianziError, first_line
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
+from components.inference.sessions import Arrays
 from components.runtime.encoding import IDS, MASK, Encoder
 from components.runtime.manifest import CLASSIFICATION, TOKENIZER, bundle_of, shipped_rung
 from components.runtime.prediction import infer_texts, softmax
@@ -91,6 +92,10 @@ class Classifier:
             return np.empty((0, len(self.labels)), dtype=np.float32)
         return infer_texts(self.session.run, self.encoder, texts, self.max_batch)["logits"]
 
+    def infer(self, feeds: Arrays) -> Arrays:
+        """The graph's outputs for padded ids and their mask."""
+        return self.session.run(feeds)
+
     def _prediction(self, row: list[float]) -> Prediction:
         best = max(row)
         return Prediction(self.labels[row.index(best)], best, dict(zip(self.labels, row, strict=True)))
@@ -102,14 +107,18 @@ def load_bundle(path: Path, rung: str | None = None, threads: int = 1) -> Classi
     An engine is built first where this machine has none yet. Raises ArtifactError, EngineError.
     """
     manifest = bundle_of(path, CLASSIFICATION, rung)
-    chosen = rung or shipped_rung(path, manifest)
+    return open_classifier(path, manifest, rung or shipped_rung(path, manifest), threads)
+
+
+def open_classifier(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> Classifier:
+    """The same of a folder that is known to be whole."""
     return Classifier(
         task=manifest["task"],
-        rung=chosen,
+        rung=rung,
         kind=_task(path, manifest),
         max_batch=manifest["max_batch"],
         encoder=_encoder(path, manifest),
-        session=_session(path, manifest, chosen, threads),
+        session=_session(path, manifest, rung, threads),
     )
 
 

@@ -10,7 +10,7 @@ from cli.bundle import ROWS, held_out_texts
 from cli.main import main
 from components.artifacts import MANIFEST
 from components.corpus.documents import write_shard
-from components.deployment.generation import bundle as generation_bundle
+from components.deployment import folder_bundle
 from components.runtime.generation.generator import load_generator
 from tests.small_artifacts import sentences
 from tests.small_language_models import small_model_folder
@@ -133,7 +133,7 @@ def test_what_is_in_the_way_is_told_before_anything_is_read(
     model: Path, bundle: str, there: Callable[[Path], None], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there(model.parent)
-    monkeypatch.setattr(generation_bundle, "read_source", lambda _: pytest.fail("the model was read"))
+    monkeypatch.setattr(folder_bundle, "read_source", lambda _: pytest.fail("the model was read"))
     before = {path: path.lstat() for path in model.parent.rglob("*")}
     result = lianzi("bundle", "model", bundle, "--rows", "rows.txt")
     assert result.exit_code == 1, result.output

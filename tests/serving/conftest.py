@@ -48,13 +48,14 @@ def generators(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path)
 
 def language_bundle(folder: Path, kind: str, tokenizer: Path) -> Path:
     """A bundle of a small language model under the name of its folder."""
-    from components.deployment.generation.bundle import BundleOptions, make_bundle
+    from components.deployment.folder_bundle import BundleOptions, make_bundle
+    from tests.small_language_bundles import LIMITS as GATE
     from tests.small_language_models import small_model_folder
 
     options = BundleOptions(rungs=("fp32",), max_batch=4, max_length=48, measure=False)
     model = small_model_folder(folder / kind, kind, tokenizer)
     texts = [text for text, _ in sentences(40, seed=9)]
-    make_bundle(model, folder / "bundle", texts, options, folder.name, lambda line: None)
+    make_bundle(model, folder / "bundle", texts, options, GATE, folder.name, lambda line: None)
     return folder / "bundle"
 
 

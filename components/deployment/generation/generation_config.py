@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.deployment.generation.source import Source
+from components.deployment.source import Source
 from components.errors import ArtifactError
 
 CALLERS = ("do_sample", "temperature", "top_p", "max_length", "max_new_tokens")

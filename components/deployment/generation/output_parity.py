@@ -6,12 +6,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from components.errors import DataError
 from components.runtime.generation.generator import Generator, Row
 from components.runtime.generation.sampling import Sampling
+
+if TYPE_CHECKING:
+    from components.deployment.config import GateConfig
 
 TOKENS = 64
 """Of a row, where not the whole length is asked for."""
@@ -53,6 +57,31 @@ class OutputParity:
         """The share by which the perplexity is higher than PyTorch's."""
         return self.perplexity / self.reference_perplexity - 1
 
+    def __str__(self) -> str:
+        return (
+            f"largest difference {self.max_difference:.1e}, perplexity {self.perplexity:.5g} against "
+            f"{self.reference_perplexity:.5g}, greedy tokens the same {self.greedy_exact:.1%}"
+        )
+
+    def refusal(self, rung: str, limits: GateConfig) -> str | None:
+        """Why the rung is not good enough, or None: fp32 must give PyTorch's greedy answers token by token."""
+        if rung == "fp32":
+            if self.max_difference > limits.max_difference:
+                return (
+                    f"a logit differs from PyTorch's by {self.max_difference:.2g} on {self.worst}, "
+                    f"{limits.max_difference:g} is allowed"
+                )
+            return None if self.greedy_exact == 1 else f"only {self.greedy_exact:.1%} of greedy tokens are PyTorch's"
+        if not self.perplexity_loss <= limits.max_loss:
+            return (
+                f"perplexity {self.perplexity:.4g} against {self.reference_perplexity:.4g}, "
+                f"{limits.max_loss:.0%} more is allowed"
+            )
+        if self.agreement < limits.min_token_agreement:
+            asked = f"{limits.min_token_agreement:.0%} is asked for"
+            return f"the likeliest token is the same at {self.agreement:.1%}, {asked}"
+        return None
+
     def metrics(self) -> dict[str, float | str]:
         """For the manifest; to few digits, since the last bits are noise."""
         return {
@@ -67,11 +96,14 @@ class OutputParity:
 
 
 class Reference:
-    """What PyTorch says, each row alone and without padding; computed once for all rungs."""
+    """What PyTorch says, each row alone and without padding; computed once for all rungs. Raises DataError where no
+    text has two tokens."""
 
     def __init__(self, model: Any, generator: Generator, texts: Sequence[str]) -> None:
         self.model, self.start_id = model, generator.start_id
         rows = [row[: generator.max_length] for text in texts if len(row := generator.encode(text)) >= 2]
+        if not rows:
+            raise DataError("no text of two tokens and more to prove the graphs on", "--rows FILE names one")
         self.cases = cases(rows, generator)
         self.prompts = prompts(rows, generator)
         self.logits = {name: [self._logits(row) for row in case] for name, case in self.cases.items()}

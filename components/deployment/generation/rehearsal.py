@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from components.deployment.generation.architecture import OTHERS
+from components.deployment.architecture import OTHERS
 from components.deployment.generation.export import (
     CrossDecoder,
     Decoder,
@@ -27,7 +27,7 @@ from components.deployment.sentence_embedding.reference import SentenceReference
 from components.errors import ArtifactError, DataError, LianziError, first_line
 
 if TYPE_CHECKING:
-    from components.deployment.generation.source import Source
+    from components.deployment.source import Source
 
 ALLOWED = 1e-3
 """Of a logit, or a share of a vector's length: float32 sums in another order stay far below."""

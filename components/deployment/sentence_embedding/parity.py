@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from components.deployment.parity import shapes
 from components.deployment.sentence_embedding.reference import SentenceReference
+from components.errors import DataError
 from components.runtime.encoding import IDS, MASK
 from components.runtime.generation.embedder import Embedder
+
+if TYPE_CHECKING:
+    from components.deployment.config import GateConfig
 
 TEXTS = 32
 """Compared from their letters on."""
@@ -33,6 +38,17 @@ class EmbeddingParity:
     max_difference: float
     worst: str
 
+    def __str__(self) -> str:
+        return f"cosine with the model's own vectors {self.min_cosine:.5f} and more, {self.mean_cosine:.5f} on average"
+
+    def refusal(self, rung: str, limits: GateConfig) -> str | None:
+        """Why the rung is not good enough, or None."""
+        if rung == "fp32" and self.max_difference > limits.max_difference:
+            return f"a number differs from PyTorch's by {self.max_difference:.2g}, {limits.max_difference:g} is allowed"
+        if self.min_cosine < limits.min_cosine:
+            return f"cosine {self.min_cosine:.4f} with PyTorch's on {self.worst}, {limits.min_cosine:g} is asked for"
+        return None
+
     def metrics(self) -> dict[str, float | str]:
         """For the manifest; to few digits, since the last bits are noise."""
         return {
@@ -44,9 +60,12 @@ class EmbeddingParity:
 
 
 class EmbeddingReference:
-    """The model's own vectors of real rows in batches of 1, 3, 8 and 32, with and without padding, and of texts."""
+    """The model's own vectors of real rows in batches of 1, 3, 8 and 32, with and without padding, and of texts.
+    Raises DataError where there is no text."""
 
     def __init__(self, own: SentenceReference, embedder: Embedder, texts: Sequence[str]) -> None:
+        if not any(text.strip() for text in texts):
+            raise DataError("no text to prove the graphs on", "--rows FILE names some")
         self.batches = shapes(embedder.encoder, list(texts))
         self.vectors = {
             name: own.vectors([row[real > 0].tolist() for row, real in zip(feeds[IDS], feeds[MASK], strict=True)])

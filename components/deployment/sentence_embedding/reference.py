@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import load_file
 
-from components.deployment.generation.own_tokenizer import own_tokenizer
+from components.deployment.own_tokenizer import own_tokenizer
 from components.deployment.sentence_embedding.modules import Dense, LayerNorm, Normalize, Pooling, Step
 
 if TYPE_CHECKING:
-    from components.deployment.generation.source import Source
+    from components.deployment.source import Source
 
 EPSILON = 1e-5
 """Of torch's layer normalization."""

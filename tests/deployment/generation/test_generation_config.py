@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.deployment.generation.generation_config import as_ids, callers_settings, read_rules, start_id
-from components.deployment.generation.source import Source, read_source
+from components.deployment.source import Source, read_source
 from components.errors import ArtifactError
 from tests.models_from_elsewhere import change, write
 

@@ -4,19 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from components.deployment.folder_bundle import BundleOptions, make_bundle
 from components.deployment.generation import rehearsal
-from components.deployment.generation.bundle import BundleOptions, make_bundle
-from components.deployment.generation.gate import Limits
 from components.deployment.generation.rehearsal import rehearse
-from components.deployment.generation.source import load_weights, read_source
 from components.deployment.sentence_embedding.encoder import SentenceEncoder
+from components.deployment.source import load_weights, read_source
 from components.errors import ArtifactError, DataError
 from components.runtime.generation.embedder import load_embedder
 from components.runtime.generation.generator import Sampling, load_generator
 from tests.models_from_elsewhere import FAMILIES, family_folder
-from tests.small_language_bundles import TEXTS
+from tests.small_language_bundles import LIMITS, TEXTS
 
-FP32 = BundleOptions(rungs=("fp32",), measure=False, limits=Limits())
+FP32 = BundleOptions(rungs=("fp32",), measure=False)
 REFUSED = ("mamba", "mpt", "falcon-alibi", "m2m_100")
 
 
@@ -66,7 +65,7 @@ def test_a_bundle_of_each_family_answers_as_its_own_library_does(
     name: str, tmp_path: Path, tokenizer_folder: Path
 ) -> None:
     model = family_folder(tmp_path / name, name, tokenizer_folder)
-    made = make_bundle(model, tmp_path / "bundle", TEXTS, FP32, say=lambda line: None)
+    made = make_bundle(model, tmp_path / "bundle", TEXTS, FP32, LIMITS, say=lambda line: None)
     if made["form"] == "embedding":
         assert made["proof"]["fp32"]["min_cosine"] > 0.9999
         assert load_embedder(tmp_path / "bundle").embed(["ship wave"]).shape[0] == 1

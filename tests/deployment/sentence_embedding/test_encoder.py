@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from components.deployment.generation.source import load_weights, read_source
 from components.deployment.sentence_embedding.encoder import SentenceEncoder
 from components.deployment.sentence_embedding.modules import POOLING_KEYS, Pooling, read_modules
 from components.deployment.sentence_embedding.reference import SentenceReference
+from components.deployment.source import load_weights, read_source
 from tests.models_from_elsewhere import sentence_folder
 
 ROWS = [[5, 6, 7, 8, 9, 10], [11, 12], [13]]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.deployment.generation.source import load_weights, read_source
 from components.deployment.sentence_embedding.parity import EmbeddingReference, cosine, embedding_parity
 from components.deployment.sentence_embedding.reference import SentenceReference
+from components.deployment.source import load_weights, read_source
 from components.inference.sessions import Arrays
 from components.runtime.encoding import Encoder
 from components.runtime.generation.embedder import load_embedder

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks.peers.environment import KEPT, PEERS, call_script, peer_python
-from components.deployment.generation.source import load_weights, read_source
 from components.deployment.sentence_embedding.parity import cosine
 from components.deployment.sentence_embedding.reference import SentenceReference
+from components.deployment.source import load_weights, read_source
 from tests.models_from_elsewhere import sentence_folder
 from tests.small_language_bundles import TEXTS
 

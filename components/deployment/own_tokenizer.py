@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from components.errors import ArtifactError, first_line
 
 if TYPE_CHECKING:
-    from components.deployment.generation.source import Source
+    from components.deployment.source import Source
 
 PROBES = (
     "A Small test, of 3 WORDS.",

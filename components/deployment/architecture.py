@@ -68,7 +68,7 @@ def _positions(model: Any, config: PreTrainedConfig, form: str) -> int | None:
     told = getattr(config, "max_position_embeddings", None)
     for name, module in model.named_modules():
         learned = name.endswith("position_embeddings") and isinstance(module, nn.Embedding)
-        if form == "encoder" and learned and module.padding_idx is not None:
+        if form in ("encoder", "classifier") and learned and module.padding_idx is not None:
             return int(module.num_embeddings) - int(module.padding_idx) - 1
     # XLNet says -1 for: as many as there are.
     return int(told) if told and told > 0 else None

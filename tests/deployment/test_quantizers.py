@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from components.deployment.generation.output_parity import greedy
-from components.deployment.generation.quantize import QUANTIZERS, tables
+from components.deployment.quantizers import QUANTIZERS, tables
 from components.runtime.generation.generator import Generator, load_generator
 from components.runtime.generation.graphs import Graph
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from components.deployment.generation.source import load_weights, read_source
+from components.deployment.source import load_weights, read_source
 from components.errors import ArtifactError
 
 
@@ -52,9 +52,9 @@ def test_pickled_weights_are_refused_and_never_opened(folder: Path) -> None:
     assert "save_pretrained" in caught.value.hint
 
 
-def test_a_classifier_is_refused(folder: Path) -> None:
-    change(folder / "config.json", architectures=["GPT2ForSequenceClassification"])
-    with pytest.raises(ArtifactError, match="GPT2ForSequenceClassification neither generates text nor encodes it"):
+def test_a_head_that_is_none_of_these_is_refused(folder: Path) -> None:
+    change(folder / "config.json", architectures=["GPT2ForQuestionAnswering"])
+    with pytest.raises(ArtifactError, match="GPT2ForQuestionAnswering neither generates, encodes nor classifies text"):
         read_source(folder)
 
 

@@ -1,32 +1,35 @@
-"""A bundle of a language model: graphs of every accepted rung, the tokenizer, the model card, the manifest.
+"""A bundle of a model from anywhere: graphs of every accepted rung, the tokenizer, the model card, the manifest.
 
-models/RUNG/{decoder,encoder}.onnx, tokenizer.json, tokenizer_config.json, README.md, manifest.json with
-`form`: "generation" or "embedding".
+models/RUNG/{model,decoder,encoder}.onnx, tokenizer.json, tokenizer_config.json, README.md, manifest.json with
+`form`: "classification", "generation" or "embedding".
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnx import ModelProto
 
 from components.artifacts import PLAIN_NAME, is_plain_name, of_kind, own_manifest, write_manifest
-from components.deployment.generation.card import model_card
-from components.deployment.generation.gate import Limits, select_variants
+from components.deployment.card import model_card
 from components.deployment.generation.generation_config import as_ids, callers_settings, read_rules, start_id
-from components.deployment.generation.own_tokenizer import check_tokenizer
-from components.deployment.generation.quantize import QUANTIZERS
-from components.deployment.generation.source import Source, load_weights, read_source
+from components.deployment.own_tokenizer import check_tokenizer
 from components.deployment.quantize import cannot_be_made
+from components.deployment.quantizers import QUANTIZERS
 from components.deployment.sentence_embedding.modules import step_name
+from components.deployment.source import Source, load_weights, read_source, task_of_folder
+from components.deployment.variants import select_variants
 from components.errors import DoesNotFit, ParameterError
-from components.runtime.manifest import BESIDE, graph_file, read_bundle
+from components.runtime.manifest import BESIDE, CLASSIFICATION, EMBEDDING, GENERATION, graph_file, read_bundle
 from components.staging import staged
+
+if TYPE_CHECKING:
+    from components.deployment.config import GateConfig
 
 Say = Callable[[str], None]
 
@@ -34,6 +37,9 @@ TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime", "transformers", "tokenize
 ENDS = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>")
 """What ends a turn in the chat templates of the time, beside the model's own end token."""
 
+
+FORM_OF = {"classifier": CLASSIFICATION, "encoder": EMBEDDING}
+"""The bundle's form by that of its source; the others generate."""
 
 BYTES = {"fp32": 4.0, "int8": 1.0, "int4": 0.5}
 """Of a weight in each rung's graphs."""
@@ -56,7 +62,6 @@ class BundleOptions:
     max_batch: int = 16
     max_length: int = 2048
     measure: bool = True
-    limits: Limits = field(default_factory=Limits)
 
 
 def rungs_named(text: str) -> tuple[str, ...]:
@@ -70,9 +75,16 @@ def rungs_named(text: str) -> tuple[str, ...]:
 
 
 def make_bundle(
-    model: Path, bundle: Path, texts: Sequence[str], options: BundleOptions, name: str | None = None, say: Say = print
+    model: Path,
+    bundle: Path,
+    texts: Sequence[str],
+    options: BundleOptions,
+    limits: GateConfig,
+    name: str | None = None,
+    say: Say = print,
 ) -> dict[str, Any]:
-    """Export, quantize, prove on `texts` and write a bundle, whole or not at all. Returns its manifest.
+    """Export, quantize, compare with PyTorch on `texts` by the gate's limits and write a bundle, whole
+    or not at all. Returns its manifest.
 
     Raises, before anything is exported, ParameterError and ArtifactError where the bundle cannot have that name or lie
     there, and DoesNotFit where the disk has no room for it; ArtifactError where the folder cannot be bundled or the
@@ -96,15 +108,16 @@ def make_bundle(
         for line in remarks(source, details):
             say(line)
         details |= {"parameters": weights.num_parameters()}
-        rehearse(source, weights, texts, details["max_length"])
+        if source.form != "classifier":
+            rehearse(source, weights, texts, details["max_length"])
         copy_tokenizer(source, folder)
         say(f"exporting to ONNX, opset {options.opset}")
-        graphs = export_graphs(source, weights, options.opset)
+        graphs = export_graphs(source, weights, options.opset, details["max_length"])
         details["rungs"] = {"fp32": write_rung(folder, "fp32", graphs)}
         made, unmade = quantized(graphs, options.rungs)
         details["rungs"] |= {rung: write_rung(folder, rung, graphs) for rung, graphs in made.items()}
         reference = SentenceReference(source, weights) if source.form == "encoder" else weights
-        details |= select_variants(folder, details, reference, texts, options.limits, options.measure, say, unmade)
+        details |= select_variants(folder, details, reference, texts, limits, options.measure, say, unmade)
         (folder / "README.md").write_text(model_card(details), encoding="utf-8")
         write_manifest(folder, "bundle", {"model": model}, **details)
     say(f"ships {details['candidate']}: {details['candidate_because']}")
@@ -157,11 +170,14 @@ def check_room(bundle: Path, folder: Path, parameters: int, rungs: Sequence[str]
         )
 
 
-def export_graphs(source: Source, weights: Any, opset: int) -> dict[str, ModelProto]:
+def export_graphs(source: Source, weights: Any, opset: int, max_length: int) -> dict[str, ModelProto]:
     """The model's graphs by name."""
+    from components.deployment.export import export_for_rows
     from components.deployment.generation.export import export_decoder, export_encoder, export_encoder_decoder
     from components.deployment.sentence_embedding.encoder import SentenceEncoder
 
+    if source.form == "classifier":
+        return {"model": export_for_rows(weights, opset, max_length)[0]}
     if source.form == "decoder":
         return {"decoder": export_decoder(weights, opset)}
     if source.form == "encoder":
@@ -170,20 +186,21 @@ def export_graphs(source: Source, weights: Any, opset: int) -> dict[str, ModelPr
 
 
 def describe(source: Source, options: BundleOptions, name: str) -> dict[str, Any]:
-    """What a server has to know of the model, for the manifest."""
+    """What a server has to know of the model, for the manifest. Raises ArtifactError."""
     ours = own_manifest(source.folder) is not None
     config, tokenizer = source.config, source.tokenizer_config
     common = {
-        "name": name,
-        "form": "embedding" if source.form == "encoder" else "generation",
+        "form": FORM_OF.get(source.form, GENERATION),
         "architecture": config.model_type,
         "max_length": min(source.length, options.max_length),
         "max_batch": options.max_batch,
         "pad_id": source.pad_id,
         "opset": options.opset,
         "versions": {tool: version(tool) for tool in TOOLS},
-        "split_special_tokens": bool(tokenizer.get("split_special_tokens", False)),
     }
+    if source.form == "classifier":
+        return common | {"task": name, **task_of_folder(source).manifest(), "engines": {}}
+    common |= {"name": name, "split_special_tokens": bool(tokenizer.get("split_special_tokens", False))}
     if source.form == "encoder":
         return common | {"prompt": source.modules.prompt, "prompts": source.modules.prompts}
     return common | {
@@ -217,11 +234,11 @@ def remarks(source: Source, details: dict[str, Any]) -> list[str]:
         lines.append(f"vectors: {steps}, of at most {details['max_length']:,} tokens")
         if source.modules.prompt:
             lines.append(f"in front of every text: {source.modules.prompt!r}")
-    elif details["rules"]:
+    elif details.get("rules"):
         lines.append(f"generation config: {', '.join(name for name in details['rules'] if name != 'end_ids')}")
     if details["max_length"] < source.length:
         lines.append(f"cut at {details['max_length']:,} tokens, the model takes {source.length:,}: see --max-length")
-    if source.form != "encoder" and (own := callers_settings(source)):
+    if details["form"] == GENERATION and (own := callers_settings(source)):
         told = ", ".join(f"{name} {value}" for name, value in own.items())
         lines.append(f"not in the bundle, since each call names its own: {told}")
     return lines

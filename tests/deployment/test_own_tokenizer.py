@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tokenizers import normalizers
 
-from components.deployment.generation.own_tokenizer import check_tokenizer, lowercased, own_tokenizer
-from components.deployment.generation.source import read_source
+from components.deployment.own_tokenizer import check_tokenizer, lowercased, own_tokenizer
+from components.deployment.source import read_source
 from components.errors import ArtifactError
 from tests.models_from_elsewhere import change, family_folder, sentence_folder
 from tests.small_language_bundles import TEXTS

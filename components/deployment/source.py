@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
-from components.deployment.generation.architecture import Architecture, look_at
-from components.deployment.generation.own_tokenizer import lowercased
+from components.artifacts import own_manifest
+from components.deployment.architecture import Architecture, look_at
+from components.deployment.own_tokenizer import lowercased
 from components.deployment.sentence_embedding.modules import MODULES, SentenceModules, read_modules
 from components.errors import ArtifactError, first_line
 from components.modeling.loading import load_config, load_model, refuse_code, refuse_pickled
+from components.tasks.kinds import task_of
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
 
+    from components.tasks.task import Task
+
 Form = str
-"""decoder, encoder-decoder or encoder."""
+"""decoder, encoder-decoder, encoder or classifier."""
 
 FALLBACK_LENGTH = 512
 """Of a model that could read any length: T5's positions are relative."""
@@ -47,10 +51,13 @@ class Source:
         module's limit, whichever is less."""
         # sentence-transformers puts its own limit in the place of the tokenizer's.
         tokenizer = self.modules.max_length or self.tokenizer_config.get("model_max_length")
+        # The platform's own classifiers were trained on texts cut there.
+        trained = (own_manifest(self.folder) or {}).get("max_length")
         known = [
             self.architecture.positions or (None if self.modules.max_length else FALLBACK_LENGTH),
             getattr(self.config, "sliding_window", None) if self.form == "decoder" else None,
             tokenizer,
+            trained if self.form == "classifier" else None,
         ]
         return min(int(length) for length in known if length)
 
@@ -129,6 +136,8 @@ def form_of(folder: Path, config: PreTrainedConfig, sentences: bool = False) -> 
     architecture = (config.architectures or [""])[0]
     if sentences:
         return "encoder"
+    if architecture.endswith("ForSequenceClassification"):
+        return "classifier"
     if config.is_encoder_decoder and architecture.endswith(("ForConditionalGeneration", "MTModel")):
         return "encoder-decoder"
     if architecture.endswith(("ForCausalLM", "LMHeadModel")) and not config.is_encoder_decoder:
@@ -138,9 +147,25 @@ def form_of(folder: Path, config: PreTrainedConfig, sentences: bool = False) -> 
     if architecture.endswith(("ForMaskedLM", "Model")) and not config.is_encoder_decoder and _is_encoder(config):
         return "encoder"
     raise ArtifactError(
-        f"{folder}: a {architecture or config.model_type} neither generates text nor encodes it",
-        "give a causal language model, an encoder-decoder or an encoder; `lianzi run` makes bundles of classifiers",
+        f"{folder}: a {architecture or config.model_type} neither generates, encodes nor classifies text",
+        "give a causal language model, an encoder-decoder, an encoder, or a classifier or regressor of sequences",
     )
+
+
+def task_of_folder(source: Source) -> Task:
+    """What a classifier answers: its manifest's task, else the labels of its config, or a number. Raises ArtifactError
+    for a head whose answers are neither."""
+    made, config = own_manifest(source.folder), source.config
+    if made is not None and made["kind"] == "classifier":
+        return task_of(made)
+    if config.problem_type == "multi_label_classification":
+        raise ArtifactError(f"{source.folder}: answers with several labels at once", "give a model with one answer")
+    if config.num_labels == 1:
+        return task_of({"task_kind": "regression", "labels": ["number"], "mean": 0.0, "deviation": 1.0})
+    labels = [label for _, label in sorted((config.id2label or {}).items())]
+    if len({*labels}) < len(labels):
+        raise ArtifactError(f"{source.folder}: config.json has two labels of one name", "name each in id2label")
+    return task_of({"labels": labels})
 
 
 def load_weights(source: Source, say: Callable[[str], None]) -> PreTrainedModel:
@@ -157,6 +182,7 @@ def load_weights(source: Source, say: Callable[[str], None]) -> PreTrainedModel:
         "decoder": transformers.AutoModelForCausalLM,
         "encoder-decoder": transformers.AutoModelForSeq2SeqLM,
         "encoder": transformers.AutoModel,
+        "classifier": transformers.AutoModelForSequenceClassification,
     }
     if source.form == "encoder" and source.config.model_type in ENCODER_HALVES:
         # Sentence-T5: the encoder alone; AutoModel would take the decoder with it.
@@ -165,6 +191,8 @@ def load_weights(source: Source, say: Callable[[str], None]) -> PreTrainedModel:
     loaded = load_model(classes[source.form], source.folder, new_heads=source.form == "encoder")
     for line in replace(loaded, new=()).remarks(source.folder):
         say(line)
+    if source.form == "classifier":
+        loaded.model.config.use_cache = False
     return loaded.model.eval()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.deployment.generation.architecture import Architecture, look_at
+from components.deployment.architecture import Architecture, look_at
 from components.errors import ArtifactError
 from tests.models_from_elsewhere import FAMILIES
 

@@ -1,4 +1,4 @@
-"""Smaller graphs of language models, for ONNX Runtime on a CPU.
+"""Smaller graphs by their weights alone, for ONNX Runtime on a CPU.
 
 `int8`: weights and, at run time, activations, a scale a batch: fastest where many tokens are read at once. `int4`: the
 weights of layers in blocks of 32 with their own scale and zero point, activations quantized row by row: a row's tokens
@@ -20,7 +20,6 @@ import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from components.deployment.canonical import METADATA
-from components.deployment.quantize import no_preprocessing_hint
 
 BLOCK = 32
 SMALLEST_TABLE = 4096
@@ -30,21 +29,40 @@ INTEGER_ACTIVATIONS = 4
 """MatMulNBits' accuracy_level that computes in int8; the float ones are many times slower."""
 
 
-def int8(source: ModelProto) -> ModelProto:
-    """Weights of matrix products (per channel) and tables (per row) in int8; equal input gives equal bytes."""
+def dynamic_int8(
+    source: Path, operators: list[str], per_channel: bool, extra: dict[str, Any] | None = None
+) -> ModelProto:
+    """The weights of these operators in int8, their activations quantized at run time, by ONNX Runtime's quantizer."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     logging.getLogger().addFilter(no_preprocessing_hint)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            read, written = Path(folder, "fp32.onnx"), Path(folder, "int8.onnx")
-            read.write_bytes(source.SerializeToString(deterministic=True))
+            written = Path(folder, "int8.onnx")
             quantize_dynamic(
-                read, written, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
+                source,
+                written,
+                op_types_to_quantize=operators,
+                per_channel=per_channel,
+                weight_type=QuantType.QInt8,
+                extra_options=extra,
             )
-            model = onnx.load(written)
+            return onnx.load(written)
     finally:
         logging.getLogger().removeFilter(no_preprocessing_hint)
+
+
+def no_preprocessing_hint(record: logging.LogRecord) -> bool:
+    """Its advice to run a pre-processing step, which fails on graphs of the dynamo exporter."""
+    return "pre-processing" not in record.getMessage()
+
+
+def int8(source: ModelProto) -> ModelProto:
+    """Weights of matrix products (per channel) and tables (per row) in int8; equal input gives equal bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        read = Path(folder, "fp32.onnx")
+        read.write_bytes(source.SerializeToString(deterministic=True))
+        model = dynamic_int8(read, ["MatMul", "Gemm"], per_channel=True)
     for table in tables(model.graph):
         _int8_table(model.graph, table)
     return _cleared(model)
