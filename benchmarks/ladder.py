@@ -20,14 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.report import RESULTS
-from components.artifacts import read_manifest, write_json
+from components.artifacts import write_json
 from components.deployment.rows import Rows, read_rows
 from components.deployment.speed import Target, cpu_engines, judge
 from components.deployment.timing import Case, Seconds, time_cases
 from components.evaluation.rungs import bundle_rung, torch_rung
 from components.machine import machine, versions
 from components.params import Params, load_params
-from components.runtime.manifest import megabytes
+from components.runtime.manifest import megabytes, whole_bundle
 from components.tasks.kinds import task_of
 from components.tasks.metrics import macro_f1
 
@@ -87,7 +87,7 @@ def classifier(artifacts: Path, task: str, params: Params, rounds: int) -> dict[
     """Rung -> its numbers, from the teacher down, and the rung that the gate on speed ships."""
     folder = artifacts / task
     bundle = folder / "bundle"
-    made = read_manifest(bundle, "bundle")
+    made = whole_bundle(bundle)
     rungs = contenders(folder, made)
     rows = read_rows(artifacts / "tasks" / task, "test", made["labels"])
     seconds = time_cases(rungs, [Case(batch, "rows", tuple(rows.texts)) for batch in BATCHES], rounds)

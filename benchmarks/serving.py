@@ -125,7 +125,7 @@ def save_pyfunc(bundle: Path, folder: Path) -> None:
     import mlflow
 
     mlflow.pyfunc.save_model(
-        path=folder, loader_module="components.runtime.bundle", data_path=str(bundle), pip_requirements=[]
+        path=folder, loader_module="components.registry", data_path=str(bundle), pip_requirements=[]
     )
 
 
@@ -223,7 +223,8 @@ def running(found: list[Contender]) -> Iterator[list[subprocess.Popen[bytes]]]:
         yield processes
     finally:
         for process in processes:
-            os.killpg(process.pid, 15)
+            if process.poll() is None:
+                os.killpg(process.pid, 15)
             process.wait(30)
 
 
