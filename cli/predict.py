@@ -19,7 +19,8 @@ from components.params import Params, load_params
 from flows.settings import project_root
 
 if TYPE_CHECKING:
-    from components.runtime.bundle import Answer, Classifier
+    from components.runtime.answers import Answer
+    from components.runtime.bundle import Classifier
 
 STANDARD_INPUT = "-"
 _AT_ONCE = 1024
@@ -104,15 +105,12 @@ def check_texts_given(task: str, texts: Sequence[str], file: str | None) -> None
 def answers(classifier: Classifier, texts: Iterable[str], as_json: bool, with_text: bool) -> Iterator[str]:
     """A line of output for each text, in order; for a blank one an empty line, or in JSON null for a label."""
     waiting = iter(texts)
-    nothing: dict[str, Any] = (
-        {"number": None} if classifier.kind.output.kind == "real" else {"label": None, "scores": {}}
-    )
     while chunk := list(islice(waiting, _AT_ONCE)):
         asked = [text for text in chunk if text.strip()]
         found = iter(classifier.predict(asked))
         for text in chunk:
             answer = next(found) if text.strip() else None
-            yield _as_json(text, answer, nothing) if as_json else _as_columns(text, answer, with_text)
+            yield _as_json(text, answer, classifier.form.nothing) if as_json else _as_columns(text, answer, with_text)
 
 
 @contextmanager

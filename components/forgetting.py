@@ -9,12 +9,13 @@ from functools import cache
 from pathlib import Path
 
 from components.artifacts import digest, read_manifest
-from components.corpus import blocks, labelled
+from components.corpus import blocks
 from components.corpus.encoding import compared_form, fingerprint, mark_of
 from components.corpus.files import corpus_files
 from components.corpus.labelled import split_file
 from components.corpus.read import Record, read_records
 from components.corpus.removals import CORPUS, Removal, Removals
+from components.corpus.tagged import texts_of
 from components.errors import ArtifactError, DataError
 from components.lineage import Row, find_rows, kept_count, kept_rows
 from components.run import progress
@@ -60,7 +61,7 @@ def _of_row(data: Path, row: Row, trusted: Callable[[Path], bool]) -> list[Remov
     named = any(map(has_own_id, records)) if records else not _BY_LINE.search(row.id)
     texts = [] if row.reason else [row.text]
     if named or trusted(row.artifact):
-        texts += [record.text() for record in records]
+        texts += [text for record in records for text in _texts(row.artifact, record)]
     forms = {form for text in texts if (form := compared_form(text))}
     row_id, line = (row.id, None) if named else (None, row.id)
     if forms:
@@ -69,6 +70,13 @@ def _of_row(data: Path, row: Row, trusted: Callable[[Path], bool]) -> list[Remov
         hint = "run `lianzi run` first, so that curation and data/ agree" if not records or not texts else ""
         raise DataError(f"{row.id}: left out ({row.reason}), and its text is not to be found in data/{row.file}", hint)
     return [Removal(row.place, row_id, None)]
+
+
+def _texts(artifact: Path, record: Record) -> list[str]:
+    """The texts that a record stands for."""
+    if artifact.parent.name == "tasks" and "tokens" in read_manifest(artifact, "task").get("columns", {}):
+        return texts_of(record)
+    return [record.text()]
 
 
 def _unchanged(data: Path, artifact: Path) -> bool:
@@ -130,7 +138,7 @@ def original_labelled(data: Path, task: str, name: str) -> list[Record]:
     """The records of labelled rows by their name, SPLIT/NAME: several where the file gives a name twice."""
     split, _, own = name.partition("/")
     try:
-        rows = read_records(split_file(data / "tasks" / task, split), labelled.COLUMNS)
+        rows = read_records(split_file(data / "tasks" / task, split))
         return [one for one in rows if one.name == own]
     except DataError:
         return []

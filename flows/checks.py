@@ -39,11 +39,10 @@ def _check_data(root: Path, params: Params) -> list[str]:
     from components.corpus.files import corpus_files, strange_sources
     from components.corpus.labelled import check_task
     from components.corpus.row_filter import RowFilter
-    from components.tasks.kinds import task_kind
 
     data = root / DATA
     for name, task in params.tasks.items():
-        check_task(task_kind(task.kind), data / "tasks" / name)
+        check_task(task, data / "tasks" / name)
     sources = {file.source for file in corpus_files(data / "corpus")}
     RowFilter(params.curate, {name: source.language for name, source in params.corpus.items()})
     return strange_sources(params.corpus, sources)

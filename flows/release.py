@@ -242,7 +242,7 @@ def champion_score(registry: Registry, name: str, version: int, root: Path) -> f
     answers = champion.decode(load_bundle(bundle).logits([row["text"] for row in rows]))
     # A champion of other days may answer with labels that the task no longer has.
     both = replace(task, labels=tuple(dict.fromkeys([*task.labels, *champion.labels])))
-    answered = both.targets([{"label": value} for value in champion.values(answers)])
+    answered = both.targets([{both.target: value} for value in champion.values(answers)])
     return score(both.metrics[0], both.targets(rows), answered)
 
 

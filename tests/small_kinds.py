@@ -9,7 +9,7 @@ from typing import Any
 
 from components.corpus.labelled import curate_task
 from components.corpus.removals import Removals
-from components.tasks.kinds import task_kind
+from components.tasks.config import TaskConfig
 from tests.small_artifacts import WORDS, sentences
 
 ROWS = {"train": 240, "validation": 60, "test": 60}
@@ -37,7 +37,15 @@ def grades(text: str, place: str) -> dict[str, Any]:
     return {"text": text, "label": f"{1 + round(2 * share_of_sea(text))}"}
 
 
-ROW_OF: dict[str, RowOf] = {"classification": labelled, "regression": stars}
+def tagged(text: str, place: str) -> dict[str, Any]:
+    """Runs of words of the sea are entities, and so are those of the city."""
+    kinds = [next((kind for kind in ("sea", "city") if word in WORDS[kind]), "") for word in text.split()]
+    before = ["", *kinds]
+    tags = [f"{'I' if kind == before[n] else 'B'}-{kind.upper()}" if kind else "O" for n, kind in enumerate(kinds)]
+    return {"tokens": text.split(), "tags": tags}
+
+
+ROW_OF: dict[str, RowOf] = {"classification": labelled, "regression": stars, "token_classification": tagged}
 
 
 def raw_rows(folder: Path, row_of: RowOf) -> Path:
@@ -53,5 +61,5 @@ def raw_rows(folder: Path, row_of: RowOf) -> Path:
 def small_rows(folder: Path, kind: str, row_of: RowOf) -> Path:
     """A small artifact `task` of a kind, curated from such files, which lie beside it."""
     raw = raw_rows(folder.parent / "data" / "tasks" / folder.name, row_of)
-    curate_task(task_kind(kind), raw, folder.parent / "data", folder, Removals())
+    curate_task(TaskConfig(kind=kind, language="en", max_length=24), raw, folder.parent / "data", folder, Removals())
     return folder

@@ -34,7 +34,6 @@ from components.errors import DataError
 from components.run import Metrics, Run, progress
 from components.staging import staged
 from components.tasks.config import TaskConfig
-from components.tasks.kinds import task_kind
 
 REASONS = ("removed", *row_filter.REASONS, *(f"in_task_{split}" for split in HELD_OUT), "duplicate", "near_duplicate")
 KEPT_BLOCKS_DAYS = 14
@@ -87,7 +86,7 @@ def _tasks(
     data: Path, target: Path, tasks: Mapping[str, TaskConfig], removed: Removals, scrub: Collection[str]
 ) -> dict[str, Labelled]:
     return {
-        name: curate_task(task_kind(task.kind), data / "tasks" / name, data, target / name, removed, scrub)
+        name: curate_task(task, data / "tasks" / name, data, target / name, removed, scrub)
         for name, task in sorted(tasks.items())
     }
 

@@ -5,12 +5,9 @@ The held-out splits come first: a row that stands in the test split may stand in
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +16,18 @@ from components.corpus.encoding import compared_form, decoded_right, is_lost, ma
 from components.corpus.files import notices
 from components.corpus.personal_data import scrubbed_around_code
 from components.corpus.quarantine import Quarantine, write_row
-from components.corpus.read import COMPRESSIONS, READERS, Record, read_records, split_name
-from components.corpus.record import kind_of
+from components.corpus.read import COMPRESSIONS, READERS, read_records, split_name
 from components.corpus.removals import TASKS, Removals
+from components.corpus.row_form import RowForm, form_of
 from components.errors import DataError
 from components.run import Metrics
-from components.tasks.task import Column, Task
+from components.tasks.config import TaskConfig
+from components.tasks.kinds import task_kind
+from components.tasks.task import Task
 
-COLUMNS = ("id", "text", "label")
-"""What a labelled row is made of."""
 HELD_OUT = ("test", "validation")
 SPLITS = (*HELD_OUT, "train")
 _DONE = ("repaired", "scrubbed")
-_WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 
 @dataclass(frozen=True)
@@ -39,8 +35,9 @@ class Labelled:
     """What was found of a task, and what became of each of its rows: read = kept + rejected, in every split.
 
     `rejected`: split -> reason -> rows; `missing`: held-out split -> labels that none of its rows has; `unread`: column
-    that nothing is made of -> the file it stands in; `samples`: a few rejected rows of each reason; `repaired`: rows
-    kept whose text was decoded wrongly and was put right; `scrubbed`: rows kept that personal data was taken out of.
+    that nothing is made of -> the file it stands in, `used`: the others; `samples`: a few rejected rows of each reason;
+    `repaired`: rows kept whose text was decoded wrongly and was put right; `scrubbed`: rows kept that personal data was
+    taken out of; `train_classes`: label, or type of entity -> how often the train rows have it; none of numbers.
     """
 
     kept: dict[str, int]
@@ -50,8 +47,10 @@ class Labelled:
     task: Task
     held_out: dict[str, list[str]]
     missing: dict[str, list[str]]
+    used: tuple[str, ...]
     unread: dict[str, str]
     samples: dict[str, list[dict[str, Any]]]
+    train_classes: dict[str, int]
 
     @property
     def quarantined(self) -> dict[str, int]:
@@ -69,7 +68,7 @@ class Labelled:
     def metrics(self) -> Metrics:
         read, rejected = sum(self.read.values()), sum(self.quarantined.values())
         changed = {"repaired": self.repaired, "scrubbed": self.scrubbed}
-        classes = {"classes": len(self.task.labels)} if self.task.columns["label"] == Column.LABEL else {}
+        classes = {"classes": len(self.train_classes)} if self.train_classes else {}
         return {**self.kept, "read": read, "quarantined": rejected, **changed, **classes}
 
     def account(self) -> str:
@@ -84,7 +83,7 @@ class Labelled:
         lines = [f"no {split} row has the label {_some(labels)}" for split, labels in self.missing.items() if labels]
         lines += [f"{self.repaired:,} texts were decoded wrongly and were put right"] if self.repaired else []
         lines += [f"personal data was taken out of {self.scrubbed:,} texts"] if self.scrubbed else []
-        used = ", ".join(COLUMNS)
+        used = ", ".join(self.used)
         lines += [f"{file}: the column '{name}' is not used; used are {used}" for name, file in self.unread.items()]
         return lines
 
@@ -94,19 +93,19 @@ class _Row:
     place: str
     id: str
     text: str
-    label: str | float
+    target: Any
     repaired: bool
     scrubbed: bool
 
 
 def curate_task(
-    kind: type[Task], folder: Path, root: Path, target: Path, removals: Removals, scrub: Collection[str] = frozenset()
+    config: TaskConfig, folder: Path, root: Path, target: Path, removals: Removals, scrub: Collection[str] = frozenset()
 ) -> Labelled:
     """Write the rows of a task. scrub: the kinds of personal data that are taken out of them.
 
     Raises DataError for a missing split, for labels the train split does not have and for numbers that are not finite.
     """
-    read = _READ[kind.columns["label"]]
+    form = form_of(config)
     files = {split: split_file(folder, split) for split in SPLITS}
     target.mkdir(parents=True)
     seen: dict[bytes, _Row] = {}
@@ -117,13 +116,14 @@ def curate_task(
         quarantine = Quarantine(stream, root)
         for split, path in files.items():
             before = quarantine.counts.copy()
-            splits[split] = _clean_rows(path, split, quarantine, seen, removals, unread, scrub, read)
+            splits[split] = _clean_rows(path, split, quarantine, seen, removals, unread, scrub, form)
             rejected[split] = dict(quarantine.counts - before)
+    kind = task_kind(config.kind)
     task = _fitted(kind, splits)
     for split, rows in splits.items():
         with (target / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
             for row in rows:
-                write_row(stream, {"id": row.id, "text": row.text, "label": row.label})
+                write_row(stream, {"id": row.id, **task.row(row.text, row.target)})
     kept = {split: len(rows) for split, rows in splits.items()}
     counts = {"read": sum(kept.values()) + quarantine.counts.total(), "kept": kept, **dict(quarantine.counts)}
     repaired, scrubbed = (sum(getattr(row, done) for rows in splits.values() for row in rows) for done in _DONE)
@@ -136,21 +136,36 @@ def curate_task(
         "notices": notices(root),
     }
     held_out = {split: [row.text for row in splits[split]] for split in HELD_OUT}
-    missing: dict[str, list[str]] = {split: [] for split in HELD_OUT}
-    if kind.columns["label"] == Column.LABEL:
-        details["train_classes"] = dict(sorted(Counter(row.label for row in splits["train"]).items()))
-        missing = {split: sorted({*task.labels} - {str(row.label) for row in splits[split]}) for split in HELD_OUT}
+    classes = {split: _classes(task, rows) for split, rows in splits.items()}
+    missing = {split: sorted({*classes["train"]} - {*classes[split]}) for split in HELD_OUT}
+    if classes["train"]:
+        details["train_classes"] = classes["train"]
     write_manifest(target, "task", {"rows": folder}, **details)
-    return Labelled(kept, rejected, repaired, scrubbed, task, held_out, missing, unread, quarantine.samples)
+    return Labelled(
+        kept,
+        rejected,
+        repaired,
+        scrubbed,
+        task,
+        held_out,
+        missing,
+        form.columns,
+        unread,
+        quarantine.samples,
+        classes["train"],
+    )
 
 
-def check_task(kind: type[Task], folder: Path) -> None:
+def _classes(task: Task, rows: Sequence[_Row]) -> dict[str, int]:
+    """How often rows have each label, or each type of entity; nothing for numbers."""
+    return dict(sorted(Counter(name for row in rows for name in task.classes(row.target)).items()))
+
+
+def check_task(config: TaskConfig, folder: Path) -> None:
     """Raises DataError for a missing split, and for one whose first row has not the columns of a labelled row."""
-    read = _READ[kind.columns["label"]]
+    form = form_of(config)
     for split in SPLITS:
-        first = next(iter(read_records(split_file(folder, split), COLUMNS)))
-        first.text()
-        read(first)
+        form.read(next(iter(read_records(split_file(folder, split), form.columns))))
 
 
 def split_file(folder: Path, split: str) -> Path:
@@ -178,26 +193,30 @@ def _clean_rows(
     removals: Removals,
     unread: dict[str, str],
     scrub: Collection[str],
-    read: Callable[[Record], str | float],
+    form: RowForm,
 ) -> list[_Row]:
     """The rows to keep; `seen` are those of the splits before, and gains these; `unread` gains columns not used."""
     rows: list[_Row] = []
-    for record in read_records(path, COLUMNS):
-        given = record.text()
+    for record in read_records(path, form.columns):
+        if (found := form.read(record)) is None:
+            continue
+        given, target_of = found
         right = decoded_right(given)
         text = normalise(right)
         clean, changes = scrubbed_around_code(text, scrub) if scrub else (text, [])
-        row = _Row(record.place, f"{split}/{record.name}", clean, read(record), right != given, bool(changes))
+        row = _Row(record.place, f"{split}/{record.name}", clean, target_of(clean), right != given, bool(changes))
         for name in (*record.fields, *record.unread):
-            if name not in COLUMNS:
+            if name not in form.columns:
                 unread.setdefault(name, path.name)
-        form = compared_form(given)
-        mark = mark_of(form)
+        compared = compared_form(given)
+        mark = mark_of(compared)
         if not text:
             reason = "empty"
+        elif row.target is None:
+            reason = "entity_within_word"
         elif is_lost(text):
             reason = "broken_encoding"
-        elif removals.has(TASKS, f"{path.parent.name}/{row.id}", mark, text, form):
+        elif removals.has(TASKS, f"{path.parent.name}/{row.id}", mark, text, compared):
             reason = "removed"  # and no other is a repetition of it: its text would stand in quarantine
         else:
             other = seen.setdefault(mark, row)
@@ -221,67 +240,20 @@ def _repetition(row: _Row, other: _Row) -> str:
     split = other.id.partition("/")[0]
     if split != row.id.partition("/")[0]:
         return f"in_task_{split}"
-    return "duplicate" if row.label == other.label else "label_conflict"
-
-
-def _label(record: Record) -> str:
-    """A row's label as text. Raises DataError where there is none."""
-    if "label" not in record.fields:
-        return record.text("label")
-    value = record.fields["label"]
-    label = _label_text(value)
-    if label is None:
-        raise DataError(f"{record.place}: 'label' is {kind_of(value)}, not text", "text, a number or a truth value")
-    if not label:
-        raise DataError(f"{record.place}: the label is empty", "every labelled row needs one")
-    return label
-
-
-def _label_text(value: object) -> str | None:
-    """A label in the one form it has in all files: CSV has "True" or "1.0" where parquet has a type. None: no label."""
-    if value is None or value != value:  # a NaN is what pandas has for nothing
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float | Decimal):
-        value = str(value)
-    if not isinstance(value, str):
-        return None
-    label = normalise(decoded_right(value))
-    if whole := _WHOLE.fullmatch(label):
-        return whole[1]
-    return label.lower() if label.lower() in ("true", "false") else label
-
-
-def _number(record: Record) -> float:
-    """A row's number. Raises DataError where there is none, or one that is not finite."""
-    if "label" not in record.fields:
-        record.text("label")
-    value = record.fields["label"]
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"{record.place}: 'label' is {value!r:.60}, not a finite number", "every row needs a number")
-    return number
-
-
-_READ: dict[Column, Callable[[Record], str | float]] = {Column.LABEL: _label, Column.NUMBER: _number}
-"""How a row's `label` is read."""
+    return "duplicate" if row.target == other.target else "label_conflict"
 
 
 def _fitted(kind: type[Task], splits: dict[str, list[_Row]]) -> Task:
     """The task of these rows. Raises DataError where the train rows make none, or a held-out row does not fit it."""
     train = splits["train"]
     try:
-        task = kind.fit([row.label for row in train])
+        task = kind.fit([row.target for row in train])
     except ValueError as error:
         raise DataError(f"{train[0].place}: {error}", "look at the train rows' labels") from None
     for split in ("validation", "test"):
         for row in splits[split]:
             try:
-                task.check(row.label)
+                task.check(row.target)
             except ValueError as error:
                 known = ", ".join(task.labels[:12])
                 raise DataError(f"{row.place}: {error}", f"known from the train rows: {known}") from None

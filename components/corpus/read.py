@@ -28,6 +28,8 @@ READERS: dict[str, Callable[[Path, BinaryIO, Columns], Iterator[Record]]] = {
     ".tsv": read_tsv,
     ".parquet": read_parquet,
     ".txt": read_txt,
+    ".conll": read_txt,
+    ".iob": read_txt,
 }
 """Formats of many rows a file; a file in one of PAGES is one document."""
 

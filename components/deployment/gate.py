@@ -113,7 +113,7 @@ def verify_against(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfi
     float_graph = _graph(FLOAT, bundle / made["rungs"][FLOAT]["model"]) if FLOAT in made["rungs"] else None
     original = _original(made, task, checkpoint, labelled, limits, float_graph)
     if task.output.kind == "categorical":
-        check_meaning(made["labels"], labelled.targets, original.answers)
+        check_meaning(made["labels"], *task.pairs(labelled.targets, original.answers))
     report = ParityReport(len(labelled.texts), {}, {}, {})
     for name in made["ladder"]:
         try:

@@ -13,7 +13,7 @@ from components.errors import DataError
 from components.evaluation.metrics import Bootstrap, Interval
 from components.inference.sessions import Arrays, Infer
 from components.runtime.encoding import IDS, MASK, Encoder
-from components.runtime.prediction import infer_texts
+from components.runtime.prediction import task_outputs
 from components.tasks.metrics import Metric, score
 from components.tasks.task import Task
 
@@ -125,8 +125,8 @@ def _tokens(rows: list[list[int]], start: int, length: int) -> list[int]:
 
 
 def answers(task: Task, infer: Infer, encoder: Encoder, texts: Sequence[str]) -> np.ndarray:
-    """The task's answer to each text, (texts,): the one way from a rung to what is scored."""
-    return task.decode(infer_texts(infer, encoder, texts)[task.output.name])
+    """The task's answer to each text, (texts, ...): the one way from a rung to what is scored."""
+    return task.decode(task_outputs(task, infer, encoder, texts))
 
 
 def compare_task(reference: np.ndarray, candidate: np.ndarray, bootstrap: Bootstrap) -> TaskParity:

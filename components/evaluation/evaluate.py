@@ -20,6 +20,7 @@ from components.evaluation.page import write_page
 from components.evaluation.ridge import RidgeBaseline
 from components.evaluation.rungs import bundle_rung, system_of, systems, torch_rung
 from components.evaluation.spread import SEEDS, spreads
+from components.evaluation.word_tags import WordTags
 from components.runtime.manifest import megabytes, whole_bundle
 from components.tasks.kinds import task_of
 from components.tasks.rows import EVERY_ROW, LabelShare
@@ -36,7 +37,7 @@ Answers = dict[str, np.ndarray]
 """Rung -> its answer to each test row."""
 
 BASELINES: dict[str, type[Baseline] | type[RidgeBaseline]] = {"categorical": Baseline, "real": RidgeBaseline}
-"""What has to be beaten, by the kind of output."""
+"""What has to be beaten where a text has one answer, by the kind of output."""
 
 GAINS = {
     "over_baseline": ("baseline", "candidate"),
@@ -82,7 +83,7 @@ def evaluate(
     validation, test = (read_rows(rows, split, labels) for split in ("validation", "test"))
     answering = task_of(made)
     metric = answering.metrics[0]
-    baseline = BASELINES[answering.output.kind].tuned(read_learned(rows, labels, share), validation, task.language)
+    baseline = tuned_baseline(answering, read_learned(rows, labels, share), validation, task.language)
     run.say(f"counting words: {baseline.choice}, the best on the validation rows")
     contenders: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
         "baseline": baseline.predict,
@@ -120,6 +121,13 @@ def evaluate(
     return metrics
 
 
+def tuned_baseline(task: Task, train: Rows, validation: Rows, language: str) -> Baseline | RidgeBaseline | WordTags:
+    """What has to be beaten."""
+    if task.output.per_token:
+        return WordTags.tuned(task, train, validation, language)
+    return BASELINES[task.output.kind].tuned(train, validation, language)
+
+
 def score_all(config: EvaluateConfig, seed: int, task: Task, test: Rows, answers: Answers) -> Metrics:
     """Metrics with intervals of every rung, the candidate's per class where there are classes, gains and agreements.
 
@@ -128,8 +136,8 @@ def score_all(config: EvaluateConfig, seed: int, task: Task, test: Rows, answers
     """
     bootstrap = Bootstrap(task, test.targets, config.bootstrap_samples, config.confidence, seed)
     metrics: dict[str, Any] = {name: bootstrap.scores(found) for name, found in answers.items()}
-    if task.output.kind == "categorical":
-        metrics["candidate"]["per_class"] = per_class(test.targets, answers["candidate"], task.labels)
+    if counts := task.class_counts(test.targets, answers["candidate"]):
+        metrics["candidate"]["per_class"] = per_class(counts)
     metrics["gain"] = {
         name: bootstrap.gain(answers[before], answers[after]).metrics()
         for name, (before, after) in GAINS.items()
@@ -171,7 +179,7 @@ def _check_labels(folder: Path, labels: list[str]) -> dict[str, Any]:
 
 
 def _sizes(
-    baseline: Baseline | RidgeBaseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]
+    baseline: Baseline | RidgeBaseline | WordTags, folders: dict[str, Path], bundle: Path, made: dict[str, Any]
 ) -> dict[str, float]:
     weights = {name: megabytes(folder, {"weights": "model.safetensors"}) for name, folder in folders.items()}
     graphs = {system_of(rung): megabytes(bundle, paths) for rung, paths in made["rungs"].items()}
@@ -180,12 +188,13 @@ def _sizes(
 
 
 def _write_answers(path: Path, task: Task, targets: np.ndarray, answers: np.ndarray) -> None:
-    """One row a test row, the form that `dvc plots` wants for its confusion template."""
+    """One row a test row, or word of one: the form that `dvc plots` wants for its confusion template."""
+    both = (task.values(values) for values in task.pairs(targets, answers))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["actual", "predicted"])
-        writer.writerows(zip(task.values(targets), task.values(answers), strict=True))
+        writer.writerows(zip(*both, strict=True))
 
 
 def _figures(task: Task, test: Rows, answers: Answers, scores: Metrics) -> dict[str, Figure]:
@@ -193,5 +202,5 @@ def _figures(task: Task, test: Rows, answers: Answers, scores: Metrics) -> dict[
     compared = {metric.name: rungs_figure(scores, metric)}
     if task.output.kind == "real":
         return compared | {"scatter": scatter_figure(test.targets, found)}
-    counts = confusion_matrix(test.targets, found, len(task.labels))
+    counts = confusion_matrix(*task.pairs(test.targets, found), len(task.labels))
     return compared | {"confusion": confusion_figure(counts, task.labels)}

@@ -76,7 +76,7 @@ def write_page(
         '<p class="note">Intervals: percentile bootstrap over test rows. There are no timings on this page: they are a '
         "matter of the machine.</p>",
         section(f"What each step bought, in {metric.title}", _gains(metrics["gain"])),
-        *_answers(candidate, metrics["candidate"], figures),
+        *_answers(candidate, metrics["candidate"], figures, "entities" if task.output.per_token else "test rows"),
         section("Same answer", _agreements(metrics["agreement"])),
     ]
     write_html(path, f"{task_name}: evaluation", parts)
@@ -99,12 +99,12 @@ def refused_rungs(made: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _answers(candidate: str, scores: Metrics, figures: Mapping[str, Figure]) -> list[str]:
-    """How the candidate answers: by label, or number beside number."""
+def _answers(candidate: str, scores: Metrics, figures: Mapping[str, Figure], counted: str) -> list[str]:
+    """How the candidate answers: by label, or number beside number; `counted`: what classes are counted in."""
     if "per_class" not in scores:
         return [section(f"The candidate {candidate}", picture(figures["scatter"], "Actual and predicted numbers"))]
     return [
-        section(f"The candidate {candidate}, by label", _labels(scores["per_class"])),
+        section(f"The candidate {candidate}, by label", _labels(scores["per_class"], counted)),
         picture(figures["confusion"], "Confusion matrix of the candidate"),
     ]
 
@@ -157,12 +157,12 @@ def _reading(gain: Mapping[str, float]) -> str:
     return "worse" if gain["high"] < 0 else "no difference shown"
 
 
-def _labels(classes: Mapping[str, Mapping[str, float]]) -> str:
+def _labels(classes: Mapping[str, Mapping[str, float]], counted: str) -> str:
     rows = [
         [label, *(f"{found[name]:.3f}" for name in ("precision", "recall", "f1")), f"{found['support']}"]
         for label, found in classes.items()
     ]
-    return table(["label", "precision", "recall", "F1", "test rows"], rows)
+    return table(["label", "precision", "recall", "F1", counted], rows)
 
 
 def _agreements(agreement: Mapping[str, float]) -> str:

@@ -13,7 +13,6 @@ from components.corpus.labelled import curate_task
 from components.corpus.removals import Removals
 from components.params import Params
 from components.planning import dummy_artifacts
-from components.tasks.kinds import task_kind
 from components.tasks.rows import read_split, read_task
 
 
@@ -65,9 +64,7 @@ class Inputs:
             return rows
         made = self.folder / "rows"
         if not made.exists():
-            curate_task(
-                task_kind(self.params.tasks[task].kind), self.data / "tasks" / task, self.data, made, Removals()
-            )
+            curate_task(self.params.tasks[task], self.data / "tasks" / task, self.data, made, Removals())
         return made
 
     def pretrained_folder(self, pretrained: Path, tokenizer: Path) -> Path:

@@ -13,54 +13,12 @@ from components.errors import ArtifactError, DataError, EngineError, LianziError
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
 from components.inference.sessions import Arrays
+from components.runtime.answers import Answer, AnswerForm, form_of
 from components.runtime.encoding import IDS, MASK, Encoder
 from components.runtime.manifest import CLASSIFICATION, TOKENIZER, bundle_of, shipped_rung
-from components.runtime.prediction import infer_texts, softmax
+from components.runtime.prediction import task_outputs
 from components.tasks.kinds import task_of
 from components.tasks.task import Task
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The most likely label, its probability, and the probability of every label."""
-
-    label: str
-    score: float
-    scores: dict[str, float]
-
-    @property
-    def columns(self) -> dict[str, str | float]:
-        """As a row of a table."""
-        return {"label": self.label, "score": self.score}
-
-    def json(self) -> dict[str, Any]:
-        """As `lianzi predict` writes it."""
-        return {"label": self.label, "scores": {label: round(score, 6) for label, score in self.scores.items()}}
-
-    def __str__(self) -> str:
-        return f"{self.label}\t{self.score:.3f}"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A regression's answer."""
-
-    number: float
-
-    @property
-    def columns(self) -> dict[str, str | float]:
-        """As a row of a table."""
-        return {"number": self.number}
-
-    def json(self) -> dict[str, Any]:
-        """As `lianzi predict` writes it."""
-        return {"number": float(str(self))}
-
-    def __str__(self) -> str:
-        return f"{self.number:.6g}"
-
-
-Answer = Prediction | Estimate
 
 
 @dataclass(frozen=True)
@@ -79,26 +37,27 @@ class Classifier:
         """What the outputs are called, in order."""
         return self.kind.labels
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction | Estimate]:
-        """One answer a text, in order: of a regression an Estimate. Raises DataError for what is not text."""
-        outputs = self.logits(check_texts(texts))
-        if self.kind.output.kind == "real":
-            return [Estimate(number) for number in self.kind.decode(outputs).tolist()]
-        return [self._prediction(row) for row in softmax(outputs).tolist()]
+    @property
+    def form(self) -> AnswerForm:
+        """The form of its answers."""
+        return form_of(self.kind)
+
+    def predict(self, texts: Sequence[str]) -> list[Answer]:
+        """One answer a text, in order: a Prediction, of a regression an Estimate, of a tagger Entities. Raises
+        DataError for what is not text."""
+        checked = check_texts(texts)
+        return list(self.form.answers(self.kind, checked, self.logits(checked)))
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """Float32 (texts, labels)."""
+        """Float32 (texts, labels), or (texts, words, labels) where each word is answered about."""
         if not texts:
-            return np.empty((0, len(self.labels)), dtype=np.float32)
-        return infer_texts(self.session.run, self.encoder, texts, self.max_batch)["logits"]
+            words = (0,) if self.kind.output.per_token else ()
+            return np.empty((0, *words, len(self.labels)), dtype=np.float32)
+        return task_outputs(self.kind, self.session.run, self.encoder, texts, self.max_batch)
 
     def infer(self, feeds: Arrays) -> Arrays:
         """The graph's outputs for padded ids and their mask."""
         return self.session.run(feeds)
-
-    def _prediction(self, row: list[float]) -> Prediction:
-        best = max(row)
-        return Prediction(self.labels[row.index(best)], best, dict(zip(self.labels, row, strict=True)))
 
 
 def load_bundle(path: Path, rung: str | None = None, threads: int = 1) -> Classifier:
@@ -141,7 +100,7 @@ def _session(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> S
     if rung in manifest["rungs"]:
         graph = path / manifest["rungs"][rung]["model"]
         session = OnnxRuntime(threads).load(graph)
-        _check_answer(graph, session, len(manifest["labels"]))
+        _check_answer(graph, session, _task(path, manifest))
         return session
     if rung not in ENGINES:
         raise ArtifactError(f"{path}: '{rung}' is no engine known here", f"known: {', '.join(ENGINES)}")
@@ -155,12 +114,12 @@ def _session(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> S
     )
 
 
-def _check_answer(graph: Path, session: Session, labels: int) -> None:
+def _check_answer(graph: Path, session: Session, task: Task) -> None:
     """One row of one token. Raises ArtifactError where the graph does not answer with a logit a label."""
-    one = np.ones((1, 1), dtype=np.int64)
-    found = session.run({IDS: one, MASK: one}).get("logits")
-    if found is None or found.shape != (1, labels):
-        told = "no logits" if found is None else f"logits of shape {found.shape}"
+    one, labels = np.ones((1, 1), dtype=np.int64), len(task.labels)
+    found = session.run({IDS: one, MASK: one}).get(task.output.name)
+    if found is None or found.shape != ((1, 1, labels) if task.output.per_token else (1, labels)):
+        told = f"no {task.output.name}" if found is None else f"{task.output.name} of shape {found.shape}"
         raise ArtifactError(f"{graph}: gives {told}, and the manifest has {labels} labels")
 
 

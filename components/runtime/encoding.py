@@ -47,6 +47,11 @@ class Encoder:
             return self.words.encode(texts)
         return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
 
+    def offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """The characters, from one up to before another, that each token of each text stands for: none of special
+        tokens."""
+        return [encoding.offsets for encoding in self.tokenizer.encode_batch(list(texts))]
+
     def pad(self, rows: Sequence[list[int]], length: int = 0) -> dict[str, np.ndarray]:
         """Rows of ids as a graph's inputs, int64 (rows, tokens): padded on the right to the longest of them, or to
         `length` if that is more, and the mask of what is no padding."""

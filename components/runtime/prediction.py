@@ -8,6 +8,7 @@ import numpy as np
 
 from components.inference.sessions import Infer
 from components.runtime.encoding import Encoder
+from components.tasks.task import Task
 
 BATCH = 32
 """Texts a run, where a bundle's `max_batch` does not say otherwise. Sums over a row do not depend on it."""
@@ -16,7 +17,7 @@ BATCH = 32
 def infer_texts(infer: Infer, encoder: Encoder, texts: Sequence[str], batch: int = BATCH) -> dict[str, np.ndarray]:
     """Every output of the graph by its name, (texts, ...), of at least one text; texts of like length go together.
 
-    For outputs that have the same shape for every text: not for those that say something of each token.
+    For outputs that have the same shape for every text: `task_outputs` takes those that say something of each token.
     """
     found: dict[str, np.ndarray] = {}
     for places, feeds in encoder.batches(texts, batch):
@@ -25,6 +26,21 @@ def infer_texts(infer: Infer, encoder: Encoder, texts: Sequence[str], batch: int
                 found[name] = np.empty((len(texts), *values.shape[1:]), dtype=values.dtype)
             found[name][places] = values
     return found
+
+
+def task_outputs(task: Task, infer: Infer, encoder: Encoder, texts: Sequence[str], batch: int = BATCH) -> np.ndarray:
+    """What a task's answers to some texts, at least one, need of its output, (texts, ...): `task.decode` takes it."""
+    if not task.output.per_token:
+        return infer_texts(infer, encoder, texts, batch)[task.output.name]
+    rows: dict[int, np.ndarray] = {}
+    for numbers, feeds in encoder.batches(texts, batch):
+        rows.update(zip(numbers.tolist(), infer(feeds)[task.output.name], strict=True))
+    return task.reduced([rows[number] for number in range(len(texts))], places(task, encoder, texts))
+
+
+def places(task: Task, encoder: Encoder, texts: Sequence[str]) -> list[Sequence[int]]:
+    """Of each text the tokens that its words begin in."""
+    return [task.places(text, offsets) for text, offsets in zip(texts, encoder.offsets(texts), strict=True)]
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from components.serving.batching import stacked
+from components.runtime.answers import LABEL
 from components.serving.classification import Classification
 from components.serving.middleware import RequestMiddleware
 from components.serving.openai_routes import add_openai
@@ -42,15 +42,15 @@ async def _infer(service: Service, request: Request, name: str, version: str | N
             async with asyncio.timeout_at(deadline):
                 rows = await encoded(service.workers, model.classifier.encoder, len(body), model.rows, asked)
                 context.rows = len(rows)
-                logits = stacked(await batcher.submit(rows), "logits")
+                logits = model.logits(rows, await batcher.submit(rows))
         except TimeoutError:
             raise service.too_late() from None
         if service.log and "text" in asked.inputs and service.log.wants(context.id):
             texts, kind = list(asked.inputs["text"].values), model.classifier.kind
-            if kind.output.kind == "real":
-                service.log.put_texts(context, texts, [f"{number:.6g}" for number in kind.decode(logits)])
-            else:
+            if model.classifier.form is LABEL:
                 service.log.put_labels(context, texts, kind.labels, logits)
+            else:
+                service.log.put_texts(context, texts, [str(one) for one in model.answers(asked, logits)])
         answer, headers = write_answer(name, served.version, asked, model.outputs(asked, logits))
         return Response(answer, headers=headers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from components.inference.sessions import Arrays
+from components.runtime.answers import Answer
 from components.runtime.bundle import Classifier, load_bundle
 from components.runtime.encoding import IDS, MASK
-from components.runtime.prediction import softmax
+from components.runtime.prediction import places, softmax
+from components.serving.batching import stacked
 from components.serving.limits import Limits
 from components.serving.protocol import InferRequest
 from components.serving.request_error import RequestError
@@ -21,8 +24,6 @@ from components.serving.tensors import Tensor
 PLATFORM = "onnxruntime_onnx"
 ENCODED = (IDS, MASK)
 INPUTS = {"text": ("BYTES", [-1]), **{name: ("INT64", [-1, -1]) for name in ENCODED}}
-OUTPUTS = {"categorical": ("label", "scores", "logits"), "real": ("number", "logits")}
-"""By the kind of the model's output."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,16 @@ class Classification:
     @property
     def names(self) -> tuple[str, ...]:
         """Of the outputs."""
-        return OUTPUTS[self.classifier.kind.output.kind]
+        return tuple(self.classifier.form.outputs)
 
     def describe(self) -> dict[str, Any]:
         """The tensors of the protocol's model metadata, and the labels in the order of `scores` and `logits`."""
         inputs = [_described(name, datatype, shape) for name, (datatype, shape) in INPUTS.items()]
-        classes = len(self.classifier.labels)
-        shapes = {"label": [-1], "number": [-1], "scores": [-1, classes], "logits": [-1, classes]}
-        outputs = [_described(name, "BYTES" if name == "label" else "FP32", shapes[name]) for name in self.names]
+        axes = {"labels": len(self.classifier.labels)}
+        outputs = [
+            _described(name, datatype, [axes.get(axis, -1) for axis in shape])
+            for name, (datatype, shape) in self.classifier.form.outputs.items()
+        ]
         return {"platform": PLATFORM, "inputs": inputs, "outputs": outputs, "labels": list(self.classifier.labels)}
 
     def check(self, request: InferRequest, limits: Limits) -> None:
@@ -74,6 +77,8 @@ class Classification:
             _check_texts(request.inputs, limits)
         else:
             self._check_ids(request.inputs)
+            if needy := set(request.outputs) & set(self.classifier.form.of_text):
+                raise RequestError(400, f"output '{min(needy)}' needs the text, not its token ids")
 
     def rows(self, request: InferRequest) -> list[list[int]]:
         """Token ids of each row of a checked request, as `lianzi predict` encodes them."""
@@ -90,11 +95,32 @@ class Classification:
         """The graph's outputs, `logits` among them, float32 (rows, labels)."""
         return self.classifier.session.run(self.classifier.encoder.pad(rows))
 
-    def outputs(self, request: InferRequest, logits: np.ndarray) -> list[Tensor]:
-        """The outputs asked for, in the order asked for; all of them if none was named."""
-        return [self._output(name, logits) for name in request.outputs or self.names]
+    def logits(self, rows: Sequence[list[int]], results: Sequence[Arrays]) -> np.ndarray:
+        """The outputs of a request's rows: (rows, labels), or (rows, the longest, labels) with 0 behind each row."""
+        if not self.classifier.kind.output.per_token:
+            return stacked(results, "logits")
+        found = np.zeros((len(rows), max(map(len, rows)), len(self.classifier.labels)), dtype=np.float32)
+        for number, (ids, result) in enumerate(zip(rows, results, strict=True)):
+            found[number, : len(ids)] = result["logits"][: len(ids)]
+        return found
 
-    def _output(self, name: str, logits: np.ndarray) -> Tensor:
+    def outputs(self, request: InferRequest, logits: np.ndarray) -> list[Tensor]:
+        """The outputs asked for, in the order asked for; all of them that can be told if none was named."""
+        hidden = () if "text" in request.inputs else self.classifier.form.of_text
+        asked = request.outputs or [name for name in self.names if name not in hidden]
+        return [self._output(name, request, logits) for name in asked]
+
+    def answers(self, request: InferRequest, logits: np.ndarray) -> Sequence[Answer]:
+        """The answers to a request's texts."""
+        texts, kind = list(request.inputs["text"].values), self.classifier.kind
+        if kind.output.per_token:
+            logits = kind.reduced(list(logits), places(kind, self.classifier.encoder, texts))
+        return self.classifier.form.answers(kind, texts, logits)
+
+    def _output(self, name: str, request: InferRequest, logits: np.ndarray) -> Tensor:
+        if name == "entities":
+            found = [json.dumps(one.json()[name], ensure_ascii=False) for one in self.answers(request, logits)]
+            return Tensor(name, "BYTES", (len(found),), found)
         if name == "number":
             numbers = self.classifier.kind.decode(logits).astype(np.float32)
             return Tensor(name, "FP32", numbers.shape, numbers)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.serving.classification import INPUTS, OUTPUTS
+from components.runtime.answers import FORMS
+from components.serving.classification import INPUTS
 from components.serving.tensors import DATATYPES
 
-NAMES = sorted({name for names in OUTPUTS.values() for name in names})
+NAMES = sorted({name for form in FORMS for name in form.outputs})
 """Of the outputs of models of any kind."""
 
 Schema = dict[str, Any]

@@ -29,6 +29,7 @@ class Column(StrEnum):
     TEXT = "text"
     LABEL = "label"
     NUMBER = "number"
+    TOKENS = "tokens"
     TAGS = "tags"
 
 
@@ -115,9 +116,17 @@ class Task(ABC):
     def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
         """The sum over targets of what a model's outputs are wrong by."""
 
-    def reduced(self, outputs: np.ndarray, places: Sequence[Sequence[int]]) -> np.ndarray:
-        """What is needed of some rows' outputs [rows, length, ...] to answer: here all of it. `places`: of examples."""
-        return outputs
+    def words(self, text: str) -> list[tuple[int, int]]:
+        """The characters of each word, from one up to before another, where words are what is answered about."""
+        return []
+
+    def places(self, text: str, offsets: Sequence[tuple[int, int]]) -> Sequence[int]:
+        """The token that each word of a text begins in. `offsets`: the characters of each token."""
+        return ()
+
+    def reduced(self, outputs: Sequence[np.ndarray], places: Sequence[Sequence[int]]) -> np.ndarray:
+        """What answers need of each row's outputs of tokens [length, labels]: [rows, ...]; `places` as of examples."""
+        raise NotImplementedError(f"{self.kind} has no outputs of tokens")
 
     @abstractmethod
     def decode(self, outputs: np.ndarray) -> np.ndarray:
@@ -135,6 +144,14 @@ class Task(ABC):
         """What a manifest says of the task, so that `from_manifest` makes it again."""
         return {"task_kind": self.kind, "labels": list(self.labels)}
 
+    def row(self, text: str, target: Any) -> dict[str, Any]:
+        """A row of a text and what it should be answered with, without its id."""
+        return {"text": text, self.target: target}
+
+    def classes(self, target: Any) -> list[str]:
+        """What is counted of a target where shares of classes are looked at."""
+        return [target] if self.columns[self.target] == Column.LABEL else []
+
     def stratum(self, row: Row) -> str:
         """A share of the training rows takes as much from every stratum."""
         return ""
@@ -147,6 +164,26 @@ class Task(ABC):
     def agreement(self, one: np.ndarray, other: np.ndarray) -> float:
         """The share of rows that two models answer alike."""
         return float(self.same(one, other).mean())
+
+    def pairs(self, targets: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Targets and answers one by one, as a confusion matrix counts them: [rows], or all words together."""
+        return targets, answers
+
+    def entities(self, answers: np.ndarray) -> Sequence[tuple[int, int, str]]:
+        """Of a row's answers [words]: from one word up to before another, and the type."""
+        return []
+
+    def class_counts(self, targets: np.ndarray, answers: np.ndarray) -> dict[str, tuple[int, int, int]]:
+        """How often each class is right, a target and an answer; nothing where there are no classes."""
+        if self.output.kind != "categorical":
+            return {}
+        actual, predicted = self.pairs(targets, answers)
+        numbers = dict(enumerate(self.labels))
+        right, wanted, claimed = (
+            {label: int((values == number).sum()) for number, label in numbers.items()}
+            for values in (actual[actual == predicted], actual, predicted)
+        )
+        return {label: (right[label], wanted[label], claimed[label]) for label in self.labels}
 
     def scores(self, targets: np.ndarray, answers: np.ndarray) -> dict[str, float]:
         """Every metric of some answers."""

@@ -9,6 +9,7 @@ BERT cuts text before its vocabulary is asked (Devlin 2019), but for digits: `Pa
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
@@ -131,7 +132,16 @@ class TokenAccuracy(Accuracy):
 
     def statistics(self, targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
         words = targets >= 0
-        return np.stack([(words & (targets == answers)).sum(axis=1), words.sum(axis=1)], axis=1).astype(np.float64)
+        right = words & (targets == same_width(targets, answers))
+        return np.stack([right.sum(axis=1), words.sum(axis=1)], axis=1).astype(np.float64)
+
+
+def same_width(targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """Answers [rows, words] as wide as the targets, which may stand beside longer rows; no more words there are."""
+    found = np.full(targets.shape, NO_TARGET)
+    width = min(targets.shape[1], answers.shape[1])
+    found[:, :width] = answers[:, :width]
+    return found
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,7 @@ class TokenClassification(Task):
     """Cross-entropy over the first token of each word, whose likeliest tag is the word's (Devlin 2019)."""
 
     kind = "token_classification"
-    columns: ClassVar = {"text": Column.TEXT, "tags": Column.TAGS}
+    columns: ClassVar = {"text": Column.TEXT, "tokens": Column.TOKENS, "tags": Column.TAGS}
     target = "tags"
     head = "tokens"
     output = Output("logits", "categorical", per_token=True)
@@ -176,6 +186,12 @@ class TokenClassification(Task):
         if len(row["tags"]) != (words := len(words_of(row["text"]))):
             raise ValueError(f"{len(row['tags'])} tags for a text of {words} words")
 
+    def row(self, text: str, target: Any) -> dict[str, Any]:
+        return {"text": text, "tokens": [text[begin:end] for begin, end in words_of(text)], "tags": target}
+
+    def classes(self, target: Any) -> list[str]:
+        return [entity.label for entity in entities_of(target)]
+
     def targets(self, rows: Sequence[Row]) -> np.ndarray:
         numbers = {label: number for number, label in enumerate(self.labels)}
         return padded([[numbers[tag] for tag in row["tags"]] for row in rows])
@@ -184,7 +200,7 @@ class TokenClassification(Task):
         texts = [row["text"] for row in rows]
         found = tokenizer(texts, truncation=True, max_length=max_length, return_offsets_mapping=True)
         return [
-            Example({"input_ids": ids}, row, places_of(words_of(texts[row]), offsets))
+            Example({"input_ids": ids}, row, self.places(texts[row], offsets))
             for row, (ids, offsets) in enumerate(zip(found["input_ids"], found["offset_mapping"], strict=True))
         ]
 
@@ -206,9 +222,15 @@ class TokenClassification(Task):
         logits, wanted = outputs.float().flatten(0, 1), targets.flatten()
         return cross_entropy(logits, wanted, ignore_index=NO_TARGET, label_smoothing=label_smoothing, reduction="sum")
 
-    def reduced(self, outputs: np.ndarray, places: Sequence[Sequence[int]]) -> np.ndarray:
-        """Outputs of words [rows, words, labels] from those of tokens [rows, length, labels]; NaN where a row has no
-        more words.
+    def words(self, text: str) -> list[Span]:
+        return words_of(text)
+
+    def places(self, text: str, offsets: Sequence[Span]) -> list[int]:
+        return places_of(words_of(text), offsets)
+
+    def reduced(self, outputs: Sequence[np.ndarray], places: Sequence[Sequence[int]]) -> np.ndarray:
+        """Outputs of words [rows, words, labels] from those of tokens [length, labels] of each row; NaN where a row has
+        no more words.
 
         A word that was cut away is outside. One that begins within another's token goes on with what that is, so its
         `B-` counts for `I-`.
@@ -242,13 +264,30 @@ class TokenClassification(Task):
         return np.where(words, np.nan_to_num(outputs, nan=-np.inf, neginf=-np.inf).argmax(axis=-1), NO_TARGET)
 
     def values(self, answers: np.ndarray) -> list[Any]:
+        if answers.ndim == 1:  # of words, without their rows
+            return [self.labels[number] for number in answers]
         return [[self.labels[number] for number in row if number != NO_TARGET] for row in answers]
 
     def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        alike: np.ndarray = (one == other).all(axis=1)
+        alike: np.ndarray = (one == same_width(one, other)).all(axis=1)
         return alike
 
     def agreement(self, one: np.ndarray, other: np.ndarray) -> float:
         """The share of words that two models tag alike."""
-        words = one != NO_TARGET
-        return float((one == other)[words].mean())
+        mine, others = self.pairs(one, other)
+        return float((mine == others).mean())
+
+    def entities(self, answers: np.ndarray) -> list[Entity]:
+        return SpanF1(self.labels).entities(answers[None])[0]
+
+    def class_counts(self, targets: np.ndarray, answers: np.ndarray) -> dict[str, tuple[int, int, int]]:
+        """By type of entity."""
+        both = [SpanF1(self.labels).entities(rows) for rows in (targets, answers)]
+        right = [sorted({*one} & {*other}) for one, other in zip(*both, strict=True)]
+        counts = [Counter(entity.label for row in rows for entity in row) for rows in (right, *both)]
+        types = dict.fromkeys(label[2:] for label in self.labels if label != OUTSIDE)
+        return {name: (counts[0][name], counts[1][name], counts[2][name]) for name in types}
+
+    def pairs(self, targets: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found, words = same_width(targets, answers), targets >= 0
+        return targets[words], found[words]

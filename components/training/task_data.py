@@ -153,7 +153,7 @@ def reduced(task: Task, outputs: Tensor, batch: Batch) -> Tensor:
     if not task.output.per_token:
         return outputs
     places = [row[row != NO_TARGET].tolist() for row in batch["places"].cpu()]
-    found = torch.from_numpy(task.reduced(outputs.numpy(force=True), places))
+    found = torch.from_numpy(task.reduced(list(outputs.numpy(force=True)), places))
     width = batch["places"].shape[1] - found.shape[1]
     return pad(found, (0, 0, 0, width), value=torch.nan).to(outputs.device)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -15,9 +17,12 @@ from components.artifacts import read_manifest
 from components.corpus.labelled import Labelled, curate_task
 from components.corpus.removals import Removals
 from components.errors import DataError
-from components.tasks.classification import Classification
-from components.tasks.regression import Regression
+from components.tasks.config import TaskConfig
 
+CLASSIFICATION, REGRESSION, TAGGING = (
+    TaskConfig(kind=kind, language="en", max_length=16)
+    for kind in ("classification", "regression", "token_classification")
+)
 SPLITS: dict[str, list[dict[str, Any]]] = {
     "train": [{"text": "red", "label": "a"}, {"text": "blue", "label": "b"}, {"text": "green", "label": "a"}],
     "validation": [{"text": "pink", "label": "a"}],
@@ -32,7 +37,7 @@ def task(folder: Path, **splits: list[dict[str, Any]]) -> Labelled:
         if content:
             lines = "".join(json.dumps(row) + "\n" for row in content)
             (rows / f"{split}.jsonl").write_text(lines, encoding="utf-8")
-    return curate_task(Classification, rows, folder / "data", folder / "out", Removals())
+    return curate_task(CLASSIFICATION, rows, folder / "data", folder / "out", Removals())
 
 
 def rows(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -46,7 +51,7 @@ def test_labelled_rows_are_scrubbed_where_that_is_asked_for(tmp_path: Path) -> N
     assert (found.scrubbed, rows(tmp_path / "left", "train")[0]["text"]) == (0, mail["text"])
     folder = tmp_path / "left" / "data"
     raw, clean_out = folder / "tasks" / "colour", tmp_path / "clean" / "out"
-    again = curate_task(Classification, raw, folder, clean_out, Removals(), ["email", "phone"])
+    again = curate_task(CLASSIFICATION, raw, folder, clean_out, Removals(), ["email", "phone"])
     clean = [row["text"] for row in rows(tmp_path / "clean", "train")]
     assert clean[:2] == ["red, says <EMAIL>", code["text"].rstrip()]
     assert (again.scrubbed, again.metrics()["scrubbed"]) == (1, 1)
@@ -119,7 +124,7 @@ def test_removed_rows_stay_out_of_a_task(tmp_path: Path) -> None:
     removals = Removals(frozenset({("tasks", "colour/train/line-1")}))
     found = task(tmp_path)
     again = curate_task(
-        Classification, tmp_path / "data" / "tasks" / "colour", tmp_path / "data", tmp_path / "again", removals
+        CLASSIFICATION, tmp_path / "data" / "tasks" / "colour", tmp_path / "data", tmp_path / "again", removals
     )
     assert again.quarantined == {"removed": 1}
     assert again.kept["train"] == found.kept["train"] - 1
@@ -148,7 +153,7 @@ def test_a_label_has_one_form_in_every_format(tmp_path: Path, yes: Any, no: Any,
     pq.write_table(pa.table({"text": ["red", "blue"], "label": [yes, no]}), folder / "train.parquet")
     (folder / "validation.csv").write_text(f"text,label\npink,{yes}\ngold,{no}\n")
     (folder / "test.jsonl").write_text(json.dumps({"text": "grey", "label": yes}, default=float) + "\n")
-    found = curate_task(Classification, folder, tmp_path / "data", tmp_path / "out", Removals())
+    found = curate_task(CLASSIFICATION, folder, tmp_path / "data", tmp_path / "out", Removals())
     assert list(found.task.labels) == labels
     assert {row["label"] for row in rows(tmp_path, "validation")} == set(labels)
 
@@ -231,12 +236,12 @@ def test_two_files_for_one_split_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "tasks" / "colour"
     (folder / "test.csv").write_text("text,label\nx,a\n")
     with pytest.raises(DataError, match=r"test\.csv and test\.jsonl both claim to be the test split"):
-        curate_task(Classification, folder, tmp_path / "data", tmp_path / "again", Removals())
+        curate_task(CLASSIFICATION, folder, tmp_path / "data", tmp_path / "again", Removals())
 
 
 def test_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing: missing, and params\.yaml names the task 'nothing'"):
-        curate_task(Classification, tmp_path / "nothing", tmp_path, tmp_path / "out", Removals())
+        curate_task(CLASSIFICATION, tmp_path / "nothing", tmp_path, tmp_path / "out", Removals())
 
 
 def numbers(folder: Path, **splits: list[dict[str, Any]]) -> Labelled:
@@ -251,7 +256,7 @@ def numbers(folder: Path, **splits: list[dict[str, Any]]) -> Labelled:
     for split, content in (given | splits).items():
         lines = "".join(json.dumps(row) + "\n" for row in content)
         (rows / f"{split}.jsonl").write_text(lines, encoding="utf-8")
-    return curate_task(Regression, rows, folder / "data", folder / "out", Removals())
+    return curate_task(REGRESSION, rows, folder / "data", folder / "out", Removals())
 
 
 def test_numbers_are_numbers_whatever_way_they_are_written(tmp_path: Path) -> None:
@@ -272,3 +277,80 @@ def test_what_is_no_finite_number_is_named_by_file_and_line(tmp_path: Path, labe
 def test_numbers_that_are_all_the_same_teach_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train\.jsonl:1: every train row has the number 2"):
         numbers(tmp_path, train=[{"text": "red", "label": 2}, {"text": "blue", "label": 2.0}])
+
+
+CONLL = {
+    "train": """-DOCSTART- -X- O O
+
+Mail NN O O
+Ada NNP I-NP B-PER
+at IN O O
+ada@lianzi.org NN O B-MAIL
+
+Paris . O S-LOC
+""",
+    "validation": "Ada O O B-PER\n",
+    "test": "Mail O O O\n",
+}
+
+
+def tagging(
+    folder: Path, files: Mapping[str, str] = MappingProxyType({}), ending: str = "conll", **options: Any
+) -> Labelled:
+    place = folder / "data" / "tasks" / "names"
+    place.mkdir(parents=True)
+    for split, content in {**CONLL, **files}.items():
+        (place / f"{split}.{ending}").write_text(content, encoding="utf-8")
+    config = TAGGING.model_copy(update=options.pop("config", {}))
+    return curate_task(config, place, folder / "data", folder / "out", Removals(), **options)
+
+
+def test_sentences_of_conll_files_are_rows_with_tokens_and_tags(tmp_path: Path) -> None:
+    found = tagging(tmp_path)
+    assert found.kept == {"train": 2, "validation": 1, "test": 1}
+    assert found.train_classes == {"LOC": 1, "MAIL": 1, "PER": 1}
+    assert found.missing == {"test": ["LOC", "MAIL", "PER"], "validation": ["LOC", "MAIL"]}
+    first, second = rows(tmp_path, "train")
+    assert first["text"] == "Mail Ada at ada@lianzi.org"
+    assert first["tokens"] == ["Mail", "Ada", "at", "ada", "@", "lianzi", ".", "org"]
+    assert first["tags"] == ["O", "B-PER", "O", "B-MAIL", *["I-MAIL"] * 4]
+    assert second == {"id": "train/line-8", "text": "Paris", "tokens": ["Paris"], "tags": ["B-LOC"]}
+
+
+def test_tags_stay_with_their_words_where_a_text_is_scrubbed(tmp_path: Path) -> None:
+    found = tagging(tmp_path, scrub=["email"])
+    first = rows(tmp_path, "train")[0]
+    assert (found.scrubbed, first["text"]) == (1, "Mail Ada at <EMAIL>")
+    assert list(zip(first["tokens"], first["tags"], strict=True))[1:] == [
+        ("Ada", "B-PER"),
+        ("at", "O"),
+        ("<", "B-MAIL"),
+        ("EMAIL", "I-MAIL"),
+        (">", "I-MAIL"),
+    ]
+
+
+def test_the_same_sentence_with_other_tags_is_a_conflict(tmp_path: Path) -> None:
+    again = {"train": f"{CONLL['train']}\nParis . O S-LOC\n\nParis . O O\n"}
+    assert tagging(tmp_path, again).quarantined == {"duplicate": 1, "label_conflict": 1}
+
+
+def test_chinese_tokens_stand_side_by_side(tmp_path: Path) -> None:
+    chinese = dict.fromkeys(("train", "validation", "test"), "")
+    for split, last in zip(chinese, "京海川", strict=True):
+        chinese[split] = f"我 O\n在 O\n北 B-LOC\n{last} I-LOC\n"
+    tagging(tmp_path, chinese, "txt", config={"language": "zh"})
+    row = rows(tmp_path, "train")[0]
+    assert (row["text"], row["tags"]) == ("我在北京", ["O", "O", "B-LOC", "I-LOC"])
+
+
+def test_an_entity_that_ends_within_a_word_goes_to_quarantine(tmp_path: Path) -> None:
+    within = {"train": "N B-A\nB O\n\n我 B-A\n"}
+    held_out = {"validation": "你 B-A\n", "test": "他 B-A\n"}
+    found = tagging(tmp_path, within | held_out, config={"language": "zh"})
+    assert found.quarantined == {"entity_within_word": 1}
+
+
+def test_a_tag_that_no_training_row_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"test.conll:1: tag 'B-ORG' is not among the tags"):
+        tagging(tmp_path, {"test": "Acme O O B-ORG\n"})

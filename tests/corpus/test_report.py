@@ -11,9 +11,11 @@ from components.corpus.labelled import curate_task
 from components.corpus.removals import Removals
 from components.corpus.report import write_report
 from components.corpus.write_block import LENGTHS, BlockCounts
-from components.tasks.classification import Classification
+from components.tasks.config import TaskConfig
 from tests.browser import await_text, open_browser
 from tests.corpus.small_corpus import write
+
+CLASSIFICATION = TaskConfig(kind="classification", language="en", max_length=16)
 
 
 def rows_of_a_task(folder: Path) -> Path:
@@ -37,7 +39,7 @@ def test_the_page_names_reasons_places_and_lengths(tmp_path: Path) -> None:
     account.rejected = [{"file": "corpus/sea.txt", "line": 7, "id": "sea/7", "reason": "too_short", "text": text}]
     counts = CorpusCounts()
     counts.add(account)
-    task = curate_task(Classification, rows_of_a_task(tmp_path), tmp_path / "data", tmp_path / "out", Removals())
+    task = curate_task(CLASSIFICATION, rows_of_a_task(tmp_path), tmp_path / "data", tmp_path / "out", Removals())
     write_report(tmp_path, counts, {"colour": task}, ["params.yaml: corpus.see: no such source"])
     page = (tmp_path / "index.html").read_text("utf-8")
     assert "2 of 3 rows kept as documents (66.7%)" in page
@@ -55,7 +57,7 @@ def test_the_page_names_reasons_places_and_lengths(tmp_path: Path) -> None:
 def test_a_person_sees_each_tasks_rows_in_the_page(tmp_path: Path) -> None:
     counts = CorpusCounts()
     counts.flows["sea", "train"] = 3
-    task = curate_task(Classification, rows_of_a_task(tmp_path), tmp_path / "data", tmp_path / "out", Removals())
+    task = curate_task(CLASSIFICATION, rows_of_a_task(tmp_path), tmp_path / "data", tmp_path / "out", Removals())
     write_report(tmp_path, counts, {"colour": task}, [])
     with open_browser(1000) as browser:
         browser.get((tmp_path / "index.html").as_uri())

@@ -27,7 +27,7 @@ def test_confusions_are_those_of_scikit_learn() -> None:
 
 
 def test_per_class_figures_are_those_of_scikit_learn() -> None:
-    found = per_class(ACTUAL, GOOD, ["a", "b", "c", "d"])
+    found = per_class(Classification(("a", "b", "c", "d")).class_counts(ACTUAL, GOOD))
     expected = zip(*precision_recall_fscore_support(ACTUAL, GOOD), strict=True)
     for label, (precision, recall, f1, support) in zip("abcd", expected, strict=True):
         assert found[label] == pytest.approx(
@@ -36,7 +36,7 @@ def test_per_class_figures_are_those_of_scikit_learn() -> None:
 
 
 def test_a_class_without_rows_or_answers_scores_nothing() -> None:
-    assert per_class(np.array([0]), np.array([0]), ["a", "b"])["b"] == {
+    assert per_class(Classification(("a", "b")).class_counts(np.array([0]), np.array([0])))["b"] == {
         "precision": 0,
         "recall": 0,
         "f1": 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -54,6 +55,12 @@ def check_stars(answers: Sequence[Any], served: Answered) -> None:
     assert served["number"] == [pytest.approx(sea, abs=0.1), pytest.approx(city, abs=0.1)]
 
 
+def check_entities(answers: Sequence[Any], served: Answered) -> None:
+    told = [[(one["label"], one["text"]) for one in json.loads(row)] for row in served["entities"]]
+    assert told == [[(one.label, one.text) for one in answer.entities] for answer in answers]
+    assert told == [[("SEA", TEXTS[0])], [("CITY", TEXTS[1])]]
+
+
 def check_grades(answers: Sequence[Any], served: Answered) -> None:
     assert [answer.label for answer in answers] == served["label"] == ["3", "1"]
 
@@ -61,6 +68,7 @@ def check_grades(answers: Sequence[Any], served: Answered) -> None:
 CASES = {
     "classification": Case(ROW_OF["classification"], ("label",), check_classes),
     "regression": Case(ROW_OF["regression"], ("number",), check_stars),
+    "token_classification": Case(ROW_OF["token_classification"], ("entities",), check_entities),
 }
 SCRATCH = Path(__file__).parent / "scratch" / "ordinal.py"
 """A kind that the table does not know, in one file."""

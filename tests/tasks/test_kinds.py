@@ -23,7 +23,8 @@ def test_params_take_every_kind_and_no_other() -> None:
 def test_a_kind_is_named_in_its_table_and_decides_by_the_metric_that_stands_there(name: str) -> None:
     kind = task_kind(name)
     assert (kind.kind, kind.__module__) == (name, f"components.tasks.{name}")
-    task = kind.fit([1.0, 2.0] if name == "regression" else ["a", "b"])
+    targets: dict[str, list[object]] = {"regression": [1.0, 2.0], "token_classification": [["B-X"], ["O"]]}
+    task = kind.fit(targets.get(name, ["a", "b"]))
     assert (task.metrics[0].name, task.metrics[0].title) == KINDS[name][1:]
     assert score_told({"rung": "int8", KINDS[name].metric: "0.8"}) == f"{task.metrics[0].title} 0.8"
     assert task_of(task.manifest()) == task

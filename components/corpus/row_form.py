@@ -1,0 +1,96 @@
+"""How the rows of a kind of task stand in files: their columns, and what is read of a record."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from components.corpus.encoding import decoded_right, normalise
+from components.corpus.record import Record, kind_of
+from components.corpus.tagged import NER_TAGS, TAGS, Tagged, tagged_reader
+from components.errors import DataError
+from components.tasks.config import TaskConfig
+from components.tasks.kinds import task_kind
+from components.tasks.task import Column
+
+_WHOLE = re.compile(r"([+-]?\d+)\.0+")
+
+
+@dataclass(frozen=True)
+class RowForm:
+    """How the rows of a kind stand in files: `columns` that are read, and of a record the text and what gives the
+    target once the text is clean, None where it cannot; None for a record that is no row."""
+
+    columns: tuple[str, ...]
+    read: Callable[[Record], tuple[str, Callable[[str], Any]] | None]
+
+
+def form_of(config: TaskConfig) -> RowForm:
+    """By what stands in the target's column."""
+    kind = task_kind(config.kind)
+    if kind.columns[kind.target] == Column.TAGS:
+        tagged = tagged_reader(config.language)
+        return RowForm(("id", "text", "tokens", TAGS, NER_TAGS), partial(_tagged, tagged))
+    return RowForm(("id", "text", kind.target), partial(_plain, _READ[kind.columns[kind.target]]))
+
+
+def _plain(read: Callable[[Record], Any], record: Record) -> tuple[str, Callable[[str], Any]]:
+    text, target = record.text(), read(record)
+    return text, lambda clean: target
+
+
+def _tagged(read: Callable[[Record], Tagged | None], record: Record) -> tuple[str, Callable[[str], Any]] | None:
+    found = read(record)
+    return None if found is None else (found.text, found.tags_of)
+
+
+def _label(record: Record) -> str:
+    """A row's label as text. Raises DataError where there is none."""
+    if "label" not in record.fields:
+        return record.text("label")
+    value = record.fields["label"]
+    label = _label_text(value)
+    if label is None:
+        raise DataError(f"{record.place}: 'label' is {kind_of(value)}, not text", "text, a number or a truth value")
+    if not label:
+        raise DataError(f"{record.place}: the label is empty", "every labelled row needs one")
+    return label
+
+
+def _label_text(value: object) -> str | None:
+    """A label in the one form it has in all files: CSV has "True" or "1.0" where parquet has a type. None: no label."""
+    if value is None or value != value:  # a NaN is what pandas has for nothing
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float | Decimal):
+        value = str(value)
+    if not isinstance(value, str):
+        return None
+    label = normalise(decoded_right(value))
+    if whole := _WHOLE.fullmatch(label):
+        return whole[1]
+    return label.lower() if label.lower() in ("true", "false") else label
+
+
+def _number(record: Record) -> float:
+    """A row's number. Raises DataError where there is none, or one that is not finite."""
+    if "label" not in record.fields:
+        record.text("label")
+    value = record.fields["label"]
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"{record.place}: 'label' is {value!r:.60}, not a finite number", "every row needs a number")
+    return number
+
+
+_READ: dict[Column, Callable[[Record], str | float]] = {Column.LABEL: _label, Column.NUMBER: _number}
+"""How a row's `label` is read."""

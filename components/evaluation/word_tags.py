@@ -1,0 +1,71 @@
+"""The baseline of a tagger: each word has the tag that it has most often in the training rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.deployment.rows import Rows
+from components.tasks.metrics import score
+from components.tasks.task import Task, padded
+
+
+@dataclass(frozen=True)
+class WordTagsChoice:
+    """A setting: whether `Paris` and `paris` are one word; `words`: how many are known."""
+
+    lower_case: bool
+    words: int
+
+    def metrics(self) -> dict[str, float]:
+        """As numbers, for a metrics file."""
+        return {"lower_case": int(self.lower_case), "words": self.words}
+
+    def __str__(self) -> str:
+        return f"{self.words:,} words{', in lower case' if self.lower_case else ''}"
+
+
+@dataclass(frozen=True)
+class WordTags:
+    """A fitted baseline, and the setting it was chosen with. `usual`: the tag of words that it has not seen."""
+
+    task: Task
+    tags: dict[str, int]
+    usual: int
+    choice: WordTagsChoice
+    title = "each word's most frequent tag"
+
+    @classmethod
+    def tuned(cls, task: Task, train: Rows, validation: Rows, language: str) -> WordTags:
+        """Count in the training rows, in the letters that the text has or in lower case: whichever is better by the
+        task's first metric on the validation rows."""
+        fitted = [cls._counted(task, train, lower_case) for lower_case in (False, True)]
+        metric = task.metrics[0]
+        return max(fitted, key=lambda one: score(metric, validation.targets, one.predict(validation.texts)))
+
+    @classmethod
+    def _counted(cls, task: Task, train: Rows, lower_case: bool) -> WordTags:
+        counts: dict[str, Counter[int]] = {}
+        for text, row in zip(train.texts, train.targets.tolist(), strict=True):
+            for word, tag in zip(_words(task, text, lower_case), row, strict=False):
+                counts.setdefault(word, Counter())[tag] += 1
+        total = sum(counts.values(), Counter())
+        tags = {word: found.most_common(1)[0][0] for word, found in counts.items()}
+        return cls(task, tags, total.most_common(1)[0][0], WordTagsChoice(lower_case, len(tags)))
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The tag of each word, [texts, words]."""
+        every = (_words(self.task, text, self.choice.lower_case) for text in texts)
+        return padded([[self.tags.get(word, self.usual) for word in words] for words in every])
+
+    def megabytes(self) -> float:
+        """A byte a word, without the vocabulary."""
+        return len(self.tags) / 1e6
+
+
+def _words(task: Task, text: str, lower_case: bool) -> list[str]:
+    text_words = [text[begin:end] for begin, end in task.words(text)]
+    return [word.lower() for word in text_words] if lower_case else text_words

@@ -1,0 +1,43 @@
+"""What is read of a record follows from what stands in the column of the kind's target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.corpus.record import Record
+from components.corpus.row_form import form_of
+from components.errors import DataError
+from components.tasks.config import TaskConfig
+
+FILE = Path("train.jsonl")
+
+
+def read(kind: str, fields: dict[str, Any]) -> Any:
+    found = form_of(TaskConfig(kind=kind, language="en", max_length=16)).read(Record(FILE, 4, fields))
+    assert found is not None
+    text, target_of = found
+    return text, target_of(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "row"),
+    [
+        ("classification", {"text": "red", "label": 1.0}, ("red", "1")),
+        ("regression", {"text": "red", "label": "1.5"}, ("red", 1.5)),
+        ("token_classification", {"tokens": ["a", "b"], "tags": ["O", "S-X"]}, ("a b", ["O", "B-X"])),
+    ],
+)
+def test_a_row_is_a_text_and_its_target(kind: str, fields: dict[str, Any], row: tuple[str, object]) -> None:
+    assert read(kind, fields) == row
+
+
+@pytest.mark.parametrize(
+    ("kind", "missing"), [("classification", "label"), ("regression", "label"), ("token_classification", "tokens")]
+)
+def test_a_column_that_a_file_lacks_is_named_with_its_place(kind: str, missing: str) -> None:
+    with pytest.raises(DataError, match=f"train.jsonl:4: no '{missing}'") as refusal:
+        read(kind, {"text": "red", "colour": "red"})
+    assert "found here: 'text', 'colour'" in str(refusal.value)

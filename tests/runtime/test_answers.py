@@ -1,0 +1,59 @@
+"""An answer can be shown, written and served whatever kind of task it is of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.runtime.answers import ENTITIES, FORMS, LABEL, NUMBER, form_of
+from components.tasks.classification import Classification
+from components.tasks.regression import Regression
+from components.tasks.task import Task
+from components.tasks.token_classification import TokenClassification
+
+TEXT = "Ada, of Paris"
+TAGGER = TokenClassification(("O", "B-LOC", "B-PER", "I-PER"))
+TASKS = {
+    "label": (Classification(("a", "b")), np.float32([[0, 1]])),
+    "number": (Regression(("number",), 3.0, 2.0), np.float32([[0.5]])),
+    # Ada is a person, the comma goes on with it, Paris is a place.
+    "entities": (TAGGER, 9 * np.eye(4, dtype=np.float32)[[[2, 3, 0, 1]]]),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_form_of_answers_follows_from_the_outputs(name: str) -> None:
+    task, outputs = TASKS[name]
+    form = form_of(task)
+    assert form in FORMS
+    [answer] = form.answers(task, [TEXT], outputs)
+    assert next(iter(form.outputs)) == name
+    assert answer.json().keys() == form.nothing.keys()
+    assert name in answer.columns
+
+
+def test_entities_are_characters_of_the_text() -> None:
+    task, outputs = TASKS["entities"]
+    [answer] = ENTITIES.answers(task, [TEXT], outputs)
+    found = answer.json()["entities"]
+    assert [(one["label"], one["text"], TEXT[one["start"] : one["end"]]) for one in found] == [
+        ("PER", "Ada,", "Ada,"),
+        ("LOC", "Paris", "Paris"),
+    ]
+    assert all(0.99 < one["score"] <= 1 for one in found)
+    assert str(answer) == "PER Ada,; LOC Paris"
+    assert ENTITIES.of_text == ("entities",)
+
+
+def test_a_text_without_entities_is_an_empty_list() -> None:
+    outputs = 9 * np.eye(4, dtype=np.float32)[[[0]]]
+    [answer] = ENTITIES.answers(TAGGER, ["none"], outputs)
+    assert (answer.json(), str(answer)) == ({"entities": []}, "-")
+
+
+@pytest.mark.parametrize(("name", "shown"), [("label", "b\t0.731"), ("number", "4")])
+def test_one_answer_is_a_line(name: str, shown: str) -> None:
+    task, outputs = TASKS[name]
+    form: Task = task
+    [answer] = (LABEL if name == "label" else NUMBER).answers(form, [TEXT], outputs)
+    assert str(answer) == shown
