@@ -120,7 +120,7 @@ def at_work(process: subprocess.Popen[str], folder: Path) -> psutil.Process:
 
 @pytest.mark.slow
 def test_under_dvc_neither_an_edit_nor_a_kill_makes_a_record_false_or_trains_twice(tmp_path: Path) -> None:
-    folder = small_training_project(tmp_path / "project", ["pretrain.steps=250"])
+    folder = small_training_project(tmp_path / "project", ["pretrain.steps=60"])
     (folder / "dvc.yaml").write_text(DVC_YAML)
     subprocess.run([sys.executable, "-m", "dvc", "init", "-q", "--no-scm"], cwd=folder, check=True)
 
@@ -136,6 +136,8 @@ def test_under_dvc_neither_an_edit_nor_a_kill_makes_a_record_false_or_trains_twi
     kept = checkpoints(folder)
     assert kept
 
+    # Long enough to be at work still when the next one comes.
+    change_params(folder / "params.yaml", ("pretrain.steps=250",))
     # Killed under its `dvc repro`: the next one waits for the training that is left, and goes on from its checkpoint.
     killed = repro(folder)
     stage = at_work(killed, folder)

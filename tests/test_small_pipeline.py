@@ -26,6 +26,8 @@ from tests.small_project import commit, make_small_project
 pytestmark = pytest.mark.slow
 
 SHIPPED = "topic/shipped/macro_f1"
+CHANGED = ("finetune.learning_rate", "evaluate.bootstrap_samples")
+"""The parameters that tell the three compared runs apart."""
 EVALUATION, SPEED = Path("reports/evaluate/topic/index.html"), Path("reports/speed/topic/index.html")
 
 
@@ -139,9 +141,14 @@ def test_the_champion_answers_through_the_command_and_through_mlflow(
     assert call(project, sys.executable, "-c", program).strip().splitlines()[-1] == answer["label"]
 
 
-def test_a_changed_finetune_parameter_reruns_finetune_and_what_follows(project: Path) -> None:
-    told = call(project, "lianzi", "run", "--set", "finetune.learning_rate=0.002")
-    ran = states(told)
+@pytest.fixture(scope="module")
+def second(project: Path) -> dict[str, str]:
+    """What became of each stage when a parameter of fine-tuning had changed."""
+    return states(call(project, "lianzi", "run", "--set", "finetune.learning_rate=0.002"))
+
+
+def test_a_changed_finetune_parameter_reruns_finetune_and_what_follows(project: Path, second: dict[str, str]) -> None:
+    ran = second
     before = ("data.dvc", "curate", "validate", "train_tokenizer", "tokenize", "pretrain")
     assert {name: ran[name] for name in before} == dict.fromkeys(before, "cached")
     after = [
@@ -154,6 +161,7 @@ def test_a_changed_finetune_parameter_reruns_finetune_and_what_follows(project: 
     assert "plots" in call(project, "dvc", "plots", "diff", "HEAD")
 
 
+@pytest.mark.usefixtures("second")
 def test_three_runs_are_compared_side_by_side_in_mlflows_page(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What differs, what came of it, and the learning rate against it in parallel coordinates; seen in a browser."""
     from selenium.webdriver.common.action_chains import ActionChains
@@ -161,17 +169,17 @@ def test_three_runs_are_compared_side_by_side_in_mlflows_page(project: Path, mon
     from selenium.webdriver.common.keys import Keys
     from selenium.webdriver.support.ui import WebDriverWait
 
-    call(project, "lianzi", "run", "--set", "finetune.learning_rate=0.0005")
+    # A late parameter, so that two stages of each task run for it and not five.
+    call(project, "lianzi", "run", "--set", "evaluate.bootstrap_samples=200")
     monkeypatch.chdir(project)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     client = tracking.connect()
     experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
     assert experiment is not None
     found = client.search_runs([experiment.experiment_id], "tags.`lianzi.driver` = 'lianzi run'")
-    runs = {run.data.params["finetune.learning_rate"]: run for run in found if SHIPPED in run.data.metrics}
-    assert {"0.001", "0.0005"} < set(runs)
-    assert len(runs) == 3
-    assert runs["0.0005"].info.run_name.startswith("finetune.learning_rate=0.0005")
+    runs = {tuple(run.data.params[name] for name in CHANGED): run for run in found if SHIPPED in run.data.metrics}
+    assert set(runs) == {("0.001", "100"), ("0.002", "100"), ("0.002", "200")}
+    assert runs["0.002", "200"].info.run_name.startswith("finetune.learning_rate=0.002, evaluate.bootstrap_")
     for run in runs.values():
         assert 15 <= len(run.data.metrics) <= 30
         assert {item.dataset.name for item in run.inputs.dataset_inputs} >= {
@@ -199,7 +207,7 @@ def test_three_runs_are_compared_side_by_side_in_mlflows_page(project: Path, mon
         WebDriverWait(browser, 60).until(lambda _: {"finetune.learning_rate", SHIPPED} <= drawn())
         told = await_text(browser, "Parameters", "Metrics")
         differing = told.partition("Show diff only")[2].partition("Metrics")[0].split()
-        assert set(differing) == {"finetune.learning_rate", *runs}
+        assert set(differing) == {*CHANGED, *(value for values in runs for value in values)}
         shown = {f"{round(run.data.metrics[SHIPPED], 3):g}" for run in runs.values()}
         # The page draws no more rows of its tables than fit: those below come when they are scrolled to.
         browser.execute_script(

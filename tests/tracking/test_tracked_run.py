@@ -156,7 +156,7 @@ def test_a_training_outlives_the_server_that_tracks_it(
     shutil.copy(root / "params.yaml", here)
     small = (
         "threads=1",
-        "steps=300",
+        "steps=60",
         "batch_size=8",
         "sequence_length=64",
         "validate_every=20",

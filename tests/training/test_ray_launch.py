@@ -18,7 +18,7 @@ from components.training.config import TrainerConfig
 from tests.small_cluster import two_nodes
 from tests.small_trainings import environment, remove_outputs, small_training_project, words
 
-BASE = ("pretrain.steps=300", "pretrain.precision=fp32", "pretrain.average_decay=0.5", "trainer.devices=2")
+BASE = ("pretrain.steps=100", "pretrain.precision=fp32", "pretrain.average_decay=0.5", "trainer.devices=2")
 
 
 @pytest.fixture(scope="module")
