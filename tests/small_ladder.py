@@ -105,7 +105,7 @@ def small_model(folder: Path, rows: Path, tokenizer: Path, seed: int, steps: int
     model: PreTrainedModel = auto_model(task.head, config).from_config(config)
     objective, optimizer = TaskObjective(task), torch.optim.AdamW(model.parameters(), 3e-3)
     for step in range(steps):
-        batch = [ROW_OF[task.kind](*sentence) for sentence in sentences(32, seed=1000 + step)]
+        batch = [{"text": text} | ROW_OF[task.kind](text, place) for text, place in sentences(32, seed=1000 + step)]
         objective.loss(model, data.batch(encode(task, batch, words, LENGTH), range(len(batch)))).backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -146,9 +146,45 @@ def another_tokenizer(bundle: Path, _ladder: Ladder) -> None:
     shutil.rmtree(folder)
 
 
-def swapped_labels(bundle: Path, ladder: Ladder) -> None:
-    first, second, *others = read_manifest(bundle, "bundle")["labels"]
-    manifest(labels=[second, first, *others])(bundle, ladder)
+def shifted(graph: GraphProto, given: str, taken: str) -> list[NodeProto]:
+    """Nodes that make `taken` [batch, length, ...] of `given`: each token has what the next one had."""
+    ends = {"second": [1], "last": [-1], "end": [2**62], "axis": [1]}
+    graph.initializer.extend(numpy_helper.from_array(np.array(value), f"shift_{name}") for name, value in ends.items())
+    names = {name: f"shift_{name}" for name in ends}
+    return [
+        helper.make_node("Slice", [given, names["second"], names["end"], names["axis"]], ["shift_left"]),
+        helper.make_node("Slice", [given, names["last"], names["end"], names["axis"]], ["shift_right"]),
+        helper.make_node("Concat", ["shift_left", "shift_right"], [taken], axis=1),
+    ]
+
+
+def shift_answers(graph: GraphProto) -> None:
+    """Each token is answered about as the next one: a span begins a token early."""
+    (answering,) = (node for node in graph.node if "logits" in node.output)
+    answering.output[0] = "logits_of_its_own"
+    graph.node.extend(shifted(graph, "logits_of_its_own", "logits"))
+
+
+def shift_mask(graph: GraphProto) -> None:
+    """Whether a token counts is read from the next one's place."""
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name == "attention_mask":
+                node.input[place] = "shifted_mask"
+    nodes = [*shifted(graph, "attention_mask", "shifted_mask"), *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def swapped_labels(one: int, other: int) -> Plant:
+    """Two labels of the manifest have each other's place."""
+
+    def plant(bundle: Path, ladder: Ladder) -> None:
+        labels = read_manifest(bundle, "bundle")["labels"]
+        labels[one], labels[other] = labels[other], labels[one]
+        manifest(labels=labels)(bundle, ladder)
+
+    return plant
 
 
 def nothing(_bundle: Path, _ladder: Ladder) -> None:
@@ -208,7 +244,7 @@ CLASSIFIER: dict[str, Fault] = {
     "the weights of another training": Fault(
         another_training, FLOAT, "model.embeddings.tok_embeddings.weight", "model.embeddings.tok_embeddings"
     ),
-    "two labels swapped": Fault(swapped_labels, "labels", "number 0 is called 'field', in the checkpoint 'city'"),
+    "two labels swapped": Fault(swapped_labels(0, 1), "labels", "number 0 is called 'field', in the checkpoint 'city'"),
     "a tokenizer of another model": Fault(another_tokenizer, "tokenizer", "the checkpoint's"),
     "a wrong pad id": Fault(manifest(pad_id=3), "pad id", "3, and the checkpoint pads with 0"),
     "texts longer than the model has learned": Fault(manifest(max_length=30), "max_length", "30 tokens"),
@@ -236,7 +272,16 @@ REGRESSION: dict[str, Fault] = {
         edit("fp32", weight("classifier.weight", np.negative)), FLOAT, "classifier.weight", "classifier"
     ),
 }
-FAULTS = {"classification": CLASSIFIER, "regression": REGRESSION}
+TAGGER: dict[str, Fault] = {
+    "two tags swapped": Fault(swapped_labels(1, 3), "labels", "number 1 is called 'B-SEA', in the checkpoint 'B-CITY'"),
+    "spans that begin a token early": Fault(
+        edit("fp32", shift_answers), FLOAT, "layer classifier (11 of 11): what is made of its output", "classifier"
+    ),
+    "the mask of real tokens shifted by one": Fault(
+        edit("fp32", shift_mask), FLOAT, "layer model.layers.0.attn (", "model.layers.0.attn"
+    ),
+}
+FAULTS = {"classification": CLASSIFIER, "regression": REGRESSION, "token_classification": TAGGER}
 """Kind of task -> the faults of its bundles."""
 
 
