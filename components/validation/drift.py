@@ -1,8 +1,8 @@
 """How far the data has moved from the data that was last accepted.
 
-A distribution is a count by bin: of lengths, languages and sources of the corpus, of lengths and labels of a task's
-split. The stage keeps today's beside its verdict; `lianzi accept` copies them to a file of their own and names it in
-params.yaml (`validate.accepted`), which makes it an input like any other.
+A distribution is a count by bin: of lengths, languages and sources of the corpus, of lengths and labels, or types of
+entities, of a task's split. The stage keeps today's beside its verdict; `lianzi accept` copies them to a file of their
+own and names it in params.yaml (`validate.accepted`), which makes it an input like any other.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from components.errors import ArtifactError, ParameterError
-from components.validation.tables import Table
+from components.validation.tables import TYPES, Table
 
 Distribution = dict[str, int]
 Statistics = dict[str, dict[str, Distribution]]
@@ -28,6 +28,7 @@ SMALLEST_SHARE = 1e-4
 LENGTH = "CASE WHEN characters = 0 THEN 0 ELSE (1::BIGINT << floor(log2(characters))::INTEGER) END"
 CORPUS_DIMENSIONS = {"length": LENGTH, "language": "language", "source": "source"}
 TASK_DIMENSIONS = {"length": LENGTH, "label": "label"}
+TYPE = f"unnest({TYPES})"
 STATISTICS = "statistics.json"
 COLUMNS = ("id", "text", "stability_index")
 
@@ -39,13 +40,13 @@ def statistics(tables: list[Table]) -> Statistics:
 
 def _distributions(table: Table) -> dict[str, Distribution]:
     # Numbers are hardly ever the same twice: their distribution has no bins to move between.
-    of_task = TASK_DIMENSIONS if table.labels else {"length": LENGTH}
+    of_task = TASK_DIMENSIONS if table.labels else {"length": LENGTH} | ({"type": TYPE} if table.tagged else {})
     dimensions = of_task if table.task else CORPUS_DIMENSIONS
     return {name: _distribution(table, sql) for name, sql in dimensions.items()}
 
 
 def _distribution(table: Table, sql: str) -> Distribution:
-    query = f"SELECT ({sql})::VARCHAR AS bin, count(*) FROM {table.view} GROUP BY bin ORDER BY bin"
+    query = f"SELECT bin, count(*) FROM (SELECT ({sql})::VARCHAR AS bin FROM {table.view}) GROUP BY bin ORDER BY bin"
     return {name: count for name, count in table.database.execute(query).fetchall() if name is not None}
 
 

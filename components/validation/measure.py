@@ -158,13 +158,24 @@ def _characters() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
 def _json_rows(path: Path) -> Iterator[pa.RecordBatch]:
     try:
         with path.open(encoding="utf-8") as lines:
-            while rows := [json.loads(line) for line in islice(lines, ROWS)]:
+            while rows := [_labelled(json.loads(line)) for line in islice(lines, ROWS)]:
                 yield _batch(rows)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: missing", "run `dvc repro` or `lianzi run` to make it") from None
     except (ValueError, pa.ArrowException) as error:
         reason = first_line(error)
         raise ArtifactError(f"{path}: damaged: {reason}", "run `dvc checkout` to restore it") from None
+
+
+def _labelled(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of tokens and tags with all of its tags as its label; without one where they do not fit the tokens."""
+    if "tags" not in row:
+        return row
+    tokens, tags = row.get("tokens"), row["tags"]
+    fits = isinstance(tokens, list) and isinstance(tags, list) and len(tokens) == len(tags) > 0
+    return {name: value for name, value in row.items() if name not in ("tokens", "tags")} | {
+        "label": " ".join(map(str, tags)) if fits else None
+    }
 
 
 def _as_text(value: Any) -> Any:

@@ -59,7 +59,9 @@ def task_suite(table: Table, config: ValidateConfig) -> list[Expectation]:
     labels = list(table.labels)
     suite = [
         *_rows_suite((*TASK_COLUMNS, *TASK_MEASURED), config, "`curate.scrub_labelled: true`"),
-        gxe.ExpectColumnValuesToNotBeNull(column="label", description="every row is labelled"),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="label", description=f"every row {'has a tag for each token' if table.tagged else 'is labelled'}"
+        ),
         gxe.ExpectColumnValuesToBeNull(
             column="held_out_in", description="no row also stands in a split that is held out from this one"
         ),
@@ -76,16 +78,20 @@ def task_suite(table: Table, config: ValidateConfig) -> list[Expectation]:
             )
         )
     if table.split == "train" and labels:
-        suite += [
+        suite.append(
             gxe.ExpectColumnDistinctValuesToEqualSet(
                 column="label", value_set=labels, description="no label is missing"
-            ),
+            )
+        )
+    if table.split == "train" and (labels or table.tagged):
+        counted = "type has {} of the entities" if table.tagged else "class has {} of the rows"
+        suite.append(
             gxe.ExpectColumnValuesToBeBetween(
                 column="label_share",
                 min_value=config.min_class_share,
-                description=f"every class has {config.min_class_share:.1%} of the rows or more",
-            ),
-        ]
+                description=f"every {counted.format(f'{config.min_class_share:.1%}')} or more",
+            )
+        )
     return suite
 
 

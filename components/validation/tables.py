@@ -4,7 +4,10 @@ Beside a row's own columns and what `measure` found stand what follows from othe
 
 - `held_out_in`: the held-out split the text also stands in, such as `topic/test`; null where in none
 - `other_label`: another label that the same text has in the task; null where it has none (labelled rows only)
-- `label_share`: the share of the table's rows that have this row's label (labelled rows only)
+- `label_share`: the share of the table's rows that have this row's label, or of its entities that are of the rarest
+  type among this row's (labelled rows only)
+
+The label of a row with tags is all of them, a blank between two.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -40,12 +43,20 @@ TASK_SPLITS = (*HELD_OUT, "train")
 CORPUS_MEASURED = (*MEASURES.names, "held_out_in")
 TASK_MEASURED = (*MEASURES.names, "held_out_in", "other_label", "label_share")
 
+LABEL_SHARES = "SELECT row, count(*) OVER (PARTITION BY label) / count(*) OVER () AS label_share FROM {rows}"
+TYPES = "list_filter(string_split(label, ' '), lambda tag: starts_with(tag, 'B-'))"
+"""Of each entity of a row with tags the first one: they are in BIO."""
+TYPE_SHARES = f"""WITH types AS (SELECT row, unnest({TYPES}) AS type FROM {{rows}}),
+    shares AS (SELECT type, count(*) / sum(count(*)) OVER () AS share FROM types GROUP BY type)
+    SELECT row, min(share) AS label_share FROM types JOIN shares USING (type) GROUP BY row"""
+
 
 @dataclass(frozen=True)
 class Table:
     """What one suite looks at: the view `name` of `database`, of which `columns` are the rows' own and the measured.
 
-    `task` is the task's name and `labels` are its labels, none where its rows have numbers; other tables have neither.
+    `task` is the task's name and `labels` are its labels, none where its rows have numbers or tags, and `tagged` says
+    which of the two; other tables have none of these.
     """
 
     name: str
@@ -55,6 +66,7 @@ class Table:
     task: str = ""
     split: str = ""
     labels: tuple[str, ...] = ()
+    tagged: bool = False
 
     @property
     def view(self) -> str:
@@ -74,14 +86,14 @@ def measured_tables(
     try:
         with open_database(scratch / "spill") as database, _engine(corpus, labelled) as engine:
             read_manifest(corpus, "corpus")
-            labels = {name: _labels(labelled / name) for name in sorted(tasks)}
+            targets = {name: _targets(labelled / name) for name in sorted(tasks)}
             splits = _measured_splits(database, engine, labelled, tasks, scratch)
             documents = _measured_corpus(database, engine, corpus, scratch)
             yield [
-                _corpus_table(database, documents, list(labels)),
+                _corpus_table(database, documents, list(targets)),
                 *(
-                    _task_table(database, splits[name, split], name, split, labels[name])
-                    for name in labels
+                    _task_table(database, splits[name, split], name, split, *targets[name])
+                    for name in targets
                     for split in TASK_SPLITS
                 ),
             ]
@@ -89,10 +101,12 @@ def measured_tables(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _labels(folder: Path) -> tuple[str, ...]:
+def _targets(folder: Path) -> tuple[tuple[str, ...], bool]:
+    """The labels of a task's rows, none of numbers and of tags, and whether they have tags."""
     made = read_manifest(folder, "task")
     # Not by the kind's class: a new kind would make the verdict stale.
-    return tuple(made["labels"]) if made.get("columns", {}).get("label", "label") == "label" else ()
+    columns = made.get("columns", {"label": "label"})
+    return tuple(made["labels"]) if columns.get("label") == "label" else (), "tags" in columns
 
 
 @contextmanager
@@ -176,7 +190,12 @@ def _corpus_table(database: duckdb.DuckDBPyConnection, columns: tuple[str, ...],
 
 
 def _task_table(
-    database: duckdb.DuckDBPyConnection, columns: tuple[str, ...], task: str, split: str, labels: tuple[str, ...]
+    database: duckdb.DuckDBPyConnection,
+    columns: tuple[str, ...],
+    task: str,
+    split: str,
+    labels: tuple[str, ...],
+    tagged: bool,
 ) -> Table:
     name = f"{task}_{split}"
     above = HELD_OUT[: TASK_SPLITS.index(split)]
@@ -188,10 +207,11 @@ def _task_table(
         SELECT m.*, h.held_out_in, o.other_label, s.label_share FROM {quoted(f"measured {name}")} m
         LEFT JOIN {quoted(f"held out {name}")} h ON h.row = m.row
         LEFT JOIN {quoted(f"other {name}")} o ON o.row = m.row
-        LEFT JOIN (SELECT label, count(*) / sum(count(*)) OVER () AS label_share
-                   FROM {quoted(f"measured {name}")} GROUP BY label) s ON s.label IS NOT DISTINCT FROM m.label"""
+        LEFT JOIN ({(TYPE_SHARES if tagged else LABEL_SHARES).format(rows=quoted(f"measured {name}"))}) s
+        ON s.row = m.row"""
     )
-    return _table(database, name, _ordered(columns, TASK_COLUMNS, TASK_MEASURED), task, split, labels)
+    table = _table(database, name, _ordered(columns, TASK_COLUMNS, TASK_MEASURED), task, split, labels)
+    return replace(table, tagged=tagged)
 
 
 def _table(

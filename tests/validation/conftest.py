@@ -27,6 +27,7 @@ class Curated:
     folder: Path
     corpus: dict[str, Rows]
     task: dict[str, Rows]
+    target: str = "label"
 
     def write(self) -> None:
         corpus, task = self.folder / "corpus", self.folder / "tasks" / "colour"
@@ -37,7 +38,16 @@ class Curated:
         for split, rows in self.task.items():
             lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             (task / f"{split}.jsonl").write_text(lines, encoding="utf-8")
-        write_manifest(task, "task", {}, labels=["a", "b"])
+        write_manifest(task, "task", {}, labels=["a", "b"], columns={self.target: self.target})
+
+    def tag(self) -> None:
+        """Give the rows tags: every other one has an entity."""
+        self.target = "tags"
+        for rows in self.task.values():
+            for row in rows:
+                tokens = row["text"].split()
+                first = {"a": "B-A", "b": "O"}[row.pop("label")]
+                row |= {"tokens": tokens, "tags": [first, *["O"] * (len(tokens) - 1)]}
 
 
 @pytest.fixture

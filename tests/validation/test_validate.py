@@ -168,3 +168,24 @@ def test_data_that_moved_too_far_from_the_accepted_is_refused(
     assert "drift: expected: no distribution moved further from the accepted data than 0.25; broken by 1 of" in message
     assert "corpus/source stability_index=" in message
     assert "“doc: 97.6% then, 48.8% now”" in message
+
+
+def test_rows_with_tags_are_held_to_what_tags_have(
+    curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun
+) -> None:
+    curated.tag()
+    curated.task["train"][1]["tags"] = ["B-B", "O", "O"]
+    validated(curated, config.model_copy(update={"min_class_share": 0.05}), tasks, run)
+    statistics = json.loads((curated.folder / "verdict" / STATISTICS).read_text(encoding="utf-8"))
+    assert statistics["tables"]["colour_train"]["type"] == {"B-A": 10, "B-B": 1}
+
+
+def test_a_tag_too_few_and_a_type_too_rare_stop_the_run(
+    curated: Curated, config: ValidateConfig, tasks: Tasks, run: RecordedRun
+) -> None:
+    curated.tag()
+    curated.task["train"][1]["tags"] = ["B-B", "O", "O"]
+    curated.task["validation"][2]["tags"].pop()
+    told = complaint(curated, config.model_copy(update={"min_class_share": 0.2}), tasks, run)
+    assert "colour_validation: expected: every row has a tag for each token" in told
+    assert "colour_train: expected: every type has 20.0% of the entities or more" in told
