@@ -20,6 +20,7 @@ from benchmarks.turns import Contender, hand_over, take_turns
 from components.modeling.architectures import build_language_model
 from components.modeling.attention import ATTENTION
 from components.modeling.checkpoints import load_tokenizer
+from components.modeling.config import MaskedConfig, ObjectiveConfig
 from components.modeling.objectives.lookup import build_objective
 from components.modeling.objectives.objective import WHOLE
 from components.params import Params, load_params
@@ -32,11 +33,12 @@ ROOT = Path(__file__).parent.parent
 ARTIFACTS = ROOT / "artifacts"
 WARM_UP = 3
 GOAL = 0.95
+MLM, CLM = MaskedConfig(name="mlm", mask_probability=0.15), ObjectiveConfig(name="clm")
 SHAPES: dict[str, dict[str, Any]] = {
     "the default recipe": {},
-    "modernbert, mlm": {"architecture": "modernbert", "objective": "mlm", "batch_size": 64, "sequence_length": 128},
-    "gpt2, clm": {"architecture": "gpt2", "objective": "clm", "batch_size": 16, "sequence_length": 256},
-    "llama, clm": {"architecture": "llama", "objective": "clm", "batch_size": 16, "sequence_length": 256},
+    "modernbert, mlm": {"architecture": "modernbert", "objective": MLM, "batch_size": 64, "sequence_length": 128},
+    "gpt2, clm": {"architecture": "gpt2", "objective": CLM, "batch_size": 16, "sequence_length": 256},
+    "llama, clm": {"architecture": "llama", "objective": CLM, "batch_size": 16, "sequence_length": 256},
 }
 
 

@@ -86,6 +86,7 @@ def measure(rows: int, steps: int) -> tuple[Turns, float, tuple[str, ...]]:
 
     from benchmarks.peak import step_flops
     from components.modeling.architectures import build_language_model, head_of
+    from components.modeling.config import ObjectiveConfig
     from components.modeling.objectives.clm import CausalLanguageModeling
     from components.params import load_params
     from components.run import RecordedRun
@@ -98,9 +99,10 @@ def measure(rows: int, steps: int) -> tuple[Turns, float, tuple[str, ...]]:
     shape = params.model.model_copy(
         update={"architecture": "gpt2", "depth": DEPTH, "width": None, "max_length": LENGTH}
     )
-    learned = {"schedule": "constant", "warmup_fraction": 0.0, "learning_rate": 3e-4, "average_decay": 0.0}
+    learned: dict[str, Any] = {"objective": ObjectiveConfig(name="clm"), "average_decay": 0.0, "learning_rate": 3e-4}
+    learned |= {"schedule": "constant", "warmup_fraction": 0.0}
     config = params.pretrain.model_copy(
-        update={"objective": "clm", "batch_size": rows, "sequence_length": LENGTH, "steps": steps, **learned}
+        update={"batch_size": rows, "sequence_length": LENGTH, "steps": steps, **learned}
     )
     trainer = params.trainer.model_copy(update={"devices": 1, "accumulate": 1, "compile": True})
     prepare_libraries(params.pretrain.threads)

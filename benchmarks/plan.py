@@ -35,7 +35,7 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "model.depth=2",
             "model.width=null",
-            "pretrain.objective=contrastive",
+            "pretrain.objective.name=contrastive",
             "pretrain.steps=120",
             "pretrain.batch_size=64",
         ),
@@ -44,7 +44,7 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "pretrain",
         (
             "model.architecture=bert",
-            "pretrain.objective=mlm",
+            "pretrain.objective.name=mlm",
             "model.depth=4",
             "model.width=null",
             "pretrain.steps=160",
@@ -56,7 +56,7 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "pretrain",
         (
             "model.architecture=gpt2",
-            "pretrain.objective=clm",
+            "pretrain.objective.name=clm",
             "model.depth=3",
             "model.width=null",
             "pretrain.steps=160",
@@ -68,7 +68,7 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "pretrain",
         (
             "model.architecture=llama",
-            "pretrain.objective=clm",
+            "pretrain.objective.name=clm",
             "model.depth=6",
             "model.width=null",
             "pretrain.steps=30",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from components.modeling.inspection import Found
 
 PARAMS = "params.yaml"
+OBJECTIVES: dict[str, dict[str, Any]] = {"mlm": {"name": "mlm", "mask_probability": 0.15}, "clm": {"name": "clm"}}
+"""What a checkpoint learns by where it cannot by the objective that stands in params.yaml; 15 %: Devlin 2019."""
 RATES = ((60e6, 1e-4), (250e6, 5e-5), (float("inf"), 2e-5))
 """Parameters at most -> learning rate of fine-tuning. Devlin 2019 has 2e-5 to 5e-5 for 110 to 340 million; a smaller
 model wants more (MiniLM of 22 million was best at 1e-4)."""
@@ -101,7 +103,9 @@ def settings_for(name: str, found: Found, words: Words, params: Params) -> dict[
 
     architecture = architecture_name(found.config)
     known = fitting_objectives(architecture)
-    objective = params.pretrain.objective if params.pretrain.objective in known else known[0]
+    objective = params.pretrain.objective.model_dump()
+    if objective["name"] not in known:
+        objective = OBJECTIVES[known[0]]
     return {
         "train_tokenizer.from": Setting(name, "embeddings belong to their own tokenizer"),
         "pretrain.init_from": Setting(name, "the weights"),
@@ -175,4 +179,6 @@ def description(name: str, found: Found, words: Words) -> list[str]:
 
 
 def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_told(inner)}' for key, inner in value.items())}}}"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

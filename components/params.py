@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from components.artifacts import is_plain_name, is_plain_path
-from components.corpus.config import CurateConfig, LanguageConfig, SourceConfig, ValidateConfig
+from components.corpus.config import CurateConfig, SourceConfig, ValidateConfig
 from components.deployment.config import (
     BuildConfig,
     EvaluateConfig,
@@ -22,7 +22,7 @@ from components.deployment.config import (
 from components.errors import ParameterError
 from components.modeling.config import ModelConfig
 from components.modeling.kinds import FROM_SCRATCH
-from components.sections import Section
+from components.sections import Section, Variant
 from components.tasks.config import TaskConfig
 from components.tokenization.config import TokenizeConfig, TrainTokenizerConfig
 from components.training.config import DistillConfig, FinetuneConfig, PretrainConfig, TrainerConfig
@@ -35,7 +35,7 @@ class Params(Section):
     """The whole of params.yaml. A source that `corpus` does not name has weight 1 and tells its language itself."""
 
     seed: Annotated[int, Field(ge=0)]
-    tasks: Annotated[dict[str, TaskConfig], Field(min_length=1)]
+    tasks: Annotated[dict[str, SerializeAsAny[TaskConfig]], Field(min_length=1)]
     corpus: dict[str, SourceConfig]
     curate: CurateConfig
     validation: ValidateConfig = Field(alias="validate")  # pydantic keeps the name `validate` for itself
@@ -146,9 +146,10 @@ def check_params(content: Mapping[str, Any], origin: str) -> Params:
         keys = [str(key) for key in first["loc"]]
         hint = ""
         if first["type"] == "extra_forbidden":
-            hint = _nearest(keys)
+            hint = _hint(content, keys)
             reason = "unknown parameter"
         elif first["type"] == "missing":
+            hint = _hint(content, keys) if len(keys) > 1 else ""
             reason = "missing"
         else:
             message = first["msg"].removeprefix("Value error, ")
@@ -177,26 +178,51 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return next(initials, None) or next(iter(alike), None) or next(words, None)
 
 
-def _nearest(keys: list[str]) -> str:
-    """A 'did you mean' for an unknown key, from the section it stands in."""
-    known = [field.alias or name for name, field in _section_at(keys[:-1]).model_fields.items()]
-    close = closest(keys[-1], known)
-    if close:
+def section_at(content: Any, keys: Iterable[str]) -> type[BaseModel] | None:
+    """The class of the section that stands under `keys`, of several the one that the content itself names."""
+    found: Any = Params
+    for key in keys:
+        found = _field_type(found, key)
+        content = content.get(key) if isinstance(content, Mapping) else None
+        if _is_section(found) and issubclass(found, Variant) and isinstance(content, Mapping):
+            found = found.variant(content.get(found.discriminator()))
+    return found if _is_section(found) else None
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _field_type(owner: Any, key: str) -> Any:
+    """The type of a field by the name it has in params.yaml, or of an entry under a name of the user's own."""
+    if _is_section(owner):
+        owner = {field.alias or name: field.annotation for name, field in owner.model_fields.items()}.get(key)
+    else:
+        owner = get_args(owner)[1] if get_origin(owner) is dict else None
+    return get_args(owner)[0] if get_origin(owner) is Annotated else owner
+
+
+def _hint(content: Mapping[str, Any], keys: list[str]) -> str:
+    """What to write instead of an unknown key, or what a section lacks, from the section it stands in."""
+    *above, key = keys
+    section = section_at(content, above)
+    known = [field.alias or name for name, field in section.model_fields.items()] if section else []
+    inside = [f"{name}.{key}" for name in known if _has(section_at(content, [*above, name]), key)]
+    close = next(iter(inside), None) or closest(key, known)
+    if close and close != key:
         return f"did you mean '{close}'?"
+    if section and issubclass(section, Variant):
+        decides = section.discriminator()
+        values = [f"{name}: {_value_at(content, [*above, name]) if name == decides else '…'}" for name in known]
+        return f"write {above[-1]}: {{{', '.join(values)}}}"
     return f"known here: {', '.join(known)}"
 
 
-def _section_at(keys: list[str]) -> type[BaseModel]:
-    """The schema of a section; below `tasks`, `corpus` and `curate.languages` that of an entry, whatever its name."""
-    entries: dict[tuple[str, ...], type[BaseModel]] = {
-        ("tasks",): TaskConfig,
-        ("corpus",): SourceConfig,
-        ("curate", "languages"): LanguageConfig,
-    }
-    section: type[BaseModel] = Params
-    for place, key in enumerate(keys):
-        fields = {field.alias or name: field.annotation for name, field in section.model_fields.items()}
-        found = entries.get(tuple(keys[:place])) or fields.get(key)
-        if isinstance(found, type) and issubclass(found, BaseModel):
-            section = found
-    return section
+def _value_at(content: Any, keys: Iterable[str]) -> Any:
+    for key in keys:
+        content = content.get(key, "…")
+    return content
+
+
+def _has(section: type[BaseModel] | None, key: str) -> bool:
+    return section is not None and key in section.model_fields

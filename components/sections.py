@@ -5,9 +5,10 @@ A default stands in params.yaml and nowhere else, so no field has one.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -19,6 +20,26 @@ class Section(BaseModel):
     """A section of params.yaml: frozen, strict, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Variant(Section):
+    """A section whose fields go by one of them: `pretrain.objective` by `name`, `tasks.NAME` by `kind`."""
+
+    @classmethod
+    def discriminator(cls) -> str:
+        """The field that decides."""
+        raise NotImplementedError
+
+    @classmethod
+    def variant(cls, value: object) -> type[Self]:
+        """The class of sections in which that field has this value; this one where there is no such."""
+        raise NotImplementedError
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _by_its_class(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        chosen = cls.variant(given.get(cls.discriminator())) if isinstance(given, Mapping) else cls
+        return handler(given) if issubclass(cls, chosen) else chosen.model_validate(given)
 
 
 class BootstrapConfig(Section):

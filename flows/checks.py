@@ -67,7 +67,7 @@ def _check_trainings(params: Params) -> None:
     from components.training.quantization_aware import check_rounding
 
     if params.pretrain.init_from is None:
-        check_objective(params.model.architecture, params.pretrain.objective)
+        check_objective(params.model.architecture, params.pretrain.objective.name)
     parts = params.trainer.devices * params.trainer.accumulate
     for section in (params.pretrain, params.finetune, params.distill):
         check_division(section.batch_size, parts)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from components.corpus.config import SourceConfig
 from components.errors import DataError, ParameterError
-from components.params import Params, check_params, closest, flatten, load_params, read_yaml
+from components.params import Params, check_params, closest, load_params, read_yaml, section_at
+from components.sections import Section, Variant
 from components.tasks.config import TaskConfig
 from flows.checks import check_project
 from flows.graph import Stage, read_graph
@@ -121,8 +122,9 @@ def set_values(path: Path, values: Mapping[str, Any], write: bool) -> dict[str, 
 
     Returns what each was and is now, of those that change. Raises ParameterError before anything is written.
     """
-    before = flatten(read_yaml(path))
-    changed = {name: (before.get(name), value) for name, value in values.items() if before.get(name) != value}
+    content = read_yaml(path)
+    before = {name: _value(content, name.split(".")) for name in values}
+    changed = {name: (before[name], value) for name, value in values.items() if before[name] != value}
 
     def change(content: Any) -> list[str]:
         return [_apply(content, name.split("."), value) for name, (_, value) in changed.items()]
@@ -194,19 +196,38 @@ def _parse(setting: str) -> tuple[list[str], Any]:
 
 
 def _apply(content: Any, keys: list[str], value: Any) -> str:
-    section, dotted = content, ".".join(keys)
-    for key in keys[:-1]:
-        section = section.get(key) if isinstance(section, dict) else None
-    new = len(keys) == 2 and keys[0] in OPEN and isinstance(value, dict)
-    if not isinstance(section, dict) or (keys[-1] not in section and not new):
+    *above, key = keys
+    section, dotted = _value(content, above), ".".join(keys)
+    new = (len(keys) == 2 and keys[0] in OPEN and isinstance(value, dict)) or key in _fields(content, above)
+    if not isinstance(section, dict) or (key not in section and not new):
         raise ParameterError(f"--set {dotted}: unknown parameter", _hint(content, keys))
-    before, section[keys[-1]] = section.get(keys[-1]), _in_one_line(value)
-    told = _told(value)
-    return (
-        f"params.yaml: {dotted}: {told}, new"
-        if before is None and new
-        else f"params.yaml: {dotted}: {_told(before)} -> {told}"
-    )
+    there, before = key in section, section.get(key)
+    section[key] = _in_one_line(value)
+    # Another objective or kind: what the one before it alone had goes with it.
+    removed = [name for name in section if name not in _fields(content, above)] if _decides(content, keys) else []
+    for name in removed:
+        del section[name]
+    line = f"params.yaml: {dotted}: {f'{_told(before)} -> {_told(value)}' if there else f'{_told(value)}, new'}"
+    return f"{line}, without {', '.join(removed)}" if removed else line
+
+
+def _value(content: Any, keys: Sequence[str]) -> Any:
+    """What stands under the keys, or None."""
+    for key in keys:
+        content = content.get(key) if isinstance(content, Mapping) else None
+    return content
+
+
+def _fields(content: Any, keys: Sequence[str]) -> Collection[str]:
+    """The parameters that the section under the keys may have, of several forms in that which its content names."""
+    section = section_at(content, keys)
+    return section.model_fields if section is not None and issubclass(section, Variant) else ()
+
+
+def _decides(content: Any, keys: Sequence[str]) -> bool:
+    """Whether a parameter decides which others stand beside it."""
+    section = section_at(content, keys[:-1])
+    return section is not None and issubclass(section, Variant) and keys[-1] == section.discriminator()
 
 
 def _hint(content: Mapping[str, Any], keys: list[str]) -> str:
@@ -228,9 +249,12 @@ def _hint_at(section: Mapping[str, Any], keys: list[str], place: int) -> str:
         right = not rest or (isinstance(section[close], Mapping) and rest[0] in section[close])
         return f"did you mean '{'.'.join([*keys[:place], close, *(rest if right else [])])}'?"
     if place == 1 and keys[0] in OPEN:
-        fields = TaskConfig if keys[0] == "tasks" else SourceConfig
+        fields: type[Section] = TaskConfig if keys[0] == "tasks" else SourceConfig
         entry = ", ".join(f"{name}: …" for name in fields.model_fields)
         return f"a new entry is added whole: --set '{keys[0]}.{keys[1]}={{{entry}}}'"
+    inside = [name for name, inner in section.items() if isinstance(inner, Mapping) and keys[place] in inner]
+    if place and inside:
+        return f"did you mean '{'.'.join([*keys[:place], inside[0], *keys[place:]])}'?"
     where = ".".join(keys[:place]) or "params.yaml"
     return f"{where} has {', '.join(section)}"
 

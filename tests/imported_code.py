@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
-from components.modeling.kinds import ARCHITECTURES, OBJECTIVES
+from components.modeling.config import OBJECTIVES
+from components.modeling.kinds import ARCHITECTURES
 from components.tasks.kinds import KINDS
 
 ROOT = Path(__file__).parent.parent
@@ -47,7 +48,7 @@ NO_RESULT_CODE = {
 """Code that changes no output of a stage, and why: no stage names it, none runs again for it."""
 CHOICES = {
     "components.modeling.architectures": ARCHITECTURES,
-    "components.modeling.objectives": OBJECTIVES,
+    "components.modeling.objectives": tuple(OBJECTIVES),
     "components.tasks": tuple(KINDS),
 }
 """Package -> its modules of which params.yaml chooses one; dvc.yaml names that one by interpolation."""

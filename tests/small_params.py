@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from components.errors import ParameterError
+from components.modeling.config import ObjectiveConfig
 from components.params import Params, check_params, read_yaml
 
 ROOT = Path(__file__).parent.parent
@@ -36,3 +37,10 @@ def refused(changes: dict[str, Any]) -> str:
     message = str(caught.value)
     assert len(message.splitlines()) <= 2
     return message
+
+
+def objective(name: str, **changes: float) -> ObjectiveConfig:
+    """The section pretrain.objective of that name, with the values that ship where the shipped one has them."""
+    kind = ObjectiveConfig.variant(name)
+    values = {**shipped()["pretrain"]["objective"], "name": name, **changes}
+    return kind.model_validate({field: values[field] for field in kind.model_fields})

@@ -48,7 +48,7 @@ OWES_A_TEST = 60
 """Lines of a file that params.yaml chooses by name from which it has a test file of its own."""
 CHOSEN_BY = {
     "components/modeling/architectures": "${model.architecture}",
-    "components/modeling/objectives": "${pretrain.objective}",
+    "components/modeling/objectives": "${pretrain.objective.name}",
     "components/tasks": "${item.kind}",
 }
 """Folder -> what dvc.yaml writes for the name of the file that is chosen from it."""

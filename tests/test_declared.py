@@ -31,7 +31,7 @@ def test_a_matrix_stage_has_the_parameters_of_its_own_task() -> None:
 
 
 def test_code_is_named_by_what_the_parameters_choose() -> None:
-    chosen = {"model": {"architecture": "llama"}, "pretrain": {"objective": "clm"}, "tasks": PARAMS["tasks"]}
+    chosen = {"model": {"architecture": "llama"}, "pretrain": {"objective": {"name": "clm"}}, "tasks": PARAMS["tasks"]}
     code = declared("pretrain", chosen).code
     assert [path for path in code if path.endswith(("/llama.py", "/modernbert.py"))] == [
         "components/modeling/architectures/llama.py"

@@ -72,7 +72,7 @@ def edit(path: Path) -> None:
 
 def test_a_new_architecture_and_a_new_objective_make_nothing_stale(project: Path) -> None:
     add(project / ARCHITECTURES / "albert.py", project / "components/modeling/kinds.py")
-    add(project / OBJECTIVES / "electra.py", project / "components/modeling/kinds.py")
+    add(project / OBJECTIVES / "electra.py", project / "components/modeling/config.py")
     edit(project / "components/params.py")
     assert stale(project) == set()
 

@@ -1,13 +1,14 @@
-"""The shape of the language model."""
+"""Parameters of the language model: its shape, and the objective that it is pretrained by."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Self, cast
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from components.modeling.kinds import ArchitectureName
-from components.sections import Section
+from components.sections import Fraction, Rate, Section, Variant
 
 HEAD_WIDTH = 64
 """Numbers of a token that one attention head reads."""
@@ -23,3 +24,46 @@ class ModelConfig(Section):
     depth: Annotated[int, Field(ge=1, le=96)]
     width: Annotated[int, Field(ge=HEAD_WIDTH, le=8192, multiple_of=HEAD_WIDTH)] | None
     max_length: Annotated[int, Field(ge=8)]
+
+
+class ObjectiveConfig(Variant):
+    """A pretraining objective by its name, and the parameters that it alone has."""
+
+    name: str
+
+    @classmethod
+    def discriminator(cls) -> str:
+        return "name"
+
+    @classmethod
+    def variant(cls, value: object) -> type[Self]:
+        return cast(type[Self], OBJECTIVES.get(value, ObjectiveConfig) if isinstance(value, str) else ObjectiveConfig)
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in OBJECTIVES:
+            raise ValueError(f"no objective {name!r:.100}; known: {', '.join(OBJECTIVES)}")
+        return name
+
+
+class MaskedConfig(ObjectiveConfig):
+    """Masked language modelling; mask_probability: share of the tokens that are hidden."""
+
+    mask_probability: Fraction
+
+
+class ContrastiveConfig(MaskedConfig):
+    """Two views of a document find each other. temperature: of their similarity; contrast_weight: of that loss, beside
+    the one of the hidden tokens."""
+
+    temperature: Rate
+    contrast_weight: Annotated[float, Field(ge=0)]
+
+
+OBJECTIVES: Mapping[str, type[ObjectiveConfig]] = {
+    "mlm": MaskedConfig,
+    "contrastive": ContrastiveConfig,
+    "clm": ObjectiveConfig,
+}
+"""objectives/NAME.py -> its parameters."""

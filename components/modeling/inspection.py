@@ -83,7 +83,7 @@ def check_start(params: Params) -> Found | None:
         return None
     found = inspect(config.init_from)
     check_architecture(config.init_from, found.config, params.model.architecture)
-    check_objective(params.model.architecture, config.objective)
+    check_objective(params.model.architecture, config.objective.name)
     sizes(found.config, params.distill)
     if params.train_tokenizer.imported is not None:
         tokenizer, _, _ = import_tokenizer(params.train_tokenizer.imported, params.train_tokenizer.special_tokens)

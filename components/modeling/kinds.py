@@ -1,4 +1,4 @@
-"""The tables of what params.yaml chooses by name. A name is a file, imported when it is asked for.
+"""The table of architectures that params.yaml chooses from. A name is a file, imported when it is asked for.
 
 No stage depends on this table but on the files of the names that are chosen, which dvc.yaml interpolates: a new line
 here makes nothing stale.
@@ -15,7 +15,3 @@ ArchitectureName = Literal[
 ARCHITECTURES: tuple[ArchitectureName, ...] = get_args(ArchitectureName)
 FROM_SCRATCH: tuple[ArchitectureName, ...] = ("modernbert", "bert", "gpt2", "llama")
 """Those that can be made with random weights; the others come as checkpoints alone."""
-
-ObjectiveName = Literal["mlm", "contrastive", "clm"]
-"""objectives/NAME.py: pretraining objectives."""
-OBJECTIVES: tuple[ObjectiveName, ...] = get_args(ObjectiveName)

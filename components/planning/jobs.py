@@ -65,7 +65,7 @@ def blank_language_model(params: Params, vocabulary: Tokenizer) -> PreTrainedMod
         if folder is not None:
             found = load_config(str(folder), INIT_FROM)
             return random_model(LANGUAGE_MODELS[architecture_of(found).language_model], found)
-        check_objective(params.model.architecture, config.objective)
+        check_objective(params.model.architecture, config.objective.name)
         return build_language_model(params.model, vocabulary, config.sequence_length)
 
 

@@ -1,22 +1,35 @@
-"""Parameters of a labelled task."""
+"""Parameters of a labelled task. A kind that has more of them has a class of its own, named in the table of kinds."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from importlib import import_module
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, field_validator
 
 from components.corpus.language_codes import language_codes
-from components.sections import Section
+from components.sections import Variant
 from components.tasks.kinds import KINDS, nearest
 
 
-class TaskConfig(Section):
+class TaskConfig(Variant):
     """A labelled task under data/tasks/NAME; max_length in tokens."""
 
     kind: str
     language: Literal["en", "zh"]
     max_length: Annotated[int, Field(ge=8)]
+
+    @classmethod
+    def discriminator(cls) -> str:
+        return "kind"
+
+    @classmethod
+    def variant(cls, value: object) -> type[Self]:
+        path = KINDS[value].config if isinstance(value, str) and value in KINDS else None
+        if path is None:
+            return cast(type[Self], TaskConfig)
+        module, _, name = path.partition(":")
+        return cast(type[Self], getattr(import_module(module), name))
 
     @field_validator("kind")
     @classmethod

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """Where its class stands, MODULE:CLASS; the name and title of its first metric."""
+    """Where its class stands, MODULE:CLASS; the name and title of its first metric; the class of its parameters, where
+    it has more than every kind."""
 
     path: str
     metric: str
     title: str
+    config: str | None = None
 
 
 KINDS = {

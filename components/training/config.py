@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from components.modeling.kinds import ObjectiveName
-from components.sections import Count, Fraction, MaxLossConfig, Rate, Section, Share
+from components.modeling.config import OBJECTIVES, ObjectiveConfig
+from components.sections import Count, MaxLossConfig, Rate, Section, Share
 
 Precision = Literal["auto", "bf16", "fp32"]
 
@@ -65,16 +66,29 @@ class PretrainConfig(TrainingConfig):
     document_attention: the documents in a window do not see each other.
     """
 
-    objective: ObjectiveName
+    objective: SerializeAsAny[ObjectiveConfig]
     init_from: str | None
     steps: Annotated[int, Field(ge=0)]
     sequence_length: Annotated[int, Field(ge=8)]
     document_attention: bool
-    mask_probability: Fraction
-    temperature: Rate
-    contrast_weight: Annotated[float, Field(ge=0)]
     validate_every: Count
     validation_sequences: Count
+
+    @model_validator(mode="before")
+    @classmethod
+    def _objective_has_its_own_parameters(cls, given: Any) -> Any:
+        """Once the objective was a name, and the parameters of all objectives stood beside it."""
+        name = given.get("objective") if isinstance(given, Mapping) else None
+        if isinstance(name, str):
+            if name not in OBJECTIVES:
+                return {**given, "objective": {"name": name}}
+            written = {field: given.get(field, "…") for field in ObjectiveConfig.variant(name).model_fields}
+            entry = ", ".join(f"{field}: {value}" for field, value in (written | {"name": name}).items())
+            known = set().union(*(kind.model_fields for kind in OBJECTIVES.values()))
+            beside = [field for field in given if field in known]
+            remove = f", and remove {', '.join(beside)} beside it" if beside else ""
+            raise ValueError(f"write objective: {{{entry}}}{remove}")
+        return given
 
     @model_validator(mode="after")
     def _something_to_go_on_with(self) -> PretrainConfig:

@@ -112,7 +112,7 @@ def initial_model(
 ) -> PreTrainedModel:
     """Random weights of the `model` section's shape, or the checkpoint `init_from` names."""
     torch.manual_seed(derived_seed(seed, "weights"))
-    check_objective(model.architecture, config.objective)
+    check_objective(model.architecture, config.objective.name)
     if config.init_from is None:
         return build_language_model(model, tokenizer, config.sequence_length)
     start = local_folder("pretrain.init_from", config.init_from)

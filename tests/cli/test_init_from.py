@@ -52,7 +52,7 @@ def test_a_decoder_learns_by_its_own_objective_and_without_a_mask(project: Path)
     family_checkpoint("gpt2", project / "base")
     assert "added: [PAD] [CLS] [MASK]" in told(project, "base")
     params = load_params(project / "params.yaml")
-    assert params.pretrain.objective == "clm"
+    assert params.pretrain.objective.name == "clm"
     assert params.finetune.token_masking == 0
     assert check_start(params) is not None
 

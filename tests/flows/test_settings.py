@@ -22,13 +22,25 @@ def params_file(tmp_path: Path, root: Path) -> Path:
 
 def test_a_setting_changes_the_file_and_nothing_else_in_it(params_file: Path) -> None:
     before = params_file.read_text(encoding="utf-8")
-    lines = change_params(params_file, ("finetune.epochs=9", "pretrain.objective=clm"))
+    lines = change_params(params_file, ("finetune.epochs=9", "pretrain.objective.temperature=0.1"))
     after = params_file.read_text(encoding="utf-8")
     changed = [(old, new) for old, new in zip(before.splitlines(), after.splitlines(), strict=True) if old != new]
     assert len(changed) == 2
     assert load_params(params_file).finetune.epochs == 9
-    assert lines[1].startswith("params.yaml: pretrain.objective: ")
+    assert lines[1].startswith("params.yaml: pretrain.objective.temperature: 0.05 -> 0.1")
     assert "# " in after
+
+
+def test_another_objective_takes_its_own_parameters_along(params_file: Path) -> None:
+    told = change_params(params_file, ("pretrain.objective.name=mlm",))
+    assert told == ["params.yaml: pretrain.objective.name: contrastive -> mlm, without temperature, contrast_weight"]
+    assert load_params(params_file).pretrain.objective.model_dump() == {"name": "mlm", "mask_probability": 0.15}
+    assert "# mlm: name and mask_probability" in params_file.read_text(encoding="utf-8")
+    change_params(params_file, ("pretrain.objective={name: clm}",))
+    with pytest.raises(ParameterError, match=r"mask_probability: missing\nwrite objective: {name: mlm, mask_prob"):
+        change_params(params_file, ("pretrain.objective.name=mlm",))
+    change_params(params_file, ("pretrain.objective.name=mlm", "pretrain.objective.mask_probability=0.2"))
+    assert load_params(params_file).pretrain.objective.model_dump() == {"name": "mlm", "mask_probability": 0.2}
 
 
 def test_setting_a_value_to_what_it_is_leaves_the_bytes(params_file: Path, root: Path) -> None:
@@ -79,6 +91,10 @@ def test_a_source_is_added_and_one_that_is_there_keeps_what_was_not_said(params_
             ("tasks.question_type.kind=classification",),
             "whole: --set 'tasks.question_type={kind: …, language: …,",
         ),
+        (("pretrain.objective=mlm",), "--set: pretrain: write objective: {name: mlm, mask_probability: …}"),
+        (("pretrain.objective.name=mml",), "objective.name: no objective 'mml'; known: mlm, contrastive, clm"),
+        (("pretrain.temperature=0.1",), "did you mean 'pretrain.objective.temperature'?"),
+        (("tasks.topic.kind=regresion",), "tasks.topic.kind: no task kind 'regresion'; nearest: regression"),
         (("seed.all=3",), "seed.all: unknown parameter\nseed is a value of its own"),
         (("finetune.new={a: 1}",), "finetune.new: unknown parameter"),
     ],
@@ -131,7 +147,11 @@ def test_a_project_whose_checkpoint_is_cut_short_is_not_ready(
     base = family_checkpoint("bert", tmp_path / "base")
     set_values(
         params_file,
-        {"pretrain.init_from": str(base), "model.architecture": "bert", "pretrain.objective": "mlm"},
+        {
+            "pretrain.init_from": str(base),
+            "model.architecture": "bert",
+            "pretrain.objective": {"name": "mlm", "mask_probability": 0.15},
+        },
         write=True,
     )
     params = load_params(params_file)

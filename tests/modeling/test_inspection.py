@@ -15,6 +15,7 @@ from components.errors import LianziError
 from components.modeling.inspection import check_start, inspect
 from components.params import Params
 from tests.small_families import FAMILIES, family_checkpoint
+from tests.small_params import objective
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +37,7 @@ WHOLE = {"depth_fraction": 1.0, "width_fraction": 1.0, "ffn_fraction": 1.0, "hea
 
 def starting_from(params: Params, folder: Path, **pretrain: Any) -> Params:
     """The parameters that ship, with this checkpoint."""
-    changes: dict[str, Any] = {"init_from": str(folder), "steps": 0, "objective": "mlm", **pretrain}
+    changes: dict[str, Any] = {"init_from": str(folder), "steps": 0, "objective": objective("mlm"), **pretrain}
     tasks = {name: task.model_copy(update={"max_length": 40}) for name, task in params.tasks.items()}
     config = folder / "config.json"
     family = json.loads(config.read_text())["model_type"].replace("-", "_") if config.is_file() else "bert"
@@ -71,8 +72,8 @@ def test_each_family_is_known_by_its_files(checkpoints: Path, params: Params, na
     assert found.positions == 40
     assert found.rows == len(found.tokens) + FAMILIES[name].spare
     assert found.new == ("the classifier of each task",)
-    objective = "clm" if FAMILIES[name].causal else "mlm"
-    assert check_start(starting_from(params, checkpoints / name, objective=objective)) == found
+    fitting = objective("clm" if FAMILIES[name].causal else "mlm")
+    assert check_start(starting_from(params, checkpoints / name, objective=fitting)) == found
 
 
 def test_without_a_checkpoint_there_is_nothing_to_look_at(params: Params) -> None:
@@ -130,7 +131,7 @@ def test_a_missing_shard_is_refused(checkpoints: Path, params: Params, tmp_path:
     folder = Path(shutil.copytree(checkpoints / "llama", tmp_path / "llama"))
     sorted(folder.glob("model-*.safetensors"))[1].unlink()
     assert "missing, though model.safetensors.index.json names it" in refused(
-        starting_from(params, folder, objective="clm")
+        starting_from(params, folder, objective=objective("clm"))
     )
 
 
@@ -184,7 +185,9 @@ def test_windows_longer_than_the_positions_are_refused_where_it_is_trained(bert:
 
 
 def test_another_objective_is_refused(bert: Path, params: Params) -> None:
-    assert "clm does not fit model.architecture bert" in refused(starting_from(params, bert, objective="clm"))
+    assert "clm does not fit model.architecture bert" in refused(
+        starting_from(params, bert, objective=objective("clm"))
+    )
 
 
 def test_another_architecture_is_refused(bert: Path, params: Params) -> None:

@@ -4,7 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from components.modeling.kinds import ARCHITECTURES, FROM_SCRATCH, OBJECTIVES
+from components.modeling.config import OBJECTIVES
+from components.modeling.kinds import ARCHITECTURES, FROM_SCRATCH
 
 
 def test_every_name_is_a_file(root: Path) -> None:

@@ -14,6 +14,7 @@ from components.planning import dummy_artifacts
 from components.planning.jobs import blank_language_model, distill_job, finetune_job, pretrain_job, sketched_task_job
 from components.tasks.config import TaskConfig
 from components.training.task_data import TaskData
+from tests.small_params import objective
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
 
@@ -37,7 +38,13 @@ def data(task_rows: Path, tokenizer_folder: Path) -> TaskData:
 
 def test_pretraining_is_steps_times_batch_times_length(params: Params, tokenizer_folder: Path) -> None:
     few = small(
-        params, objective="mlm", steps=10, batch_size=4, sequence_length=32, validate_every=4, validation_sequences=9
+        params,
+        objective=objective("mlm"),
+        steps=10,
+        batch_size=4,
+        sequence_length=32,
+        validate_every=4,
+        validation_sequences=9,
     )
     vocabulary = load_tokenizer(tokenizer_folder)
     blank = blank_language_model(few, vocabulary)
@@ -54,10 +61,10 @@ def test_pretraining_costs_what_its_objective_says(params: Params, tokenizer_fol
     """Two views of a third of a window are read for each window of the contrastive objective."""
     vocabulary = load_tokenizer(tokenizer_folder)
     jobs = {}
-    for objective in ("mlm", "contrastive"):
-        few = small(params, steps=10, batch_size=4, sequence_length=30, objective=objective)
+    for name in ("mlm", "contrastive"):
+        few = small(params, steps=10, batch_size=4, sequence_length=30, objective=objective(name))
         blank = blank_language_model(few, vocabulary)
-        jobs[objective] = pretrain_job({"config": few.pretrain, "trainer": params.trainer}, blank, vocabulary)
+        jobs[name] = pretrain_job({"config": few.pretrain, "trainer": params.trainer}, blank, vocabulary)
     assert (jobs["mlm"].tokens, jobs["contrastive"].tokens) == (1200, 800)
     assert 3 * jobs["contrastive"].memory.activations == 2 * jobs["mlm"].memory.activations
     assert jobs["contrastive"].flops < 2 / 3 * jobs["mlm"].flops
@@ -66,7 +73,7 @@ def test_pretraining_costs_what_its_objective_says(params: Params, tokenizer_fol
 def test_a_model_of_seventy_billion_parameters_is_counted_without_being_made(
     params: Params, tokenizer_folder: Path
 ) -> None:
-    large = small(params, depth=96, objective="clm")
+    large = small(params, depth=96, objective=objective("clm"))
     large = large.model_copy(update={"model": large.model.model_copy(update={"architecture": "llama"})})
     vocabulary = load_tokenizer(tokenizer_folder)
     blank = blank_language_model(large, vocabulary)
@@ -77,7 +84,7 @@ def test_a_model_of_seventy_billion_parameters_is_counted_without_being_made(
 
 def test_an_objective_that_does_not_fit_is_refused_here_too(params: Params, tokenizer_folder: Path) -> None:
     with pytest.raises(ParameterError, match="does not fit"):
-        blank_language_model(small(params, objective="clm"), load_tokenizer(tokenizer_folder))
+        blank_language_model(small(params, objective=objective("clm")), load_tokenizer(tokenizer_folder))
 
 
 def test_finetuning_trains_two_models_for_all_epochs(given: dict[str, Any], data: TaskData) -> None:

@@ -111,7 +111,7 @@ def test_a_connection_measured_before_is_not_made_again(calibrator: Calibrator, 
 def test_a_stage_that_its_params_forbid_is_told_as_the_stage_would(
     calibrator: Calibrator, pretrain_words: list[str]
 ) -> None:
-    change_params(calibrator.folder / "params.yaml", ("pretrain.objective=clm",))
+    change_params(calibrator.folder / "params.yaml", ("pretrain.objective.name=clm",))
     done = calibrator(*pretrain_words)
     assert done.returncode == 1
     assert "does not fit model.architecture" in done.stderr

@@ -26,6 +26,7 @@ from components.training.finetune import finetune
 from components.training.module import LanguageModule
 from components.training.pretrain import pretrain
 from components.training.store import CheckpointStore
+from tests.small_params import objective
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
 
@@ -111,10 +112,10 @@ class Pretraining(Stage):
             "validation_sequences": 8,
             "threads": 1,
             "init_from": None,
-            "objective": "mlm",
+            "objective": objective("mlm"),
         }
         config = PretrainConfig.model_validate({**self.params.pretrain.model_dump(), **small, **self.changes})
-        architecture = "modernbert" if config.objective == "mlm" else "gpt2"
+        architecture = "modernbert" if config.objective.name == "mlm" else "gpt2"
         model = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "width": None, "max_length": 16})
         trainer = self.params.trainer.model_copy(update=self.trainer)
         return pretrain(config, model, trainer, 7, self.tokens, self.tokenizer, self.folder / name, store, run)

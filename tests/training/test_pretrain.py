@@ -16,6 +16,7 @@ from components.run import Metrics, RecordedRun
 from components.training.config import PretrainConfig
 from components.training.pretrain import pretrain
 from components.training.store import CheckpointStore
+from tests.small_params import objective
 
 SMALL = {
     "steps": 12,
@@ -36,7 +37,7 @@ class Learner:
         self.trainer: dict[str, Any] = {}
 
     def __call__(self, name: str, run: RecordedRun, architecture: str = "modernbert", **changes: Any) -> Metrics:
-        section = {**self.params.pretrain.model_dump(), **SMALL, "objective": "mlm", **changes}
+        section = {**self.params.pretrain.model_dump(), **SMALL, "objective": objective("mlm"), **changes}
         model = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "width": None, "max_length": 32})
         config = PretrainConfig.model_validate(section)
         trainer = self.params.trainer.model_copy(update=self.trainer)
@@ -50,15 +51,15 @@ def learn(params: Params, tokens_folder: Path, tokenizer_folder: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "objective"),
+    ("architecture", "name"),
     [("modernbert", "mlm"), ("modernbert", "contrastive"), ("bert", "mlm"), ("gpt2", "clm"), ("llama", "clm")],
 )
-def test_every_architecture_learns(learn: Learner, run: RecordedRun, architecture: str, objective: str) -> None:
-    metrics = learn("model", run, architecture, objective=objective, steps=40, learning_rate=5e-3)
+def test_every_architecture_learns(learn: Learner, run: RecordedRun, architecture: str, name: str) -> None:
+    metrics = learn("model", run, architecture, objective=objective(name), steps=40, learning_rate=5e-3)
     losses = [values["validation_loss"] for _, values in run.steps if "validation_loss" in values]
     assert losses[-1] < losses[0]
     assert metrics["validation_loss"] == losses[-1]
-    assert metrics["tokens_seen"] == 40 * 4 * (10 if objective == "contrastive" else 16)
+    assert metrics["tokens_seen"] == 40 * 4 * (10 if name == "contrastive" else 16)
 
 
 def test_the_last_step_is_always_validated(learn: Learner, run: RecordedRun) -> None:
@@ -134,7 +135,7 @@ def test_an_objective_that_does_not_fit_is_refused_before_training(learn: Learne
 
 
 def test_with_no_steps_the_checkpoint_goes_on_as_it_is(learn: Learner, run: RecordedRun, tmp_path: Path) -> None:
-    learn("first", run, objective="mlm")
+    learn("first", run, objective=objective("mlm"))
     run.steps.clear()
     metrics = learn("second", run, steps=0, init_from=str(tmp_path / "first"))
     assert metrics["tokens_seen"] == 0

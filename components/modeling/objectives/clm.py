@@ -10,16 +10,18 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from components.modeling.architectures import architecture_of, head_of
+from components.modeling.config import ObjectiveConfig
 from components.modeling.cross_entropy import chunked_cross_entropy, row_losses
 from components.modeling.objectives.objective import Batch, Cost, documents_apart, perplexity, starts
-from components.training.config import PretrainConfig
 
 LANGUAGE_MODEL = "causal_lm"
 
 
-def build(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> CausalLanguageModeling:
+def build(
+    tokenizer: PreTrainedTokenizerBase, config: ObjectiveConfig, document_attention: bool
+) -> CausalLanguageModeling:
     """Causal language modelling; nothing is masked."""
-    return CausalLanguageModeling(int(tokenizer.sep_token_id) if config.document_attention else None)
+    return CausalLanguageModeling(int(tokenizer.sep_token_id) if document_attention else None)
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,23 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from components.modeling.config import ContrastiveConfig
 from components.modeling.objectives.masking import MaskedLanguageModeling, masked
 from components.modeling.objectives.objective import Batch, Cost, perplexity
 from components.modeling.packing import starts_of
-from components.training.config import PretrainConfig
 
 LANGUAGE_MODEL = "masked_lm"
 
 
-def build(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> ContrastiveLanguageModeling:
+def build(
+    tokenizer: PreTrainedTokenizerBase, config: ContrastiveConfig, document_attention: bool
+) -> ContrastiveLanguageModeling:
     """Masked language modelling of views that also have to find each other."""
     return ContrastiveLanguageModeling(
-        masked(tokenizer, config), int(tokenizer.sep_token_id), config.temperature, config.contrast_weight
+        masked(tokenizer, config, document_attention),
+        int(tokenizer.sep_token_id),
+        config.temperature,
+        config.contrast_weight,
     )
 
 

@@ -9,14 +9,16 @@ from transformers import PreTrainedTokenizerBase
 
 from components.errors import ParameterError
 from components.modeling.architectures import architecture
-from components.modeling.kinds import FROM_SCRATCH, OBJECTIVES
+from components.modeling.config import OBJECTIVES
+from components.modeling.kinds import FROM_SCRATCH
 from components.modeling.objectives.objective import PretrainingObjective
 from components.training.config import PretrainConfig
 
 
 def build_objective(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> PretrainingObjective:
     """The objective of a pretraining over a tokenizer's vocabulary."""
-    return cast(PretrainingObjective, _module(config.objective).build(tokenizer, config))
+    built = _module(config.objective.name).build(tokenizer, config.objective, config.document_attention)
+    return cast(PretrainingObjective, built)
 
 
 def fitting_objectives(architecture_name: str) -> list[str]:
@@ -31,8 +33,8 @@ def check_objective(architecture_name: str, objective: str) -> None:
     if architecture(architecture_name).language_model != wanted:
         others = [name for name in FROM_SCRATCH if architecture(name).language_model == wanted]
         raise ParameterError(
-            f"pretrain.objective {objective} does not fit model.architecture {architecture_name}",
-            f"set pretrain.objective to {' or '.join(fitting_objectives(architecture_name))}, "
+            f"pretrain.objective.name {objective} does not fit model.architecture {architecture_name}",
+            f"set pretrain.objective.name to {' or '.join(fitting_objectives(architecture_name))}, "
             f"or model.architecture to {' or '.join(others)}",
         )
 

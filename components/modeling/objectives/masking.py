@@ -10,9 +10,9 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from components.modeling.architectures import architecture_of, head_of
+from components.modeling.config import MaskedConfig
 from components.modeling.cross_entropy import chunked_cross_entropy, row_losses
 from components.modeling.objectives.objective import Batch, Cost, documents_apart, perplexity, starts
-from components.training.config import PretrainConfig
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,14 @@ class MaskedLanguageModeling:
         return perplexity(torch.cat([losses for (losses,) in scores]))
 
 
-def masked(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> MaskedLanguageModeling:
+def masked(
+    tokenizer: PreTrainedTokenizerBase, config: MaskedConfig, document_attention: bool
+) -> MaskedLanguageModeling:
     """Masked language modelling over a tokenizer's vocabulary."""
     return MaskedLanguageModeling(
         len(tokenizer),
         int(tokenizer.mask_token_id),
         tuple(tokenizer.all_special_ids),
         config.mask_probability,
-        int(tokenizer.sep_token_id) if config.document_attention else None,
+        int(tokenizer.sep_token_id) if document_attention else None,
     )

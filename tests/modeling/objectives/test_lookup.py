@@ -8,7 +8,8 @@ import pytest
 
 from components.errors import ParameterError
 from components.modeling.checkpoints import load_tokenizer
-from components.modeling.kinds import ARCHITECTURES, OBJECTIVES
+from components.modeling.config import OBJECTIVES, ContrastiveConfig
+from components.modeling.kinds import ARCHITECTURES
 from components.modeling.objectives.contrastive import ContrastiveLanguageModeling
 from components.modeling.objectives.lookup import build_objective, check_objective, fitting_objectives
 from components.params import Params
@@ -17,7 +18,8 @@ from components.params import Params
 def test_the_objective_of_params_yaml_is_built(params: Params, tokenizer_folder: Path) -> None:
     built = build_objective(load_tokenizer(tokenizer_folder), params.pretrain)
     assert isinstance(built, ContrastiveLanguageModeling)
-    assert built.temperature == params.pretrain.temperature
+    assert isinstance(params.pretrain.objective, ContrastiveConfig)
+    assert built.temperature == params.pretrain.objective.temperature
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -30,9 +32,9 @@ def test_every_architecture_learns_by_the_objectives_of_its_language_model(name:
 @pytest.mark.parametrize(
     ("architecture", "objective", "hint"),
     [
-        ("gpt2", "mlm", "set pretrain.objective to clm, or model.architecture to modernbert or bert"),
-        ("llama", "contrastive", "set pretrain.objective to clm, or model.architecture to modernbert or bert"),
-        ("bert", "clm", "set pretrain.objective to mlm or contrastive, or model.architecture to gpt2 or llama"),
+        ("gpt2", "mlm", "set pretrain.objective.name to clm, or model.architecture to modernbert or bert"),
+        ("llama", "contrastive", "set pretrain.objective.name to clm, or model.architecture to modernbert or bert"),
+        ("bert", "clm", "set pretrain.objective.name to mlm or contrastive, or model.architecture to gpt2 or llama"),
     ],
 )
 def test_an_objective_that_does_not_fit_says_which_does(architecture: str, objective: str, hint: str) -> None:
