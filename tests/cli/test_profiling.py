@@ -39,7 +39,7 @@ def test_seventy_billion_parameters_are_refused_unmade(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(root))
     monkeypatch.chdir(root)
-    settings = ("model.depth=96", "model.width=null", "model.architecture=llama", "pretrain.objective=clm")
+    settings = ("model.depth=96", "model.width=null", "model.architecture=llama", "pretrain.objective.name=clm")
     graph = Graph(what_if(root / "params.yaml", settings), read_recipes(root), frozenset(), None)
     found = profile_stage("pretrain", graph, project)
     assert found["measured"] is None

@@ -14,6 +14,7 @@ from components.tasks.config import TaskConfig
 from flows.checks import check_project, check_stages
 from flows.graph import Stage
 from tests.corpus.small_corpus import SOURCES, TASKS, small_data
+from tests.small_params import objective
 
 CURATE, TRAIN = ("curate", "validate"), ("pretrain", "finetune@colour", "distill@colour")
 
@@ -84,7 +85,7 @@ def test_the_accepted_statistics_have_to_be_there(own: Params, tmp_path: Path) -
     [
         ("model", {"max_length": 32}, "pretrain.sequence_length 96 is longer than model.max_length 32"),
         ("trainer", {"accumulate": 64}, "a batch of .* rows is too small for 64 parts"),
-        ("pretrain", {"objective": "clm"}, "pretrain.objective clm does not fit model.architecture modernbert"),
+        ("pretrain", {"objective": objective("clm")}, "pretrain.objective.name clm does not fit model.architecture "),
     ],
 )
 def test_parameters_that_do_not_go_together_are_told(
