@@ -176,6 +176,31 @@ def shift_mask(graph: GraphProto) -> None:
     graph.node.extend(nodes)
 
 
+def exchange_slots(graph: GraphProto) -> None:
+    """The first layer's keys are kept where its values belong, and the other way round."""
+    other = {"present.0.key": "present.0.value", "present.0.value": "present.0.key"}
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for place, name in enumerate(names):
+                names[place] = other.get(name, name)
+
+
+def positions_behind(graph: GraphProto) -> None:
+    """Each token but a first one has the position of the one before."""
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name == "position_ids":
+                node.input[place] = "positions_behind"
+    graph.initializer.extend(numpy_helper.from_array(np.array(one), f"position_{one}") for one in (0, 1))
+    nodes = [
+        helper.make_node("Sub", ["position_ids", "position_1"], ["positions_before"]),
+        helper.make_node("Max", ["positions_before", "position_0"], ["positions_behind"]),
+        *graph.node,
+    ]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
 def swapped_labels(one: int, other: int) -> Plant:
     """Two labels of the manifest have each other's place."""
 

@@ -18,7 +18,7 @@ from components.runtime.generation.embedder import load_embedder
 from components.runtime.generation.generator import load_generator
 from tests.small_language_bundles import LIMITS, TEXTS
 
-PERFECT = OutputParity(1e-6, 1e-7, 1.0, 1.0, 20.0, 20.0, "one row")
+PERFECT = OutputParity(1e-6, 1e-7, 1.0, 1.0, 20.0, 20.0, "one row", 1e-6)
 
 
 def written(bundle: Path, folder: Path) -> tuple[Path, dict[str, Any]]:

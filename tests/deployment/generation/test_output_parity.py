@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from onnx import numpy_helper
 
 from components.artifacts import verify
 from components.deployment.generation.output_parity import Reference, TeacherForced, cases, output_parity, perplexity
+from components.params import Params
 from components.runtime.generation.generator import Generator, load_generator
 from components.runtime.generation.graphs import Graph
+from tests.deployment.planted_faults import exchange_slots, positions_behind
 from tests.small_language_bundles import TEXTS, bundled
 
 
@@ -21,13 +24,22 @@ def reference(generator: Generator, decoder_model: Any) -> Reference:
     return Reference(decoder_model, generator, TEXTS)
 
 
-def planted(generator: Generator, bundle: Path, tmp_path: Path, weight: str, factor: float) -> Generator:
-    """The generator with one weight matrix scaled."""
+def edited(generator: Generator, bundle: Path, tmp_path: Path, edit: Callable[[onnx.GraphProto], None]) -> Generator:
+    """The generator with another graph."""
     model = onnx.load(bundle / "models/fp32/decoder.onnx")
-    (found,) = (one for one in model.graph.initializer if one.name == weight)
-    found.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(found) * np.float32(factor), weight))
+    edit(model.graph)
     (tmp_path / "planted.onnx").write_bytes(model.SerializeToString())
     return replace(generator, decoder=Graph.load(tmp_path / "planted.onnx", 1))
+
+
+def planted(generator: Generator, bundle: Path, tmp_path: Path, weight: str, factor: float) -> Generator:
+    """The generator with one weight matrix scaled."""
+
+    def scale(graph: onnx.GraphProto) -> None:
+        (found,) = (one for one in graph.initializer if one.name == weight)
+        found.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(found) * np.float32(factor), weight))
+
+    return edited(generator, bundle, tmp_path, scale)
 
 
 def test_fp32_is_pytorch_token_by_token(reference: Reference, generator: Generator) -> None:
@@ -60,6 +72,20 @@ def test_a_planted_fault_shows(
     parity = output_parity(reference, planted(generator, decoder_bundle, tmp_path, weight, factor))
     assert parity.max_difference > 1e-3
     assert parity.worst in reference.cases
+
+
+def test_exchanged_slots_of_the_cache_are_told_from_positions_off_by_one(
+    reference: Reference, generator: Generator, decoder_bundle: Path, params: Params, tmp_path: Path
+) -> None:
+    cache, positions = (
+        output_parity(reference, edited(generator, decoder_bundle, tmp_path, edit)).refusal("fp32", params.gate)
+        for edit in (exchange_slots, positions_behind)
+    )
+    assert cache is not None
+    assert "and none before the cache is read" in cache
+    assert positions is not None
+    assert "a logit differs from PyTorch's" in positions
+    assert "cache" not in positions
 
 
 def test_a_graph_that_answers_nan_differs_infinitely(
