@@ -46,11 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
     except LianziError as error:
         return _tell(words, str(error))
     except OSError as error:
-        if error.errno not in _CIRCUMSTANCES:
+        if error.errno not in OS_ERRORS:
             raise
-        return _tell(words, f"{error.filename or 'output'}: {_CIRCUMSTANCES[error.errno]}")
+        return _tell(words, f"{error.filename or 'output'}: {OS_ERRORS[error.errno]}")
     except (KeyboardInterrupt, Interrupted) as interruption:
-        if _leads():
+        if _is_rank_zero():
             _tell(words, f"interrupted; {str(interruption) or 'nothing half-written was kept'}")
         return 130
     return 0
@@ -102,7 +102,7 @@ def _train(
     from components.training.store import open_store
 
     store = open_store(stage_name(options.stage, options.task), wanted, given)
-    if not ranks.leads():
+    if not ranks.is_rank_zero():
         # One of several processes of this training: the leading one reports and writes for all.
         function(**given, checkpoints=store, run=RecordedRun())
         return
@@ -209,7 +209,7 @@ def arguments(function: Callable[..., Metrics], params: Params, task: str | None
     return {name: value for name, value in available.items() if name in inspect.signature(function).parameters}
 
 
-_CIRCUMSTANCES = {
+OS_ERRORS = {
     errno.ENOSPC: "no space left on the disk; free some and run again",
     errno.EDQUOT: "disk quota exceeded; free some space and run again",
     errno.EFBIG: "file size limit reached; raise it and run again",
@@ -218,10 +218,10 @@ _CIRCUMSTANCES = {
 }
 
 
-def _leads() -> bool:
+def _is_rank_zero() -> bool:
     """False in all but one of the processes of one training: an interruption is told once."""
     ranks = sys.modules.get("components.training.ranks")
-    return ranks is None or bool(ranks.leads())
+    return ranks is None or bool(ranks.is_rank_zero())
 
 
 def _tell(words: list[str], message: str) -> int:

@@ -109,7 +109,7 @@ def main() -> int:
     except LianziError as error:
         print(error, file=sys.stderr)
         return 1
-    if ranks.leads():
+    if ranks.is_rank_zero():
         print(json.dumps(asdict(found)), flush=True)
     return 0
 

@@ -1,11 +1,11 @@
-"""An exponential moving average of the weights (Polyak & Juditsky 1992): validated and kept in their place."""
+"""An exponential moving average of the weights (Polyak & Juditsky 1992): what is validated and saved in their place."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from components.training.snapshot import like, whole
+from components.training.snapshot import shard_like, to_full_cpu
 
 
 class MovingAverage:
@@ -18,23 +18,23 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take in the weights after a step, counted from 1."""
+        """Add the weights after `step`, counted from 1, to the average."""
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1.0 - decay)
 
-    def whole(self) -> dict[str, Tensor]:
-        """The average, put together from all ranks. All of them must ask."""
-        return {name: whole(tensor) for name, tensor in self.average.items()}
+    def weights(self) -> dict[str, Tensor]:
+        """The averaged weights on the CPU, unsharded. Every rank has to call it."""
+        return {name: to_full_cpu(tensor) for name, tensor in self.average.items()}
 
     @torch.no_grad()
     def load(self, average: dict[str, Tensor]) -> None:
-        """Take up an average that was kept."""
+        """Restore a saved average."""
         for name, tensor in self.average.items():
-            tensor.copy_(like(average[name], tensor))
+            tensor.copy_(shard_like(average[name], tensor))
 
     @torch.no_grad()
     def swap(self) -> None:
-        """Put the average into the model and keep the model's weights, or the other way round."""
+        """Exchange the model's weights and the average. A second call undoes the first."""
         for name, parameter in self.parameters.items():
             held: Tensor = parameter.detach().clone()
             parameter.copy_(self.average[name])

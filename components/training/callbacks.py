@@ -1,4 +1,4 @@
-"""What watches a training: curves and progress, the best weights so far."""
+"""Callbacks of a training: metrics and progress, early stopping."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from components.tasks.metrics import Metric, improvement
 from components.training import ranks
 from components.training.module import LanguageModule
 from components.training.snapshot import weights_of
-from components.training.spikes import SpikeWatch, spike_line
+from components.training.spikes import LossSpikeDetector, spike_line
 
 CURVE_POINTS = 100
 
 
-class Curves(Callback):
-    """Reports loss, gradient norm, rate and validation metrics under step numbers counted from 1.
+class MetricLogger(Callback):
+    """Logs loss, gradient norm, tokens per second and validation metrics; steps count from 1.
 
-    Losses stay on their device and are read together every `steps / 100` steps, so no step waits for the one before.
-    All that was reported is kept in `records`, so that a training carried on reports it as one.
+    Losses stay on their device and are read together every `steps / 100` steps, so that no step waits for a transfer.
+    `records` keeps everything logged, so that a resumed training logs it as one run.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Curves(Callback):
         self.every = max(1, steps // CURVE_POINTS)
         self.history: dict[str, list[tuple[int, float]]] = {}
         self.records: list[tuple[int, dict[str, float]]] = []
-        self.spikes = SpikeWatch()
+        self.spikes = LossSpikeDetector()
         self._tokens = 0
         self._since = 0.0
         self._waiting = 0
@@ -104,12 +104,12 @@ def check_finite(values: Tensor, first_step: int) -> None:
     broken = (~values.isfinite()).any(dim=0).nonzero()
     if len(broken):
         raise LianziError(
-            f"the loss, or its gradient, is not a number any more at step {first_step + int(broken[0])}",
-            "lower learning_rate (a third is a good next try) or lengthen warmup_fraction",
+            f"non-finite loss or gradient norm at step {first_step + int(broken[0])}",
+            "lower learning_rate, to a third for example, or raise warmup_fraction",
         )
 
 
-class BestWeights(Callback):
+class EarlyStopping(Callback):
     """Keeps the weights of the best validation and stops after `patience` validations without a better one."""
 
     def __init__(self, metric: Metric, patience: int) -> None:
@@ -143,7 +143,7 @@ def floats(tensors: list[Tensor], device: torch.device, add: bool) -> list[float
     if not tensors:
         return []
     together = torch.stack([_plain(tensor).to(device) for tensor in tensors]).float()
-    values: list[float] = (ranks.summed(together) if add else together).cpu().tolist()
+    values: list[float] = (ranks.all_reduce_sum(together) if add else together).cpu().tolist()
     return values
 
 

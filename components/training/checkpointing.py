@@ -11,11 +11,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from components.errors import Interrupted
 from components.modeling.objectives.objective import Batch
 from components.training import ranks
-from components.training.callbacks import BestWeights, Curves, check_finite, floats, step_is_done
-from components.training.interruption import Interruption
+from components.training.callbacks import EarlyStopping, MetricLogger, check_finite, floats, step_is_done
+from components.training.interruption import StopRequest
 from components.training.module import LanguageModule
 from components.training.snapshot import load_optimizer_state, load_weights, optimizer_state_of, weights_of
-from components.training.spikes import SpikeWatch
+from components.training.spikes import LossSpikeDetector
 from components.training.store import Checkpoint, CheckpointStore
 from components.variables import checkpoint_seconds
 
@@ -32,9 +32,9 @@ class Checkpoints(Callback):
     """
 
     def __init__(
-        self, store: CheckpointStore, interruption: Interruption, curves: Curves, best: BestWeights | None
+        self, store: CheckpointStore, stop: StopRequest, curves: MetricLogger, best: EarlyStopping | None
     ) -> None:
-        self.store, self.interruption, self.curves, self.best = store, interruption, curves, best
+        self.store, self.stop, self.curves, self.best = store, stop, curves, best
         self.every_seconds = checkpoint_seconds()
         self.resumed: Checkpoint | None = None
         self._saved_at = time.monotonic()
@@ -52,9 +52,9 @@ class Checkpoints(Callback):
         module.step, module.validation = self.resumed.step, progress["validation"]
         load_weights(module.model, tensors["weights"])
         # Saved as sums over the ranks: one rank alone brings them back into the next sum.
-        module.losses = [torch.tensor(loss if ranks.leads() else 0.0) for loss in progress["losses"]]
+        module.losses = [torch.tensor(loss if ranks.is_rank_zero() else 0.0) for loss in progress["losses"]]
         module.norms = [torch.tensor(norm) for norm in progress["norms"]]
-        self.curves.spikes = SpikeWatch(*progress["spikes"])
+        self.curves.spikes = LossSpikeDetector(*progress["spikes"])
         for step, metrics in progress["records"]:
             self.curves.record(metrics, step)
         self.curves.progress.skip(progress["tokens"])
@@ -75,7 +75,7 @@ class Checkpoints(Callback):
         assert isinstance(module, LanguageModule)
         if not step_is_done(module, index):
             return
-        stopping = self._agreed(self.interruption.asked, module)
+        stopping = self._agreed(self.stop.requested, module)
         # Before a validation only if there will be none: a saved step should have its validation with it.
         if stopping or (not trainer.is_last_batch and self._agreed(self._due(), module)):
             self.save(trainer, module, validated=not trainer.is_last_batch)
@@ -84,7 +84,7 @@ class Checkpoints(Callback):
 
     def on_validation_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
         assert isinstance(module, LanguageModule)
-        if self.interruption.asked and ranks.world_size() == 1 and not trainer.sanity_checking:
+        if self.stop.requested and ranks.world_size() == 1 and not trainer.sanity_checking:
             with module.trained_weights():
                 self.save(trainer, module, validated=False)
             raise _interrupted(module)
@@ -92,7 +92,7 @@ class Checkpoints(Callback):
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         assert isinstance(module, LanguageModule)
         done = module.step == module.steps or trainer.should_stop
-        stopping = self.interruption.asked and ranks.world_size() == 1
+        stopping = self.stop.requested and ranks.world_size() == 1
         if done or stopping or self._agreed(self._due(), module, always=True):
             # A callback's turn comes before the module's, which then takes the averaged weights out again.
             with module.trained_weights():
@@ -105,12 +105,12 @@ class Checkpoints(Callback):
         began = time.monotonic()
         tensors = {"weights": weights_of(module.model)}
         state = optimizer_state_of(module.model, trainer.optimizers[0])
-        average = {} if module.average is None else module.average.whole()
+        average = {} if module.average is None else module.average.weights()
         losses = floats(module.losses, module.device, add=True)
         norms = floats(module.norms, module.device, add=False)
         # Nothing that is broken is worth going on from.
         check_finite(torch.tensor([losses, norms]), module.step - len(losses) + 1)
-        if ranks.leads():
+        if ranks.is_rank_zero():
             if state:
                 tensors["optimizer"] = state
             if average:
@@ -155,7 +155,7 @@ class Checkpoints(Callback):
         """What all ranks do alike: asked every step alone, now and then together."""
         if ranks.world_size() > 1 and module.step % AGREE_EVERY and not always:
             return False
-        return ranks.agreed(wanted, module.device)
+        return ranks.any_rank(wanted, module.device)
 
 
 def _interrupted(module: LanguageModule) -> Interrupted:

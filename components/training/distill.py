@@ -78,7 +78,7 @@ def distill(
             config, task, task_name, trainer, seed, rows, share, teacher, guide, data, counts, checkpoints, run
         )
         found = school.graduate(tried, Path(folder))
-        if not ranks.leads():
+        if not ranks.is_rank_zero():
             return {}
         made_from = {"rows": rows, "teacher": teacher}
         line = told(found, config.max_loss)
@@ -139,13 +139,13 @@ class School:
         are refused again. All ranks must ask; what the leading one finds holds for all.
         """
         metric = self.data.metric
-        own = validate(self.guide, self.data) if ranks.leads() else {metric.name: 0.0}
+        own = validate(self.guide, self.data) if ranks.is_rank_zero() else {metric.name: 0.0}
         refused: dict[str, float] = {}
         histories: dict[str, History] = {}
         for number, size in enumerate(tried):
             found, histories[size.name] = self.taught(size, folder / size.name, own[metric.name], refused)
             loss = improvement(metric, found.metrics[metric.name], own[metric.name])
-            if not ranks.led(loss > self.config.max_loss):
+            if not ranks.rank_zero_says(loss > self.config.max_loss):
                 break
             refused[size.name] = found.metrics[metric.name]
             after = tried[number + 1].name if number + 1 < len(tried) else "the teacher itself"
@@ -160,7 +160,7 @@ class School:
                 # Nobody learns anything: one point, so that there is a curve to open.
                 self.run.log_metrics(own, 0)
             found = Graduate(None, self.guide, self.teacher, self.data, metrics, own[metric.name], refused)
-        if histories and ranks.leads():
+        if histories and ranks.is_rank_zero():
             self.run.log_figure("loss.png", curves_figure(histories, ["loss", metric.name]))
         return found
 
@@ -193,7 +193,7 @@ class School:
         curves, metrics = learn_task(
             learner, learned, self.data, config, self.trainer, self.seed, schedule, store, self.run
         )
-        if ranks.leads():
+        if ranks.is_rank_zero():
             if trimmed.kept:
                 keep_tokens(learner, trimmed.kept)
             if trimmed.kept or config.quantization_aware:

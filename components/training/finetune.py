@@ -23,7 +23,7 @@ from components.tasks.metrics import improvement
 from components.tasks.rows import LabelShare
 from components.training import ranks
 from components.training.batches import Batches, check_division
-from components.training.callbacks import BestWeights, Curves
+from components.training.callbacks import EarlyStopping, MetricLogger
 from components.training.config import FinetuneConfig, TaskTrainingConfig, TrainerConfig
 from components.training.figures import History, curves_figure
 from components.training.module import LanguageModule
@@ -94,7 +94,7 @@ def finetune(
         if len(trained) > 1:
             scores = {one.seed: one.metrics for one in trained}
             metrics.setdefault("seeds", {})[name] = spreads(scores, best.seed, data.task.metrics)
-        if ranks.leads():
+        if ranks.is_rank_zero():
             others = {one.seed: one.model for one in trained if one is not best}
             save_classifier(best.model, pretrained, target, task_name, data, made_from, others, seed=best.seed)
     run.log_figure("loss.png", curves_figure(histories, ["loss", data.metric.name]))
@@ -112,7 +112,7 @@ class Trained:
 
 def _leave_out(target: Path, task_name: str, data: TaskData) -> None:
     """Write a classifier's folder without a classifier: DVC wants each output of a stage, and this one says why."""
-    if ranks.leads():
+    if ranks.is_rank_zero():
         with staged(target, of_kind("classifier")) as folder:
             details = {"task": task_name, **data.task.manifest(), "max_length": data.max_length}
             write_manifest(folder, "classifier", {}, left_out="finetune.without_pretraining", **details)
@@ -137,12 +137,12 @@ def learn_task(
     schedule: Schedule,
     checkpoints: CheckpointStore,
     run: Run,
-) -> tuple[Curves, dict[str, float]]:
+) -> tuple[MetricLogger, dict[str, float]]:
     """Train over the task's rows with early stopping; the model ends with its best epoch's weights."""
     check_division(config.batch_size, trainer.devices * trainer.accumulate)
     order = BucketedOrder(data.train.lengths, config.batch_size, seed)
     module = LanguageModule(model, objective, config, trainer, config.epochs * schedule.validate_every, seed)
-    best = BestWeights(data.metric, config.patience)
+    best = EarlyStopping(data.metric, config.patience)
     batches = task_batches(data, order, config.token_masking, seed)
     curves = fit(module, batches, schedule, config.precision, run, checkpoints, best)
     return curves, {**best.best, "best_epoch": best.best_validation}

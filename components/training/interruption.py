@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while something must not be cut short: heard at once, acted upon at the next good moment."""
+"""Graceful shutdown: SIGINT and SIGTERM are noted, and the training stops after its next checkpoint."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from components.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NOTICE_VARIABLE = "LIANZI_STOP_NOTICE"
-"""Environment variable of a worker that signals do not reach: the file whose appearance asks it to stop."""
+"""Environment variable: a file whose appearance requests a stop, for workers that no signal reaches."""
 
 
-class Interruption:
-    """Whether someone asked to stop, by a signal or by a notice: a file that appears."""
+class StopRequest:
+    """A request to stop, by a signal or by the appearance of the file `notice`."""
 
     def __init__(self, notice: Path | None = None) -> None:
-        self._heard = False
+        self._signalled = False
         self._notice = notice
 
     @property
-    def asked(self) -> bool:
-        return self._heard or (self._notice is not None and self._notice.exists())
+    def requested(self) -> bool:
+        return self._signalled or (self._notice is not None and self._notice.exists())
 
-    def hear(self, number: int, _frame: FrameType | None) -> None:
-        """A signal's handler: the first is noted, a second one stops at once."""
-        if self._heard:
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """Signal handler: the first signal requests a stop, the second stops at once."""
+        if self._signalled:
             raise Interrupted("stopped at once")
-        self._heard = True
+        self._signalled = True
 
 
 @contextmanager
-def deferred() -> Iterator[Interruption]:
-    """Note SIGINT and SIGTERM instead of dying of them; outside the main thread only the notice is looked for."""
+def graceful_shutdown() -> Iterator[StopRequest]:
+    """Turn SIGINT and SIGTERM into a stop request; outside the main thread only the notice file is watched."""
     notice = os.environ.get(NOTICE_VARIABLE)
-    interruption = Interruption(Path(notice) if notice else None)
+    stop = StopRequest(Path(notice) if notice else None)
     if threading.current_thread() is not threading.main_thread():
-        yield interruption
+        yield stop
         return
-    before = {number: signal.signal(number, interruption.hear) for number in SIGNALS}
+    before = {number: signal.signal(number, stop.handle) for number in SIGNALS}
     try:
-        yield interruption
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -169,7 +169,7 @@ def _in_order(scores: list[tuple[Tensor, ...]], count: int) -> list[tuple[Tensor
     """The scores of all ranks' batches, in the order of the batches."""
     if ranks.world_size() == 1:
         return scores
-    spread = [[ranks.gathered(tensor.contiguous()) for tensor in score] for score in scores]
+    spread = [[ranks.all_gather_ragged(tensor.contiguous()) for tensor in score] for score in scores]
     in_order = [
         tuple(tensors[rank].cpu() for tensors in score) for score in spread for rank in range(ranks.world_size())
     ]

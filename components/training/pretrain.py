@@ -72,7 +72,7 @@ def pretrain(
     )
     schedule = Schedule("pretrain", config.validate_every, seen)
     curves = fit(module, batches, schedule, config.precision, run, checkpoints)
-    if not ranks.leads():
+    if not ranks.is_rank_zero():
         return {}
     _write(learner, config, {"tokens": tokens, "tokenizer": tokenizer}, pretrained)
     run.log_figure("loss.png", curves_figure({"pretrain": curves.history}, ["loss", "validation_loss"]))
@@ -91,7 +91,7 @@ def _take_over(
     read_manifest(tokenizer, "tokenizer")
     prepare_libraries(config.threads)
     learner = initial_model(config, model, load_tokenizer(tokenizer), seed, run)
-    if ranks.leads():
+    if ranks.is_rank_zero():
         _write(learner, config, {"tokenizer": tokenizer}, pretrained)
     return {"tokens_seen": 0, "parameters": learner.num_parameters()}
 

@@ -1,4 +1,4 @@
-"""Which of the processes of one training this is, and what they tell each other."""
+"""The rank of this process in a distributed training, and collective operations."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _RANK_VARIABLES = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
 
 
 def rank() -> int:
-    """This process's number among those that train together; 0 alone."""
+    """The rank of this process; 0 where it trains alone."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank()
     return next((int(os.environ[name]) for name in _RANK_VARIABLES if name in os.environ), 0)
 
 
 def world_size() -> int:
-    """How many processes train together, once they have met; 1 before that."""
+    """The number of processes that train together; 1 before the process group is initialized."""
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
-def leads() -> bool:
-    """Whether this process is the one that writes and reports."""
+def is_rank_zero() -> bool:
+    """Whether this process writes and reports: rank 0 does."""
     return rank() == 0
 
 
-def agreed(flag: bool, device: torch.device) -> bool:
-    """Whether any of the ranks says so. All must ask."""
+def any_rank(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is set on any rank. Every rank has to call it."""
     if world_size() == 1:
         return flag
     votes = torch.tensor([float(flag)], device=device)
@@ -37,21 +37,21 @@ def agreed(flag: bool, device: torch.device) -> bool:
     return bool(votes.item())
 
 
-def led(flag: bool) -> bool:
-    """What the leading rank says, on each of them. All must ask."""
-    return agreed(flag and leads(), torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+def rank_zero_says(flag: bool) -> bool:
+    """The flag of rank 0, on every rank. Every rank has to call it."""
+    return any_rank(flag and is_rank_zero(), torch.device("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-def summed(values: Tensor) -> Tensor:
-    """The sum over all ranks, on each of them."""
+def all_reduce_sum(values: Tensor) -> Tensor:
+    """The sum over all ranks, on every rank. Every rank has to call it."""
     if world_size() > 1:
         values = values.clone()
         distributed.all_reduce(values)
     return values
 
 
-def gathered(tensor: Tensor) -> list[Tensor]:
-    """The tensors of all ranks, in their order. They may differ in length along the first dimension."""
+def all_gather_ragged(tensor: Tensor) -> list[Tensor]:
+    """The tensors of all ranks, in rank order; their first dimensions may differ. Every rank has to call it."""
     world = world_size()
     if world == 1:
         return [tensor]

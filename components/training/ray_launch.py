@@ -22,7 +22,7 @@ from pytorch_lightning.strategies import ModelParallelStrategy, Strategy
 from components.errors import Interrupted, LianziError, ParameterError
 from components.ray_engine import ray_engine
 from components.training.config import TrainerConfig
-from components.training.interruption import NOTICE_VARIABLE, deferred
+from components.training.interruption import NOTICE_VARIABLE, graceful_shutdown
 from components.training.store import CheckpointStore
 
 FORWARDED = ("LIANZI_", "MLFLOW_")
@@ -60,13 +60,13 @@ def launch(
     }
     failures: list[BaseException] = []
     # Both Ray and, in the main thread, Ray Train take signals for themselves and stop the workers without a checkpoint.
-    with ray_engine(os.environ["LIANZI_ENGINE"]), deferred() as interruption, spoken.open(encoding="utf-8") as lines:
+    with ray_engine(os.environ["LIANZI_ENGINE"]), graceful_shutdown() as stop, spoken.open(encoding="utf-8") as lines:
         training = threading.Thread(target=_train, args=(given, _resources(threads, trainer), failures), daemon=True)
         training.start()
         while training.is_alive():
             training.join(0.2)
             sys.stderr.write(lines.read())
-            if interruption.asked and store.folder.is_dir():
+            if stop.requested and store.folder.is_dir():
                 notice.touch()
         sys.stderr.write(lines.read())
     for path in (notice, spoken):
@@ -156,7 +156,7 @@ def _run_stage(given: dict[str, Any]) -> None:
     for name in [name for name in os.environ if name.startswith(FORWARDED)]:
         del os.environ[name]
     os.environ.update(given["environment"])
-    if ranks.leads():
+    if ranks.is_rank_zero():
         # Ray's way of printing what workers print comes with much of its own.
         with (
             Path(given["spoken"]).open("a", buffering=1, encoding="utf-8") as lines,

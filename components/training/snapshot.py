@@ -1,7 +1,7 @@
-"""The state of a training as plain tensors on the CPU, whole whatever number of ranks it is spread over.
+"""The state of a training as full tensors on the CPU, independent of the number of ranks.
 
-Saved on two ranks it can be read on one or on four: a sharded tensor (DTensor) is put together on the way out and
-divided on the way in. Keys are the model's own parameter names.
+A state saved on two ranks loads on one or on four: sharded tensors (DTensor) are unsharded when saved and sharded again
+when loaded. Keys are the model's parameter names.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from components.training.optimizers import set_state, state_of
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """Every parameter and kept buffer, copied to the CPU; tied weights stand once. All ranks must ask."""
-    return {name: whole(tensor) for name, tensor in _named(model)}
+    """Copies of all parameters and persistent buffers on the CPU; tied weights once. Every rank has to call it."""
+    return {name: to_full_cpu(tensor) for name, tensor in _named(model)}
 
 
 @torch.no_grad()
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Put weights back, in place."""
+    """Load weights into the model, in place."""
     for name, tensor in _named(model):
-        tensor.copy_(like(weights[name], tensor))
+        tensor.copy_(shard_like(weights[name], tensor))
 
 
 def optimizer_state_of(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
-    """What the optimizer keeps, as PARAMETER/KEY. All ranks must ask."""
+    """The optimizer's state by PARAMETER/KEY. Every rank has to call it."""
     return {
-        f"{name}/{key}": whole(value)
+        f"{name}/{key}": to_full_cpu(value)
         for name, parameter in model.named_parameters()
         for key, value in state_of(optimizer, parameter).items()
     }
 
 
 def load_optimizer_state(model: nn.Module, optimizer: Optimizer, state: Mapping[str, Tensor]) -> None:
-    """Put an optimizer's state back."""
+    """Load the optimizer's state."""
     kept: dict[str, dict[str, Tensor]] = {}
     for path, value in state.items():
         name, _, key = path.rpartition("/")
@@ -49,22 +49,22 @@ def load_optimizer_state(model: nn.Module, optimizer: Optimizer, state: Mapping[
                 optimizer,
                 parameter,
                 {
-                    key: value.to(parameter.device, copy=True) if value.ndim == 0 else like(value, parameter)
+                    key: value.to(parameter.device, copy=True) if value.ndim == 0 else shard_like(value, parameter)
                     for key, value in kept[name].items()
                 },
             )
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """A copy on the CPU; of a sharded tensor, put together."""
+def to_full_cpu(tensor: Tensor) -> Tensor:
+    """A copy of the full tensor on the CPU."""
     tensor = tensor.detach()
     if isinstance(tensor, DTensor):
         tensor = tensor.full_tensor()
     return tensor.to("cpu", copy=True).contiguous()
 
 
-def like(value: Tensor, pattern: Tensor) -> Tensor:
-    """A whole tensor on the device, and divided in the way, of another."""
+def shard_like(value: Tensor, pattern: Tensor) -> Tensor:
+    """A full tensor on the device of `pattern`, sharded as `pattern` is."""
     if isinstance(pattern, DTensor):
         return distribute_tensor(value.to(pattern.device), pattern.device_mesh, pattern.placements)
     return value.to(pattern.device, copy=True)

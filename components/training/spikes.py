@@ -1,4 +1,4 @@
-"""Loss spikes: a step whose loss leaps far above what the steps before it had, told with the samples it came from."""
+"""Loss spikes: steps whose loss is far above the running mean, reported with their samples."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import math
 from collections.abc import Sequence
 
 DEVIATIONS = 6.0
-"""How many standard deviations above the running mean make a spike."""
+"""Standard deviations above the running mean that make a spike."""
 LEAST_DEVIATION = 0.005
-"""Of the mean: smaller leaps are nobody's business, however smooth the losses were."""
+"""Smallest standard deviation assumed, as a share of the mean: smooth curves have no tiny spikes."""
 MEMORY = 0.98
 """Of the running mean and variance: about fifty steps."""
 SETTLING = 50
-"""Steps that only teach what is usual: early losses fall too fast to be judged."""
+"""Warm-up steps without a verdict: early losses fall too fast."""
 NAMED_SAMPLES = 8
 
 
-class SpikeWatch:
-    """The running mean and variance of the losses, and the verdict on each new one."""
+class LossSpikeDetector:
+    """Detects spikes by a running mean and variance of the losses."""
 
     def __init__(self, mean: float = 0.0, variance: float = 0.0, seen: int = 0) -> None:
         self.mean, self.variance, self.seen = mean, variance, seen
 
     def spikes(self, losses: Sequence[float], first_step: int) -> list[tuple[int, float, float]]:
-        """(step, loss, what was usual) of each spike among the losses of steps from `first_step` on."""
+        """(step, loss, running mean) of each spike among the losses of the steps from `first_step` on."""
         found = []
         for step, loss in enumerate(losses, first_step):
             away = loss - self.mean
@@ -44,7 +44,7 @@ class SpikeWatch:
 
 
 def spike_line(label: str, step: int, loss: float, usual: float, samples: Sequence[int]) -> str:
-    """One line for the person watching."""
+    """One line about a spike, for the log."""
     named = ", ".join(str(sample) for sample in samples[:NAMED_SAMPLES])
     more = f" and {len(samples) - NAMED_SAMPLES} more" if len(samples) > NAMED_SAMPLES else ""
     return f"{label}: loss spike at step {step}: {loss:.3f}, usually {usual:.3f}; samples {named}{more}"

@@ -120,7 +120,7 @@ class CheckpointStore:
             try:
                 return _read(folder)
             except ArtifactError as damage:
-                if ranks.leads():
+                if ranks.is_rank_zero():
                     say(f"checkpoint refused: {damage}")
                     shutil.rmtree(folder, ignore_errors=True)
         return None
@@ -155,7 +155,7 @@ def open_store(stage: str, wanted: Declared, arguments: Mapping[str, Any]) -> Ch
     """The store for a stage called with these arguments, under the code and libraries now in use."""
     stages = Path(os.environ.get("LIANZI_CACHE", ".cache"), "checkpoints", stage)
     store = CheckpointStore(stages / training_key(wanted, arguments))
-    if ranks.leads():
+    if ranks.is_rank_zero():
         store.folder.mkdir(parents=True, exist_ok=True)
         os.utime(store.folder)
         by_age = sorted(stages.iterdir(), key=lambda folder: folder.stat().st_mtime_ns, reverse=True)

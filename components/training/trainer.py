@@ -21,10 +21,10 @@ from components.errors import Interrupted, ParameterError
 from components.run import Progress, Run, progress
 from components.training import ranks, ray_launch
 from components.training.batches import Batches, StepData
-from components.training.callbacks import BestWeights, Curves
+from components.training.callbacks import EarlyStopping, MetricLogger
 from components.training.checkpointing import Checkpoints
 from components.training.config import Precision, TrainerConfig
-from components.training.interruption import deferred
+from components.training.interruption import graceful_shutdown
 from components.training.module import LanguageModule
 from components.training.snapshot import load_weights, weights_of
 from components.training.store import Checkpoint, CheckpointStore
@@ -76,17 +76,17 @@ def fit(
     precision: Precision,
     run: Run,
     store: CheckpointStore,
-    best: BestWeights | None = None,
-) -> Curves:
+    best: EarlyStopping | None = None,
+) -> MetricLogger:
     """Train to the last step, or until `best` says stop, going on from the newest checkpoint in `store`.
 
     Leaves the model on the CPU in evaluation mode, with the best weights where there are such. Raises LianziError when
     the loss is no longer finite, Interrupted when asked to stop (after a checkpoint).
     """
     model = module.model
-    with _quiet(), deferred() as interruption, _progress(schedule) as shown:
-        curves = Curves(run, shown, module.steps, schedule.label, schedule.prefix, batches.samples)
-        checkpoints = Checkpoints(store, interruption, curves, best)
+    with _quiet(), graceful_shutdown() as stop, _progress(schedule) as shown:
+        curves = MetricLogger(run, shown, module.steps, schedule.label, schedule.prefix, batches.samples)
+        checkpoints = Checkpoints(store, stop, curves, best)
         found = checkpoints.find()
         if found is not None:
             checkpoints.restore(module)
@@ -101,7 +101,7 @@ def fit(
             callbacks = [curves, *([] if best is None else [best]), checkpoints]
             trainer = _trainer(module, callbacks, precision, unvalidated, schedule.validate_every)
             trainer.fit(module, datamodule=data)
-            if interruption.asked and module.trainer_config.devices == 1:
+            if stop.requested and module.trainer_config.devices == 1:
                 # Heard too late to stop this training: nothing more is to begin after it.
                 raise Interrupted(f"checkpoint at step {module.step}; run again to go on from there")
     _leave_whole(module, model, best, found)
@@ -109,7 +109,7 @@ def fit(
 
 
 def _progress(schedule: Schedule) -> AbstractContextManager[Progress]:
-    return progress(schedule.label, schedule.tokens, "tokens", silent=not ranks.leads())
+    return progress(schedule.label, schedule.tokens, "tokens", silent=not ranks.is_rank_zero())
 
 
 def _segment(module: LanguageModule, validate_every: int) -> tuple[int, int]:
@@ -142,8 +142,8 @@ def _trainer(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    # SIGTERM is for `deferred`: Lightning's own handler would leave before there is a checkpoint, and among several
-    # ranks it talks to the others from within the signal.
+    # `graceful_shutdown` handles SIGTERM: Lightning's own handler would exit before there is a checkpoint, and it
+    # talks to the other ranks from within the signal handler.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return trainer
 
@@ -156,7 +156,7 @@ def _processes(config: TrainerConfig) -> tuple[int, str | Strategy, list[Any] | 
     return config.devices, lightning_strategy(config), None
 
 
-def _leave_whole(module: LanguageModule, model: Any, best: BestWeights | None, found: Checkpoint | None) -> None:
+def _leave_whole(module: LanguageModule, model: Any, best: EarlyStopping | None, found: Checkpoint | None) -> None:
     """Leave the model that came in whole, on the CPU, with the weights that are to be kept."""
     if best is not None and best.weights:
         weights = best.weights

@@ -1,4 +1,4 @@
-"""Curves, best weights."""
+"""MetricLogger, best weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.params import Params
 from components.run import RecordedRun, progress
 from components.tasks.config import TaskConfig
 from components.tasks.metrics import MacroF1
-from components.training.callbacks import BestWeights, Curves
+from components.training.callbacks import EarlyStopping, MetricLogger
 from components.training.module import LanguageModule
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
@@ -28,7 +28,7 @@ def small_module(params: Params, steps: int, accumulate: int = 1) -> Any:
     return LanguageModule(model, objective, params.finetune, trainer, steps, 1)
 
 
-def feed(curves: Curves, module: Any, losses: list[float]) -> None:
+def feed(curves: MetricLogger, module: Any, losses: list[float]) -> None:
     """Let the curves see a training of these losses."""
     trainer: Any = None
     curves.on_train_start(trainer, module)
@@ -41,8 +41,8 @@ def feed(curves: Curves, module: Any, losses: list[float]) -> None:
         curves.on_train_batch_end(trainer, module, None, {"tokens": 10}, index)
 
 
-def watch(run: RecordedRun, shown: Any, steps: int, prefix: str = "") -> Curves:
-    return Curves(run, shown, steps, "test", prefix, lambda step: np.arange(10 * step, 10 * step + 10))
+def watch(run: RecordedRun, shown: Any, steps: int, prefix: str = "") -> MetricLogger:
+    return MetricLogger(run, shown, steps, "test", prefix, lambda step: np.arange(10 * step, 10 * step + 10))
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
@@ -83,7 +83,7 @@ def test_a_spike_is_said_with_its_samples(params: Params, run: RecordedRun) -> N
 
 def test_the_best_weights_are_kept_and_patience_ends_the_training(params: Params) -> None:
     module = small_module(params, 10)
-    best, trainer = BestWeights(MacroF1(3), patience=2), SimpleNamespace(should_stop=False)
+    best, trainer = EarlyStopping(MacroF1(3), patience=2), SimpleNamespace(should_stop=False)
     stops = []
     for epoch, score in enumerate([0.5, 0.7, 0.6, 0.7], 1):
         nn.init.constant_(module.model.weight, epoch)

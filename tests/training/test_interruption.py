@@ -5,23 +5,23 @@ import threading
 import pytest
 
 from components.errors import Interrupted
-from components.training.interruption import Interruption, deferred
+from components.training.interruption import StopRequest, graceful_shutdown
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_first_signal_is_noted_and_the_second_stops_at_once(number: signal.Signals) -> None:
-    with deferred() as interruption:
-        assert not interruption.asked
+    with graceful_shutdown() as stop:
+        assert not stop.requested
         os.kill(os.getpid(), number)
-        assert interruption.asked
+        assert stop.requested
         with pytest.raises(Interrupted, match="at once"):
             os.kill(os.getpid(), number)
 
 
 def test_one_signal_after_the_other_kind_stops_too() -> None:
-    with deferred():
+    with graceful_shutdown():
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(Interrupted):
             os.kill(os.getpid(), signal.SIGTERM)
@@ -31,7 +31,7 @@ def test_one_signal_after_the_other_kind_stops_too() -> None:
 def test_handlers_come_back_however_the_work_ends(error: type[BaseException] | None) -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     try:
-        with deferred():
+        with graceful_shutdown():
             assert [signal.getsignal(number) for number in SIGNALS] != before
             if error:
                 raise error
@@ -41,25 +41,25 @@ def test_handlers_come_back_however_the_work_ends(error: type[BaseException] | N
 
 
 def test_a_second_training_begins_unasked() -> None:
-    with deferred():
+    with graceful_shutdown():
         os.kill(os.getpid(), signal.SIGTERM)
-    with deferred() as interruption:
-        assert not interruption.asked
+    with graceful_shutdown() as stop:
+        assert not stop.requested
 
 
 def test_outside_the_main_thread_nothing_changes() -> None:
-    seen: list[Interruption] = []
+    seen: list[StopRequest] = []
     before = [signal.getsignal(number) for number in SIGNALS]
 
     def work() -> None:
-        with deferred() as interruption:
+        with graceful_shutdown() as stop:
             assert [signal.getsignal(number) for number in SIGNALS] == before
-            seen.append(interruption)
+            seen.append(stop)
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert [interruption.asked for interruption in seen] == [False]
+    assert [stop.requested for stop in seen] == [False]
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 

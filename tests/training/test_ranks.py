@@ -19,21 +19,21 @@ from components.training import ranks
 distributed.init_process_group("gloo")
 me, cpu = ranks.rank(), torch.device("cpu")
 assert ranks.world_size() == 2
-assert ranks.leads() == (me == 0)
-assert not ranks.agreed(False, cpu)
-assert ranks.agreed(True, cpu)
-assert ranks.agreed(me == 0, cpu) and ranks.agreed(me == 1, cpu)
+assert ranks.is_rank_zero() == (me == 0)
+assert not ranks.any_rank(False, cpu)
+assert ranks.any_rank(True, cpu)
+assert ranks.any_rank(me == 0, cpu) and ranks.any_rank(me == 1, cpu)
 if not torch.cuda.is_available():
-    assert ranks.led(me == 0) and not ranks.led(me == 1)
+    assert ranks.rank_zero_says(me == 0) and not ranks.rank_zero_says(me == 1)
 
 mine = torch.tensor([1.0, 10.0]) * (me + 1)
-assert ranks.summed(mine).tolist() == [3.0, 30.0]
+assert ranks.all_reduce_sum(mine).tolist() == [3.0, 30.0]
 assert mine.tolist() == [me + 1.0, 10.0 * (me + 1)]
 
 for lengths in ((3, 5), (5, 3), (0, 2), (2, 0), (0, 0), (4, 4)):
     for shape, dtype in (((), torch.float32), ((2,), torch.int64)):
         wanted = [torch.full((length, *shape), rank + 7, dtype=dtype) for rank, length in enumerate(lengths)]
-        found = ranks.gathered(wanted[me])
+        found = ranks.all_gather_ragged(wanted[me])
         assert len(found) == 2
         for tensor, expected in zip(found, wanted):
             assert tensor.dtype == dtype and torch.equal(tensor, expected), (lengths, found)
@@ -49,17 +49,17 @@ def no_ranks(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def test_alone_a_process_leads_and_hears_only_itself(no_ranks: pytest.MonkeyPatch) -> None:
+def test_a_process_alone_is_rank_zero_and_its_collectives_return_their_input(no_ranks: pytest.MonkeyPatch) -> None:
     assert ranks.rank() == 0
     assert ranks.world_size() == 1
-    assert ranks.leads()
-    assert ranks.agreed(True, CPU)
-    assert not ranks.agreed(False, CPU)
-    assert ranks.led(True)
-    assert not ranks.led(False)
+    assert ranks.is_rank_zero()
+    assert ranks.any_rank(True, CPU)
+    assert not ranks.any_rank(False, CPU)
+    assert ranks.rank_zero_says(True)
+    assert not ranks.rank_zero_says(False)
     values = torch.ones(3)
-    assert torch.equal(ranks.summed(values), values)
-    assert torch.equal(ranks.gathered(values)[0], values)
+    assert torch.equal(ranks.all_reduce_sum(values), values)
+    assert torch.equal(ranks.all_gather_ragged(values)[0], values)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_launchers_variables_name_the_rank_before_the_ranks_have_met(
     for name, value in variables.items():
         no_ranks.setenv(name, value)
     assert ranks.rank() == rank
-    assert ranks.leads() == (rank == 0)
+    assert ranks.is_rank_zero() == (rank == 0)
     assert ranks.world_size() == 1
 
 

@@ -12,7 +12,7 @@ from components.modeling.config import ModelConfig
 from components.modeling.kinds import FROM_SCRATCH
 from components.params import Params
 from components.training.optimizers import OPTIMIZERS
-from components.training.snapshot import load_optimizer_state, load_weights, optimizer_state_of, weights_of, whole
+from components.training.snapshot import load_optimizer_state, load_weights, optimizer_state_of, to_full_cpu, weights_of
 
 
 def small_model(tokenizer_folder: Path, architecture: str, seed: int) -> PreTrainedModel:
@@ -110,7 +110,7 @@ def test_an_optimizer_that_has_not_stepped_has_no_state(params: Params, tokenize
 
 def test_a_view_is_written_out_as_a_tensor_of_its_own() -> None:
     view = torch.arange(12.0).reshape(3, 4).T
-    copied = whole(view)
+    copied = to_full_cpu(view)
     assert copied.is_contiguous()
     assert torch.equal(copied, view)
     assert copied.data_ptr() != view.data_ptr()
