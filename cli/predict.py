@@ -103,14 +103,14 @@ def check_texts_given(task: str, texts: Sequence[str], file: str | None) -> None
 
 
 def answers(classifier: Classifier, texts: Iterable[str], as_json: bool, with_text: bool) -> Iterator[str]:
-    """A line of output for each text, in order; for a blank one an empty line, or in JSON null for a label."""
+    """A line of output for each text, in order; for a blank one an empty line, or in JSON the form's blank."""
     waiting = iter(texts)
     while chunk := list(islice(waiting, _AT_ONCE)):
         asked = [text for text in chunk if text.strip()]
         found = iter(classifier.predict(asked))
         for text in chunk:
             answer = next(found) if text.strip() else None
-            yield _as_json(text, answer, classifier.form.nothing) if as_json else _as_columns(text, answer, with_text)
+            yield _as_json(text, answer, classifier.form.blank) if as_json else _as_columns(text, answer, with_text)
 
 
 @contextmanager
@@ -144,8 +144,8 @@ def _is_file(name: str) -> bool:
         return False
 
 
-def _as_json(text: str, answer: Answer | None, nothing: Mapping[str, Any]) -> str:
-    return json.dumps({"text": text, **(answer.json() if answer else nothing)}, ensure_ascii=False)
+def _as_json(text: str, answer: Answer | None, blank: Mapping[str, Any]) -> str:
+    return json.dumps({"text": text, **(answer.json() if answer else blank)}, ensure_ascii=False)
 
 
 def _as_columns(text: str, answer: Answer | None, with_text: bool) -> str:

@@ -1,4 +1,4 @@
-"""A Triton model repository of a bundle: texts in, labels and scores out, with the tensors of `lianzi serve`.
+"""A Triton model repository of a bundle: texts in, answers out, with the tensors of `lianzi serve`.
 
 TASK is an ensemble of TASK_tokenizer and TASK_answer (Python backend: tokenizers and numpy, nothing of Lianzi) around
 TASK_classifier, the shipped graph on the ONNX Runtime backend. TASK_classifier/configs/tensorrt.pbtxt is that model as
@@ -21,6 +21,7 @@ from components.artifacts import digest, of_kind, write_json, write_manifest
 from components.deployment import triton_models
 from components.errors import ArtifactError, EngineError, ParameterError
 from components.inference.onnx_runtime import OnnxRuntime
+from components.runtime.answers import AnswerForm, answer_form
 from components.runtime.encoding import IDS, MASK
 from components.runtime.manifest import CLASSIFICATION, TOKENIZER, bundle_of
 from components.staging import staged
@@ -29,8 +30,11 @@ from components.tasks.kinds import task_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from components.tasks.task import Task
+
 INPUTS = (IDS, MASK)
 TYPES = {"int64": "TYPE_INT64", "float32": "TYPE_FP32"}
+ANSWERS = {"BYTES": "TYPE_STRING", "FP32": "TYPE_FP32"}
 TENSORRT = "tensorrt"
 VERSION = "1"
 KIND = "triton_model"
@@ -57,12 +61,14 @@ class TritonSettings:
 def write_repository(bundle: Path, repository: Path, settings: TritonSettings, plan: bool = False) -> list[Path]:
     """Write a bundle's four models into a repository, which may hold others; `plan`: with a TensorRT plan, built here.
 
-    All four or none. Returns the models' folders. Raises ArtifactError for what is no classifier, or where a model that
+    All four or none. Returns the models' folders. Raises ArtifactError for a bundle of no task, or where a model that
     was not written here has the name; EngineError where no plan can be built.
     """
     manifest = bundle_of(bundle, CLASSIFICATION)
-    if task_of(manifest).output.kind != "categorical":
-        raise ArtifactError(f"{bundle}: a {manifest['task_kind']}'s bundle", "Triton's models give labels alone")
+    answering = task_of(manifest)
+    form = answer_form(answering)
+    if not _python_model(form.name).is_file():
+        raise ArtifactError(f"{bundle}: answers with {form.name}, which Triton's models do not", "lianzi serve does")
     if repository.resolve().is_relative_to(bundle.resolve()):
         raise ParameterError(f"{repository}: inside the bundle", "name another folder for the repository")
     task = manifest["task"]
@@ -75,9 +81,9 @@ def write_repository(bundle: Path, repository: Path, settings: TritonSettings, p
         _write_classifier(made["classifier"], bundle, manifest, settings)
         if engine:
             shutil.copyfile(engine, made["classifier"] / VERSION / "model.plan")
-        _write(made["answer"], _answer_config(task, manifest, settings), "answer")
-        write_json(made["answer"] / VERSION / "labels.json", manifest["labels"])
-        _write(made["ensemble"], _ensemble_config(task, manifest, digest(bundle)))
+        _write(made["answer"], _answer_config(task, answering, form, settings), form.name)
+        write_json(made["answer"] / VERSION / "task.json", answering.manifest())
+        _write(made["ensemble"], _ensemble_config(task, answering, form, digest(bundle)))
         # Triton wants a folder for the version, stores of objects keep no empty ones.
         (made["ensemble"] / VERSION / ".keep").touch()
         for folder in made.values():
@@ -89,7 +95,11 @@ def _write(folder: Path, config: str, model: str = "") -> None:
     (folder / VERSION).mkdir()
     (folder / "config.pbtxt").write_text(config, encoding="utf-8")
     if model:
-        shutil.copyfile(Path(triton_models.__path__[0], f"{model}.py"), folder / VERSION / "model.py")
+        shutil.copyfile(_python_model(model), folder / VERSION / "model.py")
+
+
+def _python_model(name: str) -> Path:
+    return Path(triton_models.__path__[0], f"{name}.py")
 
 
 def _write_classifier(folder: Path, bundle: Path, manifest: dict[str, Any], settings: TritonSettings) -> None:
@@ -159,32 +169,41 @@ def _tokenizer_config(task: str, manifest: dict[str, Any], settings: TritonSetti
     )
 
 
-def _answer_config(task: str, manifest: dict[str, Any], settings: TritonSettings) -> str:
-    classes = len(manifest["labels"])
+def _answer_config(task: str, answering: Task, form: AnswerForm, settings: TritonSettings) -> str:
+    given = answering.output.name
     return "\n".join(
         [
             f'name: {_text(f"{task}_answer")}\nbackend: "python"',
-            _tensors("input", [("logits", "TYPE_FP32", [-1, classes])]),
-            _tensors("output", [("label", "TYPE_STRING", [-1]), ("scores", "TYPE_FP32", [-1, classes])]),
+            _tensors("input", _of_form(answering, form, [given])),
+            _tensors("output", _of_form(answering, form, _made(answering, form))),
             _instances(settings.instances) + "\n",
         ]
     )
 
 
-def _ensemble_config(task: str, manifest: dict[str, Any], bundle: str) -> str:
+def _made(answering: Task, form: AnswerForm) -> list[str]:
+    """The tensors that the graph itself does not give."""
+    return [name for name in form.tensors if name != answering.output.name]
+
+
+def _of_form(answering: Task, form: AnswerForm, names: Iterable[str]) -> list[tuple[str, str, list[int]]]:
+    tensors = ((name, form.tensors[name]) for name in names)
+    return [(name, ANSWERS[one.datatype], one.shape(len(answering.labels))) for name, one in tensors]
+
+
+def _ensemble_config(task: str, answering: Task, form: AnswerForm, bundle: str) -> str:
     """Without a batch dimension of its own, so that `text` and `label` have the shape [rows], as in `lianzi serve`."""
-    classes = len(manifest["labels"])
-    outputs = [("label", "TYPE_STRING", [-1]), *((name, "TYPE_FP32", [-1, classes]) for name in ("scores", "logits"))]
+    logits = answering.output.name
     steps = [
         _step(f"{task}_tokenizer", ["text"], INPUTS),
-        _step(f"{task}_classifier", INPUTS, ["logits"]),
-        _step(f"{task}_answer", ["logits"], ["label", "scores"]),
+        _step(f"{task}_classifier", INPUTS, [logits]),
+        _step(f"{task}_answer", [logits], _made(answering, form)),
     ]
     return "\n".join(
         [
             f'name: {_text(task)}\nplatform: "ensemble"',
             _tensors("input", [("text", "TYPE_STRING", [-1])]),
-            _tensors("output", outputs),
+            _tensors("output", _of_form(answering, form, form.tensors)),
             "ensemble_scheduling {\n  step [\n" + ",\n".join(steps) + "\n  ]\n}",
             _parameter("bundle", bundle),
         ]

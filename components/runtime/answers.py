@@ -1,18 +1,26 @@
-"""What a bundle answers with, by the form of its task's outputs: a label, a number, or the entities in a text.
+"""What a bundle answers with, by the form of its task's output: a label, a number, entities (docs/decisions/0052).
 
-Whoever shows an answer, on a screen, as JSON or as a tensor, asks its form, and knows no kind of task by name.
+Whoever shows an answer, on a screen, as JSON or as a tensor, asks its form and knows no kind of task by name. Another
+form is a class of answers and a constant here; its side of Triton is components/deployment/triton_models/NAME.py.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from components.runtime.prediction import softmax
 from components.tasks.task import Task
+
+LABELS = "labels"
+"""The axis of a tensor that is as long as there are labels; others depend on the request."""
+
+Values = list[str] | np.ndarray
+"""Of BYTES the strings, of numbers an array of the tensor's shape."""
 
 
 @dataclass(frozen=True)
@@ -92,19 +100,41 @@ Answer = Prediction | Estimate | Entities
 
 
 @dataclass(frozen=True)
-class AnswerForm:
-    """`outputs`: what a server gives, name -> datatype and axes, an axis "labels" as long as there are labels;
-    `nothing`: what stands for an answer to a blank text; `answers`: those to some texts, from what `task_outputs`
-    gives."""
+class AnswerTensor:
+    """An output of a served model. `axes`: those behind the rows'.
 
-    outputs: Mapping[str, tuple[str, tuple[str, ...]]]
-    nothing: Mapping[str, Any]
+    `values`: from what the model gave. Or `of_answer`: from the answer to each text, where a model's outputs do not say
+    it without the text.
+    """
+
+    datatype: Literal["BYTES", "FP32"]
+    axes: tuple[str, ...] = ()
+    values: Callable[[Task, np.ndarray], Values] | None = None
+    of_answer: Callable[[Any], str] | None = None
+
+    def shape(self, labels: int) -> list[int]:
+        """With -1 for what depends on the request."""
+        return [-1, *(labels if axis == LABELS else -1 for axis in self.axes)]
+
+
+@dataclass(frozen=True)
+class AnswerForm:
+    """`answers`: those to some texts, from what `task_outputs` gives. `tensors`: what a server gives, in this order.
+
+    `blank`: the JSON that stands for the answer to a blank text. `logged`: what a log of requests keeps of an answer,
+    as text, and how sure it is.
+    """
+
+    name: str
     answers: Callable[[Task, Sequence[str], np.ndarray], Sequence[Answer]]
+    tensors: Mapping[str, AnswerTensor]
+    blank: Mapping[str, Any]
+    logged: Callable[[Any], tuple[str, float | None]]
 
     @property
     def of_text(self) -> tuple[str, ...]:
         """The outputs that need the text itself, beside its tokens."""
-        return ("entities",) if "entities" in self.outputs else ()
+        return tuple(name for name, tensor in self.tensors.items() if tensor.of_answer)
 
 
 def predictions(task: Task, texts: Sequence[str], outputs: np.ndarray) -> list[Prediction]:
@@ -134,25 +164,56 @@ def entities(task: Task, texts: Sequence[str], outputs: np.ndarray) -> list[Enti
     return found
 
 
+def _labels(task: Task, outputs: np.ndarray) -> list[str]:
+    # Not numpy's argmax: it hands the interpreter's lock to the batching thread, whatever the size.
+    return [task.labels[row.index(max(row))] for row in outputs.tolist()]
+
+
+def _scores(task: Task, outputs: np.ndarray) -> np.ndarray:
+    return softmax(outputs)
+
+
+def _numbers(task: Task, outputs: np.ndarray) -> np.ndarray:
+    return task.decode(outputs).astype(np.float32)
+
+
+def _entities_in_json(answer: Entities) -> str:
+    return json.dumps(answer.json()["entities"], ensure_ascii=False)
+
+
+def _logits(*axes: str) -> AnswerTensor:
+    return AnswerTensor("FP32", axes, lambda task, outputs: outputs)
+
+
 LABEL = AnswerForm(
-    {"label": ("BYTES", ("",)), "scores": ("FP32", ("", "labels")), "logits": ("FP32", ("", "labels"))},
-    {"label": None, "scores": {}},
+    "label",
     predictions,
+    {
+        "label": AnswerTensor("BYTES", (), _labels),
+        "scores": AnswerTensor("FP32", (LABELS,), _scores),
+        "logits": _logits(LABELS),
+    },
+    {"label": None, "scores": {}},
+    lambda answer: (answer.label, answer.score),
 )
 NUMBER = AnswerForm(
-    {"number": ("FP32", ("",)), "logits": ("FP32", ("", "labels"))},
-    {"number": None},
+    "number",
     estimates,
+    {"number": AnswerTensor("FP32", (), _numbers), "logits": _logits(LABELS)},
+    {"number": None},
+    lambda answer: (str(answer), None),
 )
 ENTITIES = AnswerForm(
-    {"entities": ("BYTES", ("",)), "logits": ("FP32", ("", "", "labels"))},
-    {"entities": []},
+    "entities",
     entities,
+    {"entities": AnswerTensor("BYTES", of_answer=_entities_in_json), "logits": _logits("tokens", LABELS)},
+    {"entities": []},
+    lambda answer: (str(answer), None),
 )
 FORMS = (LABEL, NUMBER, ENTITIES)
 
 
-def form_of(task: Task) -> AnswerForm:
+def answer_form(task: Task) -> AnswerForm:
     """The form of a task's answers."""
     if task.output.per_token:
         return ENTITIES

@@ -13,7 +13,7 @@ from components.errors import ArtifactError, DataError, EngineError, LianziError
 from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
 from components.inference.sessions import Arrays
-from components.runtime.answers import Answer, AnswerForm, form_of
+from components.runtime.answers import Answer, AnswerForm, answer_form
 from components.runtime.encoding import IDS, MASK, Encoder
 from components.runtime.manifest import CLASSIFICATION, TOKENIZER, bundle_of, shipped_rung
 from components.runtime.prediction import task_outputs
@@ -40,7 +40,7 @@ class Classifier:
     @property
     def form(self) -> AnswerForm:
         """The form of its answers."""
-        return form_of(self.kind)
+        return answer_form(self.kind)
 
     def predict(self, texts: Sequence[str]) -> list[Answer]:
         """One answer a text, in order: a Prediction, of a regression an Estimate, of a tagger Entities. Raises

@@ -10,8 +10,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from components.runtime.answers import LABEL
-from components.serving.classification import Classification
+from components.serving.classification import Classification, texts_of
 from components.serving.middleware import RequestMiddleware
 from components.serving.openai_routes import add_openai
 from components.serving.openapi import add_openapi
@@ -46,11 +45,8 @@ async def _infer(service: Service, request: Request, name: str, version: str | N
         except TimeoutError:
             raise service.too_late() from None
         if service.log and "text" in asked.inputs and service.log.wants(context.id):
-            texts, kind = list(asked.inputs["text"].values), model.classifier.kind
-            if model.classifier.form is LABEL:
-                service.log.put_labels(context, texts, kind.labels, logits)
-            else:
-                service.log.put_texts(context, texts, [str(one) for one in model.answers(asked, logits)])
+            logged = map(model.classifier.form.logged, model.answers(asked, logits))
+            service.log.put_answers(context, texts_of(asked), list(logged))
         answer, headers = write_answer(name, served.version, asked, model.outputs(asked, logits))
         return Response(answer, headers=headers)
 

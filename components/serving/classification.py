@@ -1,8 +1,7 @@
-"""A classification bundle as the protocol sees it: texts or token ids in; labels, scores and logits out."""
+"""A task's bundle as the protocol sees it: texts or token ids in, the tensors of its answers' form out."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from components.inference.sessions import Arrays
-from components.runtime.answers import Answer
+from components.runtime.answers import Answer, Values
 from components.runtime.bundle import Classifier, load_bundle
 from components.runtime.encoding import IDS, MASK
-from components.runtime.prediction import places, softmax
+from components.runtime.prediction import places
 from components.serving.batching import stacked
 from components.serving.limits import Limits
 from components.serving.protocol import InferRequest
@@ -44,29 +43,22 @@ class Classification:
             loaded.infer([(first * length)[:length]] * rows)
         return loaded
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the outputs."""
-        return tuple(self.classifier.form.outputs)
-
     def describe(self) -> dict[str, Any]:
         """The tensors of the protocol's model metadata, and the labels in the order of `scores` and `logits`."""
         inputs = [_described(name, datatype, shape) for name, (datatype, shape) in INPUTS.items()]
-        axes = {"labels": len(self.classifier.labels)}
-        outputs = [
-            _described(name, datatype, [axes.get(axis, -1) for axis in shape])
-            for name, (datatype, shape) in self.classifier.form.outputs.items()
-        ]
-        return {"platform": PLATFORM, "inputs": inputs, "outputs": outputs, "labels": list(self.classifier.labels)}
+        labels, tensors = list(self.classifier.labels), self.classifier.form.tensors
+        outputs = [_described(name, one.datatype, one.shape(len(labels))) for name, one in tensors.items()]
+        return {"platform": PLATFORM, "inputs": inputs, "outputs": outputs, "labels": labels}
 
     def check(self, request: InferRequest, limits: Limits) -> None:
         """Raises RequestError for what can be seen to be wrong before any text is encoded."""
         unknown = set(request.inputs) - set(INPUTS)
         if unknown:
             raise RequestError(400, f"no input '{min(unknown)}': it takes text, or input_ids and attention_mask")
-        absent = set(request.outputs) - set(self.names)
+        tensors = self.classifier.form.tensors
+        absent = set(request.outputs) - set(tensors)
         if absent:
-            raise RequestError(400, f"no output '{min(absent)}': it gives {', '.join(self.names)}")
+            raise RequestError(400, f"no output '{min(absent)}': it gives {', '.join(tensors)}")
         for tensor in request.inputs.values():
             expected = INPUTS[tensor.name][0]
             if tensor.datatype != expected:
@@ -106,30 +98,26 @@ class Classification:
 
     def outputs(self, request: InferRequest, logits: np.ndarray) -> list[Tensor]:
         """The outputs asked for, in the order asked for; all of them that can be told if none was named."""
-        hidden = () if "text" in request.inputs else self.classifier.form.of_text
-        asked = request.outputs or [name for name in self.names if name not in hidden]
+        form = self.classifier.form
+        hidden = () if "text" in request.inputs else form.of_text
+        asked = request.outputs or [name for name in form.tensors if name not in hidden]
         return [self._output(name, request, logits) for name in asked]
 
     def answers(self, request: InferRequest, logits: np.ndarray) -> Sequence[Answer]:
         """The answers to a request's texts."""
-        texts, kind = list(request.inputs["text"].values), self.classifier.kind
+        texts, kind = texts_of(request), self.classifier.kind
         if kind.output.per_token:
             logits = kind.reduced(list(logits), places(kind, self.classifier.encoder, texts))
         return self.classifier.form.answers(kind, texts, logits)
 
     def _output(self, name: str, request: InferRequest, logits: np.ndarray) -> Tensor:
-        if name == "entities":
-            found = [json.dumps(one.json()[name], ensure_ascii=False) for one in self.answers(request, logits)]
-            return Tensor(name, "BYTES", (len(found),), found)
-        if name == "number":
-            numbers = self.classifier.kind.decode(logits).astype(np.float32)
-            return Tensor(name, "FP32", numbers.shape, numbers)
-        if name == "label":
-            # Not numpy's argmax: it hands the interpreter's lock to the batching thread, whatever the size.
-            best = [row.index(max(row)) for row in logits.tolist()]
-            return Tensor(name, "BYTES", (len(logits),), [self.classifier.labels[number] for number in best])
-        values = softmax(logits) if name == "scores" else logits
-        return Tensor(name, "FP32", values.shape, values)
+        tensor = self.classifier.form.tensors[name]
+        values: Values
+        if tensor.values:
+            values = tensor.values(self.classifier.kind, logits)
+        elif tensor.of_answer:
+            values = list(map(tensor.of_answer, self.answers(request, logits)))
+        return Tensor(name, tensor.datatype, (len(values),) if isinstance(values, list) else values.shape, values)
 
     def _check_ids(self, inputs: dict[str, Tensor]) -> None:
         for name in ENCODED:
@@ -148,6 +136,11 @@ class Classification:
         falling = (np.diff(mask, axis=1) <= 0).all()
         if not (np.isin(mask, (0, 1)).all() and (mask[:, 0] == 1).all() and falling):
             raise RequestError(400, "each row of attention_mask is ones, at least one, and then zeros")
+
+
+def texts_of(request: InferRequest) -> list[str]:
+    """The texts that a request has."""
+    return list(request.inputs["text"].values)
 
 
 def _check_texts(inputs: dict[str, Tensor], limits: Limits) -> None:

@@ -169,7 +169,7 @@ class _Generating:
         self.job.cancel()
         self.context.tokens = self.job.tokens
         if self.service.log and all(self.reasons) and self.service.log.wants(self.context.id):
-            self.service.log.put_texts(self.context, _prompts(self.asked), self.texts)
+            self.service.log.put_generated(self.context, _prompts(self.asked), self.texts)
 
 
 async def _generate(

@@ -26,8 +26,6 @@ import orjson
 from components.errors import ServiceError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from components.serving.middleware import RequestContext
 
 LARGEST = 64 << 20
@@ -79,23 +77,23 @@ class RequestLog:
         number = int.from_bytes(hashlib.blake2b(request.encode(), digest_size=8).digest(), "big")
         return number < self.share * SHARES
 
-    def put_labels(
-        self, context: RequestContext, texts: Sequence[str], labels: Sequence[str], logits: np.ndarray
+    def put_answers(
+        self, context: RequestContext, texts: Sequence[str], answers: Sequence[tuple[str, float | None]]
     ) -> None:
-        """Texts and the label each was given."""
-        from components.runtime.prediction import softmax
-
-        scores = softmax(logits)
-        best = scores.argmax(axis=1)
-        rows = zip(texts, best.tolist(), scores.max(axis=1).tolist(), strict=True)
+        """Texts and the answer that each was given, with how sure it is."""
+        rows = zip(texts, answers, strict=True)
         self._put(
-            context, [{"text": text, "answer": labels[one], "score": round(score, 6)} for text, one, score in rows]
+            context,
+            [
+                {"text": text, "answer": answer, "score": None if score is None else round(score, 6)}
+                for text, (answer, score) in rows
+            ],
         )
 
-    def put_texts(self, context: RequestContext, prompts: Sequence[str | list[int]], answers: Sequence[str]) -> None:
+    def put_generated(self, context: RequestContext, prompts: Sequence[str | list[int]], texts: Sequence[str]) -> None:
         """Prompts and what was generated; prompts of token ids are left out."""
-        both = [(text, answer) for text, answer in zip(prompts, answers, strict=True) if isinstance(text, str)]
-        self._put(context, [{"text": text, "answer": answer, "score": None} for text, answer in both])
+        both = [(prompt, text) for prompt, text in zip(prompts, texts, strict=True) if isinstance(prompt, str)]
+        self.put_answers(context, [prompt for prompt, _ in both], [(text, None) for _, text in both])
 
     def close(self, seconds: float = 5) -> bool:
         """Write what waits, as far as that goes in these seconds. Whether the disk had no more to wait for."""

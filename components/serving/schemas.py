@@ -8,8 +8,8 @@ from components.runtime.answers import FORMS
 from components.serving.classification import INPUTS
 from components.serving.tensors import DATATYPES
 
-NAMES = sorted({name for form in FORMS for name in form.outputs})
-"""Of the outputs of models of any kind."""
+NAMES = sorted({name for form in FORMS for name in form.tensors})
+"""Of the outputs of models of any form."""
 
 Schema = dict[str, Any]
 

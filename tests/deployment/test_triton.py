@@ -15,10 +15,12 @@ from google.protobuf import text_format
 
 from benchmarks.peers.environment import KEPT
 from components.artifacts import digest, read_manifest
+from components.deployment import triton
 from components.deployment.triton import TritonSettings, write_repository
 from components.errors import ArtifactError, EngineError, ParameterError
 from components.inference.engines import ENGINES
 from components.inference.nvidia import Host
+from components.runtime.answers import ENTITIES
 from components.runtime.bundle import load_bundle
 from components.serving.classification import Classification
 from tests.deployment.triton_stand_in import SCHEMA, Repository, read_config
@@ -90,14 +92,22 @@ def test_the_ensemble_offers_what_lianzi_serve_offers(repository: Path, ladder: 
 @pytest.mark.parametrize("pad_to", [1, 8])
 def test_the_ensembles_answers_are_those_of_lianzi_predict(ladder: Ladder, tmp_path: Path, pad_to: int) -> None:
     write_repository(ladder.bundle, tmp_path, TritonSettings(pad_to=pad_to))
-    triton, classifier = Repository(tmp_path), load_bundle(ladder.bundle)
+    triton_models, classifier = Repository(tmp_path), load_bundle(ladder.bundle)
     for texts in (*([text] for text in TEXTS), TEXTS):
-        answer, expected = triton.infer("places", text(texts)), classifier.predict(texts)
+        answer, expected = triton_models.infer("places", text(texts)), classifier.predict(texts)
         assert [label.decode() for label in answer["label"]] == [one.label for one in expected]
         # int8 scales activations by the batch they stand in, padding among them.
         scores = np.array([list(one.scores.values()) for one in expected])
         assert np.abs(answer["scores"] - scores).max() < (1e-6 if pad_to == 1 and len(texts) == 1 else 0.05)
         assert answer["logits"].shape == answer["scores"].shape
+
+
+def test_a_form_of_answers_that_triton_has_no_model_for_is_refused(
+    ladder: Ladder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(triton, "answer_form", lambda task: ENTITIES)
+    with pytest.raises(ArtifactError, match=r"answers with entities, which Triton's models do not"):
+        write_repository(ladder.bundle, tmp_path / "models", SETTINGS)
 
 
 def test_the_classifier_is_the_shipped_graph_with_its_tensors(repository: Path, ladder: Ladder) -> None:
@@ -202,6 +212,6 @@ def test_a_repository_inside_the_bundle_is_refused(tmp_path: Path, place: str) -
 def test_labels_reach_the_answers_whatever_is_in_them(ladder: Ladder, tmp_path: Path) -> None:
     write_repository(ladder.bundle, tmp_path, SETTINGS)
     odd = ['say "sea"', "田\n野", "c\\d"]
-    (tmp_path / "places_answer" / "1" / "labels.json").write_text(json.dumps(odd))
+    (tmp_path / "places_answer" / "1" / "task.json").write_text(json.dumps({"labels": odd}))
     found = Repository(tmp_path).infer("places", text(TEXTS))["label"]
     assert {label.decode() for label in found} <= set(odd)

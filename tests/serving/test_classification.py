@@ -64,7 +64,7 @@ def test_a_damaged_bundle_is_not_served(ladder: Ladder, tmp_path: Path, make_ser
     for path in ladder.bundle.rglob("*"):
         if path.is_file():
             target = copy / path.relative_to(ladder.bundle)
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(exist_ok=True, parents=True)
             target.write_bytes(path.read_bytes())
     (copy / "tokenizer.json").write_text("{}")
     with pytest.raises(ArtifactError, match=r"tokenizer\.json: changed since it was made"):

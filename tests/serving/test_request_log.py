@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -81,7 +80,7 @@ def test_what_was_generated_is_kept_whole_or_streamed(service: Service, tmp_path
 def test_files_are_bounded_in_size_and_number(tmp_path: Path) -> None:
     log = open_log(tmp_path / "log.jsonl", largest=2000)
     for number in range(200):
-        log.put_texts(RequestContext(str(number), "POST"), ["a" * 100], ["b"])
+        log.put_generated(RequestContext(str(number), "POST"), ["a" * 100], ["b"])
         while log._queue.qsize() > 100:
             pass
     log.close(20)
@@ -100,7 +99,7 @@ def test_a_writer_that_is_behind_loses_rows_and_holds_nobody(tmp_path: Path, mon
     append = log._files.append
     monkeypatch.setattr(_Files, "append", lambda self, lines: (go.wait(10), append(lines)))
     for _ in range(10):
-        log.put_labels(RequestContext("7", "POST"), ["a", "b"], ["sea", "city"], np.zeros((2, 2), dtype=np.float32))
+        log.put_answers(RequestContext("7", "POST"), ["a", "b"], [("sea", 0.5), ("city", 0.5)])
     go.set()
     log.close()
     kept = len(lines(tmp_path / "log.jsonl"))
@@ -113,7 +112,7 @@ def test_a_writer_that_is_behind_loses_rows_and_holds_nobody(tmp_path: Path, mon
 def put(log: RequestLog, *names: str) -> None:
     """Two rows of each name, waited for until the writer is done with them."""
     for name in names:
-        log.put_texts(RequestContext(name, "POST"), ["a", "b"], ["c", "d"])
+        log.put_generated(RequestContext(name, "POST"), ["a", "b"], ["c", "d"])
     deadline = time.monotonic() + 10
     while log._queue.unfinished_tasks and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -156,7 +155,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 lost = []
 log = RequestLog(Path("log.jsonl"), 1.0, lambda rows, reason: lost.append(rows), lambda line: None)
 for number in range(20):
-    log.put_texts(RequestContext(str(number), "POST"), ["text"], ["answer"])
+    log.put_generated(RequestContext(str(number), "POST"), ["text"], ["answer"])
 log.close()
 print(sum(lost))
 """
@@ -208,9 +207,9 @@ def test_a_disk_that_never_answers_does_not_keep_the_server(tmp_path: Path, monk
     log = open_log(tmp_path / "log.jsonl", lose=lambda rows, reason: lost.append(rows))
     monkeypatch.setattr(_Files, "append", lambda self, lines: go.wait(20))
     for _ in range(5):
-        log.put_texts(RequestContext("7", "POST"), ["a"], ["b"])
+        log.put_generated(RequestContext("7", "POST"), ["a"], ["b"])
     assert not log.close(0.2)
-    log.put_texts(RequestContext("7", "POST"), ["a"], ["b"])
+    log.put_generated(RequestContext("7", "POST"), ["a"], ["b"])
     assert sum(lost) in (5, 6)  # the one that is being written may be there yet
     go.set()
 

@@ -17,8 +17,8 @@ class TritonPythonModel:
     """`logits` (FP32, rows x labels) -> `label` (BYTES, rows) and `scores` (FP32, rows x labels)."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        path = Path(args["model_repository"], args["model_version"], "labels.json")
-        labels = json.loads(path.read_text(encoding="utf-8"))
+        path = Path(args["model_repository"], args["model_version"], "task.json")
+        labels = json.loads(path.read_text(encoding="utf-8"))["labels"]
         self.labels = np.array([label.encode() for label in labels], dtype=np.object_)
 
     def execute(self, requests: list[Any]) -> list[Any]:
