@@ -41,7 +41,8 @@ NO_TARGET = -100
 class Output:
     """What a head answers with, [rows, labels], or [rows, length, labels] where it says something of each token.
 
-    The kind decides how a student learns from its teacher: by KL divergence, or MSE.
+    The kind decides how a student learns from its teacher, by KL divergence or MSE. Of categorical outputs the
+    likeliest label is the answer, which servers without this code (Triton's) find by themselves.
     """
 
     name: str

@@ -4,12 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from components.errors import ParameterError
 from components.tasks.config import TaskConfig
 from components.tasks.kinds import KINDS, score_told, task_kind, task_of
+from components.tasks.task import Task
 
 
 def test_params_take_every_kind_and_no_other() -> None:
@@ -19,15 +21,27 @@ def test_params_take_every_kind_and_no_other() -> None:
         TaskConfig(kind="regresion", language="en", max_length=16)
 
 
+def fitted(name: str) -> Task:
+    targets: dict[str, list[object]] = {"regression": [1.0, 2.0], "token_classification": [["B-X"], ["O"]]}
+    return task_kind(name).fit(targets.get(name, ["a", "b"]))
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_a_kind_is_named_in_its_table_and_decides_by_the_metric_that_stands_there(name: str) -> None:
     kind = task_kind(name)
     assert (kind.kind, kind.__module__) == (name, f"components.tasks.{name}")
-    targets: dict[str, list[object]] = {"regression": [1.0, 2.0], "token_classification": [["B-X"], ["O"]]}
-    task = kind.fit(targets.get(name, ["a", "b"]))
+    task = fitted(name)
     assert (task.metrics[0].name, task.metrics[0].title) == KINDS[name][1:3]
     assert score_told({"rung": "int8", KINDS[name].metric: "0.8"}) == f"{task.metrics[0].title} 0.8"
     assert task_of(task.manifest()) == task
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if task_kind(name).output.kind == "categorical"])
+def test_of_categorical_outputs_the_likeliest_label_is_the_answer(name: str) -> None:
+    task = fitted(name)
+    words = (4,) if task.output.per_token else ()
+    outputs = np.random.default_rng(0).normal(size=(8, *words, len(task.labels))).astype(np.float32)
+    assert task.decode(outputs).tolist() == outputs.argmax(axis=-1).tolist()
 
 
 def test_a_kind_that_does_not_exist_is_refused_naming_the_nearest() -> None:
