@@ -32,7 +32,7 @@ from benchmarks.report import machine
 from components.artifacts import MANIFEST, digest, file_hash, write_json
 from components.stages import STAGES
 from components.tasks.kinds import KINDS
-from flows import environment
+from flows import env_defaults
 from tests import small_trainings
 from tests.small_trainings import PATHS, remove_outputs, small_training_project, words
 
@@ -89,7 +89,7 @@ def main() -> int:
 
 def prepare() -> None:
     """Load what every try needs, and nothing that starts threads: the tries are forked from here."""
-    environment.prepare()
+    env_defaults.prepare()
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     os.environ |= small_trainings.environment()
     for name in ("mlflow.store.tracking.sqlalchemy_store", "sklearn.metrics", "components.__main__", *STAGES.values()):

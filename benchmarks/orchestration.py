@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.report import Figure, report
-from flows import environment
+from flows import env_defaults
 from flows.graph import read_graph
 from flows.settings import change_params
 from tests.small_project import SETTINGS, make_small_project
@@ -36,7 +36,7 @@ def main() -> int:
     options.add_argument("--unchanged", type=Path, metavar="PROJECT", help="only the run with nothing to do, there")
     options.add_argument("--rounds", type=int, default=1)
     chosen = options.parse_args()
-    environment.prepare()
+    env_defaults.prepare()
     note = "Seconds, median; lianzi run works on two stages side by side where the graph allows, the others on one"
     packages = ("prefect", "dvc", "mlflow")
     if chosen.unchanged:

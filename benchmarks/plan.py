@@ -22,8 +22,8 @@ from cli.outcomes import read_outcomes
 from cli.profiling import Graph, profile_stage
 from components import tracking
 from components.artifacts import write_json
-from components.outcomes import MEGABYTE, PLAN, prediction_key
 from components.params import Params
+from components.resource_usage import MEGABYTE, PLAN, prediction_key
 from flows.recipes import Recipe, read_recipes
 from flows.settings import what_if
 

@@ -21,7 +21,7 @@ from benchmarks.report import RESULTS
 from components.artifacts import write_json
 from components.machine import machine, versions
 from components.params import Params, load_params
-from flows import environment
+from flows import env_defaults
 from tests.deployment.planted_faults import FAULTS, Fault, nothing, plant, refusal
 from tests.small_artifacts import small_tokenizer
 from tests.small_kinds import ROW_OF, small_rows
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--kinds", nargs="+", choices=list(FAULTS), default=list(FAULTS))
     options.add_argument("--record", action="store_true", help="write benchmarks/results/planted_faults.json")
     chosen = options.parse_args(arguments)
-    environment.prepare()
+    env_defaults.prepare()
     params = load_params(Path("params.yaml"))
     found: dict[str, Verdict] = {}
     with tempfile.TemporaryDirectory() as name:

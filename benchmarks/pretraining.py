@@ -36,7 +36,7 @@ from components.tasks.rows import read_split
 from components.training.finetune import task_batches
 from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
-from components.training.randomness import derived, derived_seed
+from components.training.randomness import derived_seed, seeded_generator
 from components.training.store import CheckpointStore
 from components.training.task_data import Examples, TaskData, TaskObjective, encode
 from components.training.trainer import Schedule, fit, prepare_libraries
@@ -115,7 +115,7 @@ def subsample(examples: Examples, share: float, seed: int) -> Examples:
     """A share of each class's rows, at least two of each; all of them, in their order, for a share of 1."""
     if share == 1:
         return examples
-    generator, targets, kept = derived(seed, "few labels"), examples.targets.numpy(), []
+    generator, targets, kept = seeded_generator(seed, "few labels"), examples.targets.numpy(), []
     for label in np.unique(targets):
         places = generator.permutation(np.flatnonzero(targets == label))
         kept += list(places[: max(2, round(share * len(places)))])

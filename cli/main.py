@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from components.errors import LianziError, ParameterError
-from flows import environment
+from flows import env_defaults
 
 COMMANDS = {
     "init": ("cli.init:command", "Begin a project of your own."),
@@ -61,7 +61,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        environment.prepare()  # before a command's module imports a library that reads the environment
+        env_defaults.prepare()  # before a command's module imports a library that reads the environment
         try:
             return super().invoke(ctx)
         except LianziError as error:

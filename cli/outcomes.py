@@ -16,7 +16,7 @@ _RUNS = 500
 
 @dataclass(frozen=True)
 class Outcome:
-    """One finished stage. Keys as in `components.outcomes`; `predicted` is empty where there was no plan."""
+    """One finished stage. Keys as in `components.resource_usage`; `predicted` is empty where there was no plan."""
 
     stage: str
     took: dict[str, float]

@@ -10,8 +10,8 @@ from cli.outcomes import Outcome, latest, read_outcomes
 from cli.profiling import Graph, profile_stage
 from cli.resource_check import check_fits, free_disk, free_memory
 from components.artifacts import write_json
-from components.outcomes import MEGABYTE, PLAN, prediction_key, read_plan, size_of
 from components.params import Params, load_params
+from components.resource_usage import MEGABYTE, PLAN, prediction_key, read_plan, size_of
 from flows.checks import check_stages
 from flows.graph import Stage, data_version, read_graph
 from flows.recipes import Recipe, changed_keys, read_recipes

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import DoesNotFit
-from components.modeling.config import HEAD_WIDTH
+from components.modeling.config import HEAD_DIM
 from components.params import Params
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -67,8 +67,8 @@ def _smaller_model(params: Params, share: float) -> str:
     if params.pretrain.init_from is not None:
         return "choose a smaller pretrain.init_from"
     if params.model.width is not None:
-        heads = max(1, int(params.model.width * share**0.5) // HEAD_WIDTH)
-        return f"lower model.width to about {heads * HEAD_WIDTH}"
+        heads = max(1, int(params.model.width * share**0.5) // HEAD_DIM)
+        return f"lower model.width to about {heads * HEAD_DIM}"
     return f"lower model.depth to about {max(1, int(params.model.depth * share ** (1 / 3)))}"
 
 

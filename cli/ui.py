@@ -25,7 +25,7 @@ from components import tracking
 from components.errors import ServiceError
 from components.params import load_params
 from components.tasks.kinds import KINDS
-from flows import environment
+from flows import env_defaults
 from flows.record import record_missing
 from flows.settings import project_root
 
@@ -127,7 +127,7 @@ def _server(words: list[str], root: Path) -> Iterator[subprocess.Popen[bytes]]:
     log = (root / ".lianzi").joinpath(f"{words[2]}.log")
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as stream:
-        variables = os.environ | environment.OF_A_SERVER
+        variables = os.environ | env_defaults.OF_A_SERVER
         process = subprocess.Popen(words, cwd=root, env=variables, stdout=stream, stderr=stream, start_new_session=True)
     process.log = log  # type: ignore[attr-defined]
     try:

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from components import orphans, outcomes
+from components import orphans, resource_usage
 from components.artifacts import write_json
 from components.declared import Declared, declared
 from components.errors import InputsChanged, Interrupted, LianziError, ParameterError
@@ -131,7 +131,7 @@ def _track(
     sections = {name: value for name, value in given.items() if isinstance(value, Section)}
     paths = {name: value for name, value in given.items() if isinstance(value, Path)}
     begun = None if store is None else store.run_id()
-    read = outcomes.size_of(paths.values())
+    read = resource_usage.size_of(paths.values())
     with tracking.stage_run(options.stage, options.task, sections, paths, begun) as run:
         if store is not None:
             store.remember_run(run.id)
@@ -142,9 +142,9 @@ def _track(
             write_curves(options.curves, run.steps)
         write_json(options.metrics, metrics)
         processes = sections["trainer"].devices if "trainer" in sections else 1  # type: ignore[attr-defined]
-        took = outcomes.outcome(outcomes.process_start(), read, processes)
+        took = resource_usage.outcome(resource_usage.process_start(), read, processes)
         # Of a training carried on only the last part was timed, which nothing was predicted for.
-        planned = {} if run.resumed else outcomes.prediction(stage_name(options.stage, options.task), sections)
+        planned = {} if run.resumed else resource_usage.prediction(stage_name(options.stage, options.task), sections)
         run.log_result({"outcome": took, "plan": planned})
 
 

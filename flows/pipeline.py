@@ -9,9 +9,9 @@ from pathlib import Path
 from threading import Semaphore
 from typing import Annotated, Any
 
-from flows import environment
+from flows import env_defaults
 
-environment.prepare()
+env_defaults.prepare()
 
 from prefect import flow, get_run_logger, task  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402

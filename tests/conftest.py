@@ -13,7 +13,7 @@ import pytest
 from components import tracking
 from components.params import Params, load_params
 from components.run import RecordedRun
-from flows import environment
+from flows import env_defaults
 from tests.made_once import made_once
 from tests.small_store import copy_store
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 
 # Telemetry off, and this environment's commands first on PATH, for every process a test starts.
-environment.prepare()
+env_defaults.prepare()
 # Libraries that are told no number of threads take one for each core, and those of several tests wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

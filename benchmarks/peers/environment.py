@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from components.environments import environment_python
 from components.errors import ServiceError
+from components.isolated_envs import environment_python
 
 PEERS = Path(__file__).parent
 SHARING = frozenset({"sentence_transformers"})

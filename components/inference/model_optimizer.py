@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from components.environments import environment_python
 from components.errors import EngineError
 from components.inference.sessions import Arrays
+from components.isolated_envs import environment_python
 
 PINS = Path(__file__).parents[2] / "infra" / "locks" / "model-optimizer.lock"
 RUNS_ON_CPU = ("fp16", "int8")

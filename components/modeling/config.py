@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from components.modeling.kinds import ArchitectureName
 from components.sections import Fraction, Rate, Section, Variant
 
-HEAD_WIDTH = 64
+HEAD_DIM = 64
 """Numbers of a token that one attention head reads."""
 
 
@@ -22,7 +22,7 @@ class ModelConfig(Section):
 
     architecture: ArchitectureName
     depth: Annotated[int, Field(ge=1, le=96)]
-    width: Annotated[int, Field(ge=HEAD_WIDTH, le=8192, multiple_of=HEAD_WIDTH)] | None
+    width: Annotated[int, Field(ge=HEAD_DIM, le=8192, multiple_of=HEAD_DIM)] | None
     max_length: Annotated[int, Field(ge=8)]
 
 

@@ -1,4 +1,4 @@
-"""Narrower models: which channels, neurons and attention heads a model misses least, and a copy without them."""
+"""Structured pruning: channels, neurons and attention heads by importance, and weights without the pruned ones."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from components.modeling.architectures.architecture import PrunableUnits, Slices
 from components.modeling.kinds import ARCHITECTURES
 
 MULTIPLE = 8
-"""Widths are divisible by it, as int8 and tensor-core kernels like them."""
+"""Widths are multiples of it, which int8 and tensor-core kernels need to be fast."""
 
 CHANNELS = PrunableUnits("hidden_size", "", {})
-"""The numbers of a token between the layers. Read by a layer as a whole; wherever the narrower model has less of
-something that is neither a neuron nor a head, it is of these."""
+"""The hidden_size dimension. A pruned tensor is smaller in it wherever the dimension is neither neurons nor heads."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Channels of a model, neurons and heads of each of its layers."""
+    """Channels of a model; neurons and heads of each layer."""
 
     width: int
     neurons: int
@@ -35,23 +34,22 @@ class Sizes:
 
     @classmethod
     def of(cls, config: PreTrainedConfig) -> Sizes:
-        """A model as it is; no neurons of one whose neurons cannot be taken away, which stays whole."""
+        """The sizes of a model; 0 neurons where its architecture has no prunable ones."""
         units = architecture_of(config).neurons
         neurons = 0 if units is None else getattr(config, units.setting) or 4 * config.hidden_size  # None in GPT-2
         return cls(config.hidden_size, neurons, config.num_attention_heads)
 
 
 @dataclass(frozen=True)
-class Kept:
-    """For each layer of the teacher the neurons and the heads that stay, and the channels of all layers, in their
-    order; None: all of them."""
+class KeptUnits:
+    """Indices of the neurons and heads kept in each layer of the teacher, and of the channels; None keeps all."""
 
     neurons: list[Tensor] | None = None
     heads: list[Tensor] | None = None
     channels: Tensor | None = None
 
     def sizes(self, config: PreTrainedConfig) -> Sizes:
-        """Those of what stays of a model."""
+        """The sizes of the pruned model."""
         whole = Sizes.of(config)
         return Sizes(
             whole.width if self.channels is None else len(self.channels),
@@ -60,11 +58,11 @@ class Kept:
         )
 
 
-def narrower(config: PreTrainedConfig, width: float, ffn: float, heads: float) -> Sizes:
-    """Shares of a model's channels, neurons and heads, rounded up to what its config can have.
+def pruned_sizes(config: PreTrainedConfig, width: float, ffn: float, heads: float) -> Sizes:
+    """The sizes for these shares of a model's channels, neurons and heads, rounded up to what its config allows.
 
     Neurons to a multiple of MULTIPLE. Channels to what whole heads fill; where heads have a size of their own, to a
-    multiple of their number, and that to one that divides the width. Raises ParameterError where something cannot go.
+    multiple of their number, and that to one that divides the width. Raises ParameterError where that cannot be.
     """
     whole = Sizes.of(config)
     if width == ffn == heads == 1:
@@ -110,8 +108,10 @@ def _check_heads(config: PreTrainedConfig, fraction: float) -> None:
         )
 
 
-def most_important(model: PreTrainedModel, losses: Callable[[PreTrainedModel], Iterable[Tensor]], left: Sizes) -> Kept:
-    """As many channels, and neurons and heads of each layer, as are to be left: those that the losses would miss most.
+def select_units(
+    model: PreTrainedModel, losses: Callable[[PreTrainedModel], Iterable[Tensor]], left: Sizes
+) -> KeptUnits:
+    """The most important channels, and neurons and heads of each layer, as many as `left` says.
 
     `losses`: the sum of the rows' losses, of one batch after another.
     """
@@ -124,9 +124,9 @@ def most_important(model: PreTrainedModel, losses: Callable[[PreTrainedModel], I
     if left.heads < whole.heads and entry.heads is not None:
         groups["heads"] = entry.heads, _head_size(model.config)
     if not groups:
-        return Kept()
+        return KeptUnits()
     scores = dict(zip(groups, importance(model, losses, list(groups.values())), strict=True))
-    return Kept(
+    return KeptUnits(
         neurons=[best(score, left.neurons) for score in scores["neurons"]] if "neurons" in scores else None,
         heads=[best(score, left.heads) for score in scores["heads"]] if "heads" in scores else None,
         channels=best(torch.stack(scores["channels"]).sum(dim=0), left.width) if "channels" in scores else None,
@@ -138,7 +138,7 @@ def _head_size(config: PreTrainedConfig) -> int:
 
 
 def best(scores: Tensor, count: int) -> Tensor:
-    """The places of the highest scores, in their order; of equal ones the first."""
+    """Indices of the `count` highest scores, ascending; the first of equal ones."""
     return scores.sort(descending=True, stable=True).indices[:count].sort().values
 
 
@@ -147,7 +147,7 @@ def importance(
     losses: Callable[[PreTrainedModel], Iterable[Tensor]],
     groups: list[tuple[PrunableUnits, int]],
 ) -> list[list[Tensor]]:
-    """First-order guess of what each row's loss changes by without a unit, its mean size over the rows [units].
+    """First-order estimate of how much each row's loss changes without a unit, summed over the rows [units].
 
     |sum over positions of activation x gradient| (Molchanov 2017; of heads Michel 2019), for each group of units, a
     unit `size` numbers wide, and each layer.
@@ -179,7 +179,7 @@ def _remember(seen: dict[tuple[int, int], Tensor], key: tuple[int, int], module:
 
 
 def narrow_config(config: PreTrainedConfig, left: Sizes) -> None:
-    """Write the new sizes into a config."""
+    """Set the pruned sizes in a config."""
     if left == Sizes.of(config):
         return
     entry = architecture_of(config)
@@ -193,9 +193,9 @@ def narrow_config(config: PreTrainedConfig, left: Sizes) -> None:
 
 
 def narrow_weights(
-    config: PreTrainedConfig, weights: Mapping[str, Tensor], kept: Kept, layer: int
+    config: PreTrainedConfig, weights: Mapping[str, Tensor], kept: KeptUnits, layer: int
 ) -> dict[str, Tensor]:
-    """A layer's tensors without the neurons and heads that go. `config`: the teacher's."""
+    """A layer's tensors without the pruned neurons and heads. `config`: the teacher's."""
     entry, narrowed = architecture_of(config), dict(weights)
     if kept.neurons is not None and entry.neurons is not None:
         narrowed = _without(narrowed, entry.neurons.slices, kept.neurons[layer], 1)
@@ -204,8 +204,8 @@ def narrow_weights(
     return narrowed
 
 
-def fit_channels(weights: Mapping[str, Tensor], module: nn.Module, kept: Kept) -> dict[str, Tensor]:
-    """Tensors with the kept channels alone along each dimension in which a module's tensor of that name has fewer."""
+def fit_channels(weights: Mapping[str, Tensor], module: nn.Module, kept: KeptUnits) -> dict[str, Tensor]:
+    """Keep only the kept channels along each dimension in which the module's tensor of that name is smaller."""
     shapes = {name: tensor.shape for name, tensor in module.state_dict().items()}
     return {
         name: _fitted(tensor, shapes[name], kept.channels) if name in shapes else tensor

@@ -1,4 +1,4 @@
-"""A smaller copy of a model: how small it may be, which layers it keeps, and whose output each of them has to learn."""
+"""A student: its sizes, the teacher layers it copies, and the teacher layers whose output it imitates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from components.modeling.architectures import architecture_of, layers_of
 from components.modeling.heads import auto_model
 from components.modeling.loading import random_model
-from components.modeling.pruning import Kept, Sizes, fit_channels, narrow_config, narrow_weights, narrower
+from components.modeling.pruning import KeptUnits, Sizes, fit_channels, narrow_config, narrow_weights, pruned_sizes
 from components.training.config import DistillConfig
 
 
@@ -46,7 +46,7 @@ class Size:
 
     @property
     def shape(self) -> tuple[int, Sizes, int]:
-        """What makes it larger or smaller than another."""
+        """What two sizes are compared by."""
         return len(self.layers.copied), self.left, self.min_token_count
 
 
@@ -74,7 +74,7 @@ def _size(name: str, teacher: PreTrainedConfig, config: DistillConfig, way: floa
         for fraction in (config.depth_fraction, config.width_fraction, config.ffn_fraction, config.head_fraction)
     )
     layers = map_layers(teacher.num_hidden_layers, depth)
-    return Size(name, layers, narrower(teacher, width, ffn, heads), min_token_count)
+    return Size(name, layers, pruned_sizes(teacher, width, ffn, heads), min_token_count)
 
 
 def student_config(teacher: PreTrainedConfig, layers: LayerMap, left: Sizes) -> PreTrainedConfig:
@@ -88,9 +88,9 @@ def student_config(teacher: PreTrainedConfig, layers: LayerMap, left: Sizes) -> 
 
 
 def build_student(
-    teacher: PreTrainedModel, layers: LayerMap, kept: Kept, dropout: float, head: str = "sequence"
+    teacher: PreTrainedModel, layers: LayerMap, kept: KeptUnits, dropout: float, head: str = "sequence"
 ) -> PreTrainedModel:
-    """A model with copies of some of the teacher's layers, or of what is kept of them, and of all that is no layer.
+    """A student with pruned copies of some of the teacher's layers and of all its other tensors.
 
     `head`: the teacher's.
     """
@@ -107,8 +107,8 @@ def build_student(
     return student
 
 
-def _copy_outside(teacher: PreTrainedModel, student: PreTrainedModel, layers: set[int], kept: Kept) -> None:
-    """Copy every tensor that belongs to no layer, or what is kept of it."""
+def _copy_outside(teacher: PreTrainedModel, student: PreTrainedModel, layers: set[int], kept: KeptUnits) -> None:
+    """Copy every tensor outside the layers, pruned."""
     inside = {
         f"{name}.{inner}"
         for name, module in teacher.named_modules()

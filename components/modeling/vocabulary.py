@@ -1,4 +1,4 @@
-"""A model with fewer tokens, or more: rows of its embedding table, and of a vocabulary head, for each of them."""
+"""Prune or grow the vocabulary of a model: the rows of its embedding table and of its vocabulary head."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from components.modeling.architectures import architecture_of
 
 
 @torch.no_grad()
-def keep_tokens(model: PreTrainedModel, kept: Sequence[int]) -> None:
-    """Keep the embeddings of these token ids, in this order: from now on a token's id is its place among them."""
+def prune_vocabulary(model: PreTrainedModel, kept: Sequence[int]) -> None:
+    """Keep only the embeddings of these token ids; a token's new id is its index in `kept`."""
     index = torch.tensor(kept)
     table = cast(nn.Embedding, model.get_input_embeddings())
     for tensor in _rows(model):
@@ -28,8 +28,8 @@ def keep_tokens(model: PreTrainedModel, kept: Sequence[int]) -> None:
 
 
 def check_padding_stays(config: PreTrainedConfig, kept: Sequence[int]) -> None:
-    """Raise ParameterError where positions count from the padding token's id, as RoBERTa's and MPNet's do, and that
-    would be another among these tokens: every text would be read as if it began elsewhere."""
+    """Raise ParameterError where positions count from the padding token's id, as in RoBERTa and MPNet, and pruning
+    would change that id: every position would be another."""
     pad = config.pad_token_id
     if pad is not None and architecture_of(config).first_position(config) and kept.index(pad) != pad:
         raise ParameterError(
@@ -41,7 +41,7 @@ def check_padding_stays(config: PreTrainedConfig, kept: Sequence[int]) -> None:
 
 @torch.no_grad()
 def grow_vocabulary(model: PreTrainedModel, known: int, size: int) -> None:
-    """Have a row for each of `size` tokens, of which the checkpoint has learnt the first `known`.
+    """Grow the vocabulary to `size` tokens, of which the checkpoint has learnt the first `known`.
 
     A new token begins as the mean of the known ones, in the embedding table and in a vocabulary head: the answers to a
     text without it stay almost as they were, where a random row could draw any share of them to itself (Hewitt 2021,
@@ -68,7 +68,7 @@ def _rows(model: PreTrainedModel) -> list[Tensor]:
 
 
 def _renumber(config: PreTrainedConfig, places: Mapping[int, int]) -> None:
-    """Give the special tokens in a config their new ids; tokens that are gone have none."""
+    """Set the new ids of special tokens in a config, None for pruned ones."""
     for name, value in config.to_dict().items():
         if name.endswith("_token_id") and value is not None:
             several = isinstance(value, list)

@@ -22,12 +22,12 @@ import torch
 
 from components.__main__ import arguments, parse
 from components.errors import LianziError
-from components.outcomes import peak_gpu_memory, peak_memory, process_start
 from components.params import load_params
 from components.planning.inputs import Inputs
 from components.planning.jobs import Job
 from components.planning.trial_runs import TRIAL_RUNS, TrialRun
 from components.planning.trial_timing import TrialTiming, time_trial
+from components.resource_usage import peak_gpu_memory, peak_memory, process_start
 from components.run import Metrics
 from components.training import ranks
 

@@ -19,7 +19,7 @@ from components.modeling.objectives.objective import Batch, PretrainingObjective
 from components.tokenization.reader import PackedTokens
 from components.training import ranks
 from components.training.order import WindowOrder
-from components.training.randomness import derived_torch
+from components.training.randomness import seeded_torch_generator
 from components.variables import loader_workers
 
 Make = Callable[[int, slice], Batch]
@@ -113,7 +113,7 @@ def window_batches(
 
     def prepared(tokens: PackedTokens, starts: Any, split: str, step: int, rows: slice) -> Batch:
         ids: Tensor = torch.from_numpy(tokens.gather(starts, length))
-        return objective.prepare(ids, derived_torch(seed, split, step), rows)
+        return objective.prepare(ids, seeded_torch_generator(seed, split, step), rows)
 
     return Batches(
         make=lambda step, rows: prepared(training, order.samples(step), "train", step, rows),

@@ -18,15 +18,15 @@ from components.modeling.checkpoints import load_tokenizer
 from components.modeling.heads import HEADS
 from components.modeling.loading import load_model
 from components.modeling.objectives.objective import Batch
-from components.modeling.pruning import Kept, Sizes, most_important
+from components.modeling.pruning import KeptUnits, Sizes, select_units
 from components.modeling.students import LayerMap, Size, build_student, sizes
-from components.modeling.vocabulary import check_padding_stays, keep_tokens
+from components.modeling.vocabulary import check_padding_stays, prune_vocabulary
 from components.run import Metrics, Run
 from components.tasks.config import TaskConfig
 from components.tasks.metrics import improvement
 from components.tasks.rows import EVERY_ROW, LabelShare, read_task
 from components.tasks.task import NO_TARGET
-from components.tokenization.trimming import trim_tokenizer
+from components.tokenization.pruning import prune_tokenizer
 from components.training import ranks
 from components.training.config import DistillConfig, TrainerConfig
 from components.training.figures import History, curves_figure
@@ -175,11 +175,11 @@ class School:
         config = self.config
         folder.mkdir()
         texts = training_texts(self.rows, self.share)
-        trimmed = Trimmed.of(size.min_token_count, texts, self.data, self.teacher, folder, self.encoded)
+        trimmed = PrunedVocabulary.of(size.min_token_count, texts, self.data, self.teacher, folder, self.encoded)
         if trimmed.kept:
             check_padding_stays(self.guide.config, trimmed.kept)
         torch.manual_seed(derived_seed(self.seed, "student"))
-        kept = missed_most(self.guide, self.data, size.left)
+        kept = select_student_units(self.guide, self.data, size.left)
         learner = build_student(self.guide, size.layers, kept, config.dropout, self.data.task.head)
         task_objective = TaskObjective(self.data.task)
         objective = DistillationObjective(self.guide, size.layers, config, task_objective, kept.channels, self.counts)
@@ -195,7 +195,7 @@ class School:
         )
         if ranks.is_rank_zero():
             if trimmed.kept:
-                keep_tokens(learner, trimmed.kept)
+                prune_vocabulary(learner, trimmed.kept)
             if trimmed.kept or config.quantization_aware:
                 metrics |= validate(learner, trimmed.data)
         found = Graduate(size, learner, trimmed.tokenizer, trimmed.data, metrics, teacher_score, refused)
@@ -230,11 +230,11 @@ def described(model: PreTrainedModel) -> str:
 
 
 @dataclass(frozen=True)
-class Trimmed:
-    """What a student knows: a tokenizer's folder, the teacher's ids of its tokens, and the task in its own ids.
+class PrunedVocabulary:
+    """A student's vocabulary: its tokenizer's folder, the teacher's ids of its tokens, and the task in its own ids.
 
-    Found before the training, applied after it: the teacher reads every batch too, in ids that both share. Where
-    nothing is trimmed the tokenizer and the data are the teacher's, and `kept` is empty.
+    Chosen before the training, applied after it: the teacher reads every batch too, in ids that both share. Where
+    nothing is pruned the tokenizer and the data are the teacher's, and `kept` is empty.
     """
 
     tokenizer: Path
@@ -250,14 +250,14 @@ class Trimmed:
         teacher: Path,
         folder: Path,
         encoded: Callable[[Path], TaskData],
-    ) -> Trimmed:
+    ) -> PrunedVocabulary:
         """The tokens that occur `least` times in `texts`, in a tokenizer written to `folder`.
 
         `encoded` gives the task in the ids of a folder's tokenizer.
         """
         if least == 0:
             return cls(teacher, [], data)
-        kept = trim_tokenizer(teacher, folder, texts, data.max_length, least)
+        kept = prune_tokenizer(teacher, folder, texts, data.max_length, least)
         return cls(folder, kept, encoded(folder))
 
 
@@ -342,8 +342,8 @@ def hidden_loss(states: Sequence[Tensor], wanted: Sequence[Tensor], mask: Tensor
     return total / len(wanted)
 
 
-def missed_most(teacher: PreTrainedModel, data: TaskData, left: Sizes) -> Kept:
-    """The teacher's channels, neurons and heads that its answers to some training rows need most."""
+def select_student_units(teacher: PreTrainedModel, data: TaskData, left: Sizes) -> KeptUnits:
+    """The teacher's channels, neurons and heads that are most important for its answers to some training rows."""
     objective = TaskObjective(data.task)
     rows = range(0, len(data.train.ids), -(-len(data.train.ids) // IMPORTANCE_ROWS))
 
@@ -352,7 +352,7 @@ def missed_most(teacher: PreTrainedModel, data: TaskData, left: Sizes) -> Kept:
             batch = data.batch(data.train, rows[start : start + VALIDATION_BATCH])
             yield objective.loss(model, batch) * batch["count"]
 
-    return most_important(teacher, losses, left)
+    return select_units(teacher, losses, left)
 
 
 @torch.no_grad()

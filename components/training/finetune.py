@@ -28,7 +28,7 @@ from components.training.config import FinetuneConfig, TaskTrainingConfig, Train
 from components.training.figures import History, curves_figure
 from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
-from components.training.randomness import derived_seed, derived_torch
+from components.training.randomness import derived_seed, seeded_torch_generator
 from components.training.store import CheckpointStore
 from components.training.task_data import TaskData, TaskObjective
 from components.training.trainer import Schedule, fit, prepare_libraries
@@ -168,7 +168,7 @@ def task_batches(data: TaskData, order: BucketedOrder, token_masking: float, see
 
     def make(step: int, rows: slice) -> Batch:
         batch = data.batch(data.train, order.samples(step))
-        noisy = data.hide_tokens(batch, token_masking, derived_torch(seed, "token masking", step))
+        noisy = data.hide_tokens(batch, token_masking, seeded_torch_generator(seed, "token masking", step))
         return part_of({**noisy, "clean_ids": batch["input_ids"], "step": step}, rows)
 
     return Batches(

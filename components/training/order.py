@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from components.training.permutation import ROUNDS, Permutation
-from components.training.randomness import derived
+from components.training.randomness import seeded_generator
 
 BLOCK = 4096
 """Windows whose places are computed together: one numpy call for many steps."""
@@ -44,7 +44,7 @@ class WindowOrder:
         starts = np.empty(BLOCK, dtype=np.int64)
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
             here = epochs == epoch
-            generator = derived(self.seed, "windows", epoch)
+            generator = seeded_generator(self.seed, "windows", epoch)
             offset = generator.integers(self.tokens - self.windows * self.length + 1)
             starts[here] = offset + self.length * _permutation(self.windows, generator)(places[here] % self.windows)
         return starts
@@ -88,7 +88,7 @@ class BucketedOrder:
 
     def _of_epoch(self, epoch: int) -> tuple[Permutation, Permutation]:
         """The order of the samples, and that of the batches."""
-        generator = derived(self.seed, "buckets", epoch)
+        generator = seeded_generator(self.seed, "buckets", epoch)
         return _permutation(len(self.lengths), generator), _permutation(self.steps_per_epoch, generator)
 
     def _begin(self, batch: int) -> int:

@@ -11,8 +11,8 @@ from cli import planner as planning
 from cli.outcomes import Outcome
 from cli.planner import Planner, Prediction, stale_stages
 from components.errors import ParameterError
-from components.outcomes import prediction
 from components.params import Params
+from components.resource_usage import prediction
 from flows.graph import Stage
 from flows.recipes import Recipe, changed_keys, read_recipes
 from flows.settings import what_if

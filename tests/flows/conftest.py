@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import environment
+from flows import env_defaults
 from tests.service_logs import assert_healthy
 from tests.small_store import copy_project, copy_store
 
@@ -75,13 +75,13 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> 
 
     A test fails where it logged an error.
     """
-    environment.prepare()
+    env_defaults.prepare()
     address = f"http://127.0.0.1:{free_port}/api"
     home = tmp_path_factory.mktemp("prefect")
     settings = {"PREFECT_API_URL": address, "PREFECT_HOME": str(home)}
     words = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(free_port)]
     with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(words, env=os.environ | settings | environment.OF_A_SERVER, stdout=log, stderr=log)
+        server = subprocess.Popen(words, env=os.environ | settings | env_defaults.OF_A_SERVER, stdout=log, stderr=log)
     try:
         _await(f"{address}/health")
         yield settings

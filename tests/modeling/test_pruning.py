@@ -14,7 +14,7 @@ from components.modeling.architectures.architecture import PrunableUnits
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.config import ModelConfig
 from components.modeling.kinds import ARCHITECTURES, FROM_SCRATCH
-from components.modeling.pruning import Kept, Sizes, importance, most_important, narrower
+from components.modeling.pruning import KeptUnits, Sizes, importance, pruned_sizes, select_units
 from components.modeling.students import build_student, map_layers
 
 IDS = torch.randint(4, 300, (6, 12), generator=torch.Generator().manual_seed(1))
@@ -55,7 +55,7 @@ def test_neurons_that_nobody_reads_go_first_and_are_not_missed(
     for layer in layers_of(teacher):
         silence(layer, units(architecture, "neurons").out, torch.tensor(DEAD))
     whole = width_of(teacher)
-    kept = most_important(teacher, losses, narrower(teacher.config, 1.0, 1 - len(DEAD) / whole, 1.0))
+    kept = select_units(teacher, losses, pruned_sizes(teacher.config, 1.0, 1 - len(DEAD) / whole, 1.0))
     assert kept.neurons is not None
     assert kept.heads is kept.channels is None
     for neurons in kept.neurons:
@@ -76,7 +76,7 @@ def test_a_head_that_nobody_reads_goes_and_is_not_missed(tokenizer_folder: Path,
     teacher = classifier("llama", tokenizer_folder, tmp_path)
     silence(layers_of(teacher)[0], units("llama", "heads").out, torch.arange(64, 128))
     silence(layers_of(teacher)[1], units("llama", "heads").out, torch.arange(0, 64))
-    kept = most_important(teacher, losses, narrower(teacher.config, 1.0, 1.0, 0.5))
+    kept = select_units(teacher, losses, pruned_sizes(teacher.config, 1.0, 1.0, 0.5))
     assert kept.heads is not None
     assert [heads.tolist() for heads in kept.heads] == [[0], [1]]
     student = build_student(teacher, map_layers(2, 1.0), kept, 0.0).eval()
@@ -107,7 +107,7 @@ def test_nothing_is_computed_where_nothing_goes(tokenizer_folder: Path, tmp_path
         raise AssertionError
 
     model = classifier("bert", tokenizer_folder, tmp_path)
-    assert most_important(model, never, narrower(model.config, 1.0, 1.0, 1.0)) == Kept()
+    assert select_units(model, never, pruned_sizes(model.config, 1.0, 1.0, 1.0)) == KeptUnits()
 
 
 @pytest.mark.parametrize("architecture", FROM_SCRATCH)
@@ -124,7 +124,7 @@ def test_channels_that_nobody_writes_go_first(architecture: str, tokenizer_folde
             for out in (units(architecture, "neurons").out, units(architecture, "heads").out):
                 weight = layer.get_submodule(out).weight
                 (weight.T if architecture == "gpt2" else weight)[dead] = 0
-    kept = most_important(teacher, losses, narrower(teacher.config, 0.5, 1.0, 1.0))
+    kept = select_units(teacher, losses, pruned_sizes(teacher.config, 0.5, 1.0, 1.0))
     assert kept.channels is not None
     assert kept.channels.tolist() == list(range(1, 128, 2))
 
@@ -134,7 +134,7 @@ def test_a_narrower_student_has_its_teachers_weights_between_what_is_kept(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
 ) -> None:
     teacher = classifier(architecture, tokenizer_folder, tmp_path)
-    kept = most_important(teacher, losses, narrower(teacher.config, 0.5, 0.5, 1.0))
+    kept = select_units(teacher, losses, pruned_sizes(teacher.config, 0.5, 0.5, 1.0))
     assert kept.channels is not None
     assert kept.neurons is not None
     assert (kept.heads is None) == entry_of(architecture).independent_heads
@@ -156,7 +156,7 @@ def test_a_tied_head_goes_with_the_width_and_takes_its_part_of_queries_keys_and_
     teacher = classifier("modernbert", tokenizer_folder, tmp_path)
     silence(layers_of(teacher)[0], units("modernbert", "heads").out, torch.arange(0, 64))
     silence(layers_of(teacher)[1], units("modernbert", "heads").out, torch.arange(64, 128))
-    kept = most_important(teacher, losses, narrower(teacher.config, 0.5, 1.0, 1.0))
+    kept = select_units(teacher, losses, pruned_sizes(teacher.config, 0.5, 1.0, 1.0))
     assert kept.heads is not None
     assert [heads.tolist() for heads in kept.heads] == [[1], [0]]
     student = build_student(teacher, map_layers(2, 1.0), kept, 0.0)
@@ -168,7 +168,7 @@ def test_a_tied_head_goes_with_the_width_and_takes_its_part_of_queries_keys_and_
 def test_heads_are_refused_where_their_width_is_the_models(tokenizer_folder: Path, tmp_path: Path) -> None:
     config = classifier("modernbert", tokenizer_folder, tmp_path).config
     with pytest.raises(ParameterError, match=r"head_fraction 0.5: a modernbert has as many heads") as caught:
-        narrower(config, 1.0, 1.0, 0.5)
+        pruned_sizes(config, 1.0, 1.0, 0.5)
     assert "width_fraction" in caught.value.hint
 
 
@@ -190,11 +190,11 @@ def test_what_is_cut_stands_in_a_layer_under_these_names(name: str) -> None:
 
 def test_the_width_of_an_mpnet_is_refused() -> None:
     config = AutoConfig.for_model("mpnet")
-    assert narrower(config, 1.0, 0.5, 1.0) == Sizes(768, 1536, 12)
+    assert pruned_sizes(config, 1.0, 0.5, 1.0) == Sizes(768, 1536, 12)
     with pytest.raises(
         ParameterError, match=r"distill\.width_fraction 0\.5: a mpnet cannot be made narrower"
     ) as caught:
-        narrower(config, 0.5, 1.0, 1.0)
+        pruned_sizes(config, 0.5, 1.0, 1.0)
     assert caught.value.hint is not None
     assert "bert" in caught.value.hint
 
@@ -203,7 +203,7 @@ def test_heads_that_share_keys_are_refused(tokenizer_folder: Path, tmp_path: Pat
     config = classifier("llama", tokenizer_folder, tmp_path).config
     config.num_key_value_heads = 1
     with pytest.raises(ParameterError, match="heads that share keys"):
-        narrower(config, 1.0, 1.0, 0.5)
+        pruned_sizes(config, 1.0, 1.0, 0.5)
 
 
 NEURON_SHARES = [(320, 0.5, 160), (320, 0.51, 168), (320, 0.001, 8), (5, 0.5, 5)]
@@ -215,7 +215,7 @@ def test_neurons_are_multiples_of_eight(
 ) -> None:
     config = classifier("bert", tokenizer_folder, tmp_path).config
     config.intermediate_size = whole
-    assert narrower(config, 1.0, fraction, 1.0).neurons == left
+    assert pruned_sizes(config, 1.0, fraction, 1.0).neurons == left
 
 
 SHARES = [
@@ -239,5 +239,5 @@ def test_heads_and_width_fit_each_other(
     config.hidden_size = 768
     if architecture == "llama":
         config.num_key_value_heads = 12
-    found = narrower(config, width, 1.0, heads)
+    found = pruned_sizes(config, width, 1.0, heads)
     assert (found.width, found.heads) == left

@@ -11,13 +11,13 @@ from components.modeling.architectures import build_language_model, layers_of
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.config import ModelConfig
 from components.modeling.kinds import FROM_SCRATCH
-from components.modeling.pruning import Kept, Sizes, most_important
+from components.modeling.pruning import KeptUnits, Sizes, select_units
 from components.modeling.students import build_student, map_layers, sizes
 from components.params import Params
 from components.training.config import DistillConfig
 from tests.small_families import FAMILIES, family_checkpoint
 
-ALL = Kept()
+ALL = KeptUnits()
 TEACHER = BertConfig(num_hidden_layers=6, hidden_size=384, num_attention_heads=12, intermediate_size=1536)
 """MiniLM's shape."""
 WHOLE = {"depth_fraction": 1.0, "width_fraction": 1.0, "ffn_fraction": 1.0, "head_fraction": 1.0, "min_token_count": 0}
@@ -70,7 +70,7 @@ def test_every_family_is_made_as_small_as_its_kind_allows(name: str, tmp_path: P
     def losses(model: PreTrainedModel) -> Iterator[torch.Tensor]:
         yield cross_entropy(model(ids).logits, torch.tensor([1]))
 
-    student = build_student(teacher, asked.layers, most_important(teacher, losses, asked.left), 0.0).eval()
+    student = build_student(teacher, asked.layers, select_units(teacher, losses, asked.left), 0.0).eval()
     assert len(layers_of(student)) == 1
     assert Sizes.of(student.config) == asked.left
     student.save_pretrained(tmp_path / "student")
@@ -118,7 +118,7 @@ def test_a_narrower_student_is_saved_and_loaded(architecture: str, tokenizer_fol
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, tmp_path)
     teacher = random_classifier(tmp_path, ["a", "b"], 0.0).eval()
     neurons, head = [torch.arange(0, 64), torch.arange(8, 72)], [torch.tensor([1])] * 2
-    kept = Kept(neurons, head, torch.arange(1, 128, 2))
+    kept = KeptUnits(neurons, head, torch.arange(1, 128, 2))
     student = build_student(teacher, map_layers(2, 1.0), kept, 0.0).eval()
     student.save_pretrained(tmp_path / "student")
     ids = torch.tensor([[1, 20, 30, 2]])

@@ -16,7 +16,7 @@ from components.modeling.architectures import LANGUAGE_MODELS, build_language_mo
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.config import ModelConfig
 from components.modeling.kinds import FROM_SCRATCH
-from components.modeling.vocabulary import check_padding_stays, grow_vocabulary, keep_tokens
+from components.modeling.vocabulary import check_padding_stays, grow_vocabulary, prune_vocabulary
 from tests.small_families import FAMILIES, family_checkpoint
 
 KEPT = [0, 1, 2, 3, 20, 30, 31]
@@ -38,7 +38,7 @@ def test_texts_of_kept_tokens_have_the_same_logits_to_the_bit(
 ) -> None:
     model = random_classifier(pretrained(architecture, tokenizer_folder, tmp_path), ["a", "b"], 0.0).eval()
     before = model(OLD, attention_mask=MASK).logits
-    keep_tokens(model, KEPT)
+    prune_vocabulary(model, KEPT)
     assert torch.equal(model(NEW, attention_mask=MASK).logits, before)
     model.save_pretrained(tmp_path / "own")
     again = AutoModelForSequenceClassification.from_pretrained(tmp_path / "own").eval()
@@ -49,7 +49,7 @@ def test_texts_of_kept_tokens_have_the_same_logits_to_the_bit(
 def test_special_tokens_get_their_new_ids(tokenizer_folder: Path, tmp_path: Path) -> None:
     model = random_classifier(pretrained("modernbert", tokenizer_folder, tmp_path), ["a", "b"], 0.0)
     model.config.eos_token_id = [2, 30]
-    keep_tokens(model, [2, 0, 30, 1])
+    prune_vocabulary(model, [2, 0, 30, 1])
     config, table = model.config, model.get_input_embeddings()
     assert (config.pad_token_id, config.cls_token_id, config.sep_token_id) == (1, 3, 0)
     assert config.eos_token_id == [0, 2]
@@ -66,7 +66,7 @@ def test_a_vocabulary_head_keeps_the_same_tokens(
     model = AutoModelForMaskedLM.from_pretrained(folder, tie_word_embeddings=tied).eval()
     model.get_output_embeddings().bias.uniform_()
     before = model(OLD).logits
-    keep_tokens(model, KEPT)
+    prune_vocabulary(model, KEPT)
     torch.testing.assert_close(model(NEW).logits, before[..., KEPT])
 
 

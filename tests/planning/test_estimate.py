@@ -11,9 +11,9 @@ import torch
 from components.modeling.architectures import build_language_model
 from components.modeling.checkpoints import load_tokenizer
 from components.modeling.config import ModelConfig
-from components.outcomes import size_of
 from components.params import Params
 from components.planning import estimate
+from components.resource_usage import size_of
 from components.run import RecordedRun
 from components.training.pretrain import pretrain
 from components.training.store import CheckpointStore

@@ -6,7 +6,7 @@ from transformers import BertConfig
 
 from components.modeling.architectures.architecture import Architecture, Vocabulary
 from components.modeling.architectures.families import BERT_HEADS, BERT_NEURONS, FIRST_TOKEN, width_of
-from components.modeling.config import HEAD_WIDTH, ModelConfig
+from components.modeling.config import HEAD_DIM, ModelConfig
 
 
 def config(model: ModelConfig, vocabulary: Vocabulary) -> BertConfig:
@@ -15,7 +15,7 @@ def config(model: ModelConfig, vocabulary: Vocabulary) -> BertConfig:
     return BertConfig(
         num_hidden_layers=model.depth,
         hidden_size=width,
-        num_attention_heads=width // HEAD_WIDTH,
+        num_attention_heads=width // HEAD_DIM,
         intermediate_size=4 * width,
         max_position_embeddings=model.max_length,
         hidden_dropout_prob=0.0,

@@ -10,7 +10,7 @@ from torch.nn.functional import gelu
 from transformers import PreTrainedConfig
 
 from components.modeling.architectures.architecture import Architecture, PrunableUnits, Vocabulary, slices_of
-from components.modeling.config import HEAD_WIDTH, ModelConfig
+from components.modeling.config import HEAD_DIM, ModelConfig
 
 FIRST_TOKEN, LAST_TOKEN = "the first token", "the last token"
 
@@ -78,8 +78,8 @@ def lm_head(model: Any, hidden: Tensor) -> Tensor:
 
 
 def width_of(model: ModelConfig) -> int:
-    """Numbers a token is between the layers, HEAD_WIDTH of them to an attention head."""
-    return model.width or HEAD_WIDTH * model.depth
+    """Numbers a token is between the layers, HEAD_DIM of them to an attention head."""
+    return model.width or HEAD_DIM * model.depth
 
 
 def gated_width(width: int) -> int:

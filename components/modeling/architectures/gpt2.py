@@ -6,7 +6,7 @@ from transformers import GPT2Config
 
 from components.modeling.architectures.architecture import Architecture, PrunableUnits, Vocabulary, slices_of
 from components.modeling.architectures.families import LAST_TOKEN, unchanged, width_of
-from components.modeling.config import HEAD_WIDTH, ModelConfig
+from components.modeling.config import HEAD_DIM, ModelConfig
 
 
 def config(model: ModelConfig, vocabulary: Vocabulary) -> GPT2Config:
@@ -14,7 +14,7 @@ def config(model: ModelConfig, vocabulary: Vocabulary) -> GPT2Config:
     return GPT2Config(
         n_layer=model.depth,
         n_embd=width_of(model),
-        n_head=width_of(model) // HEAD_WIDTH,
+        n_head=width_of(model) // HEAD_DIM,
         n_positions=model.max_length,
         # transformers' default, gelu_new, is the same function written in five operations.
         activation_function="gelu_pytorch_tanh",

@@ -6,7 +6,7 @@ from transformers import LlamaConfig
 
 from components.modeling.architectures.architecture import Vocabulary
 from components.modeling.architectures.families import gated_width, llama_like, width_of
-from components.modeling.config import HEAD_WIDTH, ModelConfig
+from components.modeling.config import HEAD_DIM, ModelConfig
 
 
 def config(model: ModelConfig, vocabulary: Vocabulary) -> LlamaConfig:
@@ -15,7 +15,7 @@ def config(model: ModelConfig, vocabulary: Vocabulary) -> LlamaConfig:
     return LlamaConfig(
         num_hidden_layers=model.depth,
         hidden_size=width,
-        num_attention_heads=width // HEAD_WIDTH,
+        num_attention_heads=width // HEAD_DIM,
         intermediate_size=gated_width(width),
         max_position_embeddings=model.max_length,
         tie_word_embeddings=True,

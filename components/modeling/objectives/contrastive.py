@@ -60,9 +60,9 @@ class ContrastiveLanguageModeling:
     def contrast(self, hidden: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Nats of each view's partner [2n], and whether it was the nearest [2n]."""
         left, right = normalize(mean_states(hidden, batch["pooled"]), dim=1).unflatten(0, (-1, 2)).unbind(1)
-        likeness = left @ right.T / self.temperature
-        partners = torch.arange(len(likeness), device=likeness.device)
-        both = torch.cat([likeness, likeness.T]), partners.repeat(2)
+        similarity = left @ right.T / self.temperature
+        partners = torch.arange(len(similarity), device=similarity.device)
+        both = torch.cat([similarity, similarity.T]), partners.repeat(2)
         return cross_entropy(*both, reduction="none"), both[0].argmax(dim=1) == both[1]
 
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from components import environments
-from components.environments import environment_python
+from components import isolated_envs
 from components.errors import ServiceError
+from components.isolated_envs import environment_python
 
 
 def test_an_environment_is_made_once_and_anew_when_its_pins_change(tmp_path: Path) -> None:
@@ -38,6 +38,6 @@ def test_pins_that_cannot_be_installed_are_told_and_leave_no_environment(
         environment_python(folder, pins, sharing=True)
     assert not (folder / ".pins").exists()
     installed: list[Path] = []
-    monkeypatch.setattr(environments, "_install", lambda python, *rest: installed.append(python))
+    monkeypatch.setattr(isolated_envs, "_install", lambda python, *rest: installed.append(python))
     environment_python(folder, pins, sharing=True)
     assert installed == [folder / "bin" / "python"]

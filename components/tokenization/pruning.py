@@ -1,4 +1,4 @@
-"""A tokenizer without the tokens that a task has no use for: its texts are cut as before, others into smaller pieces.
+"""Prune a tokenizer to the tokens of a task: its texts are tokenized as before, others into smaller tokens.
 
 Every letter stays, so nothing that could be read becomes unknown. Of BPE all merges stay that lead to a kept token,
 in their order: a text made of kept tokens goes through the same merges. WordPiece takes the longest token that fits
@@ -28,11 +28,11 @@ BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 OFF = "set distill.min_token_count to 0 to keep the whole vocabulary"
 
 
-def trim_tokenizer(source: Path, target: Path, texts: Sequence[str], max_length: int, least: int) -> list[int]:
-    """Write the tokenizer of `source` to `target` without what stands fewer than `least` times in the texts.
+def prune_tokenizer(source: Path, target: Path, texts: Sequence[str], max_length: int, least: int) -> list[int]:
+    """Write the tokenizer of `source` to `target` without the tokens that occur fewer than `least` times in the texts.
 
     Returns the old id of every new one. Texts are read as far as `max_length` tokens and to the end of that word.
-    Raises ParameterError for a kind that cannot be trimmed, ArtifactError where a text would be cut differently.
+    Raises ParameterError for a kind that cannot be pruned, ArtifactError where a text would be tokenized differently.
     """
     whole = PreTrainedTokenizerFast.from_pretrained(source, trust_remote_code=False)
     tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
@@ -70,7 +70,7 @@ def _kept(content: Content, needed: set[int]) -> set[int]:
     """Ids that stay: those needed, and what the kind of tokenizer cannot do without."""
     model = content["model"]
     if model["type"] not in KINDS:
-        raise ParameterError(f"distill.min_token_count: a {model['type']} tokenizer cannot be trimmed", OFF)
+        raise ParameterError(f"distill.min_token_count: a {model['type']} tokenizer cannot be pruned", OFF)
     places = _vocabulary(model)
     tokens = {token for token, index in places.items() if index in needed}
     return needed | {places[token] for token in KINDS[model["type"]](model, tokens, places)}
@@ -184,7 +184,7 @@ def _check(
     for number, (before, after) in enumerate(pairs):
         if places.keys() >= set(before) and [places[index] for index in before] != after:
             raise ArtifactError(
-                f"the trimmed tokenizer cuts training row {number + 1} otherwise than the whole one: "
+                f"the pruned tokenizer splits training row {number + 1} differently: "
                 f"{len(after)} tokens instead of {len(before)}",
                 OFF,
             )

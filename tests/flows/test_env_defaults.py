@@ -1,4 +1,4 @@
-"""flows.environment: telemetry off, this Python first."""
+"""flows.env_defaults: telemetry off, this Python first."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from flows import environment
+from flows import env_defaults
 
 
 def test_telemetry_is_off_and_what_a_person_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "kept")
     monkeypatch.delenv("DVC_NO_ANALYTICS", raising=False)
-    environment.prepare()
+    env_defaults.prepare()
     assert os.environ["DVC_NO_ANALYTICS"] == "1"
     assert os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "kept"
 
 
 def test_the_python_that_runs_is_the_one_stages_find(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/usr/bin")
-    environment.prepare()
-    environment.prepare()
+    env_defaults.prepare()
+    env_defaults.prepare()
     assert os.environ["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/usr/bin"

@@ -8,9 +8,9 @@ from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 
 from components.errors import ArtifactError, ParameterError
 from components.modeling.checkpoints import load_tokenizer
-from components.tokenization import trimming
+from components.tokenization import pruning
+from components.tokenization.pruning import prune_tokenizer
 from components.tokenization.special_tokens import SPECIAL_TOKENS, transformers_config
-from components.tokenization.trimming import trim_tokenizer
 from tests.tokenization.small_corpus import ENGLISH, small_corpus, train
 
 ENGLISH_TEXTS = ["The cat sat on the mat.", "The cat number 7 is glad, and it's the cat."]
@@ -28,7 +28,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def trimmed(whole: Path, folder: Path, texts: list[str], least: int = 1) -> list[int]:
     folder.mkdir()
-    return trim_tokenizer(whole, folder, texts, LENGTH, least)
+    return prune_tokenizer(whole, folder, texts, LENGTH, least)
 
 
 @pytest.mark.parametrize("texts", [ENGLISH_TEXTS, CHINESE_TEXTS])
@@ -71,7 +71,7 @@ def test_a_word_across_the_cut_keeps_all_its_tokens(tmp_path: Path) -> None:
     for length in range(3, len(tokenizer(text)["input_ids"])):
         folder = tmp_path / str(length)
         folder.mkdir()
-        kept = trim_tokenizer(whole, folder, [text], length, 1)
+        kept = prune_tokenizer(whole, folder, [text], length, 1)
         own = load_tokenizer(folder)(text, truncation=True, max_length=length)["input_ids"]
         assert [kept[index] for index in own] == tokenizer(text, truncation=True, max_length=length)["input_ids"]
 
@@ -118,7 +118,7 @@ def test_letters_with_two_ways_to_a_token_keep_both(tmp_path: Path) -> None:
 def test_a_tokenizer_of_whole_words_is_refused(tmp_path: Path) -> None:
     tokens = [*SPECIAL_TOKENS.values(), "cat"]
     save(Tokenizer(models.WordLevel({token: number for number, token in enumerate(tokens)})), tmp_path / "whole")
-    with pytest.raises(ParameterError, match="a WordLevel tokenizer cannot be trimmed"):
+    with pytest.raises(ParameterError, match="a WordLevel tokenizer cannot be pruned"):
         trimmed(tmp_path / "whole", tmp_path / "own", ["cat"])
 
 
@@ -128,10 +128,10 @@ def test_a_text_that_would_be_cut_otherwise_is_refused(tmp_path: Path, monkeypat
     def forgetful(model: Any, tokens: set[str], vocabulary: Any) -> set[str]:
         return tokens | {token for token in vocabulary if len(token) == 1}
 
-    monkeypatch.setitem(trimming.KINDS, "BPE", forgetful)
+    monkeypatch.setitem(pruning.KINDS, "BPE", forgetful)
     whole = made("byte_bpe", tmp_path / "whole")
-    monkeypatch.setattr(trimming, "_trimmed_model", without_merges(trimming._trimmed_model))
-    with pytest.raises(ArtifactError, match="row 1 otherwise"):
+    monkeypatch.setattr(pruning, "_trimmed_model", without_merges(pruning._trimmed_model))
+    with pytest.raises(ArtifactError, match="row 1 differently"):
         trimmed(whole, tmp_path / "own", ENGLISH_TEXTS)
 
 
