@@ -217,7 +217,7 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
     """Serve until told to stop. Raises ParameterError, ArtifactError, EngineError, ServiceError."""
     from cli.ui import require_free
     from components.serving.app import make_app
-    from components.serving.keys import read_keys
+    from components.serving.middleware import read_keys
     from components.serving.model_repository import load
     from components.serving.polling import ModelPoller
     from components.serving.server import run_server

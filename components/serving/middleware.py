@@ -1,19 +1,24 @@
-"""What every request passes: its id, the key, the count of what is under way, the log line, the metrics, the span."""
+"""What every request passes: its id, the key, the count of what is under way, the log line, the metrics, the span.
+
+Keys are read from a file, compared in constant time and shown nowhere.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import random
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from components.serving.keys import allowed
+from components.errors import ParameterError
 from components.serving.metrics import Metrics
 from components.serving.request_error import error_content
 from components.serving.spans import record_span
@@ -31,6 +36,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 REQUEST_ID = re.compile(rb"[\w.:\-]{1,128}")
 OPEN_PATHS = ("/v2/health/live", "/v2/health/ready")
 """What a probe may ask without a key."""
+SHORTEST_KEY = 16
 STOPPED = "the server has stopped before this was answered"
 LAST_WORDS = 1.0
 """Seconds in which a client is to take the news that its request was given up."""
@@ -180,3 +186,25 @@ async def _refuse(content: dict[str, Any], status: int, headers: list[tuple[byte
     headers = [(b"content-type", b"application/json"), *headers]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": orjson.dumps(content)})
+
+
+def read_keys(path: Path) -> tuple[bytes, ...]:
+    """One key a line, so that a new one can be let in before the old one goes. Raises ParameterError."""
+    try:
+        keys = tuple(line.strip() for line in path.read_bytes().splitlines() if line.strip())
+    except OSError as error:
+        raise ParameterError(f"{path}: cannot be read: {error.strerror}") from None
+    if not keys or any(len(key) < SHORTEST_KEY for key in keys):
+        raise ParameterError(
+            f"{path}: needs a key of at least {SHORTEST_KEY} characters on each line", f"openssl rand -hex 32 > {path}"
+        )
+    return keys
+
+
+def allowed(keys: tuple[bytes, ...], headers: dict[bytes, bytes]) -> bool:
+    """Whether `authorization: Bearer KEY` or `x-api-key: KEY` gives one of the keys. Every key is compared."""
+    given = headers.get(b"x-api-key", b"")
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer":
+        given = token.strip()
+    return sum(hmac.compare_digest(key, given) for key in keys) > 0

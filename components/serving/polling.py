@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from components.errors import LianziError
+from components.errors import LianziError, first_line
 from components.serving.model_repository import LoadedModel, ModelRepository, Release
 
 REGISTRY = ""
@@ -80,8 +80,8 @@ class ModelPoller:
 
     def _complain(self, about: str, error: Exception) -> None:
         """Once a reason, not once a poll."""
-        told = str(error) if isinstance(error, LianziError) else f"{type(error).__name__}: {error}"
-        line = (told.splitlines() or [type(error).__name__])[0][:300]
+        kind = "" if isinstance(error, LianziError) else f"{type(error).__name__}: "
+        line = f"{kind}{first_line(error)}"[:300]
         if line != self._complaints.get(about):
             self.say(f"champions: {line}; the present models stay")
         self._complaints[about] = line

@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 
-from components.serving.headers import byte_count
 from components.serving.request_error import RequestError
 from components.serving.tensors import DATATYPES, Tensor, from_binary, from_json, to_binary, to_flat
 
@@ -20,6 +19,8 @@ JSON_LENGTH = "inference-header-content-length"
 """The header that says how long the JSON is that stands before binary data."""
 
 MAX_DIMENSIONS = 8
+DIGITS = 19
+"""Of the largest number of bytes there can be; Python itself refuses to read one of thousands of digits."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,12 @@ class InferRequest:
     inputs: dict[str, Tensor]
     outputs: dict[str, bool]
     binary: bool
+
+
+def byte_count(given: str) -> int | None:
+    """A number of bytes, None for anything else: a sign, a digit of another script, more than any body has."""
+    plain = given.isascii() and given.isdigit() and len(given.lstrip("0")) <= DIGITS
+    return int(given) if plain and len(given) <= 2 * DIGITS else None
 
 
 def read_request(body: bytes, json_length: str | None) -> InferRequest:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from components.serving.headers import byte_count
 from components.serving.limits import Limits
 from components.serving.metrics import Metrics
 from components.serving.middleware import Admission
 from components.serving.model_repository import ModelRepository
+from components.serving.protocol import byte_count
 from components.serving.request_error import RequestError
 from components.serving.working import Workers
 

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from components.artifacts import digest
+from components.errors import ParameterError
 from components.serving.app import make_app
+from components.serving.middleware import allowed, read_keys
 from components.serving.service import Service
 from tests.serving.asking import texts
 from tests.small_ladder import Ladder
 
 INFER = "/v2/models/places/infer"
 KEY = "a-key-of-some-length"
+FIRST = b"0123456789abcdef"
 
 
 @pytest.fixture
@@ -74,3 +78,32 @@ def test_nothing_stays_under_way(client: TestClient, service: Service) -> None:
         client.post(INFER, json=content)
     assert service.admission.under_way == 0
     assert service.repository.models["places"].users == 0
+
+
+def test_each_line_is_a_key(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(FIRST + b"\n\n  fedcba9876543210\r\n")
+    assert read_keys(path) == (FIRST, b"fedcba9876543210")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"short\n", FIRST + b"\nshort\n"])
+def test_a_file_without_good_keys_is_refused_and_its_content_not_shown(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(content)
+    with pytest.raises(ParameterError, match="openssl rand") as refused:
+        read_keys(path)
+    assert "short" not in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="cannot be read: No such file"):
+        read_keys(tmp_path / "keys")
+
+
+def test_any_of_the_keys_opens_and_no_other_does() -> None:
+    keys = (FIRST, b"fedcba9876543210")
+    assert allowed(keys, {b"x-api-key": keys[1]})
+    assert allowed(keys, {b"authorization": b"Bearer " + FIRST})
+    assert not allowed(keys, {b"authorization": FIRST})
+    assert not allowed(keys, {b"x-api-key": "clé".encode()})
+    assert not allowed(keys, {})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
-from components.serving.protocol import read_request, write_answer
+from components.serving.protocol import byte_count, read_request, write_answer
 from components.serving.tensors import Tensor
 from tests.serving.asking import in_binary, read_binary, texts
 
@@ -52,3 +53,15 @@ def test_an_answer_in_binary() -> None:
     found = read_binary(body, headers["inference-header-content-length"])
     assert found["label"] == ["詩"]
     assert found["scores"].tolist() == [[0.25, 0.75]]
+
+
+def test_a_number_of_bytes_is_read() -> None:
+    assert [byte_count(given) for given in ("0", "20", "007", str(10**18))] == [0, 20, 7, 10**18]
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "-1", "+1", " 1", "1.0", "1e3", "1_0", "0x1", "ten", "nan", "²", "٣", "１", "9" * 20, "9" * 5000, "0" * 5000],
+)
+def test_anything_else_is_none(given: str) -> None:
+    assert byte_count(given) is None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from components.errors import DataError
+from components.errors import DataError, first_line
 
 MOST_CHARACTERS = 1 << 20
 """Of a rendered conversation."""
@@ -57,8 +57,7 @@ def render_or_reason(
     except UnicodeEncodeError:
         return "", "what it writes is not valid Unicode"
     except Exception as error:  # a template can raise whatever Python can: its division by zero, its recursion
-        reason = (str(error).splitlines() or [""])[0][:LONGEST_REASON]
-        return "", "".join(letter if letter.isprintable() else "?" for letter in reason) or type(error).__name__
+        return "", "".join(letter if letter.isprintable() else "?" for letter in first_line(error)[:LONGEST_REASON])
     if len(prompt) > MOST_CHARACTERS:
         return "", f"it writes {len(prompt):,} characters, at most {MOST_CHARACTERS:,} are read"
     return prompt, None
