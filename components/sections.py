@@ -35,6 +35,11 @@ class Variant(Section):
         """The class of sections in which that field has this value; this one where there is no such."""
         raise NotImplementedError
 
+    def __new__(cls, **given: Any) -> Self:
+        """Of the class that the fields ask for, where somebody writes them down in Python."""
+        chosen = cls.variant(given[cls.discriminator()]) if cls.discriminator() in given else cls
+        return super().__new__(chosen if issubclass(chosen, cls) else cls)
+
     @model_validator(mode="wrap")
     @classmethod
     def _by_its_class(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:

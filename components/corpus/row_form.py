@@ -14,7 +14,7 @@ from components.corpus.encoding import decoded_right, normalise
 from components.corpus.record import Record, kind_of
 from components.corpus.tagged import NER_TAGS, TAGS, Tagged, tagged_reader
 from components.errors import DataError
-from components.tasks.config import TaskConfig
+from components.tasks.config import TaggingConfig, TaskConfig
 from components.tasks.kinds import task_kind
 from components.tasks.task import Column
 
@@ -34,8 +34,9 @@ def form_of(config: TaskConfig) -> RowForm:
     """By what stands in the target's column."""
     kind = task_kind(config.kind)
     if kind.columns[kind.target] == Column.TAGS:
-        tagged = tagged_reader(config.language)
-        return RowForm(("id", "text", "tokens", TAGS, NER_TAGS), partial(_tagged, tagged))
+        column = config.column if isinstance(config, TaggingConfig) else None
+        used = ("id", "text", "tokens", *((TAGS, NER_TAGS) if column is None else [str(column)]))
+        return RowForm(used, partial(_tagged, tagged_reader(config.language, column)))
     return RowForm(("id", "text", kind.target), partial(_plain, _READ[kind.columns[kind.target]]))
 
 

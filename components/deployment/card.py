@@ -25,7 +25,7 @@ def model_card(details: Mapping[str, Any]) -> str:
 def _header(details: Mapping[str, Any]) -> list[str]:
     generating = "text2text-generation" if _has_encoder(details) else "text-generation"
     language = [f"language: {details['language']}"] if "language" in details else []
-    pipeline = PIPELINES.get(form_of(details), generating)
+    pipeline = "token-classification" if _tags(details) else PIPELINES.get(form_of(details), generating)
     return ["---", *language, f"pipeline_tag: {pipeline}", "library_name: onnx", "---", ""]
 
 
@@ -43,8 +43,9 @@ def _summary(details: Mapping[str, Any]) -> list[str]:
 def _subject(details: Mapping[str, Any]) -> str:
     if not _from_the_graph(details):
         return ""
-    what = "generation" if form_of(details) == GENERATION else "regression" if _is_number(details) else "classification"
-    return f": text {what}, {LANGUAGES[details['language']]}"
+    kinds = [(form_of(details) == GENERATION, "text generation"), (_tags(details), "entities in text")]
+    kinds += [(_is_number(details), "text regression"), (True, "text classification")]
+    return f": {next(kind for holds, kind in kinds if holds)}, {LANGUAGES[details['language']]}"
 
 
 def _what(details: Mapping[str, Any]) -> str:
@@ -61,6 +62,8 @@ def _what(details: Mapping[str, Any]) -> str:
 
 def _answers(details: Mapping[str, Any]) -> str:
     labels = ", ".join(f"`{label}`" for label in details["labels"])
+    if _tags(details):
+        return f"the entities of a text, from one of {len(details['labels'])} tags a word: {labels}"
     return "a number" if _is_number(details) else f"one of {len(details['labels'])} labels: {labels}"
 
 
@@ -168,6 +171,8 @@ def _use(details: Mapping[str, Any]) -> list[str]:
 
 def _by_hand(details: Mapping[str, Any]) -> list[str]:
     order = "in the order of `labels` in `manifest.json`"
+    if _tags(details):
+        order = f"of each token {order}; a word has the tag of the token that it begins in"
     if _is_number(details):
         order = f"as deviations of {details['deviation']:.6g} from {details['mean']:.6g}"
     return [
@@ -194,8 +199,12 @@ def _limits(details: Mapping[str, Any]) -> list[str]:
     if form == GENERATION:
         lines += ["- It says what is likely, not what is true."]
     if form == CLASSIFICATION:
-        picks = "always picks one of its labels, also for a text that fits none; its probabilities are not calibrated."
-        lines += [f"- It {'gives a number also for a text that has none.' if _is_number(details) else picks}"]
+        limit = "always picks one of its labels, also for a text that fits none; its probabilities are not calibrated."
+        if _is_number(details):
+            limit = "gives a number also for a text that has none."
+        if _tags(details):
+            limit = "knows the types of entities of its training rows; its probabilities are not calibrated."
+        lines += [f"- It {limit}"]
     return [
         "## Limits",
         "",
@@ -216,6 +225,10 @@ def _from_the_graph(details: Mapping[str, Any]) -> bool:
 
 def _is_number(details: Mapping[str, Any]) -> bool:
     return form_of(details) == CLASSIFICATION and task_of(details).output.kind == "real"
+
+
+def _tags(details: Mapping[str, Any]) -> bool:
+    return form_of(details) == CLASSIFICATION and task_of(details).output.per_token
 
 
 def _has_encoder(details: Mapping[str, Any]) -> bool:

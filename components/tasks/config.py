@@ -44,3 +44,10 @@ class TaskConfig(Variant):
         """`eng_Latn`, `zho` and `Chinese` are known as well."""
         codes = language_codes(given)
         return codes[0] if len(codes) == 1 else given
+
+
+class TaggingConfig(TaskConfig):
+    """column: the one with the tags: its name, or in files of columns its number from 1; null: `tags` or `ner_tags`, or
+    the last."""
+
+    column: Annotated[int, Field(ge=2)] | Annotated[str, Field(min_length=1)] | None = None

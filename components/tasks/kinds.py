@@ -26,7 +26,12 @@ class Kind(NamedTuple):
 KINDS = {
     "classification": Kind("components.tasks.classification:Classification", "macro_f1", "macro-F1"),
     "regression": Kind("components.tasks.regression:Regression", "pearson", "Pearson correlation"),
-    "token_classification": Kind("components.tasks.token_classification:TokenClassification", "span_f1", "span F1"),
+    "token_classification": Kind(
+        "components.tasks.token_classification:TokenClassification",
+        "span_f1",
+        "span F1",
+        "components.tasks.config:TaggingConfig",
+    ),
 }
 """A kind's module has its name: dvc.yaml names the file by it."""
 METRICS = {kind.metric: kind.title for kind in KINDS.values()}

@@ -10,7 +10,7 @@ import pytest
 from components.corpus.record import Record
 from components.corpus.row_form import form_of
 from components.errors import DataError
-from components.tasks.config import TaskConfig
+from components.tasks.config import TaggingConfig, TaskConfig
 
 FILE = Path("train.jsonl")
 
@@ -41,3 +41,15 @@ def test_a_column_that_a_file_lacks_is_named_with_its_place(kind: str, missing: 
     with pytest.raises(DataError, match=f"train.jsonl:4: no '{missing}'") as refusal:
         read(kind, {"text": "red", "colour": "red"})
     assert "found here: 'text', 'colour'" in str(refusal.value)
+
+
+def test_the_column_of_tags_may_have_another_name() -> None:
+    config = TaskConfig.model_validate(
+        {"kind": "token_classification", "language": "en", "max_length": 16, "column": "chunk_tags"}
+    )
+    assert isinstance(config, TaggingConfig)
+    form = form_of(config)
+    assert "chunk_tags" in form.columns
+    found = form.read(Record(FILE, 4, {"tokens": ["a"], "tags": ["O"], "chunk_tags": ["B-NP"]}))
+    assert found is not None
+    assert found[1]("a") == ["B-NP"]
