@@ -34,7 +34,7 @@ from components.stages import STAGES
 from components.tasks.kinds import KINDS
 from flows import env_defaults
 from tests import small_trainings
-from tests.small_trainings import PATHS, remove_outputs, small_training_project, words
+from tests.small_trainings import PATHS, SETTINGS_OF, remove_outputs, small_training_project, words
 
 RESULTS = Path(__file__).parent / "results" / "kills.json"
 ELSEWHERE, SAVING, VALIDATING = range(3)
@@ -99,13 +99,15 @@ def prepare() -> None:
 def make_projects(folder: Path, kinds: Sequence[str]) -> dict[str, Path]:
     """For each kind a small project, pretrained and fine-tuned in peace for the later stages."""
     made: dict[str, Path] = {}
+    pretrained: dict[tuple[str, ...], Path] = {}
     for kind in kinds:
         project = small_training_project(folder / kind / "source", SETTINGS, kind)
         shutil.copytree(project / "mlflow", project / "empty")
-        if made:
-            shutil.copytree(made[kinds[0]] / "pretrained", project / "pretrained")
+        if known := pretrained.get(model := SETTINGS_OF.get(kind, ())):
+            shutil.copytree(known, project / "pretrained")
         else:
             in_peace("pretrain", project)
+            pretrained[model] = project / "pretrained"
         in_peace("finetune", project)
         made[kind] = project
     return made

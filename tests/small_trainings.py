@@ -39,6 +39,8 @@ SETTINGS = (
     "distill.depth_fraction=1.0",
     "distill.max_loss=1.0",
 )
+SETTINGS_OF = {"generation": ("model.architecture=gpt2", "pretrain.objective.name=clm")}
+"""Kind of task -> the settings of a project whose model can carry it, where that is another model."""
 PATHS = {
     "pretrain": ("tokens tokenizer", "pretrained"),
     "finetune": ("rows pretrained", "teacher scratch"),
@@ -50,7 +52,8 @@ PATHS = {
 def small_training_project(folder: Path, settings: Sequence[str], kind: str = "classification") -> Path:
     """Tokens, tokenizer, rows of a task of this kind, params, an empty MLflow store."""
     copy_project(Path(_template().name), folder)
-    change_params(folder / "params.yaml", (*SETTINGS, *settings, f"tasks.topic.kind={kind}"))
+    own = (*SETTINGS_OF.get(kind, ()), f"tasks.topic.kind={kind}")
+    change_params(folder / "params.yaml", (*SETTINGS, *settings, *own))
     if kind != "classification":
         shutil.rmtree(folder / "rows")
         small_rows(folder / "rows", kind, ROW_OF[kind])
