@@ -42,7 +42,13 @@ MOMENTS = {"anywhere": ELSEWHERE, "save": SAVING, "validation": VALIDATING}
 LONGEST = 120.0
 """Seconds after which a try counts as hung."""
 
-SETTINGS = ("pretrain.steps=60", "pretrain.average_decay=0.9", "finetune.optimizer=muon")
+SETTINGS = (
+    "pretrain.steps=60",
+    "pretrain.average_decay=0.9",
+    "finetune.optimizer=muon",
+    "finetune.epochs=2",
+    "distill.epochs=2",
+)
 
 
 @dataclass
