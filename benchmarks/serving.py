@@ -192,7 +192,9 @@ def check_equal_answers(found: dict[str, Contender], texts: list[str]) -> None:
 
 
 def ask_by_triton(port: int, task: str, texts: list[str]) -> None:
-    found = call_script(peer_python("serving"), PEERS / "serving_client.py", f"127.0.0.1:{port}", task, *texts)
+    found = call_script(
+        peer_python("serving"), PEERS / "serving_client.py", f"127.0.0.1:{port}", task, "label,scores", *texts
+    )
     if not (found["live"] and found["ready"] and found["binary"] == found["json"]):
         sys.exit(f"Triton's client is not served as it should be: {found}")
     outputs = ", ".join(found["everything"])

@@ -1,4 +1,4 @@
-"""Triton's own Python client against a server: python serving_client.py ADDRESS MODEL TEXT…
+"""Triton's own Python client against a server: python serving_client.py ADDRESS MODEL OUTPUT,OUTPUT… TEXT…
 
 Asks for everything the client library has for this protocol, in JSON and in binary, and ends with what it found.
 """
@@ -13,15 +13,15 @@ import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
 
-def main(address: str, model: str, texts: list[str]) -> None:
+def main(address: str, model: str, outputs: list[str], texts: list[str]) -> None:
     with triton.InferenceServerClient(address) as client:
         found = {
             "live": client.is_server_live(),
             "ready": client.is_server_ready() and client.is_model_ready(model),
             "extensions": client.get_server_metadata()["extensions"],
             "metadata": client.get_model_metadata(model)["name"],
-            "binary": ask(client, model, texts, binary=True),
-            "json": ask(client, model, texts, binary=False),
+            "binary": ask(client, model, outputs, texts, binary=True),
+            "json": ask(client, model, outputs, texts, binary=False),
             "everything": sorted(everything(client, model, texts)),
             "ids": by_ids(client, model),
             "refused": refused(client, model),
@@ -29,14 +29,22 @@ def main(address: str, model: str, texts: list[str]) -> None:
     print(json.dumps(found))
 
 
-def ask(client: triton.InferenceServerClient, model: str, texts: list[str], binary: bool) -> dict[str, list[object]]:
+def ask(
+    client: triton.InferenceServerClient, model: str, outputs: list[str], texts: list[str], binary: bool
+) -> dict[str, list[object]]:
     given = triton.InferInput("text", [len(texts)], "BYTES")
     given.set_data_from_numpy(np.array([text.encode() for text in texts], dtype=np.object_), binary_data=binary)
-    wanted = [triton.InferRequestedOutput(name, binary_data=binary) for name in ("label", "scores")]
+    wanted = [triton.InferRequestedOutput(name, binary_data=binary) for name in outputs]
     answer = client.infer(model, [given], outputs=wanted, request_id="7")
     assert answer.get_response()["id"] == "7"
-    labels = [label.decode() if isinstance(label, bytes) else label for label in answer.as_numpy("label")]
-    return {"label": labels, "scores": answer.as_numpy("scores").round(4).tolist()}
+    return {name: plain(answer.as_numpy(name)) for name in outputs}
+
+
+def plain(values: np.ndarray) -> list[object]:
+    """As JSON has it: strings, or numbers to four digits."""
+    if values.dtype != np.object_:
+        return values.round(4).tolist()
+    return [value.decode() if isinstance(value, bytes) else value for value in values]
 
 
 def everything(client: triton.InferenceServerClient, model: str, texts: list[str]) -> list[str]:
@@ -67,4 +75,4 @@ def refused(client: triton.InferenceServerClient, model: str) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3].split(","), sys.argv[4:])

@@ -128,8 +128,8 @@ PROTOCOL: dict[str, Schema] = {
 }
 INFER_EXAMPLES: dict[str, dict[str, Any]] = {
     "text": {
+        # Which outputs there are depends on the model; without a list of them it gives all.
         "inputs": [{"name": "text", "datatype": "BYTES", "shape": [2], "data": ["the moon", "明月"]}],
-        "outputs": [{"name": "label"}, {"name": "scores"}],
     },
     "ids": {
         "inputs": [
