@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from components.run import Metrics, Run
     from components.tasks.config import TaskConfig
 
+Tuned = Baseline | RidgeBaseline | WordTags
+"""A baseline fitted to the training rows, tuned on the validation rows."""
 Answers = dict[str, np.ndarray]
 """Rung -> its answer to each test row."""
 
@@ -85,12 +87,7 @@ def evaluate(
     metric = answering.metrics[0]
     baseline = tuned_baseline(answering, read_learned(rows, labels, share), validation, task.language)
     run.say(f"counting words: {baseline.choice}, the best on the validation rows")
-    contenders: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
-        "baseline": baseline.predict,
-        **{name: torch_rung(answering, folder, made["max_length"]) for name, folder in folders.items()},
-        "onnx": bundle_rung(answering, bundle, "fp32"),
-        **{name: bundle_rung(answering, bundle, name) for name in made["ladder"] if name != "fp32"},
-    }
+    contenders = _systems(answering, baseline, folders, bundle, made)
     answers = {name: answer(test.texts) for name, answer in contenders.items()}
     answers["candidate"] = answers[system_of(made["candidate"])]
     metrics = score_all(config, seed, answering, test, answers)
@@ -101,27 +98,29 @@ def evaluate(
     _write_answers(confusion, answering, test.targets, answers["candidate"])
     order = [name for name in systems(made["ladder"]) if name in answers]
     figures = _figures(answering, test, answers, {name: metrics[name] for name in order})
-    write_page(
-        report / "index.html",
-        task_name,
-        made,
-        order,
-        metrics,
-        figures,
-        f"{baseline.title}, {baseline.choice}",
-        answering,
-    )
+    counted = f"{baseline.title}, {baseline.choice}"
+    write_page(report / "index.html", task_name, made, order, metrics, figures, counted, answering)
     for name, figure in figures.items():
         run.log_figure(f"{name}.png", figure)
     run.log_files(report, "evaluate")
-    run.say(
-        f"{metric.title} on {metrics['test_rows']} test rows: "
-        + ", ".join(f"{name} {metrics[name][metric.name]:.4f}" for name in order)
-    )
+    values = (f"{name} {metrics[name][metric.name]:.4f}" for name in order)
+    run.say(f"{metric.title} on {metrics['test_rows']} test rows: {', '.join(values)}")
     return metrics
 
 
-def tuned_baseline(task: Task, train: Rows, validation: Rows, language: str) -> Baseline | RidgeBaseline | WordTags:
+def _systems(
+    task: Task, baseline: Tuned, folders: dict[str, Path], bundle: Path, made: dict[str, Any]
+) -> dict[str, Callable[[Sequence[str]], np.ndarray]]:
+    """Name -> answers to texts: of the baseline, the models in PyTorch and every rung."""
+    return {
+        "baseline": baseline.predict,
+        **{name: torch_rung(task, folder, made["max_length"]) for name, folder in folders.items()},
+        "onnx": bundle_rung(task, bundle, "fp32"),
+        **{name: bundle_rung(task, bundle, name) for name in made["ladder"] if name != "fp32"},
+    }
+
+
+def tuned_baseline(task: Task, train: Rows, validation: Rows, language: str) -> Tuned:
     """What has to be beaten."""
     if task.output.per_token:
         return WordTags.tuned(task, train, validation, language)
@@ -178,9 +177,7 @@ def _check_labels(folder: Path, labels: list[str]) -> dict[str, Any]:
     return made
 
 
-def _sizes(
-    baseline: Baseline | RidgeBaseline | WordTags, folders: dict[str, Path], bundle: Path, made: dict[str, Any]
-) -> dict[str, float]:
+def _sizes(baseline: Tuned, folders: dict[str, Path], bundle: Path, made: dict[str, Any]) -> dict[str, float]:
     weights = {name: megabytes(folder, {"weights": "model.safetensors"}) for name, folder in folders.items()}
     graphs = {system_of(rung): megabytes(bundle, paths) for rung, paths in made["rungs"].items()}
     candidate = graphs[system_of(made["candidate"])]
