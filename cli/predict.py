@@ -32,7 +32,7 @@ _SHOWN = 60
 @click.argument("task")
 @click.argument("texts", nargs=-1)
 @click.option("--file", metavar="FILE", help="Answer each line of FILE; - is standard input.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every class's score.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all that an answer has.")
 @click.option("--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse what it did not sign.")
 def command(task: str, texts: tuple[str, ...], file: str | None, as_json: bool, public_key: Path | None) -> None:
     """Answer TEXTS with the champion of TASK; without TEXTS, each line of a file or of standard input.

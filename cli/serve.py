@@ -236,7 +236,7 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
     if options.public_key:
         load_one = partial(_load_signed, load_one, options.public_key)
     first, champions = first_models(what, load_one)
-    follower = ModelPoller(champions.current, load_one, service.repository, say, options.poll) if champions else None
+    poller = ModelPoller(champions.current, load_one, service.repository, say, options.poll) if champions else None
 
     def started(loop: asyncio.AbstractEventLoop) -> None:
         for served in first:
@@ -245,19 +245,19 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
         say(f"http{'s' if options.tls else ''}://{options.host}:{options.port}/v2  (Ctrl-C finishes what came in)")
         if not keys and options.host not in LOOPBACK:
             say("anyone who reaches this address may ask: --api-key-file asks for a key")
-        if follower:
-            follower.start(loop)
+        if poller:
+            poller.start(loop)
 
     async def stopped() -> None:
         for served in service.repository.models.values():
             await served.close()
 
-    front = make_app(service, say if options.access_log else _nothing, keys, tracer)
-    run_server(front, (options.host, options.port), options.tls, limits.drain, say, started, stopped)
-    _leave(service, follower, tracer)
+    app = make_app(service, say if options.access_log else _nothing, keys, tracer)
+    run_server(app, (options.host, options.port), options.tls, limits.drain, say, started, stopped)
+    _leave(service, poller, tracer)
 
 
-def _leave(service: Service, follower: ModelPoller | None, tracer: Tracer | None) -> None:
+def _leave(service: Service, poller: ModelPoller | None, tracer: Tracer | None) -> None:
     """Let everything finish that does so soon, and end the process where something does not.
 
     An engine, a tokenizer or a disk may never come back; the interpreter would wait for it, or fall over it.
@@ -269,7 +269,7 @@ def _leave(service: Service, follower: ModelPoller | None, tracer: Tracer | None
     def left() -> float:
         return max(0.0, until - time.monotonic())
 
-    ended = [follower is None or follower.stop(left())]
+    ended = [poller is None or poller.stop(left())]
     ended += [served.batcher.join(left()) for served in service.repository.models.values()]
     ended.append(service.log is None or service.log.close(max(1.0, left())))
     ended.append(tracer is None or close_tracer(tracer, max(1.0, left())))

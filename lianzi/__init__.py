@@ -24,7 +24,10 @@ __all__ = ["LianziError", "Sampling", "load_bundle", "load_embedder", "load_gene
 
 
 def load_bundle(path: str | PathLike[str], rung: str | None = None, threads: int = 1) -> Classifier:
-    """Load a classifier from the folder of a bundle: `predict(texts)` gives a label and every label's probability.
+    """Load a task's model from the folder of a bundle: `predict(texts)` gives an answer a text.
+
+    By the task an answer has `label`, `score` and `scores`, or `number`, or `entities`; each can be printed, and has
+    `json()`.
 
     `rung`: another one than the bundle ships, or an engine. Raises LianziError for a bundle that is damaged or of
     another kind, or a rung that it lacks.

@@ -50,7 +50,7 @@ class Server(uvicorn.Server):
 
 
 def run_server(
-    front: RequestMiddleware,
+    app: RequestMiddleware,
     listen: tuple[str, int],
     tls: tuple[Path, Path] | None,
     drain: float,
@@ -64,7 +64,7 @@ def run_server(
     """
     host, port = listen
     config = uvicorn.Config(
-        front,
+        app,
         host=host,
         port=port,
         log_level="error",
@@ -75,14 +75,14 @@ def run_server(
         ssl_certfile=str(tls[0]) if tls else None,
         ssl_keyfile=str(tls[1]) if tls else None,
     )
-    server = Server(config, front.admission, drain, say)
+    server = Server(config, app.admission, drain, say)
 
     async def serve() -> None:
         started(asyncio.get_running_loop())
         try:
             await server.serve()
         finally:
-            if front.admission.draining:
+            if app.admission.draining:
                 # Uvicorn has put the handlers back that were there before; a second signal still ends it at once.
                 for one in HANDLED_SIGNALS:
                     signal.signal(one, signal.SIG_DFL)
