@@ -32,6 +32,8 @@ FALLBACK_LENGTH = 512
 
 ENCODER_HALVES = {"t5": "T5EncoderModel", "mt5": "MT5EncoderModel"}
 """Encoder-decoders whose encoder makes vectors."""
+TAGGER = "ForTokenClassification"
+"""The end of the class of models that answer for every word."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def form_of(folder: Path, config: PreTrainedConfig, sentences: bool = False) -> 
     architecture = (config.architectures or [""])[0]
     if sentences:
         return "encoder"
-    if architecture.endswith("ForSequenceClassification"):
+    if architecture.endswith(("ForSequenceClassification", TAGGER)):
         return "classifier"
     if config.is_encoder_decoder and architecture.endswith(("ForConditionalGeneration", "MTModel")):
         return "encoder-decoder"
@@ -148,7 +150,7 @@ def form_of(folder: Path, config: PreTrainedConfig, sentences: bool = False) -> 
         return "encoder"
     raise ArtifactError(
         f"{folder}: a {architecture or config.model_type} neither generates, encodes nor classifies text",
-        "give a causal language model, an encoder-decoder, an encoder, or a classifier or regressor of sequences",
+        "give a causal language model, an encoder-decoder, an encoder, a classifier, a regressor or a tagger",
     )
 
 
@@ -160,12 +162,22 @@ def task_of_folder(source: Source) -> Task:
         return task_of(made)
     if config.problem_type == "multi_label_classification":
         raise ArtifactError(f"{source.folder}: answers with several labels at once", "give a model with one answer")
-    if config.num_labels == 1:
+    if config.num_labels == 1 and not tags_words(source):
         return task_of({"task_kind": "regression", "labels": ["number"], "mean": 0.0, "deviation": 1.0})
     labels = [label for _, label in sorted((config.id2label or {}).items())]
+    if tags_words(source):
+        try:
+            return task_of({"task_kind": "token_classification", "labels": labels})
+        except ValueError as error:
+            raise ArtifactError(f"{source.folder}: config.json: {error}", "name its labels in id2label") from None
     if len({*labels}) < len(labels):
         raise ArtifactError(f"{source.folder}: config.json has two labels of one name", "name each in id2label")
     return task_of({"labels": labels})
+
+
+def tags_words(source: Source) -> bool:
+    """Whether a classifier answers for every word, and not for the text."""
+    return (source.config.architectures or [""])[0].endswith(TAGGER)
 
 
 def load_weights(source: Source, say: Callable[[str], None]) -> PreTrainedModel:
@@ -176,13 +188,15 @@ def load_weights(source: Source, say: Callable[[str], None]) -> PreTrainedModel:
     import transformers
     from transformers.utils import logging
 
+    from components.modeling.heads import HEADS
+
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     classes = {
         "decoder": transformers.AutoModelForCausalLM,
         "encoder-decoder": transformers.AutoModelForSeq2SeqLM,
         "encoder": transformers.AutoModel,
-        "classifier": transformers.AutoModelForSequenceClassification,
+        "classifier": HEADS["tokens" if tags_words(source) else "sequence"],
     }
     if source.form == "encoder" and source.config.model_type in ENCODER_HALVES:
         # Sentence-T5: the encoder alone; AutoModel would take the decoder with it.

@@ -9,7 +9,13 @@ import onnx
 import pytest
 import torch
 from onnx import ModelProto
-from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    PreTrainedModel,
+)
 
 from components.artifacts import verify, write_manifest
 from components.deployment.folder_bundle import BundleOptions, describe, make_bundle, quantized, rungs_named
@@ -171,13 +177,33 @@ def test_a_head_with_several_answers_at_once_is_refused(tokenizer_folder: Path, 
         make_bundle(folder, tmp_path / "bundle", TEXTS, BundleOptions(), LIMITS, say=print)
 
 
-def small_classifier(folder: Path, tokenizer: Path, labels: list[str]) -> Path:
+def test_a_tagger_from_elsewhere_answers_with_entities(tokenizer_folder: Path, tmp_path: Path) -> None:
+    tags = ["B-LOC", "I-LOC", "O"]
+    tagger = small_classifier(tmp_path / "names", tokenizer_folder, tags, BertForTokenClassification)
+    made = make_bundle(tagger, tmp_path / "bundle", TEXTS, BundleOptions(("fp32",), measure=False), LIMITS, say=print)
+    assert (made["task_kind"], made["labels"]) == ("token_classification", tags)
+    answered = load_bundle(tmp_path / "bundle").predict(TEXTS)
+    found = [(text, one) for text, answer in zip(TEXTS, answered, strict=True) for one in answer.entities]  # type: ignore[union-attr]
+    assert found
+    assert all(text[one.start : one.end] == one.text and one.label == "LOC" for text, one in found)
+    assert "pipeline_tag: token-classification" in (tmp_path / "bundle/README.md").read_text()
+
+
+def test_a_tagger_whose_labels_are_no_tags_is_refused(tokenizer_folder: Path, tmp_path: Path) -> None:
+    tagger = small_classifier(tmp_path / "names", tokenizer_folder, ["LABEL_0", "LABEL_1"], BertForTokenClassification)
+    with pytest.raises(ArtifactError, match=r"names: config.json: tag 'LABEL_0' is not O, B-TYPE"):
+        make_bundle(tagger, tmp_path / "bundle", TEXTS, BundleOptions(), LIMITS, say=print)
+
+
+def small_classifier(
+    folder: Path, tokenizer: Path, labels: list[str], made: type[PreTrainedModel] = BertForSequenceClassification
+) -> Path:
     """A BERT of two layers with random weights and this many outputs, as transformers saves it."""
     torch.manual_seed(0)
     sizes = {"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 2, "intermediate_size": 96}
     names = {"id2label": dict(enumerate(labels)), "label2id": {label: number for number, label in enumerate(labels)}}
     config = BertConfig(vocab_size=400, max_position_embeddings=64, initializer_range=0.4, **sizes, **names)
-    BertForSequenceClassification(config).save_pretrained(folder)
+    made(config).save_pretrained(folder)
     AutoTokenizer.from_pretrained(tokenizer).save_pretrained(folder)
     return folder
 
