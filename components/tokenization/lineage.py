@@ -1,4 +1,4 @@
-"""From a token of the packed stream back to the document it came from, and the other way."""
+"""Where a document stands in the stream of packed tokens."""
 
 from __future__ import annotations
 
@@ -25,19 +25,6 @@ class Place:
     id: str
     file: str
     line: int
-
-
-def documents_between(tokens: Path, split: str, start: int, stop: int) -> list[Place]:
-    """The documents that the tokens start .. stop - 1 of a split's stream belong to, in their order.
-
-    Positions are those of `PackedTokens`. Only the shards that lie there are opened.
-    """
-    found: list[Place] = []
-    for path, first, count in _shards(tokens, split):
-        if first < stop and start < first + count:
-            here = (ds.field("end") > start - first) & (ds.field("begin") < stop - first)
-            found += _places(path, split, first, here)
-    return found
 
 
 def where(tokens: Path, name: str) -> list[Place]:

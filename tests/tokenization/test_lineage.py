@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow.dataset as ds
 import pytest
 from tokenizers import Tokenizer
 
 from components.corpus.config import SourceConfig
 from components.errors import ArtifactError
-from components.tokenization.lineage import documents_between, where
+from components.tokenization.lineage import Place, _places, _shards, where
 from components.tokenization.reader import PackedTokens
 from tests.tokenization.small_corpus import CHINESE, CODE, ENGLISH, contents, pack, small_corpus, train
 
@@ -25,6 +26,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         twice = {"poems": SourceConfig(weight=2.0, language="zh", licence="MIT")}
         pack(folder, shard_tokens=1024, sources=twice)
     return folder
+
+
+def documents_between(tokens: Path, split: str, start: int, stop: int) -> list[Place]:
+    """The documents that the tokens start .. stop - 1 of a split's stream belong to, in their order."""
+    found: list[Place] = []
+    for path, first, count in _shards(tokens, split):
+        if first < stop and start < first + count:
+            here = (ds.field("end") > start - first) & (ds.field("begin") < stop - first)
+            found += _places(path, split, first, here)
+    return found
 
 
 def text(folder: Path, split: str, begin: int, end: int) -> str:
