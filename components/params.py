@@ -21,7 +21,7 @@ from components.deployment.config import (
 )
 from components.errors import ParameterError
 from components.modeling.config import ModelConfig
-from components.modeling.kinds import FROM_SCRATCH
+from components.modeling.kinds import FROM_SCRATCH, GENERATIVE
 from components.sections import Section, Variant
 from components.tasks.config import TaskConfig
 from components.tokenization.config import TokenizeConfig, TrainTokenizerConfig
@@ -59,6 +59,17 @@ class Params(Section):
             raise ValueError(
                 f"model.architecture: {self.model.architecture} comes as a checkpoint alone: set pretrain.init_from, "
                 f"or it to {', '.join(FROM_SCRATCH)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tasks_have_their_model(self) -> Params:
+        """Known before any work: pretraining may take days."""
+        generating = [name for name, task in self.tasks.items() if task.kind == "generation"]
+        if generating and self.model.architecture not in GENERATIVE:
+            raise ValueError(
+                f"tasks.{generating[0]}.kind: {self.model.architecture} cannot generate; {', '.join(GENERATIVE)} can: "
+                "set model.architecture to one of them, or the task to another kind"
             )
         return self
 

@@ -22,6 +22,7 @@ from components.artifacts import digest, write_json
 from components.deployment.config import ReleaseConfig
 from components.errors import ArtifactError
 from components.evaluation.versus_baseline import Gain, sentence, shortfall
+from components.modeling.kinds import GENERATES
 from components.params import Params, flatten, load_params
 from components.registry import ROLLED_BACK, Registry, Version
 from components.runtime.manifest import SPEED_FILE, read_bundle
@@ -238,6 +239,11 @@ def champion_score(registry: Registry, name: str, version: int, root: Path) -> f
     task = read_task(folder)
     rows = read_split(folder / "test.jsonl", task)
     bundle = registry.bundle(name, version)
+    if task.head == GENERATES:
+        from components.evaluation.rungs import bundle_rung
+
+        scores = bundle_rung(task, bundle, None)([row["text"] for row in rows])
+        return score(task.metrics[0], task.targets(rows), scores)
     champion = task_of(read_bundle(bundle))
     answers = champion.decode(load_bundle(bundle).logits([row["text"] for row in rows]))
     # A champion of other days may answer with labels that the task no longer has.

@@ -45,7 +45,17 @@ def tagged(text: str, place: str) -> dict[str, Any]:
     return {"tokens": text.split(), "tags": tags}
 
 
-ROW_OF: dict[str, RowOf] = {"classification": labelled, "regression": stars, "token_classification": tagged}
+def told(text: str, place: str) -> dict[str, Any]:
+    """A text alone, which is itself what is learned."""
+    return {"text": text}
+
+
+ROW_OF: dict[str, RowOf] = {
+    "classification": labelled,
+    "generation": told,
+    "regression": stars,
+    "token_classification": tagged,
+}
 
 
 def raw_rows(folder: Path, row_of: RowOf) -> Path:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from components.corpus.encoding import decoded_right, normalise
+from components.corpus.encoding import compared_form, decoded_right, normalise
 from components.corpus.record import Record, kind_of
 from components.corpus.tagged import NER_TAGS, TAGS, Tagged, tagged_reader
 from components.errors import DataError
@@ -37,7 +37,8 @@ def form_of(config: TaskConfig) -> RowForm:
         column = config.column if isinstance(config, TaggingConfig) else None
         used = ("id", "text", "tokens", *((TAGS, NER_TAGS) if column is None else [str(column)]))
         return RowForm(used, partial(_tagged, tagged_reader(config.language, column)))
-    return RowForm(("id", "text", kind.target), partial(_plain, _READ[kind.columns[kind.target]]))
+    columns = dict.fromkeys(("id", "text", kind.target))
+    return RowForm(tuple(columns), partial(_plain, _READ[kind.columns[kind.target]]))
 
 
 def _plain(read: Callable[[Record], Any], record: Record) -> tuple[str, Callable[[str], Any]]:
@@ -93,5 +94,14 @@ def _number(record: Record) -> float:
     return number
 
 
-_READ: dict[Column, Callable[[Record], str | float]] = {Column.LABEL: _label, Column.NUMBER: _number}
+def _itself(record: Record) -> str:
+    """Of a text that is learned itself: the same for all that repeat it."""
+    return compared_form(record.text())
+
+
+_READ: dict[Column, Callable[[Record], str | float]] = {
+    Column.LABEL: _label,
+    Column.NUMBER: _number,
+    Column.TEXT: _itself,
+}
 """How a row's `label` is read."""

@@ -21,10 +21,12 @@ from components.errors import EngineError, first_line
 from components.inference.engines import ENGINES, Engine, Profile
 from components.inference.sessions import Arrays
 from components.inference.trial import BUILT_AND_RUN, build_and_try, read_samples, write_samples
+from components.modeling.kinds import GENERATES
 from components.runtime.encoding import Encoder
 from components.runtime.manifest import BESIDE, graph_file, megabytes
 from components.staging import staged
 from components.tasks.kinds import task_of
+from components.tasks.rows import read_task
 
 if TYPE_CHECKING:
     from components.deployment.config import BuildConfig, GateConfig
@@ -53,6 +55,10 @@ def build(
     work (EngineError otherwise). Another engine that is not there, or fails, is recorded with the reason in the
     manifest, on the model card and on the console.
     """
+    if read_task(rows).head == GENERATES:
+        from components.deployment.generation import ladder
+
+        return ladder.build(config, gate, task, task_name, rows, student, onnx, quantized, bundle, run)
     made, small = verify(onnx, "onnx"), verify(quantized, "quantized")
     with staged(bundle, of_kind("bundle", BESIDE)) as folder:
         rungs = {

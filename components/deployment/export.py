@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from importlib.metadata import version
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,13 +19,16 @@ from components.deployment.layer_parity import LayerMismatch, first_mismatch
 from components.deployment.parity import Parity, compare, shapes
 from components.deployment.pytorch import load_model, outputs_of, torch_infer
 from components.deployment.rows import read_rows
+from components.deployment.torch_onnx import PROTOBUF_LIMIT, quiet, tools
 from components.deployment.weights import name_weights
 from components.errors import ArtifactError
 from components.inference.onnx_runtime import OnnxRuntime
 from components.inference.sessions import Arrays
+from components.modeling.kinds import GENERATES
 from components.runtime.encoding import IDS, MASK, Encoder
 from components.staging import staged
 from components.tasks.kinds import task_of
+from components.tasks.rows import read_task
 
 if TYPE_CHECKING:
     from components.deployment.config import ExportConfig
@@ -38,14 +38,15 @@ if TYPE_CHECKING:
 LIMIT = 1e-4
 """Share of a layer's output by which float32 sums in another order do not differ."""
 
-PROTOBUF_LIMIT = 2**31
-"""Bytes one protobuf message, so one ONNX file, may have."""
-
 
 def export(
     config: ExportConfig, task: TaskConfig, task_name: str, rows: Path, student: Path, onnx: Path, run: Run
 ) -> Metrics:
     """Write model.onnx and verify on validation rows that it answers as PyTorch does. Raises ArtifactError."""
+    if read_task(rows).head == GENERATES:
+        from components.deployment.generation import ladder
+
+        return ladder.export(config, task, task_name, rows, student, onnx, run)
     torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
     made = verify(student, "classifier")
     model = load_model(student)
@@ -160,20 +161,3 @@ def _traced(model: PreTrainedModel, opset: int) -> ModelProto:
             if axis.dim_param:
                 axis.dim_param = name
     return proto
-
-
-def tools() -> dict[str, str]:
-    """Versions of what made a graph; PyTorch's without its build, which does not change the graph."""
-    return {name: version(name).partition("+")[0] for name in ("onnx", "onnxscript", "torch", "transformers")}
-
-
-@contextmanager
-def quiet(name: str) -> Iterator[None]:
-    """Keep a library's warnings about what it does not need off the console."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnx import ModelProto
 
-from components.artifacts import PLAIN_NAME, is_plain_name, of_kind, own_manifest, write_manifest
+from components.artifacts import PLAIN_NAME, is_plain_name, of_kind, write_manifest
 from components.deployment.card import model_card
-from components.deployment.generation.generation_config import as_ids, callers_settings, read_rules, start_id
+from components.deployment.description import BundleOptions, copy_tokenizer, describe
+from components.deployment.generation.generation_config import callers_settings
 from components.deployment.own_tokenizer import check_tokenizer
-from components.deployment.quantize import cannot_be_made
-from components.deployment.quantizers import QUANTIZERS
+from components.deployment.quantizers import QUANTIZERS, quantized
 from components.deployment.sentence_embedding.modules import step_name
-from components.deployment.source import Source, load_weights, read_source, task_of_folder
+from components.deployment.source import Source, load_weights, read_source
 from components.deployment.variants import select_variants
 from components.errors import DoesNotFit, ParameterError
-from components.runtime.manifest import BESIDE, CLASSIFICATION, EMBEDDING, GENERATION, graph_file, read_bundle
+from components.runtime.manifest import BESIDE, GENERATION, graph_file, read_bundle
 from components.staging import staged
 
 if TYPE_CHECKING:
@@ -33,13 +31,6 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime", "transformers", "tokenizers")
-ENDS = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>")
-"""What ends a turn in the chat templates of the time, beside the model's own end token."""
-
-
-FORM_OF = {"classifier": CLASSIFICATION, "encoder": EMBEDDING}
-"""The bundle's form by that of its source; the others generate."""
 
 BYTES = {"fp32": 4.0, "int8": 1.0, "int4": 0.5}
 """Of a weight in each rung's graphs."""
@@ -48,20 +39,6 @@ COMPARED = 32
 """Texts that tokenizer.json is compared with transformers' own tokenizer on."""
 
 APART = "name a new folder outside of it"
-
-
-@dataclass(frozen=True)
-class BundleOptions:
-    """opset: of the graphs; max_batch: rows of one step; max_length: of prompt and answer, never above the model's.
-
-    measure: whether a rung must also be faster here than the one above it.
-    """
-
-    rungs: tuple[str, ...] = ("fp32", *QUANTIZERS)
-    opset: int = 20
-    max_batch: int = 16
-    max_length: int = 2048
-    measure: bool = True
 
 
 def rungs_named(text: str) -> tuple[str, ...]:
@@ -124,24 +101,6 @@ def make_bundle(
     return read_bundle(bundle)
 
 
-def quantized(
-    graphs: dict[str, ModelProto], rungs: Sequence[str]
-) -> tuple[dict[str, dict[str, ModelProto]], dict[str, str]]:
-    """Rung -> its graphs by name, of the rungs below fp32; and those that cannot be made, with the reason: such a one
-    costs only itself."""
-    made, unmade = {}, {}
-    for rung in rungs:
-        if rung == "fp32":
-            continue
-        try:
-            made[rung] = {part: QUANTIZERS[rung](graph) for part, graph in graphs.items()}
-        except (OSError, MemoryError):
-            raise
-        except Exception as error:  # the quantizers' exceptions share no base class but Exception
-            unmade[rung] = cannot_be_made(error)
-    return made, unmade
-
-
 def model_name(model: Path, name: str | None) -> str:
     """What clients call the model. Raises ParameterError for what cannot stand in an address."""
     found = name or model.resolve().name
@@ -185,47 +144,6 @@ def export_graphs(source: Source, weights: Any, opset: int, max_length: int) -> 
     return export_encoder_decoder(weights, opset)
 
 
-def describe(source: Source, options: BundleOptions, name: str) -> dict[str, Any]:
-    """What a server has to know of the model, for the manifest. Raises ArtifactError."""
-    ours = own_manifest(source.folder) is not None
-    config, tokenizer = source.config, source.tokenizer_config
-    common = {
-        "form": FORM_OF.get(source.form, GENERATION),
-        "architecture": config.model_type,
-        "max_length": min(source.length, options.max_length),
-        "max_batch": options.max_batch,
-        "pad_id": source.pad_id,
-        "opset": options.opset,
-        "versions": {tool: version(tool) for tool in TOOLS},
-    }
-    if source.form == "classifier":
-        return common | {"task": name, **task_of_folder(source).manifest(), "engines": {}}
-    common |= {"name": name, "split_special_tokens": bool(tokenizer.get("split_special_tokens", False))}
-    if source.form == "encoder":
-        return common | {"prompt": source.modules.prompt, "prompts": source.modules.prompts}
-    return common | {
-        "rules": read_rules(source),
-        "start_id": start_id(source),
-        "stop_ids": stop_ids(source),
-        # The platform's own decoders have read documents without a token in front.
-        "framed": not (ours and source.form == "decoder"),
-        "chat_template": tokenizer.get("chat_template") if isinstance(tokenizer.get("chat_template"), str) else None,
-        "special_tokens": {
-            role: value["content"] if isinstance(value, dict) else value
-            for role, value in sorted(tokenizer.items())
-            if role.endswith("_token") and isinstance(value, str | dict)
-        },
-    }
-
-
-def stop_ids(source: Source) -> list[int]:
-    """The tokens that end an answer: those of the generation config and the config, and the end of a turn."""
-    found = {*as_ids(source.generation_config.eos_token_id), *as_ids(getattr(source.config, "eos_token_id", None))}
-    template = source.tokenizer_config.get("chat_template") or ""
-    ends = [source.tokenizer.token_to_id(token) for token in ENDS if token in template]
-    return sorted(found | {index for index in ends if index is not None})
-
-
 def remarks(source: Source, details: dict[str, Any]) -> list[str]:
     """What a person should know of the bundle to come, a line each."""
     lines = []
@@ -251,12 +169,3 @@ def write_rung(folder: Path, rung: str, graphs: dict[str, ModelProto]) -> dict[s
         (folder / paths[name]).parent.mkdir(parents=True, exist_ok=True)
         (folder / paths[name]).write_bytes(graph.SerializeToString(deterministic=True))
     return paths
-
-
-def copy_tokenizer(source: Source, folder: Path) -> None:
-    """The tokenizer's files; one with lower case put before it, where a sentence encoder asks for that."""
-    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        if (source.folder / name).is_file():
-            shutil.copyfile(source.folder / name, folder / name)
-    if source.modules.lowercase:
-        (folder / "tokenizer.json").write_text(source.tokenizer.to_str(), encoding="utf-8")

@@ -9,7 +9,6 @@ All for ONNX Runtime on a CPU. How fast they are is judged at release, on the ma
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,18 +23,19 @@ from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.canonical import FOR_ONNXRUNTIME
 from components.deployment.embeddings import quantize_tables
 from components.deployment.parity import answers
-from components.deployment.quantizers import dynamic_int8
+from components.deployment.quantizers import cannot_be_made, dynamic_int8
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.deployment.static_quantization import StaticQuantizer, sensitivities
 from components.evaluation.metrics import Bootstrap
 from components.inference.onnx_runtime import OnnxRuntime
 from components.inference.sessions import Arrays
+from components.modeling.kinds import GENERATES
 from components.runtime.encoding import Encoder
 from components.runtime.prediction import BATCH
 from components.staging import staged
 from components.tasks.kinds import task_of
 from components.tasks.metrics import Metric, improvement, score
-from components.tasks.rows import EVERY_ROW, LabelShare
+from components.tasks.rows import EVERY_ROW, LabelShare, read_task
 from components.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -59,6 +59,10 @@ def quantize(
     A rung that loses more of the first metric than `max_accuracy_loss` is written all the same, with `accepted` 0 and
     the reason: `build` leaves it out, and release ships the one above. So is one told that cannot be made.
     """
+    if read_task(rows).head == GENERATES:
+        from components.deployment.generation import ladder
+
+        return ladder.quantize(config, task_name, rows, onnx, quantized, run)
     made = verify(onnx, "onnx")
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
     validation, train = read_rows(rows, "validation", made["labels"]), read_learned(rows, made["labels"], share)
@@ -229,12 +233,6 @@ def _made(context: QuantizationContext, name: str) -> dict[str, Any]:
     except Exception as error:  # the quantizers' exceptions share no base class but Exception
         (context.folder / f"{name}.onnx").unlink(missing_ok=True)
         return {"accepted": 0, "reason": cannot_be_made(error)}
-
-
-def cannot_be_made(error: Exception) -> str:
-    """Why a rung is refused whose quantizer fails: without folders, whose names may differ from run to run."""
-    told = re.sub(r"\S*/", "", (str(error).splitlines() or [""])[0])[:200]
-    return f"cannot be made: {type(error).__name__}: {told}"
 
 
 def quantize_graph(source: Path, target: Path, per_channel: bool) -> None:

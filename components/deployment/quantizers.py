@@ -9,8 +9,9 @@ stored once.
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -238,3 +239,27 @@ def _cleared(model: ModelProto) -> ModelProto:
 
 QUANTIZERS = {"int8": int8, "int4": int4}
 """Rung -> how its graphs are made from fp32's."""
+
+
+def quantized(
+    graphs: dict[str, ModelProto], rungs: Sequence[str]
+) -> tuple[dict[str, dict[str, ModelProto]], dict[str, str]]:
+    """Rung -> its graphs by name, of the rungs below fp32; and those that cannot be made, with the reason: such a one
+    costs only itself."""
+    made, unmade = {}, {}
+    for rung in rungs:
+        if rung == "fp32":
+            continue
+        try:
+            made[rung] = {part: QUANTIZERS[rung](graph) for part, graph in graphs.items()}
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # the quantizers' exceptions share no base class but Exception
+            unmade[rung] = cannot_be_made(error)
+    return made, unmade
+
+
+def cannot_be_made(error: Exception) -> str:
+    """Why a rung is refused whose quantizer fails: without folders, whose names may differ from run to run."""
+    told = re.sub(r"\S*/", "", (str(error).splitlines() or [""])[0])[:200]
+    return f"cannot be made: {type(error).__name__}: {told}"

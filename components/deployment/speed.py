@@ -11,8 +11,9 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,13 @@ from components.deployment.speed_up import SpeedUp, speed_up
 from components.deployment.timing import Case, Seconds, time_cases
 from components.inference.engines import ENGINES
 from components.machine import machine, versions
-from components.runtime.bundle import Classifier, load_bundle
-from components.runtime.manifest import CLASSIFICATION, SPEED_FILE, bundle_of, megabytes
+from components.runtime.bundle import load_bundle
+from components.runtime.generation.generator import Generator, Row, load_generator
+from components.runtime.generation.sampling import Sampling
+from components.runtime.manifest import GENERATION, SPEED_FILE, form_of, megabytes, read_bundle, whole_bundle
 
+TOKENS = 16
+"""That a model which generates is timed with."""
 SHARES = (50, 95, 99)
 PACKAGES = ("numpy", "onnxruntime", "tokenizers")
 ON_CPU = ("openvino",)
@@ -47,14 +52,14 @@ class Target:
 
 def measure_speed(bundle: Path, texts: Sequence[str], batches: Sequence[int], target: Target) -> dict[str, Any]:
     """Time every rung of a bundle, and judge them: what `speed.json` holds."""
-    manifest = bundle_of(bundle, CLASSIFICATION)
+    manifest = whole_bundle(bundle)
     ladder = list(manifest["ladder"])
-    classifiers = {name: load_bundle(bundle, name) for name in (*ladder, *cpu_engines(manifest))}
-    every = cases(classifiers[ladder[0]], texts, sorted({*batches, target.batch}))
-    seconds = time_cases({name: one.predict for name, one in classifiers.items()}, every, target.rounds)
+    rungs = {name: timed_rung(bundle, name) for name in (*ladder, *cpu_engines(manifest))}
+    every = cases(rungs[ladder[0]], texts, sorted({*batches, target.batch}))
+    seconds = time_cases({name: one.predict for name, one in rungs.items()}, every, target.rounds)
     verdicts = judge({name: seconds[name] for name in ladder}, target)
     shipped = [name for name, verdict in verdicts.items() if verdict["accepted"]][-1]
-    energy = _energy(classifiers, every[-1])
+    energy = _energy(rungs, every[-1])
     return {
         "bundle": digest(bundle),
         "task": manifest["task"],
@@ -69,7 +74,7 @@ def measure_speed(bundle: Path, texts: Sequence[str], batches: Sequence[int], ta
             for name, found in seconds.items()
         },
         "megabytes": {name: megabytes(bundle, manifest["rungs"][name]) for name in ladder},
-        "memory_megabytes": {name: peak_memory(bundle, name, every[-1].rows(0)) for name in classifiers},
+        "memory_megabytes": {name: peak_memory(bundle, name, every[-1].rows(0)) for name in rungs},
         **({"joules_per_1000_rows": energy} if energy else {}),
         "machine": machine() | {"versions": versions(PACKAGES)},
     }
@@ -80,9 +85,40 @@ def write_speed(folder: Path, measured: Mapping[str, Any]) -> None:
     write_json(folder / SPEED_FILE, measured)
 
 
-def cases(classifier: Classifier, texts: Sequence[str], batches: Sequence[int]) -> list[Case]:
+@dataclass(frozen=True)
+class TimedRung:
+    """encode: texts -> token ids; predict: one call of the rung with some texts, as a server makes it."""
+
+    encode: Callable[[Sequence[str]], Sequence[Sequence[int]]]
+    predict: Callable[[Sequence[str]], Sequence[Any]]
+
+
+def timed_rung(bundle: Path, rung: str) -> TimedRung:
+    """A rung, or an engine, of a bundle that answers or generates."""
+    if form_of(read_bundle(bundle)) == GENERATION:
+        generator = load_generator(bundle, rung)
+        return TimedRung(lambda texts: [generator.encode(text) for text in texts], partial(_carried_on, generator))
+    classifier = load_bundle(bundle, rung)
+    return TimedRung(classifier.encoder.encode, classifier.predict)
+
+
+def _carried_on(generator: Generator, texts: Sequence[str]) -> list[Row]:
+    """The beginning of each text with the likeliest TOKENS behind it, past an end token too: each rung has the same to
+    do."""
+    by = Sampling(max_tokens=TOKENS, temperature=0.0, top_p=1.0, seed=None, stop=())
+    read = max(1, generator.max_length - TOKENS)
+    rows = [generator.start(generator.encode(text)[:read], by) for text in texts]
+    for first in range(0, len(rows), generator.max_batch):
+        batch = rows[first : first + generator.max_batch]
+        for _ in range(min(TOKENS, generator.max_length - read)):
+            for row, logits in zip(batch, generator.advance(batch), strict=True):
+                row.tokens.append(int(logits.argmax()))
+    return rows
+
+
+def cases(rung: TimedRung, texts: Sequence[str], batches: Sequence[int]) -> list[Case]:
     """Every batch size with short and with full rows; the largest batch of full rows comes last."""
-    lengths = [len(row) for row in classifier.encoder.encode(texts)]
+    lengths = [len(row) for row in rung.encode(texts)]
     ordered = [texts[place] for place in np.argsort(lengths, kind="stable")]
     quarter = max(1, len(ordered) // 4)
     drawn = {"short": tuple(ordered[:quarter]), "full": tuple(ordered[-quarter:])}
@@ -137,11 +173,10 @@ MEMORY = """
 import json, sys
 from pathlib import Path
 import onnxruntime
-from components.runtime.bundle import load_bundle
-from components.deployment.speed import peak_kilobytes
+from components.deployment.speed import peak_kilobytes, timed_rung
 bundle, rung, rows = json.load(sys.stdin)
 before = peak_kilobytes()
-load_bundle(Path(bundle), rung).predict(rows)
+timed_rung(Path(bundle), rung).predict(rows)
 print(peak_kilobytes() - before)
 """
 
@@ -159,17 +194,17 @@ def peak_kilobytes() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
-def _energy(classifiers: Mapping[str, Classifier], case: Case) -> dict[str, float]:
+def _energy(rungs: Mapping[str, TimedRung], case: Case) -> dict[str, float]:
     """Joules of the processor's packages for 1,000 rows; empty where it does not count them (RAPL) or hides it."""
     if package_joules() is None:
         return {}
-    return {name: _joules(one, case) for name, one in classifiers.items()}
+    return {name: _joules(one, case) for name, one in rungs.items()}
 
 
-def _joules(classifier: Classifier, case: Case, seconds: float = 1.0) -> float:
+def _joules(rung: TimedRung, case: Case, seconds: float = 1.0) -> float:
     before, began, rows = package_joules() or 0.0, time.perf_counter(), 0
     while time.perf_counter() - began < seconds:
-        rows += len(classifier.predict(case.rows(rows)))
+        rows += len(rung.predict(case.rows(rows)))
     return round(1000 * ((package_joules() or 0.0) - before) / rows, 3)
 
 

@@ -16,12 +16,14 @@ from components.errors import ArtifactError
 from components.evaluation.baseline import Baseline
 from components.evaluation.figures import confusion_figure, rungs_figure, scatter_figure
 from components.evaluation.metrics import Bootstrap, confusion_matrix, per_class
+from components.evaluation.ngrams import NgramBaseline
 from components.evaluation.page import write_page
 from components.evaluation.ridge import RidgeBaseline
 from components.evaluation.rungs import bundle_rung, system_of, systems, torch_rung
 from components.evaluation.spread import SEEDS, spreads
 from components.evaluation.word_tags import WordTags
-from components.runtime.manifest import megabytes, whole_bundle
+from components.modeling.kinds import GENERATES
+from components.runtime.manifest import TOKENIZER, megabytes, whole_bundle
 from components.tasks.kinds import task_of
 from components.tasks.rows import EVERY_ROW, LabelShare
 from components.tasks.task import Task
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from components.run import Metrics, Run
     from components.tasks.config import TaskConfig
 
-Tuned = Baseline | RidgeBaseline | WordTags
+Tuned = Baseline | RidgeBaseline | WordTags | NgramBaseline
 """A baseline fitted to the training rows, tuned on the validation rows."""
 Answers = dict[str, np.ndarray]
 """Rung -> its answer to each test row."""
@@ -85,7 +87,7 @@ def evaluate(
     validation, test = (read_rows(rows, split, labels) for split in ("validation", "test"))
     answering = task_of(made)
     metric = answering.metrics[0]
-    baseline = tuned_baseline(answering, read_learned(rows, labels, share), validation, task.language)
+    baseline = tuned_baseline(answering, read_learned(rows, labels, share), validation, task.language, bundle, made)
     run.say(f"counting words: {baseline.choice}, the best on the validation rows")
     contenders = _systems(answering, baseline, folders, bundle, made)
     answers = {name: answer(test.texts) for name, answer in contenders.items()}
@@ -120,8 +122,12 @@ def _systems(
     }
 
 
-def tuned_baseline(task: Task, train: Rows, validation: Rows, language: str) -> Tuned:
-    """What has to be beaten."""
+def tuned_baseline(
+    task: Task, train: Rows, validation: Rows, language: str, bundle: Path, made: dict[str, Any]
+) -> Tuned:
+    """What has to be beaten; of a language model in the bundle's own tokens."""
+    if task.head == GENERATES:
+        return NgramBaseline.tuned(train, validation, bundle / TOKENIZER, made["max_length"], min(made["stop_ids"]))
     if task.output.per_token:
         return WordTags.tuned(task, train, validation, language)
     return BASELINES[task.output.kind].tuned(train, validation, language)
@@ -197,6 +203,8 @@ def _write_answers(path: Path, task: Task, targets: np.ndarray, answers: np.ndar
 def _figures(task: Task, test: Rows, answers: Answers, scores: Metrics) -> dict[str, Figure]:
     metric, found = task.metrics[0], answers["candidate"]
     compared = {metric.name: rungs_figure(scores, metric)}
+    if task.head == GENERATES:
+        return compared
     if task.output.kind == "real":
         return compared | {"scatter": scatter_figure(test.targets, found)}
     counts = confusion_matrix(*task.pairs(test.targets, found), len(task.labels))

@@ -100,7 +100,10 @@ def refused_rungs(made: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _answers(candidate: str, scores: Metrics, figures: Mapping[str, Figure], counted: str) -> list[str]:
-    """How the candidate answers: by label, or number beside number; `counted`: what classes are counted in."""
+    """How the candidate answers: by label, or number beside number; `counted`: what classes are counted in. Of texts
+    that are carried on there is neither."""
+    if "per_class" not in scores and "scatter" not in figures:
+        return []
     if "per_class" not in scores:
         return [section(f"The candidate {candidate}", picture(figures["scatter"], "Actual and predicted numbers"))]
     return [

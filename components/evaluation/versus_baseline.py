@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from components.tasks.metrics import Metric
+from components.tasks.metrics import Metric, Perplexity
 
 Gain = Mapping[str, float]
 """`value`, `low` and `high`: a paired difference with its interval."""
@@ -24,8 +24,8 @@ def shortfall(gains: Mapping[str, Gain], least: float, metrics: Sequence[Metric]
     It has too little where the whole interval of any metric lies below `least`: an interval that reaches it is no
     proof. Any, because each hides what the other shows: accuracy the rare labels, macro-F1 the frequent ones.
     """
-    # An error is in its own unit, which `least` is not.
-    for metric in (one for one in metrics if one.larger_is_better):
+    # An error is in its own unit, which `least` is not; perplexities are compared by their ratio.
+    for metric in (one for one in metrics if one.larger_is_better or isinstance(one, Perplexity)):
         if gains[metric.name]["high"] < least:
             return f"{_standing(gains[metric.name], metric)} in {metric.title} on the same rows"
     return ""

@@ -13,14 +13,13 @@ from transformers import (
 
 from components.errors import ParameterError
 from components.modeling.architectures import architecture, architecture_name, architecture_of
-from components.modeling.kinds import ARCHITECTURES
+from components.modeling.kinds import ARCHITECTURES, GENERATES
 
 HEADS: dict[str, Any] = {
     "sequence": AutoModelForSequenceClassification,
     "tokens": AutoModelForTokenClassification,
-    "causal_lm": AutoModelForCausalLM,
+    GENERATES: AutoModelForCausalLM,
 }
-GENERATES = "causal_lm"
 
 
 def auto_model(head: str, config: PreTrainedConfig) -> Any:

@@ -15,3 +15,9 @@ ArchitectureName = Literal[
 ARCHITECTURES: tuple[ArchitectureName, ...] = get_args(ArchitectureName)
 FROM_SCRATCH: tuple[ArchitectureName, ...] = ("modernbert", "bert", "gpt2", "llama")
 """Those that can be made with random weights; the others come as checkpoints alone."""
+
+GENERATIVE: tuple[ArchitectureName, ...] = ("gpt2", "llama", "qwen2", "qwen3")
+"""Those that carry a text on; the others read it in both directions."""
+
+GENERATES = "causal_lm"
+"""The head of models that carry a text on, which are run token by token; the others read a text in one pass."""

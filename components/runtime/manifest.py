@@ -133,6 +133,13 @@ FIELDS: Mapping[str, Mapping[str, Rule]] = {
 """What each form must have."""
 
 OPTIONAL = {"quantization": VERDICTS, "rules": GENERATING, "prompt": TEXT, "prompts": TEXTS}
+HOW = {
+    CLASSIFICATION: "lianzi.load_bundle(FOLDER) and `lianzi predict` answer with it",
+    EMBEDDING: "lianzi.load_embedder(FOLDER) embeds with it",
+    GENERATION: "`lianzi generate FOLDER PROMPT` carries a text on with it",
+}
+"""What a bundle of each form is good for."""
+
 GRAPHS_OF = {CLASSIFICATION: ({"model"},), EMBEDDING: ({"encoder"},), GENERATION: ({"decoder"}, {"decoder", "encoder"})}
 """What a rung of each form is made of."""
 
@@ -154,7 +161,7 @@ def bundle_of(folder: Path, form: str, rung: str | None = None) -> dict[str, Any
     """The same of a bundle of this form that has this rung, if one is named. Raises ArtifactError."""
     manifest = whole_bundle(folder)
     if form_of(manifest) != form:
-        hint = "lianzi bundle MODEL BUNDLE makes one" if form != CLASSIFICATION else "`lianzi run` makes one of a task"
+        hint = HOW[form_of(manifest)]
         raise ArtifactError(f"{folder}: a bundle for {form_of(manifest)}, not for {form}", hint)
     known = [*manifest["rungs"], *manifest.get("engines", {})]
     if rung is not None and rung not in known:

@@ -25,6 +25,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "classification": Kind("components.tasks.classification:Classification", "macro_f1", "macro-F1"),
+    "generation": Kind("components.tasks.generation:Generation", "perplexity", "perplexity"),
     "regression": Kind("components.tasks.regression:Regression", "pearson", "Pearson correlation"),
     "token_classification": Kind(
         "components.tasks.token_classification:TokenClassification",

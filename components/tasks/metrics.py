@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 CONSTANT = 1e-12
 """Share of the squares' sum below which a variance is rounding alone."""
+
+
+LARGEST = 700.0
+"""Nats a token above which a float64 has no exponential."""
 
 
 class Metric(Protocol):
@@ -38,8 +42,14 @@ def score(metric: Metric, targets: np.ndarray, answers: np.ndarray) -> float:
     return float(metric.value(metric.statistics(targets, answers).sum(axis=0)))
 
 
-def improvement(metric: Metric, before: float, after: float) -> float:
-    """How much better `after` is, whichever way the metric goes."""
+Number = TypeVar("Number", float, np.ndarray)
+
+
+def improvement(metric: Metric, before: Number, after: Number) -> Number:
+    """How much better `after` is, whichever way the metric goes; of perplexities in nats a token, the logarithm of
+    their ratio, since a limit is then a share: 0.05 is 5 %, whatever the vocabulary."""
+    if isinstance(metric, Perplexity):
+        return np.log(before) - np.log(after)
     return after - before if metric.larger_is_better else before - after
 
 
@@ -122,6 +132,25 @@ class Spearman(Pearson):
 
 
 @dataclass(frozen=True)
+class Perplexity:
+    """exp of the mean negative log-likelihood of the tokens; answers are those of `kind: generation`."""
+
+    name = "perplexity"
+    title = "perplexity"
+    larger_is_better = False
+
+    def statistics(self, targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """Of each row its negative log-likelihood in nats, and its tokens: [rows, 2]."""
+        counted = ~np.isnan(answers[..., 0])
+        losses = np.where(counted, answers[..., 0], 0.0).astype(np.float64)
+        return np.stack([losses.sum(axis=1), counted.sum(axis=1)], axis=1)
+
+    def value(self, sums: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.exp(np.minimum(sums[..., 0] / np.maximum(sums[..., 1], 1), LARGEST))
+        return found
+
+
+@dataclass(frozen=True)
 class MeanAbsoluteError:
     """How far answers are from their numbers, in the numbers' unit."""
 
@@ -140,6 +169,11 @@ def mean_of(sums: np.ndarray) -> np.ndarray:
     """The mean, from sums and counts [..., 2]."""
     found: np.ndarray = sums[..., 0] / np.maximum(sums[..., 1], 1)
     return found
+
+
+def rank_key(metric: Metric, value: float) -> float:
+    """Larger for a better score."""
+    return value if metric.larger_is_better else -value
 
 
 def ranks(values: np.ndarray) -> np.ndarray:

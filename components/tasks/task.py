@@ -66,7 +66,8 @@ class Example:
 class Task(ABC):
     """A kind of task, fitted to its training rows. `labels`: what the numbers of an output are called, in order.
 
-    `target`: the column with what a row should be answered with.
+    `target`: the column with what a row should be answered with. `reduced_by`: what `reduced` is told of an example,
+    the places of its words or the targets of its tokens.
     """
 
     labels: tuple[str, ...]
@@ -76,6 +77,7 @@ class Task(ABC):
     target: ClassVar[str] = "label"
     head: ClassVar[str]
     output: ClassVar[Output]
+    reduced_by: ClassVar[Literal["places", "targets"]] = "places"
 
     @classmethod
     @abstractmethod
@@ -125,8 +127,9 @@ class Task(ABC):
         """The token that each word of a text begins in. `offsets`: the characters of each token."""
         return ()
 
-    def reduced(self, outputs: Sequence[np.ndarray], places: Sequence[Sequence[int]]) -> np.ndarray:
-        """What answers need of each row's outputs of tokens [length, labels]: [rows, ...]; `places` as of examples."""
+    def reduced(self, outputs: Sequence[np.ndarray], asked: Sequence[Sequence[int]]) -> np.ndarray:
+        """What answers need of each row's outputs of tokens [length, labels]: [rows, ...]; `asked`: as `reduced_by`
+        names it."""
         raise NotImplementedError(f"{self.kind} has no outputs of tokens")
 
     @abstractmethod

@@ -16,6 +16,7 @@ from components.artifacts import read_manifest
 from components.modeling.architectures import layers_of
 from components.modeling.checkpoints import load_tokenizer
 from components.modeling.heads import HEADS
+from components.modeling.kinds import GENERATES
 from components.modeling.loading import load_model
 from components.modeling.objectives.objective import Batch
 from components.modeling.pruning import KeptUnits, Sizes, select_units
@@ -175,7 +176,9 @@ class School:
         config = self.config
         folder.mkdir()
         texts = training_texts(self.rows, self.share)
-        trimmed = PrunedVocabulary.of(size.min_token_count, texts, self.data, self.teacher, folder, self.encoded)
+        # A language model's answers are over its tokens: teacher and student have to have the same.
+        least = 0 if self.data.task.head == GENERATES else size.min_token_count
+        trimmed = PrunedVocabulary.of(least, texts, self.data, self.teacher, folder, self.encoded)
         if trimmed.kept:
             check_padding_stays(self.guide.config, trimmed.kept)
         torch.manual_seed(derived_seed(self.seed, "student"))

@@ -15,11 +15,12 @@ from transformers import PreTrainedModel
 from components.artifacts import of_kind, read_manifest, write_manifest
 from components.evaluation.spread import SEEDS, spreads
 from components.modeling.checkpoints import load_classifier, load_tokenizer, random_classifier, save_checkpoint
+from components.modeling.kinds import GENERATES
 from components.modeling.objectives.objective import Batch, Objective
 from components.run import Metrics, Run
 from components.staging import staged
 from components.tasks.config import TaskConfig
-from components.tasks.metrics import improvement
+from components.tasks.metrics import rank_key
 from components.tasks.rows import LabelShare
 from components.training import ranks
 from components.training.batches import Batches, check_division
@@ -89,7 +90,7 @@ def finetune(
             curves, found = learn_task(model, objective, data, config, trainer, number, schedule, store, run)
             histories[whole] = curves.history
             trained.append(Trained(number, model, found))
-        best = max(trained, key=lambda one: improvement(data.metric, 0.0, one.metrics.get(data.metric.name, 0.0)))
+        best = max(trained, key=lambda one: rank_key(data.metric, one.metrics.get(data.metric.name, 0.0)))
         metrics[name] = best.metrics
         if len(trained) > 1:
             scores = {one.seed: one.metrics for one in trained}
@@ -143,7 +144,9 @@ def learn_task(
     order = BucketedOrder(data.train.lengths, config.batch_size, seed)
     module = LanguageModule(model, objective, config, trainer, config.epochs * schedule.validate_every, seed)
     best = EarlyStopping(data.metric, config.patience)
-    batches = task_batches(data, order, config.token_masking, seed)
+    # A language model learns each token from those before it: hidden ones would be words that no text has.
+    hidden = 0.0 if data.task.head == GENERATES else config.token_masking
+    batches = task_batches(data, order, hidden, seed)
     curves = fit(module, batches, schedule, config.precision, run, checkpoints, best)
     return curves, {**best.best, "best_epoch": best.best_validation}
 

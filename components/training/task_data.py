@@ -152,8 +152,9 @@ def reduced(task: Task, outputs: Tensor, batch: Batch) -> Tensor:
     """What answers need of a batch's outputs, [n, ...]."""
     if not task.output.per_token:
         return outputs
-    places = [row[row != NO_TARGET].tolist() for row in batch["places"].cpu()]
-    found = torch.from_numpy(task.reduced(list(outputs.numpy(force=True)), places))
+    asked = batch[task.reduced_by].cpu()
+    told = [row[row != NO_TARGET].tolist() if task.reduced_by == "places" else row.tolist() for row in asked]
+    found = torch.from_numpy(task.reduced(list(outputs.numpy(force=True)), told))
     width = batch["places"].shape[1] - found.shape[1]
     return pad(found, (0, 0, 0, width), value=torch.nan).to(outputs.device)
 

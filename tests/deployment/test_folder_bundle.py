@@ -17,14 +17,13 @@ from transformers import (
     PreTrainedModel,
 )
 
-from components.artifacts import verify, write_manifest
-from components.deployment.folder_bundle import BundleOptions, describe, make_bundle, quantized, rungs_named
-from components.deployment.quantizers import QUANTIZERS
-from components.deployment.source import read_source
+from components.artifacts import verify
+from components.deployment.description import BundleOptions
+from components.deployment.folder_bundle import make_bundle, rungs_named
+from components.deployment.quantizers import QUANTIZERS, quantized
 from components.errors import ArtifactError, DoesNotFit, ParameterError
 from components.runtime.bundle import load_bundle
 from components.runtime.generation.generator import load_generator
-from components.tokenization.special_tokens import CHAT_TEMPLATES
 from tests.small_language_bundles import LIMITS, TEXTS
 
 
@@ -93,31 +92,6 @@ def test_rungs_come_in_the_ladders_order_and_fp32_always() -> None:
     assert rungs_named("int4, int8") == ("fp32", "int8", "int4")
     with pytest.raises(ParameterError, match="no rung 'int3'"):
         rungs_named("int3")
-
-
-def test_a_decoder_of_the_platform_and_one_with_a_template_are_described_as_they_were_trained(
-    decoder_bundle: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(decoder_bundle.parent / "gpt2", folder)
-    assert describe(read_source(folder), BundleOptions(), "m")["framed"]
-    config = json.loads((folder / "tokenizer_config.json").read_text())
-    tokens, template = CHAT_TEMPLATES["chatml"]
-    content = json.loads((folder / "tokenizer.json").read_text())
-    content["added_tokens"] += [
-        {"id": 330 + place, "content": token, "single_word": False, "lstrip": False, "rstrip": False}
-        | {"normalized": False, "special": True}
-        for place, token in enumerate(tokens)
-    ]
-    (folder / "tokenizer.json").write_text(json.dumps(content))
-    (folder / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": template}))
-    write_manifest(folder, "pretrained", {})
-    made = describe(read_source(folder), BundleOptions(max_length=32), "m")
-    assert made["chat_template"] == template
-    assert made["stop_ids"] == [2, 331]
-    assert not made["framed"]
-    assert made["max_length"] == 32
-    assert made["special_tokens"]["bos_token"] == "[CLS]"
 
 
 def test_the_shipped_rung_answers_by_default(decoder_bundle: Path) -> None:

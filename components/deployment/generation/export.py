@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 
 from components.deployment.canonical import Axes, canonical
-from components.deployment.export import PROTOBUF_LIMIT, quiet
 from components.deployment.sentence_embedding.encoder import SentenceEncoder
+from components.deployment.torch_onnx import PROTOBUF_LIMIT, quiet
 from components.errors import ArtifactError
 
 MASKED = -65504.0

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+
+from components.deployment.generation.scores import generator_scores, rows_of, torch_scores
+from components.runtime.generation.generator import load_generator
+from tests.small_language_bundles import TEXTS
+
+
+def test_a_rung_scores_each_token_as_its_model_does_in_pytorch(decoder_bundle: Path) -> None:
+    generator = load_generator(decoder_bundle, "fp32")
+    expected = torch_scores(decoder_bundle.parent / "gpt2", generator.max_length)(TEXTS[:20])
+    found = generator_scores(generator, TEXTS[:20])
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_text_without_a_second_token_has_no_score(decoder_bundle: Path) -> None:
+    generator = load_generator(decoder_bundle, "fp32")
+    found = generator_scores(generator, ["", TEXTS[0]])
+    assert np.isnan(found[0]).all()
+    assert not np.isnan(found[1, 0]).any()
+
+
+@pytest.mark.parametrize("length", [3, 64])
+def test_a_text_is_cut_or_has_its_end(tokenizer_folder: Path, length: int) -> None:
+    tokenizer = Tokenizer.from_file(str(tokenizer_folder / "tokenizer.json"))
+    [row] = rows_of(tokenizer, [TEXTS[0]], length, end=2)
+    whole = tokenizer.encode(TEXTS[0], add_special_tokens=False).ids
+    assert row == (whole[:3] if length == 3 else [*whole, 2])

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.errors import ParameterError
+from components.modeling.architectures import architecture
+from components.modeling.checkpoints import load_tokenizer
+from components.modeling.kinds import ARCHITECTURES, GENERATIVE
+from components.params import check_params, read_yaml
+from components.tasks.generation import Generation, padded_scores, token_scores
+from components.tasks.metrics import Perplexity, improvement, score
+from components.tasks.task import NO_TARGET
+
+TASK = Generation.fit(["a"])
+
+
+@given(st.integers(0, 2**16), st.integers(1, 9), st.integers(2, 7))
+def test_scores_are_the_cross_entropy_of_pytorch(seed: int, length: int, vocabulary: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(length, vocabulary, generator=generator) * 4
+    targets = torch.randint(vocabulary, (length,), generator=generator)
+    targets[torch.rand(length, generator=generator) < 0.3] = NO_TARGET
+    found = token_scores(logits.numpy(), targets.numpy())
+    expected = TASK.loss(logits[None], targets[None]).item()
+    assert np.nansum(found[:, 0]) == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    assert (np.isnan(found[:, 1]) == (targets.numpy() == NO_TARGET)).all()
+
+
+def test_perplexity_counts_tokens_and_not_rows() -> None:
+    answers = padded_scores([np.full((1, 2), 2.0, np.float32), np.full((3, 2), 1.0, np.float32)])
+    assert score(Perplexity(), np.zeros(2), answers) == pytest.approx(np.exp(5 / 4))
+
+
+def test_of_perplexities_a_gain_is_a_share() -> None:
+    assert improvement(Perplexity(), 21.0, 20.0) == pytest.approx(improvement(Perplexity(), 210.0, 200.0))
+    assert improvement(Perplexity(), 105.0, 100.0) == pytest.approx(0.0488, abs=1e-4)
+
+
+def test_logits_that_are_no_numbers_are_infinitely_wrong() -> None:
+    found = token_scores(np.full((1, 4), np.nan, np.float32), [2])
+    assert found[0, 0] == np.inf
+    assert score(Perplexity(), np.zeros(1), found[None]) == pytest.approx(np.exp(700.0))
+
+
+def test_a_text_ends_with_its_end_token_where_there_is_room(tokenizer_folder: Path) -> None:
+    tokenizer = load_tokenizer(tokenizer_folder)
+    rows = [{"text": "ship wave harbour sail"}, {"text": "ship"}]
+    long, short = TASK.encode(rows, tokenizer, 3)
+    assert len(long.features["input_ids"]) == 3
+    assert short.features["input_ids"][-1] == tokenizer.sep_token_id
+    learned = TASK.learned(rows, [long, short])
+    assert learned[0].tolist() == [*long.features["input_ids"][1:], NO_TARGET]
+
+
+def test_agreement_is_the_share_of_tokens() -> None:
+    one = padded_scores([np.array([[1.0, 5], [1.0, 6]], np.float32), np.array([[1.0, 7]], np.float32)])
+    other = one.copy()
+    other[0, 1, 1] = 9
+    assert TASK.agreement(one, other) == pytest.approx(2 / 3)
+    assert TASK.same(one, other).tolist() == [False, True]
+
+
+def test_those_that_generate_are_named_once() -> None:
+    able = [name for name in ARCHITECTURES if architecture(name).language_model == "causal_lm"]
+    assert tuple(able) == GENERATIVE
+
+
+def test_an_architecture_that_cannot_generate_is_refused_before_any_work() -> None:
+    content = read_yaml(Path("params.yaml"))
+    content["tasks"]["story"] = {"kind": "generation", "language": "en", "max_length": 64}
+    told = r"tasks\.story\.kind: modernbert cannot generate; gpt2, llama, qwen2, qwen3 can"
+    with pytest.raises(ParameterError, match=told):
+        check_params(content, "params.yaml")
