@@ -18,6 +18,7 @@ from components.deployment.speed import (
     measure_speed,
     package_joules,
     peak_memory,
+    timed_rung,
     write_speed,
 )
 from components.runtime.bundle import load_bundle
@@ -120,12 +121,11 @@ def test_a_few_disturbed_rounds_do_not_turn_the_verdict() -> None:
 
 
 def test_short_and_full_rows_are_the_ends_of_what_there_is(ladder: Ladder) -> None:
-    classifier, texts = load_bundle(ladder.bundle), texts_of(ladder)
-    short, full = cases(classifier, texts, [3])
+    rung, texts = timed_rung(ladder.bundle, "fp32"), texts_of(ladder)
+    short, full = cases(rung, texts, [3])
     assert (short.name, full.name) == ("batch_3_short", "batch_3_full")
     longest_short, shortest_full = (
-        pick(len(row) for row in classifier.encoder.encode(list(case.texts)))
-        for pick, case in ((max, short), (min, full))
+        pick(len(row) for row in rung.encode(list(case.texts))) for pick, case in ((max, short), (min, full))
     )
     assert longest_short <= shortest_full
     assert len(short.rows(1000)) == 3
