@@ -188,15 +188,15 @@ def load_weights(source: Source, say: Callable[[str], None]) -> PreTrainedModel:
     import transformers
     from transformers.utils import logging
 
-    from components.modeling.heads import HEADS
-
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    classes = {
+    # Not by HEADS, which would make every architecture's file a dep of the stages that export.
+    tags, sequence = transformers.AutoModelForTokenClassification, transformers.AutoModelForSequenceClassification
+    classes: dict[str, Any] = {
         "decoder": transformers.AutoModelForCausalLM,
         "encoder-decoder": transformers.AutoModelForSeq2SeqLM,
         "encoder": transformers.AutoModel,
-        "classifier": HEADS["tokens" if tags_words(source) else "sequence"],
+        "classifier": tags if tags_words(source) else sequence,
     }
     if source.form == "encoder" and source.config.model_type in ENCODER_HALVES:
         # Sentence-T5: the encoder alone; AutoModel would take the decoder with it.
