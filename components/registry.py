@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,6 @@ from components.tracking import connect, store_exists, tracking_uri, without_pas
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from components.runtime.bundle import Classifier
 
 ROLLED_BACK = "rolled_back"
 """The tag of a version that someone took out of use: no release makes it champion again."""
@@ -201,14 +200,19 @@ def _serving_requirements() -> list[str]:
     return [f"{name}=={version(name)}" for name in ("mlflow", "numpy", "onnxruntime", "pandas", "tokenizers")]
 
 
-class PyfuncModel:
-    """A bundle behind the interface of MLflow's python function models."""
+GENERATED = 64
+"""Tokens of an answer that a model which generates gives through MLflow, whose callers name none."""
 
-    def __init__(self, classifier: Classifier) -> None:
-        self.classifier = classifier
+
+class PyfuncModel:
+    """A bundle behind the interface of MLflow's python function models. `answer`: texts -> a row of the frame each."""
+
+    def __init__(self, answer: Callable[[Any], list[dict[str, Any]]]) -> None:
+        self.answer = answer
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> DataFrame:
-        """A frame with columns `label` and `score`, or `number`, for a frame with a column `text` or a list of texts.
+        """A frame with columns `label` and `score`, `number` or `completion`, for a frame with a column `text` or a
+        list of texts.
 
         Raises MlflowException for anything else: the one error that `mlflow models serve` answers with 400 and what it
         says, instead of with the stack that led there.
@@ -218,17 +222,23 @@ class PyfuncModel:
         from pandas import DataFrame
 
         try:
-            predictions = self.classifier.predict(_column(model_input))
+            return DataFrame(self.answer(_column(model_input)))
         except DataError as error:
             raise MlflowException(str(error), error_code=BAD_REQUEST) from None
-        return DataFrame([one.columns for one in predictions])
 
 
 def _load_pyfunc(path: str) -> PyfuncModel:
     """What MLflow calls on the module named as `loader_module`; `path` is the bundle's folder."""
-    from components.runtime.bundle import load_bundle
+    from components.runtime.bundle import check_texts, load_bundle
+    from components.runtime.generation.generator import Sampling, load_generator
+    from components.runtime.manifest import GENERATION, form_of, read_bundle
 
-    return PyfuncModel(load_bundle(Path(path)))
+    if form_of(read_bundle(Path(path))) != GENERATION:
+        bundle = load_bundle(Path(path))
+        return PyfuncModel(lambda texts: [one.columns for one in bundle.predict(texts)])
+    generator = load_generator(Path(path))
+    by = Sampling(max_tokens=GENERATED, temperature=0.0, top_p=1.0, seed=None, stop=())
+    return PyfuncModel(lambda texts: [{"completion": text} for text in generator.complete(check_texts(texts), by)])
 
 
 def _column(model_input: Any) -> Any:

@@ -18,7 +18,8 @@ from starlette.testclient import TestClient
 
 from components import registry, tracking
 from components.errors import ServiceError
-from components.registry import _load_pyfunc
+from components.registry import GENERATED, _load_pyfunc
+from components.runtime.generation.generator import Sampling, load_generator
 from tests.small_ladder import Ladder
 
 TEXTS = ["ship wave whale tide", "wheat plough barn", "street tower market"]
@@ -212,3 +213,9 @@ def test_mlflow_answers_other_columns_with_400_and_a_sentence(served: TestClient
     assert answer.status_code == 400
     assert "Traceback" not in answer.text
     assert "stack_trace" not in answer.json()
+
+
+def test_a_language_model_answers_through_mlflow_with_what_it_carries_a_text_on_with(decoder_bundle: Path) -> None:
+    frame = _load_pyfunc(str(decoder_bundle)).predict(["ship wave", "street"])
+    by = Sampling(max_tokens=GENERATED, temperature=0.0, top_p=1.0, seed=None, stop=())
+    assert frame["completion"].tolist() == load_generator(decoder_bundle).complete(["ship wave", "street"], by)
