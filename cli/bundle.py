@@ -51,8 +51,8 @@ def command(
 ) -> None:
     """Turn MODEL, a folder with safetensors weights, into BUNDLE: ONNX graphs proven against PyTorch.
 
-    A decoder or encoder-decoder generates text, an encoder makes sentence embeddings, a classifier or regressor of
-    sequences answers. The limits are params.yaml's, section gate. See docs/generation.md.
+    A decoder or encoder-decoder generates text, an encoder makes sentence embeddings, a classifier, tagger
+    or regressor answers. The limits are params.yaml's, section gate. See docs/generation.md.
     """
     from components.deployment.folder_bundle import BundleOptions, rungs_named
 
@@ -61,7 +61,7 @@ def command(
 
 
 @click.command("generate")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("what", metavar="TASK|BUNDLE")
 @click.argument("prompt")
 @click.option("--max-tokens", default=128, show_default=True, type=click.IntRange(1))
 @click.option("--temperature", default=0.0, show_default=True, type=click.FloatRange(0), help="0: the likeliest token.")
@@ -70,16 +70,26 @@ def command(
 @click.option("--stop", multiple=True, help="A text that ends the answer; may be repeated.")
 @click.option("--chat", is_flag=True, help="PROMPT is a message to the assistant.")
 @click.option("--rung", help="fp32, int8 or int4 (default: the shipped one).")
-def generate(bundle: Path, prompt: str, chat: bool, rung: str | None, **sampling: Any) -> None:
-    """Print how the model in BUNDLE carries PROMPT on, as it comes."""
+def generate(what: str, prompt: str, chat: bool, rung: str | None, **sampling: Any) -> None:
+    """Print how the champion of TASK, or the model in the folder BUNDLE, carries PROMPT on, as it comes."""
     from components.runtime.generation.generator import Sampling, load_generator
 
     checked = Sampling(**sampling)
-    generator = load_generator(bundle, rung, threads=os.cpu_count() or 1)
+    generator = load_generator(folder_of(what), rung, threads=os.cpu_count() or 1)
     ids = generator.chat([{"role": "user", "content": prompt}]) if chat else generator.encode(prompt)
     for text in generator.generate(ids, checked):
         click.echo(text, nl=False)
     click.echo()
+
+
+def folder_of(what: str) -> Path:
+    """A bundle's folder as it is; of a task of the project one works in, the champion's. Raises ArtifactError."""
+    from cli.predict import champion_folder
+    from components.params import load_params
+
+    folder, params = Path(what), Path("params.yaml")
+    named = params.is_file() and what in load_params(params).tasks
+    return champion_folder(what) if named and not folder.is_dir() else folder
 
 
 def bundle_model(model: Path, bundle: Path, rows: Path | None, name: str | None, options: BundleOptions) -> None:

@@ -63,11 +63,22 @@ def command(task: str, texts: tuple[str, ...], file: str | None, as_json: bool, 
 def champion_classifier(root: Path, task: str, public_key: Path | None = None) -> Classifier:
     """Load the champion from the registry; with a public key, only one that it signed.
 
-    Raises ParameterError (unknown task), ArtifactError (none yet, or not signed).
+    Raises ParameterError (unknown task, or one whose model generates), ArtifactError (none yet, or not signed).
     """
-    check_task(load_params(root / "params.yaml"), task)
-    from components.registry import bundle_of_champion, no_champion
+    params = load_params(root / "params.yaml")
+    check_task(params, task)
+    from components.runtime.manifest import GENERATION
+
+    if params.tasks[task].kind == GENERATION:
+        raise ParameterError(f"{task} carries texts on", f'lianzi generate {task} "some text"')
     from components.runtime.bundle import load_bundle
+
+    return load_bundle(champion_folder(task, public_key))
+
+
+def champion_folder(task: str, public_key: Path | None = None) -> Path:
+    """The champion's bundle. Raises ArtifactError as `champion_classifier` does."""
+    from components.registry import bundle_of_champion, no_champion
     from components.tracking.store import store_exists
 
     bundle = bundle_of_champion(task) if store_exists() else None
@@ -77,7 +88,7 @@ def champion_classifier(root: Path, task: str, public_key: Path | None = None) -
         from components.runtime.signing import verify_bundle
 
         verify_bundle(bundle, public_key)
-    return load_bundle(bundle)
+    return bundle
 
 
 def check_task(params: Params, task: str) -> None:

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
 
 from cli.bundle import ROWS, held_out_texts
 from cli.main import main
+from components import tracking
 from components.artifacts import MANIFEST
 from components.corpus.documents import write_shard
 from components.deployment import folder_bundle
+from components.registry import Registry
 from components.runtime.generation.generator import load_generator
 from tests.small_artifacts import sentences
 from tests.small_language_models import small_model_folder
@@ -37,6 +41,25 @@ def test_the_command_tells_how_it_goes_and_what_ships(bundle: tuple[Path, Result
     assert "fp32: largest difference" in result.output
     assert "ships int8: the smallest accepted rung" in result.output
     assert load_generator(folder).name == "words"
+
+
+def test_a_tasks_champion_carries_a_text_on(project: Path, bundle: tuple[Path, Result]) -> None:
+    params = YAML().load(project / "params.yaml")
+    params["tasks"] = {"story": {"kind": "generation", "language": "en", "max_length": 32}}
+    params["model"]["architecture"], params["pretrain"]["objective"] = "llama", {"name": "clm"}
+    YAML().dump(params, project / "params.yaml")
+    folder = project / "mlflow" / "artifacts" / "model"
+    shutil.copytree(bundle[0], folder / "data" / "bundle")
+    client = tracking.connect()
+    client.create_registered_model("story")
+    client.create_model_version("story", folder.as_uri())
+    Registry().set_champion("story", 1)
+    by_name, by_folder = (lianzi("generate", what, "ship", "--max-tokens", "4") for what in ("story", str(bundle[0])))
+    assert by_name.exit_code == 0, by_name.output
+    assert by_name.output == by_folder.output != "\n"
+    asked = lianzi("predict", "story", "ship")
+    assert asked.exit_code == 1
+    assert "story carries texts on\nlianzi generate story" in asked.output
 
 
 @pytest.mark.parametrize(
