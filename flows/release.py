@@ -30,6 +30,7 @@ from components.runtime.signing import sign_bundle
 from components.tasks.kinds import task_of
 from components.tasks.metrics import Metric, improvement, score
 from components.tasks.rows import read_split, read_task
+from components.tasks.task import Task
 from flows import timing
 
 RECORD = Path(".lianzi/released.json")
@@ -93,12 +94,12 @@ def _judge(name: str, bundle: Path, metrics: dict[str, Any], params: Params, roo
     decides = task.metrics[0].name
     judged = {"teacher": _scores(metrics, "teacher")[decides], "shipped": scores[decides]}
     gains = _over_baseline(metrics, rung)
-    if refusal := refused(judged, rival, gains, params.release, task.metrics):
+    if refusal := refused(judged, rival, gains, params.release, task):
         registry.refuse(name, version.version, refusal)
         return Verdict(name, version.version, False, rung, scores, f"{known} registered, not champion: {refusal}")
     registry.set_champion(name, version.version)
     before = f", before it v{champion.version}" if champion else ""
-    line = f"{known} is the champion now: {_told(scores, task.metrics)}{before}; {sentence(gains, task.metrics)}"
+    line = f"{known} is the champion now: {_told(scores, task.metrics)}{before}; {sentence(gains, task)}"
     return Verdict(name, version.version, True, rung, scores, line)
 
 
@@ -188,13 +189,13 @@ def _scores(metrics: dict[str, Any], rung: str) -> dict[str, float]:
 
 
 def _over_baseline(metrics: dict[str, Any], rung: str) -> dict[str, dict[str, float]]:
-    """What a rung has over counting words. Raises ArtifactError where an older `evaluate` did not look."""
+    """What a rung has over the baseline. Raises ArtifactError where an older `evaluate` did not look."""
     from components.evaluation.rungs import system_of
 
     try:
         found: dict[str, dict[str, float]] = metrics["over_baseline"][system_of(rung)]
     except KeyError:
-        raise ArtifactError(f"the rung {rung} was not compared with counting words", "run `lianzi run`") from None
+        raise ArtifactError(f"the rung {rung} was not compared with its baseline", "run `lianzi run`") from None
     return found
 
 
@@ -211,17 +212,17 @@ def refused(
     champion: float | None,
     gains: Mapping[str, Gain],
     config: ReleaseConfig,
-    metrics: Sequence[Metric],
+    task: Task,
 ) -> str:
     """Why a model may not become champion; empty when it may.
 
-    Scores are by the task's first metric on the test rows, `gains` what it has over counting words there.
+    Scores are by the task's first metric on the test rows, `gains` what it has over the baseline there.
     """
-    metric = metrics[0]
+    metric = task.metrics[0]
     loss = improvement(metric, scores["shipped"], scores["teacher"])
     if loss > config.max_loss:
         return f"loses {loss:.4f} {metric.title} to its teacher, release.max_loss allows {config.max_loss}"
-    if short := shortfall(gains, config.min_gain_over_baseline, metrics):
+    if short := shortfall(gains, config.min_gain_over_baseline, task):
         return f"{short}, release.min_gain_over_baseline asks for {config.min_gain_over_baseline:g}"
     if champion is not None and (gain := improvement(metric, champion, scores["shipped"])) <= config.min_gain:
         return (

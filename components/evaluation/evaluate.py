@@ -16,7 +16,6 @@ from components.errors import ArtifactError
 from components.evaluation.baseline import Baseline
 from components.evaluation.figures import confusion_figure, rungs_figure, scatter_figure
 from components.evaluation.metrics import Bootstrap, confusion_matrix, per_class
-from components.evaluation.ngrams import NgramBaseline
 from components.evaluation.page import write_page
 from components.evaluation.ridge import RidgeBaseline
 from components.evaluation.rungs import bundle_rung, system_of, systems, torch_rung
@@ -32,11 +31,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from components.deployment.config import EvaluateConfig
+    from components.evaluation.ngrams import NgramBaseline
     from components.run import Metrics, Run
     from components.tasks.config import TaskConfig
 
-Tuned = Baseline | RidgeBaseline | WordTags | NgramBaseline
-"""A baseline fitted to the training rows, tuned on the validation rows."""
+    Tuned = Baseline | RidgeBaseline | WordTags | NgramBaseline
+    """A baseline fitted to the training rows, tuned on the validation rows."""
+
 Answers = dict[str, np.ndarray]
 """Rung -> its answer to each test row."""
 
@@ -127,6 +128,9 @@ def tuned_baseline(
 ) -> Tuned:
     """What has to be beaten; of a language model in the bundle's own tokens."""
     if task.head == GENERATES:
+        # Here, since a stage of another kind loads no code of this one.
+        from components.evaluation.ngrams import NgramBaseline
+
         return NgramBaseline.tuned(train, validation, bundle / TOKENIZER, made["max_length"], min(made["stop_ids"]))
     if task.output.per_token:
         return WordTags.tuned(task, train, validation, language)
@@ -202,7 +206,7 @@ def _write_answers(path: Path, task: Task, targets: np.ndarray, answers: np.ndar
 
 def _figures(task: Task, test: Rows, answers: Answers, scores: Metrics) -> dict[str, Figure]:
     metric, found = task.metrics[0], answers["candidate"]
-    compared = {metric.name: rungs_figure(scores, metric)}
+    compared = {metric.name: rungs_figure(scores, task)}
     if task.head == GENERATES:
         return compared
     if task.output.kind == "real":

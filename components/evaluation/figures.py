@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
-from components.tasks.metrics import Metric
+from components.evaluation.versus_baseline import BASELINES
+from components.tasks.task import Task
 
 TITLES = {
     "baseline": "counting words (TF-IDF)",
@@ -26,13 +27,21 @@ TITLES = {
     "int4_embeddings": "int8, embeddings int4",
     "candidate": "candidate for release",
 }
+"""Systems and rungs; `title_of` says which baseline a task has."""
 REFERENCES = ("baseline", "without_pretraining")
 DEFAULT_FAMILY = "DejaVu Sans"
 INK, QUIET, ACCENT, GRID = "#1f2933", "#8a96a3", "#0f6fc5", "#dde3e9"
 
 
-def rungs_figure(scores: Mapping[str, Mapping[str, float]], metric: Metric) -> Figure:
-    """The metric of each rung with its interval, from the baseline at the top to the candidate for release."""
+def title_of(system: str, task: Task) -> str:
+    """What a system is called on pages."""
+    counted = task.head != "sequence" and system == "baseline"
+    return BASELINES[task.head] if counted else TITLES[system]
+
+
+def rungs_figure(scores: Mapping[str, Mapping[str, float]], task: Task) -> Figure:
+    """The first metric of each rung with its interval, from the baseline at the top to the candidate for release."""
+    metric = task.metrics[0]
     figure = Figure(figsize=(7.5, 0.5 * len(scores) + 1.1), layout="constrained")
     axes = figure.subplots()
     places = range(len(scores))
@@ -44,7 +53,7 @@ def rungs_figure(scores: Mapping[str, Mapping[str, float]], metric: Metric) -> F
         axes.annotate(
             f"{value:.3f}", (value, place), (0, 7), textcoords="offset points", ha="center", color=INK, fontsize=9
         )
-    axes.set_yticks(places, [TITLES[name] for name in scores])
+    axes.set_yticks(places, [title_of(name, task) for name in scores])
     axes.set_ylim(len(scores) - 0.5, -0.75)
     axes.set_xlabel(f"{metric.title} on test rows, with bootstrap interval")
     _plain(axes)

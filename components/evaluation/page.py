@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.text import Text
 
-from components.evaluation.figures import DEFAULT_FAMILY, TITLES
+from components.evaluation.figures import DEFAULT_FAMILY, title_of
 from components.evaluation.spread import told
-from components.evaluation.versus_baseline import sentence, signed
-from components.tasks.metrics import Metric
+from components.evaluation.versus_baseline import BASELINES, sentence, signed
 from components.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -44,6 +43,10 @@ STEPS = {
 }
 
 
+ANSWERED = {"sequence": "test rows", "tokens": "words", "causal_lm": "tokens"}
+"""What answers are counted in, by the head of a task."""
+
+
 def write_page(
     path: Path,
     task_name: str,
@@ -60,24 +63,24 @@ def write_page(
     It holds nothing of the machine: equal results give equal bytes.
     """
     candidate, refused = made["candidate"], refused_rungs(made)
-    metric = task.metrics[0]
+    metric, baseline = task.metrics[0], BASELINES[task.head]
     title = metric.title[0].upper() + metric.title[1:]
     parts = [
         f"<h1>{escape(task_name)}: evaluation on {metrics['test_rows']:,} test rows</h1>",
         f"<p>Candidate for release: <b>{escape(candidate)}</b>, the last rung that kept its quality. Which rung ships "
         f"is decided at release, by how fast each is: reports/speed/{escape(task_name)}/index.html.</p>",
         f"<p>Distillation: {escape(made['distillation'])}.</p>" if made.get("distillation") else "",
-        f"<p>Its {escape(sentence(metrics['over_baseline']['candidate'], task.metrics))}.</p>",
-        section("Systems", _systems(order, metrics, task.metrics)),
+        f"<p>Its {escape(sentence(metrics['over_baseline']['candidate'], task))}.</p>",
+        section("Systems", _systems(order, metrics, task)),
         picture(figures[metric.name], f"{title} of every system with its interval"),
-        section("Seeds", _spreads(metrics["seeds"], task.metrics)) if "seeds" in metrics else "",
+        section("Seeds", _spreads(metrics["seeds"], task)) if "seeds" in metrics else "",
         section("Refused rungs", table(["rung", "reason"], list(refused.items()))) if refused else "",
-        f'<p class="note">Counting words is tuned on the validation rows: {escape(counted)}.</p>',
+        f'<p class="note">{baseline[0].upper()}{baseline[1:]} is tuned on the validation rows: {escape(counted)}.</p>',
         '<p class="note">Intervals: percentile bootstrap over test rows. There are no timings on this page: they are a '
         "matter of the machine.</p>",
         section(f"What each step bought, in {metric.title}", _gains(metrics["gain"])),
         *_answers(candidate, metrics["candidate"], figures, "entities" if task.output.per_token else "test rows"),
-        section("Same answer", _agreements(metrics["agreement"])),
+        section("Same answer", _agreements(metrics["agreement"], task)),
     ]
     write_html(path, f"{task_name}: evaluation", parts)
 
@@ -112,10 +115,12 @@ def _answers(candidate: str, scores: Metrics, figures: Mapping[str, Figure], cou
     ]
 
 
-def _systems(order: Sequence[str], metrics: Metrics, measures: Sequence[Metric]) -> str:
+def _systems(order: Sequence[str], metrics: Metrics, task: Task) -> str:
+    measures = task.metrics
     first = measures[0]
     columns = [cell for metric in measures for cell in (metric.title, "interval")]
-    header = ["system", *columns, "MB", f"{first.title} over counting words"]
+    than = "over" if first.larger_is_better else "better than"
+    header = ["system", *columns, "MB", f"{first.title} {than} {BASELINES[task.head]}"]
     rows = []
     for system in order:
         score = metrics[system]
@@ -126,19 +131,19 @@ def _systems(order: Sequence[str], metrics: Metrics, measures: Sequence[Metric])
         ]
         size = f"{metrics['size_megabytes'][system]:.2f}"
         over = metrics["over_baseline"].get(system)
-        rows.append([TITLES[system], *scores, size, "" if over is None else signed(over[first.name])])
+        rows.append([title_of(system, task), *scores, size, "" if over is None else signed(over[first.name])])
     return table(header, rows)
 
 
-def _spreads(seeds: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]) -> str:
+def _spreads(seeds: Mapping[str, Mapping[str, Any]], task: Task) -> str:
     """Of what was fine-tuned several times; sd: of the sample."""
-    means = [f"{metric.title}, mean ± sd" for metric in metrics]
+    means = [f"{metric.title}, mean ± sd" for metric in task.metrics]
     header = ["system", "seeds", *means, "chosen on validation rows"]
     rows = [
         [
-            TITLES[name],
+            title_of(name, task),
             f"{found['count']}",
-            *(told(found[metric.name]) for metric in metrics),
+            *(told(found[metric.name]) for metric in task.metrics),
             f"seed {found['chosen']}",
         ]
         for name, found in seeds.items()
@@ -168,9 +173,9 @@ def _labels(classes: Mapping[str, Mapping[str, float]], counted: str) -> str:
     return table(["label", "precision", "recall", "F1", counted], rows)
 
 
-def _agreements(agreement: Mapping[str, float]) -> str:
+def _agreements(agreement: Mapping[str, float], task: Task) -> str:
     return table(
-        ["pair", "share of test rows"],
+        ["pair", f"share of {ANSWERED[task.head]}"],
         [[" and ".join(name.split("_")), f"{share:.2%}"] for name, share in agreement.items()],
     )
 

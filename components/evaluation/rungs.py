@@ -9,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from components.deployment.generation.scores import generator_scores, torch_scores
 from components.deployment.parity import answers
 from components.modeling.kinds import GENERATES
 from components.runtime.bundle import load_bundle
 from components.runtime.encoding import Encoder
-from components.runtime.generation.generator import load_generator
 from components.tasks.task import Task
 
 Answer = Callable[[Sequence[str]], np.ndarray]
@@ -36,6 +34,9 @@ def system_of(rung: str) -> str:
 def torch_rung(task: Task, folder: Path, max_length: int) -> Answer:
     """A classifier checkpoint run by PyTorch, its texts encoded by Hugging Face tokenizers, as PyTorch's users do."""
     if task.head == GENERATES:
+        # Here, since a stage of another kind loads no code of this one.
+        from components.deployment.generation.scores import torch_scores
+
         return torch_scores(folder, max_length)
     # Here, since those who only want the names of the systems shall not load PyTorch.
     from components.deployment.pytorch import load_model, torch_infer
@@ -49,6 +50,9 @@ def torch_rung(task: Task, folder: Path, max_length: int) -> Answer:
 def bundle_rung(task: Task, bundle: Path, rung: str | None) -> Answer:
     """A graph of the bundle, by default the one it answers with, run as it is served."""
     if task.head == GENERATES:
+        from components.deployment.generation.scores import generator_scores
+        from components.runtime.generation.generator import load_generator
+
         return partial(generator_scores, load_generator(bundle, rung))
     classifier = load_bundle(bundle, rung)
     return lambda texts: task.decode(classifier.logits(texts))

@@ -1,33 +1,39 @@
-"""A model against counting words, in words: what `Bootstrap.gains` found of both on the same rows."""
+"""A model against the baseline of its task, in words: what `Bootstrap.gains` found of both on the same rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from components.tasks.metrics import Metric, Perplexity
+from components.tasks.task import Task
 
 Gain = Mapping[str, float]
-"""`value`, `low` and `high`: a paired difference with its interval."""
+"""`value`, `low` and `high`: how much better the model is, with the interval of the paired difference."""
 
-BASELINE = "counting words"
+BASELINES = {
+    "sequence": "counting words",
+    "tokens": "each word's most frequent tag",
+    "causal_lm": "counting pairs of tokens",
+}
+"""By the head of a task."""
 
 
-def sentence(gains: Mapping[str, Gain], metrics: Sequence[Metric]) -> str:
+def sentence(gains: Mapping[str, Gain], task: Task) -> str:
     """Every metric: `macro-F1 below counting words by 0.061 (-0.084 to -0.038), accuracy level with it …`."""
-    told = [f"{metric.title} {_standing(gains[metric.name], metric)}" for metric in metrics]
+    told = [f"{metric.title} {_standing(gains[metric.name], metric, task)}" for metric in task.metrics]
     return f"{', '.join(told)}, on the same rows"
 
 
-def shortfall(gains: Mapping[str, Gain], least: float, metrics: Sequence[Metric]) -> str:
-    """Why a model has too little over counting words; empty where it has enough.
+def shortfall(gains: Mapping[str, Gain], least: float, task: Task) -> str:
+    """Why a model has too little over its baseline; empty where it has enough.
 
     It has too little where the whole interval of any metric lies below `least`: an interval that reaches it is no
     proof. Any, because each hides what the other shows: accuracy the rare labels, macro-F1 the frequent ones.
     """
     # An error is in its own unit, which `least` is not; perplexities are compared by their ratio.
-    for metric in (one for one in metrics if one.larger_is_better or isinstance(one, Perplexity)):
+    for metric in (one for one in task.metrics if one.larger_is_better or isinstance(one, Perplexity)):
         if gains[metric.name]["high"] < least:
-            return f"{_standing(gains[metric.name], metric)} in {metric.title} on the same rows"
+            return f"{_standing(gains[metric.name], metric, task)} in {metric.title} on the same rows"
     return ""
 
 
@@ -36,9 +42,17 @@ def signed(gain: Gain) -> str:
     return f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
 
 
-def _standing(gain: Gain, metric: Metric) -> str:
-    interval = f"({gain['low']:.3f} to {gain['high']:.3f})"
-    if gain["low"] > 0 or gain["high"] < 0:
-        above = (gain["low"] > 0) == metric.larger_is_better
-        return f"{'above' if above else 'below'} {BASELINE} by {abs(gain['value']):.3f} {interval}"
-    return f"level with {BASELINE}, {gain['value']:+.3f} {interval}"
+def _standing(gain: Gain, metric: Metric, task: Task) -> str:
+    low, high, baseline = gain["low"], gain["high"], BASELINES[task.head]
+    if low <= 0 <= high:
+        return f"level with {baseline}, {gain['value']:+.3f} ({low:.3f} to {high:.3f}){_unit(metric)}"
+    if metric.larger_is_better:
+        return f"{'above' if low > 0 else 'below'} {baseline} by {abs(gain['value']):.3f} ({low:.3f} to {high:.3f})"
+    # Below is better here, and above worse: neither word tells which.
+    near, far = sorted((abs(low), abs(high)))
+    word = "better" if low > 0 else "worse"
+    return f"{word} than {baseline} by {abs(gain['value']):.3f} ({near:.3f} to {far:.3f}){_unit(metric)}"
+
+
+def _unit(metric: Metric) -> str:
+    return " nats a token" if isinstance(metric, Perplexity) else ""

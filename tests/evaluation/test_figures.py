@@ -11,8 +11,9 @@ from components.evaluation.figures import (
     rungs_figure,
     scatter_figure,
 )
-from components.tasks.metrics import MacroF1
+from components.tasks.classification import Classification
 
+TASK = Classification(("sea", "city"))
 SCORE = {"macro_f1": 0.8, "macro_f1_low": 0.78, "macro_f1_high": 0.83}
 
 
@@ -23,7 +24,7 @@ def words(figure: object) -> set[str]:
 
 
 def test_every_rung_has_its_line_and_its_number() -> None:
-    figure = rungs_figure({"baseline": SCORE, "candidate": {**SCORE, "macro_f1": 0.812}}, MacroF1(2))
+    figure = rungs_figure({"baseline": SCORE, "candidate": {**SCORE, "macro_f1": 0.812}}, TASK)
     assert {"counting words (TF-IDF)", "candidate for release", "0.800", "0.812"} <= words(figure)
 
 

@@ -21,12 +21,12 @@ from components.deployment.config import ReleaseConfig
 from components.errors import ArtifactError
 from components.registry import Registry
 from components.runtime.signing import make_keys, verify_bundle
-from components.tasks.metrics import Accuracy, MacroF1
+from components.tasks.classification import Classification
 from flows import release
 from flows.timing import LOCK
 from tests.slower import slow_down
 
-METRICS = (MacroF1(3), Accuracy())
+TASK = Classification(("a", "b", "c"))
 CONFIG = ReleaseConfig(
     max_loss=0.03,
     min_gain=0.0,
@@ -84,20 +84,18 @@ def other_bundle(folder: Path) -> None:
     ],
 )
 def test_a_model_is_refused_with_the_reason(scores: dict[str, float], champion: float | None, told: str) -> None:
-    refusal = release.refused(scores, champion, {"macro_f1": LEVEL, "accuracy": LEVEL}, CONFIG, METRICS)
+    refusal = release.refused(scores, champion, {"macro_f1": LEVEL, "accuracy": LEVEL}, CONFIG, TASK)
     assert told in refusal
     assert bool(refusal) == bool(told)
 
 
 def test_a_model_below_counting_words_is_refused_with_the_difference() -> None:
     scores, gains = {"teacher": 0.9, "shipped": 0.9}, {"macro_f1": BELOW, "accuracy": LEVEL}
-    assert release.refused(scores, None, gains, CONFIG, METRICS) == (
+    assert release.refused(scores, None, gains, CONFIG, TASK) == (
         "below counting words by 0.061 (-0.084 to -0.038) in macro-F1 on the same rows, "
         "release.min_gain_over_baseline asks for 0"
     )
-    assert (
-        release.refused(scores, None, gains, CONFIG.model_copy(update={"min_gain_over_baseline": -0.05}), METRICS) == ""
-    )
+    assert release.refused(scores, None, gains, CONFIG.model_copy(update={"min_gain_over_baseline": -0.05}), TASK) == ""
 
 
 @pytest.mark.slow
@@ -206,8 +204,8 @@ def test_a_bundle_that_was_not_evaluated_is_not_released(project: Path, ladder: 
         release.release("places", project, "no-run")
 
 
-def test_a_bundle_that_was_not_compared_with_counting_words_is_not_judged() -> None:
-    with pytest.raises(ArtifactError, match="the rung int8 was not compared with counting words"):
+def test_a_bundle_that_was_not_compared_with_its_baseline_is_not_judged() -> None:
+    with pytest.raises(ArtifactError, match="the rung int8 was not compared with its baseline"):
         release._over_baseline({"int8": {"macro_f1": 0.9}}, "int8")
 
 
