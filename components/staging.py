@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -124,10 +125,10 @@ def _locked_note(target: Path, work: Path, wait: bool) -> int:
     try:
         while True:
             work.parent.mkdir(parents=True, exist_ok=True)
-            if work.is_symlink() or (work.exists() and not _is_ours(work)):
-                raise ArtifactError(f"{work}: in the way, and not of a run's making", "move it away")
-            work.mkdir(exist_ok=True)
-            note = os.open(work / NOTE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+            try:
+                note = _open_note(work)
+            except FileNotFoundError:
+                continue  # whoever had the folder has just removed it
             try:
                 if _locked(note, wait):
                     if _still_there(note, work / NOTE):
@@ -144,18 +145,29 @@ def _locked_note(target: Path, work: Path, wait: bool) -> int:
         raise ArtifactError(f"{target}: cannot be written: {reason}", "name another folder") from None
 
 
+def _open_note(work: Path) -> int:
+    """Raises ArtifactError where something else stands there, FileNotFoundError where the folder goes meanwhile."""
+    if work.is_symlink() or (work.exists() and not _is_ours(work)):
+        raise ArtifactError(f"{work}: in the way, and not of a run's making", "move it away")
+    work.mkdir(exist_ok=True)
+    return os.open(work / NOTE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+
+
 def _busy(target: Path) -> ArtifactError:
     return ArtifactError(f"{target}: another run is writing it", "wait until it has ended")
 
 
 def _is_ours(work: Path) -> bool:
-    """By its note; with nothing but an empty one, or none, it is that of a writer killed at once."""
+    """By its note; with nothing but an empty one, or none, it is that of a writer killed at once.
+
+    Raises FileNotFoundError where its owner removes it meanwhile.
+    """
     if not work.is_dir():
         return False
     note, names = work / NOTE, {path.name for path in work.iterdir()}
     if not names:
         return True
-    if NOTE not in names or note.is_symlink() or not note.is_file():
+    if NOTE not in names or not stat.S_ISREG(note.lstat().st_mode):
         return False
     return note.read_bytes() == _TEXT or (names == {NOTE} and not note.stat().st_size)
 

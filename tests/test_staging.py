@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -232,6 +233,23 @@ def test_a_run_that_still_works_is_not_disturbed(tmp_path: Path, working: subpro
         make(tmp_path / "out")
     working.communicate("")
     assert working.returncode == 0
+    assert (tmp_path / "out/a.txt").read_text() == "new"
+
+
+def test_a_folder_that_its_owner_removes_meanwhile_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note, real, removed = tmp_path / ".out.partial" / NOTE, os.open, []
+
+    def opened(path: Any, *how: Any, **where: Any) -> int:
+        if path == note and not removed:
+            note.parent.rmdir()
+            removed.append(path)
+        return real(path, *how, **where)
+
+    monkeypatch.setattr(os, "open", opened)
+    make(tmp_path / "out", "new")
+    assert removed
     assert (tmp_path / "out/a.txt").read_text() == "new"
 
 
