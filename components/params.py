@@ -166,7 +166,8 @@ def check_params(content: Mapping[str, Any], origin: str) -> Params:
             message = first["msg"].removeprefix("Value error, ")
             own = first["type"] == "value_error"
             reason = message if own else f"{message[:1].lower()}{message[1:]}, not {first['input']!r}"
-        raise ParameterError(f"{origin}: {'.'.join(keys)}: {reason}", hint) from None
+        # What concerns several sections names its key itself.
+        raise ParameterError(": ".join(part for part in (origin, ".".join(keys), reason) if part), hint) from None
 
 
 def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -14,10 +14,16 @@ from tests.small_params import checked, refused
 
 def test_every_kind_is_taken_and_no_other() -> None:
     for kind in KINDS:
-        assert checked({"tasks.topic.kind": kind}).tasks["topic"].kind == kind
+        decoder = {"model.architecture": "gpt2"} if kind == "generation" else {}
+        assert checked({"tasks.topic.kind": kind, **decoder}).tasks["topic"].kind == kind
     assert "tasks.topic.kind: no task kind 'regresion'; nearest: regression" in refused(
         {"tasks.topic.kind": "regresion"}
     )
+
+
+def test_a_model_that_cannot_generate_is_refused_with_those_that_can() -> None:
+    message = refused({"tasks.topic.kind": "generation"})
+    assert message.startswith("params.yaml: tasks.topic.kind: modernbert cannot generate; gpt2, llama, ")
 
 
 def test_a_language_may_be_named_in_any_way_but_is_one() -> None:
