@@ -15,6 +15,7 @@ from rich.console import Console
 from components.champions import champion_bundle
 from components.errors import LianziError, ServiceError, first_line
 from components.params import load_params
+from components.runtime.manifest import GENERATION
 from flows import release
 from flows.graph import data_version
 from flows.inputs import note_inputs
@@ -83,11 +84,12 @@ def run_pipeline(root: Path, parallel: int | None) -> None:
 
 def next_steps(root: Path) -> list[str]:
     """What to look at after a run."""
-    tasks = list(load_params(root / "params.yaml").tasks)
+    tasks = load_params(root / "params.yaml").tasks
     # A task may have been refused: one that answers comes first.
-    first = next((task for task in tasks if champion_bundle(task) is not None), tasks[0])
+    first = next((task for task in tasks if champion_bundle(task) is not None), next(iter(tasks)))
+    asks = "generate" if tasks[first].kind == GENERATION else "predict"
     return [
-        f"lianzi predict {first} {shlex.quote(example_text(root, first))}",
+        f"lianzi {asks} {first} {shlex.quote(example_text(root, first))}",
         "lianzi ui                              runs in Prefect, figures and models in MLflow",
         *(f"{path.as_posix():38} {what}" for path, what in pages(first).items()),
         "dvc metrics show                       every number of this commit",

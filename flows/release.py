@@ -8,6 +8,7 @@ and wins more than release.min_gain over the present champion, all answering the
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -34,7 +35,7 @@ from components.tasks.task import Task
 from flows import timing
 
 RECORD = Path(".lianzi/released.json")
-"""Which bundle was last considered in which store, so that a run with nothing to do need not ask MLflow."""
+"""Which bundle was last considered, by which limits, in which store: a run with nothing to do need not ask MLflow."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,24 @@ def task_names(root: Path) -> list[str]:
 
 
 def is_current(root: Path) -> bool:
-    """Whether the present MLflow store has considered every bundle now in artifacts/, and each has its page."""
+    """Whether the present MLflow store has considered every bundle now in artifacts/ by the present limits, and each
+    has its page."""
     record = _record(root)
     if record["store"] != tracking.tracking_uri() or not tracking.store_exists():
         return False
-    bundles = {name: root / "artifacts" / name / "bundle" for name in task_names(root)}
+    params = load_params(root / "params.yaml")
+    bundles = {name: root / "artifacts" / name / "bundle" for name in params.tasks}
     return all(
-        path.is_dir() and record["bundles"].get(name) == digest(path) and timing.reported(root, name, path) is not None
+        path.is_dir()
+        and record["bundles"].get(name) == considered(path, params.release)
+        and timing.reported(root, name, path) is not None
         for name, path in bundles.items()
     )
+
+
+def considered(bundle: Path, limits: ReleaseConfig) -> str:
+    """What a verdict follows from: other limits, another verdict."""
+    return hashlib.sha256(f"{digest(bundle)} {limits.model_dump_json()}".encode()).hexdigest()
 
 
 def release(name: str, root: Path, run_id: str) -> Verdict:
@@ -72,8 +82,9 @@ def release(name: str, root: Path, run_id: str) -> Verdict:
     read_bundle(bundle)
     metrics = _metrics(root / "metrics" / "evaluate" / f"{name}.json")
     with timing.one_at_a_time(root, f"release@{name}"):
-        verdict = _judge(name, bundle, metrics, load_params(root / "params.yaml"), root, run_id)
-        _remember(root, name, digest(bundle))
+        params = load_params(root / "params.yaml")
+        verdict = _judge(name, bundle, metrics, params, root, run_id)
+        _remember(root, name, considered(bundle, params.release))
     return verdict
 
 
@@ -270,10 +281,10 @@ def _record(root: Path) -> dict[str, Any]:
         return {"store": "", "bundles": {}}
 
 
-def _remember(root: Path, name: str, bundle: str) -> None:
+def _remember(root: Path, name: str, considered: str) -> None:
     """Under the lock, and whole or not at all: a reader never sees half of it."""
     store, record = tracking.tracking_uri(), _record(root)
     bundles = record["bundles"] if record["store"] == store else {}
     partial = (root / RECORD).with_suffix(".partial")
-    write_json(partial, {"store": store, "bundles": bundles | {name: bundle}})
+    write_json(partial, {"store": store, "bundles": bundles | {name: considered}})
     partial.replace(root / RECORD)

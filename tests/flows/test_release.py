@@ -19,10 +19,12 @@ from components import tracking
 from components.artifacts import digest, write_json, write_manifest
 from components.deployment.config import ReleaseConfig
 from components.errors import ArtifactError
+from components.params import load_params
 from components.registry import Registry
 from components.runtime.signing import make_keys, verify_bundle
 from components.tasks.classification import Classification
 from flows import release
+from flows.settings import change_params
 from flows.timing import LOCK
 from tests.slower import slow_down
 
@@ -121,6 +123,11 @@ def test_the_first_is_champion_the_same_again_nothing_new_and_an_equal_one_refus
         assert (project / "reports/speed/places/speed.json").read_bytes() == timed
         assert "Released: ships" in (project / "reports/speed/places/index.html").read_text()
         assert release.is_current(project)
+
+        # Other limits may give another verdict.
+        for limit, current in (("0.5", False), ("0.0", True)):
+            change_params(project / "params.yaml", (f"release.min_gain={limit}",))
+            assert release.is_current(project) == current
 
         other_bundle(project)
         assert not release.is_current(project)
@@ -224,7 +231,8 @@ def test_a_release_is_alone_and_notes_it_whole(project: Path, ladder: Any, monke
     monkeypatch.setattr(release, "_judge", judged)
     release.release("places", project, "no-run")
     assert alone == [True]
-    bundles = {"places": digest(project / "artifacts/places/bundle")}
+    bundle = project / "artifacts/places/bundle"
+    bundles = {"places": release.considered(bundle, load_params(project / "params.yaml").release)}
     written = json.loads((project / release.RECORD).read_text())
     assert written == {"store": tracking.tracking_uri(), "bundles": bundles}
     assert [path.name for path in (project / ".lianzi").glob("released*")] == ["released.json"]
@@ -232,8 +240,9 @@ def test_a_release_is_alone_and_notes_it_whole(project: Path, ladder: Any, monke
 
 def test_a_record_of_another_store_counts_for_nothing(project: Path, ladder: Any) -> None:
     released_project(project, ladder)
-    bundles = {"places": digest(project / "artifacts/places/bundle")}
-    for name, content in (("index.html", "a page"), ("speed.json", json.dumps({"bundle": bundles["places"]}))):
+    bundle = project / "artifacts/places/bundle"
+    bundles = {"places": release.considered(bundle, load_params(project / "params.yaml").release)}
+    for name, content in (("index.html", "a page"), ("speed.json", json.dumps({"bundle": digest(bundle)}))):
         (project / "reports/speed/places").mkdir(parents=True, exist_ok=True)
         (project / "reports/speed/places" / name).write_text(content)
     write_json(project / release.RECORD, {"store": "sqlite:////elsewhere.db", "bundles": bundles})
