@@ -84,12 +84,18 @@ def generate(what: str, prompt: str, chat: bool, rung: str | None, **sampling: A
 
 def folder_of(what: str) -> Path:
     """A bundle's folder as it is; of a task of the project one works in, the champion's. Raises ArtifactError."""
+    folder = Path(what)
+    if folder.is_dir() or not in_project():
+        return folder
     from cli.predict import champion_folder
     from components.params import load_params
 
-    folder, params = Path(what), Path("params.yaml")
-    named = params.is_file() and what in load_params(params).tasks
-    return champion_folder(what) if named and not folder.is_dir() else folder
+    return champion_folder(what) if what in load_params(Path("params.yaml")).tasks else folder
+
+
+def in_project() -> bool:
+    """Whether one works in a project's folder: others have a params.yaml too."""
+    return all(Path(name).is_file() for name in ("dvc.yaml", "params.yaml"))
 
 
 def bundle_model(model: Path, bundle: Path, rows: Path | None, name: str | None, options: BundleOptions) -> None:
@@ -110,9 +116,7 @@ def gate_limits() -> GateConfig:
     from cli.init import files_folder
     from components.params import load_params
 
-    here = Path()
-    inside = all((here / name).is_file() for name in ("dvc.yaml", "params.yaml"))
-    return load_params((here if inside else files_folder()) / "params.yaml").gate
+    return load_params((Path() if in_project() else files_folder()) / "params.yaml").gate
 
 
 def held_out_texts(rows: Path | None) -> list[str]:

@@ -62,6 +62,16 @@ def test_a_tasks_champion_carries_a_text_on(project: Path, bundle: tuple[Path, R
     assert "story carries texts on\nlianzi generate story" in asked.output
 
 
+def test_a_bundle_answers_beside_a_params_yaml_of_something_else(
+    bundle: tuple[Path, Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("dvc.yaml", "params.yaml"):
+        (tmp_path / name).write_text("train: {rate: 1}\n")
+    answered = lianzi("generate", str(bundle[0]), "ship", "--max-tokens", "4")
+    assert answered.exit_code == 0, answered.output
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
