@@ -19,7 +19,7 @@ from components.params import load_params
 from flows.settings import project_root
 
 if TYPE_CHECKING:
-    from components.tokenization.lineage import Place
+    from components.tokenization.lineage import TokenSpan
 
 REMOVALS = "removals.txt"
 HELD_OUT = ("validation", "test")
@@ -48,7 +48,7 @@ class Trace:
     """A row, its places among the packed tokens, the artifacts made from what holds it, and released models by task."""
 
     row: Row
-    tokens: list[Place]
+    tokens: list[TokenSpan]
     artifacts: list[Path]
     models: dict[str, list[str]]
 
@@ -74,7 +74,7 @@ def trace_rows(root: Path, row_id: str) -> list[Trace]:
 
 def _traced(root: Path, row: Row) -> Trace:
     made = [] if row.reason else descendants(root / "artifacts", row.artifact)
-    return Trace(row, _places(root / "artifacts", row), made, _models(root, row) if not row.reason else {})
+    return Trace(row, _spans(root / "artifacts", row), made, _models(root, row) if not row.reason else {})
 
 
 def show_trace(root: Path, row_id: str, as_json: bool) -> None:
@@ -153,12 +153,12 @@ def _used_for(row: Row) -> str:
     return ""
 
 
-def _places(artifacts: Path, row: Row) -> list[Place]:
+def _spans(artifacts: Path, row: Row) -> list[TokenSpan]:
     if row.reason or row.place == TASKS or not (artifacts / "tokens").is_dir():
         return []
-    from components.tokenization.lineage import where
+    from components.tokenization.lineage import token_spans
 
-    return where(artifacts / "tokens", row.id)
+    return token_spans(artifacts / "tokens", row.id)
 
 
 def _models(root: Path, row: Row) -> dict[str, list[str]]:

@@ -25,7 +25,7 @@ CHANNELS = PrunableUnits("hidden_size", "", {})
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ModelSizes:
     """Channels of a model; neurons and heads of each layer."""
 
     width: int
@@ -33,7 +33,7 @@ class Sizes:
     heads: int
 
     @classmethod
-    def of(cls, config: PreTrainedConfig) -> Sizes:
+    def of(cls, config: PreTrainedConfig) -> ModelSizes:
         """The sizes of a model; 0 neurons where its architecture has no prunable ones."""
         units = architecture_of(config).neurons
         neurons = 0 if units is None else getattr(config, units.setting) or 4 * config.hidden_size  # None in GPT-2
@@ -48,34 +48,36 @@ class KeptUnits:
     heads: list[Tensor] | None = None
     channels: Tensor | None = None
 
-    def sizes(self, config: PreTrainedConfig) -> Sizes:
+    def sizes(self, config: PreTrainedConfig) -> ModelSizes:
         """The sizes of the pruned model."""
-        whole = Sizes.of(config)
-        return Sizes(
+        whole = ModelSizes.of(config)
+        return ModelSizes(
             whole.width if self.channels is None else len(self.channels),
             whole.neurons if self.neurons is None else len(self.neurons[0]),
             whole.heads if self.heads is None else len(self.heads[0]),
         )
 
 
-def pruned_sizes(config: PreTrainedConfig, width: float, ffn: float, heads: float) -> Sizes:
+def pruned_sizes(config: PreTrainedConfig, width: float, ffn: float, heads: float) -> ModelSizes:
     """The sizes for these shares of a model's channels, neurons and heads, rounded up to what its config allows.
 
     Neurons to a multiple of MULTIPLE. Channels to what whole heads fill; where heads have a size of their own, to a
     multiple of their number, and that to one that divides the width. Raises ParameterError where that cannot be.
     """
-    whole = Sizes.of(config)
+    whole = ModelSizes.of(config)
     if width == ffn == heads == 1:
         return whole
     _check_known(config, width, ffn)
     _check_heads(config, heads)
     neurons = min(whole.neurons, _multiple(whole.neurons * ffn, MULTIPLE))
     if not architecture_of(config).independent_heads:
-        left = math.ceil(whole.heads * width)
-        return Sizes(whole.width // whole.heads * left, neurons, left)
+        kept_heads = math.ceil(whole.heads * width)
+        return ModelSizes(whole.width // whole.heads * kept_heads, neurons, kept_heads)
     least = math.ceil(whole.heads * heads)
-    left = next(count for count in range(least, whole.heads + 1) if whole.width % count == 0)
-    return Sizes(min(whole.width, _multiple(whole.width * width, math.lcm(MULTIPLE, left))), neurons, left)
+    kept_heads = next(count for count in range(least, whole.heads + 1) if whole.width % count == 0)
+    return ModelSizes(
+        min(whole.width, _multiple(whole.width * width, math.lcm(MULTIPLE, kept_heads))), neurons, kept_heads
+    )
 
 
 def _multiple(least: float, unit: int) -> int:
@@ -109,27 +111,27 @@ def _check_heads(config: PreTrainedConfig, fraction: float) -> None:
 
 
 def select_units(
-    model: PreTrainedModel, losses: Callable[[PreTrainedModel], Iterable[Tensor]], left: Sizes
+    model: PreTrainedModel, losses: Callable[[PreTrainedModel], Iterable[Tensor]], sizes: ModelSizes
 ) -> KeptUnits:
-    """The most important channels, and neurons and heads of each layer, as many as `left` says.
+    """The most important channels, and neurons and heads of each layer, as many as `sizes` says.
 
     `losses`: the sum of the rows' losses, of one batch after another.
     """
-    entry, whole = architecture_of(model.config), Sizes.of(model.config)
+    entry, whole = architecture_of(model.config), ModelSizes.of(model.config)
     groups: dict[str, tuple[PrunableUnits, int]] = {}
-    if left.width < whole.width:
+    if sizes.width < whole.width:
         groups["channels"] = CHANNELS, 1
-    if left.neurons < whole.neurons and entry.neurons is not None:
+    if sizes.neurons < whole.neurons and entry.neurons is not None:
         groups["neurons"] = entry.neurons, 1
-    if left.heads < whole.heads and entry.heads is not None:
+    if sizes.heads < whole.heads and entry.heads is not None:
         groups["heads"] = entry.heads, _head_size(model.config)
     if not groups:
         return KeptUnits()
     scores = dict(zip(groups, importance(model, losses, list(groups.values())), strict=True))
     return KeptUnits(
-        neurons=[best(score, left.neurons) for score in scores["neurons"]] if "neurons" in scores else None,
-        heads=[best(score, left.heads) for score in scores["heads"]] if "heads" in scores else None,
-        channels=best(torch.stack(scores["channels"]).sum(dim=0), left.width) if "channels" in scores else None,
+        neurons=[best(score, sizes.neurons) for score in scores["neurons"]] if "neurons" in scores else None,
+        heads=[best(score, sizes.heads) for score in scores["heads"]] if "heads" in scores else None,
+        channels=best(torch.stack(scores["channels"]).sum(dim=0), sizes.width) if "channels" in scores else None,
     )
 
 
@@ -178,18 +180,18 @@ def _remember(seen: dict[tuple[int, int], Tensor], key: tuple[int, int], module:
     seen[key] = inputs[0]
 
 
-def narrow_config(config: PreTrainedConfig, left: Sizes) -> None:
+def narrow_config(config: PreTrainedConfig, sizes: ModelSizes) -> None:
     """Set the pruned sizes in a config."""
-    if left == Sizes.of(config):
+    if sizes == ModelSizes.of(config):
         return
     entry = architecture_of(config)
     if entry.neurons is not None:
-        setattr(config, entry.neurons.setting, left.neurons)
+        setattr(config, entry.neurons.setting, sizes.neurons)
     if entry.independent_heads:
         config.head_dim = _head_size(config)  # Qwen2 works it out from a width that is about to change
-        if left.heads < config.num_attention_heads:
-            config.num_key_value_heads = left.heads
-    config.hidden_size, config.num_attention_heads = left.width, left.heads
+        if sizes.heads < config.num_attention_heads:
+            config.num_key_value_heads = sizes.heads
+    config.hidden_size, config.num_attention_heads = sizes.width, sizes.heads
 
 
 def narrow_weights(
@@ -214,8 +216,8 @@ def fit_channels(weights: Mapping[str, Tensor], module: nn.Module, kept: KeptUni
 
 
 def _fitted(tensor: Tensor, shape: torch.Size, channels: Tensor | None) -> Tensor:
-    for dimension, (whole, left) in enumerate(zip(tensor.shape, shape, strict=True)):
-        if whole != left and channels is not None:
+    for dimension, (whole, small) in enumerate(zip(tensor.shape, shape, strict=True)):
+        if whole != small and channels is not None:
             tensor = tensor.index_select(dimension, channels)
     return tensor
 

@@ -12,7 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from components.modeling.architectures import architecture_of, layers_of
 from components.modeling.heads import auto_model
 from components.modeling.loading import random_model
-from components.modeling.pruning import KeptUnits, Sizes, fit_channels, narrow_config, narrow_weights, pruned_sizes
+from components.modeling.pruning import KeptUnits, ModelSizes, fit_channels, narrow_config, narrow_weights, pruned_sizes
 from components.training.config import DistillConfig
 
 
@@ -41,13 +41,13 @@ class Size:
 
     name: str
     layers: LayerMap
-    left: Sizes
+    pruned: ModelSizes
     min_token_count: int
 
     @property
-    def shape(self) -> tuple[int, Sizes, int]:
+    def shape(self) -> tuple[int, ModelSizes, int]:
         """What two sizes are compared by."""
-        return len(self.layers.copied), self.left, self.min_token_count
+        return len(self.layers.copied), self.pruned, self.min_token_count
 
 
 def sizes(teacher: PreTrainedConfig, config: DistillConfig) -> list[Size]:
@@ -77,13 +77,13 @@ def _size(name: str, teacher: PreTrainedConfig, config: DistillConfig, way: floa
     return Size(name, layers, pruned_sizes(teacher, width, ffn, heads), min_token_count)
 
 
-def student_config(teacher: PreTrainedConfig, layers: LayerMap, left: Sizes) -> PreTrainedConfig:
+def student_config(teacher: PreTrainedConfig, layers: LayerMap, pruned: ModelSizes) -> PreTrainedConfig:
     """The teacher's config with fewer and narrower layers."""
     config = copy.deepcopy(teacher)
     config.num_hidden_layers = len(layers.copied)
     if getattr(config, "layer_types", None):
         config.layer_types = [config.layer_types[index] for index in layers.copied]
-    narrow_config(config, left)
+    narrow_config(config, pruned)
     return config
 
 

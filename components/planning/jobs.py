@@ -109,7 +109,7 @@ def distill_job(given: dict[str, Any], data: TaskData) -> Job:
         tried = sizes(model.config, config)
         if not tried:
             return replace(_task_job(given, data, estimate.shape_of(model), None, trainings=1), **UNTRAINED)
-        asked = student_config(model.config, tried[0].layers, tried[0].left)
+        asked = student_config(model.config, tried[0].layers, tried[0].pruned)
         student = random_model(auto_model(data.task.head, asked), asked)
     return _task_job(given, data, estimate.shape_of(student), estimate.shape_of(model), trainings=1)
 

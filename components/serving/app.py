@@ -10,13 +10,13 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from components.serving.classification import Classification, texts_of
 from components.serving.middleware import RequestMiddleware
 from components.serving.openai_routes import add_openai
 from components.serving.openapi import add_openapi
 from components.serving.protocol import JSON_LENGTH, read_request, write_answer
 from components.serving.request_error import RequestError, error_content
 from components.serving.service import Service, encoded
+from components.serving.task_model import TaskModel, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ async def _infer(service: Service, request: Request, name: str, version: str | N
     deadline = service.admit()
     with service.repository.lease(name, version) as served:
         context.served = served
-        model, batcher = served.batched(Classification)
+        model, batcher = served.batched(TaskModel)
         body = await service.body(request, deadline, BODY_TYPES)
         asked = read_request(body, request.headers.get(JSON_LENGTH))
         model.check(asked, service.limits)

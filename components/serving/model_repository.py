@@ -13,16 +13,16 @@ from typing import TypeVar
 from components.artifacts import digest
 from components.runtime.manifest import CLASSIFICATION, EMBEDDING, GENERATION, form_of, read_bundle
 from components.serving.batching import Batcher
-from components.serving.classification import Classification
 from components.serving.continuous_batching import ContinuousBatcher
 from components.serving.embedding import Embedding
 from components.serving.generation import Generation
 from components.serving.limits import Limits
 from components.serving.metrics import Metrics
 from components.serving.request_error import RequestError
+from components.serving.task_model import TaskModel
 
-Form = TypeVar("Form", Classification, Embedding)
-Model = Classification | Embedding | Generation
+Form = TypeVar("Form", TaskModel, Embedding)
+Model = TaskModel | Embedding | Generation
 Queue = Batcher | ContinuousBatcher
 
 
@@ -123,8 +123,8 @@ def load(release: Release, limits: Limits, metrics: Metrics, threads: int) -> Lo
     return LoadedModel(release.name, release.version, digest(release.bundle), model, batcher)
 
 
-def _classification(release: Release, limits: Limits, metrics: Metrics, threads: int) -> tuple[Model, Queue]:
-    model = Classification.load(release.bundle)
+def _task_model(release: Release, limits: Limits, metrics: Metrics, threads: int) -> tuple[Model, Queue]:
+    model = TaskModel.load(release.bundle)
     encoder = model.classifier.encoder
     return model, _batcher(model, encoder.max_length, model.classifier.max_batch, release, limits, metrics, threads)
 
@@ -145,7 +145,7 @@ def _generation(release: Release, limits: Limits, metrics: Metrics, threads: int
 
 
 def _batcher(
-    model: Classification | Embedding,
+    model: TaskModel | Embedding,
     max_length: int,
     max_batch: int,
     release: Release,
@@ -158,7 +158,7 @@ def _batcher(
 
 
 LOADERS: dict[str, Callable[[Release, Limits, Metrics, int], tuple[Model, Queue]]] = {
-    CLASSIFICATION: _classification,
+    CLASSIFICATION: _task_model,
     EMBEDDING: _embedding,
     GENERATION: _generation,
 }

@@ -9,12 +9,12 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from pydantic.json_schema import models_json_schema
 
-from components.serving.classification import Classification
 from components.serving.embedding import Embedding
 from components.serving.generation import Generation
 from components.serving.openai_requests import ChatRequest, CompletionRequest, EmbeddingRequest
 from components.serving.protocol import JSON_LENGTH
 from components.serving.schemas import INFER_EXAMPLES, OPENAI, PROTOCOL, events, ref
+from components.serving.task_model import TaskModel
 
 if TYPE_CHECKING:
     from components.serving.model_repository import ModelRepository
@@ -67,7 +67,7 @@ def document(repository: ModelRepository, locked: bool) -> dict[str, Any]:
 
 def _protocol_paths(repository: ModelRepository) -> dict[str, Any]:
     name = _path_parameter("name", list(repository.models))
-    infers = _path_parameter("name", _names(repository, Classification))
+    infers = _path_parameter("name", _names(repository, TaskModel))
     version = _path_parameter("version", sorted({one.version for one in repository.models.values()}))
     paths: dict[str, Any] = {
         "/v2": {"get": _get("server", "Server")},

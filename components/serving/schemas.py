@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from components.runtime.answers import FORMS
-from components.serving.classification import INPUTS
+from components.serving.task_model import INPUTS
 from components.serving.tensors import DATATYPES
 
 NAMES = sorted({name for form in FORMS for name in form.tensors})

@@ -1,4 +1,4 @@
-"""Where a document stands in the stream of packed tokens."""
+"""The spans of packed tokens that hold a document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from components.errors import ArtifactError
 
 
 @dataclass(frozen=True)
-class Place:
+class TokenSpan:
     """A document in a split's stream: tokens begin .. end - 1, the end token included. `file`:`line` in data/."""
 
     split: str
@@ -27,13 +27,13 @@ class Place:
     line: int
 
 
-def where(tokens: Path, name: str) -> list[Place]:
-    """Every place of the document with this id; none when it was not taken, several under a weight above 1."""
+def token_spans(tokens: Path, name: str) -> list[TokenSpan]:
+    """The spans of the document with this id: none where it was left out, several under a weight above 1."""
     return [
-        place
+        span
         for split in SPLITS
         for path, first, _ in _shards(tokens, split)
-        for place in _places(path, split, first, ds.field("id") == name)
+        for span in _spans(path, split, first, ds.field("id") == name)
     ]
 
 
@@ -45,8 +45,10 @@ def _shards(tokens: Path, split: str) -> Iterator[tuple[Path, int, int]]:
         first += shard["tokens"]
 
 
-def _places(path: Path, split: str, first: int, chosen: Any) -> list[Place]:
+def _spans(path: Path, split: str, first: int, chosen: Any) -> list[TokenSpan]:
     if not path.is_file():
         raise ArtifactError(f"{path}: missing", "run `dvc checkout` to restore it")
     rows = pq.read_table(path, filters=chosen).to_pylist()
-    return [Place(split, first + row["begin"], first + row["end"], row["id"], row["file"], row["line"]) for row in rows]
+    return [
+        TokenSpan(split, first + row["begin"], first + row["end"], row["id"], row["file"], row["line"]) for row in rows
+    ]

@@ -19,7 +19,7 @@ from components.modeling.heads import HEADS
 from components.modeling.kinds import GENERATES
 from components.modeling.loading import load_model
 from components.modeling.objectives.objective import Batch
-from components.modeling.pruning import KeptUnits, Sizes, select_units
+from components.modeling.pruning import KeptUnits, ModelSizes, select_units
 from components.modeling.students import LayerMap, Size, build_student, sizes
 from components.modeling.vocabulary import check_padding_stays, prune_vocabulary
 from components.run import Metrics, Run
@@ -182,7 +182,7 @@ class School:
         if trimmed.kept:
             check_padding_stays(self.guide.config, trimmed.kept)
         torch.manual_seed(derived_seed(self.seed, "student"))
-        kept = select_student_units(self.guide, self.data, size.left)
+        kept = select_student_units(self.guide, self.data, size.pruned)
         learner = build_student(self.guide, size.layers, kept, config.dropout, self.data.task.head)
         task_objective = TaskObjective(self.data.task)
         objective = DistillationObjective(self.guide, size.layers, config, task_objective, kept.channels, self.counts)
@@ -345,7 +345,7 @@ def hidden_loss(states: Sequence[Tensor], wanted: Sequence[Tensor], mask: Tensor
     return total / len(wanted)
 
 
-def select_student_units(teacher: PreTrainedModel, data: TaskData, left: Sizes) -> KeptUnits:
+def select_student_units(teacher: PreTrainedModel, data: TaskData, pruned: ModelSizes) -> KeptUnits:
     """The teacher's channels, neurons and heads that are most important for its answers to some training rows."""
     objective = TaskObjective(data.task)
     rows = range(0, len(data.train.ids), -(-len(data.train.ids) // IMPORTANCE_ROWS))
@@ -355,7 +355,7 @@ def select_student_units(teacher: PreTrainedModel, data: TaskData, left: Sizes) 
             batch = data.batch(data.train, rows[start : start + VALIDATION_BATCH])
             yield objective.loss(model, batch) * batch["count"]
 
-    return select_units(teacher, losses, left)
+    return select_units(teacher, losses, pruned)
 
 
 @torch.no_grad()

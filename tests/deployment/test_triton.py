@@ -22,7 +22,7 @@ from components.inference.engines import ENGINES
 from components.inference.nvidia import Host
 from components.runtime.answers import ENTITIES
 from components.runtime.bundle import load_bundle
-from components.serving.classification import Classification
+from components.serving.task_model import TaskModel
 from tests.deployment.triton_stand_in import SCHEMA, Repository, read_config
 from tests.small_bundles import CLASSIFIER, GENERATOR, bundle
 from tests.small_ladder import Ladder
@@ -83,7 +83,7 @@ def test_the_schema_is_the_one_tritons_client_ships() -> None:
 
 def test_the_ensemble_offers_what_lianzi_serve_offers(repository: Path, ladder: Ladder) -> None:
     config = read_config(repository / "places" / "config.pbtxt")
-    served = Classification.load(ladder.bundle).describe()
+    served = TaskModel.load(ladder.bundle).describe()
     assert described(config.input) == [one for one in served["inputs"] if one["name"] == "text"]
     assert described(config.output) == served["outputs"]
     assert config.parameters["bundle"].string_value == digest(ladder.bundle)

@@ -14,7 +14,7 @@ from components.modeling.architectures.architecture import PrunableUnits
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.config import ModelConfig
 from components.modeling.kinds import ARCHITECTURES, FROM_SCRATCH
-from components.modeling.pruning import KeptUnits, Sizes, importance, pruned_sizes, select_units
+from components.modeling.pruning import KeptUnits, ModelSizes, importance, pruned_sizes, select_units
 from components.modeling.students import build_student, map_layers
 
 IDS = torch.randint(4, 300, (6, 12), generator=torch.Generator().manual_seed(1))
@@ -139,7 +139,7 @@ def test_a_narrower_student_has_its_teachers_weights_between_what_is_kept(
     assert kept.neurons is not None
     assert (kept.heads is None) == entry_of(architecture).independent_heads
     student = build_student(teacher, map_layers(2, 1.0), kept, 0.0).eval()
-    assert Sizes.of(student.config) == kept.sizes(teacher.config)
+    assert ModelSizes.of(student.config) == kept.sizes(teacher.config)
     assert student.config.hidden_size == 64
     assert student(IDS).logits.isfinite().all()
     embedded = teacher.get_input_embeddings().weight[:, kept.channels]
@@ -190,7 +190,7 @@ def test_what_is_cut_stands_in_a_layer_under_these_names(name: str) -> None:
 
 def test_the_width_of_an_mpnet_is_refused() -> None:
     config = AutoConfig.for_model("mpnet")
-    assert pruned_sizes(config, 1.0, 0.5, 1.0) == Sizes(768, 1536, 12)
+    assert pruned_sizes(config, 1.0, 0.5, 1.0) == ModelSizes(768, 1536, 12)
     with pytest.raises(
         ParameterError, match=r"distill\.width_fraction 0\.5: a mpnet cannot be made narrower"
     ) as caught:

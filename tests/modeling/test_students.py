@@ -11,7 +11,7 @@ from components.modeling.architectures import build_language_model, layers_of
 from components.modeling.checkpoints import load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.config import ModelConfig
 from components.modeling.kinds import FROM_SCRATCH
-from components.modeling.pruning import KeptUnits, Sizes, select_units
+from components.modeling.pruning import KeptUnits, ModelSizes, select_units
 from components.modeling.students import build_student, map_layers, sizes
 from components.params import Params
 from components.training.config import DistillConfig
@@ -30,27 +30,27 @@ def changed(params: Params, **changes: float) -> DistillConfig:
 def test_a_student_is_tried_as_asked_then_halfway_to_its_teacher(params: Params) -> None:
     half = {"depth_fraction": 0.5, "width_fraction": 0.5, "ffn_fraction": 0.5, "min_token_count": 10}
     asked, halfway = sizes(TEACHER, changed(params, **half))
-    assert (asked.name, asked.shape) == ("asked", (3, Sizes(192, 768, 6), 10))
-    assert (halfway.name, halfway.shape) == ("halfway", (5, Sizes(288, 1152, 9), 0))
+    assert (asked.name, asked.shape) == ("asked", (3, ModelSizes(192, 768, 6), 10))
+    assert (halfway.name, halfway.shape) == ("halfway", (5, ModelSizes(288, 1152, 9), 0))
 
 
 def test_a_whole_student_is_tried_where_it_learns_to_bear_rounding(params: Params) -> None:
     assert sizes(TEACHER, changed(params, **WHOLE)) == []
     whole = sizes(TEACHER, changed(params, **WHOLE, quantization_aware=0.2))
-    assert [size.shape for size in whole] == [(6, Sizes.of(TEACHER), 0)]
+    assert [size.shape for size in whole] == [(6, ModelSizes.of(TEACHER), 0)]
     three = sizes(TEACHER, changed(params, **{**WHOLE, "ffn_fraction": 0.5}, quantization_aware=0.2))
     assert [size.name for size in three] == ["asked", "halfway", "whole"]
 
 
 def test_a_student_with_fewer_tokens_is_smaller_than_its_teacher(params: Params) -> None:
     (asked,) = sizes(TEACHER, changed(params, **{**WHOLE, "min_token_count": 5}))
-    assert asked.shape == (6, Sizes.of(TEACHER), 5)
+    assert asked.shape == (6, ModelSizes.of(TEACHER), 5)
 
 
 def test_two_sizes_that_round_to_the_same_are_one(params: Params) -> None:
     small = BertConfig(num_hidden_layers=1, hidden_size=64, num_attention_heads=1, intermediate_size=16)
     (asked,) = sizes(small, changed(params, **{**WHOLE, "ffn_fraction": 0.5}))
-    assert asked.shape == (1, Sizes(64, 8, 1), 0)
+    assert asked.shape == (1, ModelSizes(64, 8, 1), 0)
 
 
 def test_a_teacher_of_an_architecture_without_a_file_is_refused_in_a_line(params: Params) -> None:
@@ -70,9 +70,9 @@ def test_every_family_is_made_as_small_as_its_kind_allows(name: str, tmp_path: P
     def losses(model: PreTrainedModel) -> Iterator[torch.Tensor]:
         yield cross_entropy(model(ids).logits, torch.tensor([1]))
 
-    student = build_student(teacher, asked.layers, select_units(teacher, losses, asked.left), 0.0).eval()
+    student = build_student(teacher, asked.layers, select_units(teacher, losses, asked.pruned), 0.0).eval()
     assert len(layers_of(student)) == 1
-    assert Sizes.of(student.config) == asked.left
+    assert ModelSizes.of(student.config) == asked.pruned
     student.save_pretrained(tmp_path / "student")
     again = AutoModelForSequenceClassification.from_pretrained(tmp_path / "student").eval()
     assert student(ids).logits.isfinite().all()

@@ -10,10 +10,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from components.serving.app import make_app
-from components.serving.classification import Classification
 from components.serving.limits import Limits
 from components.serving.model_repository import LoadedModel, Release, load
 from components.serving.service import Service
+from components.serving.task_model import TaskModel
 from tests.made_once import made_once
 from tests.small_artifacts import sentences
 from tests.small_ladder import Ladder
@@ -22,8 +22,8 @@ LIMITS = Limits(max_queue=64, max_rows=16, max_body=20_000, max_text=500, timeou
 
 
 @pytest.fixture(scope="session")
-def model(ladder: Ladder) -> Classification:
-    return Classification.load(ladder.bundle)
+def model(ladder: Ladder) -> TaskModel:
+    return TaskModel.load(ladder.bundle)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from starlette.testclient import TestClient
 from components.errors import EngineError
 from components.inference.sessions import Arrays
 from components.serving.app import make_app
-from components.serving.classification import Classification
 from components.serving.limits import Limits
 from components.serving.service import Service
+from components.serving.task_model import TaskModel
 from tests.serving.asking import ids, in_binary, read_binary, texts
 from tests.serving.conftest import LIMITS
 from tests.serving.malformed import CASES, Case
@@ -34,7 +34,7 @@ def outputs(answer: Any) -> dict[str, Any]:
     return {entry["name"]: np.array(entry["data"]).reshape(entry["shape"]) for entry in answer.json()["outputs"]}
 
 
-def test_texts_are_answered_as_predict_answers_them(client: TestClient, model: Classification) -> None:
+def test_texts_are_answered_as_predict_answers_them(client: TestClient, model: TaskModel) -> None:
     found = outputs(client.post(INFER, json=texts(*TEXTS)))
     assert found["label"].tolist() == [one.label for one in model.classifier.predict(TEXTS)] == ["sea", "field", "city"]
     assert found["scores"].shape == (3, len(LABELS))
@@ -42,7 +42,7 @@ def test_texts_are_answered_as_predict_answers_them(client: TestClient, model: C
     assert np.abs(found["logits"] - model.classifier.logits(TEXTS)).max() < 0.3
 
 
-def test_ids_give_what_their_text_gives(client: TestClient, model: Classification) -> None:
+def test_ids_give_what_their_text_gives(client: TestClient, model: TaskModel) -> None:
     rows = model.classifier.encoder.encode(TEXTS[:1])
     by_ids = outputs(client.post(INFER, json=ids(rows, outputs=[{"name": "logits"}])))
     by_text = outputs(client.post(INFER, json=texts(TEXTS[0])))
@@ -50,7 +50,7 @@ def test_ids_give_what_their_text_gives(client: TestClient, model: Classificatio
     assert np.array_equal(by_ids["logits"], by_text["logits"])
 
 
-def test_padding_that_the_client_gave_changes_nothing(client: TestClient, model: Classification) -> None:
+def test_padding_that_the_client_gave_changes_nothing(client: TestClient, model: TaskModel) -> None:
     content = ids([model.classifier.encoder.encode(TEXTS[:1])[0] + [0] * 3])
     content["inputs"][1]["data"][0][-3:] = [0] * 3
     padded = outputs(client.post(INFER, json=content))
@@ -149,7 +149,7 @@ def test_a_server_without_models_is_not_ready() -> None:
 class Slow:
     """A model's session that waits for permission."""
 
-    def __init__(self, model: Classification) -> None:
+    def __init__(self, model: TaskModel) -> None:
         self.go = threading.Event()
         self.session = model.classifier.session
 

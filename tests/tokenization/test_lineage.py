@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from components.corpus.config import SourceConfig
 from components.errors import ArtifactError
-from components.tokenization.lineage import Place, _places, _shards, where
+from components.tokenization.lineage import TokenSpan, _shards, _spans, token_spans
 from components.tokenization.reader import PackedTokens
 from tests.tokenization.small_corpus import CHINESE, CODE, ENGLISH, contents, pack, small_corpus, train
 
@@ -28,13 +28,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def documents_between(tokens: Path, split: str, start: int, stop: int) -> list[Place]:
+def documents_between(tokens: Path, split: str, start: int, stop: int) -> list[TokenSpan]:
     """The documents that the tokens start .. stop - 1 of a split's stream belong to, in their order."""
-    found: list[Place] = []
+    found: list[TokenSpan] = []
     for path, first, count in _shards(tokens, split):
         if first < stop and start < first + count:
             here = (ds.field("end") > start - first) & (ds.field("begin") < stop - first)
-            found += _places(path, split, first, here)
+            found += _spans(path, split, first, here)
     return found
 
 
@@ -73,10 +73,10 @@ def test_a_range_finds_the_documents_it_touches_and_no_other(folder: Path) -> No
 
 
 def test_a_document_is_found_wherever_it_was_put(folder: Path) -> None:
-    places = where(folder / "tokens", "poems/3")
+    places = token_spans(folder / "tokens", "poems/3")
     assert [place.split for place in places] == ["train", "train", "validation"]
     assert {text(folder, place.split, place.begin, place.end) for place in places} == {CHINESE[2][1]}
-    assert where(folder / "tokens", "nobody/1") == []
+    assert token_spans(folder / "tokens", "nobody/1") == []
 
 
 def test_a_missing_list_of_documents_is_named(folder: Path, tmp_path: Path) -> None:
@@ -85,4 +85,4 @@ def test_a_missing_list_of_documents_is_named(folder: Path, tmp_path: Path) -> N
         (tmp_path / name).write_bytes(content)
     (tmp_path / "train" / "poems-00000.documents.parquet").unlink()
     with pytest.raises(ArtifactError, match=r"poems-00000\.documents\.parquet: missing"):
-        where(tmp_path, "poems/3")
+        token_spans(tmp_path, "poems/3")

@@ -11,7 +11,7 @@ import pytest
 from components.deployment.folder_bundle import BundleOptions, make_bundle
 from components.deployment.triton import TritonSettings, write_repository
 from components.runtime.bundle import load_bundle
-from components.serving.classification import Classification
+from components.serving.task_model import TaskModel
 from tests.deployment.test_folder_bundle import small_classifier
 from tests.deployment.triton_stand_in import Repository, read_config
 from tests.small_language_bundles import LIMITS
@@ -31,7 +31,7 @@ def test_a_regressors_numbers_are_those_of_lianzi_predict(tokenizer_folder: Path
     bundle = regressor_bundle(tmp_path, tokenizer_folder)
     write_repository(bundle, tmp_path / "models", TritonSettings(pad_to=1))
     config = read_config(tmp_path / "models" / "stars" / "config.pbtxt")
-    served = Classification.load(bundle).describe()["outputs"]
+    served = TaskModel.load(bundle).describe()["outputs"]
     assert [(one.name, list(one.dims)) for one in config.output] == [(one["name"], one["shape"]) for one in served]
     given = {"text": np.array([text.encode() for text in TEXTS], dtype=np.object_)}
     answer = Repository(tmp_path / "models").infer("stars", given)

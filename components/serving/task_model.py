@@ -26,7 +26,7 @@ INPUTS = {"text": ("BYTES", [-1]), **{name: ("INT64", [-1, -1]) for name in ENCO
 
 
 @dataclass(frozen=True)
-class Classification:
+class TaskModel:
     """A loaded bundle."""
 
     classifier: Classifier
@@ -34,7 +34,7 @@ class Classification:
     endpoints = ("/v2/models/NAME/infer",)
 
     @classmethod
-    def load(cls, bundle: Path, threads: int = 1) -> Classification:
+    def load(cls, bundle: Path, threads: int = 1) -> TaskModel:
         """Load the shipped graph and run it once at each end of what it takes. Raises ArtifactError, EngineError."""
         classifier = load_bundle(bundle, threads=threads)
         loaded = cls(classifier, classifier.encoder.tokenizer.get_vocab_size())

@@ -12,9 +12,9 @@ from tokenizers import Tokenizer
 from components.errors import ArtifactError
 from components.runtime.bundle import Classifier, load_bundle
 from components.runtime.encoding import Encoder
-from components.serving.classification import Classification
 from components.serving.protocol import InferRequest
 from components.serving.request_error import RequestError
+from components.serving.task_model import TaskModel
 from components.serving.tensors import Tensor
 from tests.small_artifacts import sentences
 from tests.small_ladder import Ladder
@@ -22,7 +22,7 @@ from tests.small_ladder import Ladder
 
 def alone_and_together(classifier: Classifier) -> tuple[np.ndarray, np.ndarray]:
     """Logits of 96 texts, each by itself and in batches with others."""
-    model = Classification(classifier, classifier.encoder.tokenizer.get_vocab_size())
+    model = TaskModel(classifier, classifier.encoder.tokenizer.get_vocab_size())
     rows = classifier.encoder.encode([text for text, _ in sentences(96, seed=5)])
     alone = np.concatenate([model.infer([row])["logits"] for row in rows])
     together = np.concatenate([model.infer(rows[start : start + 32])["logits"] for start in (0, 32, 64)])
@@ -42,11 +42,11 @@ def test_an_int8_answer_depends_on_its_batch_no_more_than_quantization_does(ladd
     assert np.abs(alone - together).max() < 2 * max(np.abs(alone - exact).max(), np.abs(together - exact).max())
 
 
-def test_an_empty_text_is_answered(model: Classification) -> None:
+def test_an_empty_text_is_answered(model: TaskModel) -> None:
     assert model.infer(model.classifier.encoder.encode([""]))["logits"].shape == (1, 3)
 
 
-def test_a_text_without_a_token_is_refused(model: Classification) -> None:
+def test_a_text_without_a_token_is_refused(model: TaskModel) -> None:
     """Where the tokenizer puts no special tokens around it."""
     content = json.loads(model.classifier.encoder.tokenizer.to_str()) | {"post_processor": None}
     bare = Encoder(Tokenizer.from_str(json.dumps(content)), 24, 0)
@@ -68,4 +68,4 @@ def test_a_damaged_bundle_is_not_served(ladder: Ladder, tmp_path: Path, make_ser
             target.write_bytes(path.read_bytes())
     (copy / "tokenizer.json").write_text("{}")
     with pytest.raises(ArtifactError, match=r"tokenizer\.json: changed since it was made"):
-        Classification.load(copy)
+        TaskModel.load(copy)
