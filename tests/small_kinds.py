@@ -37,6 +37,12 @@ def grades(text: str, place: str) -> dict[str, Any]:
     return {"text": text, "label": f"{1 + round(2 * share_of_sea(text))}"}
 
 
+def places(text: str, place: str) -> dict[str, Any]:
+    """Every place that two words or more belong to."""
+    counts = {name: sum(word in words for word in text.split()) for name, words in WORDS.items()}
+    return {"text": text, "labels": [name for name, count in counts.items() if count > 1]}
+
+
 def tagged(text: str, place: str) -> dict[str, Any]:
     """Runs of words of the sea are entities, and so are those of the city."""
     kinds = [next((kind for kind in ("sea", "city") if word in WORDS[kind]), "") for word in text.split()]
@@ -53,6 +59,7 @@ def told(text: str, place: str) -> dict[str, Any]:
 ROW_OF: dict[str, RowOf] = {
     "classification": labelled,
     "generation": told,
+    "multi_label": places,
     "regression": stars,
     "token_classification": tagged,
 }

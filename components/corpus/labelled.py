@@ -6,8 +6,9 @@ The held-out splits come first: a row that stands in the test split may stand in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def curate_task(
             splits[split] = _clean_rows(path, split, quarantine, seen, removals, unread, scrub, form)
             rejected[split] = dict(quarantine.counts - before)
     kind = task_kind(config.kind)
-    task = _fitted(kind, splits)
+    task = _fitted(partial(kind.fit, **config.of_task()), splits)
     for split, rows in splits.items():
         with (target / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
             for row in rows:
@@ -243,11 +244,11 @@ def _repetition(row: _Row, other: _Row) -> str:
     return "duplicate" if row.target == other.target else "label_conflict"
 
 
-def _fitted(kind: type[Task], splits: dict[str, list[_Row]]) -> Task:
+def _fitted(fit: Callable[[Sequence[Any]], Task], splits: dict[str, list[_Row]]) -> Task:
     """The task of these rows. Raises DataError where the train rows make none, or a held-out row does not fit it."""
     train = splits["train"]
     try:
-        task = kind.fit([row.target for row in train])
+        task = fit([row.target for row in train])
     except ValueError as error:
         raise DataError(f"{train[0].place}: {error}", "look at the train rows' labels") from None
     for split in ("validation", "test"):

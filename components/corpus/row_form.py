@@ -80,6 +80,30 @@ def _label_text(value: object) -> str | None:
     return label.lower() if label.lower() in ("true", "false") else label
 
 
+def _labels(record: Record) -> list[str]:
+    """A row's labels, each once and in order: of a list, or of text with `;` or `,` between them, as CSV has it.
+
+    Raises DataError where there is no such column, or one of them is no label.
+    """
+    if "labels" not in record.fields:
+        record.text("labels")  # says what is missing, and what is there
+    value = record.fields["labels"]
+    if value is None or value != value:
+        value = []
+    if isinstance(value, str):
+        value = [one for one in value.split(";" if ";" in value else ",") if one.strip()]
+    if not isinstance(value, list):
+        raise DataError(
+            f"{record.place}: 'labels' is {kind_of(value)}, not a list", 'as ["sport", "law"], or sport;law'
+        )
+    found = set()
+    for one in value:
+        if not (label := _label_text(one)):
+            raise DataError(f"{record.place}: {one!r:.60} in 'labels' is no label", "text, a number or a truth value")
+        found.add(label)
+    return sorted(found)
+
+
 def _number(record: Record) -> float:
     """A row's number. Raises DataError where there is none, or one that is not finite."""
     if "label" not in record.fields:
@@ -99,9 +123,10 @@ def _itself(record: Record) -> str:
     return compared_form(record.text())
 
 
-_READ: dict[Column, Callable[[Record], str | float]] = {
+_READ: dict[Column, Callable[[Record], Any]] = {
     Column.LABEL: _label,
+    Column.LABELS: _labels,
     Column.NUMBER: _number,
     Column.TEXT: _itself,
 }
-"""How a row's `label` is read."""
+"""How what a row should be answered with is read."""

@@ -64,7 +64,8 @@ def _answers(details: Mapping[str, Any]) -> str:
     labels = ", ".join(f"`{label}`" for label in details["labels"])
     if _tags(details):
         return f"the entities of a text, from one of {len(details['labels'])} tags a word: {labels}"
-    return "a number" if _is_number(details) else f"one of {len(details['labels'])} labels: {labels}"
+    count = "any of" if _is_set(details) else "one of"
+    return "a number" if _is_number(details) else f"{count} {len(details['labels'])} labels: {labels}"
 
 
 def _data(details: Mapping[str, Any]) -> list[str]:
@@ -202,6 +203,10 @@ def _limits(details: Mapping[str, Any]) -> list[str]:
         limit = "always picks one of its labels, also for a text that fits none; its probabilities are not calibrated."
         if _is_number(details):
             limit = "gives a number also for a text that has none."
+        if _is_set(details):
+            limit = (
+                f"gives a label from a probability of {details['threshold']:g} on; probabilities are not calibrated."
+            )
         if _tags(details):
             limit = "knows the types of entities of its training rows; its probabilities are not calibrated."
         lines += [f"- It {limit}"]
@@ -225,6 +230,10 @@ def _from_the_graph(details: Mapping[str, Any]) -> bool:
 
 def _is_number(details: Mapping[str, Any]) -> bool:
     return form_of(details) == CLASSIFICATION and task_of(details).output.kind == "real"
+
+
+def _is_set(details: Mapping[str, Any]) -> bool:
+    return form_of(details) == CLASSIFICATION and task_of(details).output.kind == "binary"
 
 
 def _tags(details: Mapping[str, Any]) -> bool:

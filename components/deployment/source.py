@@ -160,9 +160,8 @@ def task_of_folder(source: Source) -> Task:
     made, config = own_manifest(source.folder), source.config
     if made is not None and made["kind"] == "classifier":
         return task_of(made)
-    if config.problem_type == "multi_label_classification":
-        raise ArtifactError(f"{source.folder}: answers with several labels at once", "give a model with one answer")
-    if config.num_labels == 1 and not tags_words(source):
+    several = config.problem_type == "multi_label_classification"
+    if config.num_labels == 1 and not several and not tags_words(source):
         return task_of({"task_kind": "regression", "labels": ["number"], "mean": 0.0, "deviation": 1.0})
     labels = [label for _, label in sorted((config.id2label or {}).items())]
     if tags_words(source):
@@ -172,6 +171,8 @@ def task_of_folder(source: Source) -> Task:
             raise ArtifactError(f"{source.folder}: config.json: {error}", "name its labels in id2label") from None
     if len({*labels}) < len(labels):
         raise ArtifactError(f"{source.folder}: config.json has two labels of one name", "name each in id2label")
+    if several:
+        return task_of({"task_kind": "multi_label", "labels": labels, "threshold": 0.5})
     return task_of({"labels": labels})
 
 

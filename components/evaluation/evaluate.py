@@ -15,6 +15,7 @@ from components.deployment.rows import Rows, read_learned, read_rows
 from components.errors import ArtifactError
 from components.evaluation.baseline import Baseline
 from components.evaluation.figures import confusion_figure, rungs_figure, scatter_figure
+from components.evaluation.label_sets import LabelSetBaseline
 from components.evaluation.metrics import Bootstrap, confusion_matrix, per_class
 from components.evaluation.page import write_page
 from components.evaluation.ridge import RidgeBaseline
@@ -35,13 +36,17 @@ if TYPE_CHECKING:
     from components.run import Metrics, Run
     from components.tasks.config import TaskConfig
 
-    Tuned = Baseline | RidgeBaseline | WordTags | NgramBaseline
+    Tuned = Baseline | LabelSetBaseline | RidgeBaseline | WordTags | NgramBaseline
     """A baseline fitted to the training rows, tuned on the validation rows."""
 
 Answers = dict[str, np.ndarray]
 """Rung -> its answer to each test row."""
 
-BASELINES: dict[str, type[Baseline] | type[RidgeBaseline]] = {"categorical": Baseline, "real": RidgeBaseline}
+BASELINES: dict[str, type[Baseline] | type[LabelSetBaseline] | type[RidgeBaseline]] = {
+    "categorical": Baseline,
+    "binary": LabelSetBaseline,
+    "real": RidgeBaseline,
+}
 """What has to be beaten where a text has one answer, by the kind of output."""
 
 GAINS = {
@@ -211,5 +216,7 @@ def _figures(task: Task, test: Rows, answers: Answers, scores: Metrics) -> dict[
         return compared
     if task.output.kind == "real":
         return compared | {"scatter": scatter_figure(test.targets, found)}
+    if task.output.kind == "binary":  # no label stands in another's place, each is given or not
+        return compared
     counts = confusion_matrix(*task.pairs(test.targets, found), len(task.labels))
     return compared | {"confusion": confusion_figure(counts, task.labels)}

@@ -111,7 +111,7 @@ def _answers(candidate: str, scores: Metrics, figures: Mapping[str, Figure], cou
         return [section(f"The candidate {candidate}", picture(figures["scatter"], "Actual and predicted numbers"))]
     return [
         section(f"The candidate {candidate}, by label", _labels(scores["per_class"], counted)),
-        picture(figures["confusion"], "Confusion matrix of the candidate"),
+        picture(figures["confusion"], "Confusion matrix of the candidate") if "confusion" in figures else "",
     ]
 
 

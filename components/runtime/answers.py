@@ -1,4 +1,4 @@
-"""What a bundle answers with, by the form of its task's output: a label, a number, entities (docs/decisions/0052).
+"""What a bundle answers with: a label, labels, a number, entities, by its task's output (docs/decisions/0052).
 
 Whoever shows an answer, on a screen, as JSON or as a tensor, asks its form and knows no kind of task by name. Another
 form is a class of answers and a constant here; its side of Triton is components/deployment/triton_models/NAME.py.
@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from components.runtime.prediction import softmax
+from components.runtime.prediction import sigmoid, softmax
 from components.tasks.task import Task
 
 LABELS = "labels"
@@ -42,6 +42,27 @@ class Prediction:
 
     def __str__(self) -> str:
         return f"{self.label}\t{self.score:.3f}"
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The labels whose probability reaches the threshold, and the probability of every label."""
+
+    labels: tuple[str, ...]
+    scores: dict[str, float]
+
+    @property
+    def columns(self) -> dict[str, str | float]:
+        """As a row of a table."""
+        return {"labels": "; ".join(self.labels)}
+
+    def json(self) -> dict[str, Any]:
+        """As `lianzi predict` writes it."""
+        scores = {label: round(score, 6) for label, score in self.scores.items()}
+        return {"labels": list(self.labels), "scores": scores}
+
+    def __str__(self) -> str:
+        return "; ".join(f"{label} {self.scores[label]:.3f}" for label in self.labels) or "-"
 
 
 @dataclass(frozen=True)
@@ -96,7 +117,7 @@ class Entities:
         return "; ".join(f"{one.label} {' '.join(one.text.split())}" for one in self.entities) or "-"
 
 
-Answer = Prediction | Estimate | Entities
+Answer = Prediction | LabelSet | Estimate | Entities
 
 
 @dataclass(frozen=True)
@@ -146,6 +167,12 @@ def predictions(task: Task, texts: Sequence[str], outputs: np.ndarray) -> list[P
     return found
 
 
+def label_sets(task: Task, texts: Sequence[str], outputs: np.ndarray) -> list[LabelSet]:
+    """The labels of each text."""
+    found = zip(task.values(task.decode(outputs)), sigmoid(outputs).tolist(), strict=True)
+    return [LabelSet(tuple(labels), dict(zip(task.labels, row, strict=True))) for labels, row in found]
+
+
 def estimates(task: Task, texts: Sequence[str], outputs: np.ndarray) -> list[Estimate]:
     """The number of each text."""
     return [Estimate(number) for number in task.decode(outputs).tolist()]
@@ -173,6 +200,14 @@ def _scores(task: Task, outputs: np.ndarray) -> np.ndarray:
     return softmax(outputs)
 
 
+def _label_lists(task: Task, outputs: np.ndarray) -> list[str]:
+    return [json.dumps(labels, ensure_ascii=False) for labels in task.values(task.decode(outputs))]
+
+
+def _probabilities(task: Task, outputs: np.ndarray) -> np.ndarray:
+    return sigmoid(outputs)
+
+
 def _numbers(task: Task, outputs: np.ndarray) -> np.ndarray:
     return task.decode(outputs).astype(np.float32)
 
@@ -196,6 +231,17 @@ LABEL = AnswerForm(
     {"label": None, "scores": {}},
     lambda answer: (answer.label, answer.score),
 )
+LABEL_SET = AnswerForm(
+    "labels",
+    label_sets,
+    {
+        "labels": AnswerTensor("BYTES", (), _label_lists),
+        "scores": AnswerTensor("FP32", (LABELS,), _probabilities),
+        "logits": _logits(LABELS),
+    },
+    {"labels": [], "scores": {}},
+    lambda answer: ("; ".join(answer.labels), None),
+)
 NUMBER = AnswerForm(
     "number",
     estimates,
@@ -210,11 +256,13 @@ ENTITIES = AnswerForm(
     {"entities": []},
     lambda answer: (str(answer), None),
 )
-FORMS = (LABEL, NUMBER, ENTITIES)
+FORMS = (LABEL, LABEL_SET, NUMBER, ENTITIES)
+BY_OUTPUT = {"categorical": LABEL, "binary": LABEL_SET, "real": NUMBER}
+"""Kind of an output -> the form of answers."""
 
 
 def answer_form(task: Task) -> AnswerForm:
     """The form of a task's answers."""
     if task.output.per_token:
         return ENTITIES
-    return LABEL if task.output.kind == "categorical" else NUMBER
+    return BY_OUTPUT[task.output.kind]

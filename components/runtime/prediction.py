@@ -47,3 +47,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities along the last axis."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """The probability of each logit by itself."""
+    small = np.exp(-np.abs(logits))  # of the one sign that cannot overflow
+    found: np.ndarray = np.where(logits >= 0, 1, small) / (1 + small)
+    return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Annotated, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import Field, field_validator
 
 from components.corpus.language_codes import language_codes
-from components.sections import Variant
+from components.sections import Fraction, Variant
 from components.tasks.kinds import KINDS, nearest
 
 
@@ -31,6 +31,10 @@ class TaskConfig(Variant):
         module, _, name = path.partition(":")
         return cast(type[Self], getattr(import_module(module), name))
 
+    def of_task(self) -> dict[str, Any]:
+        """What the task is fitted with beside its rows: keyword arguments of its kind's `fit`."""
+        return {}
+
     @field_validator("kind")
     @classmethod
     def _known(cls, kind: str) -> str:
@@ -51,3 +55,12 @@ class TaggingConfig(TaskConfig):
     the last."""
 
     column: Annotated[int, Field(ge=2)] | Annotated[str, Field(min_length=1)] | None = None
+
+
+class MultiLabelConfig(TaskConfig):
+    """threshold: the probability from which a label is given."""
+
+    threshold: Fraction = 0.5
+
+    def of_task(self) -> dict[str, Any]:
+        return {"threshold": self.threshold}

@@ -26,6 +26,9 @@ class Kind(NamedTuple):
 KINDS = {
     "classification": Kind("components.tasks.classification:Classification", "macro_f1", "macro-F1"),
     "generation": Kind("components.tasks.generation:Generation", "perplexity", "perplexity"),
+    "multi_label": Kind(
+        "components.tasks.multi_label:MultiLabel", "micro_f1", "micro-F1", "components.tasks.config:MultiLabelConfig"
+    ),
     "regression": Kind("components.tasks.regression:Regression", "pearson", "Pearson correlation"),
     "token_classification": Kind(
         "components.tasks.token_classification:TokenClassification",

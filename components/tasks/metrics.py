@@ -84,6 +84,24 @@ class MacroF1:
 
 
 @dataclass(frozen=True)
+class MicroF1:
+    """F1 of all labels together; targets and answers are 0 or 1, [rows, labels]. 0 where neither has any."""
+
+    name = "micro_f1"
+    title = "micro-F1"
+    larger_is_better = True
+
+    def statistics(self, targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """Of each row the labels that are right, those of the target and those of the answer: [rows, 3]."""
+        counts = [(targets & answers).sum(axis=1), targets.sum(axis=1), answers.sum(axis=1)]
+        return np.stack(counts, axis=1).astype(np.float64)
+
+    def value(self, sums: np.ndarray) -> np.ndarray:
+        found: np.ndarray = 2 * sums[..., 0] / np.maximum(sums[..., 1] + sums[..., 2], 1)
+        return found
+
+
+@dataclass(frozen=True)
 class Accuracy:
     """The share of rows with the right label."""
 

@@ -28,6 +28,7 @@ class Column(StrEnum):
 
     TEXT = "text"
     LABEL = "label"
+    LABELS = "labels"
     NUMBER = "number"
     TOKENS = "tokens"
     TAGS = "tags"
@@ -41,12 +42,13 @@ NO_TARGET = -100
 class Output:
     """What a head answers with, [rows, labels], or [rows, length, labels] where it says something of each token.
 
-    The kind decides how a student learns from its teacher, by KL divergence or MSE. Of categorical outputs the
-    likeliest label is the answer, which servers without this code (Triton's) find by themselves.
+    The kind decides how a student learns from its teacher: by KL divergence, by the cross-entropy of each label, or by
+    MSE. Of categorical outputs the likeliest label is the answer, which servers without this code (Triton's) find by
+    themselves.
     """
 
     name: str
-    kind: Literal["categorical", "real"]
+    kind: Literal["categorical", "binary", "real"]
     per_token: bool = False
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.functional import kl_div, layer_norm, log_softmax
+from torch.nn.functional import binary_cross_entropy_with_logits, kl_div, layer_norm, log_softmax
 from transformers import PreTrainedModel
 
 from components.artifacts import read_manifest
@@ -325,8 +325,15 @@ def divergence(logits: Tensor, wanted: Tensor, temperature: float) -> Tensor:
     return kl_div(student, teacher, reduction="sum", log_target=True) * temperature**2
 
 
+def binary_divergence(logits: Tensor, wanted: Tensor, temperature: float) -> Tensor:
+    """Sum over rows and labels of the cross-entropy with the teacher's softened probability of each label."""
+    soft = (wanted / temperature).sigmoid()
+    return binary_cross_entropy_with_logits(logits / temperature, soft, reduction="sum") * temperature**2
+
+
 SOFT_LOSSES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "categorical": divergence,
+    "binary": binary_divergence,
     "real": squared_difference,
 }
 """What a student's outputs are wrong by where a teacher's are right, by the kind of output."""

@@ -168,7 +168,10 @@ def _json_rows(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def _labelled(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of tokens and tags with all of its tags as its label; without one where they do not fit the tokens."""
+    """A row of tokens and tags with all of its tags as its label; without one where they do not fit the tokens. Of a
+    row of several labels all of them are its label."""
+    if isinstance(labels := row.get("labels"), list):
+        return {name: value for name, value in row.items() if name != "labels"} | {"label": "; ".join(map(str, labels))}
     if "tags" not in row:
         return row
     tokens, tags = row.get("tokens"), row["tags"]

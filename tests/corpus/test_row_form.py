@@ -27,6 +27,10 @@ def read(kind: str, fields: dict[str, Any]) -> Any:
     [
         ("classification", {"text": "red", "label": 1.0}, ("red", "1")),
         ("regression", {"text": "red", "label": "1.5"}, ("red", 1.5)),
+        ("multi_label", {"text": "red", "labels": ["warm", "b", "warm", 1]}, ("red", ["1", "b", "warm"])),
+        ("multi_label", {"text": "red", "labels": "warm; old, dark"}, ("red", ["old, dark", "warm"])),
+        ("multi_label", {"text": "red", "labels": "warm,dark"}, ("red", ["dark", "warm"])),
+        ("multi_label", {"text": "red", "labels": ""}, ("red", [])),
         ("token_classification", {"tokens": ["a", "b"], "tags": ["O", "S-X"]}, ("a b", ["O", "B-X"])),
     ],
 )
@@ -41,6 +45,14 @@ def test_a_column_that_a_file_lacks_is_named_with_its_place(kind: str, missing: 
     with pytest.raises(DataError, match=f"train.jsonl:4: no '{missing}'") as refusal:
         read(kind, {"text": "red", "colour": "red"})
     assert "found here: 'text', 'colour'" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"), [(3, "'labels' is a number, not a list"), (["a", ""], "'' in 'labels' is no label")]
+)
+def test_labels_that_are_none_are_refused_with_their_place(labels: object, why: str) -> None:
+    with pytest.raises(DataError, match=f"train.jsonl:4: {why}"):
+        read("multi_label", {"text": "red", "labels": labels})
 
 
 def test_the_column_of_tags_may_have_another_name() -> None:

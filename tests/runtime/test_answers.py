@@ -7,6 +7,7 @@ import pytest
 
 from components.runtime.answers import ENTITIES, FORMS, LABEL, NUMBER, answer_form
 from components.tasks.classification import Classification
+from components.tasks.multi_label import MultiLabel
 from components.tasks.regression import Regression
 from components.tasks.task import Task
 from components.tasks.token_classification import TokenClassification
@@ -15,6 +16,7 @@ TEXT = "Ada, of Paris"
 TAGGER = TokenClassification(("O", "B-LOC", "B-PER", "I-PER"))
 TASKS = {
     "label": (Classification(("a", "b")), np.float32([[0, 1]])),
+    "labels": (MultiLabel(("a", "b", "c")), np.float32([[2, -1, 0]])),
     "number": (Regression(("number",), 3.0, 2.0), np.float32([[0.5]])),
     # Ada is a person, the comma goes on with it, Paris is a place.
     "entities": (TAGGER, 9 * np.eye(4, dtype=np.float32)[[[2, 3, 0, 1]]]),
@@ -59,6 +61,7 @@ def test_a_log_keeps_the_answer_and_how_sure_it_is() -> None:
         [answer] = answer_form(task).answers(task, [TEXT], outputs)
         kept[name] = answer_form(task).logged(answer)
     assert kept["label"] == ("b", pytest.approx(0.731, abs=1e-3))
+    assert kept["labels"] == ("a; c", None)
     assert (kept["number"], kept["entities"]) == (("4", None), ("PER Ada,; LOC Paris", None))
 
 

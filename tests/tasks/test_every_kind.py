@@ -52,6 +52,11 @@ def check_classes(answers: Sequence[Any], served: Answered) -> None:
     assert [answer.label for answer in answers] == served["label"] == ["sea", "city"]
 
 
+def check_label_sets(answers: Sequence[Any], served: Answered) -> None:
+    assert [list(answer.labels) for answer in answers] == [json.loads(row) for row in served["labels"]]
+    assert [answer.labels for answer in answers] == [("sea",), ("city",)]
+
+
 def check_stars(answers: Sequence[Any], served: Answered) -> None:
     sea, city = (answer.number for answer in answers)
     assert 5 > sea > city > 0
@@ -77,6 +82,7 @@ CASES = {
     "classification": Case(ROW_OF["classification"], ("label",), check_classes),
     # Of some 300 tokens; counting them gives 6.
     "generation": Case(ROW_OF["generation"], ("text",), check_texts, "gpt2", lambda perplexity: perplexity < 6),
+    "multi_label": Case(ROW_OF["multi_label"], ("labels",), check_label_sets),
     "regression": Case(ROW_OF["regression"], ("number",), check_stars),
     "token_classification": Case(ROW_OF["token_classification"], ("entities",), check_entities),
 }
