@@ -32,7 +32,8 @@ from components.deployment.export import export
 from components.deployment.parity import answers
 from components.deployment.quantize import quantize
 from components.deployment.rows import Rows, read_learned, read_rows
-from components.evaluation.baseline import Baseline
+from components.evaluation.baselines.baseline import TuningData
+from components.evaluation.baselines.tf_idf import TfIdf
 from components.evaluation.metrics import Bootstrap
 from components.evaluation.rungs import torch_rung
 from components.inference.onnx_runtime import OnnxRuntime
@@ -109,7 +110,7 @@ class Piece:
         validation = read_rows(self.rows, "validation", self.labels)
         print(f"{self.task}, {self.fraction:.0%} of the labels, seed {self.seed}", flush=True)
         answering = read_task(self.rows)
-        baseline = Baseline.tuned(learned, validation, task.language)
+        baseline = TfIdf.tuned(TuningData(answering, learned, validation, task.language))
         models = self._trained(share)
         return {
             "counting_words": baseline.predict(texts),

@@ -12,7 +12,8 @@ from benchmarks.report import Figure, report
 from components.artifacts import read_manifest
 from components.deployment.rows import read_rows
 from components.deployment.timing import latencies
-from components.evaluation.baseline import Baseline
+from components.evaluation.baselines.baseline import TuningData
+from components.evaluation.baselines.tf_idf import TfIdf
 from components.evaluation.rungs import bundle_rung, torch_rung
 from components.params import load_params
 from components.tasks.kinds import task_of
@@ -52,7 +53,7 @@ def measure_task(artifacts: Path, task: str) -> dict[str, dict[str, dict[str, fl
     answering = task_of(made)
     language = load_params(ROOT / "params.yaml").tasks[task].language
     contenders = {
-        "baseline": Baseline.tuned(train, validation, language).predict,
+        "baseline": TfIdf.tuned(TuningData(answering, train, validation, language)).predict,
         "teacher": torch_rung(answering, folder / "teacher", made["max_length"]),
         "student": torch_rung(answering, folder / "student", made["max_length"]),
         "onnx": bundle_rung(answering, folder / "bundle", "fp32"),

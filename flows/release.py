@@ -29,7 +29,7 @@ from components.registry import ROLLED_BACK, Registry, Version
 from components.runtime.manifest import SPEED_FILE, read_bundle
 from components.runtime.signing import sign_bundle
 from components.tasks.kinds import task_of
-from components.tasks.metrics import Metric, improvement, score
+from components.tasks.metrics import Metric, score
 from components.tasks.rows import read_split, read_task
 from components.tasks.task import Task
 from flows import timing
@@ -230,12 +230,12 @@ def refused(
     Scores are by the task's first metric on the test rows, `gains` what it has over the baseline there.
     """
     metric = task.metrics[0]
-    loss = improvement(metric, scores["shipped"], scores["teacher"])
+    loss = metric.improvement(scores["shipped"], scores["teacher"])
     if loss > config.max_loss:
         return f"loses {loss:.4f} {metric.title} to its teacher, release.max_loss allows {config.max_loss}"
     if short := shortfall(gains, config.min_gain_over_baseline, task):
         return f"{short}, release.min_gain_over_baseline asks for {config.min_gain_over_baseline:g}"
-    if champion is not None and (gain := improvement(metric, champion, scores["shipped"])) <= config.min_gain:
+    if champion is not None and (gain := metric.improvement(champion, scores["shipped"])) <= config.min_gain:
         return (
             f"{metric.title} {scores['shipped']:.4f} against the champion's {champion:.4f} ({gain:+.4f}), "
             f"release.min_gain asks for more than {config.min_gain}"

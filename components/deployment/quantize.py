@@ -34,7 +34,7 @@ from components.runtime.encoding import Encoder
 from components.runtime.prediction import BATCH
 from components.staging import staged
 from components.tasks.kinds import task_of
-from components.tasks.metrics import Metric, improvement, score
+from components.tasks.metrics import Metric, score
 from components.tasks.rows import EVERY_ROW, LabelShare, read_task
 from components.tasks.task import Task
 
@@ -129,7 +129,7 @@ class QualityCheck:
         """The score, its loss (never negative), the change with its interval, agreement, size, the verdict."""
         found = self._answers(graph)
         value = score(self.metric, self.rows.targets, found)
-        lost = improvement(self.metric, value, self.fp32_score)
+        lost = self.metric.improvement(value, self.fp32_score)
         loss, allowed = round(max(0.0, lost), 6), self.config.max_accuracy_loss
         accepted = loss <= allowed
         return {

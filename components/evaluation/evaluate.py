@@ -13,17 +13,15 @@ import torch
 from components.artifacts import read_manifest, verify
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.errors import ArtifactError
-from components.evaluation.baseline import Baseline
+from components.evaluation.baselines.baseline import Baseline, TuningData
+from components.evaluation.baselines.table import baseline_class, to_beat
 from components.evaluation.figures import confusion_figure, rungs_figure, scatter_figure
-from components.evaluation.label_sets import LabelSetBaseline
 from components.evaluation.metrics import Bootstrap, confusion_matrix, per_class
 from components.evaluation.page import write_page
-from components.evaluation.ridge import RidgeBaseline
 from components.evaluation.rungs import bundle_rung, system_of, systems, torch_rung
 from components.evaluation.spread import SEEDS, spreads
-from components.evaluation.word_tags import WordTags
 from components.modeling.kinds import GENERATES
-from components.runtime.manifest import TOKENIZER, megabytes, whole_bundle
+from components.runtime.manifest import megabytes, whole_bundle
 from components.tasks.kinds import task_of
 from components.tasks.rows import EVERY_ROW, LabelShare
 from components.tasks.task import Task
@@ -32,22 +30,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from components.deployment.config import EvaluateConfig
-    from components.evaluation.ngrams import NgramBaseline
     from components.run import Metrics, Run
     from components.tasks.config import TaskConfig
 
-    Tuned = Baseline | LabelSetBaseline | RidgeBaseline | WordTags | NgramBaseline
-    """A baseline fitted to the training rows, tuned on the validation rows."""
-
 Answers = dict[str, np.ndarray]
 """Rung -> its answer to each test row."""
-
-BASELINES: dict[str, type[Baseline] | type[LabelSetBaseline] | type[RidgeBaseline]] = {
-    "categorical": Baseline,
-    "binary": LabelSetBaseline,
-    "real": RidgeBaseline,
-}
-"""What has to be beaten where a text has one answer, by the kind of output."""
 
 GAINS = {
     "over_baseline": ("baseline", "candidate"),
@@ -93,8 +80,9 @@ def evaluate(
     validation, test = (read_rows(rows, split, labels) for split in ("validation", "test"))
     answering = task_of(made)
     metric = answering.metrics[0]
-    baseline = tuned_baseline(answering, read_learned(rows, labels, share), validation, task.language, bundle, made)
-    run.say(f"counting words: {baseline.choice}, the best on the validation rows")
+    data = TuningData(answering, read_learned(rows, labels, share), validation, task.language, bundle, made, seed)
+    baseline = baseline_class(to_beat(answering)).tuned(data)
+    run.say(f"{to_beat(answering).phrase}: {baseline.choice}, the best on the validation rows")
     contenders = _systems(answering, baseline, folders, bundle, made)
     answers = {name: answer(test.texts) for name, answer in contenders.items()}
     answers["candidate"] = answers[system_of(made["candidate"])]
@@ -117,7 +105,7 @@ def evaluate(
 
 
 def _systems(
-    task: Task, baseline: Tuned, folders: dict[str, Path], bundle: Path, made: dict[str, Any]
+    task: Task, baseline: Baseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]
 ) -> dict[str, Callable[[Sequence[str]], np.ndarray]]:
     """Name -> answers to texts: of the baseline, the models in PyTorch and every rung."""
     return {
@@ -126,20 +114,6 @@ def _systems(
         "onnx": bundle_rung(task, bundle, "fp32"),
         **{name: bundle_rung(task, bundle, name) for name in made["ladder"] if name != "fp32"},
     }
-
-
-def tuned_baseline(
-    task: Task, train: Rows, validation: Rows, language: str, bundle: Path, made: dict[str, Any]
-) -> Tuned:
-    """What has to be beaten; of a language model in the bundle's own tokens."""
-    if task.head == GENERATES:
-        # Here, since a stage of another kind loads no code of this one.
-        from components.evaluation.ngrams import NgramBaseline
-
-        return NgramBaseline.tuned(train, validation, bundle / TOKENIZER, made["max_length"], min(made["stop_ids"]))
-    if task.output.per_token:
-        return WordTags.tuned(task, train, validation, language)
-    return BASELINES[task.output.kind].tuned(train, validation, language)
 
 
 def score_all(config: EvaluateConfig, seed: int, task: Task, test: Rows, answers: Answers) -> Metrics:
@@ -192,7 +166,7 @@ def _check_labels(folder: Path, labels: list[str]) -> dict[str, Any]:
     return made
 
 
-def _sizes(baseline: Tuned, folders: dict[str, Path], bundle: Path, made: dict[str, Any]) -> dict[str, float]:
+def _sizes(baseline: Baseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]) -> dict[str, float]:
     weights = {name: megabytes(folder, {"weights": "model.safetensors"}) for name, folder in folders.items()}
     graphs = {system_of(rung): megabytes(bundle, paths) for rung, paths in made["rungs"].items()}
     candidate = graphs[system_of(made["candidate"])]

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
-from components.evaluation.versus_baseline import BASELINES
+from components.evaluation.baselines.table import BASELINES, to_beat
 from components.tasks.task import Task
 
 TITLES = {
@@ -35,8 +35,9 @@ INK, QUIET, ACCENT, GRID = "#1f2933", "#8a96a3", "#0f6fc5", "#dde3e9"
 
 def title_of(system: str, task: Task) -> str:
     """What a system is called on pages."""
-    counted = task.head != "sequence" and system == "baseline"
-    return BASELINES[task.head] if counted else TITLES[system]
+    if system == "baseline":
+        return to_beat(task).title
+    return BASELINES[system].title if system in BASELINES else TITLES[system]
 
 
 def rungs_figure(scores: Mapping[str, Mapping[str, float]], task: Task) -> Figure:

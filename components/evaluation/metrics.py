@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.tasks.metrics import Metric, improvement
+from components.tasks.metrics import Metric
 from components.tasks.task import Task
 
 NUMBERS = 2**22
@@ -82,7 +82,7 @@ class Bootstrap:
         return {metric.name: self._gain(metric, before, after).metrics() for metric in self.task.metrics}
 
     def _gain(self, metric: Metric, before: np.ndarray, after: np.ndarray) -> Interval:
-        return self._interval(improvement(metric, self.values(metric, before), self.values(metric, after)))
+        return self._interval(metric.improvement(self.values(metric, before), self.values(metric, after)))
 
     def _counts(self) -> Iterator[np.ndarray]:
         """How often each row stands in each resample, float64 [some samples, rows]: never all, which may be much."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.text import Text
 
+from components.evaluation.baselines.table import to_beat
 from components.evaluation.figures import DEFAULT_FAMILY, title_of
 from components.evaluation.spread import told
-from components.evaluation.versus_baseline import BASELINES, sentence, signed
+from components.evaluation.versus_baseline import sentence, signed
 from components.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def write_page(
     It holds nothing of the machine: equal results give equal bytes.
     """
     candidate, refused = made["candidate"], refused_rungs(made)
-    metric, baseline = task.metrics[0], BASELINES[task.head]
+    metric, baseline = task.metrics[0], to_beat(task).phrase
     title = metric.title[0].upper() + metric.title[1:]
     parts = [
         f"<h1>{escape(task_name)}: evaluation on {metrics['test_rows']:,} test rows</h1>",
@@ -120,7 +121,7 @@ def _systems(order: Sequence[str], metrics: Metrics, task: Task) -> str:
     first = measures[0]
     columns = [cell for metric in measures for cell in (metric.title, "interval")]
     than = "over" if first.larger_is_better else "better than"
-    header = ["system", *columns, "MB", f"{first.title} {than} {BASELINES[task.head]}"]
+    header = ["system", *columns, "MB", f"{first.title} {than} {to_beat(task).phrase}"]
     rows = []
     for system in order:
         score = metrics[system]

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from components.tasks.metrics import Metric, Perplexity
+from components.evaluation.baselines.table import to_beat
+from components.tasks.metrics import Metric
 from components.tasks.task import Task
 
 Gain = Mapping[str, float]
 """`value`, `low` and `high`: how much better the model is, with the interval of the paired difference."""
-
-BASELINES = {
-    "sequence": "counting words",
-    "tokens": "each word's most frequent tag",
-    "causal_lm": "counting pairs of tokens",
-}
-"""By the head of a task."""
 
 
 def sentence(gains: Mapping[str, Gain], task: Task) -> str:
@@ -30,8 +24,7 @@ def shortfall(gains: Mapping[str, Gain], least: float, task: Task) -> str:
     It has too little where the whole interval of any metric lies below `least`: an interval that reaches it is no
     proof. Any, because each hides what the other shows: accuracy the rare labels, macro-F1 the frequent ones.
     """
-    # An error is in its own unit, which `least` is not; perplexities are compared by their ratio.
-    for metric in (one for one in task.metrics if one.larger_is_better or isinstance(one, Perplexity)):
+    for metric in (one for one in task.metrics if not one.own_unit):
         if gains[metric.name]["high"] < least:
             return f"{_standing(gains[metric.name], metric, task)} in {metric.title} on the same rows"
     return ""
@@ -43,16 +36,12 @@ def signed(gain: Gain) -> str:
 
 
 def _standing(gain: Gain, metric: Metric, task: Task) -> str:
-    low, high, baseline = gain["low"], gain["high"], BASELINES[task.head]
+    low, high, baseline = gain["low"], gain["high"], to_beat(task).phrase
     if low <= 0 <= high:
-        return f"level with {baseline}, {gain['value']:+.3f} ({low:.3f} to {high:.3f}){_unit(metric)}"
+        return f"level with {baseline}, {gain['value']:+.3f} ({low:.3f} to {high:.3f}){metric.unit}"
     if metric.larger_is_better:
         return f"{'above' if low > 0 else 'below'} {baseline} by {abs(gain['value']):.3f} ({low:.3f} to {high:.3f})"
     # Below is better here, and above worse: neither word tells which.
     near, far = sorted((abs(low), abs(high)))
     word = "better" if low > 0 else "worse"
-    return f"{word} than {baseline} by {abs(gain['value']):.3f} ({near:.3f} to {far:.3f}){_unit(metric)}"
-
-
-def _unit(metric: Metric) -> str:
-    return " nats a token" if isinstance(metric, Perplexity) else ""
+    return f"{word} than {baseline} by {abs(gain['value']):.3f} ({near:.3f} to {far:.3f}){metric.unit}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,10 +18,19 @@ CONSTANT = 1e-12
 LARGEST = 700.0
 """Nats a token above which a float64 has no exponential."""
 
+Number = TypeVar("Number", float, np.ndarray)
+
 
 class Metric(Protocol):
     """`name`: its key in metrics files; `title`: its name in sentences; targets and answers are arrays [rows], or
-    [rows, words]."""
+    [rows, words].
+
+    `unit`: of an improvement, in sentences; `own_unit`: it is an error in the numbers' own unit, which no limit of
+    params.yaml is in, so that it is shown and decides nothing.
+    """
+
+    unit: ClassVar[str] = ""
+    own_unit: ClassVar[bool] = False
 
     @property
     def name(self) -> str: ...
@@ -36,25 +45,18 @@ class Metric(Protocol):
     def value(self, sums: np.ndarray) -> np.ndarray:
         """Of sums of statistics over rows, [..., k] -> [...]."""
 
+    def improvement(self, before: Number, after: Number) -> Number:
+        """How much better `after` is, whichever way the metric goes."""
+        return after - before if self.larger_is_better else before - after
+
 
 def score(metric: Metric, targets: np.ndarray, answers: np.ndarray) -> float:
     """The metric of all rows together."""
     return float(metric.value(metric.statistics(targets, answers).sum(axis=0)))
 
 
-Number = TypeVar("Number", float, np.ndarray)
-
-
-def improvement(metric: Metric, before: Number, after: Number) -> Number:
-    """How much better `after` is, whichever way the metric goes; of perplexities in nats a token, the logarithm of
-    their ratio, since a limit is then a share: 0.05 is 5 %, whatever the vocabulary."""
-    if isinstance(metric, Perplexity):
-        return np.log(before) - np.log(after)
-    return after - before if metric.larger_is_better else before - after
-
-
 @dataclass(frozen=True)
-class MacroF1:
+class MacroF1(Metric):
     """The unweighted mean of the F1 of each of `classes` labels that occurs among targets or answers.
 
     A label that stands in no row and in no answer has no F1 and leaves the mean; scikit-learn leaves it out as well
@@ -84,7 +86,7 @@ class MacroF1:
 
 
 @dataclass(frozen=True)
-class MicroF1:
+class MicroF1(Metric):
     """F1 of all labels together; targets and answers are 0 or 1, [rows, labels]. 0 where neither has any."""
 
     name = "micro_f1"
@@ -102,7 +104,7 @@ class MicroF1:
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class Accuracy(Metric):
     """The share of rows with the right label."""
 
     name = "accuracy"
@@ -117,7 +119,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class Pearson:
+class Pearson(Metric):
     """Pearson's correlation; 0 where either side is constant, which correlates with nothing."""
 
     name = "pearson"
@@ -150,12 +152,13 @@ class Spearman(Pearson):
 
 
 @dataclass(frozen=True)
-class Perplexity:
+class Perplexity(Metric):
     """exp of the mean negative log-likelihood of the tokens; answers are those of `kind: generation`."""
 
     name = "perplexity"
     title = "perplexity"
     larger_is_better = False
+    unit = " nats a token"
 
     def statistics(self, targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
         """Of each row its negative log-likelihood in nats, and its tokens: [rows, 2]."""
@@ -164,17 +167,23 @@ class Perplexity:
         return np.stack([losses.sum(axis=1), counted.sum(axis=1)], axis=1)
 
     def value(self, sums: np.ndarray) -> np.ndarray:
-        found: np.ndarray = np.exp(np.minimum(sums[..., 0] / np.maximum(sums[..., 1], 1), LARGEST))
+        found: np.ndarray = np.exp(np.minimum(mean_of(sums), LARGEST))
         return found
+
+    def improvement(self, before: Number, after: Number) -> Number:
+        """The logarithm of their ratio, in nats a token: a limit is then a share, 0.05 is 5 %, whatever the
+        vocabulary."""
+        return np.log(before) - np.log(after)
 
 
 @dataclass(frozen=True)
-class MeanAbsoluteError:
+class MeanAbsoluteError(Metric):
     """How far answers are from their numbers, in the numbers' unit."""
 
     name = "mean_absolute_error"
     title = "mean absolute error"
     larger_is_better = False
+    own_unit = True
 
     def statistics(self, targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
         return np.stack([np.abs(targets - answers), np.ones(len(targets))], axis=1)

@@ -98,7 +98,7 @@ def bio(entities: Sequence[Entity], length: int) -> list[str]:
 
 
 @dataclass(frozen=True)
-class SpanF1:
+class SpanF1(Metric):
     """F1 of entities, all types together: right are those with the beginning, end and type of a target's (seqeval).
 
     0 where neither targets nor answers have an entity. `labels`: the tags that the numbers stand for.

@@ -14,7 +14,7 @@ from torch.distributed.tensor import DTensor
 from components.errors import LianziError
 from components.modeling.objectives.objective import Batch
 from components.run import SYSTEM, Progress, Run
-from components.tasks.metrics import Metric, improvement
+from components.tasks.metrics import Metric
 from components.training import ranks
 from components.training.module import LanguageModule
 from components.training.snapshot import weights_of
@@ -126,7 +126,7 @@ class EarlyStopping(Callback):
         assert isinstance(module, LanguageModule)
         self.validations += 1
         name = self.metric.name
-        if not self.best or improvement(self.metric, self.best[name], module.validation[name]) > 0:
+        if not self.best or self.metric.improvement(self.best[name], module.validation[name]) > 0:
             self.best, self.best_validation = dict(module.validation), self.validations
             self.weights = weights_of(module.model)
         elif self.done:

@@ -24,7 +24,6 @@ from components.modeling.students import LayerMap, Size, build_student, sizes
 from components.modeling.vocabulary import check_padding_stays, prune_vocabulary
 from components.run import Metrics, Run
 from components.tasks.config import TaskConfig
-from components.tasks.metrics import improvement
 from components.tasks.rows import EVERY_ROW, LabelShare, read_task
 from components.tasks.task import NO_TARGET
 from components.tokenization.pruning import prune_tokenizer
@@ -145,7 +144,7 @@ class School:
         histories: dict[str, History] = {}
         for number, size in enumerate(tried):
             found, histories[size.name] = self.taught(size, folder / size.name, own[metric.name], refused)
-            loss = improvement(metric, found.metrics[metric.name], own[metric.name])
+            loss = metric.improvement(found.metrics[metric.name], own[metric.name])
             if not ranks.rank_zero_says(loss > self.config.max_loss):
                 break
             refused[size.name] = found.metrics[metric.name]
@@ -208,7 +207,7 @@ class School:
 def told(found: Graduate, max_loss: float) -> str:
     """What became of a teacher's students, in a line."""
     metric = found.data.metric
-    losses = {name: improvement(metric, score, found.teacher_score) for name, score in found.refused.items()}
+    losses = {name: metric.improvement(score, found.teacher_score) for name, score in found.refused.items()}
     lost = ", ".join(f"{name} by {loss:.4f}" for name, loss in losses.items())
     before = (
         f"students below the teacher by more than {max_loss:g} {metric.title} on validation rows: {lost}"

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from components.deployment.rows import read_learned, read_rows
 from components.errors import DataError
-from components.evaluation.baseline import Baseline
-from components.tasks.metrics import improvement, score
+from components.evaluation.baselines.baseline import TuningData
+from components.evaluation.baselines.tf_idf import TfIdf
+from components.tasks.metrics import score
 from components.tasks.rows import LabelShare
 from components.tasks.task import Task
 
@@ -40,7 +41,7 @@ class WordCounts:
         if np.bincount(train.targets).min(initial=FOLDS, where=np.bincount(train.targets) > 0) < FOLDS:
             return None
         try:
-            baseline = Baseline.tuned(train, validation, language)
+            baseline = TfIdf.tuned(TuningData(task, train, validation, language))
         except DataError:
             return None
         counted = baseline.probabilities(validation.texts, len(task.labels))
@@ -62,5 +63,5 @@ def best_share(task: Task, teacher: np.ndarray, counted: np.ndarray, targets: np
     """The share of `counted` with which the mixture is best by the task's first metric; of equal ones the smallest."""
     metric = task.metrics[0]
     mixtures = ((1 - share) * teacher + share * counted for share in SHARES)
-    scores = [improvement(metric, 0.0, score(metric, targets, task.decode(mixture))) for mixture in mixtures]
+    scores = [metric.improvement(0.0, score(metric, targets, task.decode(mixture))) for mixture in mixtures]
     return SHARES[int(np.argmax(scores))]

@@ -54,7 +54,7 @@ def test_an_error_that_is_smaller_is_better_and_never_measured_against_a_score()
 
 def test_perplexity_is_compared_in_nats_and_counts_as_a_score() -> None:
     task = Generation(("token",))
-    worse = "worse than counting pairs of tokens by 0.061 (0.038 to 0.084) nats a token"
+    worse = "worse than counting n-grams by 0.061 (0.038 to 0.084) nats a token"
     assert sentence({"perplexity": BELOW}, task) == f"perplexity {worse}, on the same rows"
     assert shortfall({"perplexity": BELOW}, 0.0, task) == f"{worse} in perplexity on the same rows"
     assert shortfall({"perplexity": LEVEL}, 0.0, task) == ""

@@ -14,7 +14,7 @@ from components.modeling.checkpoints import load_tokenizer
 from components.modeling.kinds import ARCHITECTURES, GENERATIVE
 from components.params import check_params, read_yaml
 from components.tasks.generation import Generation, padded_scores, token_scores
-from components.tasks.metrics import Perplexity, improvement, score
+from components.tasks.metrics import Perplexity, score
 from components.tasks.task import NO_TARGET
 
 TASK = Generation.fit(["a"])
@@ -38,8 +38,8 @@ def test_perplexity_counts_tokens_and_not_rows() -> None:
 
 
 def test_of_perplexities_a_gain_is_a_share() -> None:
-    assert improvement(Perplexity(), 21.0, 20.0) == pytest.approx(improvement(Perplexity(), 210.0, 200.0))
-    assert improvement(Perplexity(), 105.0, 100.0) == pytest.approx(0.0488, abs=1e-4)
+    assert Perplexity().improvement(21.0, 20.0) == pytest.approx(Perplexity().improvement(210.0, 200.0))
+    assert Perplexity().improvement(105.0, 100.0) == pytest.approx(0.0488, abs=1e-4)
 
 
 def test_logits_that_are_no_numbers_are_infinitely_wrong() -> None:

@@ -16,7 +16,6 @@ from components.tasks.metrics import (
     Metric,
     Pearson,
     Spearman,
-    improvement,
     macro_f1,
     ranks,
     score,
@@ -73,8 +72,8 @@ def test_what_is_constant_correlates_with_nothing(metric: Metric) -> None:
 def test_an_error_is_in_the_numbers_unit_and_better_where_it_is_smaller() -> None:
     error = MeanAbsoluteError()
     assert score(error, np.array([1.0, 3.0]), np.array([2.0, 3.0])) == 0.5
-    assert improvement(error, 0.5, 0.2) == pytest.approx(0.3)
-    assert improvement(MacroF1(2), 0.5, 0.2) == pytest.approx(-0.3)
+    assert error.improvement(0.5, 0.2) == pytest.approx(0.3)
+    assert MacroF1(2).improvement(0.5, 0.2) == pytest.approx(-0.3)
 
 
 @pytest.mark.parametrize("metric", [MacroF1(3), Accuracy(), Pearson(), Spearman(), MeanAbsoluteError()])

@@ -32,7 +32,7 @@ from components.runtime.generation.generator import Generator, open_generator
 from components.runtime.manifest import BESIDE, graph_file, megabytes
 from components.staging import staged
 from components.tasks.kinds import task_of
-from components.tasks.metrics import improvement, score
+from components.tasks.metrics import score
 from components.tasks.rows import read_split, read_task
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def quantize(
             shutil.copyfile(onnx / "tokenizer.json", folder / "tokenizer.json")
             found = generator_scores(_opened(folder, made, {name: path.name}, name), texts)
             value = score(metric, targets, found)
-            loss = round(max(0.0, float(improvement(metric, value, top))), 6)
+            loss = round(max(0.0, float(metric.improvement(value, top))), 6)
             accepted = loss <= config.max_accuracy_loss
             rungs[name] = {
                 "file": path.name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from components.tasks.metrics import Accuracy
+from components.tasks.metrics import Accuracy, Metric
 from components.tasks.task import Column, Output, Row, Task
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class WeightedKappa:
+class WeightedKappa(Metric):
     """Cohen's kappa with quadratic weights (Cohen 1968): 1 - the squared errors over those of independent raters."""
 
     name, title, larger_is_better = "weighted_kappa", "weighted kappa", True

@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from threadpoolctl import threadpool_limits
 
-from components.deployment.rows import Rows
-from components.evaluation.baseline import FIRST_STRENGTH, STRENGTHS, Choice, Table, tables
+from components.evaluation.baselines.baseline import TuningData
+from components.evaluation.baselines.tf_idf import FIRST_STRENGTH, STRENGTHS, Table, TfIdfChoice, tables
 from components.tasks.metrics import MicroF1, score
 
 
@@ -24,20 +24,18 @@ class LabelSetBaseline:
 
     vectorizer: TfidfVectorizer
     classifier: OneVsRestClassifier
-    choice: Choice
+    choice: TfIdfChoice
     validation_micro_f1: float
     title = "TF-IDF + logistic regression for each label"
 
     @classmethod
-    def tuned(cls, train: Rows, validation: Rows, language: str) -> LabelSetBaseline:
+    def tuned(cls, data: TuningData) -> LabelSetBaseline:
         """Fit on the training rows with the setting that has the best micro-F1 on the validation rows.
 
         The settings are those of one label a text. Raises DataError where the texts have nothing to count.
         """
         with threadpool_limits(1):
-            firsts = [
-                (cls._fitted(table, FIRST_STRENGTH, True), table) for table in tables(train, validation, language)
-            ]
+            firsts = [(cls._fitted(table, FIRST_STRENGTH, True), table) for table in tables(data)]
             best, table = max(firsts, key=lambda pair: pair[0].validation_micro_f1)
             others = [setting for setting in product(STRENGTHS, (True, False)) if setting != (FIRST_STRENGTH, True)]
             every = [best, *(cls._fitted(table, *setting) for setting in others)]
@@ -51,7 +49,7 @@ class LabelSetBaseline:
         )  # fmt: skip
         classifier = OneVsRestClassifier(one).fit(table.train, table.targets)
         reached = score(MicroF1(), table.expected, classifier.predict(table.validation))
-        return cls(table.vectorizer, classifier, Choice(table.grams, table.least, strength, balanced), reached)
+        return cls(table.vectorizer, classifier, TfIdfChoice(table.grams, table.least, strength, balanced), reached)
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """The labels of each text as 0 and 1, [texts, labels]."""

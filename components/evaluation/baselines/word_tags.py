@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.deployment.rows import Rows
+from components.evaluation.baselines.baseline import TuningData
 from components.tasks.metrics import score
 from components.tasks.task import Task, padded
 
@@ -39,12 +40,12 @@ class WordTags:
     title = "each word's most frequent tag"
 
     @classmethod
-    def tuned(cls, task: Task, train: Rows, validation: Rows, language: str) -> WordTags:
+    def tuned(cls, data: TuningData) -> WordTags:
         """Count in the training rows, in the letters that the text has or in lower case: whichever is better by the
         task's first metric on the validation rows."""
-        fitted = [cls._counted(task, train, lower_case) for lower_case in (False, True)]
-        metric = task.metrics[0]
-        return max(fitted, key=lambda one: score(metric, validation.targets, one.predict(validation.texts)))
+        fitted = [cls._counted(data.task, data.train, lower_case) for lower_case in (False, True)]
+        metric, held = data.task.metrics[0], data.validation
+        return max(fitted, key=lambda one: score(metric, held.targets, one.predict(held.texts)))
 
     @classmethod
     def _counted(cls, task: Task, train: Rows, lower_case: bool) -> WordTags:

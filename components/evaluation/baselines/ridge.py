@@ -10,8 +10,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
-from components.deployment.rows import Rows
-from components.evaluation.baseline import Grams, Table, tables
+from components.evaluation.baselines.baseline import TuningData
+from components.evaluation.baselines.tf_idf import Grams, Table, tables
 from components.tasks.metrics import Pearson, score
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -44,13 +44,11 @@ class RidgeBaseline:
     title = "TF-IDF + ridge regression"
 
     @classmethod
-    def tuned(cls, train: Rows, validation: Rows, language: str) -> RidgeBaseline:
+    def tuned(cls, data: TuningData) -> RidgeBaseline:
         """Fit on the training rows with the setting that has the best correlation on the validation rows; of equal
         settings the first. Raises DataError where the texts have nothing to count."""
         with threadpool_limits(1):
-            fitted = [
-                _fitted(table, strength) for table in tables(train, validation, language) for strength in STRENGTHS
-            ]
+            fitted = [_fitted(table, strength) for table in tables(data) for strength in STRENGTHS]
         return max(fitted, key=lambda one: one.validation_pearson)
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:

@@ -7,9 +7,12 @@ import pytest
 
 from components.deployment.rows import Rows, read_rows
 from components.errors import DataError
-from components.evaluation import baseline
-from components.evaluation.baseline import STRENGTHS, Baseline, Choice, Grams
+from components.evaluation.baselines.baseline import TuningData
+from components.evaluation.baselines.tf_idf import STRENGTHS, Grams, Table, TfIdf, TfIdfChoice
+from components.tasks.classification import Classification
 from tests.small_ladder import LABELS
+
+TASK = Classification(tuple(LABELS))
 
 
 def splits(folder: Path) -> tuple[Rows, Rows, Rows]:
@@ -23,21 +26,21 @@ def rows(texts: list[str], targets: list[int]) -> Rows:
 
 def test_the_baseline_learns_a_task_of_words(task_rows: Path) -> None:
     train, validation, test = splits(task_rows)
-    fitted = Baseline.tuned(train, validation, "en")
+    fitted = TfIdf.tuned(TuningData(TASK, train, validation, "en"))
     assert (fitted.predict(test.texts) == test.targets).mean() > 0.9
     assert fitted.megabytes() > 0
 
 
 def test_chinese_is_read_by_its_characters() -> None:
     train = rows(["春眠不覺曉", "夜來風雨聲", "大江東去浪", "千古風流人"] * 4, [0, 0, 1, 1] * 4)
-    fitted = Baseline.tuned(train, rows(["不覺曉風雨", "江東去風流"], [0, 1]), "zh")
+    fitted = TfIdf.tuned(TuningData(TASK, train, rows(["不覺曉風雨", "江東去風流"], [0, 1]), "zh"))
     assert fitted.predict(["不覺曉風雨", "江東去風流"]).tolist() == [0, 1]
     assert fitted.choice.grams.analyzer == "char"
 
 
 def test_the_same_rows_give_the_same_weights(task_rows: Path) -> None:
     train, validation, _ = splits(task_rows)
-    one, two = (Baseline.tuned(train, validation, "en") for _ in range(2))
+    one, two = (TfIdf.tuned(TuningData(TASK, train, validation, "en")) for _ in range(2))
     assert one.choice == two.choice
     for left, right in zip(one.classifier.estimators_, two.classifier.estimators_, strict=True):
         assert np.array_equal(left.coef_, right.coef_)
@@ -46,7 +49,7 @@ def test_the_same_rows_give_the_same_weights(task_rows: Path) -> None:
 def test_words_that_stand_once_are_counted_where_the_validation_rows_ask_for_them() -> None:
     """Every word of the training rows stands in one of them: with min_df 2 nothing is left."""
     train = rows(["ship wave", "harbour sail", "wheat barn", "meadow plough"], [0, 0, 1, 1])
-    fitted = Baseline.tuned(train, rows(["ship harbour", "barn meadow"], [0, 1]), "en")
+    fitted = TfIdf.tuned(TuningData(TASK, train, rows(["ship harbour", "barn meadow"], [0, 1]), "en"))
     assert fitted.choice.least == 1
     assert fitted.validation_macro_f1 == 1
 
@@ -61,8 +64,8 @@ def test_the_setting_is_the_best_on_the_validation_rows() -> None:
         return Rows(texts, targets.astype(np.int64))
 
     train, validation = made(200), made(100)
-    fitted = Baseline.tuned(train, validation, "en")
-    table = baseline.Table.of(fitted.choice.grams, fitted.choice.least, train, validation)
+    fitted = TfIdf.tuned(TuningData(TASK, train, validation, "en"))
+    table = Table.of(fitted.choice.grams, fitted.choice.least, train, validation)
     assert table is not None
     scores = [
         table.fitted(strength, weights).validation_macro_f1 for strength in STRENGTHS for weights in (True, False)
@@ -71,7 +74,7 @@ def test_the_setting_is_the_best_on_the_validation_rows() -> None:
 
 
 def test_a_setting_is_told_in_words_and_in_numbers() -> None:
-    choice = Choice(Grams("word", 1, 2), 2, 30.0, True)
+    choice = TfIdfChoice(Grams("word", 1, 2), 2, 30.0, True)
     assert str(choice) == "1 to 2 words, min_df 2, C 30, balanced class weights"
     assert choice.metrics() == {"characters": 0, "longest_n_gram": 2, "min_df": 2, "c": 30.0, "balanced": 1}
 
@@ -79,4 +82,4 @@ def test_a_setting_is_told_in_words_and_in_numbers() -> None:
 def test_texts_without_words_are_refused() -> None:
     blank = rows(["", " "], [0, 1])
     with pytest.raises(DataError, match="no words to count"):
-        Baseline.tuned(blank, blank, "en")
+        TfIdf.tuned(TuningData(TASK, blank, blank, "en"))

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from components.deployment.rows import Rows
 from components.errors import DataError
+from components.evaluation.baselines.baseline import TuningData
 from components.tasks.metrics import MacroF1, score
 
 
@@ -59,7 +60,7 @@ FIRST_STRENGTH = 30.0
 
 
 @dataclass(frozen=True)
-class Choice:
+class TfIdfChoice:
     """A setting. `least`: rows an n-gram stands in; `strength`: C of the regression; `balanced`: rare labels count
     as much as frequent ones."""
 
@@ -79,24 +80,24 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Baseline:
+class TfIdf:
     """A fitted baseline, and the setting it was chosen with."""
 
     vectorizer: TfidfVectorizer
     classifier: OneVsRestClassifier
-    choice: Choice
+    choice: TfIdfChoice
     validation_macro_f1: float
     title = "TF-IDF + logistic regression"
 
     @classmethod
-    def tuned(cls, train: Rows, validation: Rows, language: str) -> Baseline:
+    def tuned(cls, data: TuningData) -> TfIdf:
         """Fit on the training rows with the setting that has the best macro-F1 on the validation rows.
 
         The same rows give the same model: one thread, one seed, and of equal settings the first. Raises DataError where
         the texts have nothing to count.
         """
         with threadpool_limits(1):
-            every_table = tables(train, validation, language)
+            every_table = tables(data)
             firsts = [(table.fitted(FIRST_STRENGTH, True), table) for table in every_table]
             best, table = max(firsts, key=lambda pair: pair[0].validation_macro_f1)
             others = [setting for setting in product(STRENGTHS, (True, False)) if setting != (FIRST_STRENGTH, True)]
@@ -158,7 +159,7 @@ class Table:
         held = vectorizer.transform(validation.texts)
         return cls(grams, least, vectorizer, features, train.targets, held, validation.targets)
 
-    def fitted(self, strength: float, balanced: bool) -> Baseline:
+    def fitted(self, strength: float, balanced: bool) -> TfIdf:
         """One regression a label: a tenth of the time of a common one, and as good (within 0.003 on `topic`)."""
         weights = "balanced" if balanced else None
         one = LogisticRegression(
@@ -167,12 +168,13 @@ class Table:
         classifier = OneVsRestClassifier(one).fit(self.train, self.targets)
         metric = MacroF1(1 + max(self.targets.max(), self.expected.max()))
         reached = score(metric, self.expected, classifier.predict(self.validation))
-        return Baseline(self.vectorizer, classifier, Choice(self.grams, self.least, strength, balanced), reached)
+        return TfIdf(self.vectorizer, classifier, TfIdfChoice(self.grams, self.least, strength, balanced), reached)
 
 
-def tables(train: Rows, validation: Rows, language: str) -> list[Table]:
+def tables(data: TuningData) -> list[Table]:
     """The rows as features of every kind to try. Raises DataError where the texts have nothing to count."""
-    found = [table for kind in _kinds(train.texts, language) if (table := Table.of(*kind, train, validation))]
+    kinds = _kinds(data.train.texts, data.language)
+    found = [table for kind in kinds if (table := Table.of(*kind, data.train, data.validation))]
     if not found:
         raise DataError("the training rows have no words to count", "look at their texts")
     return found

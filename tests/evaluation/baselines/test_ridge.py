@@ -5,9 +5,12 @@ import pytest
 
 from components.deployment.rows import Rows
 from components.errors import DataError
-from components.evaluation.ridge import STRENGTHS, RidgeBaseline
+from components.evaluation.baselines.baseline import TuningData
+from components.evaluation.baselines.ridge import STRENGTHS, RidgeBaseline
 from components.tasks.metrics import Pearson, score
+from components.tasks.regression import Regression
 
+TASK = Regression(("number",))
 WORDS = ["poor", "dull", "fair", "good", "great"]
 
 
@@ -19,7 +22,7 @@ def stars(count: int, seed: int) -> Rows:
 
 def test_the_worth_of_words_is_learned() -> None:
     test = stars(50, 2)
-    fitted = RidgeBaseline.tuned(stars(200, 0), stars(50, 1), "en")
+    fitted = RidgeBaseline.tuned(TuningData(TASK, stars(200, 0), stars(50, 1), "en"))
     assert score(Pearson(), test.targets, fitted.predict(test.texts)) > 0.9
     assert fitted.megabytes() > 0
     assert fitted.choice.strength in STRENGTHS
@@ -28,11 +31,11 @@ def test_the_worth_of_words_is_learned() -> None:
 
 
 def test_the_same_rows_give_the_same_weights() -> None:
-    one, two = (RidgeBaseline.tuned(stars(60, 0), stars(30, 1), "en") for _ in range(2))
+    one, two = (RidgeBaseline.tuned(TuningData(TASK, stars(60, 0), stars(30, 1), "en")) for _ in range(2))
     assert np.array_equal(one.model.coef_, two.model.coef_)
 
 
 def test_rows_without_words_are_refused() -> None:
     empty = Rows(["", ""], np.array([0.0, 1.0]))
     with pytest.raises(DataError, match="no words to count"):
-        RidgeBaseline.tuned(empty, empty, "en")
+        RidgeBaseline.tuned(TuningData(TASK, empty, empty, "en"))

@@ -1,0 +1,55 @@
+"""The table of baselines: which has to be beaten, and which may stand beside it. Listing them imports none."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from components.evaluation.baselines.baseline import Baseline
+    from components.tasks.task import Task
+
+
+class Entry(NamedTuple):
+    """Where its class stands, MODULE:CLASS; what it is called in a sentence, and in a table."""
+
+    path: str
+    phrase: str
+    title: str
+
+
+BASELINES = {
+    "label_sets": Entry(
+        "components.evaluation.baselines.label_sets:LabelSetBaseline", "counting words", "counting words (TF-IDF)"
+    ),
+    "n_grams": Entry(
+        "components.evaluation.baselines.n_grams:NGrams", "counting n-grams", "n-grams (modified Kneser-Ney)"
+    ),
+    "ridge": Entry("components.evaluation.baselines.ridge:RidgeBaseline", "counting words", "counting words (TF-IDF)"),
+    "tf_idf": Entry("components.evaluation.baselines.tf_idf:TfIdf", "counting words", "counting words (TF-IDF)"),
+    "word_tags": Entry(
+        "components.evaluation.baselines.word_tags:WordTags",
+        "each word's most frequent tag",
+        "each word's most frequent tag",
+    ),
+}
+TO_BEAT = {
+    ("causal_lm", "categorical"): "n_grams",
+    ("sequence", "binary"): "label_sets",
+    ("sequence", "categorical"): "tf_idf",
+    ("sequence", "real"): "ridge",
+    ("tokens", "categorical"): "word_tags",
+}
+"""Head and kind of output of a task -> the baseline that its model has to beat: a release compares with it."""
+
+
+def to_beat(task: Task) -> Entry:
+    """The baseline that a task's model has to beat."""
+    return BASELINES[TO_BEAT[task.head, task.output.kind]]
+
+
+def baseline_class(entry: Entry) -> type[Baseline]:
+    """Imported here, since a task of one kind loads no code of another."""
+    module, _, name = entry.path.partition(":")
+    found: type[Baseline] = getattr(import_module(module), name)
+    return found
