@@ -74,6 +74,16 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _something_to_train(self) -> Params:
+        generating = [name for name, task in self.tasks.items() if task.kind == "generation"]
+        if generating and self.finetune.adapter.name == "frozen":
+            raise ValueError(
+                "finetune.adapter.name: frozen trains a new head alone, and a language model "
+                f"(tasks.{generating[0]}) gets none: set it to lora or full"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _heads_can_go(self) -> Params:
         """Of a checkpoint this is looked at where its family is known."""
         fewer, kind = self.distill.head_fraction < 1, self.model.architecture

@@ -47,6 +47,7 @@ SOURCES = sorted(path for room in ROOMS for path in ROOT.glob(f"{room}/**/*.py")
 OWES_A_TEST = 60
 """Lines of a file that params.yaml chooses by name from which it has a test file of its own."""
 CHOSEN_BY = {
+    "components/modeling/adapters": "${finetune.adapter.name}",
     "components/modeling/architectures": "${model.architecture}",
     "components/modeling/objectives": "${pretrain.objective.name}",
     "components/tasks": "${item.kind}",

@@ -24,6 +24,23 @@ def test_heads_that_cannot_go_are_refused_before_anything_runs() -> None:
     assert checked({"distill.head_fraction": 0.5, "model.architecture": "llama"}).distill.head_fraction == 0.5
 
 
+def test_an_adapter_has_its_own_parameters() -> None:
+    lora = {"name": "lora", "rank": 8, "alpha": 16, "dropout": 0.0, "targets": None}
+    assert checked({"finetune.adapter": lora}).finetune.adapter.model_dump() == lora
+    told = refused({"finetune.adapter": {"name": "lora"}})
+    assert told.endswith("write adapter: {name: lora, rank: …, alpha: …, dropout: …, targets: …}")
+    assert "no adapter 'laura'; known: full, frozen, lora" in refused({"finetune.adapter": {"name": "laura"}})
+    assert "no graph has a place" in refused({"finetune.adapter": {"name": "prefix"}})
+    assert "optimizer: muon" in refused({"finetune.adapter": {"name": "frozen"}, "finetune.optimizer": "muon"})
+
+
+def test_a_language_model_has_no_new_head_to_train_alone() -> None:
+    task = {"kind": "generation", "language": "en", "max_length": 64}
+    gpt2 = {"tasks.story": task, "model.architecture": "gpt2", "pretrain.objective": {"name": "clm"}}
+    told = refused({**gpt2, "finetune.adapter": {"name": "frozen"}})
+    assert "frozen trains a new head alone, and a language model (tasks.story) gets none" in told
+
+
 def test_an_architecture_without_random_weights_needs_a_checkpoint() -> None:
     assert "model.architecture: qwen2 comes as a checkpoint alone" in refused({"model.architecture": "qwen2"})
 

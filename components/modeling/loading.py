@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CODE = "auto_map"
 """Under this key a folder names classes of its own, and the Python files to run for them."""
 NAMING_CODE = ("config.json", "tokenizer_config.json")
+ADAPTER = "adapter_config.json"
+"""A folder with it holds changes to a model that it names, which transformers would load in its place."""
 PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model")
 MASTER = "float32"
@@ -98,6 +100,7 @@ def load_model(
     missing or of another shape; of a head as well, unless `new_heads` may begin with random ones.
     """
     refuse_code(name, role)
+    refuse_adapter(name, role)
     refuse_pickled(name, role)
     refuse_damaged(name, role)
     try:
@@ -138,6 +141,16 @@ def refuse_code(name: str | Path, role: str = "") -> None:
                 if known
                 else "give a model whose architecture and tokenizer transformers has itself",
             )
+
+
+def refuse_adapter(name: str | Path, role: str = "") -> None:
+    """Raise where a folder or a hub's repository holds an adapter: which model it stands on is not ours to guess."""
+    if _json(name, ADAPTER, role):
+        raise _refused(
+            role,
+            f"{name}: {ADAPTER}: an adapter, which is not a whole model",
+            "peft: model.merge_and_unload().save_pretrained(folder) writes one",
+        )
 
 
 def refuse_pickled(name: str | Path, role: str = "") -> None:

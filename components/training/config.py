@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from components.modeling.config import OBJECTIVES, ObjectiveConfig
-from components.sections import Count, MaxLossConfig, Rate, Section, Share
+from components.sections import Count, MaxLossConfig, Rate, Section, Share, Variant
 
 Precision = Literal["auto", "bf16", "fp32"]
 
@@ -36,6 +36,10 @@ class OptimizerConfig(Section):
     warmup_fraction: Share
     weight_decay: Annotated[float, Field(ge=0)]
     gradient_clip: Rate
+
+    def rate_decay(self) -> float:
+        """From a layer's learning rate to that of the layer below; fine-tuning alone has a parameter for it."""
+        return 1.0
 
 
 class TrainingConfig(OptimizerConfig):
@@ -97,12 +101,52 @@ class PretrainConfig(TrainingConfig):
         return self
 
 
+class AdapterConfig(Variant):
+    """What is trained of a pretrained model, by its name: `full` all of it, `frozen` the new head alone."""
+
+    name: str
+
+    @classmethod
+    def discriminator(cls) -> str:
+        return "name"
+
+    @classmethod
+    def variant(cls, value: object) -> type[Self]:
+        return cast(type[Self], ADAPTERS.get(value, AdapterConfig) if isinstance(value, str) else AdapterConfig)
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name in ("prompt", "prefix"):
+            raise ValueError(f"{name} tuning: no graph has a place for its vectors; lora trains as few weights")
+        if name not in ADAPTERS:
+            raise ValueError(f"no adapter {name!r:.100}; known: {', '.join(ADAPTERS)}")
+        return name
+
+
+class LoraConfig(AdapterConfig):
+    """Low-rank updates of linear layers, scaled by alpha / rank; targets: the layers by their names in a transformer
+    layer, null for all of them; dropout: of what the updates read."""
+
+    rank: Count
+    alpha: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    targets: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)] | None
+
+
+ADAPTERS: Mapping[str, type[AdapterConfig]] = {"full": AdapterConfig, "frozen": AdapterConfig, "lora": LoraConfig}
+"""modeling/adapters/NAME.py -> its parameters."""
+
+
 class FinetuneConfig(TaskTrainingConfig):
-    """seeds: of several fine-tunings, the best of which goes on, none for the project's seed alone; label_fraction: of
-    the training rows of every label that the task is learned from;
+    """adapter: what of the pretrained model is trained; layer_decay: from a layer's learning rate to that of the layer
+    below (Clark 2020), 1 for none; seeds: of several fine-tunings, the best of which goes on, none for the project's
+    seed alone; label_fraction: of the training rows of every label that the task is learned from;
     without_pretraining: whether the same model is trained from random weights too, as a control.
     """
 
+    adapter: SerializeAsAny[AdapterConfig]
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
     label_smoothing: Share
     seeds: list[Annotated[int, Field(ge=0)]]
     label_fraction: Annotated[float, Field(gt=0, le=1)]
@@ -115,6 +159,15 @@ class FinetuneConfig(TaskTrainingConfig):
         if len({*seeds}) < len(seeds):
             raise ValueError("a seed is named twice")
         return seeds
+
+    @model_validator(mode="after")
+    def _something_for_the_optimizer(self) -> FinetuneConfig:
+        if self.optimizer == "muon" and self.adapter.name == "frozen":
+            raise ValueError("optimizer: muon trains the layers' matrices, which adapter frozen leaves: use adamw")
+        return self
+
+    def rate_decay(self) -> float:
+        return self.layer_decay
 
 
 class DistillConfig(TaskTrainingConfig, MaxLossConfig):

@@ -13,7 +13,10 @@ import torch
 from transformers import PreTrainedModel
 
 from components.artifacts import of_kind, read_manifest, write_manifest
+from components.errors import LianziError
 from components.evaluation.spread import SEEDS, spreads
+from components.modeling.adapters import adapt
+from components.modeling.adapters.adapter import Merge
 from components.modeling.checkpoints import load_classifier, load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.kinds import GENERATES
 from components.modeling.objectives.objective import Batch, Objective
@@ -25,16 +28,18 @@ from components.tasks.rows import LabelShare
 from components.training import ranks
 from components.training.batches import Batches, check_division
 from components.training.callbacks import EarlyStopping, MetricLogger
-from components.training.config import FinetuneConfig, TaskTrainingConfig, TrainerConfig
+from components.training.config import AdapterConfig, FinetuneConfig, TaskTrainingConfig, TrainerConfig
 from components.training.figures import History, curves_figure
 from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
 from components.training.randomness import derived_seed, seeded_torch_generator
 from components.training.store import CheckpointStore
-from components.training.task_data import TaskData, TaskObjective
+from components.training.task_data import TaskData, TaskObjective, outputs_of
 from components.training.trainer import Schedule, fit, prepare_libraries
 
 VALIDATION_BATCH = 64
+MAX_MERGE_DIFFERENCE = 1e-3
+"""Of an output, as a share of the largest: more than rounding explains."""
 
 
 def finetune(
@@ -82,12 +87,17 @@ def finetune(
             torch.manual_seed(derived_seed(number, "classifier"))
             model = build(pretrained, data.task.labels, config.dropout, data.task.head)
             data.check_length(model, task_name)
+            # The control is trained whole: an adapter on random weights would flatter pretraining.
+            recipe = config if name == "teacher" else in_full(config)
+            merge = adapt(model, recipe.adapter, data.task.head)
             # One seed has the plain names.
             whole = name if len(seeds) == 1 else f"{name}-{number}"
             prefix = "" if whole == "teacher" else f"{whole}/"
             schedule = task_schedule(data, config, f"finetune {task_name} {whole}", prefix)
             store = checkpoints.part(whole)
-            curves, found = learn_task(model, objective, data, config, trainer, number, schedule, store, run)
+            curves, found = learn_task(model, objective, data, recipe, trainer, number, schedule, store, run)
+            if merge is not None:
+                found["merge_difference"] = merged(model, merge, data, task_name)
             histories[whole] = curves.history
             trained.append(Trained(number, model, found))
         best = max(trained, key=lambda one: rank_key(data.metric, one.metrics.get(data.metric.name, 0.0)))
@@ -117,6 +127,29 @@ def _leave_out(target: Path, task_name: str, data: TaskData) -> None:
         with staged(target, of_kind("classifier")) as folder:
             details = {"task": task_name, **data.task.manifest(), "max_length": data.max_length}
             write_manifest(folder, "classifier", {}, left_out="finetune.without_pretraining", **details)
+
+
+def in_full(config: FinetuneConfig) -> FinetuneConfig:
+    """The same recipe for a model whose weights are all new."""
+    return config.model_copy(update={"adapter": AdapterConfig(name="full"), "layer_decay": 1.0})
+
+
+@torch.no_grad()
+def merged(model: PreTrainedModel, merge: Merge, data: TaskData, task_name: str) -> float:
+    """Merge an adapter into its model. Returns how far an output of validation rows moved, as a share of the largest.
+
+    Raises LianziError where that is more than rounding: every later stage has the merged model alone.
+    """
+    batch = validation_batch(data, 0)
+    before = outputs_of(model, batch)
+    merge()
+    difference = float((outputs_of(model, batch) - before).abs().max() / before.abs().max().clamp(min=1.0))
+    if not difference <= MAX_MERGE_DIFFERENCE:
+        raise LianziError(
+            f"finetune {task_name}: with the adapter merged, outputs differ by {difference:.1e} of the largest",
+            "lower finetune.adapter.alpha or finetune.learning_rate",
+        )
+    return difference
 
 
 def _pretrained_classifier(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -38,7 +39,8 @@ class Together(Optimizer):
 
 def adamw(model: PreTrainedModel, config: OptimizerConfig) -> Optimizer:
     """AdamW (Loshchilov & Hutter 2019), fused."""
-    return AdamW(decay_groups(model.parameters(), config.weight_decay), lr=config.learning_rate, fused=True)
+    groups = decay_groups(model.parameters(), config.weight_decay, rate_factors(model, config.rate_decay()))
+    return AdamW(groups, lr=config.learning_rate, fused=True)
 
 
 def muon(model: PreTrainedModel, config: OptimizerConfig) -> Optimizer:
@@ -49,27 +51,64 @@ def muon(model: PreTrainedModel, config: OptimizerConfig) -> Optimizer:
     inside = {id(parameter) for parameter in layers_of(model).parameters() if parameter.ndim == 2}
     matrices = [parameter for parameter in model.parameters() if id(parameter) in inside and parameter.requires_grad]
     rest = [parameter for parameter in model.parameters() if id(parameter) not in inside]
+    factors = rate_factors(model, config.rate_decay())
     return Together(
         Muon(
-            matrices,
+            by_rate(matrices, factors),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             adjust_lr_fn="match_rms_adamw",
         ),
-        AdamW(decay_groups(rest, config.weight_decay), lr=config.learning_rate, fused=True),
+        AdamW(decay_groups(rest, config.weight_decay, factors), lr=config.learning_rate, fused=True),
     )
 
 
 OPTIMIZERS: dict[str, Callable[[PreTrainedModel, OptimizerConfig], Optimizer]] = {"adamw": adamw, "muon": muon}
 
 
-def decay_groups(parameters: Iterable[nn.Parameter], weight_decay: float) -> Groups:
-    """Parameters in two groups: matrices decay; norms and biases, which have one dimension, do not."""
+Factors = Mapping[int, float]
+"""Of parameters, by their ids: their learning rate as a share of the training's. What is not named has all of it."""
+SAME: Factors = MappingProxyType({})
+
+
+def decay_groups(parameters: Iterable[nn.Parameter], weight_decay: float, factors: Factors = SAME) -> Groups:
+    """Parameters in two groups: matrices decay; norms and biases, which have one dimension, do not. With factors there
+    are two of each rate."""
     trained = [parameter for parameter in parameters if parameter.requires_grad]
+    matrices = [parameter for parameter in trained if parameter.ndim > 1]
+    rest = [parameter for parameter in trained if parameter.ndim <= 1]
     return [
-        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
+        {**group, "weight_decay": decay}
+        for parameters, decay in ((matrices, weight_decay), (rest, 0.0))
+        for group in by_rate(parameters, factors)
     ]
+
+
+def by_rate(parameters: Iterable[nn.Parameter], factors: Factors) -> Groups:
+    """Parameters in a group for each factor of the learning rate."""
+    if not factors:
+        return [{"params": [*parameters]}]
+    groups: dict[float, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        groups.setdefault(factors.get(id(parameter), 1.0), []).append(parameter)
+    return [{"params": held, "rate_factor": factor} for factor, held in groups.items()]
+
+
+def rate_factors(model: PreTrainedModel, decay: float) -> dict[int, float]:
+    """Layer-wise decay (Howard & Ruder 2018; Clark 2020): `decay` to the power of a parameter's depth below the head.
+
+    The last layer is 1 below it, the embeddings one more than the first; what follows the layers counts as head.
+    """
+    if decay == 1:
+        return {}
+    layers = layers_of(model)
+    depths = {id(parameter): number for number, layer in enumerate(layers) for parameter in layer.parameters()}
+    factors, depth = {}, -1
+    for parameter in model.base_model.parameters():
+        # In the order of their definition: embeddings, layers, and whatever follows.
+        depth = depths.get(id(parameter), depth if depth < 0 else len(layers))
+        factors[id(parameter)] = decay ** (len(layers) - depth)
+    return factors
 
 
 def state_of(optimizer: Optimizer, parameter: nn.Parameter) -> dict[str, Tensor]:

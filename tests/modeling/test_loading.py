@@ -198,6 +198,14 @@ def test_pickled_weights_are_refused_and_never_opened(make: Callable[..., Path],
     assert not marker.exists()
 
 
+def test_an_adapter_is_refused_and_what_it_names_is_not_loaded(make: Callable[..., Path]) -> None:
+    folder = make()
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "someone/else"}))
+    with pytest.raises(ParameterError, match=r"adapter_config\.json: an adapter, which is not") as refusal:
+        load_language_model(str(folder), load_tokenizer(folder))
+    assert "merge_and_unload" in lines_of(refusal)[1]
+
+
 def test_a_config_that_is_no_json_is_refused(make: Callable[..., Path]) -> None:
     folder = make()
     for text in ("{", "[]"):

@@ -320,6 +320,21 @@ def test_an_interrupted_finetuning_ends_as_one_that_was_not(
         assert digest(tuning.folder / "parts" / artifact) == digest(tuning.folder / "whole" / artifact)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"adapter": {"name": "lora", "rank": 4, "alpha": 8, "dropout": 0.1, "targets": None}, "layer_decay": 0.8},
+        pytest.param({"adapter": {"name": "frozen"}, "average_decay": 0.9}, marks=pytest.mark.slow),
+        pytest.param({"layer_decay": 0.8, "optimizer": "muon"}, marks=pytest.mark.slow),
+    ],
+    ids=["lora", "frozen", "layer decay"],
+)
+def test_every_adaptation_goes_on_bit_for_bit(tuning: Tuning, changes: dict[str, Any]) -> None:
+    tuning.changes = {"epochs": 2, "without_pretraining": False, **changes}
+    tuning.outputs = ("teacher",)
+    tuning.check(at(3), at(5))
+
+
 @pytest.mark.slow
 def test_patience_is_remembered(tuning: Tuning) -> None:
     tuning.changes = {"epochs": 12, "patience": 1, "learning_rate": 2e-2}

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from components.artifacts import digest, file_hash, read_manifest, write_manifest
 from components.errors import ArtifactError, ParameterError
@@ -79,6 +80,26 @@ def test_other_architectures_classify_too(
     pretrained = pretrained_folder(tmp_path / "pretrained", tokenizer_folder, architecture)
     metrics = Tuner(params, task_rows, pretrained, tmp_path)("first", run, epochs=10)
     assert metrics["teacher"]["macro_f1"] > 0.5
+
+
+LORA = {"name": "lora", "rank": 8, "alpha": 16, "dropout": 0.1, "targets": None}
+
+
+@pytest.mark.parametrize("adapter", [LORA, {"name": "frozen"}], ids=["lora", "frozen"])
+def test_an_adapter_leaves_a_classifier_as_any_other(
+    tune: Tuner, run: RecordedRun, tmp_path: Path, adapter: dict[str, Any]
+) -> None:
+    """Its rows are learned, its merged weights give its answers, and the control is trained whole."""
+    metrics = tune("adapted", run, epochs=8, adapter=adapter, learning_rate=1e-2)
+    whole = tune("whole", run, epochs=8, learning_rate=1e-2)
+    assert metrics["teacher"]["macro_f1"] > (0.7 if adapter["name"] == "lora" else 0.3)
+    assert metrics["scratch"] == whole["scratch"]
+    weights = [load_file(tmp_path / name / "teacher" / "model.safetensors") for name in ("adapted", "whole")]
+    assert weights[0].keys() == weights[1].keys()
+    assert ("merge_difference" in metrics["teacher"]) == (adapter["name"] == "lora")
+    pretrained = load_file(tune.pretrained / "model.safetensors")
+    kept = torch.equal(weights[0]["model.layers.0.mlp.Wi.weight"], pretrained["model.layers.0.mlp.Wi.weight"])
+    assert kept == (adapter["name"] == "frozen")
 
 
 def test_early_stopping_keeps_the_best_epoch(tune: Tuner, run: RecordedRun) -> None:

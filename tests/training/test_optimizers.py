@@ -14,7 +14,7 @@ from components.modeling.objectives.masking import MaskedLanguageModeling
 from components.modeling.objectives.objective import WHOLE, Batch
 from components.params import Params
 from components.training.config import OptimizerConfig
-from components.training.optimizers import OPTIMIZERS, Together, decay_groups, set_state, state_of
+from components.training.optimizers import OPTIMIZERS, Together, decay_groups, rate_factors, set_state, state_of
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,28 @@ def test_norms_and_biases_do_not_decay() -> None:
     assert [tuple(parameter.shape) for parameter in matrices["params"]] == [(5, 4), (3, 4)]
     assert len(rest["params"]) == 3
     assert (matrices["weight_decay"], rest["weight_decay"]) == (0.1, 0.0)
+
+
+def test_with_layer_decay_each_layer_learns_slower_than_the_one_above(
+    tokenizer: PreTrainedTokenizerFast, config: OptimizerConfig
+) -> None:
+    torch.manual_seed(0)
+    section = ModelConfig.model_validate({"architecture": "bert", "depth": 2, "width": 64, "max_length": 16})
+    model = build_language_model(section, tokenizer, 16)
+    factors = rate_factors(model, 0.5)
+    by_name = {name: factors.get(id(parameter), 1.0) for name, parameter in model.named_parameters()}
+    assert {factor for name, factor in by_name.items() if name.startswith("bert.embeddings.")} == {0.125}
+    assert {factor for name, factor in by_name.items() if ".layer.0." in name} == {0.25}
+    assert {factor for name, factor in by_name.items() if ".layer.1." in name} == {0.5}
+    assert by_name["cls.predictions.transform.dense.weight"] == 1.0
+    groups = decay_groups(model.parameters(), 0.1, factors)
+    assert sum(len(group["params"]) for group in groups) == len(by_name)
+    assert {group["rate_factor"] for group in groups} == {0.125, 0.25, 0.5, 1.0}
+
+
+def test_without_layer_decay_the_groups_are_two() -> None:
+    assert rate_factors(None, 1.0) == {}  # type: ignore[arg-type]
+    assert all("rate_factor" not in group for group in decay_groups([], 0.1))
 
 
 def test_frozen_parameters_are_left_out() -> None:
