@@ -15,6 +15,7 @@ from flows import env_defaults
 
 COMMANDS = {
     "init": ("cli.init:command", "Begin a project of your own."),
+    "example": ("cli.example:command", "Begin from an example of a kind of task."),
     "import": ("cli.import_documents:command", "Import documents from files, the web, a data set or a database."),
     "init-from": ("cli.init_from:command", "Go on from a pretrained checkpoint."),
     "plan": ("cli.plan:command", "Say what a run will take, before it runs."),

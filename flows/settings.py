@@ -117,6 +117,35 @@ def name_tasks(path: Path, tasks: Mapping[str, str], write: bool) -> list[str]:
     return lines
 
 
+def take_settings(path: Path, fragment: Mapping[str, Mapping[str, Any]], write: bool) -> list[str]:
+    """Take over a part of a params.yaml, section -> parameter -> value: `tasks` and `corpus` become those named there,
+    of other sections only what is named changes.
+
+    Returns a line a change. Raises ParameterError before anything is written; nothing is, unless `write`.
+    """
+    from ruamel.yaml.comments import CommentedMap
+
+    def change(content: Any) -> list[str]:
+        lines = []
+        for section, values in fragment.items():
+            if section in OPEN:
+                lines += [
+                    f"params.yaml: {section}.{name}: taken out" for name in content[section] if name not in values
+                ]
+                content[section] = CommentedMap(
+                    {name: content[section][name] for name in content[section] if name in values}
+                )
+            for name, value in values.items():
+                if _value(content, [section, name]) != value:
+                    lines.append(_apply(content, [section, name], value))
+        return lines
+
+    lines, text = _changed(path, change, path.name)
+    if write:
+        _replace(path, text)
+    return lines
+
+
 def set_values(path: Path, values: Mapping[str, Any], write: bool) -> dict[str, tuple[Any, Any]]:
     """Set parameters by their dotted names, keeping comments; all of them or none, and none unless `write`.
 

@@ -1,0 +1,197 @@
+"""Derive the data of examples/ from raw extracts: `python infra/examples.py RAW_FOLDER CHATTERBOT examples`.
+
+RAW_FOLDER has the extracts of infra/sample_data.py, CHATTERBOT is the folder `data` of the package chatterbot-corpus.
+Every choice is made by a hash of the text, so the same sources give the same bytes again. What is called derived was
+made by a rule from another field, not by a person who read the text: examples/NAME/data/SOURCES.md says by which.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from sample_data import Row, mixed, read, unique, write
+
+CORPUS_LEADS = 450
+INTENT_ROWS, INTENT_ROWS_ZH = 60, 24
+"""The least that a topic needs to be an intent."""
+YEAR_ROWS, STORY_ROWS = 1600, 1700
+LONGEST_LINE = 160
+PROFESSIONS = {
+    "actor": ("actor", "actress"),
+    "composer": ("composer",),
+    "explorer": ("explorer",),
+    "filmmaker": ("filmmaker", "director"),
+    "mathematician": ("mathematician",),
+    "musician": ("musician", "singer", "pianist"),
+    "painter": ("painter", "artist"),
+    "philosopher": ("philosopher",),
+    "physicist": ("physicist",),
+    "politician": ("politician", "president", "statesman", "minister"),
+    "religious figure": ("saint", "theologian", "pope", "monk"),
+    "ruler": ("king", "queen", "emperor", "sultan", "ruler"),
+    "writer": ("writer", "poet", "author", "novelist", "playwright"),
+}
+"""Label -> the words of a person's one-line description that give it."""
+NO_RELATION = "no_relation"
+RELATIONS = {"capital_of": ("capital",), "city_in": ("city", "town"), "country_in": ("country", "nation")}
+"""Relation of two places -> the words of the first one's description, which also names the second, that give it."""
+_WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
+_SENTENCE = re.compile(r"(?<=[a-z0-9)][.]) (?=[A-Z])")
+_YEAR = re.compile(r"1[0-9]{3}|20[0-2][0-9]")
+
+
+def main(raw: Path, chatterbot: Path, examples: Path) -> None:
+    leads = [row for row in unique(read(raw / "wiki_leads_en.jsonl.gz")) if row["text"]]
+    corpora = {"wiki_leads_en": [{"text": row["text"]} for row in mixed(leads)[:CORPUS_LEADS]]}
+    free = mixed(leads)[CORPUS_LEADS:]
+    make(examples / "multi_label", "profession", professions(free), corpora)
+    make(examples / "ner", "names", tagged(free), corpora)
+    make(examples / "relation", "places", relations(leads), {})
+    addresses = [row for row in read(raw / "state_of_the_union_en.jsonl.gz") if row["id"] >= "1900"]
+    make(examples / "regression", "year", years(addresses), {})
+    make(examples / "intent", "intent", intents(chatterbot / "english", INTENT_ROWS), corpora)
+    make(examples / "intent_zh", "intent", intents(chatterbot / "chinese", INTENT_ROWS_ZH), {})
+    make(examples / "story", "story", paragraphs(read(raw / "moby_dick_en.jsonl.gz")), {})
+
+
+def make(folder: Path, task: str, rows: Iterable[Row], corpora: Mapping[str, Iterable[Row]]) -> None:
+    """70/15/15 of the texts, a text's rows together; without a corpus the texts of the train rows are one."""
+    every = list({json.dumps(row): row for row in rows}.values())
+    texts = [row["text"] for row in mixed(unique(every))]
+    share = round(0.15 * len(texts))
+    parts = {"validation": {*texts[:share]}, "test": {*texts[share : 2 * share]}, "train": {*texts[2 * share :]}}
+    splits = {split: [row for row in mixed(every) if row["text"] in part] for split, part in parts.items()}
+    for split, part in splits.items():
+        write(folder / "data" / "tasks" / task / f"{split}.jsonl.gz", map(told, part))
+    own = {f"{folder.name}_texts": [{"text": row["text"]} for row in unique(splits["train"])]}
+    for name, texts in (corpora or own).items():
+        write(folder / "data" / "corpus" / f"{name}.jsonl.gz", texts)
+
+
+def told(row: Row) -> Row:
+    """A row as it stands in the file: tokens and tags in place of their text."""
+    return {name: value for name, value in row.items() if name != "text"} if "tokens" in row else row
+
+
+def professions(leads: Iterable[Row]) -> Iterator[Row]:
+    """A person's lead, and what the description beside it calls them."""
+    for row in leads:
+        words = {*re.findall(r"[a-z]+", (row["description"] or "").lower())}
+        labels = [label for label, known in PROFESSIONS.items() if words & {*known}]
+        if row["topic"] == "People" and labels:
+            yield {"text": row["text"][:300].rsplit(" ", 1)[0], "labels": labels}
+
+
+def tagged(leads: Iterable[Row]) -> Iterator[Row]:
+    """A lead's first sentence, in which titles of leads about people and places are names, and years dates."""
+    leads = list(leads)
+    kinds = {"People": "PER", "Geography": "LOC"}
+    titles = {tuple(_WORD.findall(row["title"])): kinds[row["topic"]] for row in leads if row["topic"] in kinds}
+    titles = {words: kind for words, kind in titles.items() if all(word[0].isupper() for word in words[:1])}
+    for row in leads:
+        tokens = _WORD.findall(first_sentence(row["text"]))
+        tags = tags_of(tokens, titles)
+        if 5 <= len(tokens) <= 40 and any(tag != "O" for tag in tags):
+            yield {"text": " ".join(tokens), "tokens": tokens, "tags": tags}
+
+
+def tags_of(tokens: list[str], titles: Mapping[tuple[str, ...], str]) -> list[str]:
+    """The longest title that begins at each word, from the left; a year by itself is a date."""
+    tags = ["O"] * len(tokens)
+    place = 0
+    while place < len(tokens):
+        length = next((n for n in range(5, 0, -1) if tuple(tokens[place : place + n]) in titles), 0)
+        if length:
+            kind = titles[tuple(tokens[place : place + length])]
+            tags[place : place + length] = [f"B-{kind}", *[f"I-{kind}"] * (length - 1)]
+        elif _YEAR.fullmatch(tokens[place]):
+            tags[place] = "B-DATE"
+        place += max(length, 1)
+    return tags
+
+
+def relations(leads: list[Row]) -> Iterator[Row]:
+    """Two places in a lead's first sentence: the one it is about and another one. What the description says of the
+    second is their relation (distant supervision, Mintz 2009); what it does not name has none to the first."""
+    places = {row["title"] for row in leads if row["topic"] == "Geography" and row["title"][0].isupper()}
+    for row in leads:
+        sentence, title, described = first_sentence(row["text"]), row["title"], row["description"] or ""
+        if row["topic"] != "Geography" or len(sentence) > 300 or (head := sentence.find(title)) < 0:
+            continue
+        for name, begin in names(sentence, places):
+            if name in title or title in name:
+                continue
+            words = {*re.findall(r"[a-z]+", described.lower())}
+            found = next((kind for kind, known in RELATIONS.items() if words & {*known}), None)
+            label = found if name in described else NO_RELATION
+            if label:
+                spans = {"head": [head, head + len(title)], "tail": [begin, begin + len(name)]}
+                yield {"text": sentence, **spans, "label": label}
+
+
+def names(sentence: str, places: set[str]) -> Iterator[tuple[str, int]]:
+    """The places of a sentence, the longest that begins at each word, and where."""
+    spans = [found.span() for found in _WORD.finditer(sentence)]
+    end_before = 0
+    for number, (begin, _) in enumerate(spans):
+        stops = [end for _, end in spans[number : number + 4]]
+        found = next((sentence[begin:end] for end in reversed(stops) if sentence[begin:end] in places), None)
+        if found and begin >= end_before:
+            yield found, begin
+            end_before = begin + len(found)
+
+
+def years(addresses: Iterable[Row]) -> Iterator[Row]:
+    """Passages of an address without numbers in them, and the year it was given in."""
+    found = [
+        {"text": text, "label": int(row["id"][:4])}
+        for row in addresses
+        for text in passages(row["text"], 400)
+        if not re.search(r"\d", text)
+    ]
+    yield from mixed(found)[:YEAR_ROWS]
+
+
+def intents(folder: Path, least: int) -> Iterator[Row]:
+    """What people say in dialogues of one topic; a line of two topics is of neither."""
+    said: dict[str, set[str]] = {}
+    for path in sorted(folder.glob("*.yml")):
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        lines = (line for dialogue in content["conversations"] for line in dialogue if isinstance(line, str))
+        said[path.stem] = {" ".join(line.split()) for line in lines if len(line) <= LONGEST_LINE}
+    counts = Counter(line for lines in said.values() for line in lines)
+    for topic, lines in said.items():
+        own = sorted(line for line in lines if counts[line] == 1)
+        if len(own) >= least:
+            yield from ({"text": line, "label": topic} for line in own)
+
+
+def paragraphs(chapters: Iterable[Row]) -> Iterator[Row]:
+    """Passages of the novel."""
+    yield from mixed({"text": text} for row in chapters for text in passages(row["text"], 300))[:STORY_ROWS]
+
+
+def passages(text: str, least: int) -> Iterator[str]:
+    """A text's sentences, so many together that they have `least` characters."""
+    held: list[str] = []
+    for sentence in re.split(r"(?<=[.!?]) (?=[A-Z])", " ".join(text.split())):
+        held.append(sentence)
+        if sum(map(len, held)) >= least:
+            yield " ".join(held)[: 2 * least]
+            held = []
+
+
+def first_sentence(text: str) -> str:
+    return _SENTENCE.split(" ".join(text.split()))[0]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: python infra/examples.py RAW_FOLDER CHATTERBOT examples")
+    main(*map(Path, sys.argv[1:]))
