@@ -16,6 +16,7 @@ import pytest
 from components.artifacts import digest, file_hash
 from components.tasks.kinds import KINDS
 from flows.settings import change_params
+from tests.preloaded.server import preloaded
 from tests.small_store import copy_project
 from tests.small_trainings import environment, remove_outputs, small_training_project, words
 
@@ -57,7 +58,7 @@ def stopped_half_way(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pretrain(folder: Path, module: Sequence[str] = ("components",), **options: int) -> subprocess.Popen[str]:
     remove_outputs("pretrain", folder)
     command = [sys.executable, "-m", *module, *words("pretrain")]
-    return subprocess.Popen(command, cwd=folder, env=environment(), text=True, **options)
+    return subprocess.Popen(command, cwd=folder, env=environment() | preloaded(), text=True, **options)
 
 
 @pytest.mark.slow

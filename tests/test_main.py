@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ from components.__main__ import main, write_curves
 from components.artifacts import digest
 from components.corpus.curate import curate
 from flows.settings import change_params
+from tests.preloaded.server import preloaded
 from tests.small_store import copy_store
 
+PLAIN = {"PYTHONPATH": str(Path(__file__).parent.parent)}
 CURATE = [
     "curate",
     "--data",
@@ -43,11 +45,13 @@ CURATE = [
 ]
 
 
-def start(words: list[str], folder: Path, **options: Any) -> subprocess.Popen[str]:
+def start(
+    words: list[str], folder: Path, environment: Mapping[str, str] = PLAIN, **options: Any
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "components", *words],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+        env=os.environ | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -271,13 +275,13 @@ def test_a_training_stopped_by_sigterm_is_carried_on_by_the_next_call(
         "validation_sequences=8",
     )
     change_params(project / "params.yaml", ("model.depth=1", "model.width=null", *(f"pretrain.{one}" for one in small)))
-    code, told = stage(pretrain("whole", tokens_folder, tokenizer_folder), project)
+    code, told = stage(pretrain("whole", tokens_folder, tokenizer_folder), project, environment=preloaded())
     assert code == 0, told
     checkpoints = project / ".cache" / "checkpoints" / "pretrain"
     assert list(checkpoints.iterdir()) == []
 
     monkeypatch.setenv("LIANZI_CHECKPOINT_SECONDS", "0")
-    process = start(pretrain("parts", tokens_folder, tokenizer_folder), project)
+    process = start(pretrain("parts", tokens_folder, tokenizer_folder), project, preloaded())
     deadline = time.monotonic() + 180
     while not list(checkpoints.glob("*/step-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -290,7 +294,7 @@ def test_a_training_stopped_by_sigterm_is_carried_on_by_the_next_call(
     assert not (project / "parts.json").exists()
 
     monkeypatch.delenv("LIANZI_CHECKPOINT_SECONDS")
-    code, told = stage(pretrain("parts", tokens_folder, tokenizer_folder), project)
+    code, told = stage(pretrain("parts", tokens_folder, tokenizer_folder), project, environment=preloaded())
     assert code == 0, told
     assert digest(project / "out" / "parts") == digest(project / "out" / "whole")
     for kind in ("json", "csv"):

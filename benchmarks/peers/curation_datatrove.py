@@ -31,14 +31,32 @@ def pace(file: Path, language: str, thresholds: dict[str, Any], model: Path, fol
     """The filters and MinHash signatures over a file. The bundled model stands where the download would go."""
     os.environ["HF_ASSETS_CACHE"] = str(folder / "assets")
     from datatrove.executor import LocalPipelineExecutor
-    from datatrove.pipeline import dedup, filters, formatters, readers
+    from datatrove.pipeline import dedup, formatters, readers
     from datatrove.utils.lid import FT176LID
 
     FT176LID.MODEL_URL = str(model)
-    rules, lines = thresholds["rules"], thresholds["max_repeated_line_share"]
     steps: list[Any] = [
         readers.JsonlReader(str(file.parent), glob_pattern=file.name),
         formatters.FTFYFormatter(),
+        *quality_filters(language, thresholds),
+        formatters.PIIFormatter(),
+        dedup.MinhashDedupSignature(str(folder / "signatures"), language=language),
+    ]
+    began = time.perf_counter()
+    LocalPipelineExecutor(steps, tasks=1, workers=1, logging_dir=str(folder / "logs")).run()
+    seconds = time.perf_counter() - began
+    read = json.loads((folder / "logs" / "stats.json").read_text())
+    kept = next(step["stats"] for step in read if "MinHash" in step["name"])["total"]
+    rows = next(step["stats"] for step in read if "Reader" in step["name"] or "Jsonl" in step["name"])["documents"]
+    return {"seconds": seconds, "rows": _total(rows), "kept": _total(kept)}
+
+
+def quality_filters(language: str, thresholds: dict[str, Any]) -> list[Any]:
+    """Its filters with our thresholds where both have one."""
+    from datatrove.pipeline import filters
+
+    rules, lines = thresholds["rules"], thresholds["max_repeated_line_share"]
+    return [
         # Their model takes a quarter of classical Chinese for Japanese: labelled here as theirs does, all kept.
         filters.LanguageFilter([language], label_only=True),
         filters.GopherRepetitionFilter(
@@ -82,16 +100,7 @@ def pace(file: Path, language: str, thresholds: dict[str, Any], model: Path, fol
             new_line_ratio=1.0,
             language=language,
         ),
-        formatters.PIIFormatter(),
-        dedup.MinhashDedupSignature(str(folder / "signatures"), language=language),
     ]
-    began = time.perf_counter()
-    LocalPipelineExecutor(steps, tasks=1, workers=1, logging_dir=str(folder / "logs")).run()
-    seconds = time.perf_counter() - began
-    read = json.loads((folder / "logs" / "stats.json").read_text())
-    kept = next(step["stats"] for step in read if "MinHash" in step["name"])["total"]
-    rows = next(step["stats"] for step in read if "Reader" in step["name"] or "Jsonl" in step["name"])["documents"]
-    return {"seconds": seconds, "rows": _total(rows), "kept": _total(kept)}
 
 
 def removed(file: Path, language: str, folder: Path) -> list[int]:

@@ -46,7 +46,7 @@ SHIP = struct.pack("<I", 4) + b"ship"
 OCTETS = {"content-type": "application/octet-stream"}
 
 
-def _json() -> list[tuple[str, bytes, int, str]]:
+def _inputs() -> list[tuple[str, bytes, int, str]]:
     return [
         ("an empty body", b"", 400, "not valid JSON"),
         ("no JSON", b"ship", 400, "not valid JSON"),
@@ -70,6 +70,11 @@ def _json() -> list[tuple[str, bytes, int, str]]:
         ("a datatype that does not fit the data", one(datatype="INT64"), 400, "whole number"),
         ("a datatype that does not fit the model", one(datatype="INT64", data=[3]), 400, "'text' is BYTES, not INT64"),
         ("floats", one(datatype="FP32", data=[0.5]), 400, "FP32 is not taken"),
+    ]  # fmt: skip
+
+
+def _shapes_and_data() -> list[tuple[str, bytes, int, str]]:
+    return [
         ("no shape", one(shape=None), 400, "shape is a list"),
         ("an empty shape", one(shape=[]), 400, "shape is a list of 1 to"),
         ("a shape of nine", one(shape=[1] * 9), 400, "shape is a list of 1 to"),
@@ -90,6 +95,11 @@ def _json() -> list[tuple[str, bytes, int, str]]:
         ("too many rows", body(texts(*["ship"] * 17)), 422, "17 rows, at most 16"),
         ("a text that is too long", body(texts("ship " * 101)), 422, "505 characters, at most 500"),
         ("a body that is too long", body(texts("x" * 20_000)), 413, "at most 20000"),
+    ]  # fmt: skip
+
+
+def _options_and_names() -> list[tuple[str, bytes, int, str]]:
+    return [
         ("text and ids", body({"inputs": [TEXT, *ids([[1, 2]])["inputs"]]}), 400, "not both"),
         ("parameters that are a list", body(texts("ship", parameters=[])), 400, "parameters is an object"),
         ("shared memory", one(parameters={"shared_memory_region": "a"}), 400, "shared_memory_region' is not supported"),
@@ -180,7 +190,10 @@ def _binary() -> list[tuple[str, tuple[bytes, dict[str, str]], int, str]]:
 
 
 CASES: list[Case] = [
-    *((what, sent, JSON, status, reason) for what, sent, status, reason in [*_json(), *_numbers()]),
+    *(
+        (what, sent, JSON, status, reason)
+        for what, sent, status, reason in [*_inputs(), *_shapes_and_data(), *_options_and_names(), *_numbers()]
+    ),
     *((what, sent, headers, status, reason) for what, (sent, headers), status, reason in _binary()),
     ("a form", one(), {"content-type": "application/x-www-form-urlencoded"}, 415, "content-type is application/json"),
     ("plain text", one(), {"content-type": "text/plain"}, 415, "content-type is application/json"),

@@ -30,6 +30,7 @@ from tests.serving.running import running
 from tests.small_kinds import ROW_OF, RowOf, grades, small_rows
 from tests.training.test_finetune import pretrained_folder
 
+pytestmark = pytest.mark.slow
 TEXTS = ["ship wave harbour sail whale", "street tower market crowd lamp"]
 
 Answered = Mapping[str, list[Any]]
