@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from importlib.metadata import version as installed
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from starlette.exceptions import HTTPException
 
 from components.serving.middleware import RequestMiddleware
-from components.serving.openai_routes import add_openai
-from components.serving.openapi import add_openapi
+from components.serving.openai_routes import openai_routes
+from components.serving.openapi import MODEL, VERSION, WORK, body, document, errors, router
 from components.serving.protocol import JSON_LENGTH, read_request, write_answer
 from components.serving.request_error import RequestError, error_content
-from components.serving.service import Service, encoded
+from components.serving.schemas import (
+    IDS_EXAMPLE,
+    TEXT_EXAMPLE,
+    Error,
+    InferenceRequest,
+    InferenceResponse,
+    Live,
+    ModelMetadata,
+    ModelReady,
+    Ready,
+    ServerMetadata,
+)
+from components.serving.service import Service, encoded, json_response
 from components.serving.task_model import TaskModel, texts_of
 
 if TYPE_CHECKING:
@@ -23,13 +34,20 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
+    from components.serving.model_repository import LoadedModel
+
 EXTENSIONS = ["binary_tensor_data"]
 BODY_TYPES = ("application/json", "application/octet-stream")
+OCTETS = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+PLAIN = {"text/plain": {"schema": {"type": "string"}}}
+DESCRIPTION = (
+    "Every answer has x-request-id, the caller's or a new one, and x-lianzi-trace, which names the server and the "
+    "model that gave it."
+)
 
 
 async def _infer(service: Service, request: Request, name: str, version: str | None) -> Response:
     context = request.scope["context"]
-    context.route = "infer"
     deadline = service.admit()
     with service.repository.lease(name, version) as served:
         context.served = served
@@ -55,19 +73,18 @@ def make_app(
     service: Service, say: Callable[[str], None], keys: tuple[bytes, ...] = (), tracer: Tracer | None = None
 ) -> RequestMiddleware:
     """The application; every answer carries x-request-id and x-lianzi-trace, every error is {"error": reason}."""
-    # Its pages about the interface would load scripts from elsewhere, and its document knows no bodies read by hand.
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    _add_infer(app, service)
-    _add_models(app, service)
-    _add_health(app, service)
-    add_openai(app, service)
-    add_openapi(app, service, bool(keys))
-
-    @app.get("/metrics")
-    async def metrics(request: Request) -> Response:
-        request.scope["context"].route = "metrics"
-        return Response(service.metrics.page(), media_type=service.metrics.content_type)
-
+    locked = bool(keys)
+    routers = [make(service, locked) for make in (_protocol_routes, openai_routes, _monitoring_routes)]
+    app = FastAPI(
+        title="Lianzi",
+        version=installed("lianzi"),
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        routes=[route for made in (*routers, _health_routes(service)) for route in made.routes],
+        # Served by a route of ours, which fills in the models; FastAPI's pages would load scripts from elsewhere.
+        openapi_url=None,
+        redirect_slashes=False,
+    )
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _failed)
@@ -76,58 +93,105 @@ def make_app(
     )
 
 
-def _add_health(app: FastAPI, service: Service) -> None:
-    @app.get("/v2")
-    async def server(request: Request) -> Response:
-        request.scope["context"].route = "server"
-        return _json({"name": "lianzi", "version": installed("lianzi"), "extensions": EXTENSIONS})
+def _protocol_routes(service: Service, locked: bool) -> APIRouter:
+    routes = router("inference protocol", Error, locked)
+    infers: Any = {
+        "response_model": InferenceResponse,
+        "responses": errors(Error, *WORK, 422) | {200: {"content": OCTETS}},
+        "openapi_extra": {"requestBody": {"content": OCTETS}},
+    }
+    describes: Any = {"response_model": ModelMetadata, "responses": errors(Error, 404)}
+    readies: Any = {"response_model": ModelReady, "responses": errors(Error, 404) | errors(ModelReady, 503)}
+    asked = [body(InferenceRequest, text=TEXT_EXAMPLE, ids=IDS_EXAMPLE), Depends(_json_length)]
 
-    @app.get("/v2/health/live")
-    async def live(request: Request) -> Response:
-        request.scope["context"].route = "live"
-        return _json({"live": True})
-
-    @app.get("/v2/health/ready")
-    async def ready(request: Request) -> Response:
-        request.scope["context"].route = "ready"
-        return _json({"ready": service.ready}, 200 if service.ready else 503)
-
-
-def _add_infer(app: FastAPI, service: Service) -> None:
-    # Path parameters are taken from the request here: FastAPI's own way costs more than reading the body.
-    @app.post("/v2/models/{name}/infer")
-    @app.post("/v2/models/{name}/versions/{version}/infer")
+    @routes.post("/v2/models/{name}/infer", dependencies=[*MODEL, *asked], **infers)
+    @routes.post("/v2/models/{name}/versions/{version}/infer", dependencies=[*VERSION, *asked], **infers)
     async def infer(request: Request) -> Response:
+        """Answer texts, or rows of token ids."""
         return await _infer(service, request, request.path_params["name"], request.path_params.get("version"))
 
+    @routes.get("/v2/models/{name}", dependencies=MODEL, **describes)
+    @routes.get("/v2/models/{name}/versions/{version}", dependencies=VERSION, **describes)
+    async def model(request: Request) -> Response:
+        """The tensors that a model takes and gives."""
+        served = _served(service, request)
+        return json_response({"name": served.name, "versions": [served.version], **served.model.describe()})
 
-def _add_models(app: FastAPI, service: Service) -> None:
-    @app.get("/v2/models/{name}")
-    @app.get("/v2/models/{name}/versions/{version}")
-    async def model(request: Request, name: str, version: str | None = None) -> Response:
-        request.scope["context"].route = "model"
-        served = request.scope["context"].served = service.repository.find(name, version)
-        return _json({"name": name, "versions": [served.version], **served.model.describe()})
+    @routes.get("/v2/models/{name}/ready", dependencies=MODEL, **readies)
+    @routes.get("/v2/models/{name}/versions/{version}/ready", dependencies=VERSION, **readies)
+    async def model_ready(request: Request) -> Response:
+        """Whether a model answers."""
+        content = ModelReady(name=_served(service, request).name, ready=service.ready)
+        return json_response(content, 200 if service.ready else 503)
 
-    @app.get("/v2/models/{name}/ready")
-    @app.get("/v2/models/{name}/versions/{version}/ready")
-    async def model_ready(request: Request, name: str, version: str | None = None) -> Response:
-        request.scope["context"].route = "model_ready"
-        request.scope["context"].served = service.repository.find(name, version)
-        return _json({"name": name, "ready": service.ready}, 200 if service.ready else 503)
+    @routes.get("/v2", response_model=ServerMetadata)
+    async def server(request: Request) -> Response:
+        """The server's name and version."""
+        return json_response(ServerMetadata(name="lianzi", version=installed("lianzi"), extensions=EXTENSIONS))
+
+    return routes
+
+
+def _json_length(
+    length: Annotated[
+        int | None, Header(alias=JSON_LENGTH, ge=0, description="bytes of JSON before binary data")
+    ] = None,
+) -> None:
+    """A parameter for the document."""
+
+
+def _served(service: Service, request: Request) -> LoadedModel:
+    served = service.repository.find(request.path_params["name"], request.path_params.get("version"))
+    request.scope["context"].served = served
+    return served
+
+
+def _health_routes(service: Service) -> APIRouter:
+    # A probe has no key.
+    routes = router("health", Error, locked=False)
+
+    @routes.get("/v2/health/live", response_model=Live)
+    async def live(request: Request) -> Response:
+        """Whether the server runs."""
+        return json_response(Live(live=True))
+
+    @routes.get("/v2/health/ready", response_model=Ready, responses=errors(Ready, 503))
+    async def ready(request: Request) -> Response:
+        """Whether the server takes requests."""
+        return json_response(Ready(ready=service.ready), 200 if service.ready else 503)
+
+    return routes
+
+
+def _monitoring_routes(service: Service, locked: bool) -> APIRouter:
+    routes = router("monitoring", Error, locked)
+
+    @routes.get("/metrics", response_class=Response, responses={200: {"content": PLAIN}})
+    async def metrics(request: Request) -> Response:
+        """Counters and histograms, as Prometheus reads them."""
+        return Response(service.metrics.page(), media_type=service.metrics.content_type)
+
+    @routes.get("/openapi.json", response_model=dict[str, Any])
+    async def openapi(request: Request) -> Response:
+        """This document."""
+        return json_response(document(request.app, service.repository))
+
+    return routes
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)
     content = error_content(request.scope["path"], error.status, error.reason, error.param, error.code)
-    answer = _json(content, error.status)
+    answer = json_response(content, error.status)
     answer.headers.update(error.headers)
     return answer
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    answer = _json(error_content(request.scope["path"], error.status_code, str(error.detail)), error.status_code)
+    answer = json_response(
+        error_content(request.scope["path"], error.status_code, str(error.detail)), error.status_code
+    )
     answer.headers.update(error.headers or {})
     return answer
 
@@ -135,8 +199,4 @@ async def _not_routed(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     """A bug, or a row that the engine fails on; its traceback goes to the log."""
     reason = f"internal error ({type(error).__name__}); request {request.scope['context'].id}"
-    return _json(error_content(request.scope["path"], 500, reason), 500)
-
-
-def _json(content: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(content), status, media_type="application/json")
+    return json_response(error_content(request.scope["path"], 500, reason), 500)

@@ -6,15 +6,127 @@ import base64
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NotRequired
 
 import numpy as np
 import orjson
+from typing_extensions import TypedDict
+
+from components.serving.schemas import Count
 
 DONE = b"data: [DONE]\n\n"
+Reason = Literal["stop", "length"]
 
 
-def usage(prompt: int, completion: int) -> dict[str, int]:
+class ErrorDetail(TypedDict):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIError(TypedDict):
+    error: ErrorDetail
+
+
+class Usage(TypedDict):
+    """What is embedded has no completion."""
+
+    prompt_tokens: Count
+    completion_tokens: NotRequired[Count]
+    total_tokens: Count
+
+
+class _Choice(TypedDict):
+    index: Count
+    logprobs: None
+
+
+class _Generated(TypedDict):
+    id: str
+    created: Count
+    model: str
+    system_fingerprint: str
+
+
+class CompletionChoice(_Choice):
+    """The reason is null while a stream goes on."""
+
+    text: str
+    finish_reason: Reason | None
+
+
+class Completion(_Generated):
+    """An answer, or an event of a stream, of which the last one has the usage and no choices."""
+
+    object: Literal["text_completion"]
+    choices: list[CompletionChoice]
+    usage: NotRequired[Usage]
+
+
+class ChatMessage(TypedDict):
+    role: Literal["assistant"]
+    content: str
+    refusal: None
+
+
+class ChatChoice(_Choice):
+    message: ChatMessage
+    finish_reason: Reason
+
+
+class ChatCompletion(_Generated):
+    object: Literal["chat.completion"]
+    choices: list[ChatChoice]
+    usage: Usage
+
+
+class ChatDelta(TypedDict, total=False):
+    role: Literal["assistant"]
+    content: str
+
+
+class ChatChunkChoice(_Choice):
+    delta: ChatDelta
+    finish_reason: Reason | None
+
+
+class ChatCompletionChunk(_Generated):
+    """An event of a stream, of which the last one has the usage and no choices."""
+
+    object: Literal["chat.completion.chunk"]
+    choices: list[ChatChunkChoice]
+    usage: NotRequired[Usage]
+
+
+class EmbeddingData(TypedDict):
+    """A string is the base64 of little-endian float32."""
+
+    object: Literal["embedding"]
+    index: Count
+    embedding: str | list[float]
+
+
+class Embeddings(TypedDict):
+    object: Literal["list"]
+    data: list[EmbeddingData]
+    model: str
+    usage: Usage
+
+
+class ModelCard(TypedDict):
+    id: str
+    object: Literal["model"]
+    created: Count
+    owned_by: str
+
+
+class ModelList(TypedDict):
+    object: Literal["list"]
+    data: list[ModelCard]
+
+
+def usage(prompt: int, completion: int) -> Usage:
     """Tokens in, out, and together."""
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
@@ -35,7 +147,7 @@ class CompletionForm:
     prefix = "cmpl"
     whole_kind = part_kind = "text_completion"
 
-    def whole(self, texts: Sequence[str], reasons: Sequence[str], counted: dict[str, int]) -> dict[str, Any]:
+    def whole(self, texts: Sequence[str], reasons: Sequence[str], counted: Usage) -> dict[str, Any]:
         """The answer to a request without a stream; a choice a row."""
         both = zip(texts, reasons, strict=True)
         choices = [self.choice(index, text, reason) for index, (text, reason) in enumerate(both)]
@@ -45,7 +157,7 @@ class CompletionForm:
         """An event with what is new in one row."""
         return self._head(self.part_kind) | {"choices": [self.fresh(index, text, reason)]}
 
-    def counts(self, counted: dict[str, int]) -> dict[str, Any]:
+    def counts(self, counted: Usage) -> dict[str, Any]:
         """The event that counts the tokens."""
         return self._head(self.part_kind) | {"choices": [], "usage": counted}
 
@@ -91,15 +203,15 @@ class ChatForm(CompletionForm):
         return {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
 
 
-def embeddings(model: str, vectors: np.ndarray, as_base64: bool, tokens: int) -> dict[str, Any]:
+def embeddings(model: str, vectors: np.ndarray, as_base64: bool, tokens: int) -> Embeddings:
     """`vectors` float32 (rows, width); base64 is of their little-endian bytes."""
     rows = vectors.astype("<f4", copy=False)
     written = [base64.b64encode(row.tobytes()).decode() for row in rows] if as_base64 else rows.tolist()
-    data = [{"object": "embedding", "index": index, "embedding": one} for index, one in enumerate(written)]
-    counted = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return {"object": "list", "data": data, "model": model, "usage": counted}
+    data = [EmbeddingData(object="embedding", index=index, embedding=one) for index, one in enumerate(written)]
+    counted = Usage(prompt_tokens=tokens, total_tokens=tokens)
+    return Embeddings(object="list", data=data, model=model, usage=counted)
 
 
-def model_card(name: str, created: int) -> dict[str, Any]:
+def model_card(name: str, created: int) -> ModelCard:
     """An entry of GET /v1/models."""
     return {"id": name, "object": "model", "created": created, "owned_by": "lianzi"}

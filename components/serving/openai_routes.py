@@ -8,10 +8,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from components.serving.batching import stacked
@@ -19,7 +18,23 @@ from components.serving.continuous_batching import Delta, GenerationRequest, Job
 from components.serving.embedding import VECTOR, Embedding
 from components.serving.generation import Generation
 from components.serving.middleware import LAST_WORDS, STOPPED, RequestContext
-from components.serving.openai_answers import DONE, ChatForm, CompletionForm, embeddings, event, model_card, usage
+from components.serving.openai_answers import (
+    DONE,
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatForm,
+    Completion,
+    CompletionForm,
+    Embeddings,
+    ModelCard,
+    ModelList,
+    OpenAIError,
+    Usage,
+    embeddings,
+    event,
+    model_card,
+    usage,
+)
 from components.serving.openai_requests import (
     ChatRequest,
     CompletionRequest,
@@ -28,8 +43,9 @@ from components.serving.openai_requests import (
     read_asked,
     rows_of,
 )
+from components.serving.openapi import MODEL, WORK, body, errors, router, stream_of
 from components.serving.request_error import RequestError, error_content
-from components.serving.service import Service, encoded, while_there
+from components.serving.service import Service, encoded, json_response, while_there
 
 if TYPE_CHECKING:
     from components.serving.model_repository import LoadedModel
@@ -40,32 +56,57 @@ FEW_TOKENS = 16
 SEEDS = 2**63
 
 
-def add_openai(app: FastAPI, service: Service) -> None:
-    """Add the routes."""
+def openai_routes(service: Service, locked: bool) -> APIRouter:
+    """The routes; `locked`: they are documented with a key."""
+    routes = router("openai", OpenAIError, locked)
+    fails = errors(OpenAIError, *WORK)
 
-    @app.post("/v1/completions")
+    prompt = body(CompletionRequest, short={"prompt": "床前明月光", "max_tokens": 8})
+    messages = body(ChatRequest, short={"messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 8})
+    texts = body(EmbeddingRequest, short={"input": ["the moon", "明月"]})
+
+    @routes.post(
+        "/v1/completions", response_model=Completion, dependencies=[prompt], responses=fails | stream_of(Completion)
+    )
     async def completions(request: Request) -> Response:
-        return await _generate(service, request, "completions", CompletionRequest)
+        """Go on with a text."""
+        return await _generate(service, request, CompletionRequest)
 
-    @app.post("/v1/chat/completions")
+    @routes.post(
+        "/v1/chat/completions",
+        response_model=ChatCompletion,
+        dependencies=[messages],
+        responses=fails | stream_of(ChatCompletionChunk),
+    )
     async def chat(request: Request) -> Response:
-        return await _generate(service, request, "chat", ChatRequest)
+        """Answer a conversation."""
+        return await _generate(service, request, ChatRequest)
 
-    @app.post("/v1/embeddings")
+    @routes.post("/v1/embeddings", name="embeddings", response_model=Embeddings, dependencies=[texts], responses=fails)
     async def embed(request: Request) -> Response:
+        """Turn texts into vectors."""
         return await _embed(service, request)
 
-    @app.get("/v1/models")
+    @routes.get("/v1/models", response_model=ModelList)
     async def models(request: Request) -> Response:
-        request.scope["context"].route = "models"
+        """The models that generate or embed."""
         served = [one for one in service.repository.models.values() if isinstance(one.model, Generation | Embedding)]
-        return _json({"object": "list", "data": [model_card(one.name, one.loaded) for one in served]})
+        return json_response(ModelList(object="list", data=[model_card(one.name, one.loaded) for one in served]))
 
-    @app.get("/v1/models/{name}")
-    async def model(request: Request, name: str) -> Response:
-        request.scope["context"].route = "models"
-        served = _served(service, request.scope["context"], name)
-        return _json(model_card(served.name, served.loaded))
+    @routes.get(
+        "/v1/models/{name}",
+        name="models",
+        operation_id="openai_model",
+        response_model=ModelCard,
+        dependencies=MODEL,
+        responses=errors(OpenAIError, 404),
+    )
+    async def model(request: Request) -> Response:
+        """One of them."""
+        served = _served(service, request.scope["context"], request.path_params["name"])
+        return json_response(model_card(served.name, served.loaded))
+
+    return routes
 
 
 def _served(service: Service, context: RequestContext, name: str) -> LoadedModel:
@@ -79,7 +120,6 @@ def _served(service: Service, context: RequestContext, name: str) -> LoadedModel
 
 async def _embed(service: Service, request: Request) -> Response:
     context = request.scope["context"]
-    context.route = "embeddings"
     deadline = service.admit()
     asked = read_asked(EmbeddingRequest, await service.body(request, deadline, BODY_TYPES))
     with service.repository.hold(_served(service, context, asked.model)) as served:
@@ -97,7 +137,7 @@ async def _embed(service: Service, request: Request) -> Response:
             raise service.too_late() from None
         tokens = sum(map(len, rows))
         service.metrics.prompted.labels(served.name).inc(tokens)
-        return _json(embeddings(served.name, vectors, asked.encoding_format == "base64", tokens))
+        return json_response(embeddings(served.name, vectors, asked.encoding_format == "base64", tokens))
 
 
 @dataclass
@@ -121,7 +161,7 @@ class _Generating:
         self.reasons[delta.index] = delta.finished or ""
 
     @property
-    def usage(self) -> dict[str, int]:
+    def usage(self) -> Usage:
         return usage(self.prompted, self.job.tokens)
 
     async def first(self) -> tuple[AsyncIterator[Delta], Delta]:
@@ -137,7 +177,7 @@ class _Generating:
         self.take(delta)
         async for delta in deltas:
             self.take(delta)
-        return _json(self.form.whole(self.texts, self.reasons, self.usage))
+        return json_response(self.form.whole(self.texts, self.reasons, self.usage))
 
     async def events(self, deltas: AsyncIterator[Delta], delta: Delta) -> AsyncIterator[bytes]:
         """The stream; an error in the midst of it is its last event."""
@@ -172,11 +212,8 @@ class _Generating:
             self.service.log.put_generated(self.context, _prompts(self.asked), self.texts)
 
 
-async def _generate(
-    service: Service, request: Request, route: str, kind: type[CompletionRequest] | type[ChatRequest]
-) -> Response:
+async def _generate(service: Service, request: Request, kind: type[CompletionRequest] | type[ChatRequest]) -> Response:
     context = request.scope["context"]
-    context.route = route
     deadline = service.admit()
     asked = read_asked(kind, await service.body(request, deadline, BODY_TYPES))
     with ExitStack() as held:
@@ -290,7 +327,3 @@ class EventStream(Response):
             async with asyncio.timeout(LAST_WORDS):
                 await send({"type": "http.response.body", "body": told, "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _json(content: Any) -> Response:
-    return Response(orjson.dumps(content), media_type="application/json")
