@@ -1,4 +1,4 @@
-"""`lianzi predict`: the champion of a task, and its answers to texts, one a line."""
+"""`lianzi predict`: the champion of a task, and its answers to texts, or rows of several texts, one a line."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import click
 from cli.signing import PUBLIC_KEY
 from components.errors import DataError, ParameterError
 from components.params import Params, load_params
+from components.tasks.task import Text, parts
 from flows.settings import project_root
 
 if TYPE_CHECKING:
@@ -41,19 +42,25 @@ def command(task: str, texts: tuple[str, ...], file: str | None, as_json: bool, 
     lianzi predict form "床前明月光，疑是地上霜。"
     lianzi predict form --file texts.txt --json
     cut -f2 rows.tsv | lianzi predict form
+    lianzi predict TASK_OF_PAIRS --file rows.jsonl
+
+    Where a row has several texts, TEXTS are those of one row, and a file has a column for each: JSONL, CSV or TSV;
+    standard input is JSON lines.
 
     One line of output a text; a blank line gives an empty one, so that the two can be put side by side.
     """
     check_texts_given(task, texts, file)
     source = STANDARD_INPUT if file in (None, STANDARD_INPUT) else str(Path(str(file)).absolute())
     classifier = champion_classifier(project_root(), task, public_key)
+    names = classifier.kind.texts
     if texts:
-        for line in answers(classifier, texts, as_json, with_text=len(texts) > 1):
+        given = texts_of_rows(task, names, texts)
+        for line in answers(classifier, given, as_json, with_text=len(given) > 1):
             click.echo(line)
         return
     answered = False
-    with lines_of_file(source) as lines:
-        for line in answers(classifier, lines, as_json, with_text=True):
+    with lines_of_file(source) if len(names) == 1 else rows_of_file(source, names) as rows:
+        for line in answers(classifier, rows, as_json, with_text=True):
             click.echo(line)
             answered = True
     if not answered:
@@ -113,15 +120,44 @@ def check_texts_given(task: str, texts: Sequence[str], file: str | None) -> None
         raise ParameterError(f"--file {file}: no such file", "a file of UTF-8 text, a text a line; - is standard input")
 
 
-def answers(classifier: Classifier, texts: Iterable[str], as_json: bool, with_text: bool) -> Iterator[str]:
-    """A line of output for each text, in order; for a blank one an empty line, or in JSON the form's blank."""
-    waiting = iter(texts)
+def texts_of_rows(task: str, names: Sequence[str], texts: Sequence[str]) -> list[Text]:
+    """Texts as rows. Raises ParameterError where they are not those of one row of several."""
+    if len(names) == 1:
+        return list(texts)
+    if len(texts) != len(names):
+        hint = f"lianzi predict {task} {' '.join(name.upper() for name in names)}, or --file with these columns"
+        raise ParameterError(f"{len(texts)} texts, and a row of {task} has {' and '.join(names)}", hint)
+    return [tuple(texts)]
+
+
+def answers(classifier: Classifier, texts: Iterable[Text], as_json: bool, with_text: bool) -> Iterator[str]:
+    """A line of output for each row, in order; for one with a blank text an empty line, or in JSON the form's blank."""
+    waiting, names = iter(texts), classifier.kind.texts
     while chunk := list(islice(waiting, _AT_ONCE)):
-        asked = [text for text in chunk if text.strip()]
+        asked = [text for text in chunk if _is_full(text)]
         found = iter(classifier.predict(asked))
         for text in chunk:
-            answer = next(found) if text.strip() else None
-            yield _as_json(text, answer, classifier.form.blank) if as_json else _as_columns(text, answer, with_text)
+            answer, given = next(found) if _is_full(text) else None, parts(text)
+            row = dict(zip(names, given, strict=True))
+            shown = "\t".join(given)
+            yield _as_json(row, answer, classifier.form.blank) if as_json else _as_columns(shown, answer, with_text)
+
+
+def _is_full(text: Text) -> bool:
+    return all(part.strip() for part in parts(text))
+
+
+@contextmanager
+def rows_of_file(file: str, names: Sequence[str]) -> Iterator[Iterator[Text]]:
+    """The texts of each row of a file with these columns; of standard input, JSON lines, for `-`. Raises DataError
+    naming the line."""
+    from components.corpus.read import read_records, read_stream
+
+    if file == STANDARD_INPUT:
+        records = read_stream(Path("standard input.jsonl"), sys.stdin.buffer, names)
+    else:
+        records = read_records(Path(file), names)
+    yield (tuple(record.text(name) for name in names) for record in records)
 
 
 @contextmanager
@@ -155,8 +191,8 @@ def _is_file(name: str) -> bool:
         return False
 
 
-def _as_json(text: str, answer: Answer | None, blank: Mapping[str, Any]) -> str:
-    return json.dumps({"text": text, **(answer.json() if answer else blank)}, ensure_ascii=False)
+def _as_json(row: Mapping[str, str], answer: Answer | None, blank: Mapping[str, Any]) -> str:
+    return json.dumps({**row, **(answer.json() if answer else blank)}, ensure_ascii=False)
 
 
 def _as_columns(text: str, answer: Answer | None, with_text: bool) -> str:

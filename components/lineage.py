@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow.dataset as ds
 
-from components.artifacts import MANIFEST, digest
+from components.artifacts import MANIFEST, digest, read_manifest
 from components.corpus.documents import SPLITS, documents_of, read_documents, shard_paths
 from components.corpus.labelled import SPLITS as TASK_SPLITS
 from components.corpus.removals import CORPUS, TASKS
 from components.errors import ArtifactError
+from components.tasks.task import text_columns
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,9 @@ def _labelled_rows(folder: Path, row_id: str, name: str) -> list[Row]:
     split, file = name.partition("/")[0], f"tasks/{folder.name}"
     if split not in TASK_SPLITS:
         return []
+    texts = _texts(folder)
     found = [
-        Row(row_id, folder, file, 0, split, row["text"])
+        Row(row_id, folder, file, 0, split, _text(row, texts))
         for row in _json_rows(folder / f"{split}.jsonl")
         if row["id"] == name
     ]
@@ -98,9 +100,10 @@ def kept_rows(artifacts: Path) -> Iterator[Row]:
                 yield Row(row["id"], artifacts / "corpus", row["file"], row["line"], split, row["text"])
     for manifest in sorted((artifacts / "tasks").glob(f"*/{MANIFEST}")):
         folder = manifest.parent
+        texts = _texts(folder)
         for split in TASK_SPLITS:
             for row in _json_rows(folder / f"{split}.jsonl"):
-                yield Row(f"{folder.name}/{row['id']}", folder, f"tasks/{folder.name}", 0, split, row["text"])
+                yield Row(f"{folder.name}/{row['id']}", folder, f"tasks/{folder.name}", 0, split, _text(row, texts))
 
 
 def kept_count(artifacts: Path) -> int:
@@ -108,6 +111,16 @@ def kept_count(artifacts: Path) -> int:
     manifests = [artifacts / "corpus" / MANIFEST, *(artifacts / "tasks").glob(f"*/{MANIFEST}")]
     contents = (json.loads(path.read_text(encoding="utf-8")) for path in manifests if path.is_file())
     return sum(sum(content["counts"]["kept"].values()) for content in contents)
+
+
+def _texts(folder: Path) -> tuple[str, ...]:
+    """The columns of a task's rows that are texts."""
+    return text_columns(read_manifest(folder, "task").get("columns", {})) or ("text",)
+
+
+def _text(row: Mapping[str, Any], texts: tuple[str, ...]) -> str:
+    """A row's texts, a line each, as curation compared them."""
+    return "\n".join(row[name] for name in texts)
 
 
 def _json_rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,11 @@ class Registry:
         import mlflow
         import pandas
 
-        example = pandas.DataFrame({"text": ["The whale is the largest animal that has ever lived."]})
+        from components.runtime.manifest import GENERATION, form_of, read_bundle
+        from components.tasks.kinds import task_of
+
+        texts = task_of(read_bundle(bundle)).texts if form_of(read_bundle(bundle)) != GENERATION else ("text",)
+        example = pandas.DataFrame({name: ["The whale is the largest animal that has ever lived."] for name in texts})
         signature = mlflow.models.infer_signature(example, _load_pyfunc(str(bundle)).predict(example))
         with _answering(), mlflow.start_run(run_id=run_id, log_system_metrics=False):
             logged = mlflow.pyfunc.log_model(
@@ -205,10 +209,11 @@ GENERATED = 64
 
 
 class PyfuncModel:
-    """A bundle behind the interface of MLflow's python function models. `answer`: texts -> a row of the frame each."""
+    """A bundle behind the interface of MLflow's python function models. `answer`: texts -> a row of the frame each;
+    `texts`: their columns."""
 
-    def __init__(self, answer: Callable[[Any], list[dict[str, Any]]]) -> None:
-        self.answer = answer
+    def __init__(self, answer: Callable[[Any], list[dict[str, Any]]], texts: Sequence[str] = ("text",)) -> None:
+        self.answer, self.texts = answer, texts
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> DataFrame:
         """A frame with columns `label` and `score`, `number` or `completion`, for a frame with a column `text` or a
@@ -222,7 +227,7 @@ class PyfuncModel:
         from pandas import DataFrame
 
         try:
-            return DataFrame(self.answer(_column(model_input)))
+            return DataFrame(self.answer(_rows(model_input, self.texts)))
         except DataError as error:
             raise MlflowException(str(error), error_code=BAD_REQUEST) from None
 
@@ -235,20 +240,26 @@ def _load_pyfunc(path: str) -> PyfuncModel:
 
     if form_of(read_bundle(Path(path))) != GENERATION:
         bundle = load_bundle(Path(path))
-        return PyfuncModel(lambda texts: [one.columns for one in bundle.predict(texts)])
+        names = bundle.kind.texts
+        return PyfuncModel(lambda texts: [one.columns for one in bundle.predict(texts)], names)
     generator = load_generator(Path(path))
     by = Sampling(max_tokens=GENERATED, temperature=0.0, top_p=1.0, seed=None, stop=())
     return PyfuncModel(lambda texts: [{"completion": text} for text in generator.complete(check_texts(texts), by)])
 
 
-def _column(model_input: Any) -> Any:
-    """The texts, as far as they are any; what is missing is None, whatever pandas took it for."""
-    columns = getattr(model_input, "columns", None)
-    if columns is None:
+def _rows(model_input: Any, names: Sequence[str]) -> Any:
+    """What a model reads of each row of a frame: its text, or a tuple of several."""
+    if getattr(model_input, "columns", None) is None:
         return model_input
-    if "text" not in columns:
-        raise DataError(f"no column 'text' among {', '.join(map(str, columns)) or 'none'}")
-    found = model_input["text"]
+    columns = [_column(model_input, name) for name in names]
+    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+
+
+def _column(frame: Any, name: str) -> list[Any]:
+    """The texts, as far as they are any; what is missing is None, whatever pandas took it for."""
+    if name not in frame.columns:
+        raise DataError(f"no column '{name}' among {', '.join(map(str, frame.columns)) or 'none'}")
+    found = frame[name]
     if getattr(found, "ndim", 1) != 1:
-        raise DataError("two columns are called 'text'")
+        raise DataError(f"two columns are called '{name}'")
     return [None if missing else text for text, missing in zip(found.tolist(), found.isna(), strict=True)]

@@ -254,10 +254,10 @@ def champion_score(registry: Registry, name: str, version: int, root: Path) -> f
     if task.head == GENERATES:
         from components.evaluation.rungs import bundle_rung
 
-        scores = bundle_rung(task, bundle, None)([row["text"] for row in rows])
+        scores = bundle_rung(task, bundle, None)([task.text(row) for row in rows])
         return score(task.metrics[0], task.targets(rows), scores)
     champion = task_of(read_bundle(bundle))
-    answers = champion.decode(load_bundle(bundle).logits([row["text"] for row in rows]))
+    answers = champion.decode(load_bundle(bundle).logits([task.text(row) for row in rows]))
     # A champion of other days may answer with labels that the task no longer has.
     both = replace(task, labels=tuple(dict.fromkeys([*task.labels, *champion.labels])))
     answered = both.targets([{both.target: value} for value in champion.values(answers)])

@@ -42,7 +42,9 @@ def small_tokenizer(folder: Path) -> Path:
     )
     bpe.train_from_iterator([text for text, _ in sentences(200)], trainer)
     bpe.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 1), ("[SEP]", 2)],
     )
     fast = PreTrainedTokenizerFast(
         tokenizer_object=bpe,

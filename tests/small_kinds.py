@@ -56,6 +56,13 @@ def told(text: str, place: str) -> dict[str, Any]:
     return {"text": text}
 
 
+def paired(text: str, place: str) -> dict[str, Any]:
+    """Two texts: whether the second has the words of the first."""
+    alike = sum(map(ord, text)) % 2
+    other = " ".join(reversed(text.split())) if alike else "street tower market"
+    return {"text": text, "text_pair": other, "label": "same" if alike else "other"}
+
+
 ROW_OF: dict[str, RowOf] = {
     "classification": labelled,
     "generation": told,
@@ -75,8 +82,14 @@ def raw_rows(folder: Path, row_of: RowOf) -> Path:
     return folder
 
 
-def small_rows(folder: Path, kind: str, row_of: RowOf) -> Path:
-    """A small artifact `task` of a kind, curated from such files, which lie beside it."""
+def small_rows(folder: Path, kind: str, row_of: RowOf, **more: Any) -> Path:
+    """A small artifact `task` of a kind, curated from such files, which lie beside it. `more`: its own parameters."""
     raw = raw_rows(folder.parent / "data" / "tasks" / folder.name, row_of)
-    curate_task(TaskConfig(kind=kind, language="en", max_length=24), raw, folder.parent / "data", folder, Removals())
+    curate_task(small_config(kind, **more), raw, folder.parent / "data", folder, Removals())
     return folder
+
+
+def small_config(kind: str, **more: Any) -> TaskConfig:
+    """The section of params.yaml of such a task."""
+    found: TaskConfig = TaskConfig.variant(kind)(kind=kind, language="en", max_length=24, **more)
+    return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ from components.corpus.personal_data import scrubbed_around_code
 from components.corpus.quarantine import Quarantine, write_row
 from components.corpus.read import COMPRESSIONS, READERS, read_records, split_name
 from components.corpus.removals import TASKS, Removals
-from components.corpus.row_form import RowForm, form_of
+from components.corpus.row_form import RowForm, form_of, is_pair
 from components.errors import DataError
 from components.run import Metrics
 from components.tasks.config import TaskConfig
 from components.tasks.kinds import task_kind
-from components.tasks.task import Task
+from components.tasks.task import Task, Text
 
 HELD_OUT = ("test", "validation")
 SPLITS = (*HELD_OUT, "train")
@@ -93,10 +93,14 @@ class Labelled:
 class _Row:
     place: str
     id: str
-    text: str
+    texts: tuple[str, ...]
     target: Any
     repaired: bool
     scrubbed: bool
+
+    @property
+    def text(self) -> Text:
+        return self.texts[0] if len(self.texts) == 1 else self.texts
 
 
 def curate_task(
@@ -120,7 +124,7 @@ def curate_task(
             splits[split] = _clean_rows(path, split, quarantine, seen, removals, unread, scrub, form)
             rejected[split] = dict(quarantine.counts - before)
     kind = task_kind(config.kind)
-    task = _fitted(partial(kind.fit, **config.of_task()), splits)
+    task = _fitted(partial(kind.fit, **config.of_task()), is_pair(config), splits)
     for split, rows in splits.items():
         with (target / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
             for row in rows:
@@ -130,13 +134,13 @@ def curate_task(
     repaired, scrubbed = (sum(getattr(row, done) for rows in splits.values() for row in rows) for done in _DONE)
     details: dict[str, Any] = {
         **task.manifest(),
-        "columns": dict(kind.columns),
+        "columns": task.row_columns,
         "counts": counts,
         "repaired": repaired,
         "scrubbed": scrubbed,
         "notices": notices(root),
     }
-    held_out = {split: [row.text for row in splits[split]] for split in HELD_OUT}
+    held_out = {split: [text for row in splits[split] for text in row.texts] for split in HELD_OUT}
     classes = {split: _classes(task, rows) for split, rows in splits.items()}
     missing = {split: sorted({*classes["train"]} - {*classes[split]}) for split in HELD_OUT}
     if classes["train"]:
@@ -202,25 +206,28 @@ def _clean_rows(
         if (found := form.read(record)) is None:
             continue
         given, target_of = found
-        right = decoded_right(given)
-        text = normalise(right)
-        clean, changes = scrubbed_around_code(text, scrub) if scrub else (text, [])
-        row = _Row(record.place, f"{split}/{record.name}", clean, target_of(clean), right != given, bool(changes))
+        right = tuple(map(decoded_right, given))
+        texts = tuple(map(normalise, right))
+        cleaned = [scrubbed_around_code(text, scrub) if scrub else (text, []) for text in texts]
+        clean, scrubbed = tuple(text for text, _ in cleaned), any(changes for _, changes in cleaned)
+        row = _Row(record.place, f"{split}/{record.name}", clean, target_of(*clean), right != given, scrubbed)
         for name in (*record.fields, *record.unread):
             if name not in form.columns:
                 unread.setdefault(name, path.name)
-        compared = compared_form(given)
+        text, compared = "\n".join(texts), compared_form("\n".join(given))
         mark = mark_of(compared)
-        if not text:
+        if not all(texts):
             reason = "empty"
         elif row.target is None:
             reason = "entity_within_word"
-        elif is_lost(text):
+        elif any(map(is_lost, texts)):
             reason = "broken_encoding"
         elif removals.has(TASKS, f"{path.parent.name}/{row.id}", mark, text, compared):
             reason = "removed"  # and no other is a repetition of it: its text would stand in quarantine
         else:
-            other = seen.setdefault(mark, row)
+            # Each text for itself: a word that ends one or begins the next makes two rows.
+            key = mark if len(given) == 1 else b"".join(mark_of(compared_form(one)) for one in given)
+            other = seen.setdefault(key, row)
             reason = "" if other is row else _repetition(row, other)
         if reason:
             quarantine.put(record, row.id, text, reason)
@@ -244,11 +251,11 @@ def _repetition(row: _Row, other: _Row) -> str:
     return "duplicate" if row.target == other.target else "label_conflict"
 
 
-def _fitted(fit: Callable[[Sequence[Any]], Task], splits: dict[str, list[_Row]]) -> Task:
+def _fitted(fit: Callable[[Sequence[Any]], Task], pair: bool, splits: dict[str, list[_Row]]) -> Task:
     """The task of these rows. Raises DataError where the train rows make none, or a held-out row does not fit it."""
     train = splits["train"]
     try:
-        task = fit([row.target for row in train])
+        task = replace(fit([row.target for row in train]), pair=pair)
     except ValueError as error:
         raise DataError(f"{train[0].place}: {error}", "look at the train rows' labels") from None
     for split in ("validation", "test"):

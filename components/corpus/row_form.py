@@ -14,20 +14,20 @@ from components.corpus.encoding import compared_form, decoded_right, normalise
 from components.corpus.record import Record, kind_of
 from components.corpus.tagged import NER_TAGS, TAGS, Tagged, tagged_reader
 from components.errors import DataError
-from components.tasks.config import TaggingConfig, TaskConfig
+from components.tasks.config import TaggingConfig, TaskConfig, TextsConfig
 from components.tasks.kinds import task_kind
-from components.tasks.task import Column
+from components.tasks.task import Column, columns_of, text_columns
 
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 
 @dataclass(frozen=True)
 class RowForm:
-    """How the rows of a kind stand in files: `columns` that are read, and of a record the text and what gives the
-    target once the text is clean, None where it cannot; None for a record that is no row."""
+    """How the rows of a kind stand in files: `columns` that are read, and of a record the texts that a model reads and
+    what gives the target once they are clean, None where it cannot; None for a record that is no row."""
 
     columns: tuple[str, ...]
-    read: Callable[[Record], tuple[str, Callable[[str], Any]] | None]
+    read: Callable[[Record], tuple[tuple[str, ...], Callable[..., Any]] | None]
 
 
 def form_of(config: TaskConfig) -> RowForm:
@@ -37,18 +37,28 @@ def form_of(config: TaskConfig) -> RowForm:
         column = config.column if isinstance(config, TaggingConfig) else None
         used = ("id", "text", "tokens", *((TAGS, NER_TAGS) if column is None else [str(column)]))
         return RowForm(used, partial(_tagged, tagged_reader(config.language, column)))
-    columns = dict.fromkeys(("id", "text", kind.target))
-    return RowForm(tuple(columns), partial(_plain, _READ[kind.columns[kind.target]]))
+    texts = text_columns(columns_of(kind, is_pair(config)))
+    columns = dict.fromkeys(("id", *texts, kind.target))
+    return RowForm(tuple(columns), partial(_plain, texts, _READ[kind.columns[kind.target]]))
 
 
-def _plain(read: Callable[[Record], Any], record: Record) -> tuple[str, Callable[[str], Any]]:
-    text, target = record.text(), read(record)
-    return text, lambda clean: target
+def is_pair(config: TaskConfig) -> bool:
+    """Whether rows have a second text."""
+    return isinstance(config, TextsConfig) and config.pair
 
 
-def _tagged(read: Callable[[Record], Tagged | None], record: Record) -> tuple[str, Callable[[str], Any]] | None:
+def _plain(
+    names: tuple[str, ...], read: Callable[[Record], Any], record: Record
+) -> tuple[tuple[str, ...], Callable[..., Any]]:
+    texts, target = tuple(record.text(name) for name in names), read(record)
+    return texts, lambda *clean: target
+
+
+def _tagged(
+    read: Callable[[Record], Tagged | None], record: Record
+) -> tuple[tuple[str, ...], Callable[..., Any]] | None:
     found = read(record)
-    return None if found is None else (found.text, found.tags_of)
+    return None if found is None else ((found.text,), found.tags_of)
 
 
 def _label(record: Record) -> str:

@@ -22,7 +22,7 @@ from components.inference.engines import ENGINES, Engine, Profile
 from components.inference.sessions import Arrays
 from components.inference.trial import BUILT_AND_RUN, build_and_try, read_samples, write_samples
 from components.modeling.kinds import GENERATES
-from components.runtime.encoding import Encoder
+from components.runtime.encoding import Encoder, reads_types
 from components.runtime.manifest import BESIDE, graph_file, megabytes
 from components.staging import staged
 from components.tasks.kinds import task_of
@@ -100,7 +100,7 @@ def build(
 
 def _samples(made: dict[str, Any], onnx: Path, rows: Path) -> list[Arrays]:
     """Validation rows in the shapes in which the graphs were compared with PyTorch."""
-    encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
+    encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"], reads_types(made))
     return list(shapes(encoder, read_rows(rows, "validation", made["labels"]).texts).values())
 
 
@@ -152,6 +152,7 @@ def _details(task_name: str, made: dict[str, Any], small: dict[str, Any]) -> dic
         "task": task_name,
         **task.manifest(),
         **{key: made[key] for key in kept},
+        **({"token_types": True} if reads_types(made) else {}),
         "distillation": made.get("distillation", ""),
         "ladder": list(rungs),
         "rungs": {rung: {"model": graph_file(rung, "model")} for rung in rungs},

@@ -164,10 +164,17 @@ def _use(details: Mapping[str, Any]) -> list[str]:
             "by = lianzi.Sampling(max_tokens=64, temperature=0.0, top_p=1.0, seed=None, stop=())",
             'print(lianzi.load_generator("path/to/this/folder").complete(["Some text"], by)[0])',
         ],
-        CLASSIFICATION: ['print(lianzi.load_bundle("path/to/this/folder").predict(["some text"])[0])'],
+        CLASSIFICATION: [f'print(lianzi.load_bundle("path/to/this/folder").predict([{_row(details)}])[0])'],
     }
     lines = ["## How to use it", "", "```python", "import lianzi", "", *calls[form_of(details)], "```", ""]
     return [*lines, *_by_hand(details)] if form_of(details) == CLASSIFICATION else lines
+
+
+def _row(details: Mapping[str, Any]) -> str:
+    """A row as its users write it."""
+    if form_of(details) != CLASSIFICATION or len(names := task_of(details).texts) == 1:
+        return '"some text"'
+    return "{" + ", ".join(f'"{name}": "some text"' for name in names) + "}"
 
 
 def _by_hand(details: Mapping[str, Any]) -> list[str]:
@@ -178,7 +185,9 @@ def _by_hand(details: Mapping[str, Any]) -> list[str]:
         order = f"as deviations of {details['deviation']:.6g} from {details['mean']:.6g}"
     return [
         "Without that package: `tokenizer.json` (Hugging Face tokenizers) gives the ids; the graphs take `input_ids` "
-        f"and `attention_mask` (int64, batch x length, padded with {details['pad_id']}) and return `logits` {order}.",
+        f"and `attention_mask` (int64, batch x length, padded with {details['pad_id']}) and return `logits` {order}."
+        + (" Both texts of a row are encoded as a pair." if details.get("pair") else "")
+        + (" `token_type_ids` say which of the two a token is of." if details.get("token_types") else ""),
         "",
     ]
 

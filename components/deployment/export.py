@@ -25,7 +25,8 @@ from components.errors import ArtifactError
 from components.inference.onnx_runtime import OnnxRuntime
 from components.inference.sessions import Arrays
 from components.modeling.kinds import GENERATES
-from components.runtime.encoding import IDS, MASK, Encoder
+from components.modeling.loading import takes_types
+from components.runtime.encoding import IDS, MASK, TYPES, Encoder
 from components.staging import staged
 from components.tasks.kinds import task_of
 from components.tasks.rows import read_task
@@ -50,10 +51,11 @@ def export(
     torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
     made = verify(student, "classifier")
     model = load_model(student)
-    encoder = Encoder.load(student / "tokenizer.json", task.max_length, int(model.config.pad_token_id or 0))
+    types = task_of(made).pair and takes_types(model.config)
+    encoder = Encoder.load(student / "tokenizer.json", task.max_length, int(model.config.pad_token_id or 0), types)
     texts = read_rows(rows, "validation", made["labels"]).texts
     run.say(f"exporting {model.num_parameters():,} parameters to ONNX, opset {config.opset}")
-    graph, own = export_for_rows(model, config.opset, task.max_length)
+    graph, own = export_for_rows(model, config.opset, task.max_length, types)
     batches = shapes(encoder, texts)
     with staged(onnx, of_kind("onnx")) as folder:
         shutil.copyfile(student / "tokenizer.json", folder / "tokenizer.json")
@@ -74,6 +76,7 @@ def export(
             **task_of(made).manifest(),
             max_length=task.max_length,
             pad_id=encoder.pad_id,
+            **({"token_types": True} if types else {}),
             opset=config.opset,
             architecture=model.config.model_type,
             distillation=made.get("distillation", ""),
@@ -112,27 +115,32 @@ class _Answers(torch.nn.Module):
         super().__init__()
         self.model, self.outputs = model, outputs
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        found = self.model(input_ids=input_ids, attention_mask=attention_mask)
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, ...]:
+        more = {} if token_type_ids is None else {TYPES: token_type_ids}
+        found = self.model(input_ids=input_ids, attention_mask=attention_mask, **more)
         return tuple(found[name] for name in self.outputs)
 
 
-def export_graph(model: PreTrainedModel, opset: int) -> ModelProto:
+def export_graph(model: PreTrainedModel, opset: int, types: bool = False) -> ModelProto:
     """The model as an ONNX graph with dynamic batch and length and its head's outputs by name, each weight once and
     called as PyTorch calls it, without a trace of where it was made."""
-    return canonical(_traced(model, opset))
+    return canonical(_traced(model, opset, types))
 
 
-def export_for_rows(model: PreTrainedModel, opset: int, max_length: int) -> tuple[ModelProto, ModelProto | None]:
+def export_for_rows(
+    model: PreTrainedModel, opset: int, max_length: int, types: bool = False
+) -> tuple[ModelProto, ModelProto | None]:
     """The same for rows of at most `max_length` tokens: in standard operators, and with those that ONNX Runtime has
     for attention; None in place of the latter where they are not known for the architecture."""
     with fused(model, max_length) as known:
         # In canonical form before they part: what both compute has one name in both.
-        traced = canonical(_traced(model, opset))
+        traced = canonical(_traced(model, opset, types))
     return portable(traced), for_onnxruntime(traced) if known else None
 
 
-def _traced(model: PreTrainedModel, opset: int) -> ModelProto:
+def _traced(model: PreTrainedModel, opset: int, types: bool) -> ModelProto:
     if 4 * model.num_parameters() > PROTOBUF_LIMIT:
         raise ArtifactError(
             f"{model.num_parameters():,} float32 parameters do not fit one ONNX file", "lower model.depth"
@@ -141,16 +149,17 @@ def _traced(model: PreTrainedModel, opset: int) -> ModelProto:
     ids = torch.full((2, 8), 4, dtype=torch.int64)
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
+    given = {IDS: ids, MASK: mask} | ({TYPES: torch.zeros_like(ids)} if types else {})
     dynamic = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     with warnings.catch_warnings(), quiet("torch.onnx"), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             _Answers(model, outputs).eval(),
-            (ids, mask),
+            tuple(given.values()),
             dynamo=True,
             opset_version=opset,
-            dynamic_shapes={IDS: dynamic, MASK: dynamic},
-            input_names=[IDS, MASK],
+            dynamic_shapes=dict.fromkeys(given, dynamic),
+            input_names=list(given),
             output_names=outputs,
             verbose=False,
         )

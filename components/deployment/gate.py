@@ -24,7 +24,7 @@ from components.evaluation.metrics import Bootstrap, confusion_matrix
 from components.inference.onnx_runtime import OnnxRuntime
 from components.inference.sessions import Arrays
 from components.modeling.loading import load_config
-from components.runtime.encoding import IDS, Encoder
+from components.runtime.encoding import IDS, Encoder, reads_types
 from components.runtime.manifest import whole_bundle
 from components.tasks.kinds import task_of
 from components.tasks.task import Task
@@ -108,7 +108,7 @@ def verify_against(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfi
     task = check_task(made, checkpoint)
     labelled = read_rows(rows, "validation", made["labels"])
     labelled = Rows(labelled.texts[: limits.rows], labelled.targets[: limits.rows])
-    check_tokenizer(bundle / "tokenizer.json", checkpoint, made["max_length"], labelled.texts)
+    check_tokenizer(bundle / "tokenizer.json", checkpoint, made["max_length"], labelled.every_text)
     check_sizes(made, checkpoint)
     float_graph = _graph(FLOAT, bundle / made["rungs"][FLOAT]["model"]) if FLOAT in made["rungs"] else None
     original = _original(made, task, checkpoint, labelled, limits, float_graph)
@@ -215,7 +215,7 @@ def _original(
 
     torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
     model = load_model(checkpoint)
-    encoder = Encoder.load(checkpoint / "tokenizer.json", made["max_length"], made["pad_id"])
+    encoder = Encoder.load(checkpoint / "tokenizer.json", made["max_length"], made["pad_id"], reads_types(made))
     bootstrap = Bootstrap(task, rows.targets, limits.bootstrap_samples, limits.confidence, seed=0)
     return Original(
         model,

@@ -15,7 +15,7 @@ from components.inference.sessions import Arrays, Infer
 from components.runtime.encoding import IDS, MASK, Encoder
 from components.runtime.prediction import task_outputs
 from components.tasks.metrics import Metric, score
-from components.tasks.task import Task
+from components.tasks.task import Task, Text
 
 Outputs = Mapping[str, tuple[str, ...]]
 """An output that is compared -> its axes: "batch", then "length" where it says something of every token, "" else."""
@@ -93,7 +93,7 @@ def _real(values: np.ndarray, feeds: Arrays, axes: tuple[str, ...]) -> np.ndarra
     return np.where(mask == 1, values, NEVER if axes[-1] == "length" else np.float32(0))
 
 
-def shapes(encoder: Encoder, texts: list[str]) -> dict[str, Arrays]:
+def shapes(encoder: Encoder, texts: Sequence[Text]) -> dict[str, Arrays]:
     """Batches of 1, 3 and 8 real rows, from 1 token to the longest, padded on the right; 32 rows as they are.
 
     Rows are cut to the length that is wanted, or go on with the next row's tokens; none is padding alone. Raises
@@ -124,7 +124,7 @@ def _tokens(rows: list[list[int]], start: int, length: int) -> list[int]:
     return found[:length]
 
 
-def answers(task: Task, infer: Infer, encoder: Encoder, texts: Sequence[str]) -> np.ndarray:
+def answers(task: Task, infer: Infer, encoder: Encoder, texts: Sequence[Text]) -> np.ndarray:
     """The task's answer to each text, (texts, ...): the one way from a rung to what is scored."""
     return task.decode(task_outputs(task, infer, encoder, texts))
 

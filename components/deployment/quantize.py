@@ -10,7 +10,7 @@ All for ONNX Runtime on a CPU. How fast they are is judged at release, on the ma
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,13 +30,13 @@ from components.evaluation.metrics import Bootstrap
 from components.inference.onnx_runtime import OnnxRuntime
 from components.inference.sessions import Arrays
 from components.modeling.kinds import GENERATES
-from components.runtime.encoding import Encoder
+from components.runtime.encoding import Encoder, reads_types
 from components.runtime.prediction import BATCH
 from components.staging import staged
 from components.tasks.kinds import task_of
 from components.tasks.metrics import Metric, score
 from components.tasks.rows import EVERY_ROW, LabelShare, read_task
-from components.tasks.task import Task
+from components.tasks.task import Task, Text
 
 if TYPE_CHECKING:
     from components.deployment.config import QuantizeConfig
@@ -64,7 +64,7 @@ def quantize(
 
         return ladder.quantize(config, task_name, rows, onnx, quantized, run)
     made = verify(onnx, "onnx")
-    encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"])
+    encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"], reads_types(made))
     validation, train = read_rows(rows, "validation", made["labels"]), read_learned(rows, made["labels"], share)
     judged_by = task_of(made)
     check = QualityCheck(config, _source(onnx), encoder, validation, judged_by)
@@ -250,7 +250,7 @@ def _source(onnx: Path) -> Path:
     return own if own.is_file() else onnx / "model.onnx"
 
 
-def calibration_batches(encoder: Encoder, texts: list[str], count: int) -> list[Arrays]:
+def calibration_batches(encoder: Encoder, texts: Sequence[Text], count: int) -> list[Arrays]:
     """Batches of `count` rows, evenly spaced among the texts: the same rows every time."""
     chosen = np.unique(np.linspace(0, len(texts) - 1, min(count, len(texts))).round().astype(int))
     return [batch for _, batch in encoder.batches([texts[place] for place in chosen], BATCH)]

@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from components.tasks.rows import LabelShare, read_split, read_task
-from components.tasks.task import Row, Task
+from components.tasks.task import Row, Task, Text, parts
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Texts, and the answer that each should get: the number of its label, or its number."""
+    """What the model reads of each, and the answer that it should get: the number of its label, or its number."""
 
-    texts: list[str]
+    texts: list[Any]
+    """Texts, or tuples of several."""
     targets: np.ndarray
+
+    @property
+    def every_text(self) -> list[str]:
+        """The texts one by one."""
+        return [part for text in self.texts for part in parts(text)]
 
 
 def read_rows(folder: Path, split: str, labels: Sequence[str]) -> Rows:
@@ -33,4 +40,5 @@ def read_learned(folder: Path, labels: Sequence[str], share: LabelShare) -> Rows
 
 
 def _with_targets(rows: Sequence[Row], task: Task) -> Rows:
-    return Rows([row["text"] for row in rows], task.targets(rows))
+    texts: list[Text] = [task.text(row) for row in rows]
+    return Rows(texts, task.targets(rows))

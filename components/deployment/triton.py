@@ -22,18 +22,17 @@ from components.deployment import triton_models
 from components.errors import ArtifactError, EngineError, ParameterError
 from components.inference.onnx_runtime import OnnxRuntime
 from components.runtime.answers import AnswerForm, answer_form
-from components.runtime.encoding import IDS, MASK
+from components.runtime.encoding import IDS, MASK, TYPES, reads_types
 from components.runtime.manifest import CLASSIFICATION, TOKENIZER, bundle_of
 from components.staging import staged
 from components.tasks.kinds import task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from components.tasks.task import Task
 
-INPUTS = (IDS, MASK)
-TYPES = {"int64": "TYPE_INT64", "float32": "TYPE_FP32"}
+DATATYPES = {"int64": "TYPE_INT64", "float32": "TYPE_FP32"}
 ANSWERS = {"BYTES": "TYPE_STRING", "FP32": "TYPE_FP32"}
 TENSORRT = "tensorrt"
 VERSION = "1"
@@ -83,7 +82,7 @@ def write_repository(bundle: Path, repository: Path, settings: TritonSettings, p
             shutil.copyfile(engine, made["classifier"] / VERSION / "model.plan")
         _write(made["answer"], _answer_config(task, answering, form, settings), form.name)
         write_json(made["answer"] / VERSION / "task.json", answering.manifest())
-        _write(made["ensemble"], _ensemble_config(task, answering, form, digest(bundle)))
+        _write(made["ensemble"], _ensemble_config(task, answering, form, _encoded(manifest), digest(bundle)))
         # Triton wants a folder for the version, stores of objects keep no empty ones.
         (made["ensemble"] / VERSION / ".keep").touch()
         for folder in made.values():
@@ -134,13 +133,13 @@ def _graph_tensors(graph: Path, manifest: dict[str, Any]) -> str:
     """Inputs and output as the graph has them. Raises ArtifactError where they are called otherwise, EngineError."""
     session = OnnxRuntime().load(graph)
     inputs, outputs = session.inputs, session.outputs
-    if {one.name for one in inputs} != set(INPUTS) or [one.name for one in outputs] != ["logits"]:
+    if {one.name for one in inputs} != set(_encoded(manifest)) or [one.name for one in outputs] != ["logits"]:
         found = ", ".join(one.name for one in (*inputs, *outputs))
-        raise ArtifactError(f"{graph}: its tensors are {found}", f"expected {', '.join(INPUTS)} and logits")
-    if strange := [one.dtype for one in (*inputs, *outputs) if one.dtype not in TYPES]:
-        raise ArtifactError(f"{graph}: a tensor of type {strange[0]}", f"expected {' or '.join(TYPES)}")
+        raise ArtifactError(f"{graph}: its tensors are {found}", f"expected {', '.join(_encoded(manifest))} and logits")
+    if strange := [one.dtype for one in (*inputs, *outputs) if one.dtype not in DATATYPES]:
+        raise ArtifactError(f"{graph}: a tensor of type {strange[0]}", f"expected {' or '.join(DATATYPES)}")
     dims = {one.name: [-1] * (len(one.axes) - 1) for one in inputs} | {"logits": [len(manifest["labels"])]}
-    typed = [(one.name, TYPES[one.dtype], dims[one.name]) for one in (*inputs, *outputs)]
+    typed = [(one.name, DATATYPES[one.dtype], dims[one.name]) for one in (*inputs, *outputs)]
     return "\n".join([_tensors("input", typed[: len(inputs)]), _tensors("output", typed[len(inputs) :])])
 
 
@@ -158,11 +157,12 @@ def _classifier_configs(
 
 def _tokenizer_config(task: str, manifest: dict[str, Any], settings: TritonSettings) -> str:
     values = {"max_length": manifest["max_length"], "pad_id": manifest["pad_id"], "pad_to": settings.pad_to}
+    texts = [(name, "TYPE_STRING", [-1]) for name in task_of(manifest).texts]
     return "\n".join(
         [
             f'name: {_text(f"{task}_tokenizer")}\nbackend: "python"',
-            _tensors("input", [("text", "TYPE_STRING", [-1])]),
-            _tensors("output", [(name, "TYPE_INT64", [-1, -1]) for name in INPUTS]),
+            _tensors("input", texts),
+            _tensors("output", [(name, "TYPE_INT64", [-1, -1]) for name in _encoded(manifest)]),
             _instances(settings.instances),
             "".join(_parameter(name, value) for name, value in values.items()),
         ]
@@ -191,18 +191,23 @@ def _of_form(answering: Task, form: AnswerForm, names: Iterable[str]) -> list[tu
     return [(name, ANSWERS[one.datatype], one.shape(len(answering.labels))) for name, one in tensors]
 
 
-def _ensemble_config(task: str, answering: Task, form: AnswerForm, bundle: str) -> str:
+def _encoded(manifest: dict[str, Any]) -> tuple[str, ...]:
+    """What the tokenizer gives the graph."""
+    return (IDS, MASK, *((TYPES,) if reads_types(manifest) else ()))
+
+
+def _ensemble_config(task: str, answering: Task, form: AnswerForm, inputs: Sequence[str], bundle: str) -> str:
     """Without a batch dimension of its own, so that `text` and `label` have the shape [rows], as in `lianzi serve`."""
     logits = answering.output.name
     steps = [
-        _step(f"{task}_tokenizer", ["text"], INPUTS),
-        _step(f"{task}_classifier", INPUTS, [logits]),
+        _step(f"{task}_tokenizer", answering.texts, inputs),
+        _step(f"{task}_classifier", inputs, [logits]),
         _step(f"{task}_answer", [logits], _made(answering, form)),
     ]
     return "\n".join(
         [
             f'name: {_text(task)}\nplatform: "ensemble"',
-            _tensors("input", [("text", "TYPE_STRING", [-1])]),
+            _tensors("input", [(name, "TYPE_STRING", [-1]) for name in answering.texts]),
             _tensors("output", _of_form(answering, form, form.tensors)),
             "ensemble_scheduling {\n  step [\n" + ",\n".join(steps) + "\n  ]\n}",
             _parameter("bundle", bundle),

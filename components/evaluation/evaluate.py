@@ -106,7 +106,7 @@ def evaluate(
 
 def _systems(
     task: Task, baseline: Baseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]
-) -> dict[str, Callable[[Sequence[str]], np.ndarray]]:
+) -> dict[str, Callable[[Sequence[Any]], np.ndarray]]:
     """Name -> answers to texts: of the baseline, the models in PyTorch and every rung."""
     return {
         "baseline": baseline.predict,

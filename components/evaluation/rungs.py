@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from components.runtime.bundle import load_bundle
 from components.runtime.encoding import Encoder
 from components.tasks.task import Task
 
-Answer = Callable[[Sequence[str]], np.ndarray]
+Answer = Callable[[Sequence[Any]], np.ndarray]
 
 RUNGS = ("baseline", "without_pretraining", "teacher", "student", "onnx", "candidate")
 """From what has to be beaten to the candidate for release; the quantized rungs of a bundle stand before the last."""
@@ -40,9 +41,11 @@ def torch_rung(task: Task, folder: Path, max_length: int) -> Answer:
         return torch_scores(folder, max_length)
     # Here, since those who only want the names of the systems shall not load PyTorch.
     from components.deployment.pytorch import load_model, torch_infer
+    from components.modeling.loading import takes_types
 
     model = load_model(folder)
-    encoder = Encoder.load(folder / "tokenizer.json", max_length, int(model.config.pad_token_id or 0))
+    types = task.pair and takes_types(model.config)
+    encoder = Encoder.load(folder / "tokenizer.json", max_length, int(model.config.pad_token_id or 0), types)
     encoder = replace(encoder, words=None)
     return partial(answers, task, torch_infer(model), encoder)
 

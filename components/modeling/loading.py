@@ -48,6 +48,11 @@ class Loaded:
         return lines
 
 
+def takes_types(config: PreTrainedConfig) -> bool:
+    """Whether models of this shape embed which of two texts a token is of (BERT's segments)."""
+    return int(getattr(config, "type_vocab_size", 0) or 0) > 1
+
+
 def load_config(name: str | Path, role: str = "") -> PreTrainedConfig:
     """The config of a folder or a hub name. `role`: the parameter that names it, before what is said of it.
 

@@ -42,7 +42,9 @@ def tokenizer(folder: Path, size: int, texts: Iterable[str]) -> None:
     filled = Tokenizer.from_str(json.dumps(content))
     begin, end = SPECIAL_TOKENS["cls_token"], SPECIAL_TOKENS["sep_token"]
     places = [(token, filled.token_to_id(token)) for token in (begin, end)]
-    filled.post_processor = processors.TemplateProcessing(single=f"{begin} $A {end}", special_tokens=places)
+    filled.post_processor = processors.TemplateProcessing(
+        single=f"{begin} $A {end}", pair=f"{begin} $A {end} $B:1 {end}:1", special_tokens=places
+    )
     fast = PreTrainedTokenizerFast(tokenizer_object=filled, **SPECIAL_TOKENS, bos_token=begin, eos_token=end)
     fast.save_pretrained(folder)
     write_manifest(folder, "tokenizer", {}, vocab_size=size)

@@ -14,6 +14,7 @@ from components.corpus.removals import Removals
 from components.params import Params
 from components.planning import dummy_artifacts
 from components.tasks.rows import read_split, read_task
+from components.tasks.task import parts
 
 
 @dataclass
@@ -112,4 +113,6 @@ def _vocabulary(tokenizer: Path) -> int:
 
 
 def _texts(rows: Path) -> Iterator[str]:
-    yield from (row["text"] for row in read_split(rows / "train.jsonl", read_task(rows)))
+    task = read_task(rows)
+    for row in read_split(rows / "train.jsonl", task):
+        yield from parts(task.text(row))

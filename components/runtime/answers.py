@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from components.runtime.prediction import sigmoid, softmax
-from components.tasks.task import Task
+from components.tasks.task import Task, Text
 
 LABELS = "labels"
 """The axis of a tensor that is as long as there are labels; others depend on the request."""
@@ -147,7 +147,7 @@ class AnswerForm:
     """
 
     name: str
-    answers: Callable[[Task, Sequence[str], np.ndarray], Sequence[Answer]]
+    answers: Callable[[Task, Sequence[Any], np.ndarray], Sequence[Answer]]
     tensors: Mapping[str, AnswerTensor]
     blank: Mapping[str, Any]
     logged: Callable[[Any], tuple[str, float | None]]
@@ -158,7 +158,7 @@ class AnswerForm:
         return tuple(name for name, tensor in self.tensors.items() if tensor.of_answer)
 
 
-def predictions(task: Task, texts: Sequence[str], outputs: np.ndarray) -> list[Prediction]:
+def predictions(task: Task, texts: Sequence[Text], outputs: np.ndarray) -> list[Prediction]:
     """The likeliest label of each text."""
     found = []
     for row in softmax(outputs).tolist():
@@ -167,13 +167,13 @@ def predictions(task: Task, texts: Sequence[str], outputs: np.ndarray) -> list[P
     return found
 
 
-def label_sets(task: Task, texts: Sequence[str], outputs: np.ndarray) -> list[LabelSet]:
+def label_sets(task: Task, texts: Sequence[Text], outputs: np.ndarray) -> list[LabelSet]:
     """The labels of each text."""
     found = zip(task.values(task.decode(outputs)), sigmoid(outputs).tolist(), strict=True)
     return [LabelSet(tuple(labels), dict(zip(task.labels, row, strict=True))) for labels, row in found]
 
 
-def estimates(task: Task, texts: Sequence[str], outputs: np.ndarray) -> list[Estimate]:
+def estimates(task: Task, texts: Sequence[Text], outputs: np.ndarray) -> list[Estimate]:
     """The number of each text."""
     return [Estimate(number) for number in task.decode(outputs).tolist()]
 

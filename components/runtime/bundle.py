@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from components.inference.engine_store import engine_file
 from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
 from components.inference.sessions import Arrays
 from components.runtime.answers import Answer, AnswerForm, answer_form
-from components.runtime.encoding import IDS, MASK, Encoder
+from components.runtime.encoding import Encoder, reads_types
 from components.runtime.manifest import CLASSIFICATION, TOKENIZER, bundle_of, shipped_rung
 from components.runtime.prediction import task_outputs
 from components.tasks.kinds import task_of
-from components.tasks.task import Task
+from components.tasks.task import Task, Text
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,14 @@ class Classifier:
         """The form of its answers."""
         return answer_form(self.kind)
 
-    def predict(self, texts: Sequence[str]) -> list[Answer]:
-        """One answer a text, in order: a Prediction, of a regression an Estimate, of a tagger Entities. Raises
-        DataError for what is not text."""
-        checked = check_texts(texts)
+    def predict(self, rows: Any) -> list[Answer]:
+        """One answer a row, in order: a Prediction, of a regression an Estimate, of a tagger Entities. A row is its
+        text; of a task with several, a mapping with the columns that `texts` of its kind names, or the texts in that
+        order. Raises DataError for what is not text."""
+        checked = check_rows(rows, self.kind.texts)
         return list(self.form.answers(self.kind, checked, self.logits(checked)))
 
-    def logits(self, texts: Sequence[str]) -> np.ndarray:
+    def logits(self, texts: Sequence[Text]) -> np.ndarray:
         """Float32 (texts, labels), or (texts, words, labels) where each word is answered about."""
         if not texts:
             words = (0,) if self.kind.output.per_token else ()
@@ -90,7 +91,7 @@ def _task(path: Path, manifest: dict[str, Any]) -> Task:
 
 
 def _encoder(path: Path, manifest: dict[str, Any]) -> Encoder:
-    encoder = Encoder.load(path / TOKENIZER, manifest["max_length"], manifest["pad_id"])
+    encoder = Encoder.load(path / TOKENIZER, manifest["max_length"], manifest["pad_id"], reads_types(manifest))
     if manifest["pad_id"] >= (size := encoder.tokenizer.get_vocab_size()):
         raise ArtifactError(f"{path}: pads with {manifest['pad_id']}, its tokenizer ends at {size - 1}")
     return encoder
@@ -100,7 +101,7 @@ def _session(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> S
     if rung in manifest["rungs"]:
         graph = path / manifest["rungs"][rung]["model"]
         session = OnnxRuntime(threads).load(graph)
-        _check_answer(graph, session, _task(path, manifest))
+        _check_answer(graph, session, _task(path, manifest), _encoder(path, manifest))
         return session
     if rung not in ENGINES:
         raise ArtifactError(f"{path}: '{rung}' is no engine known here", f"known: {', '.join(ENGINES)}")
@@ -114,13 +115,33 @@ def _session(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> S
     )
 
 
-def _check_answer(graph: Path, session: Session, task: Task) -> None:
+def _check_answer(graph: Path, session: Session, task: Task, encoder: Encoder) -> None:
     """One row of one token. Raises ArtifactError where the graph does not answer with a logit a label."""
-    one, labels = np.ones((1, 1), dtype=np.int64), len(task.labels)
-    found = session.run({IDS: one, MASK: one}).get(task.output.name)
+    labels = len(task.labels)
+    found = session.run(encoder.pad([[1]])).get(task.output.name)
     if found is None or found.shape != ((1, 1, labels) if task.output.per_token else (1, labels)):
         told = f"no {task.output.name}" if found is None else f"{task.output.name} of shape {found.shape}"
         raise ArtifactError(f"{graph}: gives {told}, and the manifest has {labels} labels")
+
+
+def check_rows(rows: Any, names: Sequence[str]) -> list[Text]:
+    """The rows as what a model reads of them: a text each, or a tuple of texts in the order of `names`. Raises
+    DataError naming the first that is none, or that lacks one."""
+    if len(names) == 1:
+        return list(check_texts(rows))
+    given = [rows] if isinstance(rows, str | Mapping) else list(rows)
+    return [_checked_row(row, names, number) for number, row in enumerate(given)]
+
+
+def _checked_row(row: Any, names: Sequence[str], number: int) -> tuple[str, ...]:
+    told = " and ".join(names)
+    if isinstance(row, Mapping):
+        if lacking := [name for name in names if name not in row]:
+            raise DataError(f"row {number}: no '{lacking[0]}'", f"a row has {told}")
+        row = [row[name] for name in names]
+    if isinstance(row, str) or not isinstance(row, Sequence) or len(row) != len(names):
+        raise DataError(f"row {number}: {row!r:.60} is not {told}", "give a mapping of these, or the texts in order")
+    return tuple(check_texts(row))
 
 
 def check_texts(texts: Any) -> list[str]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from components.inference.sessions import Infer
 from components.runtime.encoding import Encoder
-from components.tasks.task import Task
+from components.tasks.task import Task, Text
 
 BATCH = 32
 """Texts a run, where a bundle's `max_batch` does not say otherwise. Sums over a row do not depend on it."""
 
 
-def infer_texts(infer: Infer, encoder: Encoder, texts: Sequence[str], batch: int = BATCH) -> dict[str, np.ndarray]:
+def infer_texts(infer: Infer, encoder: Encoder, texts: Sequence[Text], batch: int = BATCH) -> dict[str, np.ndarray]:
     """Every output of the graph by its name, (texts, ...), of at least one text; texts of like length go together.
 
     For outputs that have the same shape for every text: `task_outputs` takes those that say something of each token.
@@ -28,7 +29,7 @@ def infer_texts(infer: Infer, encoder: Encoder, texts: Sequence[str], batch: int
     return found
 
 
-def task_outputs(task: Task, infer: Infer, encoder: Encoder, texts: Sequence[str], batch: int = BATCH) -> np.ndarray:
+def task_outputs(task: Task, infer: Infer, encoder: Encoder, texts: Sequence[Text], batch: int = BATCH) -> np.ndarray:
     """What a task's answers to some texts, at least one, need of its output, (texts, ...): `task.decode` takes it."""
     if not task.output.per_token:
         return infer_texts(infer, encoder, texts, batch)[task.output.name]
@@ -38,7 +39,7 @@ def task_outputs(task: Task, infer: Infer, encoder: Encoder, texts: Sequence[str
     return task.reduced([rows[number] for number in range(len(texts))], places(task, encoder, texts))
 
 
-def places(task: Task, encoder: Encoder, texts: Sequence[str]) -> list[Sequence[int]]:
+def places(task: Task, encoder: Encoder, texts: Sequence[Any]) -> list[Sequence[int]]:
     """Of each text the tokens that its words begin in."""
     return [task.places(text, offsets) for text, offsets in zip(texts, encoder.offsets(texts), strict=True)]
 

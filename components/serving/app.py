@@ -27,7 +27,8 @@ from components.serving.schemas import (
     ServerMetadata,
 )
 from components.serving.service import Service, encoded, json_response
-from components.serving.task_model import TaskModel, texts_of
+from components.serving.task_model import TaskModel
+from components.tasks.task import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,9 +63,10 @@ async def _infer(service: Service, request: Request, name: str, version: str | N
                 logits = model.logits(rows, await batcher.submit(rows))
         except TimeoutError:
             raise service.too_late() from None
-        if service.log and "text" in asked.inputs and service.log.wants(context.id):
+        if service.log and model.texts[0] in asked.inputs and service.log.wants(context.id):
             logged = map(model.classifier.form.logged, model.answers(asked, logits))
-            service.log.put_answers(context, texts_of(asked), list(logged))
+            texts = ["\n".join(parts(text)) for text in model.texts_of(asked)]
+            service.log.put_answers(context, texts, list(logged))
         answer, headers = write_answer(name, served.version, asked, model.outputs(asked, logits))
         return Response(answer, headers=headers)
 

@@ -11,10 +11,12 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import TypeAdapter
 
+from components.runtime.encoding import IDS, MASK, TYPES
 from components.serving.embedding import Embedding
 from components.serving.generation import Generation
 from components.serving.model_repository import LoadedModel, ModelRepository
 from components.serving.openai_answers import ChatCompletionChunk
+from components.serving.task_model import TaskModel
 
 JSON, EVENTS = "application/json", "text/event-stream"
 REFERENCE = "#/components/schemas/{model}"
@@ -120,9 +122,27 @@ def document(app: FastAPI, repository: ModelRepository) -> dict[str, Any]:
             content = operation["requestBody"]["content"][JSON]
             content["examples"]["short"]["value"]["model"] = known["name"][0]
             schemas[content["schema"]["$ref"].rpartition("/")[2]]["properties"]["model"]["enum"] = known["name"]
+    _add_inputs(schemas, [one.model for one in repository.models.values() if isinstance(one.model, TaskModel)])
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     return made
+
+
+def _add_inputs(schemas: dict[str, Any], models: list[TaskModel]) -> None:
+    """Describe what the models take, where that is more than one text, or token ids and their mask."""
+    taken = dict.fromkeys(names for model in models for names in (model.texts, model.encoded))
+    if {name for names in taken for name in names} <= {"text", IDS, MASK}:
+        return
+    like = {IDS: "IdsInput", MASK: "MaskInput", TYPES: "MaskInput"}
+    forms = []
+    for names in taken:
+        known = [schemas[like.get(name, "TextInput")] for name in names]
+        inputs = [
+            one | {"properties": one["properties"] | {"name": {"const": name}}}
+            for name, one in zip(names, known, strict=True)
+        ]
+        forms.append({"type": "array", "prefixItems": inputs, "minItems": len(names), "maxItems": len(names)})
+    schemas["InferenceRequest"]["properties"]["inputs"] = {"anyOf": forms}
 
 
 def _answers(served: LoadedModel, path: str) -> bool:

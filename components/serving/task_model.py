@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from components.inference.sessions import Arrays
 from components.runtime.answers import Answer, Values
 from components.runtime.bundle import Classifier, load_bundle
-from components.runtime.encoding import IDS, MASK
+from components.runtime.encoding import IDS, MASK, TYPES, TypedIds
 from components.runtime.prediction import places
 from components.serving.batching import stacked
 from components.serving.limits import Limits
@@ -21,8 +22,8 @@ from components.serving.request_error import RequestError
 from components.serving.tensors import Tensor
 
 PLATFORM = "onnxruntime_onnx"
-ENCODED = (IDS, MASK)
-INPUTS = {"text": ("BYTES", [-1]), **{name: ("INT64", [-1, -1]) for name in ENCODED}}
+TEXT_INPUT = ("BYTES", [-1])
+IDS_INPUT = ("INT64", [-1, -1])
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,26 @@ class TaskModel:
     classifier: Classifier
     vocabulary: int
     endpoints = ("/v2/models/NAME/infer",)
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The inputs that are texts, one a column of the task's rows."""
+        return self.classifier.kind.texts
+
+    @cached_property
+    def encoded(self) -> tuple[str, ...]:
+        """The inputs that may stand in their place."""
+        return (IDS, MASK, *((TYPES,) if self.classifier.encoder.types else ()))
+
+    @cached_property
+    def inputs(self) -> dict[str, tuple[str, list[int]]]:
+        """Name -> datatype and shape."""
+        return dict.fromkeys(self.texts, TEXT_INPUT) | dict.fromkeys(self.encoded, IDS_INPUT)
+
+    @cached_property
+    def takes(self) -> str:
+        """What it takes, for a message."""
+        return f"{' and '.join(self.texts)}, or {' and '.join(self.encoded)}"
 
     @classmethod
     def load(cls, bundle: Path, threads: int = 1) -> TaskModel:
@@ -45,28 +66,28 @@ class TaskModel:
 
     def describe(self) -> dict[str, Any]:
         """The tensors of the protocol's model metadata, and the labels in the order of `scores` and `logits`."""
-        inputs = [_described(name, datatype, shape) for name, (datatype, shape) in INPUTS.items()]
+        inputs = [_described(name, datatype, shape) for name, (datatype, shape) in self.inputs.items()]
         labels, tensors = list(self.classifier.labels), self.classifier.form.tensors
         outputs = [_described(name, one.datatype, one.shape(len(labels))) for name, one in tensors.items()]
         return {"platform": PLATFORM, "inputs": inputs, "outputs": outputs, "labels": labels}
 
     def check(self, request: InferRequest, limits: Limits) -> None:
         """Raises RequestError for what can be seen to be wrong before any text is encoded."""
-        unknown = set(request.inputs) - set(INPUTS)
+        unknown = set(request.inputs) - set(self.inputs)
         if unknown:
-            raise RequestError(400, f"no input '{min(unknown)}': it takes text, or input_ids and attention_mask")
+            raise RequestError(400, f"no input '{min(unknown)}': it takes {self.takes}")
         tensors = self.classifier.form.tensors
         absent = set(request.outputs) - set(tensors)
         if absent:
             raise RequestError(400, f"no output '{min(absent)}': it gives {', '.join(tensors)}")
         for tensor in request.inputs.values():
-            expected = INPUTS[tensor.name][0]
+            expected = self.inputs[tensor.name][0]
             if tensor.datatype != expected:
                 raise RequestError(400, f"input '{tensor.name}' is {expected}, not {tensor.datatype}")
             if tensor.shape[0] > limits.largest:
                 raise RequestError(422, f"{tensor.shape[0]} rows, at most {limits.largest} are taken at once")
-        if "text" in request.inputs:
-            _check_texts(request.inputs, limits)
+        if not request.inputs.keys().isdisjoint(self.texts):
+            self._check_texts(request.inputs, limits)
         else:
             self._check_ids(request.inputs)
             if needy := set(request.outputs) & set(self.classifier.form.of_text):
@@ -74,14 +95,16 @@ class TaskModel:
 
     def rows(self, request: InferRequest) -> list[list[int]]:
         """Token ids of each row of a checked request, as `lianzi predict` encodes them."""
-        if "text" in request.inputs:
-            rows = self.classifier.encoder.encode(list(request.inputs["text"].values))
+        if self.texts[0] in request.inputs:
+            rows = self.classifier.encoder.encode(self.texts_of(request))
             if not all(rows):
                 raise RequestError(422, f"text {rows.index([])} holds no token")
             return rows
-        ids, mask = (request.inputs[name].values for name in ENCODED)
-        lengths = np.asarray(mask).sum(axis=1)
-        return [row[:length].tolist() for row, length in zip(np.asarray(ids), lengths, strict=True)]
+        ids, mask, *types = (np.asarray(request.inputs[name].values) for name in self.encoded)
+        rows = [row[:length].tolist() for row, length in zip(ids, mask.sum(axis=1), strict=True)]
+        if types:
+            return [TypedIds(row, kinds[: len(row)].tolist()) for row, kinds in zip(rows, types[0], strict=True)]
+        return rows
 
     def infer(self, rows: Sequence[list[int]]) -> Arrays:
         """The graph's outputs, `logits` among them, float32 (rows, labels)."""
@@ -99,13 +122,13 @@ class TaskModel:
     def outputs(self, request: InferRequest, logits: np.ndarray) -> list[Tensor]:
         """The outputs asked for, in the order asked for; all of them that can be told if none was named."""
         form = self.classifier.form
-        hidden = () if "text" in request.inputs else form.of_text
+        hidden = () if self.texts[0] in request.inputs else form.of_text
         asked = request.outputs or [name for name in form.tensors if name not in hidden]
         return [self._output(name, request, logits) for name in asked]
 
     def answers(self, request: InferRequest, logits: np.ndarray) -> Sequence[Answer]:
         """The answers to a request's texts."""
-        texts, kind = texts_of(request), self.classifier.kind
+        texts, kind = self.texts_of(request), self.classifier.kind
         if kind.output.per_token:
             logits = kind.reduced(list(logits), places(kind, self.classifier.encoder, texts))
         return self.classifier.form.answers(kind, texts, logits)
@@ -119,15 +142,31 @@ class TaskModel:
             values = list(map(tensor.of_answer, self.answers(request, logits)))
         return Tensor(name, tensor.datatype, (len(values),) if isinstance(values, list) else values.shape, values)
 
-    def _check_ids(self, inputs: dict[str, Tensor]) -> None:
-        for name in ENCODED:
+    def texts_of(self, request: InferRequest) -> list[Any]:
+        """What the model reads of each row of a request of texts: one, or a tuple of them."""
+        columns = [list(request.inputs[name].values) for name in self.texts]
+        return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+
+    def _check_texts(self, inputs: dict[str, Tensor], limits: Limits) -> None:
+        if set(inputs) - set(self.texts):
+            raise RequestError(400, f"either {self.takes}, not both")
+        for name in self.texts:
             if name not in inputs:
-                raise RequestError(400, f"input '{name}' is missing: it takes text, or input_ids and attention_mask")
+                raise RequestError(400, f"input '{name}' is missing: it takes {self.takes}")
+            _check_text(inputs[name], limits)
+            if (rows := inputs[name].shape[0]) != (first := inputs[self.texts[0]].shape[0]):
+                raise RequestError(400, f"input '{name}' has {rows} rows, '{self.texts[0]}' has {first}")
+
+    def _check_ids(self, inputs: dict[str, Tensor]) -> None:
+        for name in self.encoded:
+            if name not in inputs:
+                raise RequestError(400, f"input '{name}' is missing: it takes {self.takes}")
             if len(inputs[name].shape) != 2:
                 raise RequestError(400, f"input '{name}' has shape [rows, tokens], not {list(inputs[name].shape)}")
-        ids, mask = (np.asarray(inputs[name].values) for name in ENCODED)
-        if ids.shape != mask.shape:
-            raise RequestError(400, f"input_ids has shape {list(ids.shape)}, attention_mask {list(mask.shape)}")
+        ids, mask, *types = (np.asarray(inputs[name].values) for name in self.encoded)
+        for name in self.encoded[1:]:
+            if inputs[name].shape != inputs[IDS].shape:
+                raise RequestError(400, f"input_ids has shape {list(ids.shape)}, {name} {list(inputs[name].shape)}")
         longest = self.classifier.encoder.max_length
         if ids.shape[1] > longest:
             raise RequestError(422, f"{ids.shape[1]} tokens a row, the model takes {longest}")
@@ -136,19 +175,13 @@ class TaskModel:
         falling = (np.diff(mask, axis=1) <= 0).all()
         if not (np.isin(mask, (0, 1)).all() and (mask[:, 0] == 1).all() and falling):
             raise RequestError(400, "each row of attention_mask is ones, at least one, and then zeros")
+        if types and not np.isin(types[0], (0, 1)).all():
+            raise RequestError(400, "token_type_ids are 0 of the first text and 1 of the second")
 
 
-def texts_of(request: InferRequest) -> list[str]:
-    """The texts that a request has."""
-    return list(request.inputs["text"].values)
-
-
-def _check_texts(inputs: dict[str, Tensor], limits: Limits) -> None:
-    if len(inputs) > 1:
-        raise RequestError(400, "either text, or input_ids and attention_mask, not both")
-    texts = inputs["text"]
+def _check_text(texts: Tensor, limits: Limits) -> None:
     if len(texts.shape) > 2 or texts.shape[1:] not in ((), (1,)):
-        raise RequestError(400, f"input 'text' has shape [rows] or [rows, 1], not {list(texts.shape)}")
+        raise RequestError(400, f"input '{texts.name}' has shape [rows] or [rows, 1], not {list(texts.shape)}")
     for number, text in enumerate(texts.values):
         if len(text) > limits.max_text:
             raise RequestError(422, f"text {number} has {len(text)} characters, at most {limits.max_text} are taken")

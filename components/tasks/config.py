@@ -50,6 +50,12 @@ class TaskConfig(Variant):
         return codes[0] if len(codes) == 1 else given
 
 
+class TextsConfig(TaskConfig):
+    """pair: rows have a second text, `text_pair`, and what is asked is about both: NLI, paraphrase, similarity."""
+
+    pair: bool = False
+
+
 class TaggingConfig(TaskConfig):
     """column: the one with the tags: its name, or in files of columns its number from 1; null: `tags` or `ner_tags`, or
     the last."""
@@ -57,7 +63,7 @@ class TaggingConfig(TaskConfig):
     column: Annotated[int, Field(ge=2)] | Annotated[str, Field(min_length=1)] | None = None
 
 
-class MultiLabelConfig(TaskConfig):
+class MultiLabelConfig(TextsConfig):
     """threshold: the probability from which a label is given."""
 
     threshold: Fraction = 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,12 +25,19 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "classification": Kind("components.tasks.classification:Classification", "macro_f1", "macro-F1"),
+    "classification": Kind(
+        "components.tasks.classification:Classification", "macro_f1", "macro-F1", "components.tasks.config:TextsConfig"
+    ),
     "generation": Kind("components.tasks.generation:Generation", "perplexity", "perplexity"),
     "multi_label": Kind(
         "components.tasks.multi_label:MultiLabel", "micro_f1", "micro-F1", "components.tasks.config:MultiLabelConfig"
     ),
-    "regression": Kind("components.tasks.regression:Regression", "pearson", "Pearson correlation"),
+    "regression": Kind(
+        "components.tasks.regression:Regression",
+        "pearson",
+        "Pearson correlation",
+        "components.tasks.config:TextsConfig",
+    ),
     "token_classification": Kind(
         "components.tasks.token_classification:TokenClassification",
         "span_f1",
@@ -64,4 +72,5 @@ def task_kind(name: str) -> type[Task]:
 
 def task_of(made: Mapping[str, Any]) -> Task:
     """The task that a manifest describes; one without a kind is of the time when all were classification."""
-    return task_kind(made.get("task_kind", "classification")).from_manifest(made)
+    task = task_kind(made.get("task_kind", "classification")).from_manifest(made)
+    return replace(task, pair=True) if made.get("pair") is True else task

@@ -11,7 +11,7 @@ from pathlib import Path
 from components.artifacts import read_manifest
 from components.errors import DataError
 from components.tasks.kinds import task_of
-from components.tasks.task import Row, Task
+from components.tasks.task import Row, Task, parts
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class LabelShare:
             strata.setdefault(task.stratum(row), []).append(place)
         kept = []
         for places in strata.values():
-            drawn = sorted(places, key=lambda place: (self._turn(rows[place]["text"]), place))
+            drawn = sorted(places, key=lambda place: (self._turn("\n".join(parts(task.text(rows[place])))), place))
             kept += drawn[: max(1, round(self.fraction * len(places)))]
         return sorted(kept)
 
@@ -73,11 +73,11 @@ def read_split(path: Path, task: Task) -> list[Row]:
 def _row(line: str, where: str, task: Task) -> Row:
     try:
         row: Row = json.loads(line)
-        missing = [column for column in task.columns if column not in row]
+        missing = [column for column in task.row_columns if column not in row]
     except (ValueError, TypeError):
-        missing = list(task.columns)
+        missing = list(task.row_columns)
     if missing:
-        told = " and ".join(task.columns)
+        told = " and ".join(task.row_columns)
         raise DataError(f"{where}: not a row with {told}", "run `dvc checkout` to restore it")
     try:
         task.check_row(row)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 """A JSON line of artifacts/tasks/NAME: `id`, and the columns of the kind."""
+
+Text = str | tuple[str, ...]
+"""What a model reads of a row: its one text, or its texts in the order of their columns."""
+PAIR = "text_pair"
+"""The second text's column, of a kind that takes pairs."""
 
 
 class Column(StrEnum):
@@ -69,10 +74,11 @@ class Task(ABC):
     """A kind of task, fitted to its training rows. `labels`: what the numbers of an output are called, in order.
 
     `target`: the column with what a row should be answered with. `reduced_by`: what `reduced` is told of an example,
-    the places of its words or the targets of its tokens.
+    the places of its words or the targets of its tokens. `pair`: a row has a second text, `text_pair`.
     """
 
     labels: tuple[str, ...]
+    pair: bool = field(default=False, kw_only=True)
 
     kind: ClassVar[str]
     columns: ClassVar[Mapping[str, Column]]
@@ -147,12 +153,26 @@ class Task(ABC):
         """Of two models' answers, which rows' are as good as the same: bool [rows]."""
 
     def manifest(self) -> dict[str, Any]:
-        """What a manifest says of the task, so that `from_manifest` makes it again."""
-        return {"task_kind": self.kind, "labels": list(self.labels)}
+        """What a manifest says of the task, so that `task_of` makes it again."""
+        return {"task_kind": self.kind, "labels": list(self.labels)} | ({"pair": True} if self.pair else {})
 
-    def row(self, text: str, target: Any) -> dict[str, Any]:
-        """A row of a text and what it should be answered with, without its id."""
-        return {"text": text, self.target: target}
+    @property
+    def row_columns(self) -> dict[str, Column]:
+        """The columns of its rows."""
+        return columns_of(type(self), self.pair)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns that the model reads, in order."""
+        return text_columns(self.row_columns)
+
+    def text(self, row: Row) -> Text:
+        """What the model reads of a row."""
+        return row[self.texts[0]] if len(self.texts) == 1 else tuple(row[name] for name in self.texts)
+
+    def row(self, text: Any, target: Any) -> dict[str, Any]:
+        """A row of what the model reads and what it should answer, without its id."""
+        return {**dict(zip(self.texts, parts(text), strict=True)), self.target: target}
 
     def classes(self, target: Any) -> list[str]:
         """What is counted of a target where shares of classes are looked at."""
@@ -163,9 +183,19 @@ class Task(ABC):
         return ""
 
     def encode(self, rows: Sequence[Row], tokenizer: Tokenizer, max_length: int) -> list[Example]:
-        """Token ids of each row's text, special tokens among them, no longer than max_length."""
-        ids = tokenizer([row["text"] for row in rows], truncation=True, max_length=max_length)["input_ids"]
-        return [Example({"input_ids": found}, row) for row, found in enumerate(ids)]
+        """Token ids of each row's text, or of both of its texts, special tokens among them, no longer than max_length.
+
+        Of two texts, the longer one is cut first, and `token_type_ids` say which of the two a token is of.
+        """
+        if not rows:
+            return []
+        texts = [[row[name] for row in rows] for name in self.texts]
+        found = tokenizer(*texts, truncation=True, max_length=max_length, return_token_type_ids=len(texts) > 1)
+        names = ("input_ids", "token_type_ids")[: len(texts)]
+        return [
+            Example(dict(zip(names, features, strict=True)), row)
+            for row, features in enumerate(zip(*(found[name] for name in names), strict=True))
+        ]
 
     def agreement(self, one: np.ndarray, other: np.ndarray) -> float:
         """The share of rows that two models answer alike."""
@@ -194,6 +224,24 @@ class Task(ABC):
     def scores(self, targets: np.ndarray, answers: np.ndarray) -> dict[str, float]:
         """Every metric of some answers."""
         return {metric.name: score(metric, targets, answers) for metric in self.metrics}
+
+
+def parts(text: Text) -> tuple[str, ...]:
+    """The texts that a model reads of a row."""
+    return (text,) if isinstance(text, str) else text
+
+
+def columns_of(kind: type[Task], pair: bool = False) -> dict[str, Column]:
+    """The columns of a kind's rows, the second text behind the first."""
+    columns = dict(kind.columns)
+    if not pair:
+        return columns
+    return {"text": columns["text"], PAIR: Column.TEXT} | columns
+
+
+def text_columns(columns: Mapping[str, Column | str]) -> tuple[str, ...]:
+    """Those that a model reads, in order."""
+    return tuple(name for name, column in columns.items() if column == Column.TEXT)
 
 
 def padded(rows: Sequence[Sequence[int]], value: int = NO_TARGET) -> np.ndarray:

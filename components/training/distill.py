@@ -34,7 +34,7 @@ from components.training.finetune import VALIDATION_BATCH, learn_task, save_clas
 from components.training.quantization_aware import quantization_aware
 from components.training.randomness import derived_seed
 from components.training.store import CheckpointStore
-from components.training.task_data import TaskData, TaskObjective, outputs_of, reduced, training_texts
+from components.training.task_data import TaskData, TaskObjective, beside_ids, outputs_of, reduced, training_texts
 from components.training.trainer import prepare_libraries
 from components.training.word_counts import WordCounts
 
@@ -282,8 +282,9 @@ class DistillationObjective:
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
         mask = batch["attention_mask"]
         with torch.no_grad():
-            guide = self.teacher.to(mask.device)(batch["clean_ids"], attention_mask=mask, output_hidden_states=True)
-        answer = model(batch["input_ids"], attention_mask=mask, output_hidden_states=True)
+            teacher = self.teacher.to(mask.device)
+            guide = teacher(batch["clean_ids"], **beside_ids(teacher, batch), output_hidden_states=True)
+        answer = model(batch["input_ids"], **beside_ids(model, batch), output_hidden_states=True)
         hard = self.task.task.loss(answer.logits, batch["targets"]) / batch["count"]
         own, answers, temperature = answer.logits.float(), guide.logits.float(), self.config.temperature
         if self.counts is not None:

@@ -16,17 +16,19 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.errors import ParameterError
 from components.modeling.architectures import positions_of
+from components.modeling.loading import takes_types
 from components.modeling.objectives.objective import Batch
 from components.tasks.config import TaskConfig
 from components.tasks.metrics import Metric
 from components.tasks.rows import EVERY_ROW, LabelShare, read_split, read_task
-from components.tasks.task import NO_TARGET, Row, Task, padded
+from components.tasks.task import NO_TARGET, Row, Task, padded, parts
 
 
 @dataclass(frozen=True)
 class Examples:
     """One split: token ids of every row, cut at max_length, and its target, or those of its tokens.
 
+    `types`: of each token which of a row's two texts it is of, where rows have two.
     `word_counts`: outputs [rows, labels] that counting words gives, where a student learns from them too. `answers`:
     what the rows should be answered with [rows, words] and `places`: where their words begin [rows, words], NO_TARGET
     past the end, of a task whose targets are those of tokens.
@@ -34,6 +36,7 @@ class Examples:
 
     ids: list[Tensor]
     targets: Tensor | list[Tensor]
+    types: list[Tensor] | None = None
     word_counts: Tensor | None = None
     answers: Tensor | None = None
     places: Tensor | None = None
@@ -107,6 +110,8 @@ class TaskData:
             "count": count,
             "tokens": int(lengths.sum()),
         }
+        if examples.types is not None:
+            batch["token_type_ids"] = pad_sequence([examples.types[index] for index in samples], batch_first=True)
         more = {name: getattr(examples, name) for name in ("word_counts", "answers", "places")}
         return batch | {name: values[chosen] for name, values in more.items() if values is not None}
 
@@ -161,13 +166,20 @@ def reduced(task: Task, outputs: Tensor, batch: Batch) -> Tensor:
 
 def outputs_of(model: PreTrainedModel, batch: Batch) -> Tensor:
     """The head's outputs [n, labels] of a batch, or [n, length, labels]."""
-    outputs: Tensor = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    outputs: Tensor = model(input_ids=batch["input_ids"], **beside_ids(model, batch)).logits
     return outputs
+
+
+def beside_ids(model: PreTrainedModel, batch: Batch) -> Batch:
+    """What a model reads of a batch beside its token ids."""
+    names = ("attention_mask", *(("token_type_ids",) if takes_types(model.config) else ()))
+    return {name: batch[name] for name in names if name in batch}
 
 
 def training_texts(rows: Path, share: LabelShare = EVERY_ROW) -> list[str]:
     """The texts of a share of the training rows. Raises DataError naming file and line."""
-    return [row["text"] for row in share.read(rows, read_task(rows))]
+    task = read_task(rows)
+    return [text for row in share.read(rows, task) for text in parts(task.text(row))]
 
 
 def encode(task: Task, rows: Sequence[Row], tokenizer: Tokenizer, max_length: int) -> Examples:
@@ -175,7 +187,8 @@ def encode(task: Task, rows: Sequence[Row], tokenizer: Tokenizer, max_length: in
     examples = task.encode(rows, tokenizer, max_length)
     ids = [torch.tensor(example.features["input_ids"]) for example in examples]
     if not task.output.per_token:
-        return Examples(ids, torch.from_numpy(task.targets(rows)))
+        types = [torch.tensor(one.features["token_type_ids"]) for one in examples] if task.pair else None
+        return Examples(ids, torch.from_numpy(task.targets(rows)), types)
     return Examples(
         ids,
         [torch.from_numpy(targets) for targets in task.learned(rows, examples)],

@@ -48,7 +48,8 @@ PART_ROWS = 2**40  # a row's number is its part's times this, and its own within
 class Part:
     """A file to measure, the `number`-th of its table, and where to put what was found.
 
-    language: of every row; empty where each row tells its own.
+    language: of every row; empty where each row tells its own. texts: the columns of a labelled row that are its text,
+    one line each.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class Part:
     number: int
     split: str
     language: str = ""
+    texts: tuple[str, ...] = ("text",)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def measure_shard(part: Part) -> MeasuredPart:
 
 def measure_split(part: Part) -> MeasuredPart:
     """Measure the labelled rows of a JSONL file. Raises ArtifactError for a damaged one."""
-    return _measure(part, _json_rows(part.path), TASK_SCHEMA)
+    return _measure(part, _json_rows(part.path, part.texts), TASK_SCHEMA)
 
 
 def _measure(part: Part, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> MeasuredPart:
@@ -155,16 +157,25 @@ def _characters() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     return np.fromiter(map(str.isalpha, every), bool, len(every)), han
 
 
-def _json_rows(path: Path) -> Iterator[pa.RecordBatch]:
+def _json_rows(path: Path, texts: Sequence[str]) -> Iterator[pa.RecordBatch]:
     try:
         with path.open(encoding="utf-8") as lines:
-            while rows := [_labelled(json.loads(line)) for line in islice(lines, ROWS)]:
+            while rows := [_labelled(_with_one_text(json.loads(line), texts)) for line in islice(lines, ROWS)]:
                 yield _batch(rows)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: missing", "run `dvc repro` or `lianzi run` to make it") from None
     except (ValueError, pa.ArrowException) as error:
         reason = first_line(error)
         raise ArtifactError(f"{path}: damaged: {reason}", "run `dvc checkout` to restore it") from None
+
+
+def _with_one_text(row: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """The row with its texts as one; without one where any of them is none."""
+    if len(texts) == 1 and texts[0] == "text":
+        return row
+    given = [row.get(name) for name in texts]
+    text = "\n".join(map(str, given)) if all(isinstance(one, str) for one in given) else None
+    return {"id": row.get("id"), "text": text} | {name: one for name, one in row.items() if name not in texts}
 
 
 def _labelled(row: dict[str, Any]) -> dict[str, Any]:

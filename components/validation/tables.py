@@ -109,6 +109,12 @@ def _targets(folder: Path) -> tuple[tuple[str, ...], bool]:
     return tuple(made["labels"]) if columns.get("label") == "label" else (), "tags" in columns
 
 
+def _texts(folder: Path) -> tuple[str, ...]:
+    """The columns of a task's rows that are texts."""
+    columns = read_manifest(folder, "task").get("columns", {})
+    return tuple(name for name, column in columns.items() if column == "text") or ("text",)
+
+
 @contextmanager
 def open_database(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty database in memory that writes to `spill` what is too much for it, and fetches nothing."""
@@ -161,8 +167,16 @@ def _measured_splits(
 ) -> dict[tuple[str, str], tuple[str, ...]]:
     """Fills a view `measured TASK_SPLIT` for each split of each task; returns the columns of their rows."""
     names = [(name, split) for name in sorted(tasks) for split in TASK_SPLITS]
+    texts = {name: _texts(labelled / name) for name in tasks}
     parts = [
-        Part(labelled / name / f"{split}.jsonl", scratch / f"{name}-{split}.parquet", 0, split, tasks[name].language)
+        Part(
+            labelled / name / f"{split}.jsonl",
+            scratch / f"{name}-{split}.parquet",
+            0,
+            split,
+            tasks[name].language,
+            texts[name],
+        )
         for name, split in names
     ]
     measured = engine.map(measure_split, parts)

@@ -17,7 +17,7 @@ from components.artifacts import read_manifest
 from components.corpus.labelled import Labelled, curate_task
 from components.corpus.removals import Removals
 from components.errors import DataError
-from components.tasks.config import TaskConfig
+from components.tasks.config import TaskConfig, TextsConfig
 
 CLASSIFICATION, REGRESSION, TAGGING = (
     TaskConfig(kind=kind, language="en", max_length=16)
@@ -354,3 +354,24 @@ def test_an_entity_that_ends_within_a_word_goes_to_quarantine(tmp_path: Path) ->
 def test_a_tag_that_no_training_row_has_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"test.conll:1: tag 'B-ORG' is not among the tags"):
         tagging(tmp_path, {"test": "Acme O O B-ORG\n"})
+
+
+def test_rows_of_two_texts_are_compared_and_held_out_text_by_text(tmp_path: Path) -> None:
+    """A word that ends one text, or begins the next, makes two rows; the same two texts are one."""
+    folder = tmp_path / "data" / "tasks" / "pairs"
+    folder.mkdir(parents=True)
+    pairs = {
+        "train": [("a", "b c", "yes"), ("a b", "c", "no"), ("a", "b c", "yes"), ("red", "", "no")],
+        "validation": [("blue", "sky", "yes")],
+        "test": [("grey", "sky", "no")],
+    }
+    for split, content in pairs.items():
+        lines = [json.dumps(dict(zip(("text", "text_pair", "label"), row, strict=True))) + "\n" for row in content]
+        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+    config = TextsConfig(kind="classification", language="en", max_length=16, pair=True)
+    found = curate_task(config, folder, tmp_path / "data", tmp_path / "out", Removals())
+    assert found.quarantined == {"duplicate": 1, "empty": 1}
+    assert found.held_out == {"test": ["grey", "sky"], "validation": ["blue", "sky"]}
+    assert rows(tmp_path, "train")[1] == {"id": "train/line-2", "text": "a b", "text_pair": "c", "label": "no"}
+    made = read_manifest(tmp_path / "out", "task")
+    assert (made["pair"], made["columns"]) == (True, {"text": "text", "text_pair": "text", "label": "label"})

@@ -10,7 +10,7 @@ import pytest
 from components.corpus.record import Record
 from components.corpus.row_form import form_of
 from components.errors import DataError
-from components.tasks.config import TaggingConfig, TaskConfig
+from components.tasks.config import TaggingConfig, TaskConfig, TextsConfig
 
 FILE = Path("train.jsonl")
 
@@ -18,8 +18,8 @@ FILE = Path("train.jsonl")
 def read(kind: str, fields: dict[str, Any]) -> Any:
     found = form_of(TaskConfig(kind=kind, language="en", max_length=16)).read(Record(FILE, 4, fields))
     assert found is not None
-    text, target_of = found
-    return text, target_of(text)
+    texts, target_of = found
+    return *texts, target_of(*texts)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,13 @@ def test_the_column_of_tags_may_have_another_name() -> None:
     found = form.read(Record(FILE, 4, {"tokens": ["a"], "tags": ["O"], "chunk_tags": ["B-NP"]}))
     assert found is not None
     assert found[1]("a") == ["B-NP"]
+
+
+def test_a_row_of_two_texts_has_a_column_for_each() -> None:
+    pair = form_of(TextsConfig(kind="classification", language="en", max_length=16, pair=True))
+    assert pair.columns == ("id", "text", "text_pair", "label")
+    found = pair.read(Record(FILE, 4, {"text": "red", "text_pair": "a colour", "label": "yes"}))
+    assert found is not None
+    assert (found[0], found[1](*found[0])) == (("red", "a colour"), "yes")
+    with pytest.raises(DataError, match=r"train\.jsonl:4: no 'text_pair'"):
+        pair.read(Record(FILE, 4, {"text": "red", "label": "yes"}))

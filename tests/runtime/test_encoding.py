@@ -44,3 +44,21 @@ def test_a_damaged_tokenizer_is_named(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(ArtifactError, match=r"tokenizer\.json: not a tokenizer"):
         Encoder.load(tmp_path / "tokenizer.json", 16, 0)
+
+
+def test_two_texts_are_encoded_as_one_row_with_the_type_of_each_token(tokenizer_folder: Path) -> None:
+    pairs = [("ship wave", "tower"), ("wheat " * 50, "lamp " * 4), ("", "海")]
+    theirs = PreTrainedTokenizerFast.from_pretrained(tokenizer_folder)(
+        *map(list, zip(*pairs, strict=True)),
+        truncation=True,
+        max_length=16,
+        padding=True,
+        return_tensors="np",
+        return_token_type_ids=True,
+    )
+    encoder = Encoder.load(tokenizer_folder / "tokenizer.json", 16, 0, types=True)
+    found = encoder.pad(encoder.encode(pairs))
+    assert found.keys() == {"input_ids", "attention_mask", "token_type_ids"}
+    for name, values in found.items():
+        assert np.array_equal(values, theirs[name]), name
+    assert encoder.pad([[1, 2]])["token_type_ids"].tolist() == [[0, 0]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,19 @@ from components.params import Params
 from components.run import RecordedRun
 from components.runtime.bundle import load_bundle
 from components.runtime.generation.generator import Sampling, load_generator
-from components.tasks.config import TaskConfig
 from components.tasks.kinds import KINDS, Kind
+from components.tasks.rows import read_task
+from components.tasks.task import parts
 from components.training.distill import distill
 from components.training.finetune import finetune
 from components.training.store import CheckpointStore
 from tests.serving.running import running
-from tests.small_kinds import ROW_OF, RowOf, grades, small_rows
+from tests.small_kinds import ROW_OF, RowOf, grades, paired, small_config, small_rows
 from tests.training.test_finetune import pretrained_folder
 
 pytestmark = pytest.mark.slow
 TEXTS = ["ship wave harbour sail whale", "street tower market crowd lamp"]
+PAIRS = [(TEXTS[0], "whale sail harbour wave ship"), (TEXTS[0], "street tower market")]
 
 Answered = Mapping[str, list[Any]]
 """Output of the server -> what it has of each text."""
@@ -39,14 +41,17 @@ Answered = Mapping[str, list[Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """A kind in this test: its rows, and `check`, which fails where the answers to TEXTS, those of `load_bundle` and
-    the `outputs` of a server, are wrong. `good`: whether a score is that of a model which has learned."""
+    """A kind in this test: its rows, and `check`, which fails where the answers to what is `asked`, those of
+    `load_bundle` and the `outputs` of a server, are wrong. `good`: whether a score is that of a model which has
+    learned; `more`: parameters of its own."""
 
     row_of: RowOf
     outputs: tuple[str, ...]
     check: Callable[[Sequence[Any], Answered], None]
     architecture: str = "modernbert"
     good: Callable[[float], bool] = lambda score: score > 0.6
+    asked: Sequence[Any] = tuple(TEXTS)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_classes(answers: Sequence[Any], served: Answered) -> None:
@@ -79,6 +84,10 @@ def check_grades(answers: Sequence[Any], served: Answered) -> None:
     assert [answer.label for answer in answers] == served["label"] == ["3", "1"]
 
 
+def check_pairs(answers: Sequence[Any], served: Answered) -> None:
+    assert [answer.label for answer in answers] == served["label"] == ["same", "other"]
+
+
 CASES = {
     "classification": Case(ROW_OF["classification"], ("label",), check_classes),
     # Of some 300 tokens; counting them gives 6.
@@ -87,6 +96,8 @@ CASES = {
     "regression": Case(ROW_OF["regression"], ("number",), check_stars),
     "token_classification": Case(ROW_OF["token_classification"], ("entities",), check_entities),
 }
+PAIR = Case(paired, ("label",), check_pairs, "bert", asked=PAIRS, more={"pair": True})
+"""BERT is told which of the two texts a token is of."""
 SCRATCH = Path(__file__).parent / "scratch" / "ordinal.py"
 """A kind that the table does not know, in one file."""
 ENTRY = Kind("ordinal:Ordinal", "weighted_kappa", "weighted kappa")
@@ -107,8 +118,8 @@ class Walk:
 
     def go(self, kind: str, case: Case) -> None:
         params, tmp_path, run = self.params, self.folder, self.run
-        task = TaskConfig(kind=kind, language="en", max_length=24)
-        rows = small_rows(tmp_path / "rows", kind, case.row_of)
+        task = small_config(kind, **case.more)
+        rows = small_rows(tmp_path / "rows", kind, case.row_of, **case.more)
         pretrained = pretrained_folder(tmp_path / "pretrained", self.tokenizer, case.architecture)
         short: dict[str, Any] = {"min_steps": 1, "epochs": 6, "patience": 6, "batch_size": 8, "learning_rate": 3e-3}
         made = {name: tmp_path / name for name in ("teacher", "scratch", "student", "onnx", "quantized", "bundle")}
@@ -138,10 +149,14 @@ class Walk:
 
         assert read_manifest(made["bundle"], "bundle")["task_kind"] == kind
         generates = read_manifest(made["bundle"], "bundle").get("form") == "generation"
-        answers = carried_on(made["bundle"]) if generates else load_bundle(made["bundle"]).predict(TEXTS)
+        answers = carried_on(made["bundle"]) if generates else load_bundle(made["bundle"]).predict(case.asked)
         with running(tmp_path, made["bundle"], program=self.program) as server:
-            text = {"name": "text", "datatype": "BYTES", "shape": [2], "data": TEXTS}
-            body = {"inputs": [text], "outputs": [{"name": name} for name in case.outputs]}
+            columns = dict(zip(read_task(rows).texts, zip(*map(parts, case.asked), strict=True), strict=True))
+            given = [
+                {"name": name, "datatype": "BYTES", "shape": [len(texts)], "data": texts}
+                for name, texts in columns.items()
+            ]
+            body = {"inputs": given, "outputs": [{"name": name} for name in case.outputs]}
             url = f"http://127.0.0.1:{server.port}"
             if generates:
                 case.check(answers, {"text": [completion(url, text) for text in TEXTS]})
@@ -177,6 +192,12 @@ def test_every_kind_has_a_case_here() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_goes_from_rows_to_answers(kind: str, walk: Walk) -> None:
     walk.go(kind, CASES[kind])
+
+
+def test_pairs_of_texts_go_the_same_way(walk: Walk) -> None:
+    walk.go("classification", PAIR)
+    made = read_manifest(walk.folder / "bundle", "bundle")
+    assert (made["pair"], made["token_types"]) == (True, True)
 
 
 def test_a_kind_that_somebody_brings_goes_the_same_way(

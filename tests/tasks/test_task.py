@@ -6,6 +6,7 @@ import numpy as np
 
 from components.modeling.checkpoints import load_tokenizer
 from components.tasks.classification import Classification
+from components.tasks.kinds import task_of
 from components.tasks.task import Column
 
 TASK = Classification(("field", "sea"))
@@ -29,3 +30,16 @@ def test_a_task_is_made_again_from_what_a_manifest_says() -> None:
     assert TASK.manifest() == {"task_kind": "classification", "labels": ["field", "sea"]}
     assert Classification.from_manifest(TASK.manifest()) == TASK
     assert TASK.columns["label"] == Column.LABEL
+
+
+def test_a_pair_has_a_second_text_and_the_type_of_each_token(tokenizer_folder: Path) -> None:
+    task = task_of(TASK.manifest() | {"pair": True})
+    assert task.texts == ("text", "text_pair")
+    assert task_of(task.manifest()) == task
+    row = task.row(("ship", "wave"), "sea")
+    assert row == {"text": "ship", "text_pair": "wave", "label": "sea"}
+    assert task.text(row) == ("ship", "wave")
+    [found] = task.encode([row], load_tokenizer(tokenizer_folder), 8)
+    ids, types = found.features["input_ids"], found.features["token_type_ids"]
+    assert len(ids) == len(types)
+    assert types[ids.index(2) :] == [0, *[1] * (len(ids) - ids.index(2) - 1)]

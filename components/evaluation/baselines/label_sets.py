@@ -13,8 +13,9 @@ from sklearn.multiclass import OneVsRestClassifier
 from threadpoolctl import threadpool_limits
 
 from components.evaluation.baselines.baseline import TuningData
-from components.evaluation.baselines.tf_idf import FIRST_STRENGTH, STRENGTHS, Table, TfIdfChoice, tables
+from components.evaluation.baselines.tf_idf import FIRST_STRENGTH, STRENGTHS, Table, TfIdfChoice, features_of, tables
 from components.tasks.metrics import MicroF1, score
+from components.tasks.task import Text
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ class LabelSetBaseline:
         reached = score(MicroF1(), table.expected, classifier.predict(table.validation))
         return cls(table.vectorizer, classifier, TfIdfChoice(table.grams, table.least, strength, balanced), reached)
 
-    def predict(self, texts: Sequence[str]) -> np.ndarray:
+    def predict(self, texts: Sequence[Text]) -> np.ndarray:
         """The labels of each text as 0 and 1, [texts, labels]."""
-        found: np.ndarray = self.classifier.predict(self.vectorizer.transform(texts))
+        found: np.ndarray = self.classifier.predict(features_of(self.vectorizer, texts))
         return found
 
     def megabytes(self) -> float:

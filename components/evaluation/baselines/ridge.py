@@ -11,8 +11,9 @@ from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
 from components.evaluation.baselines.baseline import TuningData
-from components.evaluation.baselines.tf_idf import Grams, Table, tables
+from components.evaluation.baselines.tf_idf import Grams, Table, features_of, tables
 from components.tasks.metrics import Pearson, score
+from components.tasks.task import Text
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
@@ -51,9 +52,9 @@ class RidgeBaseline:
             fitted = [_fitted(table, strength) for table in tables(data) for strength in STRENGTHS]
         return max(fitted, key=lambda one: one.validation_pearson)
 
-    def predict(self, texts: Sequence[str]) -> np.ndarray:
+    def predict(self, texts: Sequence[Text]) -> np.ndarray:
         """The number of each text."""
-        numbers: np.ndarray = self.model.predict(self.vectorizer.transform(texts)).astype(np.float64)
+        numbers: np.ndarray = self.model.predict(features_of(self.vectorizer, texts)).astype(np.float64)
         return numbers
 
     def megabytes(self) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -23,6 +23,7 @@ from components.deployment.rows import Rows
 from components.errors import DataError
 from components.evaluation.baselines.baseline import TuningData
 from components.tasks.metrics import MacroF1, score
+from components.tasks.task import Text
 
 
 @dataclass(frozen=True)
@@ -104,18 +105,18 @@ class TfIdf:
             every = [best, *(table.fitted(*setting) for setting in others)]
             return max(every, key=lambda fitted: fitted.validation_macro_f1)
 
-    def predict(self, texts: Sequence[str]) -> np.ndarray:
+    def predict(self, texts: Sequence[Text]) -> np.ndarray:
         """The index of the most likely label of each text."""
-        return self.classifier.predict(self.vectorizer.transform(texts))
+        return self.classifier.predict(features_of(self.vectorizer, texts))
 
-    def probabilities(self, texts: Sequence[str], classes: int) -> np.ndarray:
+    def probabilities(self, texts: Sequence[Text], classes: int) -> np.ndarray:
         """Of each label, [texts, classes]; 0 for a label without a training row."""
-        return _of_every_label(self.classifier, self.vectorizer.transform(texts), classes)
+        return _of_every_label(self.classifier, features_of(self.vectorizer, texts), classes)
 
     def out_of_fold(self, train: Rows, folds: int, classes: int) -> np.ndarray:
         """Probabilities [rows, classes] of the training rows, each by a regression that was fitted without it."""
         # The n-grams are those of all rows: how frequent a word is tells nothing about a label.
-        features = self.vectorizer.transform(train.texts)
+        features = features_of(self.vectorizer, train.texts)
         found = np.zeros((len(train.texts), classes))
         with threadpool_limits(1):
             for seen, held in StratifiedKFold(folds, shuffle=True, random_state=0).split(features, train.targets):
@@ -153,10 +154,12 @@ class Table:
             dtype=np.float32,
         )
         try:
-            features = vectorizer.fit_transform(train.texts)
+            features = vectorizer.fit_transform(train.every_text)
         except ValueError:  # of scikit-learn: an empty vocabulary
             return None
-        held = vectorizer.transform(validation.texts)
+        if len(train.every_text) > len(train.texts):
+            features = features_of(vectorizer, train.texts)
+        held = features_of(vectorizer, validation.texts)
         return cls(grams, least, vectorizer, features, train.targets, held, validation.targets)
 
     def fitted(self, strength: float, balanced: bool) -> TfIdf:
@@ -173,11 +176,20 @@ class Table:
 
 def tables(data: TuningData) -> list[Table]:
     """The rows as features of every kind to try. Raises DataError where the texts have nothing to count."""
-    kinds = _kinds(data.train.texts, data.language)
+    kinds = _kinds(data.train.every_text, data.language)
     found = [table for kind in kinds if (table := Table.of(*kind, data.train, data.validation))]
     if not found:
         raise DataError("the training rows have no words to count", "look at their texts")
     return found
+
+
+def features_of(vectorizer: TfidfVectorizer, texts: Sequence[Text]) -> csr_matrix:
+    """TF-IDF of each row's text; of two texts that of either, of the words that both have, and their cosine."""
+    if not texts or isinstance(texts[0], str):
+        return vectorizer.transform(texts)
+    sides = [vectorizer.transform(side) for side in zip(*texts, strict=True)]
+    shared = sides[0].multiply(sides[1])
+    return hstack([*sides, shared, shared.sum(axis=1)], format="csr", dtype=np.float32)
 
 
 def _of_every_label(classifier: OneVsRestClassifier, features: csr_matrix, classes: int) -> np.ndarray:

@@ -83,3 +83,11 @@ def test_texts_without_words_are_refused() -> None:
     blank = rows(["", " "], [0, 1])
     with pytest.raises(DataError, match="no words to count"):
         TfIdf.tuned(TuningData(TASK, blank, blank, "en"))
+
+
+def test_two_texts_are_compared_by_the_words_that_both_have() -> None:
+    words = ("ship", "wave", "tower", "lamp", "wheat", "plough")
+    pairs = [(one, other) for one in words for other in words for _ in range(3)]
+    rows = Rows(pairs, np.array([int(one == other) for one, other in pairs]))
+    fitted = TfIdf.tuned(TuningData(TASK, rows, rows, "en"))
+    assert (fitted.predict(pairs) == rows.targets).all()
