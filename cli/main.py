@@ -26,6 +26,7 @@ COMMANDS = {
     "predict": ("cli.predict:command", "Answer texts with the champion of a task."),
     "bundle": ("cli.bundle:command", "Turn a language model into verified, small ONNX graphs."),
     "generate": ("cli.bundle:generate", "Let a bundled language model carry a text on."),
+    "in-context": ("cli.in_context:command", "Classify with a language model, without training."),
     "build": ("cli.build:command", "Build an engine for this machine from a bundle's graph."),
     "serve": ("cli.serve:command", "Answer over HTTP (Open Inference Protocol, OpenAI's)."),
     "speed": ("cli.speed:command", "Time each rung of a bundle on this machine."),

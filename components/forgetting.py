@@ -15,6 +15,7 @@ from components.corpus.files import corpus_files
 from components.corpus.labelled import split_file
 from components.corpus.read import Record, read_records
 from components.corpus.removals import CORPUS, Removal, Removals
+from components.corpus.row_form import written
 from components.corpus.tagged import texts_of
 from components.errors import ArtifactError, DataError
 from components.lineage import Row, find_rows, kept_count, kept_rows
@@ -76,6 +77,8 @@ def _texts(artifact: Path, record: Record) -> list[str]:
     """The texts that a record stands for."""
     if artifact.parent.name == "tasks" and "tokens" in read_manifest(artifact, "task").get("columns", {}):
         return texts_of(record)
+    if artifact.parent.name == "tasks" and "text" not in record.fields:
+        return [written(record)]
     return [record.text()]
 
 

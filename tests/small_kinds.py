@@ -52,8 +52,10 @@ def tagged(text: str, place: str) -> dict[str, Any]:
 
 
 def told(text: str, place: str) -> dict[str, Any]:
-    """A text alone, which is itself what is learned."""
-    return {"text": text}
+    """A text alone, which is itself what is learned; or as a prompt and what follows it, or as a conversation."""
+    first, rest = text.split(maxsplit=1)
+    turns = [{"role": "user", "content": first}, {"role": "assistant", "content": rest}]
+    return [{"text": text}, {"prompt": first, "completion": f" {rest}"}, {"messages": turns}][len(text) % 3]
 
 
 def paired(text: str, place: str) -> dict[str, Any]:

@@ -15,9 +15,12 @@ from components.corpus.record import Record, kind_of
 from components.corpus.tagged import NER_TAGS, TAGS, Tagged, tagged_reader
 from components.errors import DataError
 from components.tasks.config import TaggingConfig, TaskConfig, TextsConfig
+from components.tasks.generation import ASSISTANT, PART, ROLES, TURN, text_of
 from components.tasks.kinds import task_kind
 from components.tasks.task import Column, columns_of, text_columns
 
+WRITTEN = ("text", "prompt", "completion", "messages")
+"""Columns of texts that are learned themselves: a text, a prompt with what follows it, or a conversation."""
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 
@@ -37,6 +40,8 @@ def form_of(config: TaskConfig) -> RowForm:
         column = config.column if isinstance(config, TaggingConfig) else None
         used = ("id", "text", "tokens", *((TAGS, NER_TAGS) if column is None else [str(column)]))
         return RowForm(used, partial(_tagged, tagged_reader(config.language, column)))
+    if kind.target == "text":
+        return RowForm(("id", *WRITTEN), _written)
     texts = text_columns(columns_of(kind, is_pair(config)))
     columns = dict.fromkeys(("id", *texts, kind.target))
     return RowForm(tuple(columns), partial(_plain, texts, _READ[kind.columns[kind.target]]))
@@ -128,15 +133,60 @@ def _number(record: Record) -> float:
     return number
 
 
-def _itself(record: Record) -> str:
-    """Of a text that is learned itself: the same for all that repeat it."""
-    return compared_form(record.text())
+def _written(record: Record) -> tuple[tuple[str, ...], Callable[..., Any]]:
+    """A text that is learned itself, whose target is the same for all that repeat it."""
+    text = written(record)
+    return (text,), lambda clean: compared_form(text)
+
+
+def written(record: Record) -> str:
+    """A row's text, its prompt and completion, or its messages, as `components.tasks.generation` has them in one.
+
+    Raises DataError, naming file and line, where there is no answer to learn.
+    """
+    if record.fields.get("messages") is not None:
+        return text_of(_messages(record))
+    if record.fields.get("prompt") is None and record.fields.get("completion") is None:
+        return _unmarked(record, "text", record.text())
+    prompt, completion = (_unmarked(record, name, record.text(name)) for name in ("prompt", "completion"))
+    if not completion.strip():
+        raise DataError(f"{record.place}: a prompt without an answer", "write what follows it as its 'completion'")
+    return f"{prompt}{PART}{completion}"
+
+
+def _messages(record: Record) -> list[dict[str, str]]:
+    messages = record.fields["messages"]
+    if not isinstance(messages, list) or not messages:
+        raise DataError(f"{record.place}: 'messages' is {kind_of(messages)}, not a list of {{role, content}}")
+    found = [_message(record, number, message) for number, message in enumerate(messages, 1)]
+    if found[-1]["role"] != ASSISTANT or not found[-1]["content"].strip():
+        raise DataError(
+            f"{record.place}: a conversation without an answer: its last message is the {found[-1]['role']}'s",
+            f"the last message is what the {ASSISTANT} is to answer",
+        )
+    return found
+
+
+def _message(record: Record, number: int, message: Any) -> dict[str, str]:
+    where = f"{record.place}: message {number}"
+    if not isinstance(message, dict) or not {"role", "content"} <= set(message):
+        raise DataError(f"{where}: expected an object with role and content")
+    if message["role"] not in ROLES.values():
+        raise DataError(f"{where}: unknown role {message['role']!r:.40}", f"known: {', '.join(ROLES.values())}")
+    if not isinstance(message["content"], str):
+        raise DataError(f"{where}: its content is {kind_of(message['content'])}, not text")
+    return {"role": message["role"], "content": _unmarked(record, f"message {number}", message["content"])}
+
+
+def _unmarked(record: Record, name: str, text: str) -> str:
+    if strange := next((mark for mark in (TURN, PART) if mark in text), None):
+        raise DataError(f"{record.place}: '{name}' has the sign {strange}, which parts prompts from answers here")
+    return text
 
 
 _READ: dict[Column, Callable[[Record], Any]] = {
     Column.LABEL: _label,
     Column.LABELS: _labels,
     Column.NUMBER: _number,
-    Column.TEXT: _itself,
 }
 """How what a row should be answered with is read."""

@@ -1,23 +1,36 @@
 """Texts to be carried on: a language model learns a task's own texts, token by token.
 
 What a text should be answered with are its own tokens, so an answer here says of each of them how unlikely it was, and
-which token was the likeliest instead.
+which token was the likeliest instead. Of a prompt with its completion, and of a conversation, the answers alone are
+learned and scored. Such a row is one text as well, in which PART stands before what follows a prompt or a role, and
+TURN before each message: whatever hands texts on hands on where their answers are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from components.errors import DataError
 from components.tasks.metrics import Metric, Perplexity
 from components.tasks.task import NO_TARGET, Column, Example, Output, Row, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast as Tokenizer
+
+TURN, PART = "␞", "␟"
+ROLES = {"s": "system", "u": "user", "a": "assistant", "t": "tool", "d": "developer"}
+"""One letter each: a name would count among the letters of a text's language."""
+ASSISTANT = "assistant"
+
+Message = Mapping[str, str]
+"""Its role and its content."""
+Render = Callable[[Sequence[Message], bool], str]
+"""What a model reads of messages; with the beginning of an answer, where it is to answer next."""
 
 LABELS = ("token",)
 """Its outputs are over the vocabulary, whose names the tokenizer has."""
@@ -59,16 +72,33 @@ class Generation(Task):
         return np.zeros(len(rows))
 
     def encode(self, rows: Sequence[Row], tokenizer: Tokenizer, max_length: int) -> list[Example]:
-        """Tokens of each text as a generator reads them, without special tokens in front; the end token comes last."""
-        texts = [row["text"] for row in rows]
-        found = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=max_length)["input_ids"]
-        end = int(tokenizer.sep_token_id)
-        ids = [row if len(row) == max_length else [*row, end] for row in found]
-        return [Example({"input_ids": row}, number, range(len(row))) for number, row in enumerate(ids)]
+        """Tokens of each text as a generator reads them; `places`: those of its answers, NO_TARGET for the others.
+
+        Raises DataError where no row has an answer within max_length.
+        """
+
+        def ids_of(texts: list[str]) -> list[list[int]]:
+            found: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
+            return found
+
+        def chat(messages: Sequence[Message], asks: bool) -> str:
+            return str(
+                tokenizer.apply_chat_template([*map(dict, messages)], tokenize=False, add_generation_prompt=asks)
+            )
+
+        render = chat if tokenizer.chat_template else plain_turns
+        found = encoded([row["text"] for row in rows], ids_of, render, int(tokenizer.sep_token_id), max_length)
+        if found and not any(any(row.learned[1:]) for row in found):
+            raise DataError(f"no row has an answer among its first {max_length} tokens", "raise max_length of the task")
+        places = [[place if yes else NO_TARGET for place, yes in enumerate(row.learned)] for row in found]
+        return [Example({"input_ids": row.ids}, number, places[number]) for number, row in enumerate(found)]
 
     def learned(self, rows: Sequence[Row], examples: Sequence[Example]) -> list[np.ndarray]:
-        """The next token of each, and none of the last."""
-        return [next_tokens(example.features["input_ids"]) for example in examples]
+        """The next token of each where that is an answer's, and none of the last."""
+        return [
+            Encoded(example.features["input_ids"], [place != NO_TARGET for place in example.places]).targets
+            for example in examples
+        ]
 
     def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
         """Without label smoothing, which is what perplexity is worse by."""
@@ -112,9 +142,91 @@ class Generation(Task):
         return float((one[..., 1] == other[..., 1])[counted].mean()) if counted.any() else 1.0
 
 
-def next_tokens(ids: Sequence[int]) -> np.ndarray:
-    """What follows each token, NO_TARGET after the last."""
-    return np.array([*ids[1:], NO_TARGET], dtype=np.int64)
+class Encoded(NamedTuple):
+    """Token ids of a text, and which of them are its answers'."""
+
+    ids: list[int]
+    learned: list[bool]
+
+    @property
+    def targets(self) -> np.ndarray:
+        """What follows each token, NO_TARGET where that is not to be learned, and after the last."""
+        following = [token if yes else NO_TARGET for token, yes in zip(self.ids, self.learned, strict=True)]
+        return np.array([*following[1:], NO_TARGET], dtype=np.int64)
+
+
+def encoded(
+    texts: Sequence[str],
+    ids_of: Callable[[list[str]], list[list[int]]],
+    render: Render,
+    end: int,
+    max_length: int,
+) -> list[Encoded]:
+    """Texts as a generator reads them: no special tokens in front, cut at max_length; then the end token, where there
+    is room and no template has said itself that an answer is over.
+
+    Prompts and answers are cut into tokens apart, as they are when a model is asked.
+    """
+    parts = [parts_of(text, render) for text in texts]
+    ids = iter(ids_of([part.text for row in parts for part in row]))
+    found = []
+    for text, row in zip(texts, parts, strict=True):
+        pieces = [(token, part.learned) for part in row for token in next(ids)]
+        if not text.startswith(TURN) or render is plain_turns:
+            pieces.append((end, True))
+        pieces = pieces[:max_length]
+        found.append(Encoded([token for token, _ in pieces], [learned for _, learned in pieces]))
+    return found
+
+
+class Part(NamedTuple):
+    """Of a text; whether it is learned."""
+
+    text: str
+    learned: bool
+
+
+def parts_of(text: str, render: Render) -> list[Part]:
+    """Prompts and answers of a text in turn; a text that is neither is learned whole. Raises DataError where a template
+    writes an answer otherwise than it asks for one."""
+    if text.startswith(TURN):
+        return _turns(messages_of(text), render)
+    prompt, mark, answer = text.partition(PART)
+    return [Part(prompt, False), Part(answer, True)] if mark else [Part(text, True)]
+
+
+def _turns(messages: Sequence[Message], render: Render) -> list[Part]:
+    parts, read = [], ""
+    for number, message in enumerate(messages):
+        if message["role"] == ASSISTANT:
+            # The line's end behind an answer belongs to what follows: nobody waits for it.
+            asked, answered = render(messages[:number], True), render(messages[: number + 1], False).rstrip()
+            if not (asked.startswith(read) and answered.startswith(asked)):
+                raise DataError(
+                    "the chat template writes an answer otherwise than it asks for one, so none can be learned",
+                    "set train_tokenizer.chat_template to chatml, or null",
+                )
+            parts += [Part(asked[len(read) :], False), Part(answered[len(asked) :], True)]
+            read = answered
+    return parts
+
+
+def plain_turns(messages: Sequence[Message], asks: bool) -> str:
+    """A line a message, for models without a chat template."""
+    told = "".join(f"{message['role']}: {message['content']}\n" for message in messages)
+    return f"{told}{ASSISTANT}:" if asks else told
+
+
+def text_of(messages: Sequence[Message]) -> str:
+    """A conversation as one text."""
+    letters = {role: letter for letter, role in ROLES.items()}
+    return "".join(f"{TURN}{letters[message['role']]}{PART}{message['content']}" for message in messages)
+
+
+def messages_of(text: str) -> list[Message]:
+    """The conversation that such a text is."""
+    turns = (turn.partition(PART) for turn in text.split(TURN)[1:])
+    return [{"role": ROLES[letter], "content": content} for letter, _, content in turns]
 
 
 def token_scores(logits: np.ndarray, targets: Sequence[int] | np.ndarray) -> np.ndarray:

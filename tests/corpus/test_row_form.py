@@ -75,3 +75,39 @@ def test_a_row_of_two_texts_has_a_column_for_each() -> None:
     assert (found[0], found[1](*found[0])) == (("red", "a colour"), "yes")
     with pytest.raises(DataError, match=r"train\.jsonl:4: no 'text_pair'"):
         pair.read(Record(FILE, 4, {"text": "red", "label": "yes"}))
+
+
+TURNS = [{"role": "user", "content": "red?"}, {"role": "assistant", "content": "blue"}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"text": "red"}, "red"),
+        ({"prompt": "red", "completion": " blue"}, "red␟ blue"),
+        ({"messages": TURNS, "text": None}, "␞u␟red?␞a␟blue"),
+    ],
+)
+def test_what_is_written_may_be_a_text_a_prompt_or_a_conversation(fields: dict[str, Any], text: str) -> None:
+    assert read("generation", fields)[0] == text
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"prompt": "red"}, "no 'completion'"),
+        ({"prompt": "red", "completion": " "}, "a prompt without an answer"),
+        ({"messages": TURNS[:1]}, "a conversation without an answer: its last message is the user's"),
+        ({"messages": [{"role": "bot", "content": "red"}]}, "message 1: unknown role 'bot'"),
+        ({"messages": [*TURNS, {"role": "assistant", "content": 3}]}, "message 3: its content is a number, not text"),
+        ({"messages": ["red"]}, "message 1: expected an object with role and content"),
+        ({"messages": {}}, "'messages' is an object, not a list"),
+        ({"prompt": "red␟", "completion": "blue"}, "'prompt' has the sign ␟"),
+        ({"colour": "red"}, "no 'text'"),
+    ],
+)
+def test_a_row_with_nothing_to_learn_is_refused_with_its_place(fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataError) as refusal:
+        read("generation", fields)
+    assert str(refusal.value).startswith(f"train.jsonl:4: {told}")
+    assert len(str(refusal.value).splitlines()) <= 2

@@ -160,6 +160,7 @@ class Walk:
             url = f"http://127.0.0.1:{server.port}"
             if generates:
                 case.check(answers, {"text": [completion(url, text) for text in TEXTS]})
+                assert chat_completion(url, TEXTS[0]).strip()
                 return
             answer = httpx.post(f"{url}/v2/models/places/infer", json=body, timeout=60).json()
         case.check(answers, {one["name"]: one["data"] for one in answer["outputs"]})
@@ -174,6 +175,13 @@ def completion(url: str, text: str) -> str:
     body = {"model": "places", "prompt": text, "max_tokens": 6, "temperature": 0}
     answer = httpx.post(f"{url}/v1/completions", json=body, timeout=60).json()
     return str(answer["choices"][0]["text"])
+
+
+def chat_completion(url: str, text: str) -> str:
+    messages = [{"role": "user", "content": text}]
+    body = {"model": "places", "messages": messages, "max_tokens": 6, "temperature": 0}
+    answer = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=60).json()
+    return str(answer["choices"][0]["message"]["content"])
 
 
 @pytest.fixture

@@ -8,14 +8,28 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.errors import ParameterError
+from components.deployment.generation.scores import RowEncoder, turns_of
+from components.errors import DataError, ParameterError
 from components.modeling.architectures import architecture
 from components.modeling.checkpoints import load_tokenizer
 from components.modeling.kinds import ARCHITECTURES, GENERATIVE
 from components.params import check_params, read_yaml
-from components.tasks.generation import Generation, padded_scores, token_scores
+from components.runtime.generation import chat
+from components.tasks.generation import (
+    PART,
+    ROLES,
+    Generation,
+    Part,
+    messages_of,
+    padded_scores,
+    parts_of,
+    plain_turns,
+    text_of,
+    token_scores,
+)
 from components.tasks.metrics import Perplexity, score
 from components.tasks.task import NO_TARGET
+from components.tokenization.special_tokens import CHAT_TEMPLATES, SPECIAL_TOKENS
 
 TASK = Generation.fit(["a"])
 
@@ -77,3 +91,61 @@ def test_an_architecture_that_cannot_generate_is_refused_before_any_work() -> No
     told = r"tasks\.story\.kind: modernbert cannot generate; gpt2, llama, qwen2, qwen3 can"
     with pytest.raises(ParameterError, match=told):
         check_params(content, "params.yaml")
+
+
+TALK = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "ship"},
+    {"role": "assistant", "content": "wave sail"},
+    {"role": "user", "content": "city"},
+    {"role": "assistant", "content": "tower"},
+]
+CHATML = turns_of(CHAT_TEMPLATES["chatml"][1], SPECIAL_TOKENS)
+
+
+def test_a_conversation_is_one_text_and_comes_back() -> None:
+    assert messages_of(text_of(TALK)) == TALK
+    assert {*ROLES.values()} == {*chat.ROLES}
+
+
+def test_of_a_conversation_the_answers_are_learned_up_to_the_end_of_their_turn() -> None:
+    parts = parts_of(text_of(TALK), CHATML)
+    assert [part.text for part in parts if part.learned] == ["wave sail<|im_end|>", "tower<|im_end|>"]
+    assert "".join(part.text for part in parts) == CHATML(TALK, False).rstrip()
+    assert parts[0].text == CHATML(TALK[:2], True)
+
+
+def test_without_a_template_it_is_asked_as_a_server_asks() -> None:
+    parts = parts_of(text_of(TALK), plain_turns)
+    assert [part.text for part in parts if part.learned] == [" wave sail", " tower"]
+    assert parts[0].text == chat.plain_prompt(TALK[:2])
+
+
+def test_a_prompt_is_not_learned_and_a_text_is_learned_whole() -> None:
+    assert parts_of(f"ship{PART} wave", plain_turns) == [Part("ship", False), Part(" wave", True)]
+    assert parts_of("ship wave", plain_turns) == [Part("ship wave", True)]
+
+
+def test_a_template_that_writes_answers_otherwise_is_refused() -> None:
+    with pytest.raises(DataError, match="writes an answer otherwise than it asks for one"):
+        parts_of(text_of(TALK), lambda messages, asks: f"{len(messages)}")
+
+
+@pytest.mark.parametrize("template", [None, "chatml"])
+def test_training_and_deployment_cut_answers_into_the_same_tokens(tokenizer_folder: Path, template: str | None) -> None:
+    tokenizer = load_tokenizer(tokenizer_folder)
+    written = CHAT_TEMPLATES[template][1] if template else None
+    tokenizer.chat_template = written
+    rows = [{"text": text_of(TALK)}, {"text": f"ship{PART} wave sail"}, {"text": "ship wave"}]
+    examples = TASK.encode(rows, tokenizer, 64)
+    encode = RowEncoder(tokenizer.backend_tokenizer, 64, int(tokenizer.sep_token_id), turns_of(written, {}))
+    found = encode([row["text"] for row in rows])
+    assert [example.features["input_ids"] for example in examples] == [row.ids for row in found]
+    learned = TASK.learned(rows, examples)
+    assert [one.tolist() for one in learned] == [row.targets.tolist() for row in found]
+    assert (learned[1] != NO_TARGET).sum() == len(tokenizer(" wave sail", add_special_tokens=False)["input_ids"]) + 1
+
+
+def test_rows_whose_answers_are_all_cut_away_are_refused(tokenizer_folder: Path) -> None:
+    with pytest.raises(DataError, match="no row has an answer among its first 3 tokens"):
+        TASK.encode([{"text": f"ship wave sail whale{PART} harbour"}], load_tokenizer(tokenizer_folder), 3)

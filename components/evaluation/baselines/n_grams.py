@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tokenizers import Tokenizer
 
-from components.deployment.generation.scores import rows_of
+from components.deployment.generation.scores import RowEncoder
 from components.evaluation.baselines.baseline import TuningData
 from components.evaluation.baselines.kneser_ney import KneserNey
 from components.runtime.manifest import TOKENIZER
-from components.tasks.generation import padded_scores
+from components.tasks.generation import Encoded, padded_scores
 from components.tasks.metrics import Perplexity, score
+from components.tasks.task import NO_TARGET
 
 ORDERS = (1, 2, 3, 4, 5)
 
@@ -35,11 +35,9 @@ class NGramsChoice:
 
 @dataclass(frozen=True)
 class NGrams:
-    """Counted tokens. `max_length`, `end`: how texts are cut and ended, as the model's are."""
+    """Counted tokens. `encode`: texts as the model reads them. Prompts are counted too, answers alone are scored."""
 
-    tokenizer: Tokenizer
-    max_length: int
-    end: int
+    encode: RowEncoder
     counted: KneserNey
     choice: NGramsChoice
     title = "n-grams with modified Kneser-Ney smoothing"
@@ -48,27 +46,25 @@ class NGrams:
     def tuned(cls, data: TuningData) -> NGrams:
         """Counted on the training rows, in n-grams of the length that has the least perplexity on the validation
         rows."""
-        tokenizer = Tokenizer.from_file(str(data.bundle / TOKENIZER))
-        max_length, end = data.made["max_length"], min(data.made["stop_ids"])
-        train, validation = (rows_of(tokenizer, rows.texts, max_length, end) for rows in (data.train, data.validation))
-        size = tokenizer.get_vocab_size()
-        every = [
-            cls(tokenizer, max_length, end, KneserNey.of(train, size, order), NGramsChoice(order)) for order in ORDERS
-        ]
+        encode = RowEncoder.of_bundle(data.bundle / TOKENIZER, data.made)
+        train, validation = [row.ids for row in encode(data.train.texts)], encode(data.validation.texts)
+        size = encode.tokenizer.get_vocab_size()
+        every = [cls(encode, KneserNey.of(train, size, order), NGramsChoice(order)) for order in ORDERS]
         return min(every, key=lambda one: score(Perplexity(), data.validation.targets, one.of_rows(validation)))
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Scores of each text's tokens, as a language model's are: [texts, tokens, 2]."""
-        return self.of_rows(rows_of(self.tokenizer, texts, self.max_length, self.end))
+        return self.of_rows(self.encode(texts))
 
-    def of_rows(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
+    def of_rows(self, rows: Sequence[Encoded]) -> np.ndarray:
         """The same of rows of tokens. A model is asked of no row's first token."""
         return padded_scores([self._scores(row) for row in rows])
 
-    def _scores(self, row: Sequence[int]) -> np.ndarray:
-        found = np.full((len(row), 2), np.nan, dtype=np.float32)
-        probability, likeliest = self.counted.scores(row)
+    def _scores(self, row: Encoded) -> np.ndarray:
+        found = np.full((len(row.ids), 2), np.nan, dtype=np.float32)
+        probability, likeliest = self.counted.scores(row.ids)
         found[:-1, 0], found[:-1, 1] = -np.log(probability[1:]), likeliest[1:]
+        found[row.targets == NO_TARGET] = np.nan
         return found
 
     def megabytes(self) -> float:

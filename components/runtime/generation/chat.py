@@ -34,25 +34,26 @@ def plain_prompt(messages: Sequence[Mapping[str, str]]) -> str:
     return "".join(f"{message['role']}: {message['content']}\n" for message in messages) + "assistant:"
 
 
-def render(template: str, messages: Sequence[Mapping[str, str]], tokens: Mapping[str, str]) -> str:
-    """The prompt of a conversation, with the beginning of the answer; tokens: bos_token and the like.
+def render(template: str, messages: Sequence[Mapping[str, str]], tokens: Mapping[str, str], asks: bool = True) -> str:
+    """The prompt of a conversation, with the beginning of the answer where it asks for one; tokens: bos_token and the
+    like.
 
     A template comes from whoever made the model: it runs in a sandbox, which bounds what it reaches, not how long it
     runs; a server renders in components.serving.rendering. Raises DataError where it refuses the messages (its roles
     must alternate, say), fails, or writes what is no prompt.
     """
-    prompt, reason = render_or_reason(template, messages, tokens)
+    prompt, reason = render_or_reason(template, messages, tokens, asks)
     if reason is not None:
         raise refused(reason)
     return prompt
 
 
 def render_or_reason(
-    template: str, messages: Sequence[Mapping[str, str]], tokens: Mapping[str, str]
+    template: str, messages: Sequence[Mapping[str, str]], tokens: Mapping[str, str], asks: bool = True
 ) -> tuple[str, str | None]:
     """The prompt and None, or nothing and the reason in a line."""
     try:
-        prompt = str(_compiled(template).render(messages=messages, add_generation_prompt=True, **tokens))
+        prompt = str(_compiled(template).render(messages=messages, add_generation_prompt=asks, **tokens))
         prompt.encode()
     except UnicodeEncodeError:
         return "", "what it writes is not valid Unicode"

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from components.deployment.generation.scores import generator_scores, rows_of, torch_scores
+from components.deployment.generation.scores import RowEncoder, generator_scores, torch_scores
 from components.runtime.generation.generator import load_generator
+from components.tasks.generation import PART, text_of
 from tests.small_language_bundles import TEXTS
 
 
@@ -17,6 +18,20 @@ def test_a_rung_scores_each_token_as_its_model_does_in_pytorch(decoder_bundle: P
     found = generator_scores(generator, TEXTS[:20])
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_answers_are_scored_alone_by_a_rung_and_by_pytorch_alike(decoder_bundle: Path) -> None:
+    """A prompt is read at once, as it is when somebody asks."""
+    generator = load_generator(decoder_bundle, "fp32")
+    turns = [{"role": "user", "content": "ship"}, {"role": "assistant", "content": "wave sail"}]
+    texts = [f"ship wave{PART} sail", text_of([*turns, *turns]), "ship wave sail"]
+    expected = torch_scores(decoder_bundle.parent / "gpt2", generator.max_length)(texts)
+    found = generator_scores(generator, texts)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    scored = ~np.isnan(found[:, :, 0])
+    assert scored[2, 0]
+    assert not scored[0, 0]
+    assert scored.any(axis=1).all()
 
 
 def test_a_text_without_a_second_token_has_no_score(decoder_bundle: Path) -> None:
@@ -29,6 +44,6 @@ def test_a_text_without_a_second_token_has_no_score(decoder_bundle: Path) -> Non
 @pytest.mark.parametrize("length", [3, 64])
 def test_a_text_is_cut_or_has_its_end(tokenizer_folder: Path, length: int) -> None:
     tokenizer = Tokenizer.from_file(str(tokenizer_folder / "tokenizer.json"))
-    [row] = rows_of(tokenizer, [TEXTS[0]], length, end=2)
+    [row] = RowEncoder(tokenizer, length, end=2)([TEXTS[0]])
     whole = tokenizer.encode(TEXTS[0], add_special_tokens=False).ids
-    assert row == (whole[:3] if length == 3 else [*whole, 2])
+    assert row.ids == (whole[:3] if length == 3 else [*whole, 2])
