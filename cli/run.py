@@ -14,6 +14,7 @@ from rich.console import Console
 
 from components.champions import champion_bundle
 from components.errors import LianziError, ServiceError, first_line
+from components.lease import turn
 from components.params import load_params
 from components.runtime.manifest import GENERATION
 from flows import release
@@ -22,7 +23,6 @@ from flows.inputs import note_inputs
 from flows.record import record_missing
 from flows.settings import change_params, project_root, ready_project
 from flows.summary import StageResult, key_metric, table
-from flows.turn import turn
 
 _EXAMPLE = 60
 """Characters of the text that a command to try is shown with."""

@@ -1,4 +1,4 @@
-"""One process at a time: a lock on a file that also tells who holds it. The system frees it when its holder dies."""
+"""One process at a time: a lock on a file that names its holder. The system frees it when the holder dies."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from filelock import FileLock, Timeout
 from components.errors import ServiceError
 
 LOOK_SECONDS = 0.3
+TURN = Path(".lianzi/run.json")
+_MINE: set[Path] = set()
 
 
 @contextmanager
 def lease(path: Path, what: str, seconds: float, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock at `path` while the block runs; `what` is being done under it, in words.
+    """Hold the lock at `path` while the block runs; `what` names the work, for messages.
 
     Where another process holds it, say so in a line and wait for it. Raises ServiceError, naming that process, when it
     still holds it after so many `seconds`; a negative number waits without end.
@@ -39,6 +41,21 @@ def lease(path: Path, what: str, seconds: float, say: Callable[[str], None]) -> 
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def turn(root: Path, what: str) -> Iterator[None]:
+    """Wait, and say so in a line, until no other process runs this project's pipeline. A nested call does not wait."""
+    place = root.resolve()
+    if place in _MINE:
+        yield
+        return
+    with lease(place / TURN, what, -1, lambda line: print(f"{line} (Ctrl-C: do not wait)", flush=True)):
+        _MINE.add(place)
+        try:
+            yield
+        finally:
+            _MINE.discard(place)
 
 
 def _holder(path: Path, what: str) -> str:

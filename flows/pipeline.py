@@ -23,13 +23,13 @@ from pydantic import Field  # noqa: E402
 from components import tracking  # noqa: E402
 from components.errors import LianziError, ParameterError  # noqa: E402
 from components.evaluation.rungs import system_of  # noqa: E402
+from components.lease import turn  # noqa: E402
 from flows import release as releasing  # noqa: E402
 from flows.graph import Stage, order_lock, read_graph, reproduce, stop_running  # noqa: E402
 from flows.inputs import note_inputs  # noqa: E402
 from flows.record import record_missing  # noqa: E402
 from flows.settings import ready_project  # noqa: E402
 from flows.summary import StageResult, key_metric  # noqa: E402
-from flows.turn import turn  # noqa: E402
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,10 @@ the order of Python sets, which changes from process to process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
 from itertools import count
 from typing import Any
 
@@ -16,6 +19,8 @@ from onnx import GraphProto, ModelProto, NodeProto
 FOR_ONNXRUNTIME = "onnxruntime.onnx"
 """The graph that ONNX Runtime's rungs are made from, beside model.onnx where the architecture has one of its own."""
 
+PROTOBUF_LIMIT = 2**31
+"""Bytes one protobuf message, so one ONNX file, may have."""
 METADATA = ("metadata_props", "doc_string", "value_info")
 
 Axes = Mapping[str, Sequence[str]]
@@ -107,3 +112,20 @@ def _holders(model: ModelProto) -> list[Any]:
 def _subgraphs(node: NodeProto) -> list[GraphProto]:
     single = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
     return single + [graph for attribute in node.attribute for graph in attribute.graphs]
+
+
+def tools() -> dict[str, str]:
+    """Versions of what made a graph; PyTorch's without its build, which does not change the graph."""
+    return {name: version(name).partition("+")[0] for name in ("onnx", "onnxscript", "torch", "transformers")}
+
+
+@contextmanager
+def quiet(name: str) -> Iterator[None]:
+    """Keep a library's warnings about what it does not need off the console."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -13,13 +13,12 @@ from onnx import ModelProto
 from transformers import PreTrainedModel
 
 from components.artifacts import of_kind, verify, write_manifest
-from components.deployment.canonical import FOR_ONNXRUNTIME, canonical
+from components.deployment.canonical import FOR_ONNXRUNTIME, PROTOBUF_LIMIT, canonical, quiet, tools
 from components.deployment.fused_attention import for_onnxruntime, fused, portable
 from components.deployment.layer_parity import LayerMismatch, first_mismatch
 from components.deployment.parity import Parity, compare, shapes
 from components.deployment.pytorch import load_model, outputs_of, torch_infer
 from components.deployment.rows import read_rows
-from components.deployment.torch_onnx import PROTOBUF_LIMIT, quiet, tools
 from components.deployment.weights import name_weights
 from components.errors import ArtifactError
 from components.inference.onnx_runtime import OnnxRuntime

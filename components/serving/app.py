@@ -7,13 +7,12 @@ from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
-from starlette.exceptions import HTTPException
 
 from components.serving.middleware import RequestMiddleware
 from components.serving.openai_routes import openai_routes
 from components.serving.openapi import MODEL, VERSION, WORK, body, document, errors, router
 from components.serving.protocol import JSON_LENGTH, read_request, write_answer
-from components.serving.request_error import RequestError, error_content
+from components.serving.request_error import ERROR_HANDLERS
 from components.serving.schemas import (
     IDS_EXAMPLE,
     TEXT_EXAMPLE,
@@ -87,9 +86,8 @@ def make_app(
         openapi_url=None,
         redirect_slashes=False,
     )
-    app.add_exception_handler(RequestError, _refused)
-    app.add_exception_handler(HTTPException, _not_routed)
-    app.add_exception_handler(Exception, _failed)
+    for kind, handler in ERROR_HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     return RequestMiddleware(
         app, service.admission, service.metrics, f"lianzi/{installed('lianzi')}", say, keys, tracer
     )
@@ -179,26 +177,3 @@ def _monitoring_routes(service: Service, locked: bool) -> APIRouter:
         return json_response(document(request.app, service.repository))
 
     return routes
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestError)
-    content = error_content(request.scope["path"], error.status, error.reason, error.param, error.code)
-    answer = json_response(content, error.status)
-    answer.headers.update(error.headers)
-    return answer
-
-
-async def _not_routed(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    answer = json_response(
-        error_content(request.scope["path"], error.status_code, str(error.detail)), error.status_code
-    )
-    answer.headers.update(error.headers or {})
-    return answer
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    """A bug, or a row that the engine fails on; its traceback goes to the log."""
-    reason = f"internal error ({type(error).__name__}); request {request.scope['context'].id}"
-    return json_response(error_content(request.scope["path"], 500, reason), 500)

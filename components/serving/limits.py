@@ -1,8 +1,11 @@
-"""What one server takes on before it says no."""
+"""What one server takes on: its limits, and the requests that are under way."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -37,3 +40,33 @@ class Limits:
     def largest(self) -> int:
         """Rows of the largest request that is taken: one that no empty queue holds would be put off for ever."""
         return min(self.max_rows, self.max_queue)
+
+
+@dataclass
+class Admission:
+    """Whether new work is taken on, and how much is under way."""
+
+    draining: bool = False
+    given_up: bool = False
+    _ends: set[asyncio.Timeout] = field(default_factory=set)
+
+    @property
+    def under_way(self) -> int:
+        return len(self._ends)
+
+    @asynccontextmanager
+    async def passing(self) -> AsyncIterator[None]:
+        """A request is under way. Cancelled in its midst, with TimeoutError at the end, once it is given up."""
+        async with asyncio.timeout(None) as end:
+            self._ends.add(end)
+            try:
+                yield
+            finally:
+                self._ends.discard(end)
+
+    def give_up(self) -> None:
+        """End every request that is under way."""
+        self.given_up = True
+        now = asyncio.get_running_loop().time()
+        for end in self._ends:
+            end.reschedule(now)

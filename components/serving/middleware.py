@@ -10,8 +10,8 @@ import hmac
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from components.errors import ParameterError
+from components.serving.limits import Admission
 from components.serving.metrics import Metrics
 from components.serving.request_error import error_content
 from components.serving.spans import record_span
@@ -59,36 +60,6 @@ class RequestContext:
     @property
     def model(self) -> str:
         return self.served.name if self.served else ""
-
-
-@dataclass
-class Admission:
-    """Whether new work is taken on, and how much is under way."""
-
-    draining: bool = False
-    given_up: bool = False
-    _ends: set[asyncio.Timeout] = field(default_factory=set)
-
-    @property
-    def under_way(self) -> int:
-        return len(self._ends)
-
-    @asynccontextmanager
-    async def passing(self) -> AsyncIterator[None]:
-        """A request is under way. Cancelled in its midst, with TimeoutError at the end, once it is given up."""
-        async with asyncio.timeout(None) as end:
-            self._ends.add(end)
-            try:
-                yield
-            finally:
-                self._ends.discard(end)
-
-    def give_up(self) -> None:
-        """End every request that is under way."""
-        self.given_up = True
-        now = asyncio.get_running_loop().time()
-        for end in self._ends:
-            end.reschedule(now)
 
 
 @dataclass

@@ -1,8 +1,12 @@
-"""A request that gets no answer, and why; the two forms in which a client is told."""
+"""Requests that get no answer: the reason, the two forms in which a client gets it, and the response."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from starlette.exceptions import HTTPException
 
 OPENAI_KINDS = {401: "authentication_error", 429: "rate_limit_error", 500: "server_error", 503: "server_error"}
 """`type` of an error under /v1; any other status is the request's fault."""
@@ -37,3 +41,28 @@ def error_content(
         return {"error": reason}
     kind = OPENAI_KINDS.get(status, "invalid_request_error")
     return {"error": {"message": reason, "type": kind, "param": param, "code": code}}
+
+
+def _response(request: Request, headers: Any, status: int, reason: str, **more: Any) -> Response:
+    content = orjson.dumps(error_content(request.scope["path"], status, reason, **more))
+    return Response(content, status, dict(headers or {}), "application/json")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)
+    return _response(request, error.headers, error.status, error.reason, param=error.param, code=error.code)
+
+
+async def _not_routed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _response(request, error.headers, error.status_code, str(error.detail))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """A bug, or a row that the engine fails on; its traceback goes to the log."""
+    reason = f"internal error ({type(error).__name__}); request {request.scope['context'].id}"
+    return _response(request, None, 500, reason)
+
+
+ERROR_HANDLERS = {RequestError: _refused, HTTPException: _not_routed, Exception: _failed}
+"""What becomes of an exception that a route raises."""

@@ -11,9 +11,8 @@ import orjson
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
-from components.serving.limits import Limits
+from components.serving.limits import Admission, Limits
 from components.serving.metrics import Metrics
-from components.serving.middleware import Admission
 from components.serving.model_repository import ModelRepository
 from components.serving.protocol import byte_count
 from components.serving.request_error import RequestError

@@ -17,11 +17,11 @@ from components.modeling.architectures import architecture_of, layers_of
 from components.modeling.attention import ATTENTION
 from components.modeling.objectives.objective import Batch, Objective
 from components.training import ranks
-from components.training.averaging import MovingAverage
 from components.training.config import OptimizerConfig, TrainerConfig
 from components.training.optimizers import OPTIMIZERS
 from components.training.randomness import derived_seed
 from components.training.schedules import learning_rate_factor
+from components.training.snapshot import MovingAverage
 
 
 class Learner(nn.Module):

@@ -11,8 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from components.training.permutation import ROUNDS, Permutation
-from components.training.randomness import seeded_generator
+from components.training.randomness import ROUNDS, Permutation, seeded_generator
 
 BLOCK = 4096
 """Windows whose places are computed together: one numpy call for many steps."""

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from components.deployment.canonical import canonical
+from components.deployment.canonical import canonical, quiet, tools
 
 
 def graph(order: list[int], prefix: str) -> onnx.ModelProto:
@@ -80,3 +82,16 @@ def test_metadata_inside_control_flow_is_cleared_too(form: str) -> None:
     )
     assert b"/home" in model.SerializeToString()
     assert b"/home" not in canonical(model).SerializeToString()
+
+
+def test_versions_are_told_without_the_build_of_pytorch() -> None:
+    assert set(tools()) == {"onnx", "onnxscript", "torch", "transformers"}
+    assert "+" not in tools()["torch"]
+
+
+def test_a_library_is_quiet_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("some.library")
+    with quiet("some.library"):
+        logger.warning("of no use")
+    logger.warning("of use")
+    assert [record.message for record in caplog.records] == ["of use"]

@@ -19,9 +19,8 @@ from onnx import ModelProto
 from torch import Tensor, nn
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 
-from components.deployment.canonical import Axes, canonical
+from components.deployment.canonical import PROTOBUF_LIMIT, Axes, canonical, quiet
 from components.deployment.sentence_embedding.encoder import SentenceEncoder
-from components.deployment.torch_onnx import PROTOBUF_LIMIT, quiet
 from components.errors import ArtifactError
 
 MASKED = -65504.0

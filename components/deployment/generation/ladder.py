@@ -17,6 +17,7 @@ import onnx as onnx_format
 import torch
 
 from components.artifacts import of_kind, verify, write_manifest
+from components.deployment.canonical import tools
 from components.deployment.card import model_card
 from components.deployment.description import BundleOptions, copy_tokenizer, describe
 from components.deployment.generation.export import export_decoder
@@ -25,7 +26,6 @@ from components.deployment.generation.scores import generator_scores
 from components.deployment.notices import write_notices
 from components.deployment.quantizers import QUANTIZERS, quantized
 from components.deployment.source import Source, load_weights, read_source
-from components.deployment.torch_onnx import tools
 from components.errors import ArtifactError, EngineError, VerificationError, first_line
 from components.evaluation.metrics import Bootstrap
 from components.runtime.generation.generator import Generator, open_generator
