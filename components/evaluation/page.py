@@ -55,16 +55,16 @@ def write_page(
     order: Sequence[str],
     metrics: Metrics,
     figures: Mapping[str, Figure],
-    counted: str,
+    counted: Sequence[str],
     task: Task,
 ) -> None:
     """Write a self-contained HTML page; `made`: the bundle's manifest; `order`: the systems, from what has to be beaten
-    to the candidate for release; `counted`: the setting of the baseline.
+    to the candidate for release; `counted`: the baselines and their settings.
 
     It holds nothing of the machine: equal results give equal bytes.
     """
     candidate, refused = made["candidate"], refused_rungs(made)
-    metric, baseline = task.metrics[0], to_beat(task).phrase
+    metric = task.metrics[0]
     title = metric.title[0].upper() + metric.title[1:]
     parts = [
         f"<h1>{escape(task_name)}: evaluation on {metrics['test_rows']:,} test rows</h1>",
@@ -76,7 +76,7 @@ def write_page(
         picture(figures[metric.name], f"{title} of every system with its interval"),
         section("Seeds", _spreads(metrics["seeds"], task)) if "seeds" in metrics else "",
         section("Refused rungs", table(["rung", "reason"], list(refused.items()))) if refused else "",
-        f'<p class="note">{baseline[0].upper()}{baseline[1:]} is tuned on the validation rows: {escape(counted)}.</p>',
+        f'<p class="note">Tuned on the validation rows: {escape("; ".join(counted))}.</p>',
         '<p class="note">Intervals: percentile bootstrap over test rows. There are no timings on this page: they are a '
         "matter of the machine.</p>",
         section(f"What each step bought, in {metric.title}", _gains(metrics["gain"])),

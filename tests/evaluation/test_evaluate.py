@@ -16,7 +16,7 @@ from components.evaluation.rungs import systems
 from components.run import Metrics, RecordedRun
 from tests.small_ladder import LABELS, TASK, Ladder
 
-CONFIG = EvaluateConfig(bootstrap_samples=100, confidence=0.95)
+CONFIG = EvaluateConfig(bootstrap_samples=100, confidence=0.95, baselines=[])
 REPORT = Path("reports/evaluate/places")
 
 

@@ -38,7 +38,7 @@ def test_the_page_holds_tables_and_pictures_and_escapes_labels(tmp_path: Path) -
     made = {"candidate": "int8", "quantization": {"fp32": {}, "int8": {"accepted": 1, "reason": "loses nothing"}}}
     made["distillation"] = "the teacher itself goes on as the student"
     write_page(
-        tmp_path / "reports" / "index.html", "topic & more", made, RUNGS, metrics, figures, "1 to 2 <words>", TASK
+        tmp_path / "reports" / "index.html", "topic & more", made, RUNGS, metrics, figures, ["1 to 2 <words>"], TASK
     )
     page = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
     assert "topic &amp; more: evaluation on 1,354 test rows" in page
@@ -46,7 +46,7 @@ def test_the_page_holds_tables_and_pictures_and_escapes_labels(tmp_path: Path) -
     assert "<b>int8</b>" in page
     assert "Distillation: the teacher itself goes on as the student." in page
     assert "<p>Its macro-F1 below counting words by 0.061 (-0.084 to -0.038), accuracy below" in page
-    assert "tuned on the validation rows: 1 to 2 &lt;words&gt;." in page
+    assert "Tuned on the validation rows: 1 to 2 &lt;words&gt;." in page
     assert "<td>0.8123</td><td>0.790 – 0.830</td><td>0.9000</td><td>0.880 – 0.920</td><td>1.50</td>" in page
     assert "<td>-0.061 (-0.084 to -0.038)</td>" in page
     assert "Refused rungs" not in page

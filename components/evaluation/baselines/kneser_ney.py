@@ -81,7 +81,7 @@ class KneserNey:
         lower, shorter = np.array([1 / vocabulary]), np.zeros(1, dtype=np.int64)
         best = np.zeros(1, dtype=np.int64), np.array([1 / vocabulary])
         for length, grams in enumerate(counted, 1):
-            longer = counted[length] if length < order else None
+            longer = counted[length] if length < len(counted) else None
             level = _level(grams, grams.adjusted(longer), lower, [part[shorter] for part in best], vocabulary)
             levels.append(level)
             lower, shorter, best = level.probability, grams.suffixes, (level.likeliest, level.highest)
@@ -115,6 +115,8 @@ def count(rows: Sequence[Sequence[int]], vocabulary: int, order: int) -> list[Co
     found = []
     for length in range(1, order + 1):
         ends = np.flatnonzero(places >= length - 1)
+        if not len(ends):  # no row is so long
+            break
         keys = grams[ends - 1] * (vocabulary + 1) + tokens[ends]
         unique, first, numbers, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
         begins = places[ends[first]] == length - 1

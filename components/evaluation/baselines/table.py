@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +20,8 @@ class Entry(NamedTuple):
 
 
 BASELINES = {
+    "crf": Entry("components.evaluation.baselines.crf:Crf", "a conditional random field", "conditional random field"),
+    "hmm": Entry("components.evaluation.baselines.hmm:Hmm", "a hidden Markov model", "hidden Markov model"),
     "label_sets": Entry(
         "components.evaluation.baselines.label_sets:LabelSetBaseline", "counting words", "counting words (TF-IDF)"
     ),
@@ -41,11 +44,19 @@ TO_BEAT = {
     ("tokens", "categorical"): "word_tags",
 }
 """Head and kind of output of a task -> the baseline that its model has to beat: a release compares with it."""
+FURTHER = {"crf": ("tokens", "categorical"), "hmm": ("tokens", "categorical")}
+"""Those that `evaluate.baselines` may name -> the head and kind of output of the tasks that they can do."""
 
 
 def to_beat(task: Task) -> Entry:
     """The baseline that a task's model has to beat."""
     return BASELINES[TO_BEAT[task.head, task.output.kind]]
+
+
+def further(names: Sequence[str], task: Task) -> dict[str, Entry]:
+    """Of the baselines with these names those that can do a task, in the order of their names' list."""
+    suits = (task.head, task.output.kind)
+    return {name: BASELINES[name] for name in names if FURTHER[name] == suits}
 
 
 def baseline_class(entry: Entry) -> type[Baseline]:

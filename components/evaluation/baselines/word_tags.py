@@ -10,6 +10,7 @@ import numpy as np
 
 from components.deployment.rows import Rows
 from components.evaluation.baselines.baseline import TuningData
+from components.evaluation.baselines.words import tagged, task_words
 from components.tasks.metrics import score
 from components.tasks.task import Task, padded
 
@@ -50,8 +51,8 @@ class WordTags:
     @classmethod
     def _counted(cls, task: Task, train: Rows, lower_case: bool) -> WordTags:
         counts: dict[str, Counter[int]] = {}
-        for text, row in zip(train.texts, train.targets.tolist(), strict=True):
-            for word, tag in zip(_words(task, text, lower_case), row, strict=False):
+        for words, row in tagged(task, train):
+            for word, tag in zip(_cased(words, lower_case), row, strict=True):
                 counts.setdefault(word, Counter())[tag] += 1
         total = sum(counts.values(), Counter())
         tags = {word: found.most_common(1)[0][0] for word, found in counts.items()}
@@ -59,7 +60,7 @@ class WordTags:
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """The tag of each word, [texts, words]."""
-        every = (_words(self.task, text, self.choice.lower_case) for text in texts)
+        every = (_cased(task_words(self.task, text), self.choice.lower_case) for text in texts)
         return padded([[self.tags.get(word, self.usual) for word in words] for words in every])
 
     def megabytes(self) -> float:
@@ -67,6 +68,5 @@ class WordTags:
         return len(self.tags) / 1e6
 
 
-def _words(task: Task, text: str, lower_case: bool) -> list[str]:
-    text_words = [text[begin:end] for begin, end in task.words(text)]
-    return [word.lower() for word in text_words] if lower_case else text_words
+def _cased(words: list[str], lower_case: bool) -> list[str]:
+    return [word.lower() for word in words] if lower_case else words

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from components.deployment.rows import Rows
+    from components.tasks.task import Task
 
 _ALONE = "\u2e80-\u2fdf\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_ALONE}]|(?:(?![{_ALONE}])\w)+")
@@ -25,3 +30,14 @@ def lead(text: str, count: int = 1) -> str:
     2017)."""
     ends = [found.start() for found in _SENTENCE_END.finditer(text)]
     return text[: ends[count - 1]].strip() if len(ends) >= count else text.strip()
+
+
+def task_words(task: Task, text: str) -> list[str]:
+    """The words of a text that a tagger answers about, as they are written."""
+    return [text[begin:end] for begin, end in task.words(text)]
+
+
+def tagged(task: Task, rows: Rows) -> list[tuple[list[str], list[int]]]:
+    """The words of each row, and the numbers of their tags."""
+    texts = [task_words(task, text) for text in rows.texts]
+    return [(words, row[: len(words)]) for words, row in zip(texts, rows.targets.tolist(), strict=True)]
