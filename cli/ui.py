@@ -24,7 +24,6 @@ from rich.console import Console
 from components import tracking
 from components.errors import ServiceError
 from components.params import load_params
-from components.tasks.kinds import KINDS
 from flows import env_defaults
 from flows.record import record_missing
 from flows.settings import project_root
@@ -56,7 +55,7 @@ def serve_pages(root: Path, prefect_port: int, mlflow_port: int, browser: bool) 
     console = Console(highlight=False)
     for port, option in ((prefect_port, "--prefect-port"), (mlflow_port, "--mlflow-port")):
         require_free(port, option)
-    metrics = {name: KINDS[task.kind].metric for name, task in load_params(root / "params.yaml").tasks.items()}
+    metrics = {name: task.first_metric for name, task in load_params(root / "params.yaml").tasks.items()}
     runs = runs_page(tracking.connect(), metrics)
     record_missing(root)
     console.print("Starting the pages …")

@@ -84,6 +84,19 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _tokenizer_has_their_tokens(self) -> Params:
+        for name, task in self.tasks.items():
+            if missing := [
+                token for token in task.special_tokens() if token not in self.train_tokenizer.special_tokens
+            ]:
+                whole = ", ".join(f'"{token}"' for token in (*self.train_tokenizer.special_tokens, *missing))
+                raise ValueError(
+                    f"tasks.{name}.kind: {task.kind} needs tokens of its own: write "
+                    f"train_tokenizer.special_tokens: [{whole}]"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _heads_can_go(self) -> Params:
         """Of a checkpoint this is looked at where its family is known."""
         fewer, kind = self.distill.head_fraction < 1, self.model.architecture

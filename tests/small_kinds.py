@@ -51,6 +51,16 @@ def tagged(text: str, place: str) -> dict[str, Any]:
     return {"tokens": text.split(), "tags": tags}
 
 
+def related(text: str, place: str) -> dict[str, Any]:
+    """The last two words, marked: whether both are of the sea, of the city, or neither."""
+    words = text.split()
+    begin = len(text) - len(words[-1])
+    before = begin - 1 - len(words[-2])
+    kinds = [[kind for kind in ("sea", "city") if word in WORDS[kind]] for word in words[-2:]]
+    label = kinds[0][0] if kinds[0] and kinds[0] == kinds[1] else "neither"
+    return {"text": text, "head": [before, begin - 1], "tail": [begin, len(text)], "label": label}
+
+
 def told(text: str, place: str) -> dict[str, Any]:
     """A text alone, which is itself what is learned; or as a prompt and what follows it, or as a conversation."""
     first, rest = text.split(maxsplit=1)
@@ -70,6 +80,7 @@ ROW_OF: dict[str, RowOf] = {
     "generation": told,
     "multi_label": places,
     "regression": stars,
+    "relation_extraction": related,
     "token_classification": tagged,
 }
 

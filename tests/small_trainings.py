@@ -39,7 +39,10 @@ SETTINGS = (
     "distill.depth_fraction=1.0",
     "distill.max_loss=1.0",
 )
-SETTINGS_OF = {"generation": ("model.architecture=gpt2", "pretrain.objective.name=clm")}
+SETTINGS_OF = {
+    "generation": ("model.architecture=gpt2", "pretrain.objective.name=clm"),
+    "relation_extraction": ('train_tokenizer.special_tokens=["[E1]", "[/E1]", "[E2]", "[/E2]"]',),
+}
 """Kind of task -> the settings of a project whose model can carry it, where that is another model."""
 PATHS = {
     "pretrain": ("tokens tokenizer", "pretrained"),

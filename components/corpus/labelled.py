@@ -140,7 +140,7 @@ def curate_task(
         "scrubbed": scrubbed,
         "notices": notices(root),
     }
-    held_out = {split: [text for row in splits[split] for text in row.texts] for split in HELD_OUT}
+    held_out = {split: [task.plain(text) for row in splits[split] for text in row.texts] for split in HELD_OUT}
     classes = {split: _classes(task, rows) for split, rows in splits.items()}
     missing = {split: sorted({*classes["train"]} - {*classes[split]}) for split in HELD_OUT}
     if classes["train"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -14,9 +14,10 @@ from components.corpus.encoding import compared_form, decoded_right, normalise
 from components.corpus.record import Record, kind_of
 from components.corpus.tagged import NER_TAGS, TAGS, Tagged, tagged_reader
 from components.errors import DataError
-from components.tasks.config import TaggingConfig, TaskConfig, TextsConfig
+from components.tasks.config import SPAN_F1, TaggingConfig, TaskConfig, TextsConfig
 from components.tasks.generation import ASSISTANT, PART, ROLES, TURN, text_of
 from components.tasks.kinds import task_kind
+from components.tasks.relation_extraction import check_marked, marked
 from components.tasks.task import Column, columns_of, text_columns
 
 WRITTEN = ("text", "prompt", "completion", "messages")
@@ -38,13 +39,17 @@ def form_of(config: TaskConfig) -> RowForm:
     kind = task_kind(config.kind)
     if kind.columns[kind.target] == Column.TAGS:
         column = config.column if isinstance(config, TaggingConfig) else None
+        spans = config.metric == SPAN_F1 if isinstance(config, TaggingConfig) else True
         used = ("id", "text", "tokens", *((TAGS, NER_TAGS) if column is None else [str(column)]))
-        return RowForm(used, partial(_tagged, tagged_reader(config.language, column)))
+        return RowForm(used, partial(_tagged, tagged_reader(config.language, column, spans)))
     if kind.target == "text":
         return RowForm(("id", *WRITTEN), _written)
+    read = _READ[kind.columns[kind.target]]
+    if kind.spans:
+        return RowForm(("id", "text", *kind.spans, kind.target), partial(_marked, kind.spans, read))
     texts = text_columns(columns_of(kind, is_pair(config)))
     columns = dict.fromkeys(("id", *texts, kind.target))
-    return RowForm(tuple(columns), partial(_plain, texts, _READ[kind.columns[kind.target]]))
+    return RowForm(tuple(columns), partial(_plain, texts, read))
 
 
 def is_pair(config: TaskConfig) -> bool:
@@ -57,6 +62,28 @@ def _plain(
 ) -> tuple[tuple[str, ...], Callable[..., Any]]:
     texts, target = tuple(record.text(name) for name in names), read(record)
     return texts, lambda *clean: target
+
+
+def _marked(
+    spans: Sequence[str], read: Callable[[Record], Any], record: Record
+) -> tuple[tuple[str, ...], Callable[..., Any]]:
+    """Of a row with offsets the text with markers around both; one without has them already."""
+    text, target = record.text(), read(record)
+    try:
+        if any(record.fields.get(name) is not None for name in spans):
+            text = marked(text, *(_span(name, record) for name in spans))
+        check_marked(text)
+    except ValueError as error:
+        hint = f"write {' and '.join(spans)} as [begin, end], or put the markers into the text"
+        raise DataError(f"{record.place}: {error}", hint) from None
+    return (text,), lambda clean: target
+
+
+def _span(name: str, record: Record) -> list[int]:
+    value = record.fields.get(name)
+    if not isinstance(value, list) or [type(one) for one in value] != [int, int]:
+        raise ValueError(f"'{name}' is {value!r:.60}, not [begin, end]")
+    return value
 
 
 def _tagged(

@@ -27,11 +27,13 @@ _UNSPACED = ("zh",)
 
 @dataclass(frozen=True)
 class Tagged:
-    """A sentence as a file has it: tokens, each with a tag of BIO or IOBES; `between`: what joins them to a text."""
+    """A sentence as a file has it: tokens, each with a tag; `between`: what joins them to a text; `spans`: whether tags
+    are BIO or IOBES, which mark entities, or each says something of its token alone, as parts of speech do."""
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...]
     between: str
+    spans: bool = True
 
     @cached_property
     def text(self) -> str:
@@ -39,7 +41,8 @@ class Tagged:
 
     @cached_property
     def entities(self) -> list[Entity] | None:
-        """In words of the text; None where one begins or ends within a word."""
+        """In words of the text; None where one begins or ends within a word. Without spans every token is one."""
+        found = entities_of(self.tags) if self.spans else [Entity(n, n + 1, tag) for n, tag in enumerate(self.tags)]
         ends = list(accumulate(len(token) + len(self.between) for token in self.tokens))
         begins = [end - len(token) - len(self.between) for end, token in zip(ends, self.tokens, strict=True)]
         words = words_of(self.text)
@@ -48,17 +51,21 @@ class Tagged:
         try:
             return [
                 Entity(first[begins[begin]], last[begins[end - 1] + len(self.tokens[end - 1])], label)
-                for begin, end, label in entities_of(self.tags)
+                for begin, end, label in found
             ]
         except KeyError:
             return None
 
     def tags_of(self, text: str) -> list[str] | None:
-        """Tags in BIO for the words of a text that this one was made into; None where they cannot be told."""
+        """Tags for the words of a text that this one was made into, entities in BIO; None where they cannot be told."""
         if self.entities is None:
             return None
         before, after = ([one[begin:end] for begin, end in words_of(one)] for one in (self.text, text))
-        return bio(_moved(self.entities, before, after), len(after))
+        moved = _moved(self.entities, before, after)
+        if self.spans:
+            return bio(moved, len(after))
+        tags = [label for begin, end, label in moved for _ in range(begin, end)]
+        return tags if len(tags) == len(after) else None
 
 
 def _moved(entities: Sequence[Entity], before: list[str], after: list[str]) -> list[Entity]:
@@ -79,26 +86,31 @@ def _moved(entities: Sequence[Entity], before: list[str], after: list[str]) -> l
     return found
 
 
-def tagged_reader(language: str, column: str | int | None = None) -> Callable[[Record], Tagged | None]:
-    """How records are read. `column`: the one with tags, by its name or, in CoNLL files, its number from 1."""
+def tagged_reader(
+    language: str, column: str | int | None = None, spans: bool = True
+) -> Callable[[Record], Tagged | None]:
+    """How records are read. `column`: the one with tags, by its name or, in CoNLL files, its number from 1; `spans`:
+    whether tags have to be BIO or IOBES."""
     between = "" if language in _UNSPACED else " "
 
     def read(record: Record) -> Tagged | None:
         """None for what stands between documents. Raises DataError naming file and line."""
         if "tokens" not in record.fields and set(record.fields) == {"text"} and isinstance(record.fields["text"], str):
-            return _of_lines(record, column, between)
-        return _of_lists(record, column, between)
+            found = _of_lines(record, column, between, spans)
+        else:
+            found = _of_lists(record, column, between, spans)
+        return found
 
     return read
 
 
 def texts_of(record: Record) -> list[str]:
     """The texts that a record may have become, in one language or another. Raises DataError as reading does."""
-    read = (tagged_reader(language)(record) for language in ("en", *_UNSPACED))
+    read = (tagged_reader(language, spans=False)(record) for language in ("en", *_UNSPACED))
     return [found.text for found in read if found is not None]
 
 
-def _of_lists(record: Record, column: str | int | None, between: str) -> Tagged:
+def _of_lists(record: Record, column: str | int | None, between: str, spans: bool) -> Tagged:
     tokens = _list(record, "tokens")
     tags = _list(record, str(column) if column is not None else NER_TAGS if TAGS not in record.fields else TAGS)
     if not tokens:
@@ -110,8 +122,8 @@ def _of_lists(record: Record, column: str | int | None, between: str) -> Tagged:
         if not token or token.split() != [token]:
             raise DataError(f"{record.place}: token {number} is {token!r:.60}", "a token is text without blanks")
     for number, tag in enumerate(tags, 1):
-        _check(tag, f"{record.place}: token {number}")
-    return Tagged(tuple(tokens), tuple(tags), between)
+        _check(tag, f"{record.place}: token {number}", spans)
+    return Tagged(tuple(tokens), tuple(tags), between, spans)
 
 
 def _list(record: Record, column: str) -> list[str]:
@@ -127,7 +139,7 @@ def _list(record: Record, column: str) -> list[str]:
     return value
 
 
-def _of_lines(record: Record, column: str | int | None, between: str) -> Tagged | None:
+def _of_lines(record: Record, column: str | int | None, between: str, spans: bool) -> Tagged | None:
     """A block of lines: a token, its columns, the tag."""
     lines = enumerate(record.text().splitlines(), record.line)
     rows = [(f"{record.file}:{number}", line.split()) for number, line in lines if not line.startswith(_DOCUMENT)]
@@ -145,13 +157,17 @@ def _of_lines(record: Record, column: str | int | None, between: str) -> Tagged 
             raise DataError(f"{where}: {len(fields)} columns, and {width} in the lines before", _HINT)
         if not 2 <= place <= width:
             raise DataError(f"{where}: no column {place} among {width}", "tags stand in column 2 or a later one")
-        _check(fields[place - 1], where)
+        _check(fields[place - 1], where, spans)
         tags.append(fields[place - 1])
-    return Tagged(tuple(fields[0] for _, fields in rows), tuple(tags), between)
+    return Tagged(tuple(fields[0] for _, fields in rows), tuple(tags), between, spans)
 
 
-def _check(tag: str, where: str) -> None:
+def _check(tag: str, where: str, spans: bool) -> None:
     try:
-        prefix_and_type(tag)
+        if spans:
+            prefix_and_type(tag)
+        elif not tag or tag.split() != [tag]:
+            raise ValueError(f"tag {tag!r:.60} is no text without blanks")
     except ValueError as error:
-        raise DataError(f"{where}: {error}", "the column with tags may be another one: name it as `column`") from None
+        hint = "name another column with tags as `column`, or, of tags that are no BIO, `metric: token_accuracy`"
+        raise DataError(f"{where}: {error}", hint) from None

@@ -11,6 +11,8 @@ from components.corpus.language_codes import language_codes
 from components.sections import Fraction, Variant
 from components.tasks.kinds import KINDS, nearest
 
+SPAN_F1: Literal["span_f1"] = "span_f1"
+
 
 class TaskConfig(Variant):
     """A labelled task under data/tasks/NAME; max_length in tokens."""
@@ -31,9 +33,18 @@ class TaskConfig(Variant):
         module, _, name = path.partition(":")
         return cast(type[Self], getattr(import_module(module), name))
 
+    @property
+    def first_metric(self) -> str:
+        """The metric that decides."""
+        return KINDS[self.kind].metric
+
     def of_task(self) -> dict[str, Any]:
         """What the task is fitted with beside its rows: keyword arguments of its kind's `fit`."""
         return {}
+
+    def special_tokens(self) -> tuple[str, ...]:
+        """Those that the tokenizer has to have."""
+        return ()
 
     @field_validator("kind")
     @classmethod
@@ -58,9 +69,17 @@ class TextsConfig(TaskConfig):
 
 class TaggingConfig(TaskConfig):
     """column: the one with the tags: its name, or in files of columns its number from 1; null: `tags` or `ner_tags`, or
-    the last."""
+    the last. metric: span_f1 of tags that mark entities, token_accuracy of others, such as parts of speech."""
 
     column: Annotated[int, Field(ge=2)] | Annotated[str, Field(min_length=1)] | None = None
+    metric: Literal["span_f1", "token_accuracy"] = SPAN_F1
+
+    @property
+    def first_metric(self) -> str:
+        return self.metric
+
+    def of_task(self) -> dict[str, Any]:
+        return {"metric": self.metric}
 
 
 class MultiLabelConfig(TextsConfig):
@@ -70,3 +89,17 @@ class MultiLabelConfig(TextsConfig):
 
     def of_task(self) -> dict[str, Any]:
         return {"threshold": self.threshold}
+
+
+class RelationConfig(TaskConfig):
+    """no_relation: the label of two spans that have none, which the first metric leaves out; null: all have one."""
+
+    no_relation: Annotated[str, Field(min_length=1)] | None = None
+
+    def of_task(self) -> dict[str, Any]:
+        return {"no_relation": self.no_relation}
+
+    def special_tokens(self) -> tuple[str, ...]:
+        from components.tasks.relation_extraction import MARKERS  # late: numpy comes with it
+
+        return MARKERS

@@ -38,6 +38,12 @@ KINDS = {
         "Pearson correlation",
         "components.tasks.config:TextsConfig",
     ),
+    "relation_extraction": Kind(
+        "components.tasks.relation_extraction:RelationExtraction",
+        "micro_f1",
+        "micro-F1",
+        "components.tasks.config:RelationConfig",
+    ),
     "token_classification": Kind(
         "components.tasks.token_classification:TokenClassification",
         "span_f1",
@@ -46,8 +52,8 @@ KINDS = {
     ),
 }
 """A kind's module has its name: dvc.yaml names the file by it."""
-METRICS = {kind.metric: kind.title for kind in KINDS.values()}
-"""Name -> title of the metrics that decide."""
+METRICS = {kind.metric: kind.title for kind in KINDS.values()} | {"token_accuracy": "token accuracy"}
+"""Name -> title of the metrics that decide, those first that others stand beside."""
 
 
 def score_told(tags: Mapping[str, str]) -> str:

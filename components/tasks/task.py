@@ -83,6 +83,8 @@ class Task(ABC):
     kind: ClassVar[str]
     columns: ClassVar[Mapping[str, Column]]
     target: ClassVar[str] = "label"
+    spans: ClassVar[tuple[str, ...]] = ()
+    """Columns of a file with [begin, end] in its text, which rows have markers around instead."""
     head: ClassVar[str]
     output: ClassVar[Output]
     reduced_by: ClassVar[Literal["places", "targets"]] = "places"
@@ -173,6 +175,10 @@ class Task(ABC):
     def row(self, text: Any, target: Any) -> dict[str, Any]:
         """A row of what the model reads and what it should answer, without its id."""
         return {**dict(zip(self.texts, parts(text), strict=True)), self.target: target}
+
+    def plain(self, text: str) -> str:
+        """A row's text as other documents may have it, without what marks places in it."""
+        return text
 
     def classes(self, target: Any) -> list[str]:
         """What is counted of a target where shares of classes are looked at."""

@@ -1,4 +1,4 @@
-"""Texts with a tag for each word: named entities, in BIO.
+"""Texts with a tag for each word: named entities, in BIO, or parts of speech and the like, in tags of their own.
 
 Words are found in the text alone, so a tagger answers about the same words whatever cuts text into tokens. A word is a
 run of letters, a run of digits, or any other character that is no blank; Chinese characters stand alone. That is how
@@ -146,7 +146,12 @@ def same_width(targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TokenClassification(Task):
-    """Cross-entropy over the first token of each word, whose likeliest tag is the word's (Devlin 2019)."""
+    """Cross-entropy over the first token of each word, whose likeliest tag is the word's (Devlin 2019).
+
+    `metric`: by `span_f1` tags mark entities; by `token_accuracy` each is of its word alone.
+    """
+
+    metric: str = SpanF1.name
 
     kind = "token_classification"
     columns: ClassVar = {"text": Column.TEXT, "tokens": Column.TOKENS, "tags": Column.TAGS}
@@ -155,7 +160,12 @@ class TokenClassification(Task):
     output = Output("logits", "categorical", per_token=True)
 
     @classmethod
-    def fit(cls, targets: Sequence[Any]) -> Self:
+    def fit(cls, targets: Sequence[Any], metric: str = SpanF1.name) -> Self:
+        if metric != SpanF1.name:
+            tags = sorted({tag for row in targets for tag in row})
+            if len(tags) < 2:
+                raise ValueError(f"every train row has the tag {tags[0]} alone; a tagger needs two or more")
+            return cls(tuple(tags), metric)
         types = sorted({entity.label for tags in targets for entity in entities_of(tags)})
         if not types:
             raise ValueError(f"every train row has the tag {OUTSIDE} alone; a tagger needs an entity")
@@ -163,13 +173,22 @@ class TokenClassification(Task):
 
     @classmethod
     def from_manifest(cls, made: Mapping[str, Any]) -> Self:
-        for tag in made["labels"]:
+        found = cls(tuple(made["labels"]), made.get("metric", SpanF1.name))
+        for tag in found.labels if found.marks_entities else ():
             prefix_and_type(tag)
-        return cls(tuple(made["labels"]))
+        return found
+
+    def manifest(self) -> dict[str, Any]:
+        return super().manifest() | ({} if self.marks_entities else {"metric": self.metric})
+
+    @property
+    def marks_entities(self) -> bool:
+        """Whether tags mark entities."""
+        return self.metric == SpanF1.name
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        return SpanF1(self.labels), TokenAccuracy()
+        return (SpanF1(self.labels), TokenAccuracy()) if self.marks_entities else (TokenAccuracy(),)
 
     @property
     def expected(self) -> str:
@@ -190,7 +209,7 @@ class TokenClassification(Task):
         return {"text": text, "tokens": [text[begin:end] for begin, end in words_of(text)], "tags": target}
 
     def classes(self, target: Any) -> list[str]:
-        return [entity.label for entity in entities_of(target)]
+        return [entity.label for entity in entities_of(target)] if self.marks_entities else list(target)
 
     def targets(self, rows: Sequence[Row]) -> np.ndarray:
         numbers = {label: number for number, label in enumerate(self.labels)}
@@ -237,12 +256,13 @@ class TokenClassification(Task):
         """
         width = max((len(row) for row in places), default=0)
         found = np.full((len(places), width, len(self.labels)), np.nan, dtype=np.float32)
-        cut = np.where(np.array(self.labels) == OUTSIDE, np.float32(0), np.float32(-np.inf))
+        outside = np.array(self.labels) == OUTSIDE
+        cut = np.where(outside | ~outside.any(), np.float32(0), np.float32(-np.inf))
         for number, row in enumerate(places):
             kept = np.array(row, dtype=np.int64)
             here = np.nan_to_num(outputs[number][np.maximum(kept, 0)].astype(np.float32), nan=-np.inf)
             shared = np.flatnonzero((kept[1:] == kept[:-1]) & (kept[1:] != CUT)) + 1
-            here[shared] = self._going_on(here[shared])
+            here[shared] = self._going_on(here[shared]) if self.marks_entities else here[shared]
             here[kept == CUT] = cut
             found[number, : len(row)] = here
         return found
@@ -278,10 +298,15 @@ class TokenClassification(Task):
         return float((mine == others).mean())
 
     def entities(self, answers: np.ndarray) -> list[Entity]:
+        """Those that the tags mark; of other tags each word with its own."""
+        if not self.marks_entities:
+            return [Entity(n, n + 1, self.labels[tag]) for n, tag in enumerate(answers.tolist()) if tag != NO_TARGET]
         return SpanF1(self.labels).entities(answers[None])[0]
 
     def class_counts(self, targets: np.ndarray, answers: np.ndarray) -> dict[str, tuple[int, int, int]]:
-        """By type of entity."""
+        """By type of entity, or by tag."""
+        if not self.marks_entities:
+            return super().class_counts(targets, answers)
         both = [SpanF1(self.labels).entities(rows) for rows in (targets, answers)]
         right = [sorted({*one} & {*other}) for one, other in zip(*both, strict=True)]
         counts = [Counter(entity.label for row in rows for entity in row) for rows in (right, *both)]

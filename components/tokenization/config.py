@@ -29,9 +29,10 @@ class TrainTokenizerConfig(Section):
     @field_validator("special_tokens")
     @classmethod
     def _marked(cls, tokens: list[str]) -> list[str]:
-        """Bracketed words: no split of a text gives one whole, so that plain text never becomes one."""
+        """Bracketed words, with a slash where they close others: no split of a text gives one whole, so that plain text
+        never becomes one."""
         for token in tokens:
-            if not re.fullmatch(r"<\|?\w+\|?>|\[\w+\]", token):
+            if not re.fullmatch(r"<\|?/?\w+\|?>|\[/?\w+\]", token):
                 raise ValueError(f"'{token}' has not the form <name>, <|name|> or [NAME]")
         if len({*tokens}) < len(tokens):
             raise ValueError("a token is named twice")

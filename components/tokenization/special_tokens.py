@@ -45,8 +45,8 @@ def add_template(tokenizer: Tokenizer, roles: Mapping[str, str] = SPECIAL_TOKENS
 def transformers_config(roles: Mapping[str, str], extra: Sequence[str], chat_template: str | None) -> dict[str, Any]:
     """tokenizer_config.json: nothing of a library's version or of where the tokenizer stands.
 
-    `roles`: token by role, such as `sep_token`. With a chat template the markers in a rendered conversation are
-    special tokens; without one a text that says "[SEP]" means the five letters.
+    `roles`: token by role, such as `sep_token`. Whoever asks for more special tokens has texts with them in: markers
+    of a rendered conversation, or of entities. Without them a text that says "[SEP]" means the five letters.
     """
     content: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -54,7 +54,7 @@ def transformers_config(roles: Mapping[str, str], extra: Sequence[str], chat_tem
         "bos_token": roles["cls_token"],
         "eos_token": roles["sep_token"],
         "clean_up_tokenization_spaces": False,
-        "split_special_tokens": chat_template is None,
+        "split_special_tokens": not extra,
         "model_input_names": ["input_ids", "attention_mask"],
     }
     if extra:

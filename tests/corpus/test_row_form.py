@@ -31,6 +31,11 @@ def read(kind: str, fields: dict[str, Any]) -> Any:
         ("multi_label", {"text": "red", "labels": "warm; old, dark"}, ("red", ["old, dark", "warm"])),
         ("multi_label", {"text": "red", "labels": "warm,dark"}, ("red", ["dark", "warm"])),
         ("multi_label", {"text": "red", "labels": ""}, ("red", [])),
+        (
+            "relation_extraction",
+            {"text": "a of b", "head": [0, 1], "tail": [5, 6], "label": "of"},
+            ("[E1] a [/E1] of [E2] b [/E2]", "of"),
+        ),
         ("token_classification", {"tokens": ["a", "b"], "tags": ["O", "S-X"]}, ("a b", ["O", "B-X"])),
     ],
 )
@@ -53,6 +58,35 @@ def test_a_column_that_a_file_lacks_is_named_with_its_place(kind: str, missing: 
 def test_labels_that_are_none_are_refused_with_their_place(labels: object, why: str) -> None:
     with pytest.raises(DataError, match=f"train.jsonl:4: {why}"):
         read("multi_label", {"text": "red", "labels": labels})
+
+
+@pytest.mark.parametrize(
+    ("spans", "why"),
+    [
+        ({"head": [0, 1], "tail": [2, 9]}, r"tail \[2, 9\] is no span of a text of 3 characters"),
+        ({"head": [0, 1]}, r"'tail' is None, not \[begin, end\]"),
+        ({"head": [0, 1], "tail": "2:3"}, r"'tail' is '2:3', not \[begin, end\]"),
+        ({}, r"the text has \[E1\] 0 times"),
+    ],
+)
+def test_spans_that_are_none_are_refused_with_their_place(spans: dict[str, object], why: str) -> None:
+    with pytest.raises(DataError, match=f"train.jsonl:4: {why}") as refusal:
+        read("relation_extraction", {"text": "red", "label": "of", **spans})
+    assert "write head and tail as [begin, end]" in str(refusal.value)
+
+
+def test_tags_of_other_kinds_than_entities_are_each_of_their_word() -> None:
+    config = TaskConfig.model_validate(
+        {"kind": "token_classification", "language": "en", "max_length": 16, "metric": "token_accuracy"}
+    )
+    record = Record(FILE, 4, {"tokens": ["I", "can't", "go"], "tags": ["PRON", "AUX", "VERB"]})
+    found = form_of(config).read(record)
+    assert found is not None
+    # The token of three words gives all of them its tag.
+    assert found[1](*found[0]) == ["PRON", "AUX", "AUX", "AUX", "VERB"]
+    with pytest.raises(DataError, match=r"train\.jsonl:4: token 1: tag 'PRON' is not O") as refusal:
+        read("token_classification", record.fields)
+    assert "metric: token_accuracy" in str(refusal.value)
 
 
 def test_the_column_of_tags_may_have_another_name() -> None:

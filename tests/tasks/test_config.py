@@ -11,11 +11,17 @@ from components.tasks.config import TaskConfig
 from components.tasks.kinds import KINDS
 from tests.small_params import checked, refused
 
+MARKERS = ["[E1]", "[/E1]", "[E2]", "[/E2]"]
+NEEDED = {
+    "generation": {"model.architecture": "gpt2"},
+    "relation_extraction": {"train_tokenizer.special_tokens": MARKERS},
+}
+"""Kind -> what it needs beside the parameters that ship."""
+
 
 def test_every_kind_is_taken_and_no_other() -> None:
     for kind in KINDS:
-        decoder = {"model.architecture": "gpt2"} if kind == "generation" else {}
-        assert checked({"tasks.topic.kind": kind, **decoder}).tasks["topic"].kind == kind
+        assert checked({"tasks.topic.kind": kind, **NEEDED.get(kind, {})}).tasks["topic"].kind == kind
     assert "tasks.topic.kind: no task kind 'regresion'; nearest: regression" in refused(
         {"tasks.topic.kind": "regresion"}
     )
@@ -24,6 +30,11 @@ def test_every_kind_is_taken_and_no_other() -> None:
 def test_a_model_that_cannot_generate_is_refused_with_those_that_can() -> None:
     message = refused({"tasks.topic.kind": "generation"})
     assert message.startswith("params.yaml: tasks.topic.kind: modernbert cannot generate; gpt2, llama, ")
+
+
+def test_a_kind_whose_texts_have_tokens_of_their_own_asks_for_them() -> None:
+    asked = 'needs tokens of its own: write train_tokenizer.special_tokens: ["<a>", "[E1]", "[/E1]", "[E2]", "[/E2]"]'
+    assert asked in refused({"tasks.topic.kind": "relation_extraction", "train_tokenizer.special_tokens": ["<a>"]})
 
 
 def test_a_language_may_be_named_in_any_way_but_is_one() -> None:

@@ -69,6 +69,11 @@ def check_stars(answers: Sequence[Any], served: Answered) -> None:
     assert served["number"] == [pytest.approx(sea, abs=0.1), pytest.approx(city, abs=0.1)]
 
 
+def check_relations(answers: Sequence[Any], served: Answered) -> None:
+    assert [answer.label for answer in answers] == served["label"]
+    assert {answer.label for answer in answers} <= {"sea", "city", "neither"}
+
+
 def check_entities(answers: Sequence[Any], served: Answered) -> None:
     told = [[(one["label"], one["text"]) for one in json.loads(row)] for row in served["entities"]]
     assert told == [[(one.label, one.text) for one in answer.entities] for answer in answers]
@@ -94,6 +99,7 @@ CASES = {
     "generation": Case(ROW_OF["generation"], ("text",), check_texts, "gpt2", lambda perplexity: perplexity < 6),
     "multi_label": Case(ROW_OF["multi_label"], ("labels",), check_label_sets),
     "regression": Case(ROW_OF["regression"], ("number",), check_stars),
+    "relation_extraction": Case(ROW_OF["relation_extraction"], ("label",), check_relations),
     "token_classification": Case(ROW_OF["token_classification"], ("entities",), check_entities),
 }
 PAIR = Case(paired, ("label",), check_pairs, "bert", asked=PAIRS, more={"pair": True})

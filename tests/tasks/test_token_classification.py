@@ -137,3 +137,18 @@ def test_an_entity_counts_where_beginning_end_and_type_are_right() -> None:
     nothing = np.zeros_like(targets)
     assert score(metric, nothing, nothing) == 0
     assert Entity(0, 2, "LOC") in metric.entities(targets)[0]
+
+
+def test_tags_that_mark_no_entities_are_each_of_their_word() -> None:
+    tagger = TokenClassification.fit([["NOUN", "VERB"], ["ADP", "NOUN"]], metric="token_accuracy")
+    assert tagger.labels == ("ADP", "NOUN", "VERB")
+    assert TokenClassification.from_manifest(tagger.manifest()) == tagger
+    assert [metric.name for metric in tagger.metrics] == ["token_accuracy"]
+    answers = np.array([1, 2, 0, -100])
+    assert tagger.entities(answers) == [(0, 1, "NOUN"), (1, 2, "VERB"), (2, 3, "ADP")]
+    assert tagger.class_counts(answers[None], np.array([[1, 1, 0, -100]]))["NOUN"] == (1, 1, 2)
+    # Of the words that begin in one token the second has the tag of the first; one that was cut away has the first tag.
+    outputs = np.float32([[0, 1, 0], [0, 0, 1]])
+    assert tagger.decode(tagger.reduced([outputs], [[0, 0, 1, -1]])).tolist() == [[1, 1, 2, 0]]
+    with pytest.raises(ValueError, match="every train row has the tag NOUN alone"):
+        TokenClassification.fit([["NOUN"]], metric="token_accuracy")

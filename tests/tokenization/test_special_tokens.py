@@ -21,10 +21,11 @@ def test_a_chat_template_brings_its_tokens_once() -> None:
     assert extra_tokens(["<a>", "<|im_end|>", "[SEP]"], "chatml") == ["<a>", "<|im_end|>", "<|im_start|>"]
 
 
-def test_texts_may_name_special_tokens_unless_a_chat_template_writes_them() -> None:
+def test_texts_may_name_special_tokens_unless_more_of_them_are_asked_for() -> None:
     plain = transformers_config(SPECIAL_TOKENS, [], None)
     assert plain["split_special_tokens"] is True
     assert "chat_template" not in plain
+    assert transformers_config(SPECIAL_TOKENS, ["[E1]"], None)["split_special_tokens"] is False
     template = CHAT_TEMPLATES["chatml"][1]
     chat = transformers_config(SPECIAL_TOKENS, ["<|im_start|>"], template)
     assert (chat["split_special_tokens"], chat["chat_template"]) == (False, template)
