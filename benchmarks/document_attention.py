@@ -20,7 +20,7 @@ from benchmarks.turns import Contender, hand_over, take_turns
 from components.modeling.architectures import build_language_model
 from components.modeling.attention import ATTENTION
 from components.modeling.checkpoints import load_tokenizer
-from components.modeling.config import MaskedConfig, ObjectiveConfig
+from components.modeling.config import MlmConfig, ObjectiveConfig
 from components.modeling.objectives.lookup import build_objective
 from components.modeling.objectives.objective import WHOLE
 from components.params import Params, load_params
@@ -33,7 +33,10 @@ ROOT = Path(__file__).parent.parent
 ARTIFACTS = ROOT / "artifacts"
 WARM_UP = 3
 GOAL = 0.95
-MLM, CLM = MaskedConfig(name="mlm", mask_probability=0.15), ObjectiveConfig(name="clm")
+MLM, CLM = (
+    MlmConfig(name="mlm", mask_probability=0.15, masking="dynamic", whole_word=False),
+    ObjectiveConfig(name="clm"),
+)
 SHAPES: dict[str, dict[str, Any]] = {
     "the default recipe": {},
     "modernbert, mlm": {"architecture": "modernbert", "objective": MLM, "batch_size": 64, "sequence_length": 128},

@@ -45,6 +45,8 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "model.architecture=bert",
             "pretrain.objective.name=mlm",
+            "pretrain.objective.masking=dynamic",
+            "pretrain.objective.whole_word=false",
             "model.depth=4",
             "model.width=null",
             "pretrain.steps=160",

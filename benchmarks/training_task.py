@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 from benchmarks.peak import step_flops
 from components.artifacts import write_manifest
 from components.modeling.architectures import LANGUAGE_MODELS, architecture, head_of
-from components.modeling.config import MaskedConfig, ModelConfig, ObjectiveConfig
+from components.modeling.config import MlmConfig, ModelConfig, ObjectiveConfig
 from components.modeling.loading import random_model
 from components.modeling.objectives.clm import CausalLanguageModeling
 from components.modeling.objectives.masking import MaskedLanguageModeling
@@ -49,7 +49,11 @@ def shapes(params: Params) -> dict[str, Shape]:
     """
     even = {"schedule": "constant", "warmup_fraction": 0.0, "validation_sequences": 1, "average_decay": 0.0}
     causal = {"objective": ObjectiveConfig(name="clm"), "learning_rate": 3e-4, **even}
-    masked = {"objective": MaskedConfig(name="mlm", mask_probability=0.15), "sequence_length": 64, **even}
+    masked = {
+        "objective": MlmConfig(name="mlm", mask_probability=0.15, masking="dynamic", whole_word=False),
+        "sequence_length": 64,
+        **even,
+    }
     gpt2 = params.model.model_copy(update={"architecture": "gpt2", "depth": 6, "width": None, "max_length": 256})
     tiny = params.model.model_copy(update={"architecture": "gpt2", "depth": 1, "width": None, "max_length": 16})
     return {
@@ -113,7 +117,7 @@ def task_of(shape: Shape, params: Params, steps: int, folder: Path, bf16: bool) 
     """`steps` steps of a shape on made-up tokens, put into `folder` as the stage tokenize leaves them."""
     config = shape.pretrain.model_copy(update={"steps": steps, "validate_every": steps})
     objective: PretrainingObjective = CausalLanguageModeling()
-    if isinstance(config.objective, MaskedConfig):
+    if isinstance(config.objective, MlmConfig):
         hidden = config.objective.mask_probability
         objective = MaskedLanguageModeling(VOCABULARY, SPECIAL - 1, tuple(range(SPECIAL)), hidden)
     training, held_out = _tokens(folder, (steps + 2) * config.batch_size * config.sequence_length)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
     from components.modeling.inspection import Found
 
 PARAMS = "params.yaml"
-OBJECTIVES: dict[str, dict[str, Any]] = {"mlm": {"name": "mlm", "mask_probability": 0.15}, "clm": {"name": "clm"}}
-"""What a checkpoint learns by where it cannot by the objective that stands in params.yaml; 15 %: Devlin 2019."""
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "mlm": {"name": "mlm", "mask_probability": 0.15, "masking": "dynamic", "whole_word": False},
+    "clm": {"name": "clm"},
+    "permutation_lm": {"name": "permutation_lm", "predicted_share": 1 / 6, "max_span_length": 5},
+}
+"""What a checkpoint learns by where it cannot by the objective that stands in params.yaml; 15 %: Devlin 2019, a sixth:
+Yang 2019."""
 RATES = ((60e6, 1e-4), (250e6, 5e-5), (float("inf"), 2e-5))
 """Parameters at most -> learning rate of fine-tuning. Devlin 2019 has 2e-5 to 5e-5 for 110 to 340 million; a smaller
 model wants more (MiniLM of 22 million was best at 1e-4)."""
@@ -121,6 +127,8 @@ def settings_for(name: str, found: Found, words: Words, params: Params) -> dict[
 def _lengths(found: Found, params: Params) -> dict[str, Setting]:
     why = f"it reads {found.positions:,} tokens at most"
     shorter = {name: Setting(min(length, found.positions), why) for name, length in params.lengths().items()}
+    if found.positions == sys.maxsize:
+        return {}
     return {"model.max_length": Setting(found.positions, why), **shorter}
 
 
@@ -166,13 +174,13 @@ def description(name: str, found: Found, words: Words) -> list[str]:
     files = f"{found.files} file{'s' * (found.files > 1)}"
     roles = ", ".join(f"{role.removesuffix('_token')} {token}" for role, token in words.roles.items())
     return [
-        f"{name}: {config.model_type}, {'an encoder' if found.entry.language_model == 'masked_lm' else 'a decoder'}",
+        f"{name}: {config.model_type}, {'a decoder' if found.entry.language_model == 'causal_lm' else 'an encoder'}",
         f"  parameters  {found.parameters:,} ({found.dtype}, {files})",
         f"  shape       {config.num_hidden_layers} layers, width {config.hidden_size}, "
         f"{config.num_attention_heads} heads",
         f"  vocabulary  {len(found.tokens):,} tokens ({words.kind}){rows}",
         f"  special     {roles}{added}",
-        f"  positions   {found.positions:,}",
+        f"  positions   {'any number' if found.positions == sys.maxsize else f'{found.positions:,}'}",
         f"  pooling     a classifier reads {found.pooling}",
         f"  new heads   {', '.join(found.new)}",
     ]

@@ -21,7 +21,7 @@ from components.deployment.config import (
 )
 from components.errors import ParameterError
 from components.modeling.config import ModelConfig
-from components.modeling.kinds import FROM_SCRATCH, GENERATIVE
+from components.modeling.kinds import FROM_SCRATCH, GENERATIVE, INDEPENDENT_HEADS
 from components.sections import Section, Variant
 from components.tasks.config import TaskConfig
 from components.tokenization.config import TokenizeConfig, TrainTokenizerConfig
@@ -100,7 +100,7 @@ class Params(Section):
     def _heads_can_go(self) -> Params:
         """Of a checkpoint this is looked at where its family is known."""
         fewer, kind = self.distill.head_fraction < 1, self.model.architecture
-        if fewer and self.pretrain.init_from is None and kind != "llama":
+        if fewer and self.pretrain.init_from is None and kind not in INDEPENDENT_HEADS:
             raise ValueError(
                 f"distill.head_fraction: a {kind} has as many heads as fill its width: set it to 1.0 and lower "
                 "distill.width_fraction, which takes heads along"

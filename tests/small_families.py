@@ -15,6 +15,8 @@ from transformers import (
     AutoModelForMaskedLM,
     BertConfig,
     DistilBertConfig,
+    ElectraConfig,
+    GlmConfig,
     GPT2Config,
     LlamaConfig,
     ModernBertConfig,
@@ -25,6 +27,7 @@ from transformers import (
     Qwen3Config,
     RobertaConfig,
     XLMRobertaConfig,
+    XLNetConfig,
 )
 from transformers.utils import logging
 
@@ -59,7 +62,8 @@ class Family:
 
     @property
     def causal(self) -> bool:
-        return self.config in (GPT2Config, LlamaConfig, Qwen2Config, Qwen3Config)
+        """Whether transformers has it among the causal language models: XLNet too, which reads in both directions."""
+        return self.config in (GPT2Config, LlamaConfig, Qwen2Config, Qwen3Config, GlmConfig, XLNetConfig)
 
 
 def word_pieces(special: dict[str, str], size: int = 200) -> PreTrainedTokenizerFast:
@@ -140,6 +144,13 @@ def likely_pieces() -> PreTrainedTokenizerFast:
 QWENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 FAMILIES: dict[str, Family] = {
     "bert": Family(lambda: word_pieces(BERTS), "BertTokenizer", BertConfig, SHAPE),
+    "electra": Family(lambda: word_pieces(BERTS), "ElectraTokenizer", ElectraConfig, SHAPE | {"embedding_size": 24}),
+    "xlnet": Family(
+        lambda: word_pieces(BERTS),
+        "PreTrainedTokenizerFast",
+        XLNetConfig,
+        {"d_model": 32, "n_layer": 2, "n_head": 2, "d_inner": 64},
+    ),
     "roberta": Family(
         lambda: byte_pieces(ROBERTAS, ("<mask>",), "<s> $A </s>"),
         "RobertaTokenizer",
@@ -194,6 +205,13 @@ FAMILIES: dict[str, Family] = {
         Qwen3Config,
         SHAPE | {"num_key_value_heads": 1, "head_dim": 16, "tie_word_embeddings": False},
         spare=1,
+    ),
+    "glm": Family(
+        lambda: byte_pieces({"eos_token": QWENS[0], "pad_token": QWENS[0]}, QWENS),
+        "PreTrainedTokenizerFast",
+        GlmConfig,
+        SHAPE | {"num_key_value_heads": 1, "head_dim": 16},
+        spare=3,
     ),
 }
 """Model type -> how a checkpoint of it is made: with and without padding tokens, rows to spare, tied heads, shards."""

@@ -39,8 +39,20 @@ def refused(changes: dict[str, Any]) -> str:
     return message
 
 
-def objective(name: str, **changes: float) -> ObjectiveConfig:
+OTHERS = {
+    "masking": "dynamic",
+    "whole_word": False,
+    "generator_depth": 0.5,
+    "detection_weight": 50.0,
+    "predicted_share": 0.25,
+    "max_span_length": 3,
+    "dropout": 0.1,
+}
+"""Of objectives that do not ship as the default."""
+
+
+def objective(name: str, **changes: Any) -> ObjectiveConfig:
     """The section pretrain.objective of that name, with the values that ship where the shipped one has them."""
     kind = ObjectiveConfig.variant(name)
-    values = {**shipped()["pretrain"]["objective"], "name": name, **changes}
+    values = {**OTHERS, **shipped()["pretrain"]["objective"], "name": name, **changes}
     return kind.model_validate({field: values[field] for field in kind.model_fields})

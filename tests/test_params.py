@@ -42,7 +42,7 @@ def test_a_language_model_has_no_new_head_to_train_alone() -> None:
 
 
 def test_an_architecture_without_random_weights_needs_a_checkpoint() -> None:
-    assert "model.architecture: qwen2 comes as a checkpoint alone" in refused({"model.architecture": "qwen2"})
+    assert "model.architecture: distilbert comes as a checkpoint alone" in refused({"model.architecture": "distilbert"})
 
 
 def test_an_unknown_section_names_the_nearest() -> None:

@@ -107,6 +107,19 @@ def check(parity: Parity, max_difference: float, mismatch: Callable[[], LayerMis
         )
 
 
+def _attention_mask(mask: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"attention_mask": mask}
+
+
+def _input_mask(mask: torch.Tensor) -> dict[str, torch.Tensor]:
+    """1 where there is padding: XLNet's own way from the other mask cannot be traced."""
+    return {"input_mask": (mask == 0).float()}
+
+
+MASKS: dict[str, Callable[[torch.Tensor], dict[str, torch.Tensor]]] = {"xlnet": _input_mask}
+"""Model type -> how it is told of padding, where not by `attention_mask`."""
+
+
 class _Answers(torch.nn.Module):
     """The model without the outputs a server has no use for."""
 
@@ -118,7 +131,8 @@ class _Answers(torch.nn.Module):
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, ...]:
         more = {} if token_type_ids is None else {TYPES: token_type_ids}
-        found = self.model(input_ids=input_ids, attention_mask=attention_mask, **more)
+        mask = MASKS.get(self.model.config.model_type, _attention_mask)(attention_mask)
+        found = self.model(input_ids=input_ids, **mask, **more)
         return tuple(found[name] for name in self.outputs)
 
 

@@ -179,6 +179,8 @@ def check_sizes(made: dict[str, Any], checkpoint: Path) -> None:
     if made["pad_id"] != int(config.pad_token_id or 0):
         raise _refused("pad id", f"{made['pad_id']}, and the checkpoint pads with {config.pad_token_id}")
     longest = config.max_position_embeddings
+    if longest < 0:  # XLNet's positions are relative: it reads any length
+        longest = made["max_length"]
     if (checkpoint / MANIFEST).is_file():
         longest = min(longest, read_manifest(checkpoint, "classifier").get("max_length", longest))
     if made["max_length"] > longest:

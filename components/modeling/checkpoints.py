@@ -133,6 +133,8 @@ def classifier_config(folder: Path, labels: Sequence[str], dropout: float, head:
     # Taggers ask for `classifier_dropout` whatever the architecture, and take 0.1 where there is none.
     for name in (*architecture_of(config).dropouts, *(["classifier_dropout"] if head == "tokens" else [])):
         setattr(config, name, dropout)
+    for name, value in architecture_of(config).task_settings.items():
+        setattr(config, name, value)
     for name in ATTENTION_DROPOUTS:
         # Published encoders name 0.1 here: with it no fused kernel runs, and finetune.dropout says what is dropped.
         if hasattr(config, name):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Self, cast
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, field_validator
 
 from components.modeling.kinds import ArchitectureName
-from components.sections import Fraction, Rate, Section, Variant
+from components.sections import Count, Fraction, Rate, Section, Variant
 
 HEAD_DIM = 64
 """Numbers of a token that one attention head reads."""
@@ -53,6 +53,35 @@ class MaskedConfig(ObjectiveConfig):
     mask_probability: Fraction
 
 
+class MlmConfig(MaskedConfig):
+    """masking: anew each time a passage is read, or always alike; whole_word: all tokens of a word or none."""
+
+    masking: Literal["dynamic", "static"]
+    whole_word: bool
+
+
+class ReplacedTokenConfig(MaskedConfig):
+    """A generator guesses hidden tokens, the model tells which were replaced. generator_depth: of the model's layers,
+    rounded up; detection_weight: of the model's loss, beside the generator's."""
+
+    generator_depth: Annotated[float, Field(gt=0, le=1)]
+    detection_weight: Rate
+
+
+class PermutationConfig(ObjectiveConfig):
+    """predicted_share: of the tokens, the last ones of a random order; max_span_length: tokens of a span of them."""
+
+    predicted_share: Fraction
+    max_span_length: Count
+
+
+class SimCseConfig(ObjectiveConfig):
+    """A text read twice finds itself. temperature: of the similarity; dropout: what makes the two readings differ."""
+
+    temperature: Rate
+    dropout: Fraction
+
+
 class ContrastiveConfig(MaskedConfig):
     """Two views of a document find each other. temperature: of their similarity; contrast_weight: of that loss, beside
     the one of the hidden tokens."""
@@ -62,7 +91,12 @@ class ContrastiveConfig(MaskedConfig):
 
 
 OBJECTIVES: Mapping[str, type[ObjectiveConfig]] = {
-    "mlm": MaskedConfig,
+    "mlm": MlmConfig,
+    "nsp": MaskedConfig,
+    "sop": MaskedConfig,
+    "rtd": ReplacedTokenConfig,
+    "permutation_lm": PermutationConfig,
+    "simcse": SimCseConfig,
     "contrastive": ContrastiveConfig,
     "clm": ObjectiveConfig,
 }

@@ -9,15 +9,41 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 ArchitectureName = Literal[
-    "modernbert", "bert", "gpt2", "llama", "qwen2", "qwen3", "roberta", "xlm_roberta", "distilbert", "mpnet"
+    "modernbert",
+    "bert",
+    "roberta",
+    "electra",
+    "xlnet",
+    "gpt2",
+    "llama",
+    "qwen2",
+    "qwen3",
+    "glm",
+    "xlm_roberta",
+    "distilbert",
+    "mpnet",
 ]
 """architectures/NAME.py: model types of transformers under the names that its modules have, `-` being `_`."""
 ARCHITECTURES: tuple[ArchitectureName, ...] = get_args(ArchitectureName)
-FROM_SCRATCH: tuple[ArchitectureName, ...] = ("modernbert", "bert", "gpt2", "llama")
+FROM_SCRATCH: tuple[ArchitectureName, ...] = (
+    "modernbert",
+    "bert",
+    "roberta",
+    "electra",
+    "xlnet",
+    "gpt2",
+    "llama",
+    "qwen2",
+    "qwen3",
+    "glm",
+)
 """Those that can be made with random weights; the others come as checkpoints alone."""
 
-GENERATIVE: tuple[ArchitectureName, ...] = ("gpt2", "llama", "qwen2", "qwen3")
+GENERATIVE: tuple[ArchitectureName, ...] = ("gpt2", "llama", "qwen2", "qwen3", "glm")
 """Those that carry a text on; the others read it in both directions."""
+
+INDEPENDENT_HEADS: tuple[ArchitectureName, ...] = ("llama", "qwen2", "qwen3", "glm")
+"""Those whose number of heads is independent of the width."""
 
 GENERATES = "causal_lm"
 """The head of models that carry a text on, which are run token by token; the others read a text in one pass."""

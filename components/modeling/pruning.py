@@ -72,7 +72,10 @@ def pruned_sizes(config: PreTrainedConfig, width: float, ffn: float, heads: floa
     neurons = min(whole.neurons, _multiple(whole.neurons * ffn, MULTIPLE))
     if not architecture_of(config).independent_heads:
         kept_heads = math.ceil(whole.heads * width)
-        return ModelSizes(whole.width // whole.heads * kept_heads, neurons, kept_heads)
+        head_dim = whole.width // whole.heads
+        if getattr(config, "embedding_size", whole.width) == head_dim * kept_heads < whole.width:
+            kept_heads += 1  # ELECTRA's layers are not to lose the projection between them and the embeddings
+        return ModelSizes(head_dim * kept_heads, neurons, kept_heads)
     least = math.ceil(whole.heads * heads)
     kept_heads = next(count for count in range(least, whole.heads + 1) if whole.width % count == 0)
     return ModelSizes(
@@ -191,6 +194,8 @@ def narrow_config(config: PreTrainedConfig, sizes: ModelSizes) -> None:
         config.head_dim = _head_size(config)  # Qwen2 works it out from a width that is about to change
         if sizes.heads < config.num_attention_heads:
             config.num_key_value_heads = sizes.heads
+    if getattr(config, "embedding_size", None) == config.hidden_size:
+        config.embedding_size = sizes.width  # ELECTRA's, between which and the layers there would be a new projection
     config.hidden_size, config.num_attention_heads = sizes.width, sizes.heads
 
 

@@ -28,6 +28,7 @@ from components.training.config import (
     TrainingConfig,
 )
 from components.training.finetune import VALIDATION_BATCH, passes_per_epoch
+from components.training.module import Learner
 from components.training.task_data import TaskData
 from components.training.trainer import lightning_precision
 
@@ -72,12 +73,16 @@ def blank_language_model(params: Params, vocabulary: Tokenizer) -> PreTrainedMod
 def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Tokenizer) -> Job:
     """What the objective says that its windows cost, step after step."""
     config: PretrainConfig = given["config"]
-    shape, objective = estimate.shape_of(model), build_objective(vocabulary, config)
+    result, objective = estimate.shape_of(model), build_objective(vocabulary, config)
+    with torch.device("meta"):
+        objective.attach(model)
+    beside = sum(weight.numel() for weight in Learner(model, objective).beside())
+    shape = replace(result, parameters=result.parameters + beside, inside=result.inside + beside)
     cost = objective.cost(config.steps * config.batch_size, config.sequence_length)
     part = objective.cost(_micro_batch(config, given["trainer"]), config.sequence_length)
     checkpoint = estimate.checkpoint_bytes(shape, config.optimizer, averaged=config.average_decay > 0, best=False)
     return Job(
-        parameters=shape.parameters,
+        parameters=result.parameters,
         steps=config.steps,
         validations=-(-config.steps // config.validate_every),
         validation_batches=-(-config.validation_sequences // config.batch_size),
@@ -85,7 +90,7 @@ def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Toke
         flops=estimate.training_flops(shape, cost.tokens, cost.length, cost.head_positions),
         memory=_memory(shape, config, given["trainer"], part.rows, part.length, 0),
         checkpoint=checkpoint,
-        results=estimate.NUMBER * shape.parameters,
+        results=estimate.NUMBER * result.parameters,
     )
 
 

@@ -50,7 +50,7 @@ class Checkpoints(Callback):
         assert self.resumed is not None
         tensors, progress = self.resumed.tensors, self.resumed.progress
         module.step, module.validation = self.resumed.step, progress["validation"]
-        load_weights(module.model, tensors["weights"])
+        load_weights(module.learner, tensors["weights"])
         # Saved as sums over the ranks: one rank alone brings them back into the next sum.
         module.losses = [torch.tensor(loss if ranks.is_rank_zero() else 0.0) for loss in progress["losses"]]
         module.norms = [torch.tensor(norm) for norm in progress["norms"]]
@@ -103,8 +103,8 @@ class Checkpoints(Callback):
     def save(self, trainer: Trainer, module: LanguageModule, validated: bool) -> None:
         """Write a checkpoint of the step just finished."""
         began = time.monotonic()
-        tensors = {"weights": weights_of(module.model)}
-        state = optimizer_state_of(module.model, trainer.optimizers[0])
+        tensors = {"weights": weights_of(module.learner)}
+        state = optimizer_state_of(module.learner, trainer.optimizers[0])
         average = {} if module.average is None else module.average.weights()
         losses = floats(module.losses, module.device, add=True)
         norms = floats(module.norms, module.device, add=False)
@@ -141,7 +141,7 @@ class Checkpoints(Callback):
         if self.resumed is None:
             return
         tensors, self.resumed = self.resumed.tensors, None
-        load_optimizer_state(module.model, trainer.optimizers[0], tensors.get("optimizer", {}))
+        load_optimizer_state(module.learner, trainer.optimizers[0], tensors.get("optimizer", {}))
         if module.average is not None:
             module.average.load(tensors["average"])
 

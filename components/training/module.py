@@ -31,6 +31,11 @@ class Learner(nn.Module):
         super().__init__()
         self.model, self.objective = model, objective
 
+    def beside(self) -> list[nn.Parameter]:
+        """The objective's own parameters, without those that it shares with the model."""
+        known = {id(parameter) for parameter in self.model.parameters()}
+        return [parameter for parameter in self.parameters() if id(parameter) not in known]
+
     def forward(self, batch: Batch, validating: bool) -> Any:
         return self.objective.score(self.model, batch) if validating else self.objective.loss(self.model, batch)
 
@@ -75,7 +80,9 @@ class LanguageModule(LightningModule):
         """What changes how the model computes, not what: sharding, recomputed activations, compilation."""
         config = self.trainer_config
         if not architecture_of(self.model.config).own_attention:
-            self.model.set_attn_implementation(ATTENTION)
+            for part in self.learner.modules():
+                if isinstance(part, PreTrainedModel):
+                    part.set_attn_implementation(ATTENTION)
         if config.strategy == "fsdp" and config.devices > 1:
             self._shard()
         if config.checkpoint_activations:
@@ -86,7 +93,8 @@ class LanguageModule(LightningModule):
     def configure_optimizers(self) -> Optimizer:
         if self.optimizer_config.average_decay:
             self.average = MovingAverage(self.model, self.optimizer_config.average_decay)
-        return OPTIMIZERS[self.optimizer_config.optimizer](self.model, self.optimizer_config)
+        make = OPTIMIZERS[self.optimizer_config.optimizer]
+        return make(self.model, self.optimizer_config, self.learner.beside())
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         accumulate, world = self.trainer_config.accumulate, ranks.world_size()
@@ -110,7 +118,7 @@ class LanguageModule(LightningModule):
         )
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("rate_factor", 1.0)
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.learner.parameters(), config.gradient_clip)
         self.norms.append(norm.detach())
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:

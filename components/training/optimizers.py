@@ -37,20 +37,22 @@ class Together(Optimizer):
         return loss
 
 
-def adamw(model: PreTrainedModel, config: OptimizerConfig) -> Optimizer:
-    """AdamW (Loshchilov & Hutter 2019), fused."""
-    groups = decay_groups(model.parameters(), config.weight_decay, rate_factors(model, config.rate_decay()))
+def adamw(model: PreTrainedModel, config: OptimizerConfig, beside: Iterable[nn.Parameter] = ()) -> Optimizer:
+    """AdamW (Loshchilov & Hutter 2019), fused; of the model's weights and of those `beside` it."""
+    trained = [*model.parameters(), *beside]
+    groups = decay_groups(trained, config.weight_decay, rate_factors(model, config.rate_decay()))
     return AdamW(groups, lr=config.learning_rate, fused=True)
 
 
-def muon(model: PreTrainedModel, config: OptimizerConfig) -> Optimizer:
-    """Muon (Jordan 2024) for the matrices of the layers, AdamW for embeddings, heads, norms and biases.
+def muon(model: PreTrainedModel, config: OptimizerConfig, beside: Iterable[nn.Parameter] = ()) -> Optimizer:
+    """Muon (Jordan 2024) for the matrices of the layers, AdamW for embeddings, heads, norms, biases and the
+    weights `beside` the model.
 
     Muon's updates are brought to AdamW's size (Liu 2025), so both share one learning rate.
     """
     inside = {id(parameter) for parameter in layers_of(model).parameters() if parameter.ndim == 2}
     matrices = [parameter for parameter in model.parameters() if id(parameter) in inside and parameter.requires_grad]
-    rest = [parameter for parameter in model.parameters() if id(parameter) not in inside]
+    rest = [parameter for parameter in model.parameters() if id(parameter) not in inside] + [*beside]
     factors = rate_factors(model, config.rate_decay())
     return Together(
         Muon(
@@ -63,7 +65,7 @@ def muon(model: PreTrainedModel, config: OptimizerConfig) -> Optimizer:
     )
 
 
-OPTIMIZERS: dict[str, Callable[[PreTrainedModel, OptimizerConfig], Optimizer]] = {"adamw": adamw, "muon": muon}
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"adamw": adamw, "muon": muon}
 
 
 Factors = Mapping[int, float]

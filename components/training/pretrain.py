@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
@@ -59,6 +62,8 @@ def pretrain(
     vocabulary = load_tokenizer(tokenizer)
     learner = initial_model(config, model, vocabulary, seed, run)
     objective = build_objective(vocabulary, config)
+    torch.manual_seed(derived_seed(seed, "objective"))
+    objective.attach(learner)
     module = LanguageModule(learner, objective, config, trainer, config.steps, seed)
     seen = config.steps * objective.cost(config.batch_size, config.sequence_length).tokens
     batches = window_batches(
@@ -74,13 +79,14 @@ def pretrain(
     curves = fit(module, batches, schedule, config.precision, run, checkpoints)
     if not ranks.is_rank_zero():
         return {}
-    _write(learner, config, {"tokens": tokens, "tokenizer": tokenizer}, pretrained)
+    result = objective.result(learner)
+    _write(result, config, {"tokens": tokens, "tokenizer": tokenizer}, pretrained, objective.beside())
     run.log_figure("loss.png", curves_figure({"pretrain": curves.history}, ["loss", "validation_loss"]))
     return {
         "loss": curves.history["loss"][-1][1],
         **module.validation,
         "tokens_seen": seen,
-        "parameters": learner.num_parameters(),
+        "parameters": result.num_parameters(),
     }
 
 
@@ -96,11 +102,18 @@ def _take_over(
     return {"tokens_seen": 0, "parameters": learner.num_parameters()}
 
 
-def _write(learner: PreTrainedModel, config: PretrainConfig, made_from: dict[str, Path], pretrained: Path) -> None:
+def _write(
+    learner: PreTrainedModel,
+    config: PretrainConfig,
+    made_from: dict[str, Path],
+    pretrained: Path,
+    beside: Mapping[str, Tensor] = MappingProxyType({}),
+) -> None:
     with staged(pretrained, of_kind("pretrained")) as folder:
         name = config.init_from
         start = None if name is None else local_folder("pretrain.init_from", name)
-        save_checkpoint(learner, made_from["tokenizer"], folder, {} if start is None else pooler_weights(start))
+        pooler = {} if start is None else pooler_weights(start)
+        save_checkpoint(learner, made_from["tokenizer"], folder, {**pooler, **beside})
         imported = {} if name is None else {f"weights of {name}": "unknown"}
         if name is not None and Path(name).is_dir():
             made_from |= {"init_from": Path(name)}

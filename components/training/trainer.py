@@ -16,6 +16,7 @@ import torch
 import transformers
 from pytorch_lightning import Trainer
 from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy, Strategy
+from torch import nn
 
 from components.errors import Interrupted, ParameterError
 from components.run import Progress, Run, progress
@@ -25,7 +26,7 @@ from components.training.callbacks import EarlyStopping, MetricLogger
 from components.training.checkpointing import Checkpoints
 from components.training.config import Precision, TrainerConfig
 from components.training.interruption import graceful_shutdown
-from components.training.module import LanguageModule
+from components.training.module import LanguageModule, Learner
 from components.training.snapshot import load_weights, weights_of
 from components.training.store import Checkpoint, CheckpointStore
 
@@ -83,7 +84,7 @@ def fit(
     Leaves the model on the CPU in evaluation mode, with the best weights where there are such. Raises LianziError when
     the loss is no longer finite, Interrupted when asked to stop (after a checkpoint).
     """
-    model = module.model
+    learner = module.learner
     with _quiet(), graceful_shutdown() as stop, _progress(schedule) as shown:
         curves = MetricLogger(run, shown, module.steps, schedule.label, schedule.prefix, batches.samples)
         checkpoints = Checkpoints(store, stop, curves, best)
@@ -104,7 +105,7 @@ def fit(
             if stop.requested and module.trainer_config.devices == 1:
                 # Heard too late to stop this training: nothing more is to begin after it.
                 raise Interrupted(f"checkpoint at step {module.step}; run again to go on from there")
-    _leave_whole(module, model, best, found)
+    _leave_whole(module, learner, best, found)
     return curves
 
 
@@ -156,8 +157,10 @@ def _processes(config: TrainerConfig) -> tuple[int, str | Strategy, list[Any] | 
     return config.devices, lightning_strategy(config), None
 
 
-def _leave_whole(module: LanguageModule, model: Any, best: EarlyStopping | None, found: Checkpoint | None) -> None:
-    """Leave the model that came in whole, on the CPU, with the weights that are to be kept."""
+def _leave_whole(
+    module: LanguageModule, learner: Learner, best: EarlyStopping | None, found: Checkpoint | None
+) -> None:
+    """Leave the model and the objective that came in whole, on the CPU, with the weights that are to be kept."""
     if best is not None and best.weights:
         weights = best.weights
     else:
@@ -167,9 +170,13 @@ def _leave_whole(module: LanguageModule, model: Any, best: EarlyStopping | None,
         if module.average is None and found is not None:
             # It had ended before: its average was not set up again.
             weights |= found.tensors.get("average", {})
-    model.cpu().eval()
-    load_weights(model, weights)
-    module.learner.model = model
+    if isinstance(module.objective, nn.Module) and isinstance(learner.objective, nn.Module):
+        beside = weights_of(module.objective)
+        load_weights(learner.objective.cpu(), beside)
+    learner.model.cpu()
+    learner.eval()
+    load_weights(learner.model, weights)
+    module.learner = learner
 
 
 def lightning_strategy(config: TrainerConfig) -> str | Strategy:

@@ -32,15 +32,15 @@ def test_a_setting_changes_the_file_and_nothing_else_in_it(params_file: Path) ->
 
 
 def test_another_objective_takes_its_own_parameters_along(params_file: Path) -> None:
-    told = change_params(params_file, ("pretrain.objective.name=mlm",))
-    assert told == ["params.yaml: pretrain.objective.name: contrastive -> mlm, without temperature, contrast_weight"]
-    assert load_params(params_file).pretrain.objective.model_dump() == {"name": "mlm", "mask_probability": 0.15}
-    assert "# mlm: name and mask_probability" in params_file.read_text(encoding="utf-8")
+    told = change_params(params_file, ("pretrain.objective.name=nsp",))
+    assert told == ["params.yaml: pretrain.objective.name: contrastive -> nsp, without temperature, contrast_weight"]
+    assert load_params(params_file).pretrain.objective.model_dump() == {"name": "nsp", "mask_probability": 0.15}
+    assert "# docs/objectives.md has a table" in params_file.read_text(encoding="utf-8")
     change_params(params_file, ("pretrain.objective={name: clm}",))
-    with pytest.raises(ParameterError, match=r"mask_probability: missing\nwrite objective: {name: mlm, mask_prob"):
-        change_params(params_file, ("pretrain.objective.name=mlm",))
-    change_params(params_file, ("pretrain.objective.name=mlm", "pretrain.objective.mask_probability=0.2"))
-    assert load_params(params_file).pretrain.objective.model_dump() == {"name": "mlm", "mask_probability": 0.2}
+    with pytest.raises(ParameterError, match=r"mask_probability: missing\nwrite objective: {name: nsp, mask_prob"):
+        change_params(params_file, ("pretrain.objective.name=nsp",))
+    change_params(params_file, ("pretrain.objective.name=nsp", "pretrain.objective.mask_probability=0.2"))
+    assert load_params(params_file).pretrain.objective.model_dump() == {"name": "nsp", "mask_probability": 0.2}
 
 
 def test_setting_a_value_to_what_it_is_leaves_the_bytes(params_file: Path, root: Path) -> None:
@@ -91,8 +91,11 @@ def test_a_source_is_added_and_one_that_is_there_keeps_what_was_not_said(params_
             ("tasks.question_type.kind=classification",),
             "whole: --set 'tasks.question_type={kind: …, language: …,",
         ),
-        (("pretrain.objective=mlm",), "--set: pretrain: write objective: {name: mlm, mask_probability: …}"),
-        (("pretrain.objective.name=mml",), "objective.name: no objective 'mml'; known: mlm, contrastive, clm"),
+        (
+            ("pretrain.objective=mlm",),
+            "--set: pretrain: write objective: {name: mlm, mask_probability: …, masking: …, whole_word: …}",
+        ),
+        (("pretrain.objective.name=mml",), "objective.name: no objective 'mml'; known: mlm, nsp, sop, "),
         (("pretrain.temperature=0.1",), "did you mean 'pretrain.objective.temperature'?"),
         (("tasks.topic.kind=regresion",), "tasks.topic.kind: no task kind 'regresion'; nearest: regression"),
         (("seed.all=3",), "seed.all: unknown parameter\nseed is a value of its own"),
@@ -150,7 +153,7 @@ def test_a_project_whose_checkpoint_is_cut_short_is_not_ready(
         {
             "pretrain.init_from": str(base),
             "model.architecture": "bert",
-            "pretrain.objective": {"name": "mlm", "mask_probability": 0.15},
+            "pretrain.objective": {"name": "nsp", "mask_probability": 0.15},
         },
         write=True,
     )

@@ -19,14 +19,14 @@ def test_an_architecture_is_one_that_is_known() -> None:
 
 def test_an_objective_has_its_own_parameters_and_no_others() -> None:
     assert checked({"pretrain.objective": {"name": "clm"}}).pretrain.objective.model_dump() == {"name": "clm"}
-    masked = {"name": "mlm", "mask_probability": 0.3}
+    masked = {"name": "nsp", "mask_probability": 0.3}
     assert checked({"pretrain.objective": masked}).model_dump()["pretrain"]["objective"] == masked
-    written = "write objective: {name: mlm, mask_probability: …}"
+    written = "write objective: {name: nsp, mask_probability: …}"
     assert f"pretrain.objective.temperature: unknown parameter\n{written}" in refused(
         {"pretrain.objective": masked | {"temperature": 0.1}}
     )
     assert f"pretrain.objective.mask_probability: missing\n{written}" in refused(
-        {"pretrain.objective": {"name": "mlm"}}
+        {"pretrain.objective": {"name": "nsp"}}
     )
     assert "pretrain.objective.name: missing" in refused({"pretrain.objective": {}})
     assert "pretrain.objective.name: input should be a valid string" in refused({"pretrain.objective": {"name": [1]}})

@@ -59,7 +59,7 @@ def test_a_document_starts_behind_the_end_of_the_one_before() -> None:
     assert starts_of(ids, END).tolist() == [[0, 0, 0, 3, 3, 5, 6], [0, 1, 1, 1, 1, 1, 1]]
 
 
-@pytest.mark.parametrize("name", FROM_SCRATCH)
+@pytest.mark.parametrize("name", [name for name in FROM_SCRATCH if name != "xlnet"])
 @torch.no_grad()
 def test_logits_of_a_packed_document_are_those_of_the_document_alone(name: str) -> None:
     assert_read_alone(language_model(name), causal=architecture(name).language_model == "causal_lm")
@@ -139,9 +139,10 @@ def test_without_an_end_of_documents_a_window_is_one_text() -> None:
         assert "starts" not in objective.prepare(window, torch.Generator().manual_seed(0), WHOLE)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "xlnet"])
 def test_a_checkpoint_of_any_family_reads_it_alone_too(name: str) -> None:
-    """RoBERTa's and MPNet's positions begin behind that of padding; MPNet adds the mask to its scores."""
+    """XLNet's is in its objective's test. RoBERTa's and MPNet's positions begin behind that of padding; MPNet adds the
+    mask to its scores."""
     torch.manual_seed(0)
     family = FAMILIES[name]
     config = family.config(vocab_size=60, **family.settings, **SPECIAL | {"pad_token_id": 1, "bos_token_id": 2})

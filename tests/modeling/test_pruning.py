@@ -20,6 +20,8 @@ from components.modeling.students import build_student, map_layers
 IDS = torch.randint(4, 300, (6, 12), generator=torch.Generator().manual_seed(1))
 TARGETS = torch.tensor([0, 1, 0, 1, 1, 0])
 DEAD = range(5, 90, 2)
+NARROWED = [name for name in FROM_SCRATCH if entry_of(name).heads is not None]
+"""Those that can lose channels."""
 
 
 def classifier(architecture: str, tokenizer_folder: Path, folder: Path) -> PreTrainedModel:
@@ -110,7 +112,7 @@ def test_nothing_is_computed_where_nothing_goes(tokenizer_folder: Path, tmp_path
     assert select_units(model, never, pruned_sizes(model.config, 1.0, 1.0, 1.0)) == KeptUnits()
 
 
-@pytest.mark.parametrize("architecture", FROM_SCRATCH)
+@pytest.mark.parametrize("architecture", NARROWED)
 def test_channels_that_nobody_writes_go_first(architecture: str, tokenizer_folder: Path, tmp_path: Path) -> None:
     teacher = classifier(architecture, tokenizer_folder, tmp_path)
     dead = torch.arange(0, 128, 2)
@@ -118,7 +120,7 @@ def test_channels_that_nobody_writes_go_first(architecture: str, tokenizer_folde
         for module in teacher.modules():
             if isinstance(module, torch.nn.Embedding):
                 module.weight[:, dead] = 0
-            elif isinstance(getattr(module, "weight", None), Tensor) and module.weight.ndim == 1:
+            elif isinstance(getattr(module, "weight", None), Tensor) and module.weight.shape == (128,):
                 module.weight[dead] = 0
         for layer in layers_of(teacher):
             for out in (units(architecture, "neurons").out, units(architecture, "heads").out):
@@ -129,7 +131,7 @@ def test_channels_that_nobody_writes_go_first(architecture: str, tokenizer_folde
     assert kept.channels.tolist() == list(range(1, 128, 2))
 
 
-@pytest.mark.parametrize("architecture", FROM_SCRATCH)
+@pytest.mark.parametrize("architecture", NARROWED)
 def test_a_narrower_student_has_its_teachers_weights_between_what_is_kept(
     architecture: str, tokenizer_folder: Path, tmp_path: Path
 ) -> None:
@@ -172,7 +174,7 @@ def test_heads_are_refused_where_their_width_is_the_models(tokenizer_folder: Pat
     assert "width_fraction" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "xlnet"])
 def test_what_is_cut_stands_in_a_layer_under_these_names(name: str) -> None:
     entry = entry_of(name)
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, units(name, "neurons").setting: 64}

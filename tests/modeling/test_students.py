@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForSequenceClassification, BertConfig, ElectraConfig, PreTrainedModel
+from transformers import AlbertConfig, AutoModelForSequenceClassification, BertConfig, PreTrainedModel
 
 from components.errors import ArtifactError
 from components.modeling.architectures import build_language_model, layers_of
@@ -54,15 +54,15 @@ def test_two_sizes_that_round_to_the_same_are_one(params: Params) -> None:
 
 
 def test_a_teacher_of_an_architecture_without_a_file_is_refused_in_a_line(params: Params) -> None:
-    with pytest.raises(ArtifactError, match="a checkpoint of the architecture electra cannot be trained here"):
-        sizes(ElectraConfig(num_hidden_layers=2), changed(params, **WHOLE))
+    with pytest.raises(ArtifactError, match="a checkpoint of the architecture albert cannot be trained here"):
+        sizes(AlbertConfig(num_hidden_layers=2), changed(params, **WHOLE))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_is_made_as_small_as_its_kind_allows(name: str, tmp_path: Path, params: Params) -> None:
     teacher = random_classifier(family_checkpoint(name, tmp_path / name), ["a", "b"], 0.0).eval()
     assert sizes(teacher.config, changed(params, **WHOLE)) == []
-    width = 1.0 if name == "mpnet" else 0.5
+    width = 1.0 if name in ("mpnet", "xlnet") else 0.5
     shares = {"depth_fraction": 0.5, "width_fraction": width, "ffn_fraction": 0.5, "head_fraction": 1.0}
     asked = sizes(teacher.config, changed(params, **shares))[0]
     ids = torch.tensor([[5, 20, 30, 40]])
@@ -112,7 +112,7 @@ def test_a_student_as_deep_as_its_teacher_answers_like_it(
     assert torch.equal(half.get_input_embeddings().weight, teacher.get_input_embeddings().weight)
 
 
-@pytest.mark.parametrize("architecture", FROM_SCRATCH)
+@pytest.mark.parametrize("architecture", [name for name in FROM_SCRATCH if name != "xlnet"])
 def test_a_narrower_student_is_saved_and_loaded(architecture: str, tokenizer_folder: Path, tmp_path: Path) -> None:
     section = ModelConfig.model_validate({"architecture": architecture, "depth": 2, "width": None, "max_length": 32})
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer_folder), 16), tokenizer_folder, tmp_path)

@@ -115,7 +115,7 @@ class Pretraining(Stage):
             "objective": objective("mlm"),
         }
         config = PretrainConfig.model_validate({**self.params.pretrain.model_dump(), **small, **self.changes})
-        architecture = "modernbert" if config.objective.name == "mlm" else "gpt2"
+        architecture = {"clm": "gpt2", "permutation_lm": "xlnet"}.get(config.objective.name, "modernbert")
         model = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "width": None, "max_length": 16})
         trainer = self.params.trainer.model_copy(update=self.trainer)
         return pretrain(config, model, trainer, 7, self.tokens, self.tokenizer, self.folder / name, store, run)
@@ -143,6 +143,12 @@ def test_an_interrupted_pretraining_ends_as_one_that_was_not(
 ) -> None:
     pretraining.changes = {"optimizer": optimizer, "average_decay": average_decay}
     pretraining.trainer = {"accumulate": accumulate}
+    pretraining.check(at(3), at(8))
+
+
+@pytest.mark.parametrize("name", ["nsp", "rtd", "permutation_lm", "simcse"])
+def test_what_an_objective_trains_beside_the_model_goes_on_too(pretraining: Pretraining, name: str) -> None:
+    pretraining.changes = {"objective": objective(name), "average_decay": 0.9}
     pretraining.check(at(3), at(8))
 
 

@@ -32,9 +32,9 @@ def test_a_wrong_value_is_named_with_what_would_be_right(name: str, value: Any, 
             "contrastive",
             "{name: contrastive, mask_probability: 0.2, temperature: 0.1, contrast_weight: 2.0}, and remove ",
         ),
-        ("mlm", "write objective: {name: mlm, mask_probability: 0.2}, and remove mask_probability, temperature, "),
+        ("mlm", "write objective: {name: mlm, mask_probability: 0.2, masking: …, whole_word: …}, and remove mask_"),
         ("clm", "write objective: {name: clm}, and remove mask_probability, temperature, contrast_weight beside it"),
-        ("mml", "pretrain.objective.name: no objective 'mml'; known: mlm, contrastive, clm"),
+        ("mml", "pretrain.objective.name: no objective 'mml'; known: mlm, nsp, sop, "),
     ],
 )
 def test_an_objective_of_the_old_form_is_refused_with_the_new_one(name: str, told: str) -> None:

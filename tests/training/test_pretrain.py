@@ -52,14 +52,39 @@ def learn(params: Params, tokens_folder: Path, tokenizer_folder: Path, tmp_path:
 
 @pytest.mark.parametrize(
     ("architecture", "name"),
-    [("modernbert", "mlm"), ("modernbert", "contrastive"), ("bert", "mlm"), ("gpt2", "clm"), ("llama", "clm")],
+    [
+        ("modernbert", "mlm"),
+        ("modernbert", "contrastive"),
+        ("bert", "nsp"),
+        ("roberta", "sop"),
+        ("electra", "rtd"),
+        ("xlnet", "permutation_lm"),
+        ("gpt2", "clm"),
+        ("llama", "clm"),
+    ],
 )
 def test_every_architecture_learns(learn: Learner, run: RecordedRun, architecture: str, name: str) -> None:
     metrics = learn("model", run, architecture, objective=objective(name), steps=40, learning_rate=5e-3)
     losses = [values["validation_loss"] for _, values in run.steps if "validation_loss" in values]
     assert losses[-1] < losses[0]
     assert metrics["validation_loss"] == losses[-1]
-    assert metrics["tokens_seen"] == 40 * 4 * (10 if name == "contrastive" else 16)
+    assert metrics["tokens_seen"] == 40 * 4 * {"contrastive": 10, "nsp": 13, "sop": 13}.get(name, 16)
+
+
+def test_a_pooler_that_next_sentence_prediction_has_trained_is_kept(
+    learn: Learner, run: RecordedRun, tmp_path: Path
+) -> None:
+    learn("model", run, "bert", objective=objective("nsp"))
+    loaded = load_classifier(tmp_path / "model", ["a", "b"], 0.0)
+    assert loaded.new == ("classifier",)
+    assert loaded.unused == ()
+
+
+def test_what_replaced_token_detection_keeps_is_the_backbone(learn: Learner, run: RecordedRun, tmp_path: Path) -> None:
+    learn("model", run, "electra", objective=objective("rtd"))
+    kept = load_file(tmp_path / "model" / "model.safetensors")
+    assert not any("generator" in name or "head" in name for name in kept)
+    assert load_classifier(tmp_path / "model", ["a", "b"], 0.0).new == ("classifier",)
 
 
 def test_the_last_step_is_always_validated(learn: Learner, run: RecordedRun) -> None:

@@ -1,11 +1,12 @@
 """Model types of transformers that are trained here: a file an architecture, `components.modeling.kinds` names them.
 
-Four can be made with random weights, each with one dial: `depth` layers, 64 x depth wide, a head per 64; the others
+Most can be made with random weights, each with one dial: `depth` layers, 64 x depth wide, a head per 64; the others
 come as checkpoints.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any, cast
 
@@ -27,7 +28,12 @@ from components.modeling.loading import random_model
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 """What the configs of checkpoints call a dropout of attention weights."""
 
-LANGUAGE_MODELS: dict[str, Any] = {"masked_lm": AutoModelForMaskedLM, "causal_lm": AutoModelForCausalLM}
+LANGUAGE_MODELS: dict[str, Any] = {
+    "masked_lm": AutoModelForMaskedLM,
+    "causal_lm": AutoModelForCausalLM,
+    # Of XLNet, which transformers counts among those.
+    "permutation_lm": AutoModelForCausalLM,
+}
 
 
 def architecture(name: str) -> Architecture:
@@ -51,7 +57,9 @@ def architecture_of(config: PreTrainedConfig) -> Architecture:
 
 
 def positions_of(config: PreTrainedConfig) -> int:
-    """The tokens that a model reads at most."""
+    """The tokens that a model reads at most; sys.maxsize where its positions are relative."""
+    if config.max_position_embeddings < 0:  # XLNet's
+        return sys.maxsize
     return int(config.max_position_embeddings) - architecture_of(config).first_position(config)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import Tensor
@@ -33,14 +33,16 @@ class Architecture:
     its list of layers. `before_head`: hidden states [..., width] -> what the model's own vocabulary head, the linear
     layer `head`, reads. `dropouts`: its settings of a fine-tuning dropout. `pooling`: what a classifier reads of a
     text. `config`: of a model with random weights; None for what only comes as a checkpoint. `first_position`: of a
-    text's first token; where it is not 0 that many fewer tokens can be read. `own_attention`: whether it attends by
+    text's first token; where it is not 0 that many fewer tokens can be read. `task_settings`: of its
+    config under a task's head. `own_attention`: whether it attends by
     code of its own, and by no kernel that one could choose.
 
     `neurons`: of its feed-forward layers, `heads`: of its attention; None where they cannot be taken away.
     `independent_heads`: whether the number of heads is independent of the width; else heads go with the channels.
+    `pooled`: whether its classifier reads the first token through a pooler of the backbone.
     """
 
-    language_model: Literal["masked_lm", "causal_lm"]
+    language_model: Literal["masked_lm", "causal_lm", "permutation_lm"]
     layers: str
     before_head: Callable[[Any, Tensor], Tensor]
     head: str
@@ -50,8 +52,10 @@ class Architecture:
     heads: PrunableUnits | None
     config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig] | None = None
     first_position: Callable[[PreTrainedConfig], int] = lambda config: 0
+    task_settings: Mapping[str, Any] = field(default_factory=dict)
     own_attention: bool = False
     independent_heads: bool = False
+    pooled: bool = False
 
 
 def slices_of(names: str, dimension: int, parts: int = 1) -> Slices:

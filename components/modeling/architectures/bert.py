@@ -5,23 +5,13 @@ from __future__ import annotations
 from transformers import BertConfig
 
 from components.modeling.architectures.architecture import Architecture, Vocabulary
-from components.modeling.architectures.families import BERT_HEADS, BERT_NEURONS, FIRST_TOKEN, width_of
-from components.modeling.config import HEAD_DIM, ModelConfig
+from components.modeling.architectures.families import BERT_HEADS, BERT_NEURONS, FIRST_TOKEN, bert_shape
+from components.modeling.config import ModelConfig
 
 
 def config(model: ModelConfig, vocabulary: Vocabulary) -> BertConfig:
     """Without dropout, which fine-tuning sets."""
-    width = width_of(model)
-    return BertConfig(
-        num_hidden_layers=model.depth,
-        hidden_size=width,
-        num_attention_heads=width // HEAD_DIM,
-        intermediate_size=4 * width,
-        max_position_embeddings=model.max_length,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        **vocabulary,
-    )
+    return BertConfig(**bert_shape(model), **vocabulary)
 
 
 ARCHITECTURE = Architecture(
@@ -34,4 +24,5 @@ ARCHITECTURE = Architecture(
     neurons=BERT_NEURONS,
     heads=BERT_HEADS,
     config=config,
+    pooled=True,
 )

@@ -35,6 +35,34 @@ PROJECTED_HEADS = PrunableUnits(
 )
 
 
+def bert_shape(model: ModelConfig) -> dict[str, Any]:
+    """Sizes under the names of BERT's config; without dropout, which fine-tuning sets."""
+    width = width_of(model)
+    return {
+        "num_hidden_layers": model.depth,
+        "hidden_size": width,
+        "num_attention_heads": width // HEAD_DIM,
+        "intermediate_size": 4 * width,
+        "max_position_embeddings": model.max_length,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    }
+
+
+def llama_shape(model: ModelConfig) -> dict[str, Any]:
+    """Sizes under the names of LLaMA's config; input and output embeddings are one matrix."""
+    width = width_of(model)
+    return {
+        "num_hidden_layers": model.depth,
+        "hidden_size": width,
+        "num_attention_heads": width // HEAD_DIM,
+        "num_key_value_heads": width // HEAD_DIM,
+        "intermediate_size": gated_width(width),
+        "max_position_embeddings": model.max_length,
+        "tie_word_embeddings": True,
+    }
+
+
 def llama_like(config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig] | None = None) -> Architecture:
     """Pre-RMSNorm, rotary, gated decoders; their heads need not fill the width."""
     return Architecture(
@@ -51,7 +79,7 @@ def llama_like(config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig] | N
     )
 
 
-def roberta_like() -> Architecture:
+def roberta_like(config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig] | None = None) -> Architecture:
     """BERT's layers under RoBERTa's head; positions count from behind that of padding."""
     return Architecture(
         language_model="masked_lm",
@@ -62,6 +90,7 @@ def roberta_like() -> Architecture:
         pooling=FIRST_TOKEN,
         neurons=BERT_NEURONS,
         heads=BERT_HEADS,
+        config=config,
         first_position=lambda config: int(config.pad_token_id or 0) + 1,
     )
 

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from components.modeling.architectures.families import llama_like
+from transformers import Qwen2Config
 
-ARCHITECTURE = llama_like()
+from components.modeling.architectures.architecture import Vocabulary
+from components.modeling.architectures.families import llama_like, llama_shape
+from components.modeling.config import ModelConfig
+
+
+def config(model: ModelConfig, vocabulary: Vocabulary) -> Qwen2Config:
+    """Every head has keys and values of its own."""
+    return Qwen2Config(**llama_shape(model), **vocabulary)
+
+
+ARCHITECTURE = llama_like(config)

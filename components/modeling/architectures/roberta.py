@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from components.modeling.architectures.families import roberta_like
+from transformers import RobertaConfig
 
-ARCHITECTURE = roberta_like()
+from components.modeling.architectures.architecture import Vocabulary
+from components.modeling.architectures.families import bert_shape, roberta_like
+from components.modeling.config import ModelConfig
+
+
+def config(model: ModelConfig, vocabulary: Vocabulary) -> RobertaConfig:
+    """Positions count from behind that of padding; there is one kind of segment."""
+    positions = model.max_length + int(vocabulary["pad_token_id"]) + 1
+    return RobertaConfig(**bert_shape(model) | {"max_position_embeddings": positions}, type_vocab_size=1, **vocabulary)
+
+
+ARCHITECTURE = roberta_like(config)

@@ -12,7 +12,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from components.modeling.architectures import architecture_of, head_of
 from components.modeling.config import ObjectiveConfig
 from components.modeling.cross_entropy import chunked_cross_entropy, row_losses
-from components.modeling.objectives.objective import Batch, Cost, documents_apart, perplexity, starts
+from components.modeling.objectives.objective import (
+    Batch,
+    Cost,
+    PretrainingObjective,
+    documents_apart,
+    perplexity,
+    starts,
+)
 
 LANGUAGE_MODEL = "causal_lm"
 
@@ -25,7 +32,7 @@ def build(
 
 
 @dataclass(frozen=True)
-class CausalLanguageModeling:
+class CausalLanguageModeling(PretrainingObjective):
     """Guess every next token (Radford 2018).
 
     `document_end`: as for masked tokens. What comes behind it is the beginning of another document, and not guessed.

@@ -12,8 +12,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from components.modeling.config import ContrastiveConfig
 from components.modeling.objectives.masking import MaskedLanguageModeling, masked
-from components.modeling.objectives.objective import Batch, Cost, perplexity
-from components.modeling.packing import starts_of
+from components.modeling.objectives.objective import Batch, Cost, PretrainingObjective, perplexity
+from components.modeling.objectives.views import views_of
 
 LANGUAGE_MODEL = "masked_lm"
 
@@ -31,7 +31,7 @@ def build(
 
 
 @dataclass(frozen=True)
-class ContrastiveLanguageModeling:
+class ContrastiveLanguageModeling(PretrainingObjective):
     """Tell which two views are of one document (van den Oord 2018; Izacard 2021, Contriever), and guess hidden tokens.
 
     Each window is cut where one document reaches far to both sides; a third of a window left of the cut and a third
@@ -84,29 +84,6 @@ class ContrastiveLanguageModeling:
             "validation_contrast": contrast.mean().item(),
             "validation_found": found.mean().item(),
         }
-
-
-def views_of(ids: Tensor, separator_id: int) -> tuple[Tensor, Tensor]:
-    """Two views [2n, length // 3] of each window [n, length], and which of their tokens are of the cut's document.
-
-    Of the places with room for a view on both sides, the first is taken whose document reaches furthest to its
-    shorter side.
-    """
-    windows, length = ids.shape
-    view = length // 3
-    place = torch.arange(length)
-    ends = ids == separator_id
-    # First token of the document that a place is in, and the first separator from there on.
-    begun = starts_of(ids, separator_id)
-    ended = torch.where(ends, place, length).flip(1).cummin(dim=1).values.flip(1)
-    cuts = torch.arange(view, length - view)
-    before = (cuts - begun[:, cuts]).clamp(max=view)
-    after = (ended[:, cuts] - cuts).clamp(max=view)
-    best = torch.minimum(before, after).argmax(dim=1, keepdim=True)
-    offsets = torch.arange(-view, view)
-    views = ids.gather(1, cuts[best] + offsets)
-    pooled = (offsets >= -before.gather(1, best)) & (offsets < after.gather(1, best))
-    return views.reshape(2 * windows, view), pooled.reshape(2 * windows, view)
 
 
 def mean_states(hidden: Tensor, pooled: Tensor) -> Tensor:

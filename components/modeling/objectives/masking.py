@@ -12,11 +12,18 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from components.modeling.architectures import architecture_of, head_of
 from components.modeling.config import MaskedConfig
 from components.modeling.cross_entropy import chunked_cross_entropy, row_losses
-from components.modeling.objectives.objective import Batch, Cost, documents_apart, perplexity, starts
+from components.modeling.objectives.objective import (
+    Batch,
+    Cost,
+    PretrainingObjective,
+    documents_apart,
+    perplexity,
+    starts,
+)
 
 
 @dataclass(frozen=True)
-class MaskedLanguageModeling:
+class MaskedLanguageModeling(PretrainingObjective):
     """Guess hidden tokens (Devlin 2019): of those chosen 80 % become the mask, 10 % a random token, 10 % stay.
 
     Only the chosen positions go through the vocabulary head: at 15 % that is most of its arithmetic saved.
@@ -35,9 +42,7 @@ class MaskedLanguageModeling:
 
     def prepare(self, ids: Tensor, generator: torch.Generator, rows: slice) -> Batch:
         """Windows of ids [n, length] -> of these rows inputs, flat positions [m] of the chosen, targets [m]."""
-        draw = torch.rand(ids.shape, generator=generator)
-        fate = torch.rand(ids.shape, generator=generator)
-        noise = torch.randint(self.vocab_size, ids.shape, generator=generator)
+        draw, fate, noise = self.draws(ids, generator)
         chosen = (draw < self.mask_probability) & ~torch.isin(ids, torch.tensor(self.special_ids))
         inputs = torch.where(chosen & (fate < 0.8), self.mask_id, ids)
         inputs = torch.where(chosen & (fate >= 0.8) & (fate < 0.9), noise, inputs)
@@ -51,6 +56,13 @@ class MaskedLanguageModeling:
             "tokens": ids.numel(),
             **starts(ids[rows], self.document_end),
         }
+
+    def draws(self, ids: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Uniform numbers that decide which tokens are chosen and what becomes of each, and random tokens, all
+        [n, length]."""
+        draw = torch.rand(ids.shape, generator=generator)
+        fate = torch.rand(ids.shape, generator=generator)
+        return draw, fate, torch.randint(self.vocab_size, ids.shape, generator=generator)
 
     def hidden(self, model: PreTrainedModel, batch: Batch) -> Tensor:
         """Last hidden states [n, length, width]."""

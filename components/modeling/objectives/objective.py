@@ -7,6 +7,7 @@ decides what is masked), a batch into a loss, and the losses of the validation b
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -56,14 +57,44 @@ class Objective(Protocol):
         """Metrics of the whole validation split, among them `validation_loss`."""
 
 
-class PretrainingObjective(Objective, Protocol):
-    """One that learns from windows of unlabelled tokens."""
+class PretrainingObjective(ABC):
+    """One that learns from windows of unlabelled tokens.
 
+    One that is an nn.Module too has weights of its own, such as ELECTRA's generator: they are trained, checkpointed and
+    resumed with the model's.
+    """
+
+    @abstractmethod
     def cost(self, windows: int, length: int) -> Cost:
         """Of so many windows of this length."""
 
+    @abstractmethod
     def prepare(self, ids: Tensor, generator: torch.Generator, rows: slice) -> Batch:
         """Windows of ids [n, length] -> the batch of some of their rows, the same whatever rows are asked for."""
+
+    @abstractmethod
+    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+        """As an Objective's."""
+
+    @abstractmethod
+    def score(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, ...]:
+        """As an Objective's."""
+
+    @abstractmethod
+    def summary(self, scores: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
+        """As an Objective's."""
+
+    def attach(self, model: PreTrainedModel) -> None:  # noqa: B027
+        """Make the weights that are trained beside the model's, from torch's global generator, and freeze those of the
+        model's that this objective does not train."""
+
+    def result(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The part of the trained model that is kept."""
+        return model
+
+    def beside(self) -> dict[str, Tensor]:
+        """Weights of its own that are kept with it, by their names inside the backbone."""
+        return {}
 
 
 def starts(ids: Tensor, document_end: int | None) -> Batch:
@@ -74,6 +105,13 @@ def starts(ids: Tensor, document_end: int | None) -> Batch:
 def documents_apart(model: PreTrainedModel, batch: Batch, causal: bool) -> dict[str, Any]:
     """What a model is given beside a batch's ids so that no document sees another, where they are kept apart."""
     return document_inputs(model.config, batch["starts"], causal) if "starts" in batch else {}
+
+
+def freeze_heads(model: PreTrainedModel) -> None:
+    """Leave a model's heads as they are: an objective that has its own trains the backbone alone."""
+    inside = {id(parameter) for parameter in model.base_model.parameters()}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in inside)
 
 
 def perplexity(losses: Tensor) -> dict[str, float]:

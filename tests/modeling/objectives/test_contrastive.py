@@ -3,37 +3,13 @@ import math
 import pytest
 import torch
 
-from components.modeling.objectives.contrastive import ContrastiveLanguageModeling, mean_states, views_of
+from components.modeling.objectives.contrastive import ContrastiveLanguageModeling, mean_states
 from components.modeling.objectives.masking import MaskedLanguageModeling
 from components.modeling.objectives.objective import WHOLE
 from tests.modeling.small_encoder import small_encoder
 
 MLM = MaskedLanguageModeling(vocab_size=1000, mask_id=3, special_ids=(0, 1, 2, 3), mask_probability=0.15)
 CONTRASTIVE = ContrastiveLanguageModeling(MLM, separator_id=2, temperature=0.05, contrast_weight=1.0)
-
-
-def window(*lengths: int) -> torch.Tensor:
-    """One window of documents of these lengths, each of one token (10, 11, ...) and its separator."""
-    return torch.tensor([[token for place, length in enumerate(lengths) for token in [10 + place] * length + [2]]])
-
-
-def test_both_views_are_of_the_document_that_reaches_furthest_to_both_sides() -> None:
-    views, pooled = views_of(window(6, 17, 4), separator_id=2)
-    assert views.shape == pooled.shape == (2, 10)
-    assert views.tolist() == [[10, 2] + [11] * 8, [11] * 9 + [2]]
-    assert pooled.tolist() == [[False] * 2 + [True] * 8, [True] * 9 + [False]]
-
-
-def test_a_document_that_ends_within_a_view_is_pooled_up_to_its_separator() -> None:
-    views, pooled = views_of(window(10, 9, 9), separator_id=2)
-    assert set(views[pooled].tolist()) == {11}
-    assert pooled.sum(dim=1).tolist() == [4, 5]
-
-
-def test_a_window_of_one_document_is_pooled_throughout() -> None:
-    views, pooled = views_of(torch.arange(10, 40).reshape(1, 30), separator_id=2)
-    assert views.tolist() == [list(range(10, 20)), list(range(20, 30))]
-    assert pooled.all()
 
 
 def test_separators_alone_give_views_and_a_finite_loss() -> None:

@@ -1,0 +1,312 @@
+"""What goes with what: each pair of a table is tried the whole way, and docs/coverage.md is written from what ran.
+
+python -m benchmarks.coverage [--table objectives] [--only bert xlnet …]
+
+A cell of `objectives` is pretrained for some steps, overfits one batch, is killed with SIGKILL and carried on to the
+same bytes; then a classifier is fine-tuned from it, exported, quantized, verified by the gate and asked. What was tried
+before is kept in benchmarks/results/coverage.json; `--only` tries the named rows and columns again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "coverage.json"
+PAGE = ROOT / "docs" / "coverage.md"
+KILLED_AT = 7
+"""Step after whose checkpoint a training is killed."""
+OVERFITTED = 0.5
+"""Of the loss of the first step, that a batch's loss falls below."""
+
+Cell = dict[str, Any]
+"""`done`: the proofs that held, in their order; `refused`: instead of it, what would fit; `failed`: what did not."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """`try_cell` is given a folder, a row's name and a column's; `title` and `proofs` stand on the page."""
+
+    title: str
+    proofs: str
+    rows: Callable[[], Sequence[str]]
+    columns: Callable[[], Sequence[str]]
+    try_cell: Callable[[Path, str, str], Cell]
+
+
+def main() -> int:
+    """Try, record, write the page; 1 where a proof did not hold."""
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--table", choices=list(TABLES), nargs="+", default=list(TABLES))
+    options.add_argument("--only", nargs="+", default=[])
+    chosen = options.parse_args()
+    os.environ["LIANZI_CHECKPOINT_SECONDS"] = "0"
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    for name in chosen.table:
+        table, cells = TABLES[name], results.setdefault(name, {})
+        for row in table.rows():
+            for column in table.columns():
+                key = f"{row} x {column}"
+                again = not chosen.only or {row, column} & {*chosen.only}
+                if key in cells and not (chosen.only and again):
+                    continue
+                if again:
+                    cells[key] = tried(table, row, column)
+                    print(f"{key}: {shown(cells[key])}", flush=True)
+                    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    PAGE.write_text(page(results), encoding="utf-8")
+    return int(any("failed" in cell for cells in results.values() for cell in cells.values()))
+
+
+def tried(table: Table, row: str, column: str) -> Cell:
+    """A cell, in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["LIANZI_CACHE"] = f"{folder}/cache"
+        return table.try_cell(Path(folder), row, column)
+
+
+def shown(cell: Cell) -> str:
+    """A cell as it stands on the page."""
+    if "refused" in cell:
+        return f"refused: {cell['refused']}"
+    return f"**no**: {cell['failed']}" if "failed" in cell else "yes"
+
+
+def page(results: Mapping[str, Mapping[str, Cell]]) -> str:
+    """docs/coverage.md."""
+    lines = ["# What goes with what", "", "Written by `python -m benchmarks.coverage` from what ran."]
+    for name, cells in results.items():
+        table = TABLES[name]
+        rows, columns = table.rows(), table.columns()
+        lines += ["", f"## {table.title}", "", table.proofs, ""]
+        lines += [f"| | {' | '.join(f'`{column}`' for column in columns)} |", f"|{' --- |' * (len(columns) + 1)}"]
+        for row in rows:
+            found = [cells.get(f"{row} x {column}") for column in columns]
+            lines.append(f"| `{row}` | {' | '.join('not tried' if one is None else shown(one) for one in found)} |")
+    return "\n".join(lines) + "\n"
+
+
+# Objectives and architectures
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """Small artifacts, and the parameters of a training on them that takes seconds."""
+
+    folder: Path
+    objective: str
+    architecture: str
+    sections: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, name: str, store: str, run: Any) -> dict[str, Any]:
+        """The stage pretrain, its result in a folder of this name."""
+        from components.training.pretrain import pretrain
+        from components.training.store import CheckpointStore
+
+        paths = self.folder / "tokens", self.folder / "tokenizer", self.folder / name
+        trained = self.sections["pretrain"], self.sections["model"], self.sections["trainer"], 7
+        return pretrain(*trained, *paths, CheckpointStore(self.folder / store), run)
+
+
+def objective_cell(folder: Path, objective_name: str, architecture_name: str) -> Cell:
+    """Proofs of an objective on an architecture."""
+    from components.errors import ParameterError
+    from components.modeling.objectives.lookup import check_objective, fitting_objectives
+
+    try:
+        check_objective(architecture_name, objective_name)
+    except ParameterError:
+        return {"refused": ", ".join(f"`{name}`" for name in fitting_objectives(architecture_name))}
+    cell: Cell = {"done": []}
+    training = prepared(folder, objective_name, architecture_name)
+    for proof in (trains, overfits_one_batch, goes_on_after_a_kill, becomes_a_classifier):
+        try:
+            proof(training)
+        except Exception as error:  # whatever went wrong is what the table is to say
+            return {**cell, "failed": f"{proof.__name__.replace('_', ' ')}: {str(error).splitlines()[0][:200]}"}
+        cell["done"].append(proof.__name__)
+    return cell
+
+
+def prepared(folder: Path, objective_name: str, architecture_name: str) -> Pretraining:
+    """Tokenizer, tokens, rows and sections."""
+    from components.modeling.config import ModelConfig
+    from components.params import load_params
+    from components.training.config import PretrainConfig
+    from tests.small_artifacts import small_task, small_tokenizer, small_tokens
+    from tests.small_params import objective
+
+    small_tokens(folder / "tokens", small_tokenizer(folder / "tokenizer"))
+    small_task(folder / "rows")
+    params = load_params(ROOT / "params.yaml")
+    few: dict[str, Any] = {
+        "steps": 12,
+        "batch_size": 4,
+        "sequence_length": 24,
+        "validate_every": 6,
+        "validation_sequences": 8,
+    }
+    few |= {"threads": 1, "learning_rate": 3e-3, "objective": objective(objective_name), "precision": "fp32"}
+    shape = {"architecture": architecture_name, "depth": 1, "width": None, "max_length": 32}
+    sections = {
+        "pretrain": PretrainConfig.model_validate({**params.pretrain.model_dump(), **few}),
+        "model": ModelConfig.model_validate(shape),
+        "trainer": params.trainer,
+        "params": params,
+    }
+    return Pretraining(folder, objective_name, architecture_name, sections)
+
+
+def trains(training: Pretraining) -> None:
+    """Some steps, uninterrupted."""
+    from components.run import RecordedRun
+
+    metrics = training.run("whole", "store of the whole", RecordedRun())
+    check(metrics["validation_loss"] < float("inf"), f"validation loss {metrics['validation_loss']}")
+
+
+def overfits_one_batch(training: Pretraining) -> None:
+    """The same batch again and again, by the project's own optimizer."""
+    import numpy as np
+    import torch
+
+    from components.modeling.architectures import build_language_model
+    from components.modeling.checkpoints import load_tokenizer
+    from components.modeling.objectives.lookup import build_objective
+    from components.modeling.objectives.objective import WHOLE
+    from components.tokenization.reader import PackedTokens
+    from components.training.module import Learner
+    from components.training.optimizers import OPTIMIZERS
+
+    torch.manual_seed(1)
+    config, tokenizer = training.sections["pretrain"], load_tokenizer(training.folder / "tokenizer")
+    model = build_language_model(training.sections["model"], tokenizer, config.sequence_length)
+    objective = build_objective(tokenizer, config)
+    objective.attach(model)
+    learner = Learner(model, objective).train()
+    windows = PackedTokens(training.folder / "tokens", "train").gather(np.arange(4) * 24, 24)
+    batch = objective.prepare(torch.from_numpy(windows), torch.Generator().manual_seed(1), WHOLE)
+    optimizer = OPTIMIZERS["adamw"](model, config, learner.beside())
+    losses = []
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = learner(batch, validating=False)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        if losses[-1] < OVERFITTED * losses[0]:
+            return
+    check(False, f"loss {losses[0]:.2f} fell to {losses[-1]:.2f} in {len(losses)} steps")
+
+
+def goes_on_after_a_kill(training: Pretraining) -> None:
+    """SIGKILL in a process of its own after a checkpoint, and again to the end: the same bytes."""
+    from components.artifacts import digest
+    from components.run import RecordedRun
+
+    child = os.fork()
+    if child == 0:
+        training.run("parts", "store", _Killed())
+        os._exit(1)  # it should not have come to this
+    _, status = os.waitpid(child, 0)
+    check(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, "was not killed")
+    run = RecordedRun()
+    training.run("parts", "store", run)
+    check(any("going on from step" in line for line in run.lines), "found no checkpoint")
+    check(digest(training.folder / "parts") == digest(training.folder / "whole"), "other bytes than uninterrupted")
+
+
+def _Killed() -> Any:  # noqa: N802  a class once its base is imported
+    from components.run import RecordedRun
+
+    class Killed(RecordedRun):
+        def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+            if step >= KILLED_AT:
+                os.kill(os.getpid(), signal.SIGKILL)
+            super().log_metrics(metrics, step)
+
+    return Killed()
+
+
+def becomes_a_classifier(training: Pretraining) -> None:
+    """Fine-tuned, exported, quantized, through the gate into a bundle, and asked."""
+    from components.deployment.bundle import build
+    from components.deployment.export import export
+    from components.deployment.quantize import quantize
+    from components.run import RecordedRun
+    from components.runtime.bundle import load_bundle
+    from components.tasks.config import TaskConfig
+    from components.training.finetune import finetune
+    from components.training.store import CheckpointStore
+    from tests.small_artifacts import sentences
+
+    params, run = training.sections["params"], RecordedRun()
+    task = TaskConfig(kind="classification", language="en", max_length=24), "places"
+    place = {name: training.folder / name for name in ("whole", "rows", "teacher", "scratch", "onnx", "int8", "bundle")}
+    few = {"epochs": 2, "batch_size": 16, "learning_rate": 3e-3, "min_steps": 1, "without_pretraining": False}
+    config = params.finetune.model_copy(update=few | {"threads": 1})
+    given = place["rows"], place["whole"], place["teacher"], place["scratch"]
+    finetune(config, *task, params.trainer, 7, *given, CheckpointStore(training.folder / "fine"), run)
+    export(params.export, *task, place["rows"], place["teacher"], place["onnx"], run)
+    loose = {"max_accuracy_loss": 1.0, "bootstrap_samples": 100}
+    rungs = params.quantize.model_copy(update=loose | {"rungs": ["int8"]})
+    quantize(rungs, *task, place["rows"], place["onnx"], place["int8"], run)
+    gate = params.gate.model_copy(update={"max_loss": 1.0, "min_agreement": 0.0, "bootstrap_samples": 100, "rows": 32})
+    engines = params.build.model_copy(update={"engines": ["onnxruntime"]})
+    build(engines, gate, *task, place["rows"], place["teacher"], place["onnx"], place["int8"], place["bundle"], run)
+    texts = [text for text, _ in sentences(8)]
+    answers = {variant: load_bundle(place["bundle"], variant).logits(texts).argmax(axis=1) for variant in VARIANTS}
+    check(bool((answers["int8"] == answers["fp32"]).mean() >= 0.75), "int8 answers otherwise than fp32")
+
+
+VARIANTS = ("fp32", "int8")
+
+
+def check(holds: bool, otherwise: str) -> None:
+    """Raise where a proof does not hold."""
+    if not holds:
+        raise AssertionError(otherwise)
+
+
+def _objectives() -> list[str]:
+    from components.modeling.config import OBJECTIVES
+
+    return list(OBJECTIVES)
+
+
+def _architectures() -> list[str]:
+    from components.modeling.kinds import FROM_SCRATCH
+
+    return list(FROM_SCRATCH)
+
+
+TABLES: dict[str, Table] = {
+    "objectives": Table(
+        "Objectives and architectures",
+        "Each pair is pretrained for some steps from random weights, overfits one batch, and is killed with SIGKILL "
+        "and carried on to the same bytes. A classifier is fine-tuned from it, exported, quantized to int8, verified "
+        "by the gate, and asked: fp32 and int8 answer alike. A pair that does not fit is refused, with the objectives "
+        "that do.",
+        _objectives,
+        _architectures,
+        objective_cell,
+    ),
+}
+"""Each further table is a line: rows, columns, and the function that tries a cell."""
+
+
+if __name__ == "__main__":
+    began = time.monotonic()
+    code = main()
+    print(f"{time.monotonic() - began:.0f} s")
+    sys.exit(code)
