@@ -25,9 +25,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def measured(ladder: Ladder, run: RecordedRun) -> Metrics:
+def measured(ladder: Ladder, run: RecordedRun, config: EvaluateConfig = CONFIG) -> Metrics:
     folders = (ladder.rows, ladder.teacher, ladder.scratch, ladder.student, ladder.bundle)
-    return evaluate(CONFIG, TASK, "places", 17, *folders, Path("metrics/places_confusion.csv"), REPORT, run)
+    return evaluate(config, TASK, "places", 17, *folders, Path("metrics/places_confusion.csv"), REPORT, run)
 
 
 def test_every_rung_is_scored_with_its_interval(ladder: Ladder, run: RecordedRun) -> None:
@@ -51,6 +51,20 @@ def test_every_rung_is_scored_with_its_interval(ladder: Ladder, run: RecordedRun
     assert set(metrics["baseline_choice"]) == {"characters", "longest_n_gram", "min_df", "c", "balanced"}
     assert any(line.startswith("counting words: ") for line in run.lines)
     assert metrics["size_megabytes"]["candidate"] < metrics["size_megabytes"]["onnx"]
+
+
+def test_further_baselines_stand_beside_the_one_to_beat(ladder: Ladder, run: RecordedRun) -> None:
+    """Those that can do the task: a hidden Markov model labels no whole texts."""
+    metrics = measured(ladder, run, CONFIG.model_copy(update={"baselines": ["hmm", "skip_gram"]}))
+    assert "hmm" not in metrics
+    assert metrics["skip_gram"]["macro_f1_low"] <= metrics["skip_gram"]["macro_f1"]
+    assert set(metrics["over_baseline"]["skip_gram"]) == {"macro_f1", "accuracy"}
+    assert metrics["size_megabytes"]["skip_gram"] > 0
+    assert set(metrics["further_choices"]) == {"skip_gram"}
+    assert any(line.startswith("word vectors: 100 dimensions") for line in run.lines)
+    page = (REPORT / "index.html").read_text(encoding="utf-8")
+    assert "<td>word vectors (skip-gram) + linear layer</td>" in page
+    assert "; skip-gram word vectors + logistic regression: 100 dimensions" in page
 
 
 def test_metrics_and_the_page_repeat_and_hold_nothing_of_the_machine(ladder: Ladder, run: RecordedRun) -> None:

@@ -25,10 +25,16 @@ BASELINES = {
     "label_sets": Entry(
         "components.evaluation.baselines.label_sets:LabelSetBaseline", "counting words", "counting words (TF-IDF)"
     ),
+    "lstm": Entry("components.evaluation.baselines.lstm:Lstm", "an LSTM", "bidirectional LSTM"),
     "n_grams": Entry(
         "components.evaluation.baselines.n_grams:NGrams", "counting n-grams", "n-grams (modified Kneser-Ney)"
     ),
     "ridge": Entry("components.evaluation.baselines.ridge:RidgeBaseline", "counting words", "counting words (TF-IDF)"),
+    "skip_gram": Entry(
+        "components.evaluation.baselines.word_vectors:SkipGram",
+        "word vectors",
+        "word vectors (skip-gram) + linear layer",
+    ),
     "tf_idf": Entry("components.evaluation.baselines.tf_idf:TfIdf", "counting words", "counting words (TF-IDF)"),
     "word_tags": Entry(
         "components.evaluation.baselines.word_tags:WordTags",
@@ -44,7 +50,12 @@ TO_BEAT = {
     ("tokens", "categorical"): "word_tags",
 }
 """Head and kind of output of a task -> the baseline that its model has to beat: a release compares with it."""
-FURTHER = {"crf": ("tokens", "categorical"), "hmm": ("tokens", "categorical")}
+FURTHER = {
+    "crf": ("tokens", "categorical"),
+    "hmm": ("tokens", "categorical"),
+    "lstm": ("sequence", "categorical"),
+    "skip_gram": ("sequence", "categorical"),
+}
 """Those that `evaluate.baselines` may name -> the head and kind of output of the tasks that they can do."""
 
 
