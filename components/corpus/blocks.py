@@ -23,7 +23,7 @@ BLOCK_CHARACTERS = 4_000_000
 
 
 class Row(NamedTuple):
-    """A row as it was read: where it stood, relative to data/, its id, what it says, the languages it claims."""
+    """A row as read: its position relative to data/, its id, its text, and the languages it claims."""
 
     file: str
     line: int
@@ -42,15 +42,15 @@ class Block:
 
     @property
     def digest(self) -> str:
-        """Of the rows alone."""
+        """A digest of the rows alone."""
         content = json.dumps([self.source, self.rows], ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def cut(files: Iterable[CorpusFile], data: Path, read: Callable[[Path], None]) -> Iterator[Block]:
-    """The blocks of all sources, in the order of the files; no more than one is held.
+    """Yield the blocks of all sources in the order of the files; one block is in memory at a time.
 
-    `read` hears of every file that is done. Raises DataError naming file and line.
+    `read` is called with every file that is done. Raises DataError naming file and line.
     """
     rows: list[Row] = []
     source, number, characters = "", 0, 0

@@ -1,7 +1,7 @@
-"""Which encoding a text that is not UTF-8 seems to be in, for the message that refuses it.
+"""Guess the encoding of a text that is not UTF-8, for the message that refuses it.
 
-A guess is named and never acted on: one that is wrong would damage a corpus in silence, and another version of the
-guesser would give other results.
+The guess is shown and never used: a wrong one would damage a corpus without a sign, and another version of the guesser
+would give other results.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ _CANDIDATES = {
     "koi8_r": "KOI8-R",
     "cp1253": "CP1253",
 }
-"""Python's name of an encoding -> iconv's. Few: most others differ from one of these in a handful of letters."""
+"""Python's name of an encoding -> iconv's. Few are listed: most others differ from one of these in a few letters."""
 _EAST_ASIAN = ("big5", "cp932", "euc_jp", "cp949")
 _FEW = 200
-"""Bytes past ASCII below which the encodings of East Asia cannot be told apart, so that the likeliest here is named."""
+"""Below so many bytes outside ASCII, the encodings of East Asia cannot be distinguished; the most likely of these is
+named.
+"""
 _WESTERN = re.compile("[\x00-\x7f\xa0\xa9\xab\xae\xb0\xb4\xb7\xbb\xbf-\xd6\xd8-\xf6\xf8-\xff€‚„…ˆ‰‹Œ‘’“”•–—™›œŸ]*")
-"""What western Europe writes with. Polish and Czech read as Windows-1252 have other characters, such as ¹ or ³."""
+"""The letters of western Europe. Polish and Czech read as Windows-1252 contain other characters, such as ¹ or ³."""
 _MOSTLY = 4
-"""Valid characters past ASCII for each broken one, from which on a text is UTF-8 with faults. GBK has one in five."""
+"""So many valid characters outside ASCII for each invalid byte mark a text as damaged UTF-8. GBK has one in five."""
 _CONVERT = "`iconv -f {} -t UTF-8 OLD > NEW` converts it"
 
 
 def conversion(sample: bytes) -> str:
-    """What to do with a file that is not UTF-8. `sample`: some of its bytes, from the start of a line."""
+    """Advice for a file that is not UTF-8. `sample`: some of its bytes, from the start of a line."""
     if _is_mostly_utf8(sample):
         return "the rest is UTF-8: `iconv -c -f UTF-8 -t UTF-8 OLD > NEW` leaves out the broken bytes"
     found = guessed(sample)
@@ -42,7 +44,7 @@ def conversion(sample: bytes) -> str:
 
 
 def guessed(sample: bytes) -> str | None:
-    """The encoding a text seems to be in, as iconv calls it (charset-normalizer); None where nothing fits."""
+    """The likely encoding, by iconv's name (charset-normalizer); None where no encoding fits."""
     from charset_normalizer import from_bytes
 
     best = from_bytes(sample, cp_isolation=list(_CANDIDATES)).best()

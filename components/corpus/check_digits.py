@@ -1,4 +1,4 @@
-"""Check digits of numbers that name a card, an account or a person, and how long an account's number is."""
+"""Check digits of numbers of cards, accounts and persons, and the lengths of account numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IBAN_LENGTHS = {
 PROVINCES = frozenset(
     "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()  # noqa: SIM905
 )
-"""How a Chinese resident identity number begins: GB/T 2260."""
+"""The first digits of Chinese resident identity numbers: GB/T 2260."""
 
 
 def luhn(digits: str) -> bool:

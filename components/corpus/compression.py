@@ -1,6 +1,6 @@
 """Compressed files as streams of their content: gzip, zstd, bzip2, xz.
 
-A file cut short is an error everywhere: each reader here says so, where `zstandard`'s and Arrow's own do not all.
+Every reader here raises an error for a truncated file; `zstandard`'s and Arrow's own readers do not always.
 """
 
 from __future__ import annotations
@@ -24,22 +24,24 @@ COMPRESSIONS = {
     ".bz2": rb"BZh[1-9]",
     ".xz": rb"\xfd7zXZ\0",
 }
-"""Ending of a packed file -> a pattern of its first bytes."""
+"""Extension of a compressed file -> a pattern of its first bytes."""
 _BUFFER = 1 << 16
 _ZSTD_FEED = 1 << 12
-"""Packed bytes unpacked at a time. The longest run that 4 bytes of zstd stand for is 128 KB, so 128 MB at the most."""
+"""Compressed bytes read at a time. 4 bytes of zstd stand for at most 128 KB, so this gives at most 128 MB."""
 _ZSTD_WINDOW = 1 << 31
-"""The longest window there is, `zstd --long=31`. Memory is taken as the window fills, not at once."""
+"""The largest window, `zstd --long=31`. Memory grows as the window fills, not at once."""
 
 
 def is_packed(begin: bytes, compression: str) -> bool:
-    """Whether a file that begins so is packed as its name says."""
+    """Whether these first bytes fit the extension of the file."""
     return re.match(COMPRESSIONS[compression], begin) is not None
 
 
 @contextmanager
 def unpacked(raw: BinaryIO, compression: str) -> Iterator[BinaryIO]:
-    """What is packed in a stream, as one of COMPRESSIONS or not at all (""). Damage is an OSError or an EOFError."""
+    """The decompressed stream; `compression` is one of COMPRESSIONS, or "" for none. Damage raises OSError or
+    EOFError.
+    """
     import zstandard
 
     try:
@@ -61,7 +63,7 @@ def _opened(raw: BinaryIO, compression: str) -> BinaryIO:
 
 
 class _ZstdStream(io.RawIOBase):
-    """All frames of a zstd file, with a window of any length."""
+    """All frames of a zstd file, with a window of any size."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw

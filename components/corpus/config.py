@@ -44,7 +44,7 @@ class LanguageConfig(Section):
 
 
 class CurateConfig(Section):
-    """Which documents are kept, and what is changed in them; lengths in characters."""
+    """Filters and changes of documents; lengths in characters."""
 
     min_characters: Count
     max_characters: Count
@@ -112,7 +112,7 @@ class SourceConfig(Section):
     @field_validator("language", mode="before")
     @classmethod
     def _codes(cls, given: object) -> object:
-        """In the codes that curation knows, however they are named."""
+        """The languages by the codes that curation uses, whatever spelling params.yaml has."""
         if not isinstance(given, str) and not (isinstance(given, list) and all(isinstance(one, str) for one in given)):
             raise ValueError(
                 f"{given!r:.80} is no language: expected one such as en, a list such as [en, zh], or mixed"

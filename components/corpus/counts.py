@@ -19,7 +19,7 @@ from components.run import Metrics
 
 @dataclass
 class CorpusCounts:
-    """`flows`: rows by (source, what became of them); `samples`: a few rows of each reason and each change."""
+    """`flows`: rows by (source, outcome); `samples`: a few rows of each reason and each change."""
 
     flows: Counter[tuple[str, str]] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
@@ -81,7 +81,7 @@ class CorpusCounts:
                 )
 
     def manifest(self) -> dict[str, Any]:
-        """What the corpus says of itself."""
+        """The statistics of the corpus for its manifest."""
         return {
             "counts": {"read": self.read, "kept": dict(self.kept), **self.rejected},
             "sources": self.sources,
@@ -89,7 +89,7 @@ class CorpusCounts:
         }
 
     def metrics(self, reasons: Iterable[str], changes: Iterable[str]) -> Metrics:
-        """Every reason and change is named, those that never came up with 0."""
+        """Every reason and change, with 0 for those that did not occur."""
         return {
             "documents": {"read": self.read, **self.kept},
             "quarantined": {reason: self.count(reason) for reason in reasons},

@@ -1,8 +1,8 @@
-"""The stage `curate`: raw files of data/ -> clean documents split in two, and clean labelled rows.
+"""The stage `curate`: raw files of data/ -> clean documents in two splits, and clean labelled rows.
 
-Three passes: rows are filtered block by block, wherever the engine works; duplicates are found over all blocks; each
-block's documents are written. A row is kept or goes to quarantine.jsonl with a reason, never anywhere else: read = kept
-+ each reason. A row that was changed is in changed.jsonl.
+Three passes: the engine filters rows block by block; duplicates are detected over all blocks; the documents of each
+block are written. A row is kept, or goes to quarantine.jsonl with a reason: read = kept + the sum of the reasons.
+Changed rows are listed in changed.jsonl.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from components.tasks.config import TaskConfig
 
 REASONS = ("removed", *row_filter.REASONS, *(f"in_task_{split}" for split in HELD_OUT), "duplicate", "near_duplicate")
 KEPT_BLOCKS_DAYS = 14
-"""Curated blocks that no run has used for so long are forgotten."""
+"""Filtered blocks that no run has used for this time are deleted."""
 
 
 def curate(
@@ -52,7 +52,7 @@ def curate(
     report: Path,
     run: Run,
 ) -> Metrics:
-    """Raises DataError naming file and line for whatever in `data` cannot be read or does not fit together."""
+    """Raises DataError naming file and line for data that cannot be read or are inconsistent."""
     if not data.is_dir():
         raise DataError(f"{data}: missing", "run `dvc pull data` for the sample data, or put your own there")
     refuse_unversioned(data)
@@ -92,14 +92,16 @@ def _tasks(
 
 
 def _held_out(found: Mapping[str, Labelled]) -> Iterator[tuple[str, str]]:
-    """(split, text) of what the corpus must not hold; a text of two splits counts with the test rows, which lead."""
+    """(split, text) of the held-out rows that the corpus must not contain. Test rows come first: they decide where a
+    text is in both splits.
+    """
     for split in HELD_OUT:
         for task in found.values():
             yield from ((split, text) for text in task.held_out[split])
 
 
 def _filter(engine: Engine, criteria: Criteria, files: list[CorpusFile], data: Path) -> list[Path]:
-    """The curated blocks, in their order; what was curated before costs a look."""
+    """The filtered blocks, in order; blocks in the cache are not filtered again."""
     folder = cache_folder()
     work = partial(filter_block, criteria, criteria.digest, folder)
     sizes = {file.path: file.path.stat().st_size for file in files}
@@ -115,7 +117,7 @@ def _filter(engine: Engine, criteria: Criteria, files: list[CorpusFile], data: P
 
 
 def _forget_old(folder: Path, used: list[Path], removed: Removals) -> None:
-    """Take away blocks that no run has used for long, and at once those that hold what was to be forgotten."""
+    """Delete blocks that no run has used for long, and at once those with removed rows."""
     for path in used:
         os.utime(path)
     for partial_file in folder.glob(".*"):  # of a worker that was killed

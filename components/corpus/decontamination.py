@@ -1,13 +1,13 @@
-"""Documents that give away a task's validation or test rows, whole, in part, or with a few words changed.
+"""Documents that leak validation or test rows of a task, whole, in part, or with a few words changed.
 
-By n-grams, as GPT-3 (Brown et al. 2020, appendix C) and datatrove's NGramsDecontFilter do, but not by a single one: in
-text of a kind whole sentences are formulas ("is the capital and most populous city of the U.S. state of"). A document
-is turned away where it has at least `min_held_out_overlap` of the n-grams of one held-out text, or where that share of
-its own stands in one and n of them do.
+By n-grams, as GPT-3 (Brown et al. 2020, appendix C) and datatrove's NGramsDecontFilter do, but never by a single
+n-gram: some kinds of text repeat whole sentences ("is the capital and most populous city of the U.S. state of"). A
+document is rejected where it has at least `min_held_out_overlap` of the n-grams of one held-out text, or where that
+share of its own n-grams, and at least n of them, are in one held-out text.
 
-A short run of units within a longer document may be a leak or a phrase that everybody uses, and only the other
-documents can tell (GPT-3 ignores texts under 8 words for "spurious collisions"). Such a run is a passage:
-`components.corpus.leaks` counts the documents that have it.
+A short run of units within a longer document may be a leak or a common phrase, and only the other documents can tell
+(GPT-3 ignores texts under 8 words for "spurious collisions"). Such a run is a passage: `components.corpus.leaks` counts
+the documents that contain it.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from components.corpus.language import script_language
 from components.corpus.shingles import Hashes, n_grams, units
 
 SHORTEST = 5
-"""Units of a held-out text that is looked for within documents; a shorter one only counts as a whole document."""
+"""The fewest units of a held-out text that is searched within documents; a shorter text must be the whole document."""
 SPLITS = ("test", "validation")
 
 
 @dataclass(frozen=True)
 class Match:
-    """What of the held-out texts stands in a document.
+    """The overlap of a document with held-out texts.
 
-    `reason`: `in_task_test` or `in_task_validation` where that is enough by itself. `passages`: numbers of held-out
-    texts of which a short run does, which is enough where few other documents have it.
+    `reason`: `in_task_test` or `in_task_validation` where the overlap alone is enough. `passages`: numbers of held-out
+    texts of which the document has a short run, which is enough where few other documents have it.
     """
 
     reason: str | None = None
@@ -46,13 +46,13 @@ NOTHING = Match()
 
 @dataclass(frozen=True)
 class _Table:
-    """The n-grams of held-out texts, sorted, and beside each the number of its text."""
+    """The n-grams of held-out texts, sorted, each with the number of its text."""
 
     keys: Hashes
     owners: npt.NDArray[np.int32]
 
     def found(self, grams: Hashes) -> npt.NDArray[np.int32]:
-        """The texts that n-grams stand in, each text as often as different ones of them do."""
+        """The texts that contain these n-grams; a text occurs once for each of its n-grams."""
         last = len(self.keys) - 1
         there = self.keys[np.minimum(np.searchsorted(self.keys, grams), last)] == grams
         if not there.any():
@@ -87,7 +87,9 @@ class HeldOut:
         self.digest = self._digest()
 
     def match(self, text: str, language: str) -> Match:
-        """What of the held-out texts stands in a document; the test split goes first. `text`: in its compared form."""
+        """The overlap of a document with held-out texts; the test split takes precedence. `text`: in its compared
+        form.
+        """
         if not self._tables:
             return NOTHING
         hashes = units(text)
@@ -100,12 +102,14 @@ class HeldOut:
         return Match(self.reason(clear), () if clear else tuple(sorted(set(passages))))
 
     def reason(self, found: Collection[int]) -> str | None:
-        """Why a document is turned away that has these held-out texts; None where it has none."""
+        """The reason to reject a document with these held-out texts; None without any."""
         splits = {SPLITS[self._splits[one]] for one in found}
         return f"in_task_{min(splits, key=SPLITS.index)}" if splits else None
 
     def _sizes_of(self, text: str, length: int) -> Iterator[int]:
-        """How long the n-grams of a held-out text are, in each language it may be met in; a short text is one."""
+        """The sizes of the n-grams of a held-out text, one for each language that documents with it may have; a short
+        text is one n-gram.
+        """
         script = script_language(text)
         for language, size in self._sizes.items():
             if length and (language == "zh") == (script == "zh"):
@@ -116,7 +120,9 @@ class HeldOut:
         return [size for size in self._tables if size == length or SHORTEST <= size <= min(longest, length)]
 
     def _in(self, hashes: Hashes, size: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
-        """The held-out texts that share enough n-grams of this size with a document, and which by a passage alone."""
+        """The held-out texts that share enough n-grams of this size with a document, and those that share only a
+        passage.
+        """
         grams = n_grams(hashes, size)
         owners, hits = np.unique(self._tables[size].found(grams), return_counts=True)
         enough = hits >= self._overlap * self._counts[owners]

@@ -1,7 +1,7 @@
-"""The curated corpus as others read it: parquet shards of documents, a folder a split.
+"""The curated corpus as later stages read it: parquet shards of documents, one folder for each split.
 
-corpus/{train,validation}/SOURCE-00000-DIGEST.parquet, in the order of their names; manifest.json counts them. A shard's
-name carries a digest of what it was made from, so a shard that is unchanged keeps its name and bytes.
+corpus/{train,validation}/SOURCE-00000-DIGEST.parquet, in the order of their names; manifest.json lists them. The name
+of a shard has a digest of its sources, so an unchanged shard keeps its name and bytes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ROWS = 1024
 
 
 def write_shard(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write documents as one shard; a column that a row does not have is null. Equal rows give equal bytes."""
+    """Write documents as one shard; a column that a row lacks is null. Equal rows give equal bytes."""
     write_table(path, pa.Table.from_pylist(list(rows), schema=SCHEMA))
 
 
@@ -43,7 +43,7 @@ def write_table(path: Path, documents: pa.Table) -> None:
 
 
 def shard_paths(corpus: Path, split: str) -> list[Path]:
-    """The shards of a split, in their order. Raises ArtifactError when there is none."""
+    """The shards of a split, in order. Raises ArtifactError when there is none."""
     found = sorted((corpus / split).glob("*.parquet"))
     if not found:
         raise ArtifactError(f"{corpus / split}: no documents here", "run `dvc repro` or `lianzi run` to make them")
@@ -60,7 +60,7 @@ def read_shard(path: Path, columns: Sequence[str] | None = None, rows: int = ROW
 
 
 def read_documents(corpus: Path, split: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """All documents of a split, batch by batch."""
+    """Yield all documents of a split in batches."""
     for path in shard_paths(corpus, split):
         yield from read_shard(path, columns)
 
@@ -72,6 +72,6 @@ def documents_of(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
 
 
 def in_validation_split(text: str, fraction: float, seed: int) -> bool:
-    """Whether a document is of the validation split: by its text and the seed alone, whatever stands around it."""
+    """Whether a document belongs to the validation split: a function of its text and the seed alone."""
     digest = hashlib.sha256(f"{seed}\n{text}".encode()).digest()
     return int.from_bytes(digest[:8]) < fraction * 2**64

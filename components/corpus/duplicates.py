@@ -1,6 +1,5 @@
-"""Duplicates and near duplicates over the whole corpus: of equal rows the first stays.
-
-Only fingerprints and what MinHash needs are held, never texts.
+"""Duplicates and near duplicates over the whole corpus: the first of equal rows stays. Memory holds fingerprints and
+MinHash signatures, never texts.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from components.corpus.near_duplicates import find_near_duplicates
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Of each block, for the rows that were candidates: the number of the earlier candidate it repeats, or -1.
+    """For each candidate row of each block, the number of the earlier candidate that it repeats, or -1.
 
     `exact` and `near`: int64 [candidates of all blocks]; `begins`: the number of each block's first candidate. `leaks`:
-    rows that are no candidates since they leak a held-out text.
+    rows that leak a held-out text and are therefore no candidates.
     """
 
     exact: np.ndarray
@@ -34,7 +33,7 @@ class Duplicates:
     leaks: Leaks
 
     def rows(self, block: int, path: Path) -> dict[int, tuple[str, str | None]]:
-        """A block's row numbers to leave out: the reason, and the id of the row that one repeats."""
+        """The row numbers of a block to leave out, each with its reason and the id of the row that it repeats."""
         part = slice(self.begins[block], self.begins[block + 1])
         [(_, numbers)] = candidates([path], [self.leaks[block]])
         found: dict[int, tuple[str, str | None]] = {row: (reason, None) for row, reason in self.leaks[block].items()}
@@ -45,7 +44,7 @@ class Duplicates:
 
 
 def find_duplicates(paths: Sequence[Path], leaks: Leaks, config: CurateConfig) -> Duplicates:
-    """Look through curated blocks in their order: the first of equal rows is the one that stays."""
+    """Detect duplicates in filtered blocks, in order: the first of equal rows stays."""
     counts, marks = [0], [np.empty((0, 2), dtype="<u8")]
     for path, rows in candidates(paths, leaks):
         counts.append(len(rows))
@@ -57,7 +56,7 @@ def find_duplicates(paths: Sequence[Path], leaks: Leaks, config: CurateConfig) -
 
 
 def earlier_equal(marks: np.ndarray) -> np.ndarray:
-    """int64 [n]: for each row of uint64 [n, 2] the number of the first one equal to it, -1 where that is itself."""
+    """int64 [n]: for each row of uint64 [n, 2] the number of the first equal row, -1 where the row is that one."""
     order = np.lexsort((marks[:, 1], marks[:, 0]))  # stable: equal rows stay in their order
     ordered = marks[order]
     begins = np.ones(len(marks), dtype=bool)
@@ -71,7 +70,7 @@ def earlier_equal(marks: np.ndarray) -> np.ndarray:
 def _near(
     paths: Sequence[Path], leaks: Leaks, exact: np.ndarray, begins: np.ndarray, config: CurateConfig
 ) -> np.ndarray:
-    """Among the rows that repeat none exactly."""
+    """Near duplicates among the rows that are no exact duplicates."""
     firsts = np.flatnonzero(exact < 0)
     parts = (
         read_signatures(path, rows[exact[begins[block] : begins[block + 1]] < 0])

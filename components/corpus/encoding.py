@@ -1,7 +1,8 @@
-"""Texts in one form: decoding repaired, invisible characters removed, one spelling, and the form that is compared.
+"""Texts in a normal form: repaired decoding, no invisible characters, one spelling, and the form used for comparison.
 
-Mojibake of Western encodings is ftfy's work (Speer 2019), through datatrove's FTFYFormatter, where a cheap test finds a
-trace of it. Chinese is put right here: UTF-8 read as GBK, and GBK read as Latin-1, which ftfy leaves alone.
+ftfy (Speer 2019), through datatrove's FTFYFormatter, repairs mojibake of Western encodings where a cheap test detects a
+trace of it. Mojibake of Chinese is repaired here: UTF-8 read as GBK, and GBK read as Latin-1, which ftfy does not
+repair.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ INVISIBLE = re.compile(
     "|(?:(?<=[\\x00-\u024f\u3000-\u9fff])|^)[\u200c\u200d]+"
 )
 UNSEEN = re.compile("[\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
-"""Nothing of INVISIBLE is in a text without one of these."""
+"""Every text that INVISIBLE matches contains one of these."""
 # U+FFFD stands for what could not be decoded; private characters and noncharacters mean nothing outside their font.
 REPLACEMENT = re.compile("[\ufffd\ufffe\uffff\ue000-\uf8ff]")
 
 
 def repaired(text: str) -> tuple[str, list[str]]:
-    """The text as it was meant, and which of CHANGES were made. U+FFFD stays: see `without_replacements`."""
+    """The text as its author wrote it, and the CHANGES that were made. U+FFFD stays: see `without_replacements`."""
     changes = []
     if (right := _decoded_right(text)) != text:
         text = right
@@ -59,7 +60,7 @@ def repaired(text: str) -> tuple[str, list[str]]:
 
 
 def decoded_right(text: str) -> str:
-    """The text decoded as it was meant, and nothing else about it changed; for rows that must stay as they are."""
+    """The text with its decoding repaired and nothing else changed, for rows that must stay as they are."""
     if text.isascii():
         return text
     if not HAN.search(text) and not C1.search(text) and not _is_bad(text) and not _from_latin(text):
@@ -68,12 +69,12 @@ def decoded_right(text: str) -> str:
 
 
 def without_replacements(text: str) -> tuple[str, int]:
-    """The text without U+FFFD and private characters, and how many there were."""
+    """The text without U+FFFD and private characters, and the number of these."""
     return REPLACEMENT.subn("", text) if not text.isascii() else (text, 0)
 
 
 def is_lost(text: str) -> bool:
-    """Whether this is UTF-8 read as GBK that lost bytes on its way, so that nothing can put it right."""
+    """Whether this is UTF-8 read as GBK that has lost bytes, so that no repair is possible."""
     if text.isascii() or not HAN.search(text):
         return False
     coded = text.encode("gb18030", "ignore")
@@ -99,7 +100,9 @@ def _is_bad(text: str) -> bool:
 
 
 def _from_gbk(text: str) -> str:
-    """UTF-8 that was read as GBK: its bytes are UTF-8 again, which four real characters in a row hardly ever are."""
+    """Repair UTF-8 that was read as GBK: its bytes are valid UTF-8, as four genuine characters in a row hardly ever
+    are.
+    """
     try:
         right = text.encode("gb18030").decode("utf-8")
     except UnicodeError:
@@ -108,7 +111,7 @@ def _from_gbk(text: str) -> str:
 
 
 def _from_latin(text: str) -> str | None:
-    """GBK that was read as Latin-1 or Windows-1252: its bytes make common Chinese characters, and nothing but them."""
+    """Repair GBK that was read as Latin-1 or Windows-1252: its bytes decode to common Chinese characters only."""
     high = sum("\xa0" <= char <= "\xff" for char in text)
     if high < 8 or high < sum(map(str.isalpha, text)) / 2:
         return None
@@ -141,17 +144,17 @@ def normalise(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """As `normalise`, with the white space around the text."""
+    """As `normalise`, but keeps the white space around the text."""
     return unicodedata.normalize("NFC", UNWANTED.sub("", LINE_ENDS.sub("\n", text)))
 
 
 def normalise_code(text: str) -> str:
-    """Source code with plain line ends and without blank lines around it; a form feed or a combining accent stays."""
+    """Source code with `LF` line ends and without blank lines around it; form feeds and combining accents stay."""
     return _BLANK_LINES.sub("", plain_code(text)).rstrip()
 
 
 def plain_code(text: str) -> str:
-    """As `normalise_code`, with the white space around it."""
+    """As `normalise_code`, but keeps the white space around it."""
     return _NO_CODE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -159,15 +162,15 @@ def plain_code(text: str) -> str:
 # decoded as they were meant, in one spelling and without personal data. So a copy that was repaired or scrubbed and
 # one that was not are still the same text.
 def compared_form(text: str) -> str:
-    """What a text is compared by, whatever params.yaml lets stand in it."""
+    """The form of a text used for comparison, independent of params.yaml."""
     return scrubbed(without_replacements(normalise(repaired(text)[0]))[0].strip(), KINDS)[0]
 
 
 def fingerprint(text: str) -> bytes:
-    """16 bytes that two texts share only where they are the same."""
+    """16 bytes, equal for two texts only where the texts are equal."""
     return mark_of(compared_form(text))
 
 
 def mark_of(form: str) -> bytes:
-    """The fingerprint of a text whose compared form is known."""
+    """The fingerprint of a text, from its compared form."""
     return hashlib.sha256(form.encode()).digest()[:16]

@@ -1,6 +1,6 @@
-"""The files of data/corpus, the source each belongs to, and the licences under which they stand.
+"""The files of data/corpus, their sources, and their licences.
 
-A file is a source of its own, called as it is without its endings; a folder is one source with all the files in it.
+A file is a source with its own name, without extensions; a folder is one source with all its files.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from components.errors import DataError
 
 UNKNOWN = "unknown"
 SOURCES = "SOURCES.md"
-"""A file of data/ that says where the data are from and under which licence, with what must go along with copies."""
+"""The file of data/ with the origins of the data, their licences, and the notices that copies must carry."""
 ABOUT = ".source.json"
-"""Ending of the notes that `lianzi import` leaves beside a source: no data."""
+"""Extension of the provenance notes that `lianzi import` writes beside a source; they are no data."""
 
 
 _ROOM = 128
-"""Bytes of a source's name in the names of files made of it: 255 are allowed, and numbers and digests follow."""
+"""Bytes of a source's name within file names: 255 are allowed, and numbers and digests follow."""
 
 
 def short_name(source: str) -> str:
-    """A source's name as file names begin with it: as it is, or its beginning and a digest where it is too long."""
+    """A source's name for file names: unchanged, or cut and followed by a digest where it is too long."""
     if len(source.encode()) <= _ROOM:
         return source
     begin = source.encode()[: _ROOM - 9].decode(errors="ignore")
@@ -37,21 +37,21 @@ def short_name(source: str) -> str:
 
 @dataclass(frozen=True)
 class CorpusFile:
-    """A data file, its source, and what the ids of its documents begin with."""
+    """A data file, its source, and the prefix of its documents' ids."""
 
     path: Path
     source: str
     prefix: str
 
     def document_id(self, record: Record) -> str:
-        """One of its kind in the corpus, as long as a file's own ids are."""
+        """Unique in the corpus where the ids within a file are unique."""
         return f"{self.prefix}/{record.name}"
 
 
 def corpus_files(folder: Path) -> list[CorpusFile]:
-    """The data files under a folder in the order of their paths, hidden ones and notes of imports left out.
+    """The data files under a folder, sorted by path, without hidden files and notes of imports.
 
-    Raises DataError for a format that is not known, and where two files or a file and a folder claim to be the same.
+    Raises DataError for an unknown format, and where two files, or a file and a folder, have the same name.
     """
     found = [_corpus_file(path, folder) for path in sorted(_visible(folder))]
     if not found:
@@ -61,7 +61,7 @@ def corpus_files(folder: Path) -> list[CorpusFile]:
 
 
 def strange_sources(named: Collection[str], there: Collection[str]) -> list[str]:
-    """A line for every source of params.yaml that no file or folder of data/corpus is called as: it changes nothing."""
+    """A warning for each source of params.yaml that has no file or folder in data/corpus, and so has no effect."""
     lines = []
     for name in sorted({*named} - {*there}):
         close = difflib.get_close_matches(name, sorted({*there} - {*named}), n=1, cutoff=0.6)
@@ -105,11 +105,11 @@ def _claim(claims: dict[str, Path], name: str, path: Path) -> None:
 
 
 def source_licences(found: Iterable[str], sources: Mapping[str, SourceConfig]) -> dict[str, str]:
-    """The licence of each source that documents were found of, as params.yaml has it."""
+    """The licence of each source that has documents, from params.yaml."""
     return {name: sources[name].licence if name in sources else UNKNOWN for name in sorted(found)}
 
 
 def notices(data: Path) -> list[str]:
-    """The text of data/SOURCES.md; nothing where there is none."""
+    """The text of data/SOURCES.md; empty where the file does not exist."""
     path = data / SOURCES
     return [path.read_text(encoding="utf-8")] if path.is_file() else []

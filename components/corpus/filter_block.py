@@ -1,4 +1,4 @@
-"""Filter one block: every row goes to one parquet file of the cache, a rejected one with its reason.
+"""Filter one block: every row is written to a parquet file of the cache, rejected rows with their reason.
 
 .cache/curation/KEY.parquet; KEY is a digest of the rows, of the criteria and of this package's code.
 """
@@ -47,7 +47,7 @@ FILTERED = pa.schema(_FILTERED)
 
 @dataclass(frozen=True)
 class Criteria:
-    """All that decides about a row, except other rows."""
+    """The criteria that decide about a row, except other rows."""
 
     config: CurateConfig
     sources: dict[str, SourceConfig]
@@ -57,7 +57,7 @@ class Criteria:
 
     @property
     def digest(self) -> str:
-        """Of all that makes a difference. Raises DataError for a word list that cannot be read."""
+        """A digest of all criteria. Raises DataError for a word list that cannot be read."""
         words = read_word_lists(tuple(self.config.word_lists))
         content = {
             "config": self.config.model_dump(),
@@ -74,12 +74,12 @@ class Criteria:
 
 
 def cache_folder() -> Path:
-    """Where curated blocks are kept between runs."""
+    """The folder of filtered blocks, kept between runs."""
     return Path(os.environ.get("LIANZI_CACHE", ".cache"), "curation")
 
 
 def filter_block(criteria: Criteria, criteria_digest: str, folder: Path, block: Block) -> Path:
-    """Filter a block's rows unless the cache has them. Returns the file, which appears only when it is complete."""
+    """Filter a block's rows unless the cache has them. Returns the file, which is written atomically."""
     digest = block.digest
     key = hashlib.sha256(f"{criteria_digest} {digest}".encode()).hexdigest()[:32]
     path = folder / f"{short_name(block.source)}-{block.number:05d}-{digest[:12]}-{key}.parquet"
@@ -97,7 +97,7 @@ def filter_block(criteria: Criteria, criteria_digest: str, folder: Path, block: 
 
 
 def whole(path: Path) -> bool:
-    """Whether a curated block is there with every byte as it was written; one that is damaged counts as missing."""
+    """Whether a filtered block exists with every byte as written; a damaged one counts as missing."""
     try:
         # All of it is read: a disk's fault is found while the rows are there to filter again.
         return bool(pq.read_table(path, page_checksum_verification=True).schema.equals(FILTERED))
@@ -106,7 +106,7 @@ def whole(path: Path) -> bool:
 
 
 def holds_removed(path: Path, removals: Removals) -> bool:
-    """Whether the text of a removed row stands in a curated block."""
+    """Whether a filtered block contains the text of a removed row."""
     try:
         known = pq.read_table(path, columns=["id", "fingerprint"])
         rows = zip(*(known.column(name).to_pylist() for name in ("id", "fingerprint")), strict=True)
@@ -118,7 +118,7 @@ def holds_removed(path: Path, removals: Removals) -> bool:
 
 
 def read_signatures(path: Path, rows: np.ndarray) -> np.ndarray:
-    """uint8 [rows, WIDTH]: of rows that were not rejected, by their numbers."""
+    """uint8 [rows, WIDTH]: the signatures of rows that were not rejected, in order."""
     found = pq.read_table(path, columns=["signature"]).column("signature").take(pa.array(rows)).to_pylist()
     return np.frombuffer(b"".join(found), dtype=np.uint8).reshape(len(found), WIDTH)
 
@@ -162,7 +162,7 @@ def _code() -> dict[str, str]:
 
 
 def candidates(paths: Sequence[Path], leaks: Sequence[Collection[int]]) -> Iterator[tuple[Path, np.ndarray]]:
-    """Each block with the row numbers that no rule rejected and that leak nothing."""
+    """Each block with the numbers of the rows that no rule rejected and that leak no held-out text."""
     for path, leaked in zip(paths, leaks, strict=True):
         reasons = pq.read_table(path, columns=["reason"]).column("reason")
         kept = reasons.is_null().to_numpy().copy()

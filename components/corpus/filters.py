@@ -1,6 +1,6 @@
-"""Which documents are turned away: one predicate and one row of the table for each reason.
+"""The rules that reject documents: one predicate and one row of the table for each reason.
 
-The rules are those of Gopher (Rae et al. 2021, appendix A) that hold for English and Chinese alike.
+The rules of Gopher (Rae et al. 2021, appendix A) that hold for English and Chinese alike.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""A JSON file of objects as rows: an array of them, or one after another. It is read in pieces, whatever its size."""
+"""A JSON file of objects as rows: an array of objects, or a sequence of them. It is read in pieces, whatever its
+size.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=unique)
 
 
 def read_json(path: Path, stream: BinaryIO, columns: Columns = None) -> Iterator[Record]:
-    """A record an object; `line` counts the objects, since many of them may stand on one line."""
+    """One record for each object; `line` counts the objects, since a line may have many of them."""
     text = _Text(path, text_stream(path, stream))
     array = text.next_character() == "["
     if array:
@@ -48,7 +50,7 @@ def read_json(path: Path, stream: BinaryIO, columns: Columns = None) -> Iterator
 
 
 class _Text:
-    """What is left of a JSON file: a piece of text, and the stream that has the rest."""
+    """The unread part of a JSON file: a piece of text, and the stream with the rest."""
 
     def __init__(self, path: Path, stream: BinaryIO) -> None:
         self._path, self._stream = path, stream
@@ -57,7 +59,7 @@ class _Text:
         self._lines, self._columns = 0, 0  # how far the piece's beginning is into the file
 
     def next_character(self) -> str:
-        """The next one that is no white space, which is passed over; "" at the end."""
+        """The next character that is not white space; "" at the end."""
         while True:
             match = _SPACE.match(self._piece, self._at)
             self._at = match.end() if match else self._at
@@ -66,11 +68,13 @@ class _Text:
             self._read()
 
     def skip(self, count: int) -> None:
-        """Pass over characters."""
+        """Skip characters."""
         self._at += count
 
     def next_object(self, character: str) -> dict[str, Any]:
-        """The object that begins here with a character. Raises DataError where there is none, or a broken one."""
+        """The object at the current position, which begins with this character. Raises DataError where there is no
+        valid object.
+        """
         if character != "{":
             raise self._no_object()
         while True:
@@ -86,12 +90,12 @@ class _Text:
                 raise self.fault(str(error)) from None
 
     def fault(self, what: str, at: int | None = None) -> DataError:
-        """The refusal of a file that is no JSON of rows, at a place of the piece or here."""
+        """The error for a file that is no JSON of rows, at a position of the piece or at the current one."""
         line, column = self._place(self._at if at is None else at)
         return DataError(f"{self._path}:{line}: not JSON: {what} at column {column}", _EXPECTED)
 
     def _place(self, at: int) -> tuple[int, int]:
-        """The line and column, from 1, of a place of the piece."""
+        """The line and column, from 1, of a position of the piece."""
         line, end = self._piece.count("\n", 0, at), self._piece.rfind("\n", 0, at)
         return self._lines + line + 1, at - end if line else self._columns + at + 1
 
@@ -103,7 +107,7 @@ class _Text:
         return DataError(f"{self._path}:{self._place(self._at)[0]}: {kind_of(value)}, not an object", _EXPECTED)
 
     def _read(self) -> None:
-        """As much again as the current object has, so that a long one is not begun too often."""
+        """Read as much again as the current object has, so that a long object is not parsed too often."""
         line, column = self._place(self._at)
         self._lines, self._columns, left = line - 1, column - 1, self._piece[self._at :]
         chunk = self._stream.read(max(_CHUNK, len(left)))

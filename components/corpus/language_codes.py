@@ -1,6 +1,7 @@
-"""Languages by one code each, however they were named: `eng_Latn`, `zho`, `cmn_Hani`, `zh-Hant-TW`, `Chinese`, `中文`.
+"""One code for each language, whatever its spelling: `eng_Latn`, `zho`, `cmn_Hani`, `zh-Hant-TW`, `Chinese`, `中文`.
 
-The codes and names are those of Unicode's CLDR, which Babel brings along: ISO 639-1 where there is one, else ISO 639-3.
+The codes and names are those of Unicode's CLDR, which Babel contains: ISO 639-1 where it has a code, otherwise ISO
+639-3.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ CODE_LANGUAGES = {
     ".ts": "typescript",
     ".tsx": "typescript",
 }
-"""Ending of a file with source code -> the language its documents have."""
+"""Extension of a file with source code -> the language of its documents."""
 CODE = frozenset({*CODE_LANGUAGES.values(), "code"})
-"""Languages of source code; `code` where it is in no one of them."""
+"""Programming languages; `code` where the language is unknown."""
 MIXED = "mixed"
-"""What a source is called whose rows are each in a language of their own."""
+"""The language of a source whose rows have a language each."""
 _NONE = frozenset({"", "und", "mul", "mis", "zxx", "unknown", "none", "null", "nan", "n/a", "na?", "multi", MIXED})
-"""No language in particular: ISO 639-2 has four codes for it."""
+"""Codes for no particular language: ISO 639-2 has four."""
 # The members of the macrolanguage zho (ISO 639-3): written in the same characters, so that the same rules hold.
 _SINITIC = frozenset("zh cdo cjy cmn cnp cpx csp czh czo gan hak hsn lzh mnp nan och wuu yue".split())  # noqa: SIM905
 _NAMES = {
@@ -67,13 +68,14 @@ _NAMES = {
     "sh": "shell",
     "source code": "code",
 }
-"""Names that CLDR does not have."""
+"""Names that CLDR lacks."""
 
 
 def language_codes(given: object) -> tuple[str, ...]:
-    """The codes of what is named, in order: a name, a tag, several behind commas, a list; none of `und` and the like.
+    """The codes of the named languages, in order: a name, a tag, several separated by commas, or a list; none for `und`
+    and the like.
 
-    A name that nobody knows stays as it is, in small letters.
+    An unknown name stays as it is, in lower case.
     """
     if isinstance(given, str):
         return _codes_of(given)
@@ -89,7 +91,7 @@ def _codes_of(text: str) -> tuple[str, ...]:
 
 
 def _code(name: str) -> str:
-    """name: in small letters."""
+    """name: in lower case."""
     name = name.removeprefix("__label__")  # as fastText writes it
     if name in _NONE or name in CODE:
         return "" if name in _NONE else name
@@ -102,7 +104,7 @@ def _code(name: str) -> str:
 
 @cache
 def _aliases() -> dict[str, str]:
-    """Code -> the one that stands for it today: `eng`, `zho`, `iw`."""
+    """Deprecated or longer code -> the current one: `eng`, `zho`, `iw`."""
     from babel.core import get_global
 
     return {code: str(other).split("_")[0] for code, other in get_global("language_aliases").items()}

@@ -1,7 +1,7 @@
-"""Which documents leak a held-out text by a passage alone: where only few documents of the corpus have it.
+"""Documents that leak a held-out text by a passage alone, where few documents of the corpus have that passage.
 
-A passage that many have is a phrase ("the end of the day"): the row it is the text of gives nothing away there, and to
-turn all of them away would empty the corpus.
+A passage that many documents have is a phrase ("the end of the day"): it gives nothing away, and to reject all of them
+would empty the corpus.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import pyarrow.parquet as pq
 from components.corpus.decontamination import HeldOut
 
 Leaks = list[dict[int, str]]
-"""Of each curated block, its row numbers with a leak and the reason."""
+"""For each filtered block, the row numbers with a leak, and the reason."""
 
 
 def find_leaks(paths: Sequence[Path], held_out: HeldOut, most: int) -> Leaks:
-    """Look through curated blocks, twice. `most`: documents that may have a passage that is still taken for a leak."""
+    """Scan the filtered blocks twice. `most`: the largest number of documents with a passage that still counts as a
+    leak.
+    """
     counts: npt.NDArray[np.int64] = np.zeros(0, np.int64)
     for path in paths:
         found = np.bincount(_passages(path)[1], minlength=len(counts))
@@ -39,7 +41,7 @@ def _in_block(path: Path, counts: npt.NDArray[np.int64], held_out: HeldOut, most
 
 
 def _passages(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Row numbers of a block, and beside each a held-out text of which a passage stands in the row."""
+    """Row numbers of a block, each with a held-out text of which the row has a passage."""
     column = pq.read_table(path, columns=["passages"]).column("passages").combine_chunks()
     counts = np.diff(column.offsets.to_numpy())
     rows = np.repeat(np.arange(len(column)), counts)

@@ -35,7 +35,7 @@ _UTF16 = re.compile(rb"(?:[^\0]\0){3}|(?:\0[^\0]){3}")
 
 
 def text_stream(path: Path, stream: BinaryIO) -> BinaryIO:
-    """The same text as UTF-8 bytes. Raises DataError for files that are known to be none, by how they begin."""
+    """The same text as UTF-8 bytes. Raises DataError for files whose first bytes are those of a binary format."""
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, stream))
     begin = buffered.peek(16)
     for mark, (what, ending) in _PACKED.items():
@@ -49,7 +49,7 @@ def text_stream(path: Path, stream: BinaryIO) -> BinaryIO:
 
 
 def lines_of(path: Path, stream: BinaryIO) -> Iterator[tuple[int, str]]:
-    """Numbered lines with their line ends, decoded and checked; a byte order mark is dropped."""
+    """Numbered lines with their line ends, decoded and checked; a byte order mark is removed."""
     stream = text_stream(path, stream)
     for number, line in enumerate(_split(stream), 1):
         if len(line) > MAX_LINE_BYTES:
@@ -64,7 +64,7 @@ def lines_of(path: Path, stream: BinaryIO) -> Iterator[tuple[int, str]]:
 
 
 def not_utf8(place: str, line: bytes, start: int, sample: bytes) -> DataError:
-    """The refusal of a text with a byte that is not UTF-8, at `start` of `line`; `sample` is looked at for a guess."""
+    """The error for a byte that is not UTF-8, at `start` of `line`; the encoding is guessed from `sample`."""
     from components.corpus.charset import conversion
 
     return DataError(f"{place}: not UTF-8: byte 0x{line[start]:02x} at column {start + 1}", conversion(sample))

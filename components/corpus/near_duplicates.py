@@ -24,13 +24,15 @@ from components.corpus.shingles import Hashes, mixed, n_grams, units
 BANDS, ROWS = 60, 4
 HASHES = BANDS * ROWS
 WIDTH = 1 + HASHES
-"""Bytes of a signature: the number of units, at most 255, then a byte of each hash. 0 units: nothing to compare."""
+"""Bytes of a signature: the number of units, at most 255, then one byte for each hash. A text of 0 units is not
+compared.
+"""
 SHINGLE = 2
 FULL_LENGTH = 100
 NEIGHBOURS = 4
-"""Documents before it, of those that share a band with it, that a document is compared with, beside the first."""
+"""The number of earlier documents of a band, beside the first, with which a document is compared."""
 CHANCE = 1 / 256
-"""That two bytes agree whose hashes do not."""
+"""The probability that two bytes agree though their hashes differ."""
 AT_ONCE = 1 << 15
 PAIRS_AT_ONCE = 1 << 12
 BANDS_AT_ONCE = 5
@@ -40,7 +42,7 @@ Indices = npt.NDArray[np.int64]
 
 
 def signatures(texts: Sequence[str], languages: Sequence[str], config: CurateConfig) -> Bytes:
-    """[texts, WIDTH] bytes. Which units a text has follows from its script, character by character."""
+    """[texts, WIDTH] bytes. The units of a text follow from its script, character by character."""
     found = np.zeros((len(texts), WIDTH), np.uint8)
     shingles: list[Hashes] = []
     rows: list[int] = []
@@ -94,7 +96,7 @@ class _Signed:
         self._keys = np.zeros((0, 0), np.uint32)
 
     def keys(self, band: int) -> npt.NDArray[np.uint32]:
-        """[total]: what the documents have in a band. The file is read once for a few neighbouring bands."""
+        """[total]: the values of the documents in a band. The file is read once for several neighbouring bands."""
         begin = band - band % BANDS_AT_ONCE
         if begin != self._begin:
             place = 1 + begin * ROWS
@@ -114,7 +116,7 @@ class _Signed:
 
 
 def _joined(first: Indices, before: Indices, after: Indices) -> Indices:
-    """The first document of each one's cluster, once the pairs are of one cluster."""
+    """The first document of each document's cluster, once the pairs are joined."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -134,7 +136,7 @@ def similarity(one: Bytes, other: Bytes) -> npt.NDArray[np.float32]:
 
 
 def _least(shingles: list[Hashes]) -> Bytes:
-    """[texts, HASHES]: of the least value of each hash over a text's shingles, a byte."""
+    """[texts, HASHES]: for each hash, the low byte of its minimum over a text's shingles."""
     values = np.concatenate(shingles)
     starts = np.cumsum([0, *map(len, shingles[:-1])])
     factors, offsets = _functions()
@@ -152,7 +154,9 @@ def _functions() -> tuple[Hashes, Hashes]:
 
 
 def _candidates(keys: npt.NDArray[np.uint32], lengths: Bytes) -> Iterator[Indices]:
-    """Pairs [2, n], earlier and later, that agree in a band: each document with the first and with a few before it."""
+    """Pairs [2, n], earlier and later, that agree in a band: each document with the first and with a few earlier
+    ones.
+    """
     order = np.argsort(keys, kind="stable").astype(np.uint32 if len(keys) <= 1 << 32 else np.int64)
     order = order[lengths[order] > 0]
     keys = keys[order]

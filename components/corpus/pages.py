@@ -1,6 +1,6 @@
-"""Readers of files that are one document each: Markdown, web pages, source code.
+"""Readers of files with one document each: Markdown, web pages, source code.
 
-Their record has the file's name as its id. Source code is in the language its ending says.
+The id of the record is the file's name. The extension gives the language of source code.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from components.errors import DataError
 
 
 def read_markdown(path: Path, stream: BinaryIO) -> Iterator[Record]:
-    """The text as it stands, marks and all."""
+    """The text unchanged, with its markup."""
     yield Record(path, 1, {"id": path.name, "text": _text(path, stream)})
 
 
 def read_code(path: Path, stream: BinaryIO) -> Iterator[Record]:
-    """The text as it stands; its `language` is the programming language."""
+    """The text unchanged; its `language` is the programming language."""
     endings = [suffix.lower() for suffix in path.suffixes]
     language = next(CODE_LANGUAGES[ending] for ending in reversed(endings) if ending in CODE_LANGUAGES)
     yield Record(path, 1, {"id": path.name, "text": _text(path, stream), "language": language})
@@ -30,7 +30,7 @@ def read_code(path: Path, stream: BinaryIO) -> Iterator[Record]:
 def read_html(path: Path, stream: BinaryIO) -> Iterator[Record]:
     """The main text of a page, without menus, notices and comments (trafilatura), and its title.
 
-    The bytes are decoded as the page declares. A page in which no main text is found has the empty text.
+    The bytes are decoded as the page declares. A page without a main text has the empty text.
     """
     from trafilatura import bare_extraction
 

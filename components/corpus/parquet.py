@@ -20,9 +20,9 @@ _BATCH = 1024
 
 
 def read_parquet(path: Path, stream: BinaryIO, columns: Columns = None) -> Iterator[Record]:
-    """A record a row; `line` counts the rows.
+    """One record for each row; `line` counts the rows.
 
-    What stands in a column that is not used cannot do harm: a year 10000, an unknown time zone, bytes that are no text.
+    Unused columns cannot cause an error: a year 10000, an unknown time zone, bytes that are not text.
     """
     number = 0
     try:
@@ -42,7 +42,9 @@ def read_parquet(path: Path, stream: BinaryIO, columns: Columns = None) -> Itera
 
 
 def _values(path: Path, batch: pa.RecordBatch, name: str, before: int) -> list[Any]:
-    """A column as Python has it. Raises DataError naming the row, of which `before` come earlier, that cannot be."""
+    """A column as Python values. Raises DataError naming the row, of which `before` come earlier, that cannot be
+    converted.
+    """
     column = batch.column(name)
     try:
         return _converted(column)
@@ -57,7 +59,7 @@ def _values(path: Path, batch: pa.RecordBatch, name: str, before: int) -> list[A
 
 
 def _converted(column: pa.Array) -> list[Any]:
-    """Bytes are read as text: several programs write text without saying that it is some."""
+    """Binary columns are read as text: several programs write text without declaring it."""
     kind = column.type
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return [None if value is None else value.decode() for value in column.to_pylist()]
@@ -77,7 +79,7 @@ def _unreadable(place: str, name: str, error: BaseException, column: pa.Array) -
 
 @contextmanager
 def _seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
-    """The stream itself, or a copy on disk of one that can only be read forwards: parquet is read from its end."""
+    """The stream itself, or a copy on disk of a stream without seek: parquet is read from its end."""
     if stream.seekable():
         yield stream
         return

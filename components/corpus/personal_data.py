@@ -1,8 +1,8 @@
-"""What tells of a person, replaced by a placeholder: <EMAIL>, <PHONE>, <IP>, <CARD>, <SSN>, <IBAN>, <ID>.
+"""Personal data replaced by a placeholder: <EMAIL>, <PHONE>, <IP>, <CARD>, <SSN>, <IBAN>, <ID>.
 
-Numbers count only with their check digits right, or written as such numbers are, in ASCII or full-width characters.
-datatrove's PIIFormatter knows e-mail and IP addresses alone, misses an address that follows a Han character and takes
-version numbers for addresses. benchmarks/personal_data.py measures what is found and what is taken for it.
+A number counts only with a valid check digit or in a typical notation, in ASCII or full-width characters. datatrove's
+PIIFormatter detects e-mail and IP addresses alone, misses an address after a Han character and takes version numbers
+for addresses. benchmarks/personal_data.py measures recall and false positives.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TRACE = re.compile(
     r"[@＠]|[0-9０-９](?:[ .()\-（）－/]{0,3}[0-9０-９]){6}|[0-9０-９][.．][0-9０-９]{1,3}[.．][0-9０-９]"
     r"|:[0-9A-Fa-f]{0,4}:"
 )
-"""Nothing personal is looked for in a text without it."""
+"""A text without any of these has no personal data."""
 _FULL_WIDTH = re.compile("[０-９＠]")
 _HALF_WIDTH = str.maketrans({chr(code): chr(code - 0xFEE0) for code in map(ord, "＠＋－．＿（）")}) | {
     code: code - 0xFEE0 for first, last in ("０９", "ＡＺ", "ａｚ") for code in range(ord(first), ord(last) + 1)
@@ -37,11 +37,11 @@ jar whl deb rpm log txt pdf csv lock conf cfg ini service socket timer target sl
 swap local lan internal localdomain
 """.split()  # noqa: SIM905
 )
-"""Endings of files, of systemd's units and of names in a local net."""
+"""Extensions of files, of systemd units and of host names in a local network."""
 _TOP_LEVEL = frozenset(
     "com net org edu gov mil int info biz name pro app dev xyz online site top vip email cloud".split()  # noqa: SIM905
 )
-"""Beside those of countries, two letters each: what an address in source code ends in."""
+"""Top-level domains of addresses in source code, beside the two letters of countries."""
 _REPOSITORY_USERS = frozenset({"git", "hg", "svn"})
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d(?=[ -]?[A-Za-z0-9]{4})", re.ASCII)
@@ -74,7 +74,7 @@ _NET = re.compile(
     r"|remote|source|destination|blocked|banned)(?![A-Za-z])"
     r"|地址|伺服器|服务器|服務器|主机|主機|网关|網關|域名|解析|访问|訪問|登录|登錄|登入|来自|來自|节点|攻击|代理)[^.。\n]{0,16}$"
 )
-"""Before four numbers: they are an address, however small."""
+"""Words before four numbers that make them an address, however small."""
 _NET_AFTER = re.compile(r":\d{2,5}(?!\d)|/(?:[89]|[12]\d|3[0-2])(?!\d)|\s?(?:服务器|服務器|主机|主機|地址)")
 _NUMBERED = re.compile(
     r"(?<![A-Za-z])(?i:version|ver|v|release|rev|revision|build|firmware|driver|patch|section|sect?|chapter|clause|article"
@@ -83,7 +83,7 @@ _NUMBERED = re.compile(
     r"|(?:[§¶第图圖表式]|版本|固件|驱动|驅動|补丁|更新|升级|升級|章节|章節|标准|標準|条款|條款|附录|附錄)[^.。\n\d]{0,6}$"
     r"|(?<!/)(?<![A-Za-z])[A-Za-z][\w+.]*[/_-]$"
 )
-"""Before four numbers: they are a version, or the number of a section or a figure."""
+"""Words before four numbers that make them a version, a section or a figure."""
 _NUMBERED_AFTER = re.compile(r"\s?(?:节|節|章|条(?!件)|條|款|版)|[-_+][A-Za-z]|\.(?:jar|zip|exe|tar|dmg|apk|deb)")
 _PRODUCT = re.compile(r"(?<![A-Za-z])[A-Z][\w+]* $")
 
@@ -95,7 +95,7 @@ def _emails(text: str) -> Spans:
 
 
 def _is_email(match: re.Match[str]) -> bool:
-    """No address of a repository or of a host with its user, no version of a package, no file, no unit of systemd."""
+    """Excludes repositories, hosts with users, versions of packages, files and systemd units."""
     text, (user, domain, ending) = match.string, match.groups()
     labels = domain.rstrip(".").split(".")
     numeric = sum(label.isdigit() for label in labels)
@@ -109,7 +109,7 @@ def _is_email(match: re.Match[str]) -> bool:
 
 
 def _emails_in_code(text: str) -> Spans:
-    """`a@b.values` multiplies matrices: the ending has to be one that addresses have."""
+    """`a@b.values` multiplies matrices: the suffix must be one that addresses have."""
     for match in _EMAIL.finditer(text):
         if (len(match[3]) == 2 or match[3].lower() in _TOP_LEVEL) and _is_email(match):
             yield match.span()
@@ -125,7 +125,9 @@ def _ibans(text: str) -> Spans:
 
 
 def _end_of(text: str, start: int, length: int) -> int:
-    """Where so many letters and digits end, in groups of four with one space or hyphen between; 0 where they do not."""
+    """The end of so many letters and digits in groups of four, with one space or hyphen between; 0 where they do not
+    match.
+    """
     found = 0
     for place in range(start, min(len(text), start + 2 * length)):
         char = text[place]
@@ -145,7 +147,7 @@ def _residents(text: str) -> Spans:
 
 
 def _cards(text: str) -> Spans:
-    """A known issuer's number of the right length (ISO/IEC 7812) with its check digit, grouped as on a card or not."""
+    """A number of a known issuer with the right length (ISO/IEC 7812) and check digit, grouped as on a card or not."""
     for match in _CARD.finditer(text):
         digits = re.sub(r"\D", "", match[0])
         if not _ISSUERS.fullmatch(digits) or len(set(digits)) < 2 or not luhn(digits):
@@ -156,7 +158,7 @@ def _cards(text: str) -> Spans:
 
 
 def _socials(text: str) -> Spans:
-    """With hyphens; with spaces or without anything only where a label says so."""
+    """With hyphens; with spaces or no separator only after a label."""
     for match in _SSN.finditer(text):
         labelled = _SSN_LABEL.search(text[max(0, match.start() - 40) : match.start()])
         if labelled or (match[1] == "-" and not says_otherwise(text, match.start())):
@@ -180,10 +182,10 @@ def _is_public(address: str) -> bool:
 
 
 def _is_address(match: re.Match[str]) -> bool:
-    """Four numbers: an address where something of a net stands beside them, or where they are too large for a version.
+    """Four numbers: an address where a word about networks is beside them, or where they are too large for a version.
 
-    Versions and sections hardly ever have two numbers above 31. Of random public addresses 0.7 % have fewer, and are
-    found by what stands beside them or not at all.
+    Versions and sections hardly ever have two numbers above 31. 0.7 % of random public addresses have fewer; these are
+    detected only by the words beside them.
     """
     text, parts = match.string, match[0].split(".")
     before = text[max(0, match.start() - 40) : match.start()]
@@ -197,9 +199,9 @@ def _is_address(match: re.Match[str]) -> bool:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of personal data: what finds it, what stands for it afterwards, and what finds it in source code, if any.
+    """A kind of personal data: its pattern, its placeholder, and its pattern in source code, if any.
 
-    In source code numbers are constants, versions and test data: only what proves itself counts there.
+    In source code numbers are constants, versions and test data: only self-evident matches count there.
     """
 
     placeholder: str
@@ -220,12 +222,14 @@ CHANGES = tuple(f"{kind}_scrubbed" for kind in KINDS)
 
 
 def scrubbed(text: str, kinds: Collection[str]) -> tuple[str, list[str]]:
-    """The text with placeholders for the given kinds, and which of CHANGES were made. All of it counts as prose."""
+    """The text with placeholders for the given kinds, and the CHANGES that were made. All of it counts as prose."""
     return _scrubbed(text, {name: kind.find for name, kind in KINDS.items() if name in kinds})
 
 
 def scrubbed_around_code(text: str, kinds: Collection[str], code: bool = False) -> tuple[str, list[str]]:
-    """As `scrubbed`, but what is source code in the text, or all of it with `code`, is scrubbed of little."""
+    """As `scrubbed`, but source code within the text, or the whole text with `code`, uses the patterns for source
+    code.
+    """
     whole, changes = (text, []) if code else scrubbed(text, kinds)
     if not code and (whole == text or not source_code.holds_code(text)):
         return whole, changes
@@ -251,7 +255,7 @@ def _scrubbed(text: str, find: Mapping[str, Callable[[str], Spans]]) -> tuple[st
 
 
 def _apart(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """In their order, without those that overlap an earlier or longer one."""
+    """The matches in order, without those that overlap an earlier or longer one."""
     found: list[tuple[int, int]] = []
     for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
         if not found or start >= found[-1][1]:

@@ -1,7 +1,7 @@
-"""Phone numbers in running text: international, North American, Chinese, British, Australian, and any with a label.
+"""Phone numbers in running text: international, North American, Chinese, British, Australian, and any after a label.
 
-A number counts where it is written as phone numbers are and nothing beside it says otherwise: a unit, a currency, an
-order, a version, an address of the web.
+A number counts where it has the notation of phone numbers and its context does not say otherwise: a unit, a currency,
+an order, a version, a URL.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _COUNTRY = re.compile(
 )
 _DIGIT = re.compile(r"\d", re.ASCII)
 _FREE = r"(?<![A-Za-z0-9$€£¥￥+#])(?<!\d[.,])(?<![A-Za-z0-9][-/_=#&?.])"
-"""Nothing stands before it that it would be a part of: a longer number, an address of the web, a price."""
+"""The number is not part of a longer number, a URL or a price."""
 _END = r"(?![A-Za-z0-9]|[.,]\d|-[A-Za-z0-9])"
 
 _INTERNATIONAL = re.compile(
@@ -54,7 +54,7 @@ _OTHERWISE = re.compile(
     r"|(?<![A-Za-z])(?i:(?!(?:my|your|his|her|our|their|its|the|this|that|an?|new|old|contact|phone|mobile|cell|fax|tel"
     r"|telephone|whatsapp|emergency|office|home|work|free) )[a-z]+ (?:number|no\.))\W{0,3}$",
 )
-"""What a number is instead, said before it."""
+"""Words before a number that name another kind of number."""
 _AMOUNT = re.compile(
     r"(?:[$€£¥￥≈=<>*×]|(?<![A-Za-z])(?:RMB|CNY|USD|EUR|HKD)|人民币|投资|合计|总计|共计|收入|支出|营收"
     r"|利润|资产|人口|(?<![A-Za-z])(?:of|over|about|around|nearly|almost)|约为|超过|达到|高达|增长到|[量额額价價数數值约約])\s?$"
@@ -74,7 +74,7 @@ _LAST_GROUP = re.compile(r"[ .()/-]+\d+\)?$")
 
 
 def phone_numbers(text: str) -> Iterator[tuple[int, int]]:
-    """Where phone numbers stand in a text whose digits are ASCII; places may overlap."""
+    """The spans of phone numbers in a text whose digits are ASCII; spans may overlap."""
     for match in _LABELLED.finditer(text):
         if end := _labelled_end(match):
             yield match.start(1), end
@@ -87,7 +87,7 @@ def phone_numbers(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _labelled_end(match: re.Match[str]) -> int:
-    """Where a number behind a label ends; 0 where it is none: 7 to 15 digits, no date, no version, no round figure."""
+    """The end of a number after a label; 0 where it is none: 7 to 15 digits, no date, no version, no round number."""
     number = match[1]
     while len(_DIGIT.findall(number)) > 15 and (shorter := _LAST_GROUP.sub("", number)) != number:
         number = shorter
@@ -100,7 +100,7 @@ def _labelled_end(match: re.Match[str]) -> int:
 
 
 def _international(match: re.Match[str]) -> tuple[int, int] | None:
-    """Where the longest number stands that a country could have given out."""
+    """The end of the longest number that a country could have assigned."""
     number, start = match[0], match.start()
     if (_NUMBER_WITH_DOTS.fullmatch(number) and number.count(".") == 1) or {".", "-"} <= set(number):
         return None  # a decimal with its sign, or two, of a place; +CC.NUMBER is met in registries of domains alone
@@ -121,7 +121,7 @@ def _is_given_out(digits: str) -> bool:
 
 
 def says_otherwise(text: str, start: int) -> bool:
-    """Whether the words before a place say that a number there is an order's, an account's, a version's or the like."""
+    """Whether the words before a position say that the number is an order, an account, a version or the like."""
     return _OTHERWISE.search(text, max(0, start - 24), start) is not None
 
 

@@ -1,7 +1,7 @@
-"""The quality rules of a language: of Gopher (Rae et al. 2021), FineWeb (Penedo et al. 2024), C4 (Raffel et al. 2020).
+"""The quality rules of a language: Gopher (Rae et al. 2021), FineWeb (Penedo et al. 2024), C4 (Raffel et al. 2020).
 
-datatrove's own blocks judge, with this module's way to split a text into words (or characters) in place of spaCy's,
-and with the thresholds of params.yaml. C4QualityFilter rewrites what it judges, so its rules are here.
+datatrove's own blocks decide, with this module's word splitting (or characters) instead of spaCy's, and with the
+thresholds of params.yaml. C4QualityFilter rewrites the text that it checks, so its rules are here.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ NAMES = {
     "list_ratio": "list",
     "char_dup_ratio": "repeated_lines",
 }
-"""What a datatrove block calls a reason -> what it is called here."""
+"""datatrove's name of a reason -> our name."""
 REASONS = ("long_run", "lorem_ipsum", "boilerplate", "repeated_n_grams", *dict.fromkeys(NAMES.values()))
 
 
 class Units(WordTokenizer):
-    """Words between white space, or every character but white space, in place of datatrove's tokenizers."""
+    """Words between white space, or every character except white space, instead of datatrove's tokenizers."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Units(WordTokenizer):
 
 
 class Rules:
-    """The rules of one language; made once a process, since datatrove's blocks are slow to make."""
+    """The rules of one language; built once a process, since datatrove's blocks are slow to build."""
 
     def __init__(
         self, config: LanguageConfig, max_repeated_line_share: float, max_boilerplate_line_share: float
@@ -80,7 +80,7 @@ class Rules:
         self._repeated_lines = repetition(top_n_grams=(), dup_n_grams=())
 
     def reason(self, text: str) -> str | None:
-        """The first of REASONS or `repeated_lines` that a text, which is not empty, gives to turn it away."""
+        """The first of REASONS, or `repeated_lines`, for which a non-empty text is rejected."""
         if self._long_run.search(text):
             return "long_run"
         lowered = text.lower()

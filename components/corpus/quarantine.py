@@ -1,4 +1,4 @@
-"""Where rejected rows go, each with its reason, so that nothing is lost and the counts add up."""
+"""Rejected rows, each with its reason, so that no row is lost and the counts add up."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from components.corpus.read import Record
 
 EXCERPT = 200
 SAMPLES = 5
-"""Rows of each reason that a page shows."""
+"""Sample rows of each reason on a page."""
 
 
 class Quarantine:
-    """Writes rejected records as JSON lines and counts them by reason; files are named relative to `root`.
+    """Writes rejected records as JSON lines and counts them by reason; file names are relative to `root`.
 
     `samples`: the first few rows of each reason.
     """
@@ -37,7 +37,7 @@ class Quarantine:
 
 
 def excerpt(text: str, reason: str) -> str:
-    """The beginning of a rejected text without what tells of a person; nothing of one that was to be forgotten."""
+    """The beginning of a rejected text without personal data; nothing of a removed row."""
     if reason == "removed":
         return ""
     # Scrubbed before it is cut: half a number is not found.

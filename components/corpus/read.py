@@ -1,7 +1,6 @@
-"""Raw data files as records, one at a time, whatever their format and compression.
+"""Raw data files as records, one at a time, for every format and compression.
 
-Every record knows its file and line, and so does every complaint. No more than one line (or one parquet
-batch, or one page) is held in memory.
+Every record and every error has its file and line. At most one line (or one parquet batch, or one page) is in memory.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ READERS: dict[str, Callable[[Path, BinaryIO, Columns], Iterator[Record]]] = {
     ".conll": read_txt,
     ".iob": read_txt,
 }
-"""Formats of many rows a file; a file in one of PAGES is one document."""
+"""Formats with many rows in a file; a file in one of PAGES is one document."""
 
 
 def read_records(path: Path, columns: Columns = None) -> Iterator[Record]:
-    """The records of a data file. `columns`: those that will be looked at, since others may cost time and hold faults.
+    """The records of a data file. `columns`: the columns to read, since others may cost time and contain faults.
 
     Raises DataError naming file and line when the file is empty, damaged, undecodable or malformed.
     """
@@ -48,7 +47,7 @@ def read_records(path: Path, columns: Columns = None) -> Iterator[Record]:
 
 
 def read_stream(path: Path, raw: BinaryIO, columns: Columns = None) -> Iterator[Record]:
-    """The records in a file's bytes as they stand; its name says what they are. Raises DataError."""
+    """The records in the bytes of a file; its name gives the format. Raises DataError."""
     extension, compression = split_name(path)[1:]
     line = 0
     try:

@@ -1,4 +1,4 @@
-"""A row of a data file: its fields, and where it stands."""
+"""A row of a data file: its fields and its position."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from components.errors import DataError, first_line
 
 Columns = Collection[str] | None
-"""The columns that whoever reads rows has a use for; None for all of them."""
+"""The columns that the reader needs; None for all of them."""
 
 
 def wanted(name: str, columns: Columns) -> bool:
@@ -20,9 +20,8 @@ def wanted(name: str, columns: Columns) -> bool:
 
 @dataclass(frozen=True)
 class Record:
-    """One row: the fields it has, and where it stands (line of its first character, from 1).
-
-    `unread`: columns that the file has and nobody asked for.
+    """One row: its fields and its position (the line of its first character, from 1). `unread`: columns of the file
+    that were not requested.
     """
 
     file: Path

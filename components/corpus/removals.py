@@ -28,7 +28,7 @@ from components.corpus.record import reason_of
 from components.errors import DataError
 
 CORPUS, TASKS = PLACES = ("corpus", "tasks")
-"""Where a row can stand: the same id in both is two rows."""
+"""The places of rows: the same id in both is two rows."""
 HEADER = "# Rows taken out of every corpus and task. Written by `lianzi forget`.\n"
 _FINGERPRINT = re.compile("[0-9a-f]{32}")
 _FORM = "expected what `lianzi forget` writes, or an id alone: SOURCE/NAME, or TASK/SPLIT/NAME"
@@ -51,7 +51,7 @@ class Removal:
         return (self.place,) if self.place else PLACES
 
     def written(self) -> str:
-        """Its line in the list. In ASCII: whatever an id holds, it stays on its line."""
+        """Its line in the list. In ASCII: the id stays on its line, whatever characters it has."""
         text = self.text.hex() if self.text else None
         names = {"id": self.id, "line": self.line, "in": self.place or None, "text": text}
         return json.dumps({name: value for name, value in names.items() if value is not None}) + "\n"
@@ -67,35 +67,35 @@ class Removals:
 
     @property
     def digest(self) -> str:
-        """Of all that makes a difference."""
+        """A digest of the list."""
         marks = [sorted(one.hex() for one in known) for known in (self.fingerprints, self.spellings)]
         return hashlib.sha256(json.dumps([sorted(self.ids), *marks]).encode()).hexdigest()
 
     def has(self, place: str, row_id: str, fingerprint: bytes, *texts: str) -> bool:
-        """`texts`: the row's text in every state an earlier list may have known it in."""
+        """`texts`: the row's text in every form that an earlier list may have used."""
         if (place, row_id) in self.ids or fingerprint in self.fingerprints:
             return True
         return bool(self.spellings) and any(spelling(text) in self.spellings for text in texts)
 
     def plus(self, removals: Iterable[Removal]) -> Removals:
-        """With more rows, as they are written today."""
+        """The list with more rows, in today's form."""
         ids = {(place, one.id) for one in removals if one.id is not None for place in one.places}
         marks = {one.text for one in removals if one.text is not None}
         return Removals(self.ids | ids, self.fingerprints | marks, self.spellings)
 
     def holds(self, removal: Removal) -> bool:
-        """Whether a line would add nothing."""
+        """Whether the list already has a row."""
         by_id = removal.id is None or all((place, removal.id) in self.ids for place in removal.places)
         return by_id and (removal.text is None or removal.text in self.fingerprints)
 
 
 def spelling(text: str) -> bytes:
-    """The fingerprint that earlier lists knew a text by."""
+    """The fingerprint of a text in earlier lists."""
     return hashlib.sha256(normalise(text).encode()).digest()[:16]
 
 
 def read_removals(path: Path) -> Removals:
-    """Raises DataError naming the line for what is no removal; a file that is not there removes nothing."""
+    """Read the list. Raises DataError naming an invalid line; a missing file is an empty list."""
     found: list[Removal] = []
     earlier: list[Removal] = []
     for number, line in enumerate(_content(path).removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
@@ -117,9 +117,9 @@ def read_removals(path: Path) -> Removals:
 
 
 def add_removals(path: Path, removals: Sequence[Removal]) -> int:
-    """Append the rows that are not in the list yet and return how many. The list is read back: all are in it then.
+    """Append the rows that are not in the list yet and return their number. The list is read back as a check.
 
-    Raises DataError, the list as it was, where it cannot be read or written.
+    Raises DataError, with the list unchanged, where it cannot be read or written.
     """
     path = path.resolve()
     with _alone(path):
@@ -166,7 +166,7 @@ def _is_text(value: object) -> bool:
 
 
 def _earlier(line: str) -> Removal | None:
-    """`ID<tab>FINGERPRINT`, or an id alone. One that holds a tab or seems to lack one is not guessed at."""
+    """`ID<tab>FINGERPRINT`, or an id alone. An ambiguous line, with a tab too many or too few, is refused."""
     row_id, _, mark = line.rpartition("\t") if "\t" in line else (line, "", "")
     row_id = row_id.strip(" ")
     if "/" not in row_id or (mark and not _FINGERPRINT.fullmatch(mark)) or re.search(" [0-9a-f]{32}$", row_id):
@@ -176,7 +176,7 @@ def _earlier(line: str) -> Removal | None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """One writer at a time; the folder is what is locked, so that nothing is left behind."""
+    """One writer at a time; the lock is on the folder, so that no lock file remains."""
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -186,7 +186,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _replace(path: Path, content: bytes, expected: Removals) -> None:
-    """Put the new list in place of the old once it was read back and says what it should, no more and no less."""
+    """Replace the old list with the new one once the new one was read back and is exactly as intended."""
     partial = None
     try:
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o644

@@ -1,4 +1,4 @@
-"""The curation as one page to read: where the rows went, what each rule took, how long the documents are."""
+"""The curation report: the outcome of all rows, the rows that each rule rejected, the lengths of the documents."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write_report(folder: Path, corpus: CorpusCounts, tasks: Mapping[str, Labelle
 
 
 def _task_flows(tasks: Mapping[str, Labelled]) -> str:
-    """The picture of all tasks: rows by task, and what became of them."""
+    """The diagram of all tasks: rows by task and outcome."""
     flows: Counter[tuple[str, str]] = Counter()
     reasons: Counter[str] = Counter()
     for name, task in tasks.items():
@@ -68,7 +68,9 @@ def _task_flows(tasks: Mapping[str, Labelled]) -> str:
 
 
 def _task(name: str, task: Labelled) -> str:
-    """A table with a row a split and a column a reason, what to know of the task, and some of its rejected rows."""
+    """A table with one row for each split and one column for each reason, notes on the task, and some of its rejected
+    rows.
+    """
     reasons = list(task.quarantined)
     head = "".join(f'<th class="number">{escape(word)}</th>' for word in ("read", "kept", *reasons))
     lines = []
@@ -92,7 +94,7 @@ def _most_documents_first(entry: tuple[str, np.ndarray]) -> tuple[int, str]:
 
 
 def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Names and counts; equal counts in the order of their names, so that the page repeats."""
+    """Names and counts; equal counts sorted by name, so that the page is reproducible."""
     return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
 
 
@@ -121,7 +123,7 @@ def _languages(corpus: CorpusCounts) -> str:
 
 
 def _lengths(language: str, counts: np.ndarray) -> str:
-    """A histogram over the classes that have documents."""
+    """A histogram of the classes that have documents."""
     used = np.flatnonzero(counts)
     classes = range(used[0], used[-1] + 1) if len(used) else range(0)
     wide = BARS_WIDE / max(len(classes), 1)

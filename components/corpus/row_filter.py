@@ -18,15 +18,15 @@ from components.errors import ParameterError
 
 REASONS = tuple(dict.fromkeys([*FILTERS, "broken_encoding", "wrong_language", *quality.REASONS, "word_list"]))
 RULES_FOR_CODE = ("empty", "too_short", "too_long")
-"""Those of FILTERS that source code is held to: the others are about prose."""
+"""The FILTERS that apply to source code; the others are for prose."""
 CHANGES = (*encoding.CHANGES, *personal_data.CHANGES)
 
 
 @dataclass(frozen=True)
 class FilteredRow:
-    """A text after all filters; `changes` are of CHANGES, `reason` is one of REASONS or None for a text to keep.
+    """A text after all filters; `changes` are of CHANGES, `reason` is one of REASONS, or None for a text to keep.
 
-    `form`: what it is compared by, as `encoding.compared_form` has it.
+    `form`: its compared form, as `encoding.compared_form` gives it.
     """
 
     text: str
@@ -37,12 +37,11 @@ class FilteredRow:
 
 
 class RowFilter:
-    """Filters texts one by one, each by itself. Models and rules are loaded when first needed, once a process."""
+    """Filters texts one by one, each by itself. Models and rules are loaded on first use, once a process."""
 
     def __init__(self, config: CurateConfig, languages: Mapping[str, str | Sequence[str]]) -> None:
-        """languages: source -> what params.yaml claims for it: a language, several, or `mixed`.
-
-        Raises ParameterError, DataError.
+        """languages: source -> the claim of params.yaml: a language, several, or `mixed`. Raises ParameterError,
+        DataError.
         """
         self._languages = {source: language_codes(given) for source, given in languages.items()}
         for source, codes in sorted(self._languages.items()):
@@ -56,7 +55,7 @@ class RowFilter:
         self._words = read_word_lists(tuple(config.word_lists))
 
     def apply(self, text: str, claimed: str, source: str) -> FilteredRow:
-        """claimed: the language that the row itself names, or several behind commas, or ""."""
+        """claimed: the language that the row itself names, or several separated by commas, or ""."""
         config = self._config
         given, claims = text, self._claims(claimed, source)
         code = _code_language(text, claims)
@@ -101,7 +100,7 @@ class RowFilter:
 
 
 def _cleaned(text: str) -> tuple[str, list[str], bool]:
-    """A text repaired and normalised, which of CHANGES were made, and whether any of it was spared as source code."""
+    """A text repaired and normalised, the CHANGES that were made, and whether any part was kept as source code."""
     repaired, changes = encoding.repaired(text)
     clean = normalise(repaired)
     if clean == text.rstrip() or not source_code.holds_code(text):
@@ -120,7 +119,9 @@ def _cleaned(text: str) -> tuple[str, list[str], bool]:
 
 
 def _code_language(text: str, claims: tuple[str, ...]) -> str:
-    """The programming language that a text is claimed to be in, or ""; of several claims, where it looks like code."""
+    """The programming language that the claims name, or ""; with several claims, only where the text looks like
+    code.
+    """
     code = next((claim for claim in claims if claim in CODE), "")
     return code if len(claims) == 1 or (code and source_code.looks_like_code(text)) else ""
 

@@ -12,7 +12,7 @@ COLOURS = ("#0f6fc5", "#d1495b", "#edae49", "#00798c", "#8f6bb3", "#66a182", "#8
 
 
 def sankey(flows: Mapping[tuple[str, str], int], rights: Sequence[str]) -> str:
-    """`flows`: (left, right) -> count; `rights`: the right column from the top, which gives the bands their colours."""
+    """`flows`: (left, right) -> count; `rights`: the right column from the top, whose order gives the colours."""
     flows = {pair: count for pair, count in flows.items() if count}
     # Equal counts stand in the order of their names: that of a set changes from process to process.
     lefts = sorted(
@@ -58,7 +58,7 @@ def _bands(
     right_at: Places,
     colours: Mapping[str, str],
 ) -> list[str]:
-    """One curved band a flow, stacked along both bars."""
+    """One curved band for each flow, stacked along both bars."""
     left_used = {name: top for name, (top, _) in left_at.items()}
     right_used = {name: top for name, (top, _) in right_at.items()}
     bands = []

@@ -1,7 +1,7 @@
-"""Texts as runs of hashed n-grams: what near duplicates and held-out rows are found by.
+"""Texts as runs of hashed n-grams, to detect near duplicates and held-out rows.
 
-A unit is a word, casefolded, or a single letter of a script written without spaces; punctuation and white space are
-none. So spelling of case, spaces and punctuation makes no difference. Whole documents are hashed at once with numpy.
+A unit is a casefolded word, or a single letter of a script written without spaces; punctuation and white space are
+none. So case, spaces and punctuation make no difference. Whole documents are hashed at once with numpy.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def units(text: str) -> Hashes:
 
 
 def n_grams(hashes: Hashes, n: int) -> Hashes:
-    """A hash of each run of n units; one of the whole text where it has fewer, none where it has no unit."""
+    """A hash of each run of n units; one hash of the whole text where it has fewer, none where it has no unit."""
     n = min(n, len(hashes))
     if n == 0:
         return hashes

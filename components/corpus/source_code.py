@@ -1,7 +1,7 @@
-"""Where a text is source code, which must stay as it is: `"&amp;"` there is not a `&` that went wrong.
+"""Detects source code, which must stay unchanged: `"&amp;"` there is not a damaged `&`.
 
-Code that nothing marks is recognised by the syntax of its lines, and with caution: what is taken for code is kept from
-repair and from most of the scrubbing, so prose must not be.
+Unmarked code is recognised by the syntax of its lines, with caution: code is exempt from repair and from most
+scrubbing, so prose must not count as code.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 
 LINES = 200
-"""Lines that are not blank by which a text is told for code."""
+"""The number of non-blank lines used to recognise code."""
 MIN_SHARE = 0.6
-"""Of those lines, comments apart, that have the syntax of code."""
+"""The share of these lines, without comments, that have the syntax of code."""
 
 # Markdown (CommonMark 0.31): a fenced block, its language by name, to the closing fence or the end; a code span.
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*\n(.*?)(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.M | re.S)
@@ -20,7 +20,7 @@ _SPAN = re.compile(r"(?<!`)`[^`\n]+`(?!`)")
 _NO_LANGUAGE = frozenset(
     {"", "text", "txt", "plain", "plaintext", "md", "markdown", "log", "output", "console", "none"}
 )
-"""Names of fenced blocks that hold anything; what they hold has to look like code."""
+"""Names of fenced blocks with any content; the content has to look like code."""
 
 _QUOTED = re.compile(r'"""(?:[^"]|"(?!""))*"""|/\*.*?\*/', re.DOTALL)
 _COMMENT = re.compile(r"\s*(?:#(?!include|define|if|endif|pragma|!)|//|\*|--|;;|<!--)")
@@ -49,7 +49,7 @@ _ONE_LINE = re.compile(r"[\w.\])]\s*(?:[-+*/|&]?=(?!=)|\()\s*.*(?:[A-Za-z_]\w*\(
 
 
 def looks_like_code(text: str) -> bool:
-    """Whether a text that nothing marks is source code, by its first lines; short ones must be beyond doubt."""
+    """Whether an unmarked text is source code, by its first lines; a short text must be unambiguous."""
     begin = _QUOTED.sub("", text[: 120 * LINES])
     lines = [line for line in begin.split("\n") if line.strip()][:LINES]
     lines = [line for line in lines if not _COMMENT.match(line)]
@@ -60,7 +60,7 @@ def looks_like_code(text: str) -> bool:
 
 
 def parts(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in order, in parts that are source code (True) or not: fenced blocks and code spans of Markdown are."""
+    """The parts of a text in order, source code (True) or not: fenced blocks and code spans of Markdown are."""
     if looks_like_code(text):
         yield text, True
         return
@@ -79,7 +79,7 @@ def holds_code(text: str) -> bool:
 
 
 def _is_code(block: re.Match[str]) -> bool:
-    """A block that is left open, or that names no language, has to look like code."""
+    """An open block, or one without a language, has to look like code."""
     named = block[2].strip("{}.").lower() not in _NO_LANGUAGE
     closed = block.end() > block.end(3)
     return (named and closed) or looks_like_code(block[3])

@@ -1,8 +1,8 @@
-"""What stands in data/ and can have no version: DVC would leave it out, stop at it, or cut it loose from its source.
+"""Content of data/ that cannot be versioned: DVC would ignore it, stop at it, or separate it from its source.
 
-DVC follows no link to a folder, puts a copy in place of a link to a file, fails at a link in a circle and at a socket,
-and waits for ever for a pipe. Whatever lies behind would be read, and a change of it would make nothing stale. Links
-that DVC made itself, to files of its cache (`cache.type symlink`), are named by the content they stand for.
+DVC follows no link to a folder, replaces a link to a file by a copy, fails at a circular link and at a socket, and
+waits forever for a pipe. The content behind would be read, and a change of it would make nothing stale. Links made by
+DVC itself, to files of its cache (`cache.type symlink`), are named by the content that they stand for.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from components.errors import DataError
 
 ELSEWHERE = 'docs/bring_your_own_data.md, "Data on another disk"'
 _OWN = (".dvc", ".git", ".hg")
-"""Folders that DVC never looks into."""
+"""Folders that DVC skips."""
 _CACHED = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}$")
 _LINK = f"DVC gives what stands behind a link no version: put the data itself there, or see {ELSEWHERE}"
 _SPECIAL = "take it out of data/: DVC cannot read it"
 
 
 def refuse_unversioned(data: Path) -> None:
-    """Raises DataError naming what data/ holds that cannot be versioned, or is left out by a .dvcignore though read."""
+    """Raises DataError naming content of data/ that cannot be versioned, or is read though a .dvcignore excludes it."""
     found = list(_faults(data))
     if found:
         path, what, hint = found[0]
@@ -38,7 +38,7 @@ def refuse_unversioned(data: Path) -> None:
 
 
 def _faults(data: Path) -> Iterator[tuple[Path, str, str]]:
-    """Each place with what is wrong with it and what to do."""
+    """Each path with its problem and the remedy."""
     if data.is_symlink():
         yield data, f"a link to {data.readlink()}", _LINK
         return
@@ -66,7 +66,7 @@ def _faults(data: Path) -> Iterator[tuple[Path, str, str]]:
 
 
 def _fault(entry: os.DirEntry[str]) -> tuple[str, str] | None:
-    """What is wrong with something that is no folder, and what to do."""
+    """The problem of a path that is no folder, and the remedy."""
     try:
         entry.name.encode()
     except UnicodeEncodeError:
@@ -97,13 +97,15 @@ def _kind(mode: int) -> str:
 
 
 def _is_read(inside: Path) -> bool:
-    """Whether curation reads what has this path within data/."""
+    """Whether curation reads this path within data/."""
     hidden = any(part.startswith(".") for part in inside.parts)
     return not hidden and (inside.parts[0] in ("corpus", "tasks") or inside == Path(SOURCES))
 
 
 _Patterns = list[tuple[str, GitIgnoreSpec]]
-"""Those of the .dvcignore files above a folder, from the project's down, each with the path from its folder to here."""
+"""The patterns of the .dvcignore files above a folder, from the project down, each with the path from its folder to
+this one.
+"""
 
 
 def _patterns_above(data: Path) -> _Patterns:
@@ -121,7 +123,7 @@ def _patterns_above(data: Path) -> _Patterns:
 
 
 def _with_own(folder: Path, patterns: _Patterns) -> _Patterns:
-    """With those of the folder's own .dvcignore."""
+    """The patterns with those of the folder's own .dvcignore."""
     try:
         lines = (folder / ".dvcignore").read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -130,6 +132,6 @@ def _with_own(folder: Path, patterns: _Patterns) -> _Patterns:
 
 
 def _is_ignored(name: str, patterns: _Patterns) -> bool:
-    """The last pattern to match decides."""
+    """The last matching pattern decides."""
     verdicts = (spec.check_file(prefix + name).include for prefix, spec in reversed(patterns))
     return bool(next((verdict for verdict in verdicts if verdict is not None), False))

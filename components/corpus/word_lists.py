@@ -1,6 +1,6 @@
-"""Texts with many words of a list turned away: toxic or otherwise unwanted ones. No list is shipped.
+"""Rejects texts with many words of a list: toxic or otherwise unwanted words.
 
-A file under data/: a word or phrase a line; # begins a comment.
+No list is shipped. A list is a file under data/: one word or phrase in a line; # begins a comment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from components.errors import DataError
 
 @lru_cache(maxsize=8)
 def read_word_lists(paths: tuple[str, ...]) -> re.Pattern[str] | None:
-    """One pattern for all words of the files, whole words only where words have spaces. Raises DataError."""
+    """One pattern for all words of the files, with word boundaries only where words have spaces. Raises DataError."""
     words: set[str] = set()
     for path in paths:
         found = _words(Path(path))
@@ -31,7 +31,7 @@ def read_word_lists(paths: tuple[str, ...]) -> re.Pattern[str] | None:
 
 
 def is_listed(text: str, words: re.Pattern[str] | None, most: int, share: float) -> bool:
-    """Whether a text has more than `most` listed words, and more than that share of its units are such."""
+    """Whether a text has more than `most` listed words, and they are more than that share of its units."""
     if words is None:
         return False
     found = words.findall(text.casefold())
@@ -54,7 +54,7 @@ def _words(path: Path) -> set[str]:
 
 
 def _pattern(word: str) -> str:
-    """A word is bounded by what is no letter; a Han character needs no bound."""
+    """A word ends at any character that is not a letter; a Han character needs no boundary."""
     spaceless = re.compile(f"[{SPACELESS}]")
     before = "" if spaceless.match(word[0]) else r"(?<!\w)"
     after = "" if spaceless.match(word[-1]) else r"(?!\w)"

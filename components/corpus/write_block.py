@@ -16,13 +16,15 @@ from components.corpus.documents import SCHEMA, SPLITS, write_table
 from components.corpus.quarantine import EXCERPT, excerpt
 
 LENGTHS = np.logspace(0, 7, 29)
-"""Bounds of the classes in which lengths are counted: four to a power of ten."""
+"""Bounds of the length classes: four for each power of ten."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """A block to write: its file, and the numbers of the rows to leave out because of other rows, each with the reason
-    and, of a duplicate, the id of the row that stays."""
+    """A block to write: its file, and the numbers of the rows to leave out because of other rows.
+
+    Each number has a reason and, for a duplicate, the id of the row that stays.
+    """
 
     path: Path
     target: Path
@@ -31,7 +33,7 @@ class Work:
 
 @dataclass
 class BlockCounts:
-    """Counts of a block's rows by outcome. `lengths`: by language, documents kept in each class of LENGTHS."""
+    """Counts of a block's rows by outcome. `lengths`: by language, kept documents in each class of LENGTHS."""
 
     source: str
     kept: Counter[str] = field(default_factory=Counter)
@@ -44,7 +46,7 @@ class BlockCounts:
 
 
 def write_block(work: Work) -> BlockCounts:
-    """Write the block's documents, a shard a split, and count its rows by outcome."""
+    """Write the block's documents, one shard for each split, and count its rows by outcome."""
     table = pq.read_table(work.path)
     reasons = table.column("reason").to_pylist()
     others: dict[int, str] = {}
@@ -77,7 +79,7 @@ def _count(counts: BlockCounts, kept: pa.Table) -> None:
 
 
 def _list_rows(counts: BlockCounts, table: pa.Table, reasons: list[str | None], others: dict[int, str]) -> None:
-    """The rejected rows and the changed ones, each with its place."""
+    """The rejected and the changed rows, each with its position."""
     changes = table.column("changes").to_pylist()
     numbers = [row for row, reason in enumerate(reasons) if reason or changes[row]]
     few = table.select(["file", "line", "id", "text"]).take(pa.array(numbers, pa.int64())).to_pylist()
