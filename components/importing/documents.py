@@ -1,4 +1,4 @@
-"""Rows of a source as documents of the corpus: text, id, language, licence, and where they were found."""
+"""Rows of a source as documents of the corpus: text, id, language, licence, and provenance."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from components.importing.source import Source
 
 _SAMPLE = {"documents": 400, "characters": 200}
 _MIN_SHARE = 0.02
-"""Of the documents, in a language that the source is said to be in; less may be a quotation, or a wrong guess."""
+"""The share of the documents in a language from which the source counts as having it; less may be quotations, or wrong
+guesses.
+"""
 _MIN_SCORE = 0.5
 _COLUMNS = ("id", "language", "licence", "license", "title")
 _ROOM = 1024 * 1024
-"""Bytes that a row's other columns and JSON's quoting may take of a line at most."""
+"""The largest number of bytes of a line for other columns and JSON's quoting."""
 
 
 def columns_used(text_column: str, id_column: str | None) -> tuple[str, ...]:
-    """The columns of a source that documents are made of, that of the text first."""
+    """The columns of a source that become documents, the text's first."""
     return (text_column, *_COLUMNS, *([id_column] if id_column else []))
 
 
 @dataclass
 class Documents:
-    """The documents of a source, and what was counted of them so far; `language` and `licence` fill gaps.
+    """The documents of a source, and their counts so far; `language` and `licence` fill gaps.
 
-    language: one or several, as `language_codes` reads them. languages: documents by what their row claims, "" for
-    nothing. sample: how some of those begin that claim nothing, from all over the source.
+    language: one or several, as `language_codes` reads them. languages: documents by the claim of their row, "" for
+    none. sample: beginnings of documents without a claim, from all over the source.
     """
 
     source: Source
@@ -48,7 +50,7 @@ class Documents:
     _stride: int = 1
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Raises DataError naming the row whose columns are not as expected."""
+        """Raises DataError naming a row whose columns are wrong."""
         for record in self.source.records:
             text = self._text(record)
             if not text.strip():
@@ -68,7 +70,7 @@ class Documents:
         return document | {name: value for name, value in extra.items() if value}
 
     def _only_language(self) -> str:
-        """The language of every document that does not say its own; "" where there are several."""
+        """The language of documents that name none; "" where there are several."""
         codes = language_codes(self.language)
         return codes[0] if len(codes) == 1 else ""
 
@@ -83,9 +85,10 @@ class Documents:
             self.sample, self._stride = self.sample[1::2], 2 * self._stride
 
     def source_language(self) -> str | list[str]:
-        """What params.yaml says of the source: the language that was given, or that of its documents, or several.
+        """The language for the source in params.yaml: the given one, or that of its documents, or several.
 
-        Documents that claim none count by what curation takes them for. Only languages that curation knows are several.
+        Documents without a claim count with the language that curation identifies. A list has only languages that
+        curation knows.
         """
         if self.language is not None:
             codes = list(language_codes(self.language))

@@ -1,4 +1,4 @@
-"""Files as a source: one, a folder of them or a pattern, here or wherever fsspec reaches (https://, s3://, memory://)."""
+"""Files as a source: one, a folder or a pattern, local or anywhere that fsspec reaches (https://, s3://, memory://)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _SECONDS = {"connect": 30, "read": 120}
 
 
 def open_files(address: str, columns: Columns = None) -> Source:
-    """Rows of a data file, or a document a file of a folder. Raises DataError for what cannot be reached or read.
+    """Rows of a data file, or one document for each file of a folder. Raises DataError for files that cannot be reached
+    or read.
 
-    In a folder, files of other formats and files that are no text are passed over and counted.
+    In a folder, files of other formats and files that are not text are skipped and counted.
     """
     clean = without_secrets(address)
     with _told(clean, address):
@@ -57,21 +58,21 @@ def _file_system(address: str) -> tuple[Any, str]:
 
 
 class _ForwardsOnly(io.BufferedReader):
-    """A download, which cannot be read from its end."""
+    """A download, which does not support seek."""
 
     def seekable(self) -> bool:
         return False
 
 
 def _opened(system: Any, path: str) -> io.BufferedReader:
-    """A file's bytes. A web server's are taken in one go: not every one of them gives parts of a file."""
+    """A file's bytes. From a web server the whole file is read at once: not every server supports ranges."""
     if path.startswith(("http://", "https://")):
         return _ForwardsOnly(system.open(path, "rb", block_size=0), _BUFFER)
     return io.BufferedReader(system.open(path, "rb"), _BUFFER)
 
 
 def _listed(system: Any, path: str) -> list[str] | None:
-    """The files of a folder or pattern in order, hidden ones left out; None where the path is one file."""
+    """The files of a folder or pattern, sorted, without hidden ones; None where the path is one file."""
     if "*" in path:
         return sorted(name for name in system.glob(path) if system.isfile(name))
     # A web server has no folders: what fsspec would take for one is a page with links on it.
@@ -96,9 +97,9 @@ def _one_file(system: Any, path: str, clean: str, columns: Columns) -> Source:
 
 
 def _as_sent(name: Path, stream: io.BufferedReader) -> Path:
-    """A file's name without the ending of what it is packed with, where it came unpacked.
+    """A file's name without the extension of its compression, where the transfer has already decompressed it.
 
-    A server that calls a .gz file `Content-Encoding: gzip` has it unpacked on the way.
+    This happens where a server sends a .gz file with `Content-Encoding: gzip`.
     """
     compression = split_name(name)[2]
     return name.with_suffix("") if compression and not is_packed(stream.peek(8), compression) else name
@@ -112,7 +113,7 @@ def _documents(
     passed_over: dict[str, list[str]],
     columns: Columns,
 ) -> Iterator[Record]:
-    """The records of many files; their ids begin with the file's place in the folder."""
+    """The records of many files; their ids begin with the file's path in the folder."""
     for name in names:
         inside = Path(_inside(name, top))
         if unread := _no_file(system, name):
@@ -126,7 +127,7 @@ def _documents(
 
 
 def _no_file(system: Any, name: str) -> str:
-    """Why something on a disk here is no file to read; a linked folder may lead in a circle, a pipe never ends."""
+    """The reason why a local path cannot be read as a file: a linked folder may be circular, a pipe never ends."""
     from fsspec.implementations.local import LocalFileSystem
 
     path = Path(name)
@@ -164,12 +165,12 @@ def _of_one(inside: Path, stream: BinaryIO, passed_over: dict[str, list[str]], c
 
 
 def _named(record: Record, name: str) -> Record:
-    """A record under a name of its own in the folder."""
+    """A record with an id that is unique in the folder."""
     return Record(record.file, record.line, record.fields | {"id": name}, record.unread)
 
 
 def _top(path: str) -> str:
-    """The folder that files are named relative to; of a pattern, what stands before its first folder with a star."""
+    """The folder to which file names are relative; for a pattern, the part before its first folder with a star."""
     parts = path.rstrip("/").split("/")
     first = next((number for number, part in enumerate(parts) if "*" in part), len(parts))
     return "/".join(parts[:first])
@@ -184,7 +185,7 @@ def _hidden(inside: str) -> bool:
 
 
 def is_known(name: str) -> bool:
-    """Whether a file's name is of a format that can be read."""
+    """Whether the format of a file is supported, by its name."""
     suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes]
     if suffixes and suffixes[-1] in COMPRESSIONS:
         suffixes.pop()
@@ -193,7 +194,7 @@ def is_known(name: str) -> bool:
 
 @contextmanager
 def _told(clean: str, address: str) -> Iterator[None]:
-    """Whatever a file system raises as one DataError. `clean`: the address as it may be shown."""
+    """Turns every error of a file system into one DataError. `clean`: the address without secrets."""
     import aiohttp
 
     try:

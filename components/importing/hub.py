@@ -16,13 +16,13 @@ _SECONDS = 30
 
 
 def is_saved(path: Path) -> bool:
-    """Whether a folder was written by save_to_disk."""
+    """Whether save_to_disk wrote a folder."""
     return any((path / name).is_file() for name in _SAVED)
 
 
 def open_dataset(name: str, config: str | None, split: str | None, columns: Columns = None) -> Source:
-    """Stream one split of a data set; of several, `train` unless another is named. Raises DataError."""
-    # Set before the import: the library reads it then, and its bars would run through ours.
+    """Stream one split of a data set; among several, `train` unless another is named. Raises DataError."""
+    # Set before the import, when the library reads it: its progress bars would mix with ours.
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     path = Path(name)
     about = {"config": config} if config else {}
@@ -47,7 +47,7 @@ def _saved(path: Path) -> Any:
 
 
 def _revision(name: str) -> str:
-    """The commit that the hub has now: what is imported is that one. Raises DataError for an unknown name."""
+    """The current commit on the hub, which is imported. Raises DataError for an unknown name."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, HFValidationError, OfflineModeIsEnabled, RepositoryNotFoundError
 
@@ -96,7 +96,7 @@ def _split(name: str, loaded: Any, wanted: str | None) -> tuple[str, Any]:
 
 def _records(split: str, rows: Any, name: str, columns: Columns) -> Iterator[Record]:
     number = 0
-    # Streamed files that were not looked into yet do not know their columns.
+    # The columns of streamed files are unknown before the first row is read.
     names = rows.column_names or []
     used = [one for one in names if wanted(one, columns)]
     unread = tuple(one for one in names if one not in used) if used else ()

@@ -1,4 +1,4 @@
-"""A database's answer to a query as a source (SQLAlchemy). Nothing is written to the database."""
+"""The result of a database query as a source (SQLAlchemy). Nothing is written to the database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def is_database(address: str) -> bool:
 
 
 def open_query(address: str, query: str) -> Source:
-    """A document a row of the answer, fetched a thousand at a time. Raises DataError."""
+    """One document for each row of the result, fetched a thousand at a time. Raises DataError."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 

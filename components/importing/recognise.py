@@ -1,4 +1,4 @@
-"""What kind of source an argument names, told from the argument itself."""
+"""The kind of source that an argument names, recognised from the argument itself."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def open_source(
 ) -> Source:
     """Open a database (with its query), an address, a file or folder, or else a Hugging Face data set.
 
-    A folder is a data set where it was saved as one or a split of it is asked for. Raises ParameterError for options
-    that do not fit, DataError for what cannot be opened.
+    A folder is a data set where save_to_disk wrote it, or where a split is requested. Raises ParameterError for options
+    that do not fit, DataError for a source that cannot be opened.
     """
     if is_database(argument):
         if not query:

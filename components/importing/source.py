@@ -1,4 +1,4 @@
-"""Something that documents are imported from, opened: what is told of it, and its rows one at a time."""
+"""An opened source of documents: its description, and its rows one at a time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from components.artifacts import NAME_BYTES
 from components.corpus.record import Record
 
 Columns = Sequence[str] | None
-"""The columns of rows that will be looked at, that of the text first; None for all of them."""
+"""The columns to read, the text's first; None for all of them."""
 _SECRET = re.compile("token|secret|key|sig|pass|pwd|credential|auth|session", re.IGNORECASE)
 _LONG = 24
-"""Characters from which on the value in an address's query is taken for a secret, whatever its name."""
+"""The length from which a value in an address's query counts as a secret, whatever its name."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Source:
     passed_over: dict[str, list[str]] = field(default_factory=dict)
 
     def provenance(self, record: Record) -> str:
-        """Where a record was found, line included."""
+        """The provenance of a record, with its line."""
         base = f"{self.address.rstrip('/')}/{record.file.as_posix()}" if self.parts else self.address
         return f"{base}:{record.line}"
 
 
 def without_secrets(address: str) -> str:
-    """An address without user, password, fragment, and whatever in its query may be a token."""
+    """An address without user, password, fragment, and query values that may be tokens."""
     return "::".join(_without_secrets(part) for part in address.split("::"))
 
 

@@ -1,4 +1,4 @@
-"""Imported documents in data/corpus: NAME.jsonl.zst, with where they come from in NAME.source.json."""
+"""Imported documents in data/corpus: NAME.jsonl.zst, with their provenance in NAME.source.json."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ENDING = ".jsonl.zst"
 
 
 def check_name(corpus: Path, name: str, replace: bool) -> None:
-    """Raises ParameterError for a name that is none, or that is taken."""
+    """Raises ParameterError for a name that is invalid or in use."""
     if len(name.encode(errors="replace")) > NAME_BYTES:
         hint = f"a shorter one: {NAME_BYTES} bytes at most, which is {NAME_BYTES // 3} Chinese characters"
         raise ParameterError(f"--name {name[:20]}…: too long for the name of a source", hint)
@@ -34,9 +34,9 @@ def check_name(corpus: Path, name: str, replace: bool) -> None:
 
 
 def write_documents(corpus: Path, name: str, documents: Iterable[Mapping[str, Any]]) -> Path:
-    """Write the documents, whole or not at all; equal documents give equal bytes. Returns the file.
+    """Write the documents atomically; equal documents give equal bytes. Returns the file.
 
-    Raises DataError where there are none, or the folder cannot be written to.
+    Raises DataError where there are no documents, or the folder is not writable.
     """
     import zstandard
 
@@ -51,7 +51,7 @@ def write_documents(corpus: Path, name: str, documents: Iterable[Mapping[str, An
 
 
 def write_about(path: Path, about: Mapping[str, Any]) -> None:
-    """Write what is known of a source beside its documents, their hash included."""
+    """Write the provenance of a source beside its documents, with their hash."""
     target = path.with_name(path.name.removesuffix(_ENDING) + ABOUT)
     # Replaced, not written into: what stands there may be a link to DVC's cache.
     with _writable(target), _partial(target) as partial:
@@ -69,7 +69,7 @@ def _line(document: Mapping[str, Any]) -> bytes:
 
 @contextmanager
 def _partial(path: Path) -> Iterator[Path]:
-    """A hidden file to write to, which is gone afterwards, whatever happens."""
+    """A hidden temporary file, which is deleted at the end in every case."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         yield partial

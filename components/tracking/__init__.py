@@ -1,4 +1,4 @@
-"""What happened, for MLflow, which this package and `components.registry` alone import."""
+"""The record of runs in MLflow, which this package and `components.registry` alone import."""
 
 from components.tracking.headlines import read_metrics, shipped_headlines
 from components.tracking.inputs import dvc_hashes, read_lock

@@ -1,4 +1,4 @@
-"""The few numbers that a pipeline run is compared by, under the same names for every task."""
+"""The headline metrics of a pipeline run, under the same names for every task."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OF_TASKS = {
         for system in ("candidate", "student", "teacher", "without_pretraining", "baseline")
     },
 }
-"""Stage -> name of the headline: name of the metric in the stage's file. A task's stand under TASK/."""
+"""Stage -> name of the headline: name of the metric in the stage's file. Those of a task are under TASK/."""
 _ENDS = {"": "value", "_low": "low", "_high": "high"}
 _OF_SHIPPED = {
     **{f"shipped/{metric}{end}": f"{{system}}/{metric}{end}" for metric in METRICS for end in _ENDS},
@@ -37,7 +37,7 @@ _OF_SHIPPED = {
     },
     "shipped/megabytes": "size_megabytes/{system}",
 }
-"""The same of what a release shipped: it decides which of the systems that `evaluate` scored that is."""
+"""The same for a release: its variant decides which of the systems scored by `evaluate` counts."""
 
 
 def headlines(stages: Iterable[str], root: Path) -> dict[str, float]:
@@ -53,14 +53,14 @@ def headlines(stages: Iterable[str], root: Path) -> dict[str, float]:
 
 
 def shipped_headlines(task: str, system: str, root: Path) -> dict[str, float]:
-    """The headlines of what a release shipped of a task."""
+    """The headlines of the release of a task."""
     metrics = read_metrics(root / "metrics" / "evaluate" / f"{task}.json")
     named = {name: metric.format(system=system) for name, metric in _OF_SHIPPED.items()}
     return {f"{task}/{name}": metrics[metric] for name, metric in named.items() if metric in metrics}
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """A metrics file, by MLflow's names; empty where there is none."""
+    """A metrics file with MLflow's names; empty where the file does not exist."""
     try:
         return by_path(json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""What data a run was made from, known by the hashes that DVC has of it."""
+"""The data of a run, identified by DVC's hashes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from components.artifacts import MANIFEST, digest
 from components.tracking.tracked_run import Input
 
 _DIGEST_LENGTH = 36
-"""MLflow takes no longer digest of a dataset."""
+"""The longest dataset digest that MLflow accepts."""
 
 
 def inputs_of(paths: Iterable[Path]) -> tuple[Input, ...]:
-    """The inputs among these paths: what data.dvc or dvc.lock knows, or what lies in it and has a manifest."""
+    """The inputs among these paths: outputs in data.dvc or dvc.lock, or artifacts with a manifest inside them."""
     known = dvc_hashes()
     return tuple(
         Input(path.as_posix(), found[:_DIGEST_LENGTH])
@@ -24,7 +24,7 @@ def inputs_of(paths: Iterable[Path]) -> tuple[Input, ...]:
 
 
 def _digest(path: Path, known: dict[str, str]) -> str:
-    """DVC's hash; of a folder inside an output, such as artifacts/tasks/NAME, the hash of its manifest."""
+    """DVC's hash; for a folder inside an output, such as artifacts/tasks/NAME, the hash of its manifest."""
     if path.as_posix() in known:
         return known[path.as_posix()]
     inside = any(parent.as_posix() in known for parent in path.parents)
@@ -39,7 +39,7 @@ def dvc_hashes() -> dict[str, str]:
 
 
 def made_from(paths: Iterable[Path], lock: Mapping[str, Any]) -> list[str]:
-    """The stages whose outputs these paths are, or lie in, and those that their outputs were made from in turn."""
+    """The stages that write these paths, or a folder that contains them, and all stages before those."""
     makers = {out["path"]: name for name, entry in lock.items() for out in entry.get("outs", [])}
     found: dict[str, None] = {}
     ahead = list(paths)
@@ -53,13 +53,13 @@ def made_from(paths: Iterable[Path], lock: Mapping[str, Any]) -> list[str]:
 
 
 def read_lock(root: Path = Path()) -> dict[str, Any]:
-    """Stage -> its entry in dvc.lock; empty where there is none."""
+    """Stage -> its entry in dvc.lock; empty where the file does not exist."""
     stages: dict[str, Any] = read_yaml(root / "dvc.lock").get("stages", {})
     return stages
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A file that DVC wrote, in YAML 1.2, where the word `on` is no truth value; empty where there is none."""
+    """A file written by DVC, in YAML 1.2, where the word `on` is no boolean; empty where the file does not exist."""
     from ruamel.yaml import YAML
 
     if not path.is_file():

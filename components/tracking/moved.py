@@ -1,4 +1,4 @@
-"""A project that was moved or copied: MLflow notes absolute places of its files, which are then elsewhere."""
+"""A project that was moved or copied: MLflow stores absolute paths of its files, which then point elsewhere."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ _PLACES = {
     "model_versions": ("source", "storage_location"),
     "trace_tags": ("value",),
 }
-"""Table -> its columns that may hold a place in the project's folder."""
+"""Table -> its columns that may contain a path in the project's folder."""
 
 
 def moved_from(location: str, artifacts: Path) -> Path | None:
-    """Where the files lay that now lie in `artifacts`, by the place noted; None where that is the same folder."""
+    """The former folder of the files that are now in `artifacts`, by the stored path; None where it is the same
+    folder.
+    """
     if not location.startswith("file:"):
         return None
     noted = Path(unquote(urlsplit(location).path))
@@ -30,7 +32,7 @@ def moved_from(location: str, artifacts: Path) -> Path | None:
 
 
 def bring_along(database: Path, former: Path, root: Path) -> None:
-    """Note the places below `former` as places below `root`, all in one transaction.
+    """Replace stored paths below `former` by paths below `root`, all in one transaction.
 
     A copied project thereby leaves the original's files alone.
     """

@@ -1,4 +1,4 @@
-"""Which state of the project a run was made from: the commit, what differs from it, and a name for both."""
+"""The revision of the project that a run used: the commit, the diff to it, and a name for both."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from components.params import flatten
 
 PARAMS_FILE = "params.yaml"
 _OUTPUTS = (":(exclude)dvc.lock", ":(exclude)metrics")
-"""What stages write themselves, which DVC removes before it runs them: no difference of what they are made from."""
+"""Outputs of stages, which DVC deletes before a stage runs; they are no inputs and do not count as changes."""
 _LONGEST_NAME = 120
 _LONGEST_DIFF = 2_000_000
 
 
 def git_tags() -> dict[str, str]:
-    """The commit worked on, and whether code, parameters or the list of data differ from it."""
+    """The current commit, and whether code, parameters or data.dvc differ from it."""
     commit = _git("rev-parse", "HEAD").strip()
     if not commit:
         return {}
@@ -27,7 +27,7 @@ def git_tags() -> dict[str, str]:
 
 
 def git_diff() -> str:
-    """What differs from the commit, as a patch; code that git does not know yet with it."""
+    """The diff to the commit, as a patch, untracked code included."""
     patch = _git("diff", "HEAD", "--", ".", *_OUTPUTS)
     patch += "".join(_git("diff", "--no-index", "--", "/dev/null", path, accepted=1) for path in _new_code())
     return (
@@ -36,7 +36,9 @@ def git_diff() -> str:
 
 
 def run_name() -> str:
-    """What a pipeline run is called: the experiment's name, or what is not as committed, or the commit; and when."""
+    """The name of a pipeline run: the experiment's name, or the changes since the commit, or the commit; and the
+    time.
+    """
     if experiment := os.environ.get("DVC_EXP_NAME"):
         return experiment
     told = ", ".join(f"{key}={value}" for key, value in changed_params().items())
@@ -47,7 +49,7 @@ def run_name() -> str:
 
 
 def changed_params() -> dict[str, Any]:
-    """The parameters that are not as committed."""
+    """The parameters that differ from the commit."""
     committed = _flat(_git("show", f"HEAD:./{PARAMS_FILE}"))
     now = flat_params()
     return {key: value for key, value in now.items() if committed and committed.get(key) != value}
@@ -74,7 +76,7 @@ def _new_code() -> list[str]:
 
 
 def _git(*words: str, accepted: int = 0) -> str:
-    """What git says; nothing where it fails or is not there."""
+    """The output of git; empty where git fails or is not installed."""
     try:
         done = subprocess.run(["git", *words], capture_output=True, text=True, errors="replace", check=False)
     except OSError:

@@ -1,4 +1,6 @@
-"""The runs of the project in MLflow: a parent run a pipeline run, in it a run a stage that really ran."""
+"""The runs of the project in MLflow: one parent run for each pipeline run, with a nested run for each stage that
+ran.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PARENT_VARIABLE = "LIANZI_PARENT_RUN"
-"""Environment variable with which a flow tells its stages their parent run."""
+"""The environment variable through which a flow gives its stages the id of their parent run."""
 
 _PROCESS_TAG = "lianzi.process"
 _DRIVER_TAG = "lianzi.driver"
@@ -42,10 +44,10 @@ def stage_run(
     paths: Mapping[str, Path],
     begun: str | None = None,
 ) -> Iterator[TrackedRun]:
-    """A nested run for a stage; ends FINISHED, FAILED or KILLED, never RUNNING.
+    """A nested run for a stage; it ends FINISHED, FAILED or KILLED, never RUNNING.
 
-    `begun`: the run an interrupted try of the same stage was tracked under; it is carried on where it still exists.
-    A store that answered when the pipeline run began may be away: the stage runs all the same.
+    `begun`: the run of an interrupted try of the same stage, which is resumed where it still exists. If the store was
+    reachable when the pipeline run began and is not now, the stage runs all the same.
     """
     name = stage_name(stage, task)
     client, parent, shared = _reach()
@@ -69,7 +71,7 @@ def stage_run(
 
 @contextmanager
 def pipeline_run(name: str, tags: Mapping[str, str]) -> Iterator[TrackedRun]:
-    """The parent run of a pipeline run; stages started inside find it through the environment. Raises ServiceError."""
+    """The parent run of a pipeline run; its stages read the id from the environment. Raises ServiceError."""
     client = connect()
     deliver(client)
     sweep(client)
@@ -80,14 +82,14 @@ def pipeline_run(name: str, tags: Mapping[str, str]) -> Iterator[TrackedRun]:
             yield run
     finally:
         del os.environ[PARENT_VARIABLE]
-        # A store that has gone away meanwhile was told of already.
+        # The message about an unreachable store was printed already.
         with contextlib.suppress(Exception):
             sweep(client)
 
 
 @contextmanager
 def nested_run(name: str, tags: Mapping[str, str], parent: str) -> Iterator[TrackedRun]:
-    """A run inside a pipeline run, of work that is no stage. Raises ServiceError."""
+    """A run inside a pipeline run, for work that is no stage. Raises ServiceError."""
     client = connect()
     described = dict(tags) | _inherited(client, parent)
     with _ended(_begun(TrackedRun(client, "", opening=_opening(name, described, {}, [])))) as run:
@@ -98,7 +100,7 @@ def nested_run(name: str, tags: Mapping[str, str], parent: str) -> Iterator[Trac
 def restored_run(
     name: str, params: Mapping[str, object], paths: Iterable[Path], tags: Mapping[str, str]
 ) -> Iterator[TrackedRun]:
-    """A nested run for a stage whose result came about elsewhere. Raises ServiceError."""
+    """A nested run for a stage whose result was restored, not computed. Raises ServiceError."""
     client = connect()
     described = _described(name) | _inherited(client, os.environ.get(PARENT_VARIABLE)) | dict(tags)
     with _ended(_begun(TrackedRun(client, "", opening=_opening(name, described, params, paths)))) as run:
@@ -106,7 +108,7 @@ def restored_run(
 
 
 def sweep(client: MlflowClient) -> None:
-    """Mark as KILLED the runs whose process died without saying so."""
+    """Mark as KILLED the runs whose process ended without recording a status."""
     import psutil
 
     experiment = client.get_experiment_by_name(EXPERIMENT)
@@ -126,14 +128,14 @@ def sweep(client: MlflowClient) -> None:
 
 
 def tell_what_came_of_it(run: TrackedRun, stages: Iterable[str], root: Path) -> None:
-    """Give a pipeline run its headlines, of these stages, and the data that it was made from."""
+    """Log the headlines of these stages, and the input data, to a pipeline run."""
     run.log_metrics(headlines(stages, root), 0)
     run.log_inputs(inputs_of(_data_paths()))
     run.flush()
 
 
 def _begin_pipeline(client: MlflowClient, name: str, tags: Mapping[str, str]) -> TrackedRun:
-    """A parent run with everything that is known when it begins."""
+    """A parent run with all that is known at its beginning."""
     found = git_tags()
     driver = tags.get(_DRIVER_TAG, name)
     described = {"mlflow.source.name": driver.partition("|")[0], "mlflow.source.type": "LOCAL"} | _seed() | found
@@ -152,7 +154,7 @@ def _begun(run: TrackedRun) -> TrackedRun:
 
 @contextmanager
 def _ended(run: TrackedRun) -> Iterator[TrackedRun]:
-    """When the block ends, end the run: FINISHED, FAILED, or KILLED by an interruption."""
+    """End the run with the block: FINISHED, FAILED, or KILLED by an interruption."""
     status = "KILLED"
     try:
         yield run
@@ -165,9 +167,10 @@ def _ended(run: TrackedRun) -> Iterator[TrackedRun]:
 
 
 def _reach() -> tuple[MlflowClient | None, str | None, bool]:
-    """A client, the parent run's id, and whether that is one shared by the stages of a plain `dvc repro`.
+    """A client, the parent run's id, and whether the stages of a plain `dvc repro` share that parent.
 
-    No client where the store is away in the middle of a pipeline run. Raises ServiceError where it never was there.
+    No client where the store is unreachable in the middle of a pipeline run. Raises ServiceError where it was never
+    reachable.
     """
     begun = os.environ.get(PARENT_VARIABLE)
     try:
@@ -175,7 +178,7 @@ def _reach() -> tuple[MlflowClient | None, str | None, bool]:
         deliver(client)
         sweep(client)
         return client, *((begun, False) if begun else _shared_parent(client))
-    # MLflow hands on whatever the store's driver raises.
+    # MLflow passes on every error of the store's driver.
     except Exception as error:
         if begun:
             return None, begun, False
@@ -185,7 +188,7 @@ def _reach() -> tuple[MlflowClient | None, str | None, bool]:
 
 
 def _shared_parent(client: MlflowClient) -> tuple[str | None, bool]:
-    """The parent run of the `dvc` command that runs this stage; it is begun by the first of its stages."""
+    """The parent run of the `dvc` command that runs this stage; the first stage starts it."""
     pid = dvc_pid()
     if pid is None:
         return None, False
@@ -203,12 +206,12 @@ def _shared_parent(client: MlflowClient) -> tuple[str | None, bool]:
 
 
 def _tell_parent(client: MlflowClient, parent: str, stages: list[str]) -> None:
-    """Tell the shared parent what is up to date once a stage has ended: that stage, and what it was made from."""
+    """Log to the shared parent that a stage has ended, and its inputs."""
     run = TrackedRun(client, parent)
     try:
         known = client.get_run(parent).data.metrics
     except Exception:
-        # The store is away: the stage's own run says so, and keeps what it has to say.
+        # The store is unreachable: the stage's own run says so, and saves its record.
         return
     run.log_metrics({name: value for name, value in headlines(stages, Path()).items() if known.get(name) != value}, 0)
     run.log_inputs(inputs_of(_data_paths()))
@@ -221,13 +224,13 @@ def _opening(name: str, tags: Mapping[str, str], params: Mapping[str, object], p
 
 
 def _described(name: str) -> dict[str, str]:
-    """The tags by which runs of a stage are found."""
+    """The tags that identify runs of a stage."""
     stage, _, task = name.partition("@")
     return {"stage": stage} | ({"task": task} if task else {}) | _seed()
 
 
 def _inherited(client: MlflowClient | None, parent: str | None) -> dict[str, str]:
-    """What a run has from its parent: that it is in it, and the state of the work tree when it began."""
+    """The tags that a run takes from its parent: the parent's id, and the state of the work tree at its beginning."""
     if parent is None:
         return git_tags()
     found = {"mlflow.parentRunId": parent}
@@ -236,13 +239,13 @@ def _inherited(client: MlflowClient | None, parent: str | None) -> dict[str, str
     try:
         tags = client.get_run(parent).data.tags
     except Exception:
-        # The parent was deleted, or the store has just gone away.
+        # The parent was deleted, or the store has just become unreachable.
         return found | git_tags()
     return found | {name: tags[name] for name in _FROM_THE_PARENT if name in tags}
 
 
 def _carry_on(client: MlflowClient | None, run_id: str, tags: Mapping[str, str]) -> bool:
-    """Take up a run that was left: it runs again, in this process. False where it is no more."""
+    """Resume a run in this process: its status is RUNNING again. False where it no longer exists."""
     from mlflow.exceptions import MlflowException
 
     if client is None:
@@ -265,12 +268,12 @@ def _user() -> dict[str, str]:
     try:
         return {"mlflow.user": getpass.getuser()}
     except (ImportError, KeyError, OSError):
-        # A container's user need have no name.
+        # The user of a container may have no name.
         return {}
 
 
 def _data_paths() -> list[Path]:
-    """What the models were made from: raw data, corpus, labelled rows."""
+    """The inputs of the models: raw data, corpus, labelled rows."""
     return [Path("data"), Path("artifacts/corpus"), *sorted(Path("artifacts/tasks").glob("*"))]
 
 

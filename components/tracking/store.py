@@ -1,4 +1,4 @@
-"""Where MLflow keeps the project's runs: the store's address, a client of it, and what is said when there is none."""
+"""The MLflow tracking store: its address, a client, and the messages where it is unreachable."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _OWN_STORE = f"unset {_VARIABLE} to use the project's own store"
 
 
 def project_root() -> Path:
-    """The project's folder: the working directory, or of an experiment that DVC runs in a copy, what it is a copy of.
+    """The project's folder: the working directory, or for an experiment that DVC runs in a copy, the original.
 
-    `dvc exp run --queue` and `--temp` work below .dvc/tmp/exps, and delete that afterwards.
+    `dvc exp run --queue` and `--temp` work below .dvc/tmp/exps, and delete that folder afterwards.
     """
     here = Path.cwd()
     for depth in range(len(here.parts) - len(_EXPERIMENTS)):
@@ -43,14 +43,15 @@ def tracking_uri() -> str:
     if given is None or given == "":
         return sqlite_uri(project_root() / "mlflow" / "mlflow.db")
     path = sqlite_path(given)
-    # A relative path means the project's folder, wherever the process stands.
+    # A relative path is relative to the project's folder, whatever the working directory.
     return given if path is None or path.is_absolute() else sqlite_uri(project_root() / path)
 
 
 def sqlite_uri(path: Path) -> str:
-    """The address of an SQLite database. `?` would end the path there, so such paths are spelled as SQLite's file URIs.
+    """The address of an SQLite database.
 
-    The driver is named in that form because MLflow makes the folders of what follows a bare `sqlite:///`.
+    `?` would end the path, so such paths are written as SQLite's file URIs, with the driver: MLflow creates folders for
+    the path after a bare `sqlite:///`.
     """
     if re.search(r"[%?#]", str(path)):
         return f"{_FILE_URI}{quote(str(path))}?uri=true"
@@ -58,7 +59,7 @@ def sqlite_uri(path: Path) -> str:
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The database file an address means; None of a server's, or of a database in memory."""
+    """The database file of an address; None for a server, or for a database in memory."""
     if uri.startswith(_FILE_URI):
         return Path(unquote(uri.removeprefix(_FILE_URI).partition("?")[0]))
     if not uri.startswith("sqlite:///"):
@@ -68,23 +69,23 @@ def sqlite_path(uri: str) -> Path | None:
 
 
 def store_exists() -> bool:
-    """Whether the tracking store is there; a server's is taken to be."""
+    """Whether the tracking store exists; a server is assumed to."""
     path = sqlite_path(tracking_uri())
     return path is None or path.is_file()
 
 
 def store_name() -> str:
-    """The store as it may be shown or written down: without a password."""
+    """The address of the store without a password, for messages and files."""
     return without_password(tracking_uri())
 
 
 def without_password(uri: str) -> str:
-    """An address fit to be shown."""
+    """An address without secrets, for messages."""
     return re.sub(r"://[^@/\s]*@", "://***@", uri)
 
 
 def connect() -> MlflowClient:
-    """A client of the tracking store, which is made on first use. Raises ServiceError."""
+    """A client of the tracking store, which is created on first use. Raises ServiceError."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
@@ -104,14 +105,14 @@ def connect() -> MlflowClient:
         _follow_the_project(uri, location)
     except ServiceError:
         raise
-    # MLflow hands on whatever the store's driver raises.
+    # MLflow passes on every error of the store's driver.
     except Exception as error:
         raise ServiceError(*_explained(uri, error)) from None
     return client
 
 
 def _try_database(path: Path | None) -> None:
-    """Open the database and make its folder, where it is a file. MLflow would try that ten times, for a minute."""
+    """Open the database, and create its folder where it is a file. MLflow would retry ten times, for a minute."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(sqlite3.connect(path, timeout=30)) as store:
@@ -119,18 +120,18 @@ def _try_database(path: Path | None) -> None:
 
 
 def _experiment(client: MlflowClient, uri: str) -> str:
-    """Where the experiment's files lie; it is made where there is none."""
+    """The artifact location of the experiment, which is created where it does not exist."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is None:
         database = sqlite_path(uri)
-        # A project's own store keeps its files beside it; a server decides for itself.
+        # The files of a project's own store are beside it; a server chooses the location.
         location = (database.parent / "artifacts").absolute().as_uri() if database else None
         try:
             client.create_experiment(EXPERIMENT, artifact_location=location)
         except MlflowException:
-            # Another stage made it in the meantime.
+            # Another stage has created it in the meantime.
             if client.get_experiment_by_name(EXPERIMENT) is None:
                 raise
         return location or ""
@@ -143,7 +144,7 @@ def _experiment(client: MlflowClient, uri: str) -> str:
 
 
 def _follow_the_project(uri: str, location: str) -> None:
-    """Where the project was moved or copied here, its own store's files are those that came with it."""
+    """Update the paths in the project's own store where the project was moved or copied."""
     database, artifacts = sqlite_path(uri), project_root() / "mlflow" / "artifacts"
     if database is None or database != artifacts.with_name("mlflow.db"):
         return
@@ -154,7 +155,7 @@ def _follow_the_project(uri: str, location: str) -> None:
 
 
 def _explained(uri: str, error: Exception) -> tuple[str, str]:
-    """What is wrong with a store, and what to do."""
+    """The error for an unreachable store, and the remedy."""
     where, said = without_password(uri), without_password(first_line(error))
     path = sqlite_path(uri)
     if isinstance(error, ModuleNotFoundError):

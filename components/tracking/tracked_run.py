@@ -1,8 +1,8 @@
-"""A run whose record goes to MLflow, and what becomes of the record while MLflow is away.
+"""A run that logs to MLflow, and keeps its record while MLflow is unreachable.
 
-Step metrics are buffered and sent as batches, since a metric at a time costs 12 ms (SQLite) and a batch of a thousand
-70 ms. No result depends on the store: what it does not take is sent again later, at the end at the latest; what it does
-not take then either is kept under .lianzi/undelivered/, and `deliver` sends it when a later run begins.
+Step metrics are buffered and sent in batches: a single metric takes 12 ms (SQLite), a batch of a thousand 70 ms. No
+result depends on the store: a failed batch is sent again later, at the latest at the end. If that fails too, the record
+is kept under .lianzi/undelivered/, and `deliver` sends it when a later run begins.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _FLUSH_SECONDS = 5.0
 _METRICS_A_BATCH = 1000
 _PARAMS_A_BATCH = 100
 _SHARE_OF_TIME = 0.1
-"""Of a training's time, how much may pass in asking for a store that is away."""
+"""The share of a training's time that may be spent on retries to reach the store."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """Data a run was made from."""
+    """Input data of a run."""
 
     name: str
     digest: str
@@ -47,7 +47,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Opening:
-    """What an MLflow run begins with."""
+    """The parameters, tags and inputs of a new MLflow run."""
 
     name: str
     tags: dict[str, str]
@@ -58,7 +58,7 @@ class Opening:
 
 @dataclass
 class TrackedRun:
-    """A `components.run.Run` whose record goes to an MLflow run. With an `opening`, the run is begun by it."""
+    """A `components.run.Run` that logs to an MLflow run. With an `opening`, it creates the run."""
 
     client: MlflowClient | None
     id: str
@@ -84,9 +84,9 @@ class TrackedRun:
             self.flush()
 
     def log_result(self, metrics: Metrics) -> None:
-        """Record the metrics a stage returned.
+        """Log the metrics that a stage returned.
 
-        One that is a curve's too is that curve's last point, so that MLflow shows the result as its value.
+        A metric with a curve becomes the last point of that curve, so that MLflow shows it as the value.
         """
         for metric in _metrics(by_path(metrics), 0):
             last = self._last.get(metric.key)
@@ -99,7 +99,7 @@ class TrackedRun:
         self.flush()
 
     def log_inputs(self, inputs: Iterable[Input]) -> None:
-        """Record data that the run was made from, known only after it had begun."""
+        """Log input data that became known only after the run had begun."""
         self._inputs += inputs
 
     def log_figure(self, name: str, figure: Figure) -> None:
@@ -108,7 +108,7 @@ class TrackedRun:
             self.log_files(Path(folder), "figures")
 
     def log_text(self, name: str, text: str) -> None:
-        """Record a text as a file of this name."""
+        """Log a text as an artifact of this name."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, name)
             path.write_text(text, encoding="utf-8")
@@ -133,12 +133,14 @@ class TrackedRun:
         print(line, flush=True)
 
     def begin(self) -> str:
-        """Tell MLflow of the run now, or later where it does not answer. Returns the run's id, empty for now then."""
+        """Create the MLflow run now, or later where MLflow is unreachable. Returns the run's id, empty in the second
+        case.
+        """
         self.flush()
         return self.id
 
     def flush(self) -> None:
-        """Send what is buffered; what MLflow does not take now stays for later."""
+        """Send the buffer; what MLflow does not accept now stays in it."""
         began = time.monotonic()
         try:
             self._send()
@@ -154,7 +156,7 @@ class TrackedRun:
         self._flushed = time.monotonic()
 
     def finish(self, status: str) -> None:
-        """End the run in MLflow, or keep what it does not know of it for `deliver`."""
+        """End the run in MLflow, or save the rest of its record for `deliver`."""
         ended = _now()
         try:
             self._end(status, ended)
@@ -169,7 +171,7 @@ class TrackedRun:
             )
 
     def _begun(self) -> MlflowClient:
-        """The client, the run being known to MLflow."""
+        """The client, once the run exists in MLflow."""
         if self.client is None:
             self.client = connect()
         if self.opening is not None:
@@ -197,7 +199,7 @@ class TrackedRun:
             shutil.rmtree(self._outbox)
 
     def _steps(self, key: str) -> set[int]:
-        """The steps that the store knew when this process began: a training carried on comes by them again."""
+        """The steps that the store had when this process began: a resumed training repeats them."""
         if key not in self._told:
             assert self.client is not None
             self._told[key] = {metric.step for metric in self.client.get_metric_history(self.id, key)}
@@ -223,7 +225,7 @@ class TrackedRun:
         return project_root() / UNDELIVERED / self._key
 
     def _keep(self, status: str, ended: int) -> None:
-        """Write down what MLflow has not been told."""
+        """Save the part of the record that MLflow does not have."""
         kept = {
             "store": store_name(),
             "run": self.id,
@@ -242,7 +244,7 @@ class TrackedRun:
 
 
 def deliver(client: MlflowClient) -> int:
-    """Send what runs had to keep while this store was away. Returns how many runs that were."""
+    """Send the records saved while this store was unreachable. Returns the number of runs."""
     delivered = 0
     for path in sorted((project_root() / UNDELIVERED).glob("*/run.json")):
         try:
@@ -285,7 +287,7 @@ def by_path(metrics: Metrics) -> dict[str, Any]:
 
 
 def metric_name(name: str) -> str:
-    """A name with what MLflow refuses in it replaced."""
+    """A name with the characters that MLflow refuses replaced."""
     return re.sub(r"[^/\w.\- :]", "_", name)
 
 
@@ -297,7 +299,7 @@ def _create(client: MlflowClient, opening: Opening) -> str:
 
 
 def _describe(client: MlflowClient, run_id: str, opening: Opening) -> None:
-    """Params and inputs. MLflow takes a hundred params at a time, and none of more than 6,000 characters."""
+    """Log params and inputs. MLflow accepts a hundred params at a time, of at most 6,000 characters each."""
     from mlflow.entities import Param
 
     params = [Param(metric_name(key)[:250], value[:6000]) for key, value in opening.params.items()]
@@ -307,7 +309,7 @@ def _describe(client: MlflowClient, run_id: str, opening: Opening) -> None:
 
 
 def _log_inputs(client: MlflowClient, run_id: str, inputs: Iterable[Input]) -> None:
-    """Record data that a run was made from."""
+    """Log input data."""
     from mlflow.entities import Dataset, DatasetInput
 
     found = [

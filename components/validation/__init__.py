@@ -1,4 +1,4 @@
-"""Releases of Great Expectations that send usage figures do so unless told not to before they are imported."""
+"""Great Expectations sends usage statistics unless it is told not to before it is imported."""
 
 import os
 

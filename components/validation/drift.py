@@ -1,8 +1,8 @@
-"""How far the data has moved from the data that was last accepted.
+"""The drift of the data from the data accepted last.
 
-A distribution is a count by bin: of lengths, languages and sources of the corpus, of lengths and labels, or types of
-entities, of a task's split. The stage keeps today's beside its verdict; `lianzi accept` copies them to a file of their
-own and names it in params.yaml (`validate.accepted`), which makes it an input like any other.
+A distribution is a count for each bin: of lengths, languages and sources of the corpus, of lengths and labels, or
+entity types, of a task's split. The stage keeps today's distributions beside its verdict; `lianzi accept` copies them
+to a file of its own and names it in params.yaml (`validate.accepted`), which makes it an input like any other.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Statistics = dict[str, dict[str, Distribution]]
 """Table -> dimension -> bin -> rows."""
 
 SMALLEST_SHARE = 1e-4
-"""What an empty bin counts as, since the index takes the logarithm of a share."""
+"""The share of an empty bin, since the index takes the logarithm of a share."""
 # Lengths in powers of two: the bin 64 holds 64 to 127 characters.
 LENGTH = "CASE WHEN characters = 0 THEN 0 ELSE (1::BIGINT << floor(log2(characters))::INTEGER) END"
 CORPUS_DIMENSIONS = {"length": LENGTH, "language": "language", "source": "source"}
@@ -34,7 +34,7 @@ COLUMNS = ("id", "text", "stability_index")
 
 
 def statistics(tables: list[Table]) -> Statistics:
-    """What later data is compared with."""
+    """The distributions with which later data is compared."""
     return {table.name: _distributions(table) for table in tables}
 
 
@@ -51,7 +51,7 @@ def _distribution(table: Table, sql: str) -> Distribution:
 
 
 def drift_table(database: duckdb.DuckDBPyConnection, accepted: Statistics, now: Statistics) -> Table:
-    """A row a distribution that both have: how far it moved, and the bin that moved most."""
+    """One row for each distribution that both have: its drift, and the bin that moved most."""
     rows = [
         (
             f"{name}/{dimension}",
@@ -93,7 +93,9 @@ def _most_moved(before: Mapping[str, int], now: Mapping[str, int]) -> str:
 
 
 def accepted_name(content: bytes) -> str:
-    """What a file of accepted statistics is called: by its content, so that the name in params.yaml stands for it."""
+    """The name of a file of accepted statistics: a digest of its content, so that the name in params.yaml identifies
+    it.
+    """
     return f"{hashlib.sha256(content).hexdigest()[:16]}.json"
 
 

@@ -1,7 +1,7 @@
-"""Great Expectations at work: tables and suites in, verdicts and data docs out.
+"""Great Expectations: tables and suites in, verdicts and data docs out.
 
-The only module that knows its expectations' dependencies, results and pages. The numbers are computed by `metrics`; the
-verdict on them, and every result's form, are Great Expectations' own. Nothing is sent anywhere.
+The only module that knows the dependencies, results and pages of expectations. `metrics` computes the numbers; the
+verdict and the form of every result are Great Expectations' own. Nothing is sent anywhere.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ RESULT_FORMAT = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one expectation: how many rows broke it, and the first few of them."""
+    """The result of one expectation: how many rows broke it, and the first few of them."""
 
     expectation: str
     column: str
@@ -52,7 +52,7 @@ class Finding:
 
 
 def judge(tables: Iterable[Table], config: ValidateConfig, docs: Path) -> dict[str, list[Finding]]:
-    """Hold each table against its suite and write the data docs. Returns findings by table name."""
+    """Validate each table with its suite and write the data docs. Returns findings by table name."""
     clear_pages(docs)
     findings = {}
     for table in tables:
@@ -65,7 +65,7 @@ def judge(tables: Iterable[Table], config: ValidateConfig, docs: Path) -> dict[s
 
 
 def hold(table: Table, suite: gx.ExpectationSuite) -> ExpectationSuiteValidationResult:
-    """Great Expectations' result of a suite on a table."""
+    """Great Expectations' result of a suite for a table."""
     metrics = TableMetrics(table, EXAMPLES, NAMED_BY)
     wanted = [_dependencies(table, expectation) for expectation in suite.expectations]
     metrics.count_ahead(one for needed in wanted for one in needed)
@@ -83,7 +83,7 @@ def hold(table: Table, suite: gx.ExpectationSuite) -> ExpectationSuiteValidation
 def _result(
     expectation: Expectation, metrics: TableMetrics, wanted: list[MetricConfiguration]
 ) -> ExpectationValidationResult:
-    """An expectation on a column that is not there does not hold."""
+    """An expectation on a missing column fails."""
     if not wanted:
         message = f'Error: The column "{_column(expectation)}" in BatchData does not exist.'
         return ExpectationValidationResult(
@@ -108,7 +108,7 @@ def _column(expectation: Expectation) -> str:
 
 
 def finding(result: Any) -> Finding:
-    """An expectation that could not be tried, for want of its column say, is one that does not hold."""
+    """An expectation that raises an error, for example for a missing column, fails."""
     details = result.result
     return Finding(
         expectation=result.expectation_config.type,
@@ -122,12 +122,12 @@ def finding(result: Any) -> Finding:
 
 
 def _exception(info: Mapping[str, Any]) -> str | None:
-    """What went wrong in trying an expectation: its own entry, or the first of those its metrics left."""
+    """The error of an expectation: its own, or the first of its metrics'."""
     entries = [info] if "raised_exception" in info else list(info.values())
     return next((str(entry["exception_message"]) for entry in entries if entry["raised_exception"]), None)
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold: NaN is a null, numpy's numbers are plain ones."""
+    """The value as JSON: NaN is null, numpy's numbers are plain numbers."""
     text = json.dumps(value, default=lambda one: one.item() if hasattr(one, "item") else str(one))
     return json.loads(text, parse_constant=lambda _: None)

@@ -1,11 +1,11 @@
-"""What is found out about each row, part by part: a shard of the corpus or a split of a task -> measured parquet.
+"""Measurements of each row, part by part: a shard of the corpus or a split of a task -> measured parquet.
 
-Texts are cut to an excerpt once they are measured, so that what the suites look at stays small.
+Texts are cut to an excerpt once they are measured, so that the tables for the suites stay small.
 
 - `characters`: length of the text
 - `fingerprint`: equal for equal texts, 128 bits as hex
 - `script_fits`: whether the text's script is that of its language
-- `personal_data`: the kind of personal data that stands in the text; null where none does
+- `personal_data`: the kind of personal data in the text; null without any
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ PART_ROWS = 2**40  # a row's number is its part's times this, and its own within
 
 @dataclass(frozen=True)
 class Part:
-    """A file to measure, the `number`-th of its table, and where to put what was found.
+    """A file to measure, the `number`-th of its table, and the path of its measurements.
 
-    language: of every row; empty where each row tells its own. texts: the columns of a labelled row that are its text,
+    language: of every row; empty where each row has its own. texts: the columns of a labelled row that are its text,
     one line each.
     """
 
@@ -62,7 +62,7 @@ class Part:
 
 @dataclass(frozen=True)
 class MeasuredPart:
-    """Where the measured rows are, and the columns that the rows had."""
+    """The path of the measured rows, and their original columns."""
 
     target: Path
     columns: tuple[str, ...]
@@ -100,7 +100,7 @@ def _measured(batch: pa.RecordBatch, schema: pa.Schema, part: Part, first: int) 
     own = {field.name: _column(batch, field) for field in schema}
     texts = own["text"]
     language = pa.repeat(part.language, len(batch)) if part.language else own["language"]
-    # A text in no known language is in no script of its own; source code may say things in any.
+    # An unknown language has no script; source code may contain any.
     fits = pc.equal(pa.array(script_languages(texts)), pc.fill_null(language, ""))
     code = pc.is_in(language, pa.array(sorted(CODE)))
     fits = pc.or_(fits, code)
@@ -128,7 +128,7 @@ def _column(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
 def script_languages(texts: pa.Array) -> list[str]:
     """`zh` for each text most of whose first letters are Han characters, else `en`."""
     found = ["en"] * len(texts)
-    # ASCII has no Han characters: only the other texts are looked at.
+    # ASCII has no Han characters: only other texts are checked.
     others = pc.indices_nonzero(pc.invert(pc.fill_null(pc.string_is_ascii(texts), True))).to_pylist()
     samples = [texts[number].as_py()[:SCRIPT_SAMPLE] for number in others]
     for number, han in zip(others, _mostly_han(samples), strict=True):
@@ -150,7 +150,7 @@ def _mostly_han(samples: Sequence[str]) -> npt.NDArray[np.bool_]:
 
 @cache
 def _characters() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Of every code point: is it a letter, is it a Han character."""
+    """For every code point: whether it is a letter, and whether it is a Han character."""
     every = "".join(map(chr, range(0x110000)))
     han = np.zeros(len(every), bool)
     han[[found.start() for found in HAN.finditer(every)]] = True
@@ -193,7 +193,7 @@ def _labelled(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_text(value: Any) -> Any:
-    """A number as text; what is neither stays, and is refused."""
+    """A number as text; any other value stays, and is refused."""
     return repr(value) if isinstance(value, float) else value
 
 

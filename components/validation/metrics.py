@@ -17,14 +17,16 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from components.validation.tables import Table, quoted
 
 SCANNED = 100
-"""The most conditions that are counted in one scan: planning a query takes longer than its length."""
+"""The largest number of conditions in one scan: beyond it, planning a query takes longer than running it."""
 HASHED_ROWS = 2**24
-"""The most rows whose hashes are sorted at a time: 8 bytes each."""
+"""The largest number of rows whose hashes are sorted at once: 8 bytes each."""
 
 
 @dataclass
 class TableMetrics:
-    """The metrics of one table. `shown` rows of those that break an expectation are named by `named_by` columns."""
+    """The metrics of one table. At most `shown` rows that break an expectation are listed, with their `named_by`
+    columns.
+    """
 
     table: Table
     shown: int
@@ -34,7 +36,7 @@ class TableMetrics:
     _repeated: dict[str, str] = field(default_factory=dict)
 
     def count_ahead(self, wanted: Iterable[MetricConfiguration]) -> None:
-        """Count the rows that break any of the conditions that will be asked for, many conditions a scan."""
+        """Count the rows that break each of the coming conditions, many conditions in one scan."""
         new = list(dict.fromkeys(self._condition(one) for one in wanted if _map_metric(one) in CONDITIONS))
         for start in range(0, len(new), SCANNED):
             together = new[start : start + SCANNED]
@@ -44,7 +46,7 @@ class TableMetrics:
             self._counts |= zip(together, counts, strict=True)
 
     def values(self, wanted: Iterable[MetricConfiguration]) -> dict[Any, Any]:
-        """Metric id -> value. All of them were counted ahead."""
+        """Metric id -> value. All counts were taken before."""
         return {one.id: self._value(one) for one in wanted}
 
     def _value(self, wanted: MetricConfiguration) -> Any:
@@ -60,11 +62,11 @@ class TableMetrics:
         return self._counts[condition]
 
     def broken_values(self, condition: Condition) -> list[Any]:
-        """Of the first rows that break a condition: what stands in its column."""
+        """The values of the column in the first rows that break a condition."""
         return [row[condition.column] for row in self.broken_rows(condition)]
 
     def broken_rows(self, condition: Condition) -> list[dict[str, Any]]:
-        """The first rows that break a condition: what stands in its column and in those that name a row."""
+        """The first rows that break a condition: the value of its column and of the columns that name a row."""
         if condition not in self._broken:
             self._broken[condition] = self._first(condition) if self._counts[condition] else []
         return self._broken[condition]
@@ -111,7 +113,7 @@ class TableMetrics:
         return f"SELECT value FROM {name}"
 
     def value_counts(self, column: str) -> dict[Any, int]:
-        """How often each value stands in a column, nulls left out."""
+        """The frequency of each value of a column, without nulls."""
         column = quoted(column)
         query = f"SELECT {column}, count(*) FROM {self.table.view} WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 1"
         return dict(self.table.database.execute(query).fetchall())
@@ -119,7 +121,7 @@ class TableMetrics:
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition, in SQL with its `values` to fill in, that holds of the rows which break an expectation."""
+    """An SQL condition, with `values` for its parameters, that is true for the rows that break an expectation."""
 
     column: str
     sql: str

@@ -1,8 +1,8 @@
-"""The data docs: Great Expectations' pages made light enough to open at once, and a first page of every suite.
+"""The data docs: Great Expectations' pages, made small enough to open at once, and an index page of all suites.
 
-Its pages ask content networks for scripts and styles, and a counting server for a picture; here they keep their tables,
-get a short style of their own and ask nobody. They tell no time, and what is named at random there is numbered: equal
-results give equal bytes. A suite of thousands of expectations is spread over several pages.
+The original pages load scripts and styles from content networks, and a picture from a counting server; these keep the
+tables, have a short style of their own and load nothing. They show no time, and random names are numbered: equal
+results give equal bytes. A suite of thousands of expectations has several pages.
 """
 
 from __future__ import annotations
@@ -50,20 +50,20 @@ PAGE = """<!DOCTYPE html>
 
 
 class Outcome(Protocol):
-    """What a page shows of an expectation."""
+    """The entry of an expectation on a page."""
 
     @property
     def success(self) -> bool: ...
 
 
 def clear_pages(docs: Path) -> None:
-    """Take the pages of an earlier run away, and leave other files alone."""
+    """Delete the pages of an earlier run, and no other files."""
     for folder in (*FOLDERS, "static"):
         shutil.rmtree(docs / folder, ignore_errors=True)
 
 
 def write_pages(docs: Path, suite: ExpectationSuite, outcome: ExpectationSuiteValidationResult) -> None:
-    """Great Expectations' pages of a suite and of its results, those that do not hold first."""
+    """Great Expectations' pages of a suite and of its results, failed expectations first."""
     from great_expectations.render.renderer import ExpectationSuitePageRenderer, ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
 
@@ -87,7 +87,7 @@ def page_name(suite: str, number: int) -> str:
 
 
 def light(page: str) -> str:
-    """A page of Great Expectations without what it would ask a network for, and without clocks and random names."""
+    """A page of Great Expectations without network requests, times and random names."""
     page = FROM_NETWORKS.sub("", RUN_TIME.sub("", page)).replace("</head>", f"<style>\n{STYLE}</style></head>", 1)
     numbers: dict[str, str] = {}
     page = RANDOM_NAME.sub(lambda name: numbers.setdefault(name[0], str(1 + len(numbers))), page)
@@ -95,7 +95,7 @@ def light(page: str) -> str:
 
 
 def write_index(docs: Path, findings: Mapping[str, Sequence[Outcome]]) -> None:
-    """The first page: a row a suite, in plain HTML, with links to its pages."""
+    """The index page: one row for each suite, in plain HTML, with links to its pages."""
     rows = "\n".join(_row(docs, name, suite) for name, suite in findings.items())
     holds = all(outcome.success for suite in findings.values() for outcome in suite)
     docs.mkdir(parents=True, exist_ok=True)

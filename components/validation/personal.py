@@ -1,7 +1,6 @@
-"""Personal data that still stands in a text: e-mail addresses, payment cards, numbers of persons.
+"""Personal data that is left in a text: e-mail addresses, payment cards, numbers of persons.
 
-Found by patterns of their own, not by those that took them out before: a check is worth something only when it
-does not ask the one it checks.
+The patterns here are independent of those that removed personal data: a check must not share the code that it checks.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import pyarrow.compute as pc
 from components.corpus.check_digits import luhn, mod_11_2
 
 SUSPICIOUS = r"[@＠]|[0-9０-９](?:[ -]?[0-9０-９]){8}"
-"""What every finding contains, for RE2: texts without it, nearly all, are never looked at one by one."""
+"""Part of every match, for RE2: a text without it, as nearly all are, is not searched further."""
 
 FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 # Not `git@github.com:user/repo`, `user@host:path` or `x@w.dot(y)`, nor who logs in within an address of the web.
@@ -44,9 +43,9 @@ SOCIAL_SECURITY = re.compile(r"(?<![0-9-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000
 
 
 def personal_data(texts: pa.Array, code: pa.Array) -> list[str | None]:
-    """What kind stands in each text, the first of `KINDS`; None where none does.
+    """The kind of personal data in each text, the first of `KINDS`; None without any.
 
-    code: bool, a text each: whether it is source code, where numbers are constants and test data.
+    code: bool for each text: whether it is source code, where numbers are constants and test data.
     """
     suspicious = pc.fill_null(pc.match_substring_regex(texts, SUSPICIOUS), False)
     found: list[str | None] = [None] * len(texts)
@@ -56,7 +55,7 @@ def personal_data(texts: pa.Array, code: pa.Array) -> list[str | None]:
 
 
 def kind_of(text: str, kinds: Sequence[str] | None = None) -> str | None:
-    """The first of some kinds of personal data, or of all, that stands in a text, full-width characters included."""
+    """The first kind of personal data, of these or of all, in a text, full-width characters included."""
     plain = text if text.isascii() else text.translate(FULL_WIDTH)
     return next((kind for kind in (KINDS if kinds is None else kinds) if KINDS[kind](plain)), None)
 

@@ -1,6 +1,6 @@
-"""What is expected of the corpus, of each split of a task and of their drift, as Great Expectations suites.
+"""The Great Expectations suites of the corpus, of each split of a task and of their drift.
 
-A suite is of existing expectation types on measured columns; the thresholds are those of params.yaml.
+A suite uses existing expectation types on measured columns; the thresholds are those of params.yaml.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def drift_suite(config: ValidateConfig) -> list[Expectation]:
 
 
 def _rows_suite(expected: tuple[str, ...], config: ValidateConfig, remedy: str) -> list[Expectation]:
-    """What holds for rows of any kind. remedy: the parameter by which personal data is taken out of them."""
+    """The expectations for rows of any kind. remedy: the parameter that removes personal data from them."""
     return [
         gxe.ExpectTableColumnsToMatchSet(
             column_set=list(expected), exact_match=True, description=f"the columns are {', '.join(expected)}"

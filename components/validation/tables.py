@@ -35,9 +35,9 @@ from components.validation.measure import (
 )
 
 MEMORY = "600MB"
-"""What DuckDB may hold; past it, it writes to its folder."""
+"""The memory limit of DuckDB; beyond it, DuckDB writes to its folder."""
 SMALL = 2**26
-"""Bytes that one process measures in the seconds that others take to start."""
+"""The number of bytes that one process measures in the seconds that other processes need to start."""
 HELD_OUT = ("test", "validation")
 TASK_SPLITS = (*HELD_OUT, "train")
 CORPUS_MEASURED = (*MEASURES.names, "held_out_in")
@@ -45,7 +45,7 @@ TASK_MEASURED = (*MEASURES.names, "held_out_in", "other_label", "label_share")
 
 LABEL_SHARES = "SELECT row, count(*) OVER (PARTITION BY label) / count(*) OVER () AS label_share FROM {rows}"
 TYPES = "list_filter(string_split(label, ' '), lambda tag: starts_with(tag, 'B-'))"
-"""Of each entity of a row with tags the first one: they are in BIO."""
+"""One tag for each entity of a row, its first: tags are in BIO."""
 TYPE_SHARES = f"""WITH types AS (SELECT row, unnest({TYPES}) AS type FROM {{rows}}),
     shares AS (SELECT type, count(*) / sum(count(*)) OVER () AS share FROM types GROUP BY type)
     SELECT row, min(share) AS label_share FROM types JOIN shares USING (type) GROUP BY row"""
@@ -77,9 +77,9 @@ class Table:
 def measured_tables(
     corpus: Path, labelled: Path, tasks: Mapping[str, TaskConfig], scratch: Path
 ) -> Iterator[list[Table]]:
-    """The corpus, both splits in one table, and each split of each task; measured rows stay in `scratch` till the end.
+    """The corpus, both splits in one table, and each split of each task; `scratch` keeps the measured rows to the end.
 
-    Raises ArtifactError for what is missing or damaged.
+    Raises ArtifactError for missing or damaged data.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -102,7 +102,7 @@ def measured_tables(
 
 
 def _targets(folder: Path) -> tuple[tuple[str, ...], bool]:
-    """The labels of a task's rows, none of numbers and of tags, and whether they have tags."""
+    """The labels of a task's rows, none for numbers and tags, and whether they have tags."""
     made = read_manifest(folder, "task")
     # Not by the kind's class: a new kind would make the verdict stale.
     columns = made.get("columns", {"label": "label"})
@@ -117,7 +117,7 @@ def _texts(folder: Path) -> tuple[str, ...]:
 
 @contextmanager
 def open_database(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty database in memory that writes to `spill` what is too much for it, and fetches nothing."""
+    """An empty database in memory that spills to `spill` and fetches nothing."""
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY,
         "temp_directory": str(spill),
@@ -131,25 +131,25 @@ def open_database(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _engine(*folders: Path) -> AbstractContextManager[Engine]:
-    """The engine of the environment, or this process where the others would start for longer than they work."""
+    """The engine of the environment, or this process where starting others takes longer than the work."""
     size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
     return open_engine() if size > SMALL else nullcontext(InProcess())
 
 
 def quoted(name: str) -> str:
-    """A name as SQL writes it."""
+    """A name, quoted for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """A text as SQL writes it."""
+    """A text, quoted for SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def _measured_corpus(
     database: duckdb.DuckDBPyConnection, engine: Engine, corpus: Path, scratch: Path
 ) -> tuple[str, ...]:
-    """Fills the view `measured corpus`; returns the columns of its rows."""
+    """Create the view `measured corpus`; returns the columns of its rows."""
     shards = [(path, split) for split in SPLITS for path in shard_paths(corpus, split)]
     parts = [
         Part(path, scratch / f"corpus-{number:05}.parquet", number, split)
@@ -165,7 +165,7 @@ def _measured_splits(
     tasks: Mapping[str, TaskConfig],
     scratch: Path,
 ) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Fills a view `measured TASK_SPLIT` for each split of each task; returns the columns of their rows."""
+    """Create a view `measured TASK_SPLIT` for each split of each task; returns the columns of their rows."""
     names = [(name, split) for name in sorted(tasks) for split in TASK_SPLITS]
     texts = {name: _texts(labelled / name) for name in tasks}
     parts = [
@@ -241,14 +241,14 @@ def _table(
 
 
 def _ordered(found: tuple[str, ...], own: Sequence[str], measured: Sequence[str]) -> tuple[str, ...]:
-    """Columns in the expected order, then whatever else the rows have."""
+    """The columns in the expected order, then any others."""
     return tuple(dict.fromkeys([*(name for name in own if name in found), *measured, *found]))
 
 
 def _held_out(
     database: duckdb.DuckDBPyConnection, name: str, places: Sequence[tuple[str, str, str]], condition: str
 ) -> None:
-    """The rows whose text stands in one of `places` (name, view, condition) too, with the first of them."""
+    """The rows whose text is also in one of `places` (name, view, condition), with the first of them."""
     held = " UNION ALL ".join(
         f"SELECT fingerprint, {literal(place)} AS place, {rank} AS rank FROM {quoted(view)} WHERE {where}"
         for rank, (place, view, where) in enumerate(places)
@@ -262,7 +262,7 @@ def _held_out(
 
 
 def _other_labels(database: duckdb.DuckDBPyConnection, name: str, task: str) -> None:
-    """The rows whose text has another label somewhere in the task, with the first of them."""
+    """The rows whose text has another label in the task, with the first such label."""
     everywhere = " UNION ALL ".join(
         f"SELECT fingerprint, label FROM {quoted(f'measured {task}_{split}')}" for split in TASK_SPLITS
     )

@@ -1,7 +1,7 @@
-"""The stage `validate`: nothing is trained on data that breaks an expectation.
+"""The stage `validate`: no model is trained on data that breaks an expectation.
 
-The verdict is a pure function of the data, and so are the data docs, an output of their own that nothing depends on.
-The drift stands in the docs alone, or accepting the data would change what everything after depends on.
+The verdict is a pure function of the data, and so are the data docs, an output of their own on which no stage depends.
+Drift is in the docs alone: otherwise `lianzi accept` would change an input of all later stages.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def validate(
     docs: Path,
     run: Run,
 ) -> Metrics:
-    """The data docs, and the verdict beside them, are written whatever the verdict.
+    """Validate the data; data docs and verdict are written whatever the result.
 
     Raises ValidationFailed naming each broken expectation, how many rows broke it and some of them.
     """
     accepted = read_accepted(Path(config.accepted)) if config.accepted else None
     scratch = verdict.with_name(f".{verdict.name}.measured")
-    # Great Expectations takes seconds to import: they pass while the rows are measured elsewhere.
+    # Great Expectations takes seconds to import: that overlaps with the measuring in other processes.
     with ThreadPoolExecutor(1) as beside:
         expect = beside.submit(import_module, "components.validation.expect")
         with measured_tables(corpus, labelled, tasks, scratch) as tables:
@@ -107,7 +107,7 @@ def _broken(finding: Finding, rows: int) -> str:
 
 
 def _shown(example: dict[str, Any], column: str) -> str:
-    """A row's id, what is wrong with it, and how its text begins."""
+    """A row's id, its wrong value, and the beginning of its text."""
     text = " ".join(str(example.get("text") or "").split())[:40]
     value = "" if column in ("id", "text", "fingerprint") else f" {column}={example.get(column)!r}"
     return f"{example.get('id')}{value} “{text}”"
