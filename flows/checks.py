@@ -1,4 +1,4 @@
-"""What can be known to fail is told before anything works: folders, files, lengths, combinations of parameters."""
+"""Checks before any work: folders, files, lengths, combinations of parameters."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from flows.graph import DATA, Stage
 
 
 def check_project(root: Path, params: Params, stages: Iterable[Stage]) -> list[str]:
-    """Look at what the stages that are not fresh would fail by. Returns lines on what will change nothing.
+    """Check the inputs of the stages that are not fresh. Returns warnings about parameters without effect.
 
-    Raises LianziError for the first thing that is wrong.
+    Raises LianziError for the first error.
     """
     return check_stages(root, params, {stage.name for stage in stages if not stage.fresh})
 
 
 def check_stages(root: Path, params: Params, stale: Collection[str]) -> list[str]:
-    """The same for stages by name: `lianzi plan` has some that DVC calls fresh run too."""
+    """The same for stages by name: `lianzi plan` also profiles stages that DVC calls fresh."""
     check_variables()
     work = {name.partition("@")[0] for name in stale}
     remarks = _check_data(root, params) if "curate" in work else []
@@ -35,7 +35,7 @@ def check_stages(root: Path, params: Params, stale: Collection[str]) -> list[str
 
 
 def _check_data(root: Path, params: Params) -> list[str]:
-    """Corpus, tasks and word lists are there and begin as they should; the sources' languages have rules."""
+    """Corpus, tasks and word lists exist and begin with valid rows; the sources' languages have rules."""
     from components.corpus.files import corpus_files, strange_sources
     from components.corpus.labelled import check_task
     from components.corpus.row_filter import RowFilter
@@ -49,7 +49,7 @@ def _check_data(root: Path, params: Params) -> list[str]:
 
 
 def _check_lengths(params: Params) -> None:
-    """Of a model made anew: a checkpoint knows its own lengths, and is looked at by itself."""
+    """Checks of a model with random weights: a checkpoint has its own lengths, and is checked by itself."""
     if params.pretrain.init_from is not None:
         return
     for name, length in params.lengths().items():
@@ -61,7 +61,7 @@ def _check_lengths(params: Params) -> None:
 
 
 def _check_trainings(params: Params) -> None:
-    """Parameters that do not go together, each told by the code that would meet them in the middle of a run."""
+    """Combinations of parameters that fail, each raised by the code that would meet it in the middle of a run."""
     from components.modeling.objectives.lookup import check_objective
     from components.training.batches import check_division
     from components.training.quantization_aware import check_rounding

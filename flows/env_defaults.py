@@ -1,4 +1,4 @@
-"""Environment variables that must stand before Prefect, MLflow or DVC is imported."""
+"""Environment variables that must be set before Prefect, MLflow or DVC is imported."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ DEFAULTS = {
 }
 
 OF_A_SERVER = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING"}
-"""Set for a server, whose log is the only place where its errors stand."""
+"""Set for a server, whose log is the only place for its errors."""
 
 
 def prepare() -> None:
-    """Set what is not set yet, and put this Python first on PATH, since dvc.yaml says `python`."""
+    """Set the variables that are not set, and put this Python first on PATH, since dvc.yaml says `python`."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     own = str(Path(sys.executable).parent)

@@ -1,4 +1,4 @@
-"""The graph as DVC has it, and DVC's word on which stages are fresh."""
+"""The graph as DVC reads it, with DVC's verdict on which stages are fresh."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from components.orphans import DRIVER_VARIABLE
 DATA = "data"
 LOCKED = "Unable to acquire lock"
 BUSY = "is busy, it is being blocked by"
-"""What DVC says when another of its processes holds the repository, or the files of a stage, while it works."""
+"""DVC's messages when another of its processes holds the repository, or the files of a running stage."""
 LOCKED_TRIES = 40
 MOST_SECONDS = 15.0
-"""Between two looks whether a stage that another process runs is done."""
+"""Seconds between two checks whether a stage of another process has ended."""
 _LOOKS = 5
 
 
@@ -40,9 +40,9 @@ class Stage:
     name: str
     needs: tuple[str, ...]
     changes: tuple[str, ...]
-    """Why DVC calls it stale; empty when fresh."""
+    """The reason why DVC calls the stage stale; empty when fresh."""
     running: int | None = None
-    """The process that brings it up to date at this moment."""
+    """The process that is running the stage now."""
 
     @property
     def fresh(self) -> bool:
@@ -50,10 +50,10 @@ class Stage:
 
 
 def read_graph(root: Path) -> list[Stage]:
-    """Every stage, each after those it needs, whatever other processes of DVC are at.
+    """Every stage, each after those it needs, even while other DVC processes run.
 
-    Raises ServiceError when DVC cannot read the project, DataError for data that it cannot give a version: of a linked
-    folder it would say that nothing changed, and for a pipe it would wait for ever.
+    Raises ServiceError when DVC cannot read the project, DataError for data that it cannot version: DVC would report no
+    change for a linked folder, and would wait forever for a pipe.
     """
     import networkx
     from dvc.exceptions import DvcException
@@ -84,7 +84,7 @@ def read_graph(root: Path) -> list[Stage]:
 
 
 def data_version(root: Path, stages: Iterable[Stage]) -> str:
-    """What there is to say of the version of data/: it has none, or data.dvc names another; "" where all is well."""
+    """The problem with the version of data/: none exists, or data.dvc has another; "" where there is no problem."""
     if not (root / DATA).is_dir():
         return ""
     known = {stage.name: stage for stage in stages}.get(f"{DATA}.dvc")
@@ -99,10 +99,10 @@ def data_version(root: Path, stages: Iterable[Stage]) -> str:
 
 
 def reproduce(stage: str, root: Path, heard: Callable[[str], None]) -> tuple[int, str]:
-    """Bring one stage up to date through DVC, line by line of its output to `heard`.
+    """Bring one stage up to date through DVC; `heard` gets each line of its output.
 
-    Returns the exit code and what happened: "ran", "cached" (nothing to do) or "restored" (outputs fetched
-    from DVC's cache of earlier runs). A stage that another process of DVC runs, or whose files it holds, is waited for.
+    Returns the exit code and the outcome: "ran", "cached" (nothing to do) or "restored" (outputs fetched from DVC's
+    cache of earlier runs). It waits for another DVC process that runs the stage, or holds its files.
     """
     for attempt in count():
         code, lines = _run_dvc(["--wait-for-lock", "repro", "--single-item", stage], root, heard)
@@ -118,7 +118,7 @@ def reproduce(stage: str, root: Path, heard: Callable[[str], None]) -> tuple[int
 
 @contextmanager
 def _looked_at(root: Path) -> Iterator[Any]:
-    """DVC's repository for looking alone: without its locks, which a stage holds for as long as it runs."""
+    """DVC's repository for reading: without its locks, which a stage holds for as long as it runs."""
     from dvc.lock import LockNoop
     from dvc.repo import Repo
 
@@ -129,7 +129,7 @@ def _looked_at(root: Path) -> Iterator[Any]:
 
 
 def _seen(look: Callable[[], Any]) -> Any:
-    """What a look finds; another one where files went away while it looked, as they do when a stage begins."""
+    """The result of a read; it is repeated where files disappeared meanwhile, as they do when a stage begins."""
     for _ in range(_LOOKS):
         with contextlib.suppress(FileNotFoundError):
             return look()
@@ -137,7 +137,7 @@ def _seen(look: Callable[[], Any]) -> Any:
 
 
 def _running(root: Path) -> dict[str, int]:
-    """Output -> the process of DVC that is writing it, by DVC's own note of it."""
+    """Output -> the DVC process that is writing it, by DVC's own record."""
     import psutil
 
     try:
@@ -149,7 +149,9 @@ def _running(root: Path) -> dict[str, int]:
 
 
 def _why(stage: Any, changes: list[Any]) -> tuple[str, ...]:
-    """Why a stage is stale, other versions of its libraries first: before they are noted, DVC does not see them."""
+    """The reason why a stage is stale, changed library versions first: DVC does not see them before they are
+    recorded.
+    """
     locked = [(dep, dep.hash_info.value or {}) for dep in stage.deps if dep.def_path == LIBRARIES]
     versions = [(name, known.get(name), installed(name)) for dep, known in locked for name in dep.params]
     other = [f"{name} {before} -> {now}" for name, before, now in versions if before and now and before != now]
@@ -158,9 +160,9 @@ def _why(stage: Any, changes: list[Any]) -> tuple[str, ...]:
 
 
 def order_lock(root: Path) -> None:
-    """Put the stages of dvc.lock in the order in which a first `dvc repro` writes them.
+    """Sort the stages of dvc.lock in the order in which a first `dvc repro` writes them.
 
-    Stages that ran side by side stand in the order they ended in; ordered, both drivers give the same bytes.
+    Parallel stages are written in the order in which they end; sorted, both drivers give the same bytes.
     """
     from dvc.repo import Repo
     from dvc.repo.reproduce import plan_repro
@@ -213,7 +215,7 @@ _RUNNING: set[subprocess.Popen[str]] = set()
 
 
 def stop_running() -> None:
-    """End every stage now running, with all its processes. DVC alone would leave its stage behind."""
+    """End every running stage with all its processes. DVC alone would leave its stage running."""
     for process in list(_RUNNING):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
@@ -236,7 +238,7 @@ def _outcome(lines: list[str]) -> str:
 
 
 def _reasons(changes: list[Any]) -> tuple[str, ...]:
-    """DVC's account of a stage's changes, as short phrases."""
+    """DVC's description of a stage's changes, as short phrases."""
     reasons: list[str] = []
     for change in changes:
         if isinstance(change, str):

@@ -1,4 +1,4 @@
-"""libraries.yaml and folders.yaml: what results depend on beside data, code and params.yaml, kept true."""
+"""Keeps libraries.yaml and folders.yaml up to date: inputs of results besides data, code and params.yaml."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from components.starts import FOLDERS_FILE, STARTS, noted_folders, wanted_folder
 
 
 def note_inputs(root: Path) -> list[str]:
-    """Have both files say what is so. Returns a line a change.
-
-    Raises ParameterError where params.yaml names what is not there.
+    """Update both files. Returns a line for each change. Raises ParameterError where params.yaml names a missing
+    folder.
     """
     libraries, folders = changed_libraries(root), changed_folders(root, load_params(root / "params.yaml"))
     _rewrite(root / LIBRARIES_FILE, "", {name: json.dumps(now) for name, (_, now) in libraries.items()})
@@ -26,20 +25,20 @@ def note_inputs(root: Path) -> list[str]:
 
 
 def changed_libraries(root: Path) -> dict[str, tuple[str, str]]:
-    """Library -> noted version, installed version. One that is not installed is left to the stage that needs it."""
+    """Library -> recorded version, installed version. A missing library is left to the stage that needs it."""
     known = noted(root)
     return {name: (before, now) for name, (before, now) in differences(known, known).items() if now is not None}
 
 
 def changed_folders(root: Path, params: Params) -> dict[str, tuple[str, str]]:
-    """Stage -> noted folder, folder that params.yaml names."""
+    """Stage -> recorded folder, folder in params.yaml."""
     known = noted_folders(root)
     wanted = {stage: wanted_folder(stage, params.section(stage)) for stage in STARTS if stage in known}
     return {stage: (known[stage], now) for stage, now in wanted.items() if known[stage] != now}
 
 
 def _rewrite(path: Path, indent: str, values: dict[str, str]) -> None:
-    """Put values in place of those that stand in a YAML file; its remarks stay."""
+    """Replace values in a YAML file; its comments stay."""
     if not values:
         return
     text = path.read_text(encoding="utf-8")

@@ -34,7 +34,7 @@ from flows.summary import StageResult, key_metric  # noqa: E402
 
 @dataclass(frozen=True)
 class StageFailed(Exception):
-    """What a failed stage printed last."""
+    """The last lines that a failed stage printed."""
 
     reason: str
 
@@ -43,7 +43,7 @@ class StageFailed(Exception):
 
 
 class Slots:
-    """Bounds how many stages run at a time; stopped, it ends those and lets none begin."""
+    """Limits the number of parallel stages; when stopped, it ends them and starts no other."""
 
     def __init__(self, count: int) -> None:
         self._free = Semaphore(count)
@@ -82,7 +82,7 @@ def pipeline(root: str = ".", parallel: Annotated[int, Field(ge=1)] = 2) -> list
 
 
 def _is_no_mistake(record: logging.LogRecord) -> bool:
-    """A person's mistake is logged by the flow in its own lines; a bug keeps Prefect's traceback."""
+    """The flow logs a user error in its own lines; a bug keeps Prefect's traceback."""
     return not (record.exc_info and isinstance(record.exc_info[1], LianziError))
 
 
@@ -104,9 +104,9 @@ def _run(root: str, parallel: int) -> list[StageResult]:
 
 
 def _tell_what_came_of_it(run: tracking.TrackedRun, results: list[StageResult], root: Path) -> None:
-    """Give MLflow's run of the pipeline its headlines, and the stages that did not run here a run of their result.
+    """Log the headlines to MLflow's pipeline run, and create runs for the stages that did not run here.
 
-    Seconds are in the stages' own runs: here they would bury what the pipeline's runs are compared by.
+    Seconds are in the stages' own runs: here they would hide the metrics by which pipeline runs are compared.
     """
     done = [result.name for result in results if result.state not in ("failed", "not run")]
     tracking.tell_what_came_of_it(run, done, root)
@@ -114,7 +114,7 @@ def _tell_what_came_of_it(run: tracking.TrackedRun, results: list[StageResult], 
 
 
 def _tell_what_shipped(nested: tracking.TrackedRun, verdict: releasing.Verdict, root: Path, run_id: str) -> None:
-    """Give the release's run, and MLflow's run of the pipeline, what ships now."""
+    """Log the released version to the release's run and to the pipeline run."""
     shipped = tracking.shipped_headlines(verdict.task, system_of(verdict.rung), root)
     nested.log_metrics({"version": verdict.version} | shipped, 0)
     whole = tracking.TrackedRun(nested.client, run_id)
@@ -123,7 +123,7 @@ def _tell_what_shipped(nested: tracking.TrackedRun, verdict: releasing.Verdict, 
 
 
 class PipelineFailed(LianziError):
-    """Some stage failed; `results` tells how far every other came."""
+    """A stage failed; `results` has the outcome of all others."""
 
     def __init__(self, results: list[StageResult]) -> None:
         self.results = results
@@ -133,7 +133,7 @@ class PipelineFailed(LianziError):
 
 @task(persist_result=False, cache_policy=NO_CACHE)
 def bring_up_to_date(stage: Stage, root: Path, slots: Slots) -> State[StageResult]:
-    """One node: DVC runs the stage, once one of the slots is free."""
+    """One node: DVC runs the stage once a slot is free."""
     logger = get_run_logger()
     last: list[str] = []
 
@@ -213,7 +213,7 @@ def _submit(stages: list[Stage], root: Path, slots: Slots, run_id: str) -> list[
 
 
 def _await(futures: list[PrefectConcurrentFuture[Any]]) -> None:
-    """In turns of a second: a wait without end would not hear Ctrl-C when another thread gets the signal."""
+    """Wait in intervals of a second: an unlimited wait would miss Ctrl-C when another thread gets the signal."""
     for future in futures:
         while not future.wrapped_future.done():
             future.wait(timeout=1)

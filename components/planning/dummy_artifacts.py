@@ -1,4 +1,4 @@
-"""Inputs of a training that are not there yet, made up in the configured shapes: real artifacts, invented content."""
+"""Dummies for missing inputs of a training, in the configured shapes: valid artifacts with random content."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from components.tokenization.config import TrainTokenizerConfig
 from components.tokenization.train import SPECIAL_TOKENS, write_imported
 
 TOKENS = 1 << 20
-"""Of a made-up split: enough that its windows differ."""
+"""Tokens of a dummy split: enough for different windows."""
 
 
 def tokenizer(folder: Path, size: int, texts: Iterable[str]) -> None:
-    """A byte-level BPE tokenizer of exactly `size` entries, learnt from `texts` and filled up with unused ones."""
+    """A byte-level BPE tokenizer of exactly `size` entries, trained on `texts` and padded with unused entries."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(
@@ -51,7 +51,7 @@ def tokenizer(folder: Path, size: int, texts: Iterable[str]) -> None:
 
 
 def imported_tokenizer(folder: Path, config: TrainTokenizerConfig, name: str) -> None:
-    """The tokenizer that the parameters name to be taken over: no dummy, it is there already."""
+    """The tokenizer to import, as params.yaml names it: it exists already and needs no dummy."""
     folder.mkdir(parents=True)
     write_imported(config, name, folder)
     size = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
@@ -73,7 +73,7 @@ def tokens(folder: Path, vocabulary: int, length: int) -> None:
 
 
 def pretrained(folder: Path, params: Params, tokenizer_folder: Path) -> None:
-    """What pretrain would write, with random weights: the `model` section's shape, or that of `init_from`."""
+    """The output of pretrain with random weights: the shape of the `model` section, or of `init_from`."""
     vocabulary = load_tokenizer(tokenizer_folder)
     config = params.pretrain
     torch.manual_seed(params.seed)
@@ -88,7 +88,7 @@ def pretrained(folder: Path, params: Params, tokenizer_folder: Path) -> None:
 
 
 def teacher(folder: Path, task: Task, pretrained_folder: Path) -> None:
-    """What finetune would write, with random weights."""
+    """The output of finetune with random weights."""
     model = load_classifier(pretrained_folder, task.labels, 0.0, task.head).model
     folder.mkdir(parents=True)
     save_checkpoint(model, pretrained_folder, folder)

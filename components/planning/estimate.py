@@ -18,15 +18,15 @@ LAYER_ACTIVATIONS = 34
 without the attention scores, which fused attention never writes down)."""
 
 LIBRARIES = 700_000_000
-"""About what Python and the libraries take before there is a model."""
+"""The approximate memory of Python and the libraries without a model."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A transformer in the numbers the formulas ask for.
+    """The numbers of a transformer that the formulas need.
 
-    `inside`: parameters that are neither embeddings nor a vocabulary head; `in_layers`: those of the layers;
-    `matrices`: those of the layers that have two dimensions.
+    `inside`: parameters that are neither embeddings nor a vocabulary head; `in_layers`: parameters of the layers;
+    `matrices`: parameters of the layers in two-dimensional tensors.
     """
 
     layers: int
@@ -40,10 +40,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class Memory:
-    """Peak memory of a training, by what it grows with."""
+    """Peak memory of a training: a fixed part, and a part that grows with the batch."""
 
     fixed: int
-    """Libraries, weights, gradients, optimizer: whatever the batch."""
+    """Libraries, weights, gradients, optimizer: independent of the batch."""
     activations: int
     """Of one micro-batch."""
 
@@ -53,7 +53,7 @@ class Memory:
 
 
 def shape_of(model: PreTrainedModel) -> Shape:
-    """The shape of a model, which may be on the `meta` device, without memory."""
+    """The shape of a model, which may be on the `meta` device and take no memory."""
     embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     head = model.get_output_embeddings()
     if head is not None:
@@ -88,10 +88,10 @@ def reading_flops(shape: Shape, tokens: int, length: float) -> float:
 def memory(
     shape: Shape, rows: int, length: int, *, narrow: bool, recomputed: bool, optimizer: str, others: int
 ) -> Memory:
-    """The rough peak of a training whose micro-batch has `rows` of `length` tokens.
+    """The approximate peak memory of a training whose micro-batch has `rows` of `length` tokens.
 
-    `narrow`: activations in 16 bits; `recomputed`: only each layer's input is kept; `others`: parameters of models
-    that only answer, such as a distillation's teacher.
+    `narrow`: activations in 16 bits; `recomputed`: only the input of each layer is kept; `others`: parameters of models
+    in inference only, such as the teacher of a distillation.
     """
     state = optimizer_numbers(shape, optimizer)
     numbers = 2 * shape.parameters + state + others
@@ -101,19 +101,21 @@ def memory(
 
 
 def optimizer_numbers(shape: Shape, optimizer: str) -> int:
-    """Numbers the optimizer keeps: two a parameter for AdamW, one for the matrices that Muon moves."""
+    """The number of values in the optimizer's state: two for each parameter with AdamW, one for the matrices under
+    Muon.
+    """
     return 2 * shape.parameters - (shape.matrices if optimizer == "muon" else 0)
 
 
 def checkpoint_bytes(shape: Shape, optimizer: str, *, averaged: bool, best: bool) -> int:
-    """One checkpoint: weights, the optimizer's state, and the averaged and the best weights where there are such."""
+    """The bytes of a checkpoint: weights, the optimizer's state, and the averaged and the best weights if any."""
     copies = 1 + averaged + best
     return NUMBER * (copies * shape.parameters + optimizer_numbers(shape, optimizer))
 
 
 def disk_bytes(checkpoint: int, results: int) -> int:
-    """What a stage needs while it runs: the kept checkpoints with one being written, and its results.
+    """The disk space of a running stage: the kept checkpoints and one being written, and its results.
 
-    Results stand twice: DVC keeps a copy in its cache.
+    Results count twice: DVC keeps a copy in its cache.
     """
     return (KEPT_CHECKPOINTS + 1) * checkpoint + 2 * results

@@ -1,4 +1,4 @@
-"""What a training reads: the artifacts that are there, dummies of the configured shapes for those that are not."""
+"""The inputs of a training: existing artifacts, and dummies of the configured shapes for the missing ones."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from components.tasks.task import parts
 
 @dataclass
 class Inputs:
-    """Finds or makes up the inputs of one stage. `stale`: artifacts of stages that will run before this one.
+    """Finds or creates the inputs of one stage. `stale`: artifacts of stages that will run before this one.
 
-    `folder`: for what is made up; `tokenizer` and `data`: where those lie in the graph; `made_up`: what was, by name.
+    `folder`: for dummies; `tokenizer` and `data`: their paths in the graph; `made_up`: the names of the dummies.
     """
 
     params: Params
@@ -32,7 +32,7 @@ class Inputs:
     made_up: list[str] = field(default_factory=list)
 
     def tokenizer_folder(self, texts: Sequence[Path]) -> Path:
-        """The tokenizer, if it is the one of these params; `texts`: task artifacts to learn a dummy from."""
+        """The tokenizer, if these params gave it; `texts`: task artifacts to train a dummy on."""
         config = self.params.train_tokenizer
         if self.there(self.tokenizer):
             return self.tokenizer
@@ -50,7 +50,7 @@ class Inputs:
         return made
 
     def tokens_folder(self, tokens: Path, tokenizer: Path) -> Path:
-        """The packed tokens, if they are of this tokenizer."""
+        """The packed tokens, if this tokenizer encoded them."""
         size = _vocabulary(tokenizer)
         if tokens.exists() and tokenizer == self.tokenizer and read_manifest(tokens, "tokens")["vocab_size"] == size:
             return tokens
@@ -60,7 +60,7 @@ class Inputs:
         return made
 
     def rows_folder(self, rows: Path, task: str) -> Path:
-        """A task's rows, curated here from data/ where they have not been yet."""
+        """A task's rows, curated here from data/ where the artifact does not exist."""
         if rows.exists():
             return rows
         made = self.folder / "rows"
@@ -69,7 +69,7 @@ class Inputs:
         return made
 
     def pretrained_folder(self, pretrained: Path, tokenizer: Path) -> Path:
-        """The pretrained model, if it is the one of these params."""
+        """The pretrained model, if these params gave it."""
         if self.there(pretrained):
             return pretrained
         made = self._made_up("pretrained")
@@ -78,7 +78,7 @@ class Inputs:
         return made
 
     def teacher_folder(self, teacher: Path, rows: Path, tokenizer: Path) -> Path:
-        """The fine-tuned teacher, likewise."""
+        """The fine-tuned teacher, if these params gave it."""
         if self.there(teacher):
             return teacher
         made = self._made_up("teacher")
@@ -87,7 +87,7 @@ class Inputs:
         return made
 
     def there(self, path: Path) -> bool:
-        """Whether an artifact is there and will stay as it is."""
+        """Whether an artifact exists and no stage will replace it."""
         return path.exists() and path not in self.stale
 
     def _made_up(self, name: str) -> Path:
@@ -97,12 +97,12 @@ class Inputs:
 
 
 def longest_places(lengths: Sequence[int], count: int) -> list[int]:
-    """The places of the `count` longest, in their order."""
+    """The indices of the `count` longest, in order."""
     return sorted(np.argsort(lengths, kind="stable")[-count:].tolist())
 
 
 def spread_places(lengths: Sequence[int], count: int) -> list[int]:
-    """The places of `count` that have all lengths in the shares of the whole, in their order."""
+    """The indices of `count` rows with the length distribution of the whole, in order."""
     by_length = np.argsort(lengths, kind="stable")
     chosen = np.linspace(0, len(lengths) - 1, min(count, len(lengths))).round().astype(int)
     return sorted(by_length[chosen].tolist())

@@ -1,4 +1,4 @@
-"""What a training stage will have to do, counted from its arguments before it does any of it."""
+"""The work of a training stage, computed from its arguments before it runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from components.training.task_data import TaskData
 from components.training.trainer import lightning_precision
 
 UNTRAINED: dict[str, Any] = {"steps": 0, "tokens": 0, "flops": 0.0, "validations": 1}
-"""Of a distillation in which the teacher itself goes on as the student."""
+"""The Job of a distillation in which the teacher itself is the student."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Job:
 
 
 def blank_language_model(params: Params, vocabulary: Tokenizer) -> PreTrainedModel:
-    """The model of the params, on the `meta` device: its shape without its memory."""
+    """The model of the params on the `meta` device: its shape without its memory."""
     config = params.pretrain
     folder = None if config.init_from is None else local_folder("pretrain.init_from", config.init_from)
     with torch.device("meta"):
@@ -71,7 +71,7 @@ def blank_language_model(params: Params, vocabulary: Tokenizer) -> PreTrainedMod
 
 
 def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Tokenizer) -> Job:
-    """What the objective says that its windows cost, step after step."""
+    """The cost of the windows by the objective, step by step."""
     config: PretrainConfig = given["config"]
     result, objective = estimate.shape_of(model), build_objective(vocabulary, config)
     with torch.device("meta"):
@@ -95,7 +95,7 @@ def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Toke
 
 
 def finetune_job(given: dict[str, Any], data: TaskData) -> Job:
-    """The teacher and, where it is asked for, the control without pretraining, each for all its epochs and seeds."""
+    """The teacher and, if configured, the control without pretraining, each for all epochs and seeds."""
     with torch.device("meta"):
         model = random_classifier(given["pretrained"], data.task.labels, 0.0, data.task.head)
     config: FinetuneConfig = given["config"]
@@ -104,9 +104,9 @@ def finetune_job(given: dict[str, Any], data: TaskData) -> Job:
 
 
 def distill_job(given: dict[str, Any], data: TaskData) -> Job:
-    """The student asked for: its teacher reads every batch too, and both are compared on the validation split.
+    """The configured student: its teacher reads every batch too, and both are compared on the validation split.
 
-    Where no student is trained, the teacher alone reads that split. Larger ones that may follow are not counted.
+    Where no student is trained, only the teacher reads that split. Larger students that may follow are not counted.
     """
     config: DistillConfig = given["config"]
     with torch.device("meta"):
@@ -120,7 +120,7 @@ def distill_job(given: dict[str, Any], data: TaskData) -> Job:
 
 
 def sketched_task_job(given: dict[str, Any], model: PreTrainedModel) -> Job:
-    """The memory and disk of a training over a task's rows, before those are read: nothing else of it."""
+    """The memory and disk of a training over a task's rows, before the rows are read."""
     config: TaskTrainingConfig = given["config"]
     shape = estimate.shape_of(model)
     checkpoint = estimate.checkpoint_bytes(shape, config.optimizer, averaged=config.average_decay > 0, best=True)
@@ -180,5 +180,5 @@ def _memory(
 
 
 def _micro_batch(config: TrainingConfig, trainer: TrainerConfig) -> int:
-    """Rows of a step that are in memory at a time."""
+    """The rows of a step that are in memory at once."""
     return -(-config.batch_size // (trainer.accumulate * trainer.devices))

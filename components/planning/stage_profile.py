@@ -37,11 +37,11 @@ FEWEST, MOST = 24, 100
 """Steps of the second, if the stage has so many. Where the number of predicted tokens differs from step to step, memory
 grows over the first dozens, until the libraries' caches of kernels are full (`prepare_libraries` bounds them)."""
 SECONDS, LONGEST = 2.5, 40.0
-"""The second aims at SECONDS. Where FEWEST steps take more than LONGEST, the first run's have to do."""
+"""The second trial run aims at SECONDS. Where FEWEST steps take more than LONGEST, the first run must suffice."""
 
 
 Connection = tuple[float, int]
-"""Seconds and bytes that it takes to reach MLflow."""
+"""Seconds and bytes of connecting to MLflow."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class Measured:
     peak_memory: int
     peak_gpu_memory: int
     connection: Connection
-    """Part of the above, and the same for every stage."""
+    """Included above, and the same for every stage."""
 
 
 @dataclass(frozen=True)
 class StageProfile:
-    """A stage counted and, where it fits, measured. Sizes in bytes; `made_up`: inputs that were not there.
+    """The estimate of a stage and, where it fits, its measurement. Sizes in bytes; `made_up`: dummies that were used.
 
-    `fixed_memory` and `activations` are rough: what a model needs whatever its batch, and one micro-batch.
+    `fixed_memory` and `activations` are estimates: the part independent of the batch, and one micro-batch.
     """
 
     parameters: int
@@ -101,7 +101,7 @@ class StageProfile:
 
 
 def main() -> int:
-    """1, with a line or two on standard error, where the stage cannot run under its params."""
+    """Exit code 1, with one or two lines on standard error, where the stage cannot run with its params."""
     began = process_start()
     options = _options(sys.argv[1:])
     try:
@@ -115,7 +115,7 @@ def main() -> int:
 
 
 def profile_stage(options: argparse.Namespace, began: float) -> StageProfile:
-    """Count the stage, and try it where it fits. `began`: when the process did."""
+    """Estimate the stage, and try it where it fits. `began`: the start time of the process."""
     stage, function, paths = parse(options.words)
     params = load_params(options.params)
     given = arguments(function, params, stage.task) | paths
@@ -138,7 +138,7 @@ def profile_stage(options: argparse.Namespace, began: float) -> StageProfile:
 def _measure(
     function: Callable[..., Metrics], trial: TrialRun, job: Job, start: float, connection: Connection, beside: bool
 ) -> Measured:
-    """`start`: seconds already spent as the stage itself would spend them; `beside`: the connection is not in here."""
+    """`start`: seconds spent so far, as the stage itself spends them; `beside`: the connection is not included."""
     folder, processes = trial.inputs.folder, trial.given["trainer"].devices
     given = trial.given_for(FIRST_STEPS, FIRST_VALIDATION, longest=True)
     first = time_trial(function, given, trial.outputs, folder / "first")
@@ -164,7 +164,7 @@ def _measure(
 
 
 def _second_steps(first: TrialTiming, job: Job, processes: int) -> int:
-    """How many steps each training of the second trial run takes; 0 where it would take too long."""
+    """The number of steps of each training in the second trial run; 0 where it would take too long."""
     if not first.trainings:
         return 0
     own = max(FIRST_STEPS, job.steps // first.trainings)
@@ -176,7 +176,9 @@ def _second_steps(first: TrialTiming, job: Job, processes: int) -> int:
 
 
 def _fixed_seconds(first: TrialTiming, step: float, batch: float) -> float:
-    """What the first trial run took beyond its steps and validations: that comes once, however long the run."""
+    """The seconds of the first trial run besides its steps and validations: they occur once, whatever the number of
+    steps.
+    """
     working = first.count * step + len(first.validations) * FIRST_VALIDATION * batch
     return max(first.seconds - working, first.after)
 
@@ -188,7 +190,7 @@ def _fits(job: Job, processes: int, options: argparse.Namespace) -> bool:
 
 
 def _connection() -> Connection:
-    """What it takes to reach MLflow."""
+    """The cost of connecting to MLflow."""
     import psutil
 
     from components import tracking

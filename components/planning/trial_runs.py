@@ -1,4 +1,4 @@
-"""The trial run of each training stage: its inputs found or made up, and the arguments for a few steps."""
+"""The trial run of each training stage: its inputs, existing or dummies, and the arguments for a few steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from components.training.task_data import TaskData
 
 
 class TrialRun(Protocol):
-    """A stage about to be tried. `alike`: all its batches have one shape; `outputs`: arguments it writes to."""
+    """A stage to try. `alike`: all its batches have one shape; `outputs`: its output arguments."""
 
     inputs: Inputs
     given: dict[str, Any]
@@ -32,13 +32,13 @@ class TrialRun(Protocol):
     reading_seconds: float
 
     def sketch(self) -> Job:
-        """The stage counted before anything of the model's size is made."""
+        """The estimate of the stage before any array of the model's size exists."""
 
     def prepare(self) -> None:
-        """Make up what is missing, read what the stage reads."""
+        """Create the missing inputs, and read the inputs of the stage."""
 
     def job(self) -> Job:
-        """The stage counted, once prepared."""
+        """The estimate of the stage, once prepared."""
 
     def given_for(self, steps: int, validation_batches: int, longest: bool) -> dict[str, Any]:
         """The stage's arguments for a run of a few steps, on the longest rows or on rows of all lengths."""
@@ -61,7 +61,7 @@ class PretrainTrial:
         return pretrain_job(self.given, blank_language_model(self.inputs.params, vocabulary), vocabulary)
 
     def prepare(self) -> None:
-        """Tokens are mapped, not read."""
+        """Nothing to do: tokens are memory-mapped."""
 
     def job(self) -> Job:
         return self.sketch()
@@ -73,14 +73,14 @@ class PretrainTrial:
 
 
 class TaskTrial:
-    """Fine-tuning or distillation over a few of the task's rows; all of them are read, as the stage will."""
+    """Fine-tuning or distillation over a few of the task's rows; all rows are read, as in the stage."""
 
     alike = False
 
     def __init__(
         self, given: dict[str, Any], inputs: Inputs, source: str, outputs: tuple[str, ...], **fixed: Any
     ) -> None:
-        """`source`: the argument that names the model to start from; `fixed`: what its config says in a trial run."""
+        """`source`: the argument with the model to start from; `fixed`: config values of a trial run."""
         self.inputs, self.source, self.outputs, self.fixed = inputs, source, outputs, fixed
         self.rows = inputs.rows_folder(given["rows"], given["task_name"])
         self.given = {**given, "rows": self.rows}
@@ -109,7 +109,7 @@ class TaskTrial:
 
     @property
     def data(self) -> TaskData:
-        """The rows, read and encoded once, and kept as the stage keeps them."""
+        """The rows, read and encoded once, and kept as in the stage."""
         if self._data is None:
             began, task = time.monotonic(), self.given["task"]
             tokenizer = load_tokenizer(self.given[self.source])

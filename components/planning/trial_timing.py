@@ -14,11 +14,11 @@ from components.run import Metrics, RecordedRun
 from components.training.store import CheckpointStore
 
 STEP, VALIDATION = "loss", "validation_loss"
-"""The ends of the names under which a training reports every step, and every validation."""
+"""The suffixes of the metrics that a training logs at every step, and at every validation."""
 
 
 class TimedRun(RecordedRun):
-    """A run that notes when it was told of each step and each validation, and keeps no figures."""
+    """A run that records the time of each step and each validation, and keeps no figures."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -60,16 +60,16 @@ class TrialTiming:
 
     @property
     def count(self) -> int:
-        """The steps taken, those without an interval too."""
+        """The number of steps, those without an interval included."""
         return len(self.steps) + self.trainings
 
     @property
     def validation_seconds(self) -> float:
-        """Of a validation; 0 where nothing was trained."""
+        """Seconds of a validation; 0 where nothing was trained."""
         return median(self.validations) if self.validations else 0.0
 
     def step_seconds(self, alike: bool) -> float:
-        """Of a step: the median where all are `alike`, the mean where their batches differ; 0 where there were none."""
+        """Seconds of a step: the median where all are `alike`, the mean where their batches differ; 0 without steps."""
         if not self.steps:
             return 0.0
         return median(self.steps) if alike else mean(self.steps)

@@ -27,7 +27,7 @@ from components.tokenization.encoders import GigatokenEncoder, HuggingFaceEncode
 
 Merge = tuple[str, str]
 Words = Sequence[tuple[str, int]]
-"""By frequency, then spelling: the order is the corpus's own, not that of a hash table."""
+"""By frequency, then spelling: an order that depends on the corpus alone, not on a hash table."""
 
 
 def train_byte_bpe(size: int, min_frequency: int, special: Sequence[str], shards: Sequence[Path]) -> Tokenizer:
@@ -40,7 +40,7 @@ def train_byte_bpe(size: int, min_frequency: int, special: Sequence[str], shards
 
 
 def by_gigatoken(size: int, min_frequency: int, special: Sequence[str], shards: Sequence[Path]) -> Tokenizer | None:
-    """None where gigatoken, which knows no `min_frequency`, may have gone on beyond it, or found too little."""
+    """None where gigatoken, which has no `min_frequency`, may have merged rarer pairs, or has found too few."""
     import gigatoken
 
     letters = byte_letters()
@@ -82,21 +82,21 @@ def assembled(merges: Sequence[Merge], special: Sequence[str]) -> Tokenizer:
 
 @cache
 def byte_letters() -> list[str]:
-    """The letter that stands for each byte in a byte-level vocabulary (GPT-2): itself where that can be printed."""
+    """The letter for each byte in a byte-level vocabulary (GPT-2): the byte's own where it is printable."""
     printable = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
     others = iter(range(256, 512))
     return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
 
 
 def texts(shards: Sequence[Path]) -> Iterator[str]:
-    """The documents' texts, a batch in memory at a time."""
+    """Yield the documents' texts; one batch is in memory at a time."""
     for path in shards:
         for batch in read_shard(path, ["text"]):
             yield from (text or "" for text in batch.column("text").to_pylist())
 
 
 def count_words(texts: Iterable[str], split: PreTokenizer, normalizer: Normalizer | None = None) -> Words:
-    """The different words that a pre-tokenizer finds and their counts: what WordPiece and Unigram are trained on."""
+    """The distinct words of a pre-tokenizer and their counts: the training data of WordPiece and Unigram."""
     counts: Counter[str] = Counter()
     for text in texts:
         written = normalizer.normalize_str(text) if normalizer else text
@@ -112,7 +112,7 @@ def _empty(model: BPE) -> Tokenizer:
 
 
 def _occurs(token: int, times: int, tokenizer: Tokenizer, end: str, shards: Sequence[Path]) -> bool:
-    """Whether encoding the documents gives a token at least so many times; stops as soon as it has."""
+    """Whether a token occurs at least so often in the encoded documents; stops as soon as it does."""
     import json
 
     encoder = GigatokenEncoder(json.loads(tokenizer.to_str()), HuggingFaceEncoder(tokenizer, end))
@@ -126,7 +126,7 @@ def _occurs(token: int, times: int, tokenizer: Tokenizer, end: str, shards: Sequ
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """gigatoken tells its steps on both streams and cannot be asked not to."""
+    """gigatoken prints its progress on both streams and has no option against it."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [os.dup(1), os.dup(2)]

@@ -1,7 +1,7 @@
-"""Token shards that were made before, each whole or not there, under a key of everything they depend on.
+"""A cache of token shards, each complete or absent, under a key of everything that they depend on.
 
-.cache/tokens/KEY/{00000.bin, …, documents.parquet, counts.json}; counts.json holds the SHA-256 of the others, so that a
-changed byte is never handed out. Outside DVC's outs, which DVC deletes before a stage starts.
+.cache/tokens/KEY/{00000.bin, …, documents.parquet, counts.json}; counts.json has the SHA-256 of the others, so that a
+changed byte is never returned. Outside DVC's outs, which DVC deletes before a stage starts.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from typing import Any
 from components.artifacts import file_hash, write_json
 
 KEPT_RUNS = 3
-"""Runs with different corpora or settings whose shards are held."""
+"""The number of runs with different corpora or settings whose shards are kept."""
 STALE_SECONDS = 86_400
-"""Age at which a half-written entry is surely nobody's."""
+"""The age at which an unfinished entry cannot belong to a running process."""
 COUNTS = "counts.json"
 _RUNS = "runs.json"
 
 
 def cache_folder() -> Path:
-    """.cache/tokens, or below LIANZI_CACHE; absolute, for workers elsewhere."""
+    """.cache/tokens, or below LIANZI_CACHE; absolute, for workers with other working directories."""
     return Path(os.environ.get("LIANZI_CACHE", ".cache"), "tokens").absolute()
 
 
 def find(folder: Path, key: str) -> dict[str, Any] | None:
-    """The counts of an entry that is as it was written, or None; a damaged one is removed."""
+    """The counts of an intact entry, or None; a damaged entry is deleted."""
     entry = folder / key
     try:
         counts: dict[str, Any] = json.loads((entry / COUNTS).read_text(encoding="utf-8"))
@@ -46,7 +46,7 @@ def find(folder: Path, key: str) -> dict[str, Any] | None:
 
 @contextmanager
 def new_entry(folder: Path, key: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """A folder to write an entry's files into and a dict for its counts; it gets its name when it is whole."""
+    """A folder for an entry's files and a dict for its counts; the folder is renamed when it is complete."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".", suffix=".partial", dir=folder))
     counts: dict[str, Any] = {}
@@ -64,7 +64,7 @@ def new_entry(folder: Path, key: str) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def prune(folder: Path, used: set[str]) -> None:
-    """Remove what none of the last KEPT_RUNS different runs used, and what killed workers left."""
+    """Delete the entries that none of the last KEPT_RUNS different runs used, and the leftovers of killed workers."""
     runs = [sorted(used), *(keys for keys in _runs(folder) if keys != sorted(used))][:KEPT_RUNS]
     write_json(folder / f".{_RUNS}", runs)
     (folder / f".{_RUNS}").rename(folder / _RUNS)

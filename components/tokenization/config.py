@@ -29,8 +29,7 @@ class TrainTokenizerConfig(Section):
     @field_validator("special_tokens")
     @classmethod
     def _marked(cls, tokens: list[str]) -> list[str]:
-        """Bracketed words, with a slash where they close others: no split of a text gives one whole, so that plain text
-        never becomes one."""
+        """Names in brackets: no pre-tokenizer keeps them whole, so that plain text never becomes a special token."""
         for token in tokens:
             if not re.fullmatch(r"<\|?/?\w+\|?>|\[/?\w+\]", token):
                 raise ValueError(f"'{token}' has not the form <name>, <|name|> or [NAME]")
@@ -40,6 +39,6 @@ class TrainTokenizerConfig(Section):
 
 
 class TokenizeConfig(Section):
-    """shard_tokens: the most tokens that one file holds."""
+    """shard_tokens: the largest number of tokens in a file."""
 
     shard_tokens: Annotated[int, Field(ge=1024)]

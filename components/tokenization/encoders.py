@@ -1,7 +1,7 @@
-"""Documents -> token ids, by the fastest encoder that gives the ids the tokenizer says.
+"""Documents -> token ids, by the fastest encoder with the same ids as the tokenizer.
 
-gigatoken (Rust, caches whole words) encodes byte-level BPE; Hugging Face tokenizers encodes the rest, and everything
-where gigatoken is not installed. Both give the same ids, so which one worked is no part of a result.
+gigatoken (Rust, caches whole words) encodes byte-level BPE; Hugging Face tokenizers encodes everything else, and
+everything where gigatoken is not installed. Both give the same ids, so the choice never affects a result.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from components.tokenization.plain_byte_bpe import RENEWED_AFTER, is_plain_byte_
 from components.tokenization.special_tokens import token_of_role
 
 SEPARATOR = "\ufdd0\ufdd1"
-"""Stands for the end of a document while gigatoken encodes many at once: code points that are no characters."""
+"""Marks the end of a document while gigatoken encodes many at once: code points that are no characters."""
 Encoded = tuple[np.ndarray, np.ndarray]
 """Ids of all documents in a row, uint32, each ended by the end token; how many of them each document has, int64."""
 
 
 class Encoder(Protocol):
-    """What `open_encoder` gives; `end` is the id that ends a document, `size` is above every id."""
+    """The interface of `open_encoder`'s result; `end` is the id that ends a document, `size` is above every id."""
 
     end: int
     size: int

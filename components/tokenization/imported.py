@@ -1,4 +1,4 @@
-"""A tokenizer that someone else has trained, made fit for the pipeline: its ids stay, missing special tokens follow."""
+"""A tokenizer trained elsewhere, adapted to the pipeline: its ids stay, and missing special tokens are appended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.tokenization.special_tokens import SPECIAL_TOKENS, add_template
 ROLE = "train_tokenizer.from"
 
 STAND_INS = {"cls_token": "bos_token", "sep_token": "eos_token"}
-"""Role -> the role whose token serves where the tokenizer has none for the first."""
+"""Role -> the role whose token is used where the tokenizer lacks one for the first."""
 
 
 def import_tokenizer(name: str, extra: Sequence[str]) -> tuple[Tokenizer, dict[str, str], str | None]:
@@ -58,5 +58,5 @@ def _roles(loaded: Any) -> dict[str, str]:
 
 
 def _frames(tokenizer: Tokenizer) -> bool:
-    """Whether it puts special tokens around a text of its own accord."""
+    """Whether the tokenizer itself adds special tokens around a text."""
     return len(tokenizer.encode("").ids) > 0

@@ -26,15 +26,15 @@ from components.tokenization.config import TokenizeConfig
 from components.tokenization.shards import DOCUMENTS, Job, loaded_encoder, make_tokens, token_type
 
 WORTH_WORKERS = 1 << 25
-"""Bytes of parquet below which this process is done before another has started."""
+"""Below so many bytes of parquet, this process finishes before another has started."""
 
 
 def tokenize(
     config: TokenizeConfig, sources: dict[str, SourceConfig], corpus: Path, tokenizer: Path, tokens: Path, run: Run
 ) -> Metrics:
-    """Memory holds a few batches of documents a worker. A shard that is as before is linked from the cache.
+    """Encode and pack the corpus; each worker holds a few batches of documents in memory.
 
-    Raises ParameterError when the weights leave no document to train on.
+    An unchanged shard is linked from the cache. Raises ParameterError when the weights leave no document to train on.
     """
     counts = read_manifest(corpus, "corpus")["counts"]["kept"]
     read_manifest(tokenizer, "tokenizer")
@@ -63,7 +63,7 @@ def tokenize(
 def _jobs(
     config: TokenizeConfig, sources: Mapping[str, SourceConfig], corpus: Path, tokenizer: Path, split: str
 ) -> list[Job]:
-    """One a shard; weights are for training alone."""
+    """One job for each shard; weights apply to training alone."""
     weights = {name: source.weight for name, source in sources.items()} if split == "train" else {}
     tokenizer_hash = file_hash(tokenizer / "tokenizer.json")
     return [
@@ -73,7 +73,7 @@ def _jobs(
 
 
 def _made(jobs: Sequence[Job]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The shards' tokens in their order, by workers where the work is worth starting them."""
+    """The shards' tokens in order, by worker processes where starting them pays."""
     if sum(job.shard.stat().st_size for job in jobs) < WORTH_WORKERS:
         yield from map(make_tokens, jobs)
         return
@@ -90,7 +90,7 @@ def _fill(
     sums: Mapping[str, Counter[str]],
     shown: Progress,
 ) -> dict[str, Any]:
-    """Put a split's shards in place; what the manifest says of it."""
+    """Put a split's shards in place; returns its entry in the manifest."""
     (target / split).mkdir()
     content: dict[str, Any] = {"tokens": 0, "documents": 0, "shards": [], "lineage": []}
     for job in jobs:
@@ -111,7 +111,7 @@ def _fill(
 
 
 def _link(source: Path, target: Path) -> None:
-    """A second name for a file, or a copy where the file system has none to give."""
+    """A hard link to a file, or a copy where the file system has no links."""
     try:
         os.link(source, target)
     except OSError:

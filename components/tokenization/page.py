@@ -1,4 +1,4 @@
-"""The tokenizer as one page to read, without a script or a network."""
+"""The tokenizer report as one HTML page without scripts or network requests."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _split(pieces: Iterable[Piece]) -> str:
 
 
 def _visible(text: str) -> str:
-    """Line ends and tabs as the signs for them."""
+    """Shows line ends and tabs as visible signs."""
     return text.replace("\n", "⏎").replace("\t", "⇥")
 
 

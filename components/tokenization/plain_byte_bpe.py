@@ -1,4 +1,4 @@
-"""Which tokenizers gigatoken (Rust, caches whole words) encodes with the ids that Hugging Face tokenizers gives."""
+"""The tokenizers for which gigatoken (Rust, caches whole words) gives the same ids as Hugging Face tokenizers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 PLAIN_BPE = {"type": "BPE", "dropout": None, "continuing_subword_prefix": None, "end_of_word_suffix": None}
 RENEWED_AFTER = 6 << 20
-"""Bytes of text after which gigatoken's cache of words is begun anew: it would grow with all that was encoded."""
+"""The cache of words in gigatoken is cleared after so many bytes of text, since it grows with every encoded text."""
 
 
 def is_plain_byte_bpe(content: dict[str, Any]) -> bool:
-    """Whether a tokenizer.json is byte-level BPE with GPT-2's split and special tokens alone: the form tested."""
+    """Whether a tokenizer.json is byte-level BPE with GPT-2's pre-tokenizer and special tokens alone: the tested
+    form.
+    """
     model, split = content["model"], content["pre_tokenizer"] or {}
     return (
         content["normalizer"] is None

@@ -24,7 +24,7 @@ Content = dict[str, Any]
 
 BATCH = 4096
 BYTE = re.compile(r"<0x[0-9A-F]{2}>")
-"""How a vocabulary of whole characters writes a byte of one that it lacks (SentencePiece's byte fallback)."""
+"""The token of a byte where a vocabulary of whole characters lacks the character (SentencePiece's byte fallback)."""
 OFF = "set distill.min_token_count to 0 to keep the whole vocabulary"
 
 
@@ -50,7 +50,7 @@ def prune_tokenizer(source: Path, target: Path, texts: Sequence[str], max_length
 
 
 def _beginnings(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], max_length: int) -> Iterator[list[int]]:
-    """Ids of each text up to the end of the word in which it is cut: half a word may be other tokens than its half."""
+    """The ids of each text up to the end of the word at which it is cut: half a word may have other tokens."""
     room = max_length - tokenizer.num_special_tokens_to_add()
     for start in range(0, len(texts), BATCH):
         encoded = tokenizer(list(texts[start : start + BATCH]), add_special_tokens=False)
@@ -62,12 +62,12 @@ def _beginnings(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], max_le
 
 
 def _framing(tokenizer: Tokenizer, content: Content) -> set[int]:
-    """Ids of added tokens, and of those put around a text."""
+    """The ids of added tokens, and of the tokens around a text."""
     return {token["id"] for token in content["added_tokens"]} | set(tokenizer.encode("", "").ids)
 
 
 def _kept(content: Content, needed: set[int]) -> set[int]:
-    """Ids that stay: those needed, and what the kind of tokenizer cannot do without."""
+    """The ids that stay: the given ones, and those that the tokenizer's kind requires."""
     model = content["model"]
     if model["type"] not in KINDS:
         raise ParameterError(f"distill.min_token_count: a {model['type']} tokenizer cannot be pruned", OFF)
@@ -84,7 +84,9 @@ def _vocabulary(model: Content) -> dict[str, int]:
 
 
 def _bpe(model: Content, tokens: set[str], vocabulary: Collection[str]) -> set[str]:
-    """The tokens, all that merges make them of, and whatever no merge makes: letters, bytes, the unknown token."""
+    """The tokens, all tokens on their merge paths, and all that are no result of a merge: letters, bytes, the unknown
+    token.
+    """
     parts: dict[str, set[str]] = {}
     for left, right in model["merges"]:
         parts.setdefault(_merged(model, left, right), set()).update((left, right))
@@ -120,7 +122,7 @@ def _unigram(model: Content, tokens: set[str], vocabulary: Collection[str]) -> s
 
 
 def _unspelt(vocabulary: Collection[str], letters: Callable[[str], list[str]]) -> set[str]:
-    """Single letters, and tokens with a letter that does not stand in the vocabulary by itself."""
+    """Single letters, and tokens with a letter that has no entry of its own."""
     known = set(vocabulary)
     return {token for token in vocabulary if letters(token) == [token] or not known.issuperset(letters(token))}
 
@@ -130,7 +132,9 @@ KINDS: dict[str, Callable[[Content, set[str], Collection[str]], set[str]]] = {
     "WordPiece": _wordpiece,
     "Unigram": _unigram,
 }
-"""Kind of model in tokenizer.json -> the tokens that stay, of those needed and the whole vocabulary."""
+"""Kind of model in tokenizer.json -> the function from the given tokens and the whole vocabulary to the tokens that
+stay.
+"""
 
 
 def _write(content: Content, places: Mapping[int, int], source: Path, target: Path) -> None:
@@ -162,7 +166,7 @@ def _trimmed_model(model: Content, places: Mapping[int, int]) -> Content:
 
 
 def _renumber(processor: Content, places: Mapping[int, int]) -> None:
-    """Ids in a post-processor: of a template, of BERT's or RoBERTa's frame, or of several in a row."""
+    """The ids in a post-processor: a template, BERT's or RoBERTa's pair of tokens, or a sequence of these."""
     for inner in processor.get("processors", ()):
         _renumber(inner, places)
     if processor["type"] == "TemplateProcessing":
@@ -179,7 +183,7 @@ def _check(
     texts: Sequence[str],
     max_length: int,
 ) -> None:
-    """Raise ArtifactError where a text of kept tokens alone is cut differently."""
+    """Raises ArtifactError where a text of kept tokens alone is tokenized differently."""
     pairs = zip(_beginnings(whole, texts, max_length), _beginnings(trimmed, texts, max_length), strict=True)
     for number, (before, after) in enumerate(pairs):
         if places.keys() >= set(before) and [places[index] for index in before] != after:

@@ -50,7 +50,7 @@ class PackedTokens:
         return np.frombuffer(joined, dtype=self._dtype).astype(np.int64).reshape(len(starts), length)
 
     def _parts(self, start: int, stop: int) -> Iterator[memoryview]:
-        """The tokens start .. stop - 1, a part from each shard they lie in."""
+        """The tokens start .. stop - 1, in parts from each of their shards."""
         while start < stop:
             shard = int(self._ends.searchsorted(start, side="right"))
             part = self._shards[shard][start - self._begins[shard] :][: stop - start]
@@ -59,7 +59,7 @@ class PackedTokens:
 
 
 def _mapped(path: Path, tokens: int, dtype: np.dtype) -> memoryview:
-    """A shard's tokens. Not np.memmap, which takes several times as long to open: a corpus may have many shards."""
+    """A shard's tokens. np.memmap takes several times as long to open, and a corpus may have many shards."""
     if not path.is_file():
         raise ArtifactError(f"{path}: missing", "run `dvc checkout` to restore it")
     with path.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""What a tokenizer does to the corpus: how short texts become, which entries are wasted, what does not come back.
+"""The effect of a tokenizer on the corpus: compression, unused entries, texts that do not round-trip.
 
 Counted over at most SAMPLE characters of each split, an equal share from the beginning of every shard.
 """
@@ -25,20 +25,20 @@ from components.tokenization.encoders import open_encoder
 
 SAMPLE = 20_000_000
 ROUND_TRIPS = 2_000
-"""Documents of the validation split that are encoded and decoded."""
+"""The number of validation documents that are encoded and decoded again."""
 EXAMPLE_CHARACTERS = 120
 EXAMPLES = 3
-"""Of each language."""
+"""Examples for each language."""
 SHOWN = 40
-"""Entries of a list on the page."""
+"""The length of a list on the page."""
 
 Piece = tuple[str, str]
-"""A token as the vocabulary spells it, and the characters it stands for; "" for a later part of one character."""
+"""A token as the vocabulary spells it, and its characters; "" for a later part of one character."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What `examine` found. `characters`, `tokens`: by language, in the validation split, no end tokens counted."""
+    """The result of `examine`. `characters`, `tokens`: by language, in the validation split, without end tokens."""
 
     size: int
     characters: dict[str, int]
@@ -64,7 +64,7 @@ class Findings:
 
 
 def examine(folder: Path, corpus: Path) -> Findings:
-    """Look at the tokenizer in `folder` (its manifest need not be written yet)."""
+    """Examine the tokenizer in `folder`, which may lack its manifest."""
     encoder = open_encoder(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.encode_special_tokens = True
@@ -111,14 +111,14 @@ def _by_language(batch: pa.RecordBatch, amounts: np.ndarray) -> dict[str, int]:
 
 
 def _plain_entries(tokenizer: Tokenizer) -> dict[int, str]:
-    """The vocabulary by id, without what was added to it: special tokens are not for texts."""
+    """The vocabulary by id, without added tokens: special tokens do not occur in texts."""
     added = tokenizer.get_added_tokens_decoder()
     entries = {index: token for token, index in tokenizer.get_vocab().items() if index not in added}
     return dict(sorted(entries.items()))
 
 
 def _spelt(tokenizer: Tokenizer, index: int, token: str) -> str:
-    """The text a token stands for; its bytes where it is a part of a character."""
+    """The text of a token; its bytes where it is a part of a character."""
     text: str = tokenizer.decode([index])
     if "\ufffd" not in text and text:
         return text
@@ -127,7 +127,7 @@ def _spelt(tokenizer: Tokenizer, index: int, token: str) -> str:
 
 
 def _unreachable(tokenizer: Tokenizer, entries: dict[int, str]) -> list[int]:
-    """Entries whose own spelling the model encodes otherwise: no text gives them (Land & Bartolo 2024, Magikarp)."""
+    """Entries whose own spelling is encoded as other tokens: no text gives them (Land & Bartolo 2024, Magikarp)."""
     model = _model_alone(tokenizer)
     prefix = json.loads(tokenizer.to_str())["model"].get("continuing_subword_prefix") or ""
     found = []
@@ -147,7 +147,7 @@ def _model_alone(tokenizer: Tokenizer) -> Tokenizer:
 
 
 def _round_trips(tokenizer: Tokenizer, corpus: Path) -> tuple[int, list[tuple[str, str]]]:
-    """How many documents were encoded and decoded, and those that came back otherwise: (id, where they part)."""
+    """The number of documents that were encoded and decoded, and those that changed: (id, the first difference)."""
     compared, failures = 0, []
     for path in shard_paths(corpus, "validation"):
         for batch in read_shard(path, ["id", "text"], rows=256):
@@ -164,14 +164,14 @@ def _round_trips(tokenizer: Tokenizer, corpus: Path) -> tuple[int, list[tuple[st
 
 
 def _parting(text: str, back: str) -> str:
-    """Both sides of the first place where two texts differ."""
+    """Both sides of the first difference of two texts."""
     pairs = zip(text, back, strict=False)
     place = next((index for index, (left, right) in enumerate(pairs) if left != right), min(len(text), len(back)))
     return f"{text[max(0, place - 8) : place + 8]!r} became {back[max(0, place - 8) : place + 8]!r}"
 
 
 def _examples(tokenizer: Tokenizer, corpus: Path) -> list[tuple[str, list[Piece]]]:
-    """The beginnings of the first validation documents of each language, split."""
+    """The beginnings of the first validation documents of each language, tokenized."""
     found: dict[str, list[list[Piece]]] = {}
     for path in shard_paths(corpus, "validation"):
         for batch in islice(read_shard(path, ["text", "language"], rows=256), 1):
@@ -183,7 +183,7 @@ def _examples(tokenizer: Tokenizer, corpus: Path) -> list[tuple[str, list[Piece]
 
 
 def split_text(tokenizer: Tokenizer, text: str) -> list[Piece]:
-    """A text's tokens with the characters each stands for."""
+    """A text's tokens with the characters of each."""
     encoding = tokenizer.encode(text, add_special_tokens=False)
     pieces: list[Piece] = []
     reached = 0

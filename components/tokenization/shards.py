@@ -1,7 +1,7 @@
-"""One shard of documents -> its token shards, made or found in the cache.
+"""One shard of documents -> its token shards, encoded or from the cache.
 
-A shard's tokens depend on its bytes, the tokenizer's, the weights of its sources and `shard_tokens`: nothing else, so
-they are known by a key of these and never made twice.
+The tokens of a shard depend only on its bytes, the tokenizer's, the weights of its sources and `shard_tokens`: a digest
+of these is their key, and they are never encoded twice.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from components.tokenization import cache
 from components.tokenization.encoders import Encoder, arrow_numbers, open_encoder
 
 VERSION = 1
-"""Of what stands in token shards: another one makes every cached shard unknown."""
+"""The version of the content of token shards: a new one invalidates every cached shard."""
 DOCUMENTS = "documents.parquet"
 LINEAGE = pa.schema(
     {"begin": pa.int64(), "end": pa.int64(), "id": pa.string(), "file": pa.string(), "line": pa.int64()}
 )
-"""begin, end: where the document stands among the tokens of its shard, all parts counted through."""
+"""begin, end: the span of the document in the tokens of its shard, counted through all parts."""
 COLUMNS = ["id", "text", "source", "language", "file", "line"]
 
 
@@ -59,7 +59,7 @@ class Shards:
         return sum(shard["tokens"] for shard in self.files)
 
     def add(self, ids: np.ndarray) -> None:
-        """Append ids, beginning new shards where one is full."""
+        """Append ids; a full file is followed by a new one."""
         while len(ids):
             if not self.files or self.files[-1]["tokens"] == self._limit:
                 self.files.append({"file": f"{self._name}{len(self.files):05d}.bin", "tokens": 0})
@@ -71,7 +71,7 @@ class Shards:
 
 
 def token_type(size: int) -> np.dtype[Any]:
-    """Two bytes a token while the vocabulary allows."""
+    """Two bytes for each token while the vocabulary allows it."""
     return np.dtype("<u2" if size <= 2**16 else "<u4")
 
 
@@ -93,7 +93,7 @@ def make_tokens(job: Job) -> tuple[str, dict[str, Any]]:
 
 
 def times_met(document: str, weight: float) -> int:
-    """How often a document is taken under a weight: 2.5 takes it twice, and a third time by a hash of its id."""
+    """The number of copies of a document under a weight: 2.5 gives two, and a third by a hash of its id."""
     share = weight % 1
     if not share:
         return int(weight)
@@ -119,7 +119,7 @@ def _write(job: Job, weights: Mapping[str, float], encoder: Encoder, folder: Pat
 
 
 def _weighted(shard: Path, weights: Mapping[str, float]) -> Iterator[pa.RecordBatch]:
-    """The shard as often as its heaviest source asks, each time with the documents that are still due."""
+    """The shard once for each copy of its heaviest source, each time with the documents that still need a copy."""
     for number in range(math.ceil(max(weights.values(), default=0))):
         for batch in read_shard(shard, COLUMNS):
             due = _due(batch, weights, number)
@@ -129,7 +129,7 @@ def _weighted(shard: Path, weights: Mapping[str, float]) -> Iterator[pa.RecordBa
 
 
 def _due(batch: pa.RecordBatch, weights: Mapping[str, float], number: int) -> list[int] | None:
-    """The rows that are taken more than `number` times; None for all."""
+    """The rows with more than `number` copies; None for all."""
     if all(weight == 1 for weight in weights.values()):
         return None
     rows = enumerate(zip(batch.column("id").to_pylist(), batch.column("source").to_pylist(), strict=True))
@@ -143,7 +143,7 @@ def _lineage(batch: pa.RecordBatch, lengths: np.ndarray, position: int) -> pa.Re
 
 
 def _sums(names: pa.Array, lengths: np.ndarray) -> dict[str, int]:
-    """Tokens by the name that stands in a column."""
+    """Tokens by the value of a column."""
     encoded = names.dictionary_encode("encode")
     sums = np.bincount(np.from_dlpack(encoded.indices), weights=lengths).astype(np.int64)
     return {str(name): int(count) for name, count in zip(encoded.dictionary.to_pylist(), sums, strict=True)}

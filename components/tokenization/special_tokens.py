@@ -1,4 +1,4 @@
-"""Special tokens and what a Hugging Face tokenizer says of them: by default [PAD]=0 [CLS]=1 [SEP]=2 [MASK]=3."""
+"""Special tokens and the Hugging Face config of a tokenizer: by default [PAD]=0 [CLS]=1 [SEP]=2 [MASK]=3."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tokenizers.processors import TemplateProcessing
 
 SPECIAL_TOKENS = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
 UNKNOWN = "[UNK]"
-"""Of WordPiece alone: a byte-level tokenizer knows every text."""
+"""For WordPiece alone: a byte-level tokenizer can encode every text."""
 
 CHAT_TEMPLATES: dict[str, tuple[tuple[str, ...], str]] = {
     "chatml": (
@@ -27,7 +27,9 @@ CHAT_TEMPLATES: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 def extra_tokens(special_tokens: Sequence[str], chat_template: str | None) -> list[str]:
-    """The special tokens beside the four roles, each once: the asked ones and those of the chat template."""
+    """The special tokens besides the four roles, without repetition: the configured ones and those of the chat
+    template.
+    """
     needed = CHAT_TEMPLATES[chat_template][0] if chat_template else ()
     return [token for token in dict.fromkeys([*special_tokens, *needed]) if token not in SPECIAL_TOKENS.values()]
 
@@ -65,6 +67,6 @@ def transformers_config(roles: Mapping[str, str], extra: Sequence[str], chat_tem
 
 
 def token_of_role(folder: Path, role: str) -> str:
-    """The token that a tokenizer's folder names for a role, in either form that transformers writes."""
+    """The token of a role in a tokenizer's folder, in either form that transformers writes."""
     named = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))[role]
     return str(named["content"] if isinstance(named, dict) else named)

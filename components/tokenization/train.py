@@ -1,4 +1,4 @@
-"""The stage `train_tokenizer`: a Hugging Face fast tokenizer, learnt from the train documents or imported."""
+"""The stage `train_tokenizer`: a Hugging Face fast tokenizer, trained on the train documents or imported."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def train_tokenizer(
 ) -> Metrics:
     """Equal documents give equal bytes, whatever the number of threads.
 
-    The vocabulary is smaller than asked for when the documents have too few pairs of `min_frequency`.
+    The vocabulary is smaller than configured where the documents have too few pairs of `min_frequency`.
     """
     read_manifest(corpus, "corpus")
     read_manifest(verdict, "verdict")
@@ -71,9 +71,8 @@ def _train(config: TrainTokenizerConfig, corpus: Path, target: Path) -> None:
 
 
 def write_imported(config: TrainTokenizerConfig, name: str, target: Path) -> None:
-    """Write a tokenizer that someone else has trained into a folder.
-
-    Its own chat template stays unless params.yaml names another.
+    """Write a tokenizer trained elsewhere into a folder. Its own chat template stays unless params.yaml names
+    another.
     """
     extra = extra_tokens(config.special_tokens, config.chat_template)
     imported, roles, template = import_tokenizer(name, extra)

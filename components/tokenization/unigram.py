@@ -22,9 +22,9 @@ from components.tokenization.byte_bpe import Words, byte_letters, count_words, t
 LONGEST = 16
 """Bytes of a token, as in SentencePiece's default."""
 SEED_FACTOR = 4
-"""Candidates at the beginning for each entry of the vocabulary."""
+"""The number of initial candidates for each entry of the vocabulary."""
 SHRINK = 0.75
-"""Share of the candidates that a round keeps."""
+"""The share of the candidates that a round keeps."""
 BATCH = 1 << 16
 Scores = dict[str, float]
 """Logarithm of each token's share of all tokens."""
@@ -47,7 +47,7 @@ def train_unigram(size: int, min_frequency: int, special: Sequence[str], shards:
 
 
 def _candidates(words: Words, most: int, min_frequency: int) -> Counter[str]:
-    """The strings of whole characters, and beginnings of characters, that save most: by occurrences times length."""
+    """The strings of whole characters, and beginnings of characters, that save most: occurrences times length."""
     counts: Counter[str] = Counter()
     letters = byte_letters()
     later = set(letters[0x80:0xC0])  # bytes of a character after its first, in UTF-8
@@ -65,7 +65,9 @@ def _candidates(words: Words, most: int, min_frequency: int) -> Counter[str]:
 
 
 def _scored(counts: Mapping[str, int], letters: set[str]) -> Scores:
-    """Of the tokens that occur, and of all bytes, which count as met half a time at least."""
+    """The logarithms of the shares of the tokens that occur, and of all bytes, which count as at least half an
+    occurrence.
+    """
     kept = {token: float(count) for token, count in counts.items() if count} | {
         letter: max(float(counts.get(letter, 0)), 0.5) for letter in letters
     }
@@ -74,7 +76,7 @@ def _scored(counts: Mapping[str, int], letters: set[str]) -> Scores:
 
 
 def _uses(words: Words, scores: Scores) -> Counter[str]:
-    """How often each token occurs in the best splits of all words."""
+    """The count of each token in the best splits of all words."""
     pieces = sorted(scores.items())
     model = Tokenizer(Unigram(pieces))
     uses: Counter[str] = Counter()
@@ -88,7 +90,7 @@ def _uses(words: Words, scores: Scores) -> Counter[str]:
 
 
 def _pruned(scores: Scores, keep: int, letters: set[str]) -> Scores:
-    """The tokens that the likelihood would miss most, and the bytes."""
+    """The tokens whose removal lowers the likelihood most, and the bytes."""
     losses = {
         token: math.exp(score) * (score - _without(token, scores))
         for token, score in scores.items()

@@ -26,7 +26,7 @@ INSIDE = 0xF0000
 """Added to the number of a letter that is not the first of its word: a plane for private use, larger than Unicode's
 first two, where all letters that pass the alphabet stand."""
 ALPHABET_SHARE = 0.5
-"""Of the vocabulary: rarer letters are unknown."""
+"""The share of the vocabulary for letters: rarer letters are unknown."""
 
 
 def train_wordpiece(size: int, min_frequency: int, special: Sequence[str], shards: Sequence[Path]) -> Tokenizer:
@@ -45,7 +45,7 @@ def train_wordpiece(size: int, min_frequency: int, special: Sequence[str], shard
 
 
 def _pieces(words: Words, size: int, min_frequency: int) -> list[str]:
-    """Letters, then the tokens they were merged to, those inside a word with their prefix."""
+    """Letters, then the merged tokens, with the prefix for those inside a word."""
     letters: Counter[str] = Counter()
     for word, count in words:
         for letter in _marked(word):
@@ -63,7 +63,7 @@ def _pieces(words: Words, size: int, min_frequency: int) -> list[str]:
 
 
 def _marked(word: str) -> str:
-    """The word with the letters inside it made others. One beyond the first two planes stays and is a plain letter."""
+    """The word with its inner letters replaced by others. A letter beyond the first two planes stays."""
     return word[:1] + "".join(chr(ord(letter) + INSIDE) if ord(letter) < 0x20000 else letter for letter in word[1:])
 
 
