@@ -47,7 +47,9 @@ SETTINGS = (
     "pretrain.average_decay=0.9",
     "finetune.optimizer=muon",
     "finetune.epochs=2",
+    "finetune.batch_size=16",
     "distill.epochs=2",
+    "distill.batch_size=16",
 )
 
 

@@ -27,6 +27,9 @@ from functools import cache
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 from typing import NoReturn
+from uuid import uuid4
+
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 OWN = ("benchmarks", "cli", "components", "flows", "lianzi", "tests")
@@ -36,14 +39,21 @@ LIBRARIES = ("mlflow.store.tracking.sqlalchemy_store", "sklearn.metrics", "torch
 
 @cache
 def preloaded() -> dict[str, str]:
-    """Environment variables with which `python -m components` is forked from a server, which is started at the first
-    call and ends with this process. PYTHONPATH is that of a project in the repository."""
-    address = f"{tempfile.mkdtemp(prefix='preloaded-')}/socket"
-    command = [sys.executable, "-m", "tests.preloaded.server", address]
-    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert server.stdout is not None
-    assert server.stdout.readline() == b"ready\n"
-    return {"PYTHONPATH": python_path(ROOT), "LIANZI_TESTS_PRELOADED": address}
+    """Environment variables with which `python -m components` is forked from a server. PYTHONPATH is that of a project
+    in the repository. The first call of a test run starts the server, which ends with the run; its workers share it."""
+    worker = "PYTEST_XDIST_WORKER" in os.environ
+    run = os.environ["PYTEST_XDIST_TESTRUNUID"] if worker else uuid4().hex
+    folder = Path(tempfile.gettempdir(), f"preloaded-{run[:16]}")
+    folder.mkdir(exist_ok=True)
+    address = folder / "socket"
+    with FileLock(folder / "lock"):
+        if not address.exists():
+            command = [sys.executable, "-m", "tests.preloaded.server", str(address)]
+            command.append(str(os.getppid() if worker else os.getpid()))
+            server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+            assert server.stdout is not None
+            assert server.stdout.readline() == b"ready\n"
+    return {"PYTHONPATH": python_path(ROOT), "LIANZI_TESTS_PRELOADED": str(address)}
 
 
 def python_path(project: Path) -> str:
@@ -51,25 +61,24 @@ def python_path(project: Path) -> str:
     return os.pathsep.join([str(project), str(Path(__file__).parent)])
 
 
-def serve(address: str) -> None:
-    """Fork a process for each request, until standard input is closed."""
+def serve(address: Path, driver: int) -> None:
+    """Fork a process for each request, as long as the process `driver` lives."""
     load()
     sys.path[:] = [entry for entry in sys.path if entry not in ("", str(ROOT))]
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that look after a request
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's
+    ended = os.pidfd_open(driver)
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
+        listener.bind(str(address))
         listener.listen()
         print("ready", flush=True)
-        while True:
-            ready, _, _ = select.select([listener, sys.stdin], [], [])
-            if sys.stdin in ready:
-                shutil.rmtree(Path(address).parent)
-                return
+        while ended not in select.select([listener, ended], [], [])[0]:
             request, _ = listener.accept()
             if os.fork() == 0:
                 listener.close()
                 look_after(request)
             request.close()
+    shutil.rmtree(address.parent)
 
 
 def load() -> None:
@@ -88,6 +97,7 @@ def load() -> None:
 def look_after(request: socket.socket) -> NoReturn:
     """Fork the worker of a request, tell its end, and end it where nobody waits for it any more."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     size, streams, _, _ = socket.recv_fds(request, 4, 3)
     wanted = json.loads(request.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL))
     worker = os.fork()
@@ -132,5 +142,5 @@ def work(words: list[str], folder: Path, environment: dict[str, str], streams: l
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(Path(sys.argv[1]), int(sys.argv[2]))
     os._exit(0)  # libraries take a second to wind down

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from components.run import SYSTEM
 from components.tracking.tracked_run import UNDELIVERED, TrackedRun, deliver
 from flows.settings import change_params
 from tests.mlflow_server import MlflowServer
+from tests.preloaded.server import preloaded
 
 
 class Cable:
@@ -144,50 +146,57 @@ def test_what_was_kept_of_a_run_that_was_deleted_goes(here: Path, capsys: pytest
     assert not list((here / UNDELIVERED).glob("*"))
 
 
+@pytest.fixture
+def server(here: Path, mlflow_store: Path) -> MlflowServer:
+    """With an empty store of its own, not started yet."""
+    (here / "server").mkdir()
+    shutil.copy(mlflow_store / "mlflow.db", here / "server")
+    return MlflowServer(here / "server", here / "server" / "mlflow.db")
+
+
+@pytest.fixture
+def start_training(
+    here: Path, root: Path, server: MlflowServer, tokens_folder: Path, tokenizer_folder: Path
+) -> Callable[[], subprocess.Popen[str]]:
+    """Start a small pretraining that the server tracks."""
+    shutil.copy(root / "params.yaml", here)
+    small = ("threads=1", "steps=60", "batch_size=8", "sequence_length=64", "validate_every=20")
+    settings = ("model.depth=1", "model.width=null", "pretrain.validation_sequences=8")
+    change_params(here / "params.yaml", (*settings, *(f"pretrain.{one}" for one in small)))
+    words = ["pretrain", "--tokens", str(tokens_folder), "--tokenizer", str(tokenizer_folder)]
+    words += ["--pretrained", "out/pretrained", "--metrics", "m.json", "--curves", "c.csv"]
+    environment = (
+        os.environ
+        | preloaded()
+        | {
+            "MLFLOW_TRACKING_URI": server.address,
+            "LIANZI_CHECKPOINT_SECONDS": "0",
+            "LIANZI_CACHE": str(here / ".cache"),
+        }
+    )
+    command = [sys.executable, "-m", "components", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return lambda: subprocess.Popen(command, cwd=here, env=environment, text=True, **pipes)
+
+
+def await_a_checkpoint(folder: Path, training: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not list(folder.glob(".cache/checkpoints/pretrain/*/step-*")):
+        assert training.poll() is None, training.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.mark.slow
 def test_a_training_outlives_the_server_that_tracks_it(
     here: Path,
-    root: Path,
-    mlflow_store: Path,
-    tokens_folder: Path,
-    tokenizer_folder: Path,
+    server: MlflowServer,
+    start_training: Callable[[], subprocess.Popen[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shutil.copy(root / "params.yaml", here)
-    small = (
-        "threads=1",
-        "steps=60",
-        "batch_size=8",
-        "sequence_length=64",
-        "validate_every=20",
-        "validation_sequences=8",
-    )
-    change_params(here / "params.yaml", ("model.depth=1", "model.width=null", *(f"pretrain.{one}" for one in small)))
-    (here / "server").mkdir()
-    shutil.copy(mlflow_store / "mlflow.db", here / "server")
-    server = MlflowServer(here / "server", here / "server" / "mlflow.db")
-    words = ["pretrain", "--tokens", str(tokens_folder), "--tokenizer", str(tokenizer_folder)]
-    words += ["--pretrained", "out/pretrained", "--metrics", "m.json", "--curves", "c.csv"]
-    environment = os.environ | {
-        "PYTHONPATH": str(root),
-        "MLFLOW_TRACKING_URI": server.address,
-        "LIANZI_CHECKPOINT_SECONDS": "0",
-        "LIANZI_CACHE": str(here / ".cache"),
-    }
     with server:
-        training = subprocess.Popen(
-            [sys.executable, "-m", "components", *words],
-            cwd=here,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        deadline = time.monotonic() + 120
-        while not list(here.glob(".cache/checkpoints/pretrain/*/step-*")):
-            assert training.poll() is None, training.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        training = start_training()
+        await_a_checkpoint(here, training)
         server.kill()
         _, told = training.communicate(timeout=240)
         assert training.returncode == 0, told
