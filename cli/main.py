@@ -27,6 +27,7 @@ COMMANDS = {
     "bundle": ("cli.bundle:command", "Turn a language model into verified, small ONNX graphs."),
     "generate": ("cli.bundle:generate", "Let a bundled language model carry a text on."),
     "in-context": ("cli.in_context:command", "Classify with a language model, without training."),
+    "pass-at-k": ("cli.pass_at_k:command", "Have a language model write programs, and run their tests."),
     "build": ("cli.build:command", "Build an engine for this machine from a bundle's graph."),
     "serve": ("cli.serve:command", "Answer over HTTP (Open Inference Protocol, OpenAI's)."),
     "speed": ("cli.speed:command", "Time each rung of a bundle on this machine."),

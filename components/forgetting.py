@@ -77,7 +77,7 @@ def _texts(artifact: Path, record: Record) -> list[str]:
     """The texts that a record stands for."""
     if artifact.parent.name == "tasks" and "tokens" in read_manifest(artifact, "task").get("columns", {}):
         return texts_of(record)
-    if artifact.parent.name == "tasks" and "text" not in record.fields:
+    if artifact.parent.name == "tasks" and record.fields.get("text") is None:
         return [written(record)]
     return [record.text()]
 

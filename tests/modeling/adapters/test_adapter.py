@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import ParameterError
 from components.modeling.adapters import adapt
 from components.modeling.checkpoints import load_classifier
 from components.modeling.kinds import FROM_SCRATCH
@@ -34,6 +35,13 @@ def test_frozen_trains_what_the_language_model_lacks(
     inside = {name for name in trained if name.startswith(f"{model.base_model_prefix}.")}
     assert all(".pooler." in name for name in inside)
     assert bool(inside) == (architecture == "bert" and head == "sequence")
+
+
+def test_frozen_has_nothing_to_train_of_a_language_model(tokenizer_folder: Path, tmp_path: Path) -> None:
+    folder = small_checkpoint("gpt2", tokenizer_folder, tmp_path / "gpt2")
+    model = load_classifier(folder, ["token"], 0.0, "causal_lm").model
+    with pytest.raises(ParameterError, match="frozen trains a new head alone, and this gpt2 gets none"):
+        adapt(model, AdapterConfig(name="frozen"), "causal_lm")
 
 
 def test_peft_is_imported_where_it_is_used_alone() -> None:
