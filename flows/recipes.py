@@ -1,4 +1,4 @@
-"""What DVC knows of a stage beside its freshness: its command, its parameters, what it reads and writes."""
+"""The command, parameters, inputs and outputs of a stage, as DVC reads them."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Recipe:
         return Path(self.words[self.words.index(f"--{name}") + 1])
 
     def sections(self, params: Params) -> dict[str, Section]:
-        """The params sections it depends on, a task's too; not the seed."""
+        """The params sections that the stage depends on, a task's included; without the seed."""
         found = {name: params.section(name) for name in self.params}
         found |= {name: params.tasks.get(name.partition(".")[2]) for name in self.params if name.startswith("tasks.")}
         return {name: section for name, section in found.items() if isinstance(section, Section)}
 
     def depends_on(self, changed: set[str]) -> bool:
-        """Whether any of the changed dotted keys is among its parameters."""
+        """Whether one of the changed dotted keys is among the stage's parameters."""
         return any(key == name or key.startswith(f"{name}.") for key in changed for name in self.params)
 
 
 def read_recipes(root: Path) -> dict[str, Recipe]:
-    """Stage name -> recipe, of every stage that runs components."""
+    """Stage name -> recipe, for every stage that runs components."""
     from dvc.repo import Repo
 
     with Repo(str(root)) as repo:

@@ -1,8 +1,8 @@
-"""Results that did not come about here, told to MLflow: restored from a cache, pulled, applied, or found unchanged.
+"""Logs results to MLflow that this machine did not compute: restored from a cache, pulled, applied, or found unchanged.
 
-Whatever a person compares in MLflow must be there after every way of being up to date. A result is known by its entry
-in dvc.lock: what data and parameters it was made from, and what came out. A result without a run gets one, from its
-parameters in dvc.lock, its metrics and curves in metrics/, and its pages in reports/.
+A result must be in MLflow for comparison, however it became up to date. Its entry in dvc.lock identifies it: the data,
+the parameters and the outputs. A result without a run gets one, from its parameters in dvc.lock, its metrics and curves
+in metrics/, and its pages in reports/.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 NOTE = Path(".lianzi/recorded.json")
-"""Which dvc.lock was last compared with which store, so that a run with nothing to do need not ask MLflow."""
+"""The dvc.lock and the store of the last comparison, so that a run with nothing to do does not query MLflow."""
 
 RESULT_TAG = "lianzi.result"
 RESTORED_TAG = "lianzi.restored"
@@ -33,7 +33,7 @@ RESTORED_TAG = "lianzi.restored"
 
 @dataclass(frozen=True)
 class Result:
-    """A stage's result as dvc.lock has it, and the metrics file of it."""
+    """A stage's result in dvc.lock, and its metrics file."""
 
     name: str
     entry: dict[str, Any]
@@ -50,26 +50,26 @@ class Result:
 
     @property
     def key(self) -> str:
-        """The digest of what it was made from and of what came out; code that made the same is not part of it."""
+        """The digest of inputs and outputs; code that gives the same outputs is not part of it."""
         deps = [item for item in self.entry.get("deps", []) if not item["path"].startswith("components/")]
         told = [self.name, deps, self.entry.get("params", {}), self.entry.get("outs", [])]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     @property
     def pages(self) -> list[Path]:
-        """The folders for people to look at: reports/NAME, or reports/NAME/TASK."""
+        """The report folders: reports/NAME, or reports/NAME/TASK."""
         return [Path(out["path"]) for out in self.entry.get("outs", []) if out["path"].startswith("reports/")]
 
     @property
     def params(self) -> dict[str, Any]:
-        """Its parameters by the names that a stage's run has them under."""
+        """The parameters by the names that they have in a stage's run."""
         found = flatten(self.entry.get("params", {}).get("params.yaml", {}))
         own = f"tasks.{self.task}."
         return {f"task.{key.removeprefix(own)}" if key.startswith(own) else key: found[key] for key in found}
 
 
 def is_current(root: Path) -> bool:
-    """Whether MLflow was told of the results now in dvc.lock. Quick: neither MLflow nor the network is asked."""
+    """Whether MLflow has the results now in dvc.lock. Fast: neither MLflow nor the network is used."""
     try:
         return bool(json.loads((root / NOTE).read_text(encoding="utf-8")) == _note(root)) and tracking.store_exists()
     except (FileNotFoundError, ValueError):
@@ -77,9 +77,10 @@ def is_current(root: Path) -> bool:
 
 
 def record_missing(root: Path, parent: str | None = None) -> int:
-    """Give each result without a run in MLflow a run of its own, inside `parent` or else inside a new one.
+    """Create a run for each result without one in MLflow, inside `parent` or else inside a new run. Returns their
+    number.
 
-    Returns how many there were. A store that does not take them is told in a line; the next call tries again.
+    Where the store refuses them, a line says so, and the next call tries again.
     """
     if is_current(root):
         return 0
@@ -109,7 +110,7 @@ def record_missing(root: Path, parent: str | None = None) -> int:
 
 
 def read_results(root: Path) -> tuple[list[Result], bool]:
-    """The results in dvc.lock whose metrics file is the one noted there, and whether that holds for all."""
+    """The results in dvc.lock whose metrics file is the recorded one, and whether that holds for all."""
     results, whole = [], True
     for name, entry in tracking.read_lock(root).items():
         outs = {out["path"]: out for out in entry.get("outs", [])}
@@ -130,7 +131,7 @@ def _is_as_noted(path: Path, out: dict[str, Any]) -> bool:
 
 
 def _note(root: Path) -> dict[str, Any]:
-    """What is compared: this lock file and this store. A database made anew is another store."""
+    """The identity of the comparison: this lock file and this store. A recreated database is another store."""
     database = tracking.sqlite_path(tracking.tracking_uri())
     lock = root / "dvc.lock"
     return {
@@ -141,9 +142,9 @@ def _note(root: Path) -> dict[str, Any]:
 
 
 def _is_known(client: MlflowClient, experiment: str, result: Result, tracked: set[str]) -> bool:
-    """Whether MLflow has a finished run of this result. One that a stage made itself is marked as that.
+    """Whether MLflow has a finished run of this result; a run of the stage itself is tagged with it.
 
-    `tracked`: the paths that DVC has hashes of.
+    `tracked`: the paths that DVC hashes.
     """
     places = [experiment]
     if client.search_runs(places, f"tags.`{RESULT_TAG}` = '{result.key}'", max_results=1):
@@ -157,7 +158,7 @@ def _is_known(client: MlflowClient, experiment: str, result: Result, tracked: se
 
 
 def _is_of(run: Run, result: Result, tracked: set[str]) -> bool:
-    """Whether a run's metrics, parameters and inputs are the result's."""
+    """Whether a run has the metrics, parameters and inputs of the result."""
     metrics = {
         tracking.metric_name(name): value
         for name, value in tracking.read_metrics(result.metrics).items()
@@ -174,7 +175,7 @@ def _is_of(run: Run, result: Result, tracked: set[str]) -> bool:
 
 
 def _same(tracked: str, value: Any) -> bool:
-    """Whether a parameter as MLflow has it is the one in dvc.lock, where a whole number may stand for a float."""
+    """Whether a parameter in MLflow equals the one in dvc.lock, where an integer may stand for a float."""
     import ast
 
     if tracked == str(value):
@@ -208,7 +209,7 @@ def _record(missing: list[Result], root: Path) -> None:
 
 
 def _curves(path: Path | None) -> list[tuple[int, dict[str, float]]]:
-    """The step metrics of a CSV file; none of one that is a table of something else."""
+    """The step metrics of a CSV file; none for a table of something else."""
     if path is None:
         return []
     with path.open(encoding="utf-8", newline="") as stream:

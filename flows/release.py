@@ -1,9 +1,9 @@
 """Release: register a task's bundle in MLflow and decide whether it becomes the champion.
 
-Before it is registered, its rungs are timed in turn on this machine: one that is not surely faster than the one above
-is refused, and the one above ships (components.deployment.speed). The alias `champion` moves only to a model whose
-shipped rung stays within release.max_loss of its teacher, is not below counting words (release.min_gain_over_baseline)
-and wins more than release.min_gain over the present champion, all answering the same test rows. One release at a time.
+Before that, its rungs are timed in turn on this machine: a rung that is not surely faster than the one above is
+refused, and the one above ships (components.deployment.speed). The alias `champion` moves only to a model whose shipped
+rung loses at most release.max_loss against its teacher, gains at least release.min_gain_over_baseline over counting
+words, and more than release.min_gain over the present champion, on the same test rows. One release at a time.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from components.tasks.task import Task
 from flows import timing
 
 RECORD = Path(".lianzi/released.json")
-"""Which bundle was last considered, by which limits, in which store: a run with nothing to do need not ask MLflow."""
+"""The last bundle considered, with its limits and store: a run with nothing to do does not query MLflow."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a bundle. `rung`: the one that ships, and `scores` what `evaluate` found of it on test rows."""
+    """The verdict on a bundle. `rung`: the one that ships; `scores`: those of `evaluate` on test rows."""
 
     task: str
     version: int
@@ -72,12 +72,12 @@ def is_current(root: Path) -> bool:
 
 
 def considered(bundle: Path, limits: ReleaseConfig) -> str:
-    """What a verdict follows from: other limits, another verdict."""
+    """The inputs of a verdict: with other limits the verdict may differ."""
     return hashlib.sha256(f"{digest(bundle)} {limits.model_dump_json()}".encode()).hexdigest()
 
 
 def release(name: str, root: Path, run_id: str) -> Verdict:
-    """Register and judge one bundle. Raises ArtifactError when it is missing or was not evaluated."""
+    """Register a bundle and decide about it. Raises ArtifactError when it is missing or was not evaluated."""
     bundle = root / "artifacts" / name / "bundle"
     read_bundle(bundle)
     metrics = _metrics(root / "metrics" / "evaluate" / f"{name}.json")
@@ -117,7 +117,7 @@ def _judge(name: str, bundle: Path, metrics: dict[str, Any], params: Params, roo
 def _registered(
     registry: Registry, name: str, bundle: Path, metrics: dict[str, Any], params: Params, root: Path, run_id: str
 ) -> Version:
-    """The version of this bundle, registered now unless it was; what was timed for it is on its page and in the run."""
+    """The version of this bundle, registered now if it was not before; its timings are on its page and in the run."""
     number = registry.version_of(name, digest(bundle))
     if number is None:
         found = timing.measured(root, bundle, params) | {"released": True}
@@ -130,7 +130,7 @@ def _registered(
 
 
 def _timed(registry: Registry, name: str, number: int, bundle: Path, params: Params, root: Path) -> dict[str, Any]:
-    """What a registered version was released on; where that cannot be read, today's timings of it."""
+    """The timings with which a version was released; today's where those cannot be read."""
     try:
         found: dict[str, Any] = json.loads((registry.bundle(name, number) / SPEED_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -155,7 +155,7 @@ def _register(
     root: Path,
     run_id: str,
 ) -> int:
-    """Register the bundle together with what came of timing its rungs."""
+    """Register the bundle with the timings of its rungs."""
     from components.deployment.speed import write_speed
 
     for rung, verdict in found["verdicts"].items():
@@ -190,7 +190,7 @@ def _log_speed(registry: Registry, name: str, found: dict[str, Any], report: Pat
 
 
 def _scores(metrics: dict[str, Any], rung: str) -> dict[str, float]:
-    """What `evaluate` found of a rung on the test rows. Raises ArtifactError for one that was not evaluated."""
+    """The scores of a rung on the test rows. Raises ArtifactError for one that was not evaluated."""
     from components.evaluation.rungs import system_of
 
     try:
@@ -200,7 +200,7 @@ def _scores(metrics: dict[str, Any], rung: str) -> dict[str, float]:
 
 
 def _over_baseline(metrics: dict[str, Any], rung: str) -> dict[str, dict[str, float]]:
-    """What a rung has over the baseline. Raises ArtifactError where an older `evaluate` did not look."""
+    """The gain of a rung over the baseline. Raises ArtifactError where an older `evaluate` did not compute it."""
     from components.evaluation.rungs import system_of
 
     try:
@@ -225,9 +225,9 @@ def refused(
     config: ReleaseConfig,
     task: Task,
 ) -> str:
-    """Why a model may not become champion; empty when it may.
+    """The reason why a model may not become champion; empty when it may.
 
-    Scores are by the task's first metric on the test rows, `gains` what it has over the baseline there.
+    Scores are by the task's first metric on the test rows, `gains` those over the baseline there.
     """
     metric = task.metrics[0]
     loss = metric.improvement(scores["shipped"], scores["teacher"])
@@ -244,7 +244,7 @@ def refused(
 
 
 def champion_score(registry: Registry, name: str, version: int, root: Path) -> float:
-    """The present champion's score on today's test rows: what it had on other rows would prove nothing."""
+    """The present champion's score on today's test rows: a score on other rows would not compare."""
     from components.runtime.bundle import load_bundle
 
     folder = root / "artifacts" / "tasks" / name
@@ -273,7 +273,7 @@ def _metrics(path: Path) -> dict[str, Any]:
 
 
 def _record(root: Path) -> dict[str, Any]:
-    """What was remembered; nothing where the file is missing or damaged."""
+    """The remembered state; empty where the file is missing or damaged."""
     try:
         found = json.loads((root / RECORD).read_text(encoding="utf-8"))
         return {"store": str(found["store"]), "bundles": dict(found["bundles"])}
@@ -282,7 +282,7 @@ def _record(root: Path) -> dict[str, Any]:
 
 
 def _remember(root: Path, name: str, considered: str) -> None:
-    """Under the lock, and whole or not at all: a reader never sees half of it."""
+    """Written under the lock and atomically: a reader never sees an unfinished file."""
     store, record = tracking.tracking_uri(), _record(root)
     bundles = record["bundles"] if record["store"] == store else {}
     partial = (root / RECORD).with_suffix(".partial")

@@ -1,4 +1,4 @@
-"""`lianzi schedule`: the deployment of this project on a Prefect server, beside those of other projects."""
+"""`lianzi schedule`: a deployment of this project on a Prefect server, beside those of other projects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FLOW = "pipeline"
 PREFECT_FILE = "infra/prefect.yaml"
 SECONDS_TO_SCHEDULE = 60
-"""How long the server's scheduler may take for the first runs: it looks every few seconds."""
+"""The time limit for the server's scheduler to create the first runs: it runs every few seconds."""
 
 
 @click.command("schedule")
@@ -40,7 +40,7 @@ def command(pool: str) -> None:
 
 
 def schedule_project(root: Path, pool: str) -> None:
-    """Deploy the project as infra/prefect.yaml says, and print when it runs next. Raises LianziError."""
+    """Deploy the project by infra/prefect.yaml, and print its next run. Raises LianziError."""
     from prefect.client.orchestration import get_client
 
     console = Console(highlight=False, soft_wrap=True)
@@ -61,7 +61,7 @@ def schedule_project(root: Path, pool: str) -> None:
 
 
 def this_project() -> dict[str, str]:
-    """A build step of infra/prefect.yaml: what tells the project in the working directory from all others."""
+    """A build step of infra/prefect.yaml: a name and a tag that identify the project in the working directory."""
     folder, host = Path.cwd(), socket.gethostname()
     return {
         "host": host,
@@ -72,9 +72,9 @@ def this_project() -> dict[str, str]:
 
 
 def deployment_name(folder: str, place: str, there: Mapping[str, Sequence[str]]) -> str:
-    """`nightly-FOLDER`, or with six more letters where a project of another place has that name.
+    """`nightly-FOLDER`, with six more letters where a project in another path has that name.
 
-    `there`: the tags of each deployment that the server has; one of them is the place of its project.
+    `there`: the tags of each deployment on the server; one of them is the path of its project.
     """
     short = "nightly-" + re.sub(r"[^\w.-]+", "-", folder)
     long = f"{short}-{hashlib.sha256(place.encode()).hexdigest()[:6]}"
@@ -83,7 +83,7 @@ def deployment_name(folder: str, place: str, there: Mapping[str, Sequence[str]])
 
 
 def require_server() -> None:
-    """Raise ServiceError where no Prefect server is named, or it does not answer."""
+    """Raises ServiceError where no Prefect server is configured, or it does not answer."""
     from prefect.client.orchestration import get_client
     from prefect.settings import get_current_settings
 
@@ -112,7 +112,7 @@ def _deployments() -> dict[str, list[str]]:
 
 
 def _next_runs(client: SyncPrefectClient, deployment: DeploymentResponse) -> list[str]:
-    """When the server has the deployment run next. Raises ServiceError where it schedules nothing."""
+    """The time of the deployment's next run. Raises ServiceError where none is scheduled."""
     if deployment.paused or not any(schedule.active for schedule in deployment.schedules):
         return ["Its schedule is paused."]
     deadline = time.monotonic() + SECONDS_TO_SCHEDULE
@@ -142,7 +142,7 @@ def _scheduled(client: SyncPrefectClient, deployment: DeploymentResponse) -> lis
 
 
 def _prefect(*words: str) -> None:
-    """Run a command of Prefect's in the project. Raises ServiceError with its last words."""
+    """Run a Prefect command in the project. Raises ServiceError with its last lines."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -1,4 +1,4 @@
-"""The project folder, and truthful changes to its params.yaml."""
+"""The project folder, and checked changes to its params.yaml."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from flows.checks import check_project
 from flows.graph import Stage, read_graph
 
 OPEN = ("tasks", "corpus")
-"""Sections of params.yaml whose keys are names of the user's own."""
+"""Sections of params.yaml whose keys are names chosen by the user."""
 
 
 def project_root() -> Path:
-    """The folder of dvc.yaml and params.yaml, here or above; it becomes the working directory."""
+    """Find the folder of dvc.yaml and params.yaml, here or above; it becomes the working directory."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         if _is_project(folder):
@@ -51,7 +51,7 @@ def ready_project(root: object) -> tuple[Path, list[Stage]]:
 
 
 def check_data_there(folder: Path, stages: Collection[Stage]) -> None:
-    """Raise DataError where a folder that DVC has a version of was never pulled."""
+    """Raises DataError where a folder that DVC tracks was never pulled."""
     for stage in stages:
         path = folder / stage.name.removesuffix(".dvc")
         if stage.name.endswith(".dvc") and not path.exists():
@@ -59,9 +59,9 @@ def check_data_there(folder: Path, stages: Collection[Stage]) -> None:
 
 
 def check_checkpoint(params: Params, pretrain_runs: bool) -> None:
-    """Raise LianziError where the checkpoint that params.yaml names could not be gone on from.
+    """Raises LianziError where training cannot start from the checkpoint that params.yaml names.
 
-    Only where it has not been yet: looking at one takes seconds.
+    Only before its first use: reading a checkpoint takes seconds.
     """
     if params.pretrain.init_from is not None and pretrain_runs:
         from components.modeling.inspection import check_start
@@ -118,10 +118,11 @@ def name_tasks(path: Path, tasks: Mapping[str, str], write: bool) -> list[str]:
 
 
 def take_settings(path: Path, fragment: Mapping[str, Mapping[str, Any]], write: bool) -> list[str]:
-    """Take over a part of a params.yaml, section -> parameter -> value: `tasks` and `corpus` become those named there,
-    of other sections only what is named changes.
+    """Merge a part of a params.yaml, section -> parameter -> value: `tasks` and `corpus` are replaced, of other
+    sections only the named parameters change.
 
-    Returns a line a change. Raises ParameterError before anything is written; nothing is, unless `write`.
+    Returns a line for each change. Raises ParameterError before anything is written; nothing is written without
+    `write`.
     """
     from ruamel.yaml.comments import CommentedMap
 
@@ -147,9 +148,9 @@ def take_settings(path: Path, fragment: Mapping[str, Mapping[str, Any]], write: 
 
 
 def set_values(path: Path, values: Mapping[str, Any], write: bool) -> dict[str, tuple[Any, Any]]:
-    """Set parameters by their dotted names, keeping comments; all of them or none, and none unless `write`.
+    """Set parameters by their dotted names, keeping comments; all of them or none, and none without `write`.
 
-    Returns what each was and is now, of those that change. Raises ParameterError before anything is written.
+    Returns the old and the new value of each that changes. Raises ParameterError before anything is written.
     """
     content = read_yaml(path)
     before = {name: _value(content, name.split(".")) for name in values}
@@ -172,12 +173,12 @@ def _rewrite(path: Path, change: Callable[[Any], list[str]], origin: str) -> lis
 
 
 def _changed(path: Path, change: Callable[[Any], list[str]], origin: str) -> tuple[list[str], str]:
-    """What `change` says of its changes to the content of params.yaml, and the text with them, checked."""
+    """The description that `change` gives of its changes to params.yaml, and the checked text with them."""
     from ruamel.yaml import YAML
     from ruamel.yaml.representer import RoundTripRepresenter
 
     class KeepNull(RoundTripRepresenter):
-        """Writes None as `null`, as it stands in params.yaml."""
+        """Writes None as `null`, as in params.yaml."""
 
     KeepNull.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
     load_params(path)
@@ -194,7 +195,7 @@ def _changed(path: Path, change: Callable[[Any], list[str]], origin: str) -> tup
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put a text in place of a file's, whole or not at all."""
+    """Replace the text of a file atomically."""
     partial = path.with_suffix(".yaml.partial")
     try:
         partial.write_text(text, encoding="utf-8")
@@ -204,7 +205,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def what_if(path: Path, settings: tuple[str, ...]) -> Params:
-    """The params with KEY=VALUE settings applied, the file left as it is. Raises ParameterError."""
+    """The params with KEY=VALUE settings applied; the file is not changed. Raises ParameterError."""
     load_params(path)
     content = read_yaml(path)
     for setting in settings:
@@ -241,26 +242,28 @@ def _apply(content: Any, keys: list[str], value: Any) -> str:
 
 
 def _value(content: Any, keys: Sequence[str]) -> Any:
-    """What stands under the keys, or None."""
+    """The value under the keys, or None."""
     for key in keys:
         content = content.get(key) if isinstance(content, Mapping) else None
     return content
 
 
 def _fields(content: Any, keys: Sequence[str]) -> Collection[str]:
-    """The parameters that the section under the keys may have, of several forms in that which its content names."""
+    """The parameters that the section under the keys may have; of a section with several forms, those of the form that
+    its content names.
+    """
     section = section_at(content, keys)
     return section.model_fields if section is not None and issubclass(section, Variant) else ()
 
 
 def _decides(content: Any, keys: Sequence[str]) -> bool:
-    """Whether a parameter decides which others stand beside it."""
+    """Whether a parameter decides which others its section has."""
     section = section_at(content, keys[:-1])
     return section is not None and issubclass(section, Variant) and keys[-1] == section.discriminator()
 
 
 def _hint(content: Mapping[str, Any], keys: list[str]) -> str:
-    """What to do about a parameter that is not there: take the one that was meant, or add a task or source whole."""
+    """Advice for an unknown parameter: the nearest name, or how to add a task or source."""
     section: Any = content
     for place, key in enumerate(keys):
         if not isinstance(section, Mapping):
@@ -289,7 +292,7 @@ def _hint_at(section: Mapping[str, Any], keys: list[str], place: int) -> str:
 
 
 def _in_one_line(value: Any) -> Any:
-    """Mappings as `{a: b}`, as the entries of params.yaml stand there."""
+    """Mappings as `{a: b}`, like the entries of params.yaml."""
     from ruamel.yaml.comments import CommentedMap
 
     if not isinstance(value, dict):

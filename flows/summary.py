@@ -1,4 +1,4 @@
-"""What a pipeline run came to, as a table."""
+"""The result of a pipeline run, as a table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY_METRICS = {
     "build": "engines_built",
     "evaluate": "candidate.{metric}",
 }
-"""Stage -> the metric its row of the table shows; `{metric}` is the one that decides of the kind of task."""
+"""Stage -> the metric in its row of the table; `{metric}` is the first metric of the task's kind."""
 
 NOT_RUN = "not run"
 STYLES = {"ran": "green", "cached": "dim", "restored": "cyan", "failed": "bold red", NOT_RUN: "yellow"}
@@ -34,7 +34,7 @@ STYLES = {"ran": "green", "cached": "dim", "restored": "cyan", "failed": "bold r
 
 @dataclass(frozen=True)
 class StageResult:
-    """How one stage ended."""
+    """The outcome of one stage."""
 
     name: str
     state: str

@@ -1,4 +1,4 @@
-"""A bundle's rungs, timed in turn on this machine by one process at a time, and the page of what a release timed."""
+"""Times a bundle's rungs in turn on this machine, one process at a time, and writes the page of the result."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def report(root: Path, bundle: Path, found: dict[str, Any]) -> Path:
-    """Write reports/speed/TASK/: the page, the picture and the numbers. Returns the folder."""
+    """Write reports/speed/TASK/: the page, the figure and the numbers. Returns the folder."""
     from components.deployment.speed import write_speed
     from components.evaluation.speed_page import write_speed_page
 
@@ -96,7 +96,7 @@ def report(root: Path, bundle: Path, found: dict[str, Any]) -> Path:
 
 
 def reported(root: Path, task: str, bundle: Path) -> dict[str, Any] | None:
-    """What the page of a task shows, where it is there and of this bundle."""
+    """The content of a task's page, where it exists and belongs to this bundle."""
     folder = root / REPORTS / task
     try:
         found: dict[str, Any] = json.loads((folder / "speed.json").read_text(encoding="utf-8"))
@@ -118,7 +118,7 @@ def _scores(root: Path, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def refused_for_quality(bundle: Path) -> dict[str, str]:
-    """Rung -> why it is not in the bundle."""
+    """Rung -> the reason why it is not in the bundle."""
     from components.evaluation.page import refused_rungs
 
     return refused_rungs(read_bundle(bundle))

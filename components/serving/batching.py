@@ -1,7 +1,8 @@
-"""Rows of many requests through the model together.
+"""Batches rows of many requests for the model.
 
-Rows wait in buckets of like length, so that a batch pads little. The bucket whose first row has waited longest is next;
-its batch runs once it is full or that row has waited `max_delay`. With no delay rows still gather while a batch runs.
+Rows wait in buckets of similar length, so that a batch has little padding. The bucket whose first row has waited
+longest is next; its batch runs once it is full or that row has waited `max_delay`. Without a delay rows still gather
+while a batch runs.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ SHORTEST = 8
 
 @dataclass(eq=False)
 class _Job:
-    """The rows of one request; touched by the event loop alone, but for reading."""
+    """The rows of one request; only the event loop changes it."""
 
     future: asyncio.Future[list[Arrays]]
     results: list[Arrays | None]
@@ -45,7 +46,7 @@ class _Row:
 
 
 class Batcher:
-    """A queue and the threads that empty it. `submit` belongs to the event loop that the batcher was made for."""
+    """A queue and the threads that empty it. `submit` must be called in the event loop of its creation."""
 
     def __init__(
         self,
@@ -71,9 +72,8 @@ class Batcher:
             thread.start()
 
     def submit(self, rows: Sequence[list[int]]) -> asyncio.Future[list[Arrays]]:
-        """The outputs of each row by name, in the rows' order; cancel it and what has not run yet is dropped.
-
-        Raises RequestError (429).
+        """The outputs of each row by name, in the rows' order; cancelling drops the rows that have not run. Raises
+        RequestError (429).
         """
         job = _Job(asyncio.get_running_loop().create_future(), [None] * len(rows), len(rows))
         with self._changed:
@@ -86,13 +86,13 @@ class Batcher:
         return job.future
 
     def close(self) -> None:
-        """Finish what waits, then end the threads. Returns at once."""
+        """Finish the waiting rows, then end the threads. Returns at once."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def join(self, seconds: float) -> bool:
-        """Wait for a closed batcher's threads. Whether they have ended."""
+        """Wait for a closed batcher's threads. Returns whether they have ended."""
         until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -128,7 +128,7 @@ class Batcher:
         return batch
 
     def _run(self, batch: list[_Row]) -> None:
-        """One failing row must not take the others with it, so a batch that fails is tried again row by row."""
+        """One failing row must not fail the others, so a failed batch is retried row by row."""
         results: Arrays | Exception
         try:
             results = self._infer([row.ids for row in batch])
@@ -147,7 +147,7 @@ class Batcher:
 
 
 def widths(max_length: int) -> list[int]:
-    """The buckets' upper ends in tokens: powers of two, then `max_length`."""
+    """The buckets' upper bounds in tokens: powers of two, then `max_length`."""
     ends, end = [], SHORTEST
     while end < max_length:
         ends.append(end)

@@ -1,7 +1,7 @@
-"""Continuous batching: rows of many requests through a generator together, joining and leaving between two steps.
+"""Continuous batching: rows of many requests in one generator, joining and leaving between two steps.
 
-Orca (Yu et al. 2022, OSDI): a batch is put together anew at every step, so a short answer never waits for a long one.
-A free place goes to the requests in turn, a row at a time, so one with many prompts does not keep the others out.
+Orca (Yu et al. 2022, OSDI): each step has a new batch, so a short answer never waits for a long one. A free slot goes
+to the requests round-robin, one row at a time, so a request with many prompts does not block others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from components.serving.request_error import RequestError
 
 
 class Row(Protocol):
-    """A text that grows; `finished` is None, stop or length."""
+    """A growing text; `finished` is None, stop or length."""
 
     @property
     def text(self) -> str: ...
@@ -38,7 +38,7 @@ class Generates(Protocol):
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """A row that is wanted: its prompt and how to sample."""
+    """A requested row: its prompt and its sampling parameters."""
 
     ids: list[int]
     sampling: Any
@@ -46,7 +46,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True)
 class Delta:
-    """What one step brought to row `index` of a request; `finished` is None, stop or length."""
+    """The new text of row `index` of a request after one step; `finished` is None, stop or length."""
 
     index: int
     text: str
@@ -55,18 +55,18 @@ class Delta:
 
 @dataclass(eq=False)
 class Job:
-    """The rows of one request. Its deltas are read by the event loop, in which it was made."""
+    """The rows of one request. The event loop of its creation reads its deltas."""
 
     requests: deque[tuple[int, GenerationRequest]]
     missing: int
     deltas: asyncio.Queue[Delta | Exception] = field(default_factory=asyncio.Queue)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     tokens: int = 0
-    """Generated so far, those that end a text included."""
+    """The number of generated tokens, those that end a text included."""
     cancelled: bool = False
 
     async def __aiter__(self) -> AsyncIterator[Delta]:
-        """Every delta until all rows are finished. Raises what the generator raised."""
+        """Yield every delta until all rows are finished. Raises the generator's errors."""
         while self.missing:
             delta = await self.deltas.get()
             if isinstance(delta, Exception):
@@ -75,7 +75,7 @@ class Job:
             yield delta
 
     def cancel(self) -> None:
-        """Nobody waits for it any more: its rows leave before the next step."""
+        """Cancel the job: its rows leave before the next step."""
         self.cancelled = True
 
 
@@ -85,22 +85,22 @@ class _Active:
     index: int
     row: Row
     told: int = 0
-    """Characters that were handed on."""
+    """The number of characters sent so far."""
 
     def delta(self) -> Delta:
-        """What is new."""
+        """The new part of the text."""
         text = self.row.text
         fresh, self.told = text[self.told :], len(text)
         return Delta(self.index, fresh, self.row.finished)
 
 
 class ContinuousBatcher:
-    """A bounded queue of rows and the thread that steps them. `submit` belongs to the event loop."""
+    """A bounded queue of rows and the thread that steps them. `submit` must be called in the event loop."""
 
     def __init__(
         self, generator: Generates, max_queue: int, observe: Callable[[int], None], count: Callable[[int], None]
     ) -> None:
-        """`observe` is told the rows of every step, `count` the tokens it made."""
+        """`observe` is called with the number of rows of every step, `count` with the number of its tokens."""
         self.waiting = 0
         """Rows that have not begun."""
         self.active = 0
@@ -113,7 +113,7 @@ class ContinuousBatcher:
         self._thread.start()
 
     def submit(self, requests: Sequence[GenerationRequest]) -> Job:
-        """A job whose rows begin as places become free. Raises RequestError (429)."""
+        """A job whose rows start as slots become free. Raises RequestError (429)."""
         job = Job(deque(enumerate(requests)), len(requests))
         with self._changed:
             if self.waiting + len(requests) > self._max_queue:
@@ -124,13 +124,13 @@ class ContinuousBatcher:
         return job
 
     def close(self) -> None:
-        """Finish what waits, then end the thread. Returns at once."""
+        """Finish the waiting rows, then end the thread. Returns at once."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def join(self, seconds: float) -> bool:
-        """Wait for a closed continuous_batcher's thread. Whether it has ended."""
+        """Wait for a closed batcher's thread. Returns whether it has ended."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -149,7 +149,7 @@ class ContinuousBatcher:
             self.active = len(active)
 
     def _await_job(self) -> bool:
-        """Whether there is something to do: False once closed and empty."""
+        """Wait for work: False once closed and empty."""
         with self._changed:
             while not self._jobs and not self._closed:
                 self._changed.wait()
@@ -171,7 +171,7 @@ class ContinuousBatcher:
         return joining
 
     def _take(self) -> tuple[Job, int, GenerationRequest] | None:
-        """The next row of the job whose turn it is; what nobody waits for any more is dropped."""
+        """Pop the next row, round-robin over jobs; drop cancelled ones."""
         with self._changed:
             while self._jobs:
                 job = self._jobs.popleft()
@@ -186,7 +186,7 @@ class ContinuousBatcher:
             return None
 
     def _step(self, active: list[_Active]) -> None:
-        """One failing row must not take the others with it, so a step that fails is tried again row by row."""
+        """One failing row must not fail the others, so a failed step is retried row by row."""
         try:
             made = self._generator.step([one.row for one in active])
         except Exception as error:

@@ -1,4 +1,4 @@
-"""An embedding bundle as a server sees it: rows of token ids in, vectors out."""
+"""An embedding bundle for the server: rows of token ids in, vectors out."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Embedding:
 
     @property
     def width(self) -> int:
-        """Numbers of a vector."""
+        """The size of a vector."""
         return self.embedder.width
 
     @property
@@ -48,13 +48,13 @@ class Embedding:
         return self.embedder.max_batch
 
     def describe(self) -> dict[str, Any]:
-        """The tensors of the protocol's model metadata; it is asked under /v1."""
+        """The tensors for the protocol's model metadata; requests go to /v1."""
         inputs = [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
         outputs = [{"name": VECTOR, "datatype": "FP32", "shape": [-1, self.width]}]
         return {"platform": PLATFORM, "inputs": inputs, "outputs": outputs, "labels": []}
 
     def rows(self, given: Sequence[str | list[int]]) -> list[list[int]]:
-        """Token ids of each input; texts are cut, ids that are too many refused. Raises RequestError."""
+        """Token ids of each input; long texts are cut, too many ids are refused. Raises RequestError."""
         rows = [self.embedder.encode([one])[0] if isinstance(one, str) else one for one in given]
         if not all(rows):
             raise RequestError(400, "'input' holds a text without a token", "input")

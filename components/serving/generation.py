@@ -1,4 +1,4 @@
-"""A generation bundle as a server sees it: prompts or messages in, rows to step out."""
+"""A generation bundle for the server: prompts or messages in, rows for the generator out."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Generation:
     generator: Generator
     vocabulary: int
     renderer: Renderer | None = None
-    """Of the chat template, where there is one."""
+    """The renderer of the chat template, if there is one."""
     endpoints = ("/v1/completions", "/v1/chat/completions")
 
     @classmethod
     def load(cls, bundle: Path, threads: int = 1) -> Generation:
-        """Load the shipped graph and make a token with it. Raises ArtifactError, EngineError."""
+        """Load the shipped graph and generate a token with it. Raises ArtifactError, EngineError."""
         from components.runtime.generation.generator import Sampling, load_generator
 
         generator = load_generator(bundle, threads=threads)
@@ -42,12 +42,12 @@ class Generation:
         return cls(generator, generator.tokenizer.get_vocab_size(), renderer)
 
     async def close(self) -> None:
-        """End what runs beside this process."""
+        """End the processes beside this one."""
         if self.renderer:
             await self.renderer.close()
 
     def describe(self) -> dict[str, Any]:
-        """The tensors of the protocol's model metadata; it is asked under /v1."""
+        """The tensors for the protocol's model metadata; requests go to /v1."""
         inputs = [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
         return {"platform": PLATFORM, "inputs": inputs, "outputs": inputs, "labels": []}
 
@@ -57,7 +57,7 @@ class Generation:
         return self._fitting(ids, param)
 
     def prompts(self, given: Sequence[str | Sequence[int]]) -> list[list[int]]:
-        """The same of several."""
+        """The same for several prompts."""
         return [self.prompt(one, "prompt") for one in given]
 
     async def conversation(self, messages: list[dict[str, str]], workers: Workers) -> list[int]:
@@ -81,7 +81,9 @@ class Generation:
         seed: int,
         stop: tuple[str, ...],
     ) -> GenerationRequest:
-        """A row to batch: at most `most` tokens and as many as fit; OpenAI's defaults, temperature and top_p of 1."""
+        """A row to generate: at most `most` tokens and as many as fit; OpenAI's defaults, temperature and top_p of
+        1.
+        """
         from components.runtime.generation.sampling import Sampling
 
         tokens = min(most or self.room(ids), self.room(ids))
@@ -95,7 +97,7 @@ class Generation:
         return GenerationRequest(ids, by)
 
     def room(self, ids: Sequence[int]) -> int:
-        """Tokens that can follow: an encoder-decoder's answer does not stand behind its source."""
+        """The number of tokens that fit: the answer of an encoder-decoder does not follow its source."""
         longest = self.generator.max_length
         return longest - len(ids) if self.generator.encoder is None else longest if len(ids) <= longest else 0
 

@@ -1,4 +1,4 @@
-"""Answers in OpenAI's form: whole, as events of a stream, embeddings, models."""
+"""Responses in OpenAI's form: whole, as events of a stream, embeddings, models."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def event(content: dict[str, Any]) -> bytes:
 
 @dataclass(frozen=True)
 class CompletionForm:
-    """How /v1/completions writes what was generated."""
+    """The form of /v1/completions."""
 
     id: str
     model: str
@@ -148,17 +148,17 @@ class CompletionForm:
     whole_kind = part_kind = "text_completion"
 
     def whole(self, texts: Sequence[str], reasons: Sequence[str], counted: Usage) -> dict[str, Any]:
-        """The answer to a request without a stream; a choice a row."""
+        """The response to a request without a stream; one choice for each row."""
         both = zip(texts, reasons, strict=True)
         choices = [self.choice(index, text, reason) for index, (text, reason) in enumerate(both)]
         return self._head(self.whole_kind) | {"choices": choices, "usage": counted}
 
     def part(self, index: int, text: str, reason: str | None) -> dict[str, Any]:
-        """An event with what is new in one row."""
+        """An event with the new text of one row."""
         return self._head(self.part_kind) | {"choices": [self.fresh(index, text, reason)]}
 
     def counts(self, counted: Usage) -> dict[str, Any]:
-        """The event that counts the tokens."""
+        """The event with the token counts."""
         return self._head(self.part_kind) | {"choices": [], "usage": counted}
 
     def first(self, rows: int) -> list[dict[str, Any]]:
@@ -183,7 +183,7 @@ class CompletionForm:
 
 @dataclass(frozen=True)
 class ChatForm(CompletionForm):
-    """How /v1/chat/completions does."""
+    """The form of /v1/chat/completions."""
 
     prefix = "chatcmpl"
     whole_kind, part_kind = "chat.completion", "chat.completion.chunk"

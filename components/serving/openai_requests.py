@@ -1,7 +1,7 @@
-"""What OpenAI's clients may ask under /v1: the models that both check a request and describe it in /openapi.json.
+"""Requests of OpenAI's clients under /v1: pydantic models that check a request and describe it in /openapi.json.
 
-A parameter that would change the answer and is not supported is refused, but for the value that changes nothing, which
-some clients send. https://platform.openai.com/docs/api-reference
+An unsupported parameter that would change the answer is refused, except for the value without effect, which some
+clients send. https://platform.openai.com/docs/api-reference
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from components.serving.request_error import RequestError
 
 
 def _truth_value(value: Any) -> bool:
-    """0 is no false in JSON."""
+    """JSON's 0 is not false."""
     if not isinstance(value, bool):
         raise ValueError("true or false")
     return value
@@ -22,7 +22,7 @@ def _truth_value(value: Any) -> bool:
 
 MOST_STOPS = 4
 LONGEST_STOP = 1000
-"""Characters; each is looked for at every token of a text."""
+"""Characters; every generated token is searched for each of them."""
 Text = Annotated[str, Field(min_length=1)]
 Stop = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]
 Id = Annotated[int, Field(ge=0, lt=2**31)]
@@ -46,7 +46,7 @@ class _Part(BaseModel):
 
 
 class Asked(_Part):
-    """What all requests have; the descriptions complete the sentence "'name' is …"."""
+    """The fields of all requests; the descriptions complete the sentence "'name' is …"."""
 
     model: str = Field(description="the name of a model that is served")
     user: str | None = Field(None, description="a string, which is not looked at")
@@ -54,13 +54,13 @@ class Asked(_Part):
 
 
 class StreamOptions(_Part):
-    """What a stream holds besides text."""
+    """Options of a stream."""
 
     include_usage: bool | None = Field(None, description="whether a last event counts the tokens")
 
 
 class Sampled(Asked):
-    """What both ways of generating have."""
+    """The fields of both generation endpoints."""
 
     stream: bool | None = Field(None, description="true or false")
     stream_options: StreamOptions | None = Field(None, description='{"include_usage": true or false}')
@@ -102,9 +102,9 @@ class TextPart(_Part):
 
 
 class Message(_Part):
-    """Something said; a developer's words are a system's.
+    """A message; the role developer counts as system.
 
-    OpenAI's client sends an answer back as it came, with every field that this server leaves null or empty.
+    OpenAI's client sends an answer back as it received it, with every field that this server leaves null or empty.
     """
 
     role: Literal["system", "developer", "user", "assistant"] = Field(
@@ -123,14 +123,14 @@ class Message(_Part):
 
     @property
     def plain(self) -> dict[str, str]:
-        """As a chat template takes it."""
+        """The message for a chat template."""
         role = "system" if self.role == "developer" else self.role
         text = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
         return {"role": role, "content": text}
 
 
 class PlainText(_Part):
-    """The one format of an answer."""
+    """The only supported format of an answer."""
 
     type: Literal["text"]
 
@@ -169,7 +169,7 @@ class EmbeddingRequest(Asked):
 
 
 def read_asked(kind: type[Request], body: bytes) -> Request:
-    """Raises RequestError naming the first parameter that is wrong."""
+    """Validate a body. Raises RequestError naming the first wrong parameter."""
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
@@ -177,7 +177,7 @@ def read_asked(kind: type[Request], body: bytes) -> Request:
 
 
 def rows_of(given: str | list[str] | list[int] | list[list[int]]) -> list[str | list[int]]:
-    """Each prompt or input by itself."""
+    """The prompts or inputs as a list."""
     if isinstance(given, str):
         return [given]
     if isinstance(given[0], int):
@@ -204,7 +204,7 @@ def _refusal(kind: type[Asked], errors: list[Any]) -> RequestError:
 
 
 def _inner(place: tuple[str | int, ...]) -> str:
-    """Which message, and what of it, is wrong."""
+    """The number of the wrong message, and its wrong field."""
     found = [str(one) for one in place[1:3]]
     detail = Message.model_fields[found[1]].description if len(found) > 1 and found[1] in Message.model_fields else ""
     return (f"; number {found[0]}" + (f": '{found[1]}' is {detail}" if detail else " is none")) if found else ""

@@ -52,12 +52,12 @@ if TYPE_CHECKING:
 
 BODY_TYPES = ("application/json",)
 FEW_TOKENS = 16
-"""What /v1/completions generates when it is not told, as OpenAI's does."""
+"""The default max_tokens of /v1/completions, as OpenAI has it."""
 SEEDS = 2**63
 
 
 def openai_routes(service: Service, locked: bool) -> APIRouter:
-    """The routes; `locked`: they are documented with a key."""
+    """The routes under /v1; `locked`: the server asks for a key."""
     routes = router("openai", OpenAIError, locked)
     fails = errors(OpenAIError, *WORK)
 
@@ -69,7 +69,7 @@ def openai_routes(service: Service, locked: bool) -> APIRouter:
         "/v1/completions", response_model=Completion, dependencies=[prompt], responses=fails | stream_of(Completion)
     )
     async def completions(request: Request) -> Response:
-        """Go on with a text."""
+        """Complete a prompt."""
         return await _generate(service, request, CompletionRequest)
 
     @routes.post(
@@ -89,7 +89,7 @@ def openai_routes(service: Service, locked: bool) -> APIRouter:
 
     @routes.get("/v1/models", response_model=ModelList)
     async def models(request: Request) -> Response:
-        """The models that generate or embed."""
+        """The models that generate text or embed."""
         served = [one for one in service.repository.models.values() if isinstance(one.model, Generation | Embedding)]
         return json_response(ModelList(object="list", data=[model_card(one.name, one.loaded) for one in served]))
 
@@ -102,7 +102,7 @@ def openai_routes(service: Service, locked: bool) -> APIRouter:
         responses=errors(OpenAIError, 404),
     )
     async def model(request: Request) -> Response:
-        """One of them."""
+        """One model that generates text or embeds."""
         served = _served(service, request.scope["context"], request.path_params["name"])
         return json_response(model_card(served.name, served.loaded))
 
@@ -142,7 +142,7 @@ async def _embed(service: Service, request: Request) -> Response:
 
 @dataclass
 class _Generating:
-    """A request for text under way."""
+    """A running generation request."""
 
     service: Service
     context: RequestContext
@@ -151,10 +151,10 @@ class _Generating:
     form: CompletionForm
     job: Job
     prompted: int
-    """Tokens of all prompts."""
+    """The number of tokens of all prompts."""
     texts: list[str]
     reasons: list[str]
-    """What was generated so far, and why it ended, a row each."""
+    """The generated text and the finish reason of each row."""
 
     def take(self, delta: Delta) -> None:
         self.texts[delta.index] += delta.text
@@ -165,7 +165,7 @@ class _Generating:
         return usage(self.prompted, self.job.tokens)
 
     async def first(self) -> tuple[AsyncIterator[Delta], Delta]:
-        """The rest of the deltas, and the first."""
+        """The first delta, after the iterator over the others."""
         deltas = aiter(self.job)
         delta = await anext(deltas)
         seconds = time.perf_counter() - self.context.started
@@ -180,7 +180,7 @@ class _Generating:
         return json_response(self.form.whole(self.texts, self.reasons, self.usage))
 
     async def events(self, deltas: AsyncIterator[Delta], delta: Delta) -> AsyncIterator[bytes]:
-        """The stream; an error in the midst of it is its last event."""
+        """The stream of events; an error ends it as its last event."""
         for content in self.form.first(len(self.texts)):
             yield event(content)
         try:
@@ -205,7 +205,7 @@ class _Generating:
         return event(self.form.part(delta.index, delta.text, delta.finished))
 
     def end(self) -> None:
-        """Done, or given up."""
+        """End the request, finished or cancelled."""
         self.job.cancel()
         self.context.tokens = self.job.tokens
         if self.service.log and all(self.reasons) and self.service.log.wants(self.context.id):
@@ -251,7 +251,7 @@ def _submit(
 
 
 async def _requests(service: Service, model: Generation, asked: Sampled) -> list[GenerationRequest]:
-    """The rows a request asks for."""
+    """The rows of a request."""
     if isinstance(asked, ChatRequest):
         rows = [await model.conversation([message.plain for message in asked.messages], service.workers)]
         most = asked.max_completion_tokens or asked.max_tokens
@@ -265,7 +265,7 @@ async def _requests(service: Service, model: Generation, asked: Sampled) -> list
 
 
 def _prompts(asked: Sampled) -> list[str | list[int]]:
-    """What a model is to go on from, by row; messages are joined."""
+    """The prompts by row; messages are joined."""
     if isinstance(asked, ChatRequest):
         return ["\n".join(message.plain["content"] for message in asked.messages)]
     assert isinstance(asked, CompletionRequest)
@@ -273,7 +273,7 @@ def _prompts(asked: Sampled) -> list[str | list[int]]:
 
 
 def _check_asked(service: Service, asked: Sampled) -> None:
-    """Raises RequestError for what can be seen to be wrong before any text is encoded."""
+    """Check a request before any text is encoded. Raises RequestError."""
     _check_sizes(service, _prompts(asked), "messages" if isinstance(asked, ChatRequest) else "prompt")
     if asked.stream_options and not asked.stream:
         raise RequestError(400, "'stream_options' goes with 'stream': true", "stream_options")
@@ -289,10 +289,10 @@ def _check_sizes(service: Service, given: list[str | list[int]], param: str) -> 
 
 
 class EventStream(Response):
-    """Server-sent events until they end or the client goes; then `held` is let go.
+    """Server-sent events until they end or the client disconnects; then `held` is closed.
 
-    A client that takes nothing for `patience` seconds has gone. Where the server gives the request up, an error is the
-    last event.
+    A client that reads nothing for `patience` seconds counts as disconnected. Where the server cancels the request, the
+    last event is an error.
     """
 
     media_type = "text/event-stream"

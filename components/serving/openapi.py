@@ -103,7 +103,7 @@ def stream_of(chunk: type) -> dict[int | str, Any]:
 
 
 def document(app: FastAPI, repository: ModelRepository) -> dict[str, Any]:
-    """The whole of it. Where a request names a model, its schema lists the models that answer there."""
+    """The document. Where a request names a model, its schema lists the models that answer there."""
     made = copy.deepcopy(app.openapi())
     schemas = made["components"]["schemas"]
     # No response of FastAPI's has two content types of two models.

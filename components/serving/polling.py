@@ -1,4 +1,4 @@
-"""Champions that change: a thread asks for today's releases, loads what is new and hands it to the event loop."""
+"""Follows the champions: a thread polls the current releases, loads new ones and gives them to the event loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ REGISTRY = ""
 
 @dataclass
 class ModelPoller:
-    """Polls `current` every `seconds`. What cannot be asked, loaded or warmed up leaves the present model in place."""
+    """Polls `current` every `seconds`. A release that cannot be fetched, loaded or warmed up leaves the present model
+    in place.
+    """
 
     current: Callable[[], Sequence[Release]]
     load: Callable[[Release], LoadedModel]
@@ -24,20 +26,20 @@ class ModelPoller:
     say: Callable[[str], None]
     seconds: float
     patience: float = 60.0
-    """Seconds before a version that could not be loaded is tried again: to check and load one is work."""
+    """Seconds before a failed version is tried again, since checking and loading one is expensive."""
     _stopped: threading.Event = field(default_factory=threading.Event)
     _complaints: dict[str, str] = field(default_factory=dict)
-    """By what they are about: a model, or the registry."""
+    """Complaints by subject: a model, or the registry."""
     _put_off: dict[Release, float] = field(default_factory=dict)
     _thread: threading.Thread | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin asking, at once and then every few seconds."""
+        """Start polling, at once and then every few seconds."""
         self._thread = threading.Thread(target=self._follow, args=(loop,), daemon=True)
         self._thread.start()
 
     def stop(self, seconds: float = 0) -> bool:
-        """Ask no more; a load that has begun may still finish. Whether nothing is at work after these seconds."""
+        """Stop polling; a running load may still finish. Returns whether the thread has ended within these seconds."""
         self._stopped.set()
         if self._thread is None:
             return True
@@ -64,7 +66,7 @@ class ModelPoller:
                 self._try(release, loop)
 
     def _try(self, release: Release, loop: asyncio.AbstractEventLoop) -> None:
-        """One that fails leaves the others their turn."""
+        """A failure does not affect the other releases."""
         try:
             self._exchange(release, loop)
             self._put_off.pop(release, None)
@@ -79,7 +81,7 @@ class ModelPoller:
             self.say(f"{release.name}: version {release.version} from now on")
 
     def _complain(self, about: str, error: Exception) -> None:
-        """Once a reason, not once a poll."""
+        """One message for each reason, not for each poll."""
         kind = "" if isinstance(error, LianziError) else f"{type(error).__name__}: "
         line = f"{kind}{first_line(error)}"[:300]
         if line != self._complaints.get(about):

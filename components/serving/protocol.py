@@ -1,4 +1,4 @@
-"""Bodies of the Open Inference Protocol: what an infer request asks, and the answer to it.
+"""Bodies of the Open Inference Protocol: parses infer requests and writes their responses.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md, with Triton's
 binary tensor data extension.
@@ -16,7 +16,7 @@ from components.serving.request_error import RequestError
 from components.serving.tensors import DATATYPES, Tensor, from_binary, from_json, to_binary, to_flat
 
 JSON_LENGTH = "inference-header-content-length"
-"""The header that says how long the JSON is that stands before binary data."""
+"""The header with the length of the JSON before binary data."""
 
 MAX_DIMENSIONS = 8
 DIGITS = 19
@@ -25,7 +25,7 @@ DIGITS = 19
 
 @dataclass(frozen=True)
 class InferRequest:
-    """`outputs` maps each output asked for to whether it is wanted as binary data; empty: all there are."""
+    """`outputs` maps each requested output to whether it is returned as binary data; empty: all outputs."""
 
     id: str | None
     inputs: dict[str, Tensor]
@@ -183,5 +183,5 @@ def _id(content: Mapping[str, Any]) -> str | None:
 
 
 def _shown(name: str) -> str:
-    """A client's word, fit for one line of an answer."""
+    """A client's name, shortened and printable, for an error message."""
     return "".join(letter if letter.isprintable() else "?" for letter in name[:60])

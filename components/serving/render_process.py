@@ -18,13 +18,13 @@ from typing import Any
 from components.runtime.generation.chat import render_or_reason
 
 SECONDS = 1.0
-"""Of computing for a conversation, which takes a template milliseconds."""
+"""CPU seconds for a conversation; a template takes milliseconds."""
 MEMORY = 512 << 20
 """Bytes; the interpreter and Jinja take a tenth."""
 
 
 def main() -> None:
-    """Answer until there is no more input."""
+    """Answer until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which ends this process when it is done
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     for bound, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):

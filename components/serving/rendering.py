@@ -35,7 +35,7 @@ class Renderer:
         self._process: asyncio.Task[Process] | None = None
 
     async def render(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """The prompt. Cancel it, and the process is killed. Raises DataError where the template refuses or fails."""
+        """Render the prompt. Cancelling kills the process. Raises DataError where the template refuses or fails."""
         async with self._turn:
             process = await self._running()
             try:
@@ -84,7 +84,9 @@ class Renderer:
 
 
 def _environment() -> dict[str, str]:
-    """What the interpreter needs to start. The rest may hold passwords, and the template is not ours."""
+    """The environment variables that the interpreter needs. Others may contain passwords, and the template is
+    untrusted.
+    """
     kept = {name: os.environ[name] for name in INTERPRETERS if name in os.environ}
     places = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     return kept | {"PYTHONPATH": os.pathsep.join(places), "PATH": os.defpath}

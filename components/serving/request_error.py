@@ -13,9 +13,9 @@ OPENAI_KINDS = {401: "authentication_error", 429: "rate_limit_error", 500: "serv
 
 
 class RequestError(Exception):
-    """Becomes an HTTP answer with `error_content`. 429 and 503 tell the client when to come back.
+    """An error that becomes an HTTP response with `error_content`; 429 and 503 have a retry-after header.
 
-    `param` names the parameter that is wrong, `code` is for programs; only answers under /v1 hold them.
+    `param` names the wrong parameter, `code` is for programs; only responses under /v1 have them.
     """
 
     def __init__(self, status: int, reason: str, param: str | None = None, code: str | None = None) -> None:
@@ -65,4 +65,4 @@ async def _failed(request: Request, error: Exception) -> Response:
 
 
 ERROR_HANDLERS = {RequestError: _refused, HTTPException: _not_routed, Exception: _failed}
-"""What becomes of an exception that a route raises."""
+"""The handler of each exception that a route raises."""

@@ -1,8 +1,8 @@
-"""A sampled log of requests, for looking at what is asked and how far it has moved from the training rows.
+"""A sampled log of requests, to inspect them and measure their drift from the training rows.
 
-A request is kept or not by a hash of its id, so all servers keep the same. Texts are scrubbed of what tells of a person
-as the corpus is. A thread of its own scrubs and writes, so no answer ever waits for a disk: what comes while its queue
-is full, or while the disk is, is left out and counted. Files are for their owner alone.
+A hash of its id decides whether a request is kept, so all servers keep the same. Texts are scrubbed of personal data as
+the corpus is. A thread of its own scrubs and writes, so no answer ever waits for a disk: rows that arrive while its
+queue or the disk is full are dropped and counted. Only their owner can read the files.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from components.serving.middleware import RequestContext
 
 LARGEST = 64 << 20
-"""Bytes of a file; then it is PATH.1, and so on up to KEPT older ones."""
+"""The largest size of a file in bytes; then it is renamed to PATH.1, and so on up to KEPT older files."""
 KEPT = 3
 MOST_WAITING = 1000
-"""Requests that wait to be written."""
+"""The largest number of requests waiting to be written."""
 QUIET = 60.0
 """Seconds between two complaints."""
 SHARES = 2**64
 Reason = Literal["behind", "unwritable"]
 REASONS: tuple[Reason, ...] = ("behind", "unwritable")
-"""Why rows are left out: more come than can be written, or the file cannot be written."""
+"""Reasons for dropped rows: the queue is full, or the file cannot be written."""
 
 
 class RequestLog:
@@ -59,7 +59,7 @@ class RequestLog:
         self.share = share
         self._lose, self._say = lose, say
         self._left_out = 0
-        """Rows that nobody was told of yet."""
+        """Dropped rows that were not reported yet."""
         self._failing, self._quiet_until = False, 0.0
         self._closed = False
         self._queue: queue.Queue[list[dict[str, Any]] | None] = queue.Queue(MOST_WAITING)
@@ -73,14 +73,14 @@ class RequestLog:
         self._thread.start()
 
     def wants(self, request: str) -> bool:
-        """Whether the request of this id is kept."""
+        """Whether the request with this id is kept."""
         number = int.from_bytes(hashlib.blake2b(request.encode(), digest_size=8).digest(), "big")
         return number < self.share * SHARES
 
     def put_answers(
         self, context: RequestContext, texts: Sequence[str], answers: Sequence[tuple[str, float | None]]
     ) -> None:
-        """Texts and the answer that each was given, with how sure it is."""
+        """Log texts with their answers and scores."""
         rows = zip(texts, answers, strict=True)
         self._put(
             context,
@@ -91,12 +91,12 @@ class RequestLog:
         )
 
     def put_generated(self, context: RequestContext, prompts: Sequence[str | list[int]], texts: Sequence[str]) -> None:
-        """Prompts and what was generated; prompts of token ids are left out."""
+        """Log prompts and generated texts; prompts of token ids are left out."""
         both = [(prompt, text) for prompt, text in zip(prompts, texts, strict=True) if isinstance(prompt, str)]
         self.put_answers(context, [prompt for prompt, _ in both], [(text, None) for _, text in both])
 
     def close(self, seconds: float = 5) -> bool:
-        """Write what waits, as far as that goes in these seconds. Whether the disk had no more to wait for."""
+        """Write the waiting rows, as many as these seconds allow. Returns whether all were written."""
         self._closed = True
         until = time.monotonic() + seconds
         with suppress(queue.Full):
@@ -169,7 +169,7 @@ class _Files:
     largest: int
 
     def append(self, lines: bytes) -> None:
-        """All of the lines, or none and OSError."""
+        """Write all of the lines, or none and raise OSError."""
         with suppress(FileNotFoundError):
             if max(0, self.largest - len(lines)) < self.path.stat().st_size:
                 self._turn_over()

@@ -1,7 +1,7 @@
-"""The server process: uvicorn, but for how it stops.
+"""The server process: uvicorn with another shutdown.
 
-On SIGTERM or SIGINT it is no longer ready, refuses new work with 503, finishes what it accepted and ends with 0. What
-is not finished in time is given up, and its client told. A second signal ends it at once.
+On SIGTERM or SIGINT it is no longer ready, refuses new work with 503, finishes the accepted requests and exits with 0.
+Requests that do not finish in time are cancelled, and their clients get an error. A second signal ends it at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from components.serving.middleware import LAST_WORDS, Admission, RequestMiddlewa
 
 
 class Server(uvicorn.Server):
-    """Drains before it stops."""
+    """A uvicorn server that drains before it stops."""
 
     def __init__(self, config: uvicorn.Config, gate: Admission, drain: float, say: Callable[[str], None]) -> None:
         super().__init__(config)
@@ -39,7 +39,7 @@ class Server(uvicorn.Server):
         self._say(f"stopping: {self._admission.under_way} requests to finish")
 
     async def on_tick(self, counter: int) -> bool:
-        """Asked ten times a second whether to stop."""
+        """uvicorn calls it ten times a second to know whether to stop."""
         if self._admission.draining and not self.should_exit:
             late = time.monotonic() - self._told - self._drain
             if late > 0 and self._admission.under_way and not self._admission.given_up:

@@ -1,4 +1,4 @@
-"""What every route shares: the models, the limits, the metrics, and the way in."""
+"""Shared by all routes: the models, the limits, the metrics, and the admission of requests."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 GONE = "the client went away"
 MUCH_TEXT, MUCH_TEXT_LOOKED_UP = 4096, 1 << 18
-"""Size past which texts are encoded in a thread, lest other requests wait for them; and where words are looked up, in a
-cache that every thread which encodes keeps for itself."""
+"""The size above which texts are encoded in a thread, so that other requests do not wait; the second one with the word
+cache, of which every encoding thread has its own.
+"""
 
 
 @dataclass
 class Service:
-    """What the handlers share; `log` is None where no requests are kept."""
+    """The state shared by the handlers; `log` is None where no requests are kept."""
 
     limits: Limits
     repository: ModelRepository = field(default_factory=ModelRepository)
@@ -47,7 +48,7 @@ class Service:
         return bool(self.repository.models) and not self.admission.draining
 
     def admit(self) -> float:
-        """The time of the event loop by which the request is to be answered. Raises RequestError (429, 503)."""
+        """Admit a request. Returns its deadline by the event loop's clock. Raises RequestError (429, 503)."""
         if not self.ready:
             raise RequestError(
                 503, "the server is about to stop" if self.admission.draining else "no model is loaded yet"
@@ -58,7 +59,7 @@ class Service:
         return asyncio.get_running_loop().time() + self.limits.timeout
 
     async def body(self, request: Request, deadline: float, kinds: tuple[str, ...]) -> bytes:
-        """The whole body, of one of these content types. Raises RequestError."""
+        """The complete body, which must have one of these content types. Raises RequestError."""
         _check_headers(request, kinds)
         declared = byte_count(request.headers.get("content-length", "0"))
         if declared is None:
@@ -80,14 +81,16 @@ class Service:
         return b"".join(parts)
 
     def too_late(self) -> RequestError:
-        """What a request is told whose answer takes too long."""
+        """The error for an answer that takes too long."""
         return RequestError(503, f"no answer within {self.limits.timeout:g} s")
 
 
 async def while_there(
     receive: Callable[[], Awaitable[MutableMapping[str, Any]]], work: Coroutine[Any, Any, Result]
 ) -> Result:
-    """What `work` returns; cancelled, and RequestError raised, once the client of a request read whole has gone."""
+    """The result of `work`; it is cancelled, and RequestError raised, when the client disconnects after its request was
+    read.
+    """
     task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -116,7 +119,7 @@ def _check_headers(request: Request, kinds: tuple[str, ...]) -> None:
 async def encoded(
     workers: Workers, encoder: Encoder, size: int, rows: Callable[[Any], list[list[int]]], given: Any
 ) -> list[list[int]]:
-    """`rows(given)`, which encodes `size` bytes or so: in a thread where it would keep other requests waiting."""
+    """`rows(given)`, which encodes about `size` bytes: in a thread where it would block other requests."""
     if size > (MUCH_TEXT_LOOKED_UP if encoder.words else MUCH_TEXT):
         return await workers.run(rows, given)
     return rows(given)

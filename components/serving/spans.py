@@ -1,4 +1,4 @@
-"""OpenTelemetry spans, for those who ask for them by OTEL_EXPORTER_OTLP_ENDPOINT; nothing is sent anywhere else."""
+"""OpenTelemetry spans, if OTEL_EXPORTER_OTLP_ENDPOINT is set; nothing is sent anywhere else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 
 
 def open_tracer() -> Tracer | None:
-    """A tracer that exports where the environment says; None where it says nothing. Raises ServiceError."""
+    """A tracer that exports to the endpoint of the environment; None without one. Raises ServiceError."""
     asked = [name for name in ENDPOINTS if os.environ.get(name)]
     if not asked:
         return None
@@ -44,7 +44,7 @@ def tracer_to(exporter: SpanExporter) -> Tracer:
 
 
 def close_tracer(tracer: Tracer, seconds: float) -> bool:
-    """Export what waits. Whether that was done within these seconds: a collector may not answer."""
+    """Export the waiting spans. Returns whether that ended within these seconds: a collector may not answer."""
     closing = threading.Thread(target=tracer.span_processor.shutdown, daemon=True)  # type: ignore[attr-defined]
     closing.start()
     closing.join(seconds)

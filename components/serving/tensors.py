@@ -1,7 +1,7 @@
-"""Tensors as the Open Inference Protocol writes them, in JSON or as bytes after it.
+"""Tensors in the format of the Open Inference Protocol, as JSON or as bytes after it.
 
-https://github.com/kserve/open-inference-protocol and Triton's binary tensor data extension: little-endian, row by
-row; an element of type BYTES is its length in four bytes and then itself.
+https://github.com/kserve/open-inference-protocol and Triton's binary tensor data extension: little-endian, row by row;
+an element of type BYTES is its length in four bytes and then its content.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Tensor:
 
 
 def from_json(name: str, datatype: str, shape: tuple[int, ...], data: Any) -> Tensor:
-    """`data` is flat or nested as `shape` says. Raises RequestError."""
+    """Read a tensor from JSON; `data` is flat or nested as `shape` says. Raises RequestError."""
     flat = _flat(name, shape, data)
     if datatype == "BYTES":
         if not all(type(value) is str for value in flat):
@@ -51,7 +51,7 @@ def from_json(name: str, datatype: str, shape: tuple[int, ...], data: Any) -> Te
 
 
 def from_binary(name: str, datatype: str, shape: tuple[int, ...], data: bytes) -> Tensor:
-    """Raises RequestError when the bytes are not exactly what `shape` needs."""
+    """Read a tensor from bytes. Raises RequestError when their number does not fit `shape`."""
     size = math.prod(shape)
     if datatype == "BYTES":
         texts = _strings(name, data)

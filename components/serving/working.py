@@ -1,4 +1,4 @@
-"""Work that would keep the event loop from other requests, in threads that nobody has to wait for."""
+"""Threads for work that would block the event loop; the process can end while they run."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ MOST = (os.cpu_count() or 1) + 4
 
 
 class Workers:
-    """Up to `most` threads, begun as they are needed, for one event loop.
+    """Up to `most` threads, started on demand, for one event loop.
 
-    Unlike asyncio.to_thread, whose threads are waited for when the loop and the interpreter end: work that never ends
-    (a tokenizer's pattern may see to that) holds its place here, and nothing else.
+    Unlike asyncio.to_thread, whose threads block the end of the loop and the interpreter: work that never ends (a
+    tokenizer's pattern may cause that) keeps its thread here, and nothing else.
     """
 
     def __init__(self, most: int = MOST) -> None:
         self.busy = 0
-        """Threads at work, those included whose result nobody waits for any more."""
+        """The number of working threads, those with cancelled results included."""
         self._begun = 0
         self._free = asyncio.Semaphore(most)
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
     async def run(self, work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
-        """What `work` returns or raises. Where the wait is cancelled, the thread still works to its end."""
+        """The result of `work`, or its error. Cancelling the wait does not stop the thread."""
         await self._free.acquire()
         self.busy += 1
         loop = asyncio.get_running_loop()
@@ -63,7 +63,7 @@ class Workers:
         return await future
 
     def _begin(self) -> None:
-        """Threads are kept: what encodes keeps a cache in each."""
+        """Threads are kept, since each has its own cache for encoding."""
         if self.busy > self._begun:
             threading.Thread(target=_do_all, args=(self._work,), daemon=True).start()
             self._begun += 1
