@@ -1,4 +1,4 @@
-"""`lianzi build` and `lianzi triton`: a bundle made ready for the machine, or the server, that will answer with it."""
+"""`lianzi build` and `lianzi triton`: prepare a bundle for the machine, or the server, that will run it."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def triton(bundle: Path, folder: Path, engine: str, **settings: int) -> None:
 def build_bundle(
     name: str, bundle: Path, rung: str | None, options: BuildOptions, max_difference: float
 ) -> dict[str, dict[str, Any]]:
-    """Build engines from a bundle's graphs into the engine store, try them, and note beside each what came of it.
+    """Build engines from a bundle's graphs into the engine store, try them, and write the result beside each.
 
     Graph -> status: a classifier has one graph, a language model one or two. Raises ArtifactError, ParameterError,
-    EngineError; also where an engine is further from its graph than allowed.
+    EngineError; also where an engine differs from its graph by more than the limit.
     """
     manifest = whole_bundle(bundle)
     engine = chosen_engine(name, options)
@@ -82,7 +82,7 @@ def build_bundle(
 def build_graph(
     engine: Engine, graph: Path, profile: Profile, samples: list[dict[str, np.ndarray]], max_difference: float
 ) -> dict[str, Any]:
-    """Build, try and judge one engine; what came of it stands beside it in the store, and on the console."""
+    """Build, try and check one engine; the result is written beside it in the store, and on the console."""
     status = build_and_try(engine, graph, profile, samples, say=print)
     if status.get("max_difference", 0.0) > max_difference:
         status |= {"status": REFUSED, "reason": f"its outputs differ by {status['max_difference']:g}"}
@@ -110,7 +110,9 @@ def chosen_engine(name: str, options: BuildOptions) -> Engine:
 
 
 def chosen_graphs(bundle: Path, manifest: dict[str, Any], name: str, rung: str | None) -> list[Path]:
-    """The graphs to build from: of the rung named, of the one the bundle was tried with, or of the float one."""
+    """The graphs to build from: those of the named rung, of the rung with which the bundle was tried, or of the float
+    rung.
+    """
     rungs: dict[str, dict[str, str]] = manifest["rungs"]
     chosen = rung or manifest.get("engines", {}).get(name, {}).get("rung", "fp32")
     if chosen not in rungs:
@@ -119,7 +121,7 @@ def chosen_graphs(bundle: Path, manifest: dict[str, Any], name: str, rung: str |
 
 
 def tell(name: str, status: dict[str, Any]) -> None:
-    """What became of it, for whoever asked."""
+    """The result in words."""
     print(f"engine {name}: {status['status']}" + (f" ({status['reason']})" if "reason" in status else ""))
     if "agreement" in status:
         print(

@@ -1,4 +1,4 @@
-"""`lianzi bundle` and `lianzi generate`: a model from anywhere as a bundle, and how that carries a text on."""
+"""`lianzi bundle` and `lianzi generate`: make a bundle of a model trained elsewhere, and continue a text with it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CORPUS = Path("artifacts/corpus")
 ROWS = 256
-"""Texts that a model is proven on, at most, taken evenly from all that there are."""
+"""The largest number of texts for the comparison with PyTorch, taken evenly from all texts."""
 
 
 @click.command("bundle")
@@ -83,7 +83,7 @@ def generate(what: str, prompt: str, chat: bool, rung: str | None, **sampling: A
 
 
 def folder_of(what: str) -> Path:
-    """A bundle's folder as it is; of a task of the project one works in, the champion's. Raises ArtifactError."""
+    """The folder of a bundle; for a task of the current project, its champion's. Raises ArtifactError."""
     folder = Path(what)
     if folder.is_dir() or not in_project():
         return folder
@@ -94,12 +94,12 @@ def folder_of(what: str) -> Path:
 
 
 def in_project() -> bool:
-    """Whether one works in a project's folder: others have a params.yaml too."""
+    """Whether the working directory is in a project: other folders may have a params.yaml too."""
     return all(Path(name).is_file() for name in ("dvc.yaml", "params.yaml"))
 
 
 def bundle_model(model: Path, bundle: Path, rows: Path | None, name: str | None, options: BundleOptions) -> None:
-    """Make the bundle, telling how it goes. Raises LianziError."""
+    """Make the bundle and print the progress. Raises LianziError."""
     from components.deployment.folder_bundle import check_apart, make_bundle
 
     if not model.is_dir():
@@ -112,7 +112,7 @@ def bundle_model(model: Path, bundle: Path, rows: Path | None, name: str | None,
 
 
 def gate_limits() -> GateConfig:
-    """Of the project that one works in; elsewhere those that the platform comes with."""
+    """The limits of the current project; elsewhere the defaults."""
     from cli.init import files_folder
     from components.params import load_params
 
@@ -137,7 +137,7 @@ def held_out_texts(rows: Path | None) -> list[str]:
 
 
 def spread(texts: list[str]) -> list[str]:
-    """At most ROWS of them, evenly."""
+    """At most ROWS of them, evenly spaced."""
     step = max(1, len(texts) / ROWS)
     return [texts[int(place * step)] for place in range(min(len(texts), ROWS))]
 

@@ -1,4 +1,4 @@
-"""`lianzi doctor`: what this machine has, and what that means for the pipeline."""
+"""`lianzi doctor`: this machine's resources and their consequences for the pipeline."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def command() -> None:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: is it well, what is there, what follows."""
+    """One check: its status, its observation, and the consequence."""
 
     name: str
     well: bool
@@ -50,7 +50,7 @@ class Finding:
 
 
 def show_report(root: Path) -> bool:
-    """Print every finding; True when the pipeline can run here."""
+    """Print every check; True when the pipeline can run here."""
     findings = [look(root) for look in LOOKS]
     shown = Table(box=None, pad_edge=False)
     for heading in ("", "what", "found", "what it means"):
@@ -72,7 +72,7 @@ def python(_root: Path) -> Finding:
 
 
 def packages(_root: Path) -> Finding:
-    """The packages at the heart, with their versions."""
+    """The versions of the central packages."""
     found, missing = [], []
     for name in PACKAGES:
         try:
@@ -86,7 +86,7 @@ def packages(_root: Path) -> Finding:
 
 
 def processor(_root: Path) -> Finding:
-    """Cores and the instructions training and int8 inference live on."""
+    """The cores, and the instruction sets for training and int8 inference."""
     flags = cpu_flags()
     known = [flag for flag in INSTRUCTIONS if flag in flags]
     bf16 = "trains in bf16" if {"avx512_bf16", "amx_bf16"} & flags else "trains in fp32 (no bf16 instructions)"
@@ -108,7 +108,7 @@ def gpu(_root: Path) -> Finding:
 
 
 def engines(_root: Path) -> Finding:
-    """Which inference engines can be built."""
+    """The inference engines that can be built."""
     from components.inference.engines import ENGINES
 
     reasons = {name: engine.available() for name, engine in ENGINES.items()}
@@ -132,7 +132,7 @@ def disk(root: Path) -> Finding:
 
 
 def data(root: Path) -> Finding:
-    """Whether there are documents yet: a machine without them lacks nothing, so that this is no error."""
+    """Whether there are documents yet; none is no error, since the machine lacks nothing."""
     if (root / "data" / "corpus").is_dir():
         return Finding("data", True, "data/corpus", "what the models are made from")
     return Finding("data", True, "no data/corpus yet", "`dvc pull data` fetches the sample data; or put your own there")

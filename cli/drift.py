@@ -1,4 +1,4 @@
-"""`lianzi accept` and `lianzi drift`: later data, and what a server was asked, beside what a model learnt from."""
+"""`lianzi accept` and `lianzi drift`: compare later data, and the requests of a server, with the training data."""
 
 from __future__ import annotations
 
@@ -43,9 +43,10 @@ def drift(log: Path, task: str) -> None:
 
 
 def accept_data(root: Path) -> list[str]:
-    """Keep the statistics of the validated data under their own digest and name them in params.yaml.
+    """Save the statistics of the validated data under their digest and name them in params.yaml. Returns a line for
+    each change.
 
-    Returns a line a change. Raises ArtifactError where nothing was validated, or its verdict was changed since.
+    Raises ArtifactError where nothing was validated, or its verdict was changed since.
     """
     verdict = root / "artifacts" / "validation"
     verify(verdict, "verdict")
@@ -61,7 +62,7 @@ def accept_data(root: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Moved:
-    """A distribution: its stability index, the bin that moved most, and whether params.yaml allows less."""
+    """A distribution: its stability index, the bin that moved most, and whether it exceeds the limit of params.yaml."""
 
     dimension: str
     index: float
@@ -70,10 +71,10 @@ class Moved:
 
 
 def request_drift(root: Path, log: Path, task: str) -> tuple[int, list[Moved]]:
-    """How many logged rows of the task's model there are, and how far they are from the task's training rows.
+    """The number of logged rows of the task's model, and their drift from the task's training rows.
 
     Lengths are of scrubbed texts, as in training; labels are the model's answers against the true ones, so a shift of
-    labels alone may also be the model's own leaning. Raises ArtifactError, DataError, ParameterError.
+    labels alone may also be a bias of the model. Raises ArtifactError, DataError, ParameterError.
     """
     params = load_params(root / "params.yaml")
     if task not in params.tasks:

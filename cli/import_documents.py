@@ -1,4 +1,6 @@
-"""`lianzi import`: documents from anywhere into data/corpus, where DVC pins them; the pipeline reads nothing else."""
+"""`lianzi import`: import documents from anywhere into data/corpus, which DVC versions; the pipeline reads nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,7 @@ def command(source: str, **options: Any) -> None:
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What was said on the command line, None where it was not."""
+    """The options of the command line, None for those not given."""
 
     name: str | None = None
     language: str | None = None
@@ -129,9 +131,9 @@ def noted_interrupts() -> Iterator[list[int]]:
 
 
 def counted(documents: Iterable[Any], name: str, interrupts: Sequence[int] = ()) -> Iterator[Any]:
-    """The same documents, with a line that counts them: redrawn on a terminal, every ten seconds elsewhere.
+    """The same documents, with a progress line: redrawn on a terminal, every ten seconds elsewhere.
 
-    Raises KeyboardInterrupt as soon as there is one among `interrupts`.
+    Raises KeyboardInterrupt as soon as `interrupts` has one.
     """
     terminal, began = sys.stderr.isatty(), time.monotonic()
     shown, count = began, 0
@@ -148,7 +150,7 @@ def counted(documents: Iterable[Any], name: str, interrupts: Sequence[int] = ())
 
 
 def _corpus(root: Path) -> Path:
-    """data/corpus; made where data/ is there already. Raises DataError where DVC could not give it a version."""
+    """data/corpus, created where data/ exists. Raises DataError where DVC could not version it."""
     if not (root / "data").is_dir():
         raise DataError("data/: missing", "`dvc pull data` fetches the sample data; `mkdir data` begins without")
     refuse_unversioned(root / "data")
@@ -161,7 +163,7 @@ def _corpus(root: Path) -> Path:
 
 
 def _about(documents: Documents, options: ImportOptions) -> dict[str, Any]:
-    """Where the documents come from. No date and no host: the same source gives the same note."""
+    """The provenance of the documents. No date and no host: the same source gives the same note."""
     source = documents.source
     return {
         "kind": source.kind,

@@ -1,7 +1,7 @@
-"""`lianzi init`: a project of one's own, outside the clone, from an installed package.
+"""`lianzi init`: a new project, outside the clone, from an installed package.
 
-The project gets a copy of the code beside dvc.yaml: the graph names the files that each stage is made of, so that they
-must lie in the project, and a result stays traceable to the code that made it whatever is installed later.
+The project gets a copy of the code beside dvc.yaml: the graph names the code files of each stage, so they must be in
+the project, and a result stays traceable to its code whatever is installed later.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FILES = (
     ".gitignore",
     "infra/prefect.yaml",
 )
-"""Of the project's root; pyproject.toml puts them into the wheel, under SHARED."""
+"""Files of the project's root; pyproject.toml puts them into the wheel, under SHARED."""
 SHARED = "share/lianzi"
 README = """# {name}
 
@@ -59,10 +59,11 @@ def command(folder: Path, tasks: tuple[str, ...]) -> None:
 
 
 def make_project(folder: Path, tasks: Mapping[str, str]) -> list[str]:
-    """Lay a project out in a folder, which git and DVC know afterwards. Returns lines on what to do next.
+    """Create a project in a folder and add it to git and DVC. Returns lines on the next steps. `tasks`: name ->
+    language.
 
-    `tasks`: name -> language. Raises LianziError before anything is written where there is a project already, or a
-    name or language is wrong; ServiceError where git or DVC fails.
+    Raises LianziError before anything is written where a project exists already, or a name or language is wrong;
+    ServiceError where git or DVC fails.
     """
     if not tasks:
         raise ParameterError("no task is named", "lianzi init FOLDER --task NAME=LANGUAGE, for example --task mood=en")
@@ -90,7 +91,7 @@ def make_project(folder: Path, tasks: Mapping[str, str]) -> list[str]:
 
 
 def files_folder() -> Path:
-    """Where FILES lie: beside the packages in a clone, elsewhere where the wheel put them."""
+    """The folder of FILES: beside the packages in a clone, elsewhere in an installed wheel."""
     clone = Path(str(components.__file__)).parent.parent
     if (clone / "dvc.yaml").is_file():
         return clone
@@ -105,7 +106,7 @@ def _version() -> str:
 
 
 def _know(folder: Path) -> list[str]:
-    """Make git and DVC know the folder. Returns a line where there is no git."""
+    """Initialize git and DVC in the folder. Returns a line where git is not installed."""
     if shutil.which("git") is None:
         _run(folder, "dvc", "init", "-q", "--no-scm")
         said = ["git is missing: install it and run `git init` here, or no result can be traced to its parameters"]

@@ -1,4 +1,4 @@
-"""`lianzi init-from`: have params.yaml go on from a checkpoint that someone else has trained."""
+"""`lianzi init-from`: set params.yaml to start from a pretrained checkpoint."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "clm": {"name": "clm"},
     "permutation_lm": {"name": "permutation_lm", "predicted_share": 1 / 6, "max_span_length": 5},
 }
-"""What a checkpoint learns by where it cannot by the objective that stands in params.yaml; 15 %: Devlin 2019, a sixth:
-Yang 2019."""
+"""The objective for a checkpoint that the one in params.yaml does not fit; 15 %: Devlin 2019."""
 RATES = ((60e6, 1e-4), (250e6, 5e-5), (float("inf"), 2e-5))
-"""Parameters at most -> learning rate of fine-tuning. Devlin 2019 has 2e-5 to 5e-5 for 110 to 340 million; a smaller
-model wants more (MiniLM of 22 million was best at 1e-4)."""
+"""Largest number of parameters -> learning rate of fine-tuning. Devlin 2019 has 2e-5 to 5e-5 for 110 to 340 million;
+smaller models need more (MiniLM of 22 million was best at 1e-4).
+"""
 
 
 @click.command("init-from")
@@ -51,7 +51,7 @@ def command(model: str, dry_run: bool) -> None:
 
 @dataclass(frozen=True)
 class Setting:
-    """A parameter's new value, and why it gets that."""
+    """A parameter's new value, and the reason."""
 
     value: Any
     why: str
@@ -59,7 +59,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Words:
-    """A checkpoint's tokenizer as it is taken over: its kind, the token of each role, and those it gets in addition."""
+    """A checkpoint's tokenizer after import: its kind, the token of each role, and the added tokens."""
 
     kind: str
     roles: dict[str, str]
@@ -67,9 +67,9 @@ class Words:
 
 
 def init_from(root: Path, name: str, write: bool, say: Callable[[str], None]) -> None:
-    """Look at a checkpoint, say what it is, and set what params.yaml has to say to go on from it, if `write`.
+    """Inspect a checkpoint, describe it, and set params.yaml to start from it, if `write`.
 
-    Raises ParameterError where it cannot be gone on from; params.yaml is as it was then.
+    Raises ParameterError where training cannot start from it; params.yaml is unchanged then.
     """
     path = root / PARAMS
     params = load_params(path)
@@ -103,7 +103,7 @@ def words_of(name: str, found: Found, special_tokens: Sequence[str]) -> Words:
 
 
 def settings_for(name: str, found: Found, words: Words, params: Params) -> dict[str, Setting]:
-    """What params.yaml has to say to go on from a checkpoint, by parameter."""
+    """The values of params.yaml for training from a checkpoint, by parameter."""
     from components.modeling.architectures import architecture_name
     from components.modeling.objectives.lookup import fitting_objectives
 
@@ -154,12 +154,12 @@ def _distillation(found: Found) -> dict[str, Setting]:
 
 
 def rate_for(parameters: int) -> float:
-    """The learning rate for a pretrained model of so many parameters."""
+    """The learning rate for a pretrained model with so many parameters."""
     return next(rate for most, rate in RATES if parameters <= most)
 
 
 def as_seen_from(root: Path, name: str) -> str:
-    """A name as params.yaml is to have it: a folder's path from the project, where it lies in it; else absolute."""
+    """The name for params.yaml: the path relative to the project for a folder inside it; otherwise absolute."""
     if not named_folder("MODEL", name):
         return name
     folder = Path(os.path.abspath(name))  # noqa: PTH100  links stay as they were named
@@ -167,7 +167,7 @@ def as_seen_from(root: Path, name: str) -> str:
 
 
 def description(name: str, found: Found, words: Words) -> list[str]:
-    """What a checkpoint is, a line for each of its sides."""
+    """A description of a checkpoint, one line for each aspect."""
     config, spare = found.config, found.rows - len(found.tokens)
     rows = f", {spare:,} rows of the embedding to spare" if spare > 0 else ""
     added = f"; added: {' '.join(words.added)}" if words.added else ""

@@ -42,12 +42,11 @@ COMMANDS = {
     "ui": ("cli.ui:command", "Serve Prefect's and MLflow's pages."),
     "doctor": ("cli.doctor:command", "Say what this machine has."),
 }
-"""Name -> where the command is, and its line in the help; in the order in which a project needs them."""
+"""Name -> the module of the command, and its line in the help; in the order in which a project needs them."""
 
 
 class LazyGroup(click.Group):
-    """Imports a command when it is called. Shows a person's mistake as one or two lines, and leaves a bug its
-    traceback."""
+    """Imports a command on its call. Shows a user error as one or two lines; a bug keeps its traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -1,8 +1,7 @@
-"""MLflow's server with its page set up for this project: `mlflow server --app-name lianzi`.
+"""MLflow's server with the page set up for this project: `mlflow server --app-name lianzi`.
 
-The page asks nobody outside: its telemetry is off, and so is the banner that announces it. It opens on runs and models,
-and its assistant opens when asked for; MLflow 3.17 opens on agents and traces, its assistant in front, until a browser
-has been told otherwise.
+The page sends nothing: its telemetry is off, and so is the banner about it. It opens on runs and models, and its
+assistant stays closed; by default MLflow 3.17 opens on agents and traces, with the assistant in front.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ localStorage.getItem("mlflow.workflowType_v1") ??
 
 
 def first_page() -> Response:
-    """MLflow's page, told these settings before its own scripts run."""
+    """MLflow's page, with these settings made before its own scripts run."""
     text = Path(pages.static_folder or "", "index.html").read_text(encoding="utf-8")
     return Response(text.replace("<head>", f"<head>{SETTINGS}", 1), mimetype="text/html")
 

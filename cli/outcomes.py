@@ -1,4 +1,4 @@
-"""What stages took when they last ran, and what had been predicted of it, as MLflow has it."""
+"""The measured resources of each stage's last run, and the prediction for it, from MLflow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Outcome:
     params: dict[str, str]
 
     def under(self, sections: Mapping[str, Section]) -> bool:
-        """Whether it ran with these parameters."""
+        """Whether the stage ran with these parameters."""
         flat = flatten({name: section.model_dump() for name, section in sections.items()})
         return all(self.params.get(_tracked(key)) == str(value) for key, value in flat.items())
 

@@ -1,4 +1,4 @@
-"""A plan, and what became of earlier ones, as tables."""
+"""Prints a plan, and the outcomes of earlier plans, as tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flows.settings import project_root
 
 _SHOWN = 20
 _WIDE = 100
-"""Columns of a terminal that shows all there is; --json always has all."""
+"""The width of a terminal for all columns; --json always has all."""
 
 
 @click.command("plan")
@@ -43,7 +43,7 @@ def command(
 def show_plan(
     root: Path, settings: tuple[str, ...], price_per_hour: float | None, watts: float | None, as_json: bool
 ) -> None:
-    """Make a plan and print it; what is being measured goes to standard error."""
+    """Make a plan and print it; progress goes to standard error."""
     progress = Console(stderr=True, highlight=False)
     predictions = make_plan(root, settings, lambda line: progress.print(line, markup=False))
     total = totals(predictions, price_per_hour, watts)
@@ -60,7 +60,7 @@ def show_plan(
 
 
 def show_outcomes() -> None:
-    """Print what became of the last plans."""
+    """Print the outcomes of the last plans."""
     outcomes = [outcome for outcome in read_outcomes() if outcome.predicted]
     console = Console(highlight=False)
     if outcomes:
@@ -70,9 +70,8 @@ def show_outcomes() -> None:
 
 
 def totals(predictions: list[Prediction], price_per_hour: float | None, watts: float | None) -> dict[str, float]:
-    """Sums over the stages that will run: seconds one after the other; memory of the largest; disk of all.
-
-    Of cost and energy only what there is a price or a power for.
+    """Sums over the stages that will run: seconds in sequence; memory of the largest; disk of all. Cost and energy only
+    where a price or a power is given.
     """
     seconds = sum(found.seconds or 0.0 for found in predictions)
     result: dict[str, float] = {
@@ -91,7 +90,7 @@ def totals(predictions: list[Prediction], price_per_hour: float | None, watts: f
 
 
 def plan_table(predictions: list[Prediction], total: dict[str, float], wide: bool) -> Table:
-    """A row a stage, and the total; parameters and FLOPs only where a `wide` terminal has room for them."""
+    """One row for each stage, and the total; parameters and FLOPs only on a `wide` terminal."""
     counted = ("parameters", "tokens", "FLOPs") if wide else ("tokens",)
     shown = _table("stage", *counted, "seconds", "memory", "disk", "", left=("stage", ""))
 
@@ -124,7 +123,7 @@ def plan_table(predictions: list[Prediction], total: dict[str, float], wide: boo
 
 
 def remarks(predictions: list[Prediction], total: dict[str, float]) -> list[str]:
-    """What the table's words mean, as far as they stand in it, and cost and energy."""
+    """Explanations of the words in the table, and cost and energy."""
     lines = ["Total: one stage after the other, the memory of the largest."]
     if total["unknown"]:
         lines.append(f"Not in the total: {total['unknown']:.0f} stages that have not run here yet.")
@@ -140,7 +139,7 @@ def remarks(predictions: list[Prediction], total: dict[str, float]) -> list[str]
 
 
 def outcomes_table(outcomes: list[Outcome]) -> Table:
-    """Predicted, real and their ratio, of the last stages that ran under a plan."""
+    """Predicted and real values, and their ratio, for the last stages that ran under a plan."""
     shown = _table("stage", "seconds: plan", "real", "ratio", "MB: plan", "real", "ratio", left=("stage",))
     for outcome in outcomes[:_SHOWN]:
         cells: list[str] = []

@@ -1,4 +1,4 @@
-"""`lianzi plan`: what each stage will take on this machine, before anything runs."""
+"""`lianzi plan`: predict the resources of each stage before anything runs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from flows.recipes import Recipe, changed_keys, read_recipes
 from flows.settings import check_checkpoint, check_data_there, what_if
 
 PROFILED = ("pretrain", "finetune", "distill")
-"""The stages that are measured by a few steps; of the others the last run is what is known."""
+"""The stages measured by a few steps; for the others the last run is used."""
 _SAME = 0.02
-"""Inputs whose size differs by less are taken for unchanged."""
+"""Inputs whose size differs by less count as unchanged."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a stage will take; None for what is not known, or has no meaning for it. Memory and disk in bytes."""
+    """The prediction for a stage; None for unknown values, and for those without meaning. Memory and disk in bytes."""
 
     stage: str
     fresh: bool = False
@@ -40,16 +40,16 @@ class Prediction:
     note: str = ""
 
     def metrics(self) -> dict[str, float]:
-        """For the stage's MLflow run, named as its outcome is."""
+        """The prediction for the stage's MLflow run, with the names of its outcome."""
         sizes = {"peak_memory_megabytes": self.memory, "peak_gpu_memory_megabytes": self.gpu_memory}
         found = {name: size / MEGABYTE for name, size in sizes.items() if size is not None}
         return found | ({} if self.seconds is None else {"seconds": self.seconds})
 
 
 def make_plan(root: Path, settings: tuple[str, ...], say: Callable[[str], None]) -> list[Prediction]:
-    """A prediction for every stage, noted in PLAN for the runs to come. `say` hears what is being measured.
+    """Predict every stage, and save the plan in PLAN for the runs to come. `say` gets the progress.
 
-    Raises DoesNotFit where the run would need more memory or disk than there is.
+    Raises DoesNotFit where the run would need more memory or disk than is free.
     """
     params = what_if(root / "params.yaml", settings)
     recipes = read_recipes(root)
@@ -69,7 +69,9 @@ def make_plan(root: Path, settings: tuple[str, ...], say: Callable[[str], None])
 
 
 def stale_stages(stages: Iterable[Stage], recipes: Mapping[str, Recipe], changed: set[str]) -> dict[str, bool]:
-    """Stage -> whether it will run: DVC calls it stale, a changed parameter is its own, or what it needs will run."""
+    """Stage -> whether it will run: DVC calls it stale, a changed parameter is its own, or a stage before it will
+    run.
+    """
     stale: dict[str, bool] = {}
     for stage in stages:
         recipe = recipes.get(stage.name)
@@ -127,7 +129,7 @@ class Planner:
         )
 
     def _remembered(self, stage: str) -> Prediction:
-        """From the stage's last run, in proportion to its inputs."""
+        """Scale the stage's last run in proportion to its inputs."""
         last, recipe = self.known.get(stage), self.recipes[stage]
         if last is None:
             return Prediction(stage, note="not known yet")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STANDARD_INPUT = "-"
 _AT_ONCE = 1024
-"""Lines that are read before they are answered: a long file needs little memory, texts of like length share batches."""
+"""The number of lines read at once: a long file needs little memory, and texts of similar length share batches."""
 _SHOWN = 60
 
 
@@ -121,7 +121,7 @@ def check_texts_given(task: str, texts: Sequence[str], file: str | None) -> None
 
 
 def texts_of_rows(task: str, names: Sequence[str], texts: Sequence[str]) -> list[Text]:
-    """Texts as rows. Raises ParameterError where they are not those of one row of several."""
+    """Texts as rows. Raises ParameterError where they are not the texts of one row with several."""
     if len(names) == 1:
         return list(texts)
     if len(texts) != len(names):

@@ -1,4 +1,4 @@
-"""Profile a stage in a process of its own, and end that before it takes more memory than there is."""
+"""Profiles a stage in a process of its own, and ends that process before it uses more memory than is free."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from components.params import Params
 from flows.recipes import Recipe
 
 SCRATCH = Path(".lianzi")
-"""Where dummy artifacts and trial runs are written, each profile in a folder of its own that is removed after it."""
+"""The folder of dummy artifacts and trial runs; each profile has its own subfolder, which is deleted after it."""
 GUARD = 0.95
-"""Share of the free memory that profiling may take before it is ended."""
+"""The share of the free memory that profiling may use before it is ended."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What profiling must know beyond its own stage. `stale`: artifacts that will be made anew.
-
-    `connection`: seconds and bytes of reaching MLflow, once they were measured.
+    """The inputs of profiling beside its own stage. `stale`: artifacts that will be replaced. `connection`: seconds and
+    bytes of connecting to MLflow, once measured.
     """
 
     params: Params
@@ -85,7 +84,7 @@ def _run(stage: str, words: list[str], root: Path) -> dict[str, Any]:
 
 
 def _watch(stage: str, process: subprocess.Popen[bytes], free: int) -> None:
-    """Wait for the end. A stage that grows past what is free is ended before the machine stands still."""
+    """Wait for the process. It is ended when it grows past the free memory, before the machine swaps."""
     import psutil
 
     while process.poll() is None:

@@ -1,4 +1,4 @@
-"""Refuse a run that will not fit: what it needs, what is free here, which parameter to change to about what."""
+"""Refuses a run that will not fit: the memory or disk needed, the free amount, and parameters to change."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from components.params import Params
 
 CGROUP = Path("/sys/fs/cgroup")
 _VERSIONS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
-"""Limit and use of a cgroup's memory, of version 2 and of version 1."""
+"""The limit and the usage of a cgroup's memory, of version 2 and of version 1."""
 _ROOM = 0.9
-"""Of the free memory that a suggested value is to fill at most: the suggestion is an estimate."""
+"""The largest share of the free memory for a suggested value: the suggestion is an estimate."""
 
 
 def check_fits(stage: str, profile: dict[str, Any], params: Params, free_memory: int, free_disk: int) -> None:
-    """Raise DoesNotFit where a stage, as profiled, needs more memory or disk than is free. All in bytes."""
+    """Raises DoesNotFit where a profiled stage needs more memory or disk than is free. All in bytes."""
     measured, on_gpu = profile["measured"], profile["gpu_memory_free"]
     rough = profile["fixed_memory"] + profile["activations"]
     if on_gpu:
@@ -42,7 +42,9 @@ def _check_memory(stage: str, needed: int, free: int, profile: dict[str, Any], p
 
 
 def remedies(stage: str, needed: int, free: int, activations: int, params: Params) -> list[str]:
-    """What to change, the least intrusive first. Only activations shrink with the batch; a model has to be smaller."""
+    """Suggested changes, the least intrusive first. Only activations shrink with the batch; otherwise the model must be
+    smaller.
+    """
     section, trainer = stage.partition("@")[0], params.trainer
     batch = params.section(section).batch_size
     wanted = _ROOM * free
@@ -77,7 +79,7 @@ def _gigabytes(size: float) -> str:
 
 
 def free_memory() -> int:
-    """What may still be used without swapping, by the machine's account and the container's."""
+    """The memory available without swapping, by the machine's and the container's accounting."""
     import psutil
 
     available = int(psutil.virtual_memory().available)
@@ -90,7 +92,7 @@ def free_disk(root: Path) -> int:
 
 
 def _allowed(folder: Path) -> int | None:
-    """What a cgroup leaves of its limit; None without one."""
+    """The rest of a cgroup's limit; None without one."""
     for limit, use in _VERSIONS:
         try:
             told, used = ((folder / name).read_text(encoding="utf-8").strip() for name in (limit, use))

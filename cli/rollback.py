@@ -1,4 +1,4 @@
-"""`lianzi rollback`: the champion before the present one answers again."""
+"""`lianzi rollback`: make the previous champion the champion again."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def command(task: str, to: int | None) -> None:
 
 
 def roll_back(root: Path, task: str, to: int | None = None) -> str:
-    """Move the alias `champion` of a task back, to the version named or to the champion before. Returns what was done.
+    """Move the alias `champion` of a task back, to the given version or to the previous champion. Returns a
+    description.
 
-    Raises ParameterError (unknown task or version), ArtifactError (there is nothing to go back to).
+    Raises ParameterError (unknown task or version), ArtifactError (there is no previous champion).
     """
     check_task(load_params(root / "params.yaml"), task)
     if not tracking.store_exists():

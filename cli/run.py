@@ -25,7 +25,7 @@ from flows.settings import change_params, project_root, ready_project
 from flows.summary import StageResult, key_metric, table
 
 _EXAMPLE = 60
-"""Characters of the text that a command to try is shown with."""
+"""The length of the text in the suggested command."""
 _LOOKED_AT = 200
 _PLACEHOLDER = "some text"
 
@@ -53,7 +53,7 @@ def command(parallel: int | None, settings: tuple[str, ...]) -> None:
 
 
 def run_pipeline(root: Path, parallel: int | None) -> None:
-    """Bring the pipeline up to date and print what came of it. Raises LianziError when a stage failed."""
+    """Bring the pipeline up to date and print the result. Raises LianziError when a stage failed."""
     console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
     _, stages = ready_project(root)
@@ -83,7 +83,7 @@ def run_pipeline(root: Path, parallel: int | None) -> None:
 
 
 def next_steps(root: Path) -> list[str]:
-    """What to look at after a run."""
+    """The pages and commands to look at after a run."""
     tasks = load_params(root / "params.yaml").tasks
     # A task may have been refused: one that answers comes first.
     first = next((task for task in tasks if champion_bundle(task) is not None), next(iter(tasks)))
@@ -108,7 +108,9 @@ def example_text(root: Path, task: str) -> str:
 
 
 def pages(task: str) -> dict[Path, str]:
-    """The pages to look at after a run, and what each tells. Outputs of stages, but for the release's timings."""
+    """The pages to look at after a run, each with its content. They are outputs of stages, except for the release's
+    timings.
+    """
     return {
         Path(f"reports/evaluate/{task}/index.html"): "what each step bought",
         Path(f"reports/speed/{task}/index.html"): "how fast each rung is here, and which one ships",

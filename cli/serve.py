@@ -38,10 +38,10 @@ ALL = "champion"
 LIMITS = Limits()
 LOOPBACK = ("127.0.0.1", "localhost")
 PATIENCE = 3.0
-"""Seconds for what is still at work when the server has stopped."""
+"""Seconds for requests that still run when the server has stopped."""
 REQUESTS = Path(".lianzi/requests.jsonl")
 RECORD = Path(".lianzi/serving.json")
-"""The champions served last, so that a restart neither waits for MLflow nor needs it."""
+"""The record of the last served champions, so that a restart neither waits for MLflow nor needs it."""
 
 
 @click.command("serve")
@@ -110,7 +110,7 @@ def command(
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """Where and how `lianzi serve` listens."""
+    """The address and the options of the server."""
 
     host: str
     port: int
@@ -121,7 +121,7 @@ class ServeOptions:
     access_log: bool
     public_key: Path | None = None
     request_log: tuple[float, Path] | None = None
-    """The share of requests to keep, and where."""
+    """The share of requests to keep, and the file."""
 
 
 @dataclass
@@ -134,7 +134,7 @@ class Champions:
     _fetched: dict[str, Release] = field(default_factory=dict)
 
     def remembered(self) -> list[Release]:
-        """Those served last from the present store, whose bundles are still there."""
+        """The last served champions of the present store whose bundles still exist."""
         from components.serving.model_repository import Release
 
         champions = self._record()
@@ -147,7 +147,7 @@ class Champions:
         ]
 
     def current(self) -> list[Release]:
-        """Today's, from the registry; tasks without one are left out."""
+        """The current champions from the registry; tasks without one are left out."""
         from components.serving.model_repository import Release
 
         if self._registry is None:
@@ -188,14 +188,14 @@ def _store() -> str:
 
 
 def bundle_release(folder: Path) -> Release:
-    """A bundle by itself; its version is the beginning of its digest. Raises ArtifactError."""
+    """A single bundle; its version is the beginning of its digest. Raises ArtifactError."""
     from components.serving.model_repository import Release
 
     return Release(model_name(read_bundle(folder)), digest(folder)[:12], folder)
 
 
 def bundle_releases(folders: Sequence[Path]) -> list[Release]:
-    """Several, each under its own name. Raises ArtifactError, ParameterError."""
+    """Several bundles, each under its own name. Raises ArtifactError, ParameterError."""
     releases = [bundle_release(folder.absolute()) for folder in folders]
     for number, one in enumerate(releases):
         other = next((before for before in releases[:number] if before.name == one.name), None)
@@ -258,9 +258,9 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
 
 
 def _leave(service: Service, poller: ModelPoller | None, tracer: Tracer | None) -> None:
-    """Let everything finish that does so soon, and end the process where something does not.
+    """Let everything finish that ends soon, and end the process where something does not.
 
-    An engine, a tokenizer or a disk may never come back; the interpreter would wait for it, or fall over it.
+    An engine, a tokenizer or a disk may never return; the interpreter would wait for it, or crash on it.
     """
     from components.serving.spans import close_tracer
 
@@ -283,7 +283,7 @@ def _leave(service: Service, poller: ModelPoller | None, tracer: Tracer | None) 
 
 
 def _check_bounds(limits: Limits, options: ServeOptions) -> None:
-    """Raises ParameterError for what is no number: every comparison with it is false, so it bounds nothing."""
+    """Raises ParameterError for NaN: every comparison with it is false, so it limits nothing."""
     bounds = {"timeout": limits.timeout, "drain": limits.drain, "max-delay": limits.max_delay, "poll": options.poll}
     if options.request_log:
         bounds["log-requests"] = options.request_log[0]
@@ -304,7 +304,7 @@ def open_log(wanted: tuple[float, Path], metrics: Metrics) -> RequestLog:
 def first_models(
     what: Sequence[str], load_one: Callable[[Release], LoadedModel]
 ) -> tuple[list[LoadedModel], Champions | None]:
-    """The models to start with, loaded, and the champions to follow; None for bundles' folders."""
+    """The loaded models to start with, and the champions to follow; None for folders of bundles."""
     folders = [Path(one) for one in what]
     if all((folder / MANIFEST).is_file() or len(folder.parts) > 1 for folder in folders):
         return [load_one(one) for one in bundle_releases(folders)], None
@@ -329,7 +329,7 @@ def first_models(
 
 
 def _load_signed(load_one: Callable[[Release], LoadedModel], public_key: Path, release: Release) -> LoadedModel:
-    """Load what the key's owner signed. Raises ArtifactError for anything else."""
+    """Load a bundle that the key's owner signed. Raises ArtifactError for any other."""
     from components.runtime.signing import verify_bundle
 
     verify_bundle(release.bundle, public_key)
@@ -337,10 +337,10 @@ def _load_signed(load_one: Callable[[Release], LoadedModel], public_key: Path, r
 
 
 def say(line: str) -> None:
-    """A line of the server's log. Where it cannot be written, the server goes on."""
+    """Write a line of the server's log. Where that fails, the server goes on."""
     with suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
 
 def _nothing(line: str) -> None:
-    """Where no access log is wanted."""
+    """Used where no access log is wanted."""

@@ -1,4 +1,4 @@
-"""`lianzi keygen`, `lianzi sign`, `lianzi verify`: who made a bundle, and whether it was changed since."""
+"""`lianzi keygen`, `lianzi sign`, `lianzi verify`: the author of a bundle, and whether it was changed since."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 PUBLIC_KEY = "LIANZI_PUBLIC_KEY"
-"""Names the environment variable that holds the path of the key."""
+"""The environment variable with the path of the key."""
 
 
 @click.command("keygen")

@@ -28,7 +28,7 @@ def command(what: str) -> None:
 
 
 def show_speed(root: Path, what: str) -> None:
-    """Measure, and print the table. A task's page is written where it has none of this bundle yet."""
+    """Measure, and print the table. A task's page is written where it does not exist for this bundle."""
     from rich.console import Console
 
     bundle = bundle_of(root, what)
@@ -47,7 +47,9 @@ def show_speed(root: Path, what: str) -> None:
 
 
 def bundle_of(root: Path, what: str) -> Path:
-    """The bundle in a folder, or the one last built for a task; it is whole. Raises ParameterError, ArtifactError."""
+    """The bundle in a folder, or the last one built for a task, with all files. Raises ParameterError,
+    ArtifactError.
+    """
     if (Path(what) / MANIFEST).is_file():
         whole_bundle(Path(what))
         return Path(what)
@@ -60,7 +62,7 @@ def bundle_of(root: Path, what: str) -> Path:
 
 
 def sizes(found: dict[str, Any]) -> Table:
-    """A row a rung: megabytes of its file, and what it adds to the memory of a process."""
+    """One row for each rung: megabytes of its file, and the memory that it adds to a process."""
     shown = _table("rung", "MB", "peak memory, MB")
     for name, peak in found["memory_megabytes"].items():
         size = found["megabytes"].get(name)
@@ -69,7 +71,7 @@ def sizes(found: dict[str, Any]) -> Table:
 
 
 def times(found: dict[str, Any]) -> Table:
-    """A row a rung and case: milliseconds a call, and rows a second."""
+    """One row for each rung and case: milliseconds for a call, and rows per second."""
     shown = _table("case", "rung", "p50 ms", "p95", "p99", "rows/s")
     for case in next(iter(found["speed"].values())):
         for name, figures in found["speed"].items():

@@ -1,4 +1,4 @@
-"""`lianzi status`: fresh, stale, and who is champion."""
+"""`lianzi status`: fresh and stale stages, and the champions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def show_status(root: Path) -> None:
 
 
 def reasons(changes: Sequence[str]) -> str:
-    """Why a stage is stale, in a few words: the first input that changed, how many more, and whether code did."""
+    """The reason why a stage is stale, in a few words: the first changed input, the number of others, and whether code
+    changed.
+    """
     code = [change for change in changes if change.startswith("deps components/")]
     others = [change.removeprefix("deps ") for change in changes if change not in code]
     told = others[:1] + ([f"{len(others) - 1} more"] if len(others) > 1 else [])

@@ -1,4 +1,4 @@
-"""`lianzi trace` and `lianzi forget`: which artifacts and models a row of the data went into, and taking it out."""
+"""`lianzi trace` and `lianzi forget`: find the artifacts and models made from a row of the data, and remove the row."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def forget(row_ids: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True)
 class Trace:
-    """A row, its places among the packed tokens, the artifacts made from what holds it, and released models by task."""
+    """A row, its spans of packed tokens, the artifacts made from it, and released models by task."""
 
     row: Row
     tokens: list[TokenSpan]
@@ -105,9 +105,10 @@ def _show(root: Path, traced: Trace) -> None:
 
 
 def forget_rows(root: Path, row_ids: Sequence[str]) -> None:
-    """Write rows and their repetitions to removals.txt, and say what has to be made anew. All of them or none.
+    """Add rows and their repetitions to removals.txt, and name the stale artifacts. All of them or none.
 
-    What the list takes out of the artifacts is counted before and after: every row asked for, its copies, nothing else.
+    The rows of the artifacts that the list removes are counted before and after: every given row, its copies, nothing
+    else.
     """
     artifacts = root / "artifacts"
     traced = [one for row_id in dict.fromkeys(row_ids) for one in trace_rows(root, row_id)]
@@ -162,7 +163,7 @@ def _spans(artifacts: Path, row: Row) -> list[TokenSpan]:
 
 
 def _models(root: Path, row: Row) -> dict[str, list[str]]:
-    """Registered versions made from the data the row stands in, or from data of which it cannot be said."""
+    """Registered versions made from the data with the row, and versions of which this is unknown."""
     from components import tracking
     from components.registry import Registry
 

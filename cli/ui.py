@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 VIEW = "lianzi"
 COLUMNS = 4
-"""Tasks, at most, whose metric has a column."""
+"""The largest number of tasks whose metric has a column."""
 PARAMETERS = ("pretrain.learning_rate", "finetune.learning_rate", "distill.learning_rate", "model.depth", "seed")
 
 
@@ -75,10 +75,11 @@ def serve_pages(root: Path, prefect_port: int, mlflow_port: int, browser: bool) 
 
 
 def runs_page(client: MlflowClient, tasks: Mapping[str, str]) -> str:
-    """Where MLflow shows this project's runs, newest first, with the columns that tell them apart; task -> its metric.
+    """The address of this project's runs in MLflow, newest first, with the columns that distinguish them; task -> its
+    metric.
 
-    The experiment's bare address opens an overview of agents and traces, which is empty here. Columns and order are a
-    view that MLflow keeps as a tag of the experiment, as its own button "share" does.
+    The experiment's plain address opens an overview of agents and traces, which is empty here. Columns and order are a
+    view that MLflow stores as a tag of the experiment, as its own button "share" does.
     """
     experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
     assert experiment is not None
@@ -96,7 +97,7 @@ def _someone_looks() -> bool:
 
 
 def require_free(port: int, option: str) -> None:
-    """Raise ServiceError when something listens on a port already."""
+    """Raises ServiceError when a process already listens on a port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -122,7 +123,7 @@ def _mlflow_words(port: int) -> list[str]:
 
 @contextmanager
 def _server(words: list[str], root: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A server of its own session, whose whole family ends with the block."""
+    """A server in its own session; the block's end stops it with all its child processes."""
     log = (root / ".lianzi").joinpath(f"{words[2]}.log")
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as stream:
