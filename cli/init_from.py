@@ -22,9 +22,17 @@ PARAMS = "params.yaml"
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "mlm": {"name": "mlm", "mask_probability": 0.15, "masking": "dynamic", "whole_word": False},
     "clm": {"name": "clm"},
+    "span_corruption": {"name": "span_corruption", "noise_density": 0.15, "mean_span_length": 3.0},
     "permutation_lm": {"name": "permutation_lm", "predicted_share": 1 / 6, "max_span_length": 5},
 }
-"""The objective for a checkpoint that the one in params.yaml does not fit; 15 %: Devlin 2019."""
+"""The objective for a checkpoint that the one in params.yaml does not fit; 15 %: Devlin 2019,
+Raffel 2020."""
+READS = {
+    "masked_lm": "an encoder",
+    "causal_lm": "a decoder",
+    "permutation_lm": "an encoder",
+    "seq2seq_lm": "an encoder-decoder",
+}
 RATES = ((60e6, 1e-4), (250e6, 5e-5), (float("inf"), 2e-5))
 """Largest number of parameters -> learning rate of fine-tuning. Devlin 2019 has 2e-5 to 5e-5 for 110 to 340 million;
 smaller models need more (MiniLM of 22 million was best at 1e-4).
@@ -118,10 +126,17 @@ def settings_for(name: str, found: Found, words: Words, params: Params) -> dict[
         "model.architecture": Setting(architecture, "what they are of"),
         "pretrain.steps": Setting(0, "taken as it is; more than 0 trains it on the corpus first"),
         "pretrain.objective": Setting(objective, f"what a {found.config.model_type} learns by"),
+        **_documents(found),
         **_lengths(found, params),
         **_finetuning(found, words, params),
         **_distillation(found),
     }
+
+
+def _documents(found: Found) -> dict[str, Setting]:
+    if found.entry.decoder is None:
+        return {}
+    return {"pretrain.document_attention": Setting(False, "it reads a window as one text")}
 
 
 def _lengths(found: Found, params: Params) -> dict[str, Setting]:
@@ -174,15 +189,15 @@ def description(name: str, found: Found, words: Words) -> list[str]:
     files = f"{found.files} file{'s' * (found.files > 1)}"
     roles = ", ".join(f"{role.removesuffix('_token')} {token}" for role, token in words.roles.items())
     return [
-        f"{name}: {config.model_type}, {'a decoder' if found.entry.language_model == 'causal_lm' else 'an encoder'}",
+        f"{name}: {config.model_type}, {READS[found.entry.language_model]}",
         f"  parameters  {found.parameters:,} ({found.dtype}, {files})",
         f"  shape       {config.num_hidden_layers} layers, width {config.hidden_size}, "
         f"{config.num_attention_heads} heads",
         f"  vocabulary  {len(found.tokens):,} tokens ({words.kind}){rows}",
         f"  special     {roles}{added}",
         f"  positions   {'any number' if found.positions == sys.maxsize else f'{found.positions:,}'}",
-        f"  pooling     a classifier reads {found.pooling}",
-        f"  new heads   {', '.join(found.new)}",
+        *([f"  pooling     a classifier reads {found.pooling}"] if found.entry.decoder is None else []),
+        f"  new heads   {', '.join(found.new) or 'none'}",
     ]
 
 

@@ -21,9 +21,10 @@ from components.deployment.config import (
 )
 from components.errors import ParameterError
 from components.modeling.config import ModelConfig
-from components.modeling.kinds import FROM_SCRATCH, GENERATIVE, INDEPENDENT_HEADS
+from components.modeling.kinds import CANNOT, CARRIERS, ENCODER_DECODERS, FROM_SCRATCH, INDEPENDENT_HEADS, ONE_STACK
 from components.sections import Section, Variant
 from components.tasks.config import TaskConfig
+from components.tasks.kinds import KINDS
 from components.tokenization.config import TokenizeConfig, TrainTokenizerConfig
 from components.training.config import DistillConfig, FinetuneConfig, PretrainConfig, TrainerConfig
 
@@ -65,11 +66,24 @@ class Params(Section):
     @model_validator(mode="after")
     def _tasks_have_their_model(self) -> Params:
         """Known before any work: pretraining may take days."""
-        generating = [name for name, task in self.tasks.items() if task.kind == "generation"]
-        if generating and self.model.architecture not in GENERATIVE:
+        own = self.model.architecture
+        for name, task in self.tasks.items():
+            head = KINDS[task.kind].head
+            able = CARRIERS[head] if head else ONE_STACK
+            if own not in able:
+                raise ValueError(
+                    f"tasks.{name}.kind: {own} cannot {CANNOT.get(head, 'label texts')}; {', '.join(able)} can: set "
+                    "model.architecture to one of them, or the task to another kind"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _encoder_decoders_keep_their_width(self) -> Params:
+        narrow = [name for name in ("width_fraction", "ffn_fraction") if getattr(self.distill, name) < 1]
+        if narrow and self.model.architecture in ENCODER_DECODERS:
             raise ValueError(
-                f"tasks.{generating[0]}.kind: {self.model.architecture} cannot generate; {', '.join(GENERATIVE)} can: "
-                "set model.architecture to one of them, or the task to another kind"
+                f"distill.{narrow[0]}: a {self.model.architecture} is made smaller by layers alone: set "
+                f"{' and '.join(f'distill.{name}' for name in narrow)} to 1.0"
             )
         return self
 

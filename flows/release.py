@@ -251,7 +251,7 @@ def champion_score(registry: Registry, name: str, version: int, root: Path) -> f
     task = read_task(folder)
     rows = read_split(folder / "test.jsonl", task)
     bundle = registry.bundle(name, version)
-    if task.head == GENERATES:
+    if task.head in GENERATES:
         from components.evaluation.rungs import bundle_rung
 
         scores = bundle_rung(task, bundle, None)([task.text(row) for row in rows])

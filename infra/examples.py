@@ -12,15 +12,17 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
+from dates_in_chinese import rows as dates
 from ruamel.yaml import YAML
 from sample_data import Row, mixed, read, unique, write
 
 CORPUS_LEADS = 450
 INTENT_ROWS, INTENT_ROWS_ZH = 60, 24
 """The least that a topic needs to be an intent."""
-YEAR_ROWS, STORY_ROWS = 1600, 1700
+YEAR_ROWS, STORY_ROWS, DATE_ROWS, SUMMARY_ROWS, CORPUS_POEMS = 1600, 1700, 6000, 3000, 1000
 LONGEST_LINE = 160
 PROFESSIONS = {
     "actor": ("actor", "actress"),
@@ -57,6 +59,13 @@ def main(raw: Path, chatterbot: Path, examples: Path) -> None:
     make(examples / "regression", "year", years(addresses), {})
     make(examples / "intent", "intent", intents(chatterbot / "english", INTENT_ROWS), corpora)
     make(examples / "intent_zh", "intent", intents(chatterbot / "chinese", INTENT_ROWS_ZH), {})
+    poems = {
+        "classical_poetry_zh": (
+            {"text": row["text"]} for row in mixed(unique(read(raw / "classical_poetry_zh.jsonl.gz")))[:CORPUS_POEMS]
+        )
+    }
+    make(examples / "translation", "dates", islice(dates(), DATE_ROWS), corpora | poems)
+    make(examples / "summarization", "gists", gists(free), corpora)
     make(examples / "story", "story", paragraphs(read(raw / "moby_dick_en.jsonl.gz")), {})
 
 
@@ -77,6 +86,13 @@ def make(folder: Path, task: str, rows: Iterable[Row], corpora: Mapping[str, Ite
 def told(row: Row) -> Row:
     """A row as it stands in the file: tokens and tags in place of their text."""
     return {name: value for name, value in row.items() if name != "text"} if "tokens" in row else row
+
+
+def gists(leads: Iterable[Row]) -> Iterator[Row]:
+    """A lead, and the description of a few words beside it."""
+    described = (row for row in leads if 2 <= len((row["description"] or "").split()) <= 8)
+    for row in islice(described, SUMMARY_ROWS):
+        yield {"text": row["text"][:300].rsplit(" ", 1)[0], "target": row["description"]}
 
 
 def professions(leads: Iterable[Row]) -> Iterator[Row]:

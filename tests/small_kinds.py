@@ -75,13 +75,20 @@ def paired(text: str, place: str) -> dict[str, Any]:
     return {"text": text, "text_pair": other, "label": "same" if alike else "other"}
 
 
+def answered(text: str, place: str) -> dict[str, Any]:
+    """What is to be written is the place."""
+    return {"text": text, "target": place}
+
+
 ROW_OF: dict[str, RowOf] = {
     "classification": labelled,
     "generation": told,
     "multi_label": places,
     "regression": stars,
     "relation_extraction": related,
+    "summarization": answered,
     "token_classification": tagged,
+    "translation": answered,
 }
 
 

@@ -211,9 +211,18 @@ def _unmarked(record: Record, name: str, text: str) -> str:
     return text
 
 
+def _target(record: Record) -> str:
+    """A text that another one is answered with. Raises DataError where there is none."""
+    found = normalise(decoded_right(record.text("target")))
+    if not found:
+        raise DataError(f"{record.place}: the target is empty", "every row needs the text it is answered with")
+    return found
+
+
 _READ: dict[Column, Callable[[Record], Any]] = {
     Column.LABEL: _label,
     Column.LABELS: _labels,
     Column.NUMBER: _number,
+    Column.TARGET: _target,
 }
 """How what a row should be answered with is read."""

@@ -55,7 +55,7 @@ def build(
     work (EngineError otherwise). Another engine that is not there, or fails, is recorded with the reason in the
     manifest, on the model card and on the console.
     """
-    if read_task(rows).head == GENERATES:
+    if read_task(rows).head in GENERATES:
         from components.deployment.generation import ladder
 
         return ladder.build(config, gate, task, task_name, rows, student, onnx, quantized, bundle, run)

@@ -43,7 +43,7 @@ def export(
     config: ExportConfig, task: TaskConfig, task_name: str, rows: Path, student: Path, onnx: Path, run: Run
 ) -> Metrics:
     """Write model.onnx and verify on validation rows that it answers as PyTorch does. Raises ArtifactError."""
-    if read_task(rows).head == GENERATES:
+    if read_task(rows).head in GENERATES:
         from components.deployment.generation import ladder
 
         return ladder.export(config, task, task_name, rows, student, onnx, run)

@@ -59,7 +59,7 @@ def quantize(
     A rung that loses more of the first metric than `max_accuracy_loss` is written all the same, with `accepted` 0 and
     the reason: `build` leaves it out, and release ships the one above. So is one told that cannot be made.
     """
-    if read_task(rows).head == GENERATES:
+    if read_task(rows).head in GENERATES:
         from components.deployment.generation import ladder
 
         return ladder.quantize(config, task_name, rows, onnx, quantized, run)

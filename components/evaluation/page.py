@@ -44,7 +44,7 @@ STEPS = {
 }
 
 
-ANSWERED = {"sequence": "test rows", "tokens": "words", "causal_lm": "tokens"}
+ANSWERED = {"sequence": "test rows", "tokens": "words", "causal_lm": "tokens", "seq2seq_lm": "test rows"}
 """What answers are counted in, by the head of a task."""
 
 

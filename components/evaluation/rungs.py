@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from components.deployment.parity import answers
-from components.modeling.kinds import GENERATES
+from components.modeling.kinds import CARRIES_ON, WRITES
 from components.runtime.bundle import load_bundle
 from components.runtime.encoding import Encoder
 from components.tasks.task import Task
@@ -34,11 +34,15 @@ def system_of(rung: str) -> str:
 
 def torch_rung(task: Task, folder: Path, max_length: int) -> Answer:
     """A classifier checkpoint run by PyTorch, its texts encoded by Hugging Face tokenizers, as PyTorch's users do."""
-    if task.head == GENERATES:
-        # Here, since a stage of another kind loads no code of this one.
+    # Here, since a stage of another kind loads no code of these.
+    if task.head == CARRIES_ON:
         from components.deployment.generation.scores import torch_scores
 
         return torch_scores(folder, max_length)
+    if task.head == WRITES:
+        from components.deployment.generation.written import torch_answers
+
+        return torch_answers(task, folder, max_length)
     # Here, since those who only want the names of the systems shall not load PyTorch.
     from components.deployment.pytorch import load_model, torch_infer
     from components.modeling.loading import takes_types
@@ -52,10 +56,15 @@ def torch_rung(task: Task, folder: Path, max_length: int) -> Answer:
 
 def bundle_rung(task: Task, bundle: Path, rung: str | None) -> Answer:
     """A graph of the bundle, by default the one it answers with, run as it is served."""
-    if task.head == GENERATES:
+    if task.head == CARRIES_ON:
         from components.deployment.generation.scores import generator_scores
         from components.runtime.generation.generator import load_generator
 
         return partial(generator_scores, load_generator(bundle, rung))
+    if task.head == WRITES:
+        from components.deployment.generation.written import generator_answers
+        from components.runtime.generation.generator import load_generator
+
+        return partial(generator_answers, task, load_generator(bundle, rung))
     classifier = load_bundle(bundle, rung)
     return lambda texts: task.decode(classifier.logits(texts))

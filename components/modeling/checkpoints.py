@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 from components.errors import ArtifactError, ParameterError
 from components.modeling import loading
 from components.modeling.architectures import ATTENTION_DROPOUTS, LANGUAGE_MODELS, architecture_name, architecture_of
+from components.modeling.architectures.families import FIRST_SENTINEL, SENTINELS
 from components.modeling.heads import auto_model
 from components.modeling.loading import Loaded, load_config, load_model, random_model
 from components.modeling.vocabulary import grow_vocabulary
@@ -59,7 +60,9 @@ def load_language_model(name: str, tokenizer: Tokenizer) -> Loaded:
     theirs = own_tokens(name, config)
     check_same_tokens(name, theirs, tokenizer.get_vocab())
     loaded = load_model(LANGUAGE_MODELS[architecture_of(config).language_model], name, new_heads=True, role=INIT_FROM)
-    grow_vocabulary(loaded.model, min(len(theirs), config.vocab_size), len(tokenizer))
+    # What marks the spans of a damaged text has rows behind the tokens, where it is no token as it is of T5's.
+    marks = SENTINELS if config.is_encoder_decoder and FIRST_SENTINEL not in theirs else 0
+    grow_vocabulary(loaded.model, min(len(theirs), config.vocab_size), len(tokenizer) + marks)
     # Classifiers that read the last token find it by this id. Where positions count from padding it must stay.
     if architecture_of(config).first_position(config) == 0:
         loaded.model.config.pad_token_id = tokenizer.pad_token_id

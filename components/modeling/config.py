@@ -90,6 +90,14 @@ class ContrastiveConfig(MaskedConfig):
     contrast_weight: Annotated[float, Field(ge=0)]
 
 
+class DenoisingConfig(ObjectiveConfig):
+    """Hidden spans of text are written anew. noise_density: share of the tokens in them; mean_span_length: tokens of a
+    span, on average."""
+
+    noise_density: Fraction
+    mean_span_length: Annotated[float, Field(ge=1)]
+
+
 OBJECTIVES: Mapping[str, type[ObjectiveConfig]] = {
     "mlm": MlmConfig,
     "nsp": MaskedConfig,
@@ -99,5 +107,7 @@ OBJECTIVES: Mapping[str, type[ObjectiveConfig]] = {
     "simcse": SimCseConfig,
     "contrastive": ContrastiveConfig,
     "clm": ObjectiveConfig,
+    "span_corruption": DenoisingConfig,
+    "text_infilling": DenoisingConfig,
 }
 """objectives/NAME.py -> its parameters."""

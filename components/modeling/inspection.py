@@ -15,7 +15,7 @@ from components.errors import ParameterError, first_line
 from components.modeling.architectures import architecture_name, architecture_of, positions_of
 from components.modeling.architectures.architecture import Architecture
 from components.modeling.checkpoints import INIT_FROM, check_architecture, check_same_tokens, own_tokens
-from components.modeling.kinds import ARCHITECTURES
+from components.modeling.kinds import ARCHITECTURES, GENERATES, WRITES
 from components.modeling.loading import load_config, random_model, refuse_damaged, refuse_pickled
 from components.modeling.objectives.lookup import check_objective
 from components.modeling.students import sizes
@@ -99,11 +99,10 @@ def check_start(params: Params) -> Found | None:
 
 
 def _family(name: str, config: PreTrainedConfig) -> Architecture:
-    if architecture_name(config) in ARCHITECTURES and not config.is_encoder_decoder:
+    if architecture_name(config) in ARCHITECTURES:
         return architecture_of(config)
-    kind = f"{config.model_type}, an encoder-decoder" if config.is_encoder_decoder else str(config.model_type)
     raise ParameterError(
-        f"{INIT_FROM}: {name} is a {kind}: it cannot be trained here",
+        f"{INIT_FROM}: {name} is a {config.model_type}: it cannot be trained here",
         f"known: {', '.join(ARCHITECTURES)}; `lianzi bundle` takes more families as they are",
     )
 
@@ -119,7 +118,13 @@ def _check_shapes(name: str, config: PreTrainedConfig, stored: Mapping[str, Stor
             "take it anew from where the weights came from",
         ) from None
     there = {_inside(key, model.base_model_prefix): one.shape for key, one in stored.items()}
-    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items() if not key.startswith(POOLER)}
+    # An encoder-decoder's two tables of embeddings are one matrix, which stands in the file once.
+    tied = {key for key, one in (getattr(model, "_tied_weights_keys", None) or {}).items() if one in there}
+    wanted = {
+        key: tuple(value.shape)
+        for key, value in model.state_dict().items()
+        if not key.startswith(POOLER) and key not in tied
+    }
     missing = [key for key in wanted if key not in there]
     if missing:
         raise ParameterError(
@@ -152,7 +157,9 @@ def _pooling(entry: Architecture, config: PreTrainedConfig, stored: Mapping[str,
 def _new_heads(entry: Architecture, config: PreTrainedConfig, stored: Mapping[str, Stored]) -> tuple[str, ...]:
     """Heads of a task and of language modelling that are not in the files."""
     first = entry.head.partition(".")[0]
-    # A decoder's head is a matrix alone: tied, nothing of it stands in a file.
-    tied = entry.language_model == "causal_lm" and config.tie_word_embeddings
+    # A head that is a matrix alone: tied, nothing of it stands in a file.
+    tied = entry.language_model in GENERATES and config.tie_word_embeddings
+    if entry.language_model == WRITES:
+        return ()  # what it pretrained with is what answers a task
     has = tied or any(key.partition(".")[0] == first for key in stored)
     return ("the classifier of each task",) if has else ("the classifier of each task", "the vocabulary head")

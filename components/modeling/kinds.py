@@ -19,6 +19,8 @@ ArchitectureName = Literal[
     "qwen2",
     "qwen3",
     "glm",
+    "t5",
+    "bart",
     "xlm_roberta",
     "distilbert",
     "mpnet",
@@ -36,8 +38,15 @@ FROM_SCRATCH: tuple[ArchitectureName, ...] = (
     "qwen2",
     "qwen3",
     "glm",
+    "t5",
+    "bart",
 )
 """Those that can be made with random weights; the others come as checkpoints alone."""
+
+ENCODER_DECODERS: tuple[ArchitectureName, ...] = ("t5", "bart")
+"""Those that read a text and write another."""
+ONE_STACK: tuple[ArchitectureName, ...] = tuple(name for name in ARCHITECTURES if name not in ENCODER_DECODERS)
+"""The others."""
 
 GENERATIVE: tuple[ArchitectureName, ...] = ("gpt2", "llama", "qwen2", "qwen3", "glm")
 """Those that carry a text on; the others read it in both directions."""
@@ -45,5 +54,14 @@ GENERATIVE: tuple[ArchitectureName, ...] = ("gpt2", "llama", "qwen2", "qwen3", "
 INDEPENDENT_HEADS: tuple[ArchitectureName, ...] = ("llama", "qwen2", "qwen3", "glm")
 """Those whose number of heads is independent of the width."""
 
-GENERATES = "causal_lm"
-"""The head of models that carry a text on, which are run token by token; the others read a text in one pass."""
+CARRIES_ON = "causal_lm"
+"""The head of decoders, which carry a text on."""
+WRITES = "seq2seq_lm"
+"""The head of encoder-decoders, which read a text and write another."""
+GENERATES = (CARRIES_ON, WRITES)
+"""The heads of models that are run token by token; the others read a text in one pass."""
+
+CARRIERS = {CARRIES_ON: GENERATIVE, WRITES: ENCODER_DECODERS}
+"""Head -> the architectures that carry it, where not all do."""
+CANNOT: dict[str | None, str] = {CARRIES_ON: "generate", WRITES: "write another text"}
+"""Head -> what other architectures cannot do."""

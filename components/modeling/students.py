@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +34,23 @@ def map_layers(teacher_depth: int, depth_fraction: float) -> LayerMap:
     depth = max(1, math.ceil(teacher_depth * depth_fraction))
     bounds = [index * teacher_depth // depth for index in range(depth + 1)]
     return LayerMap(tuple(bounds[:-1]), tuple(bound - 1 for bound in bounds[1:]))
+
+
+def map_stacks(depths: Sequence[int], depth_fraction: float) -> LayerMap:
+    """The same of an encoder's layers and of a decoder's, which count on behind them."""
+    copied: list[int] = []
+    imitated: list[int] = []
+    for number, depth in enumerate(depths):
+        before, stack = sum(depths[:number]), map_layers(depth, depth_fraction)
+        copied += [before + index for index in stack.copied]
+        imitated += [before + index for index in stack.imitated]
+    return LayerMap(tuple(copied), tuple(imitated))
+
+
+def depths_of(config: PreTrainedConfig) -> list[int]:
+    """Layers of a model, of an encoder-decoder those of either half."""
+    decoder = architecture_of(config).decoder
+    return [config.num_hidden_layers, *([] if decoder is None else [getattr(config, decoder.depth)])]
 
 
 @dataclass(frozen=True)
@@ -73,14 +91,17 @@ def _size(name: str, teacher: PreTrainedConfig, config: DistillConfig, way: floa
         fraction + (1 - fraction) * way
         for fraction in (config.depth_fraction, config.width_fraction, config.ffn_fraction, config.head_fraction)
     )
-    layers = map_layers(teacher.num_hidden_layers, depth)
+    layers = map_stacks(depths_of(teacher), depth)
     return Size(name, layers, pruned_sizes(teacher, width, ffn, heads), min_token_count)
 
 
 def student_config(teacher: PreTrainedConfig, layers: LayerMap, pruned: ModelSizes) -> PreTrainedConfig:
     """The teacher's config with fewer and narrower layers."""
     config = copy.deepcopy(teacher)
-    config.num_hidden_layers = len(layers.copied)
+    depth, decoder = teacher.num_hidden_layers, architecture_of(teacher).decoder
+    config.num_hidden_layers = sum(index < depth for index in layers.copied)
+    if decoder is not None:
+        setattr(config, decoder.depth, sum(index >= depth for index in layers.copied))
     if getattr(config, "layer_types", None):
         config.layer_types = [config.layer_types[index] for index in layers.copied]
     narrow_config(config, pruned)

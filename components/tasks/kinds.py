@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 
 class Kind(NamedTuple):
     """Where its class stands, MODULE:CLASS; the name and title of its first metric; the class of its parameters, where
-    it has more than every kind."""
+    it has more than every kind; its head, where not all architectures carry it."""
 
     path: str
     metric: str
     title: str
     config: str | None = None
+    head: str | None = None
 
 
 KINDS = {
     "classification": Kind(
         "components.tasks.classification:Classification", "macro_f1", "macro-F1", "components.tasks.config:TextsConfig"
     ),
-    "generation": Kind("components.tasks.generation:Generation", "perplexity", "perplexity"),
+    "generation": Kind("components.tasks.generation:Generation", "perplexity", "perplexity", head="causal_lm"),
     "multi_label": Kind(
         "components.tasks.multi_label:MultiLabel", "micro_f1", "micro-F1", "components.tasks.config:MultiLabelConfig"
     ),
@@ -44,12 +45,14 @@ KINDS = {
         "micro-F1",
         "components.tasks.config:RelationConfig",
     ),
+    "summarization": Kind("components.tasks.summarization:Summarization", "rouge_l", "ROUGE-L", head="seq2seq_lm"),
     "token_classification": Kind(
         "components.tasks.token_classification:TokenClassification",
         "span_f1",
         "span F1",
         "components.tasks.config:TaggingConfig",
     ),
+    "translation": Kind("components.tasks.translation:Translation", "chrf", "chrF", head="seq2seq_lm"),
 }
 """A kind's module has its name: dvc.yaml names the file by it."""
 METRICS = {kind.metric: kind.title for kind in KINDS.values()} | {"token_accuracy": "token accuracy"}

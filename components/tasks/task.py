@@ -32,6 +32,7 @@ class Column(StrEnum):
     """What the values of a column are."""
 
     TEXT = "text"
+    TARGET = "target"
     LABEL = "label"
     LABELS = "labels"
     NUMBER = "number"
@@ -141,6 +142,10 @@ class Task(ABC):
         """What answers need of each row's outputs of tokens [length, labels]: [rows, ...]; `asked`: as `reduced_by`
         names it."""
         raise NotImplementedError(f"{self.kind} has no outputs of tokens")
+
+    def written(self, texts: Sequence[str]) -> np.ndarray:
+        """The answers of a model that writes texts."""
+        raise NotImplementedError(f"{self.kind} is not answered with texts")
 
     @abstractmethod
     def decode(self, outputs: np.ndarray) -> np.ndarray:

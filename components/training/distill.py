@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,7 +35,14 @@ from components.training.finetune import VALIDATION_BATCH, learn_task, save_clas
 from components.training.quantization_aware import quantization_aware
 from components.training.randomness import derived_seed
 from components.training.store import CheckpointStore
-from components.training.task_data import TaskData, TaskObjective, beside_ids, outputs_of, reduced, training_texts
+from components.training.task_data import (
+    TaskData,
+    TaskObjective,
+    beside_ids,
+    outputs_of,
+    task_objective,
+    training_texts,
+)
 from components.training.trainer import prepare_libraries
 from components.training.word_counts import WordCounts
 
@@ -176,15 +184,15 @@ class School:
         folder.mkdir()
         texts = training_texts(self.rows, self.share)
         # A language model's answers are over its tokens: teacher and student have to have the same.
-        least = 0 if self.data.task.head == GENERATES else size.min_token_count
+        least = 0 if self.data.task.head in GENERATES else size.min_token_count
         trimmed = PrunedVocabulary.of(least, texts, self.data, self.teacher, folder, self.encoded)
         if trimmed.kept:
             check_padding_stays(self.guide.config, trimmed.kept)
         torch.manual_seed(derived_seed(self.seed, "student"))
         kept = select_student_units(self.guide, self.data, size.pruned)
         learner = build_student(self.guide, size.layers, kept, config.dropout, self.data.task.head)
-        task_objective = TaskObjective(self.data.task)
-        objective = DistillationObjective(self.guide, size.layers, config, task_objective, kept.channels, self.counts)
+        learned_task = task_objective(self.data)
+        objective = DistillationObjective(self.guide, size.layers, config, learned_task, kept.channels, self.counts)
         # The size asked for has the plain names, as long as it is the only one.
         again = bool(refused)
         label = f"distill {self.task_name}{f' {size.name}' if again else ''}"
@@ -294,20 +302,44 @@ class DistillationObjective:
             # Where both are 0 they do not differ. Taking the others out would make the GPU wait for their number.
             own, answers = own.where(counted, 0), answers.where(counted, 0)
         soft = SOFT_LOSSES[self.task.task.output.kind](own, answers, temperature) / batch["count"]
-        # hidden_states[0] is the embedding, [1] the first layer's output.
-        wanted = [guide.hidden_states[index + 1] for index in self.layers.imitated]
-        if self.channels is not None:
-            kept = self.channels.to(mask.device, non_blocking=True)
-            wanted = [states.index_select(-1, kept) for states in wanted]
-        hidden = hidden_loss(answer.hidden_states[1:], wanted, mask) / batch["tokens"]
+        hidden = self._hidden_loss(answer, guide, batch)
         weight = self.config.soft_weight
         return weight * soft + (1 - weight) * hard + self.config.hidden_weight * hidden
+
+    def _hidden_loss(self, answer: Any, guide: Any, batch: Batch) -> Tensor:
+        """The difference of hidden states, a token; of an encoder-decoder that of either half."""
+        total = torch.zeros((), device=batch["attention_mask"].device)
+        mine, its = stacks_of(answer, batch), stacks_of(guide, batch)
+        first = 0
+        for (states, mask, count), (whole, _, _) in zip(mine, its, strict=True):
+            imitated = [index - first for index in self.layers.imitated if 0 <= index - first < len(whole)]
+            wanted = [whole[index] for index in imitated]
+            if self.channels is not None:
+                kept = self.channels.to(mask.device, non_blocking=True)
+                wanted = [one.index_select(-1, kept) for one in wanted]
+            total = total + hidden_loss(states, wanted, mask) / count
+            first += len(whole)
+        return total
 
     def score(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, ...]:
         return self.task.score(model, batch)
 
     def summary(self, scores: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
         return self.task.summary(scores)
+
+
+def stacks_of(output: Any, batch: Batch) -> list[tuple[Sequence[Tensor], Tensor, int]]:
+    """Of a model's stacks of layers, the encoder's first: the layers' outputs [n, length, width], which tokens are real
+    [n, length], and how many are."""
+    mask = batch["attention_mask"]
+    # The first of the states is the embedding.
+    if "decoder_hidden_states" not in output:
+        return [(output.hidden_states[1:], mask, batch["tokens"])]
+    written = (batch["targets"] != NO_TARGET).long()
+    return [
+        (output.encoder_hidden_states[1:], mask, batch["tokens"]),
+        (output.decoder_hidden_states[1:], written, batch["count"]),
+    ]
 
 
 def squared_difference(outputs: Tensor, wanted: Tensor, _temperature: float) -> Tensor:
@@ -354,7 +386,7 @@ def hidden_loss(states: Sequence[Tensor], wanted: Sequence[Tensor], mask: Tensor
 
 def select_student_units(teacher: PreTrainedModel, data: TaskData, pruned: ModelSizes) -> KeptUnits:
     """The teacher's channels, neurons and heads that are most important for its answers to some training rows."""
-    objective = TaskObjective(data.task)
+    objective = task_objective(data)
     rows = range(0, len(data.train.ids), -(-len(data.train.ids) // IMPORTANCE_ROWS))
 
     def losses(model: PreTrainedModel) -> Iterator[Tensor]:
@@ -377,7 +409,7 @@ def word_counts(
 @torch.no_grad()
 def validate(model: PreTrainedModel, data: TaskData) -> dict[str, float]:
     """The validation metrics of a model as it is."""
-    objective = TaskObjective(data.task)
+    objective = task_objective(data)
     return objective.summary([objective.score(model, batch) for batch in _validation(data)])
 
 
@@ -385,9 +417,7 @@ def validate(model: PreTrainedModel, data: TaskData) -> dict[str, float]:
 def agreement(teacher: PreTrainedModel, student: PreTrainedModel, data: TaskData, own: TaskData) -> float:
     """How far both answer the validation rows alike; `own`: the task in the student's ids."""
     answers = [
-        data.task.decode(
-            torch.cat([reduced(data.task, outputs_of(model, batch), batch) for batch in _validation(part)]).numpy()
-        )
+        task_objective(part).answers(model, _validation(part))
         for model, part in ((teacher.cpu(), data), (student, own))
     ]
     return data.task.agreement(*answers)

@@ -34,7 +34,7 @@ from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
 from components.training.randomness import derived_seed, seeded_torch_generator
 from components.training.store import CheckpointStore
-from components.training.task_data import TaskData, TaskObjective, outputs_of
+from components.training.task_data import TaskData, outputs_of, task_objective
 from components.training.trainer import Schedule, fit, prepare_libraries
 
 VALIDATION_BATCH = 64
@@ -71,7 +71,7 @@ def finetune(
         f"finetune {task_name}: {len(data.train.ids):,} rows to learn from, {len(data.validation.ids):,} to choose by, "
         f"{len(data.task.labels)} labels"
     )
-    objective = TaskObjective(data.task, config.label_smoothing)
+    objective = task_objective(data, config.label_smoothing)
     seeds = config.seeds or [seed]
     histories: dict[str, History] = {}
     metrics: Metrics = {}
@@ -177,8 +177,9 @@ def learn_task(
     order = BucketedOrder(data.train.lengths, config.batch_size, seed)
     module = LanguageModule(model, objective, config, trainer, config.epochs * schedule.validate_every, seed)
     best = EarlyStopping(data.metric, config.patience)
-    # A language model learns each token from those before it: hidden ones would be words that no text has.
-    hidden = 0.0 if data.task.head == GENERATES else config.token_masking
+    # A language model learns each token from those before it: hidden ones would be words that no text has. What is to
+    # be translated must be read.
+    hidden = 0.0 if data.task.head in GENERATES else config.token_masking
     batches = task_batches(data, order, hidden, seed)
     curves = fit(module, batches, schedule, config.precision, run, checkpoints, best)
     return curves, {**best.best, "best_epoch": best.best_validation}

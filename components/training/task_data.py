@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from components.errors import ParameterError
 from components.modeling.architectures import positions_of
+from components.modeling.heads import decoder_input_ids
+from components.modeling.kinds import WRITES
 from components.modeling.loading import takes_types
 from components.modeling.objectives.objective import Batch
 from components.tasks.config import TaskConfig
@@ -57,6 +60,7 @@ class TaskData:
     mask_id: int
     train: Examples
     validation: Examples
+    tokenizer: Tokenizer
 
     @classmethod
     def read(cls, rows: Path, config: TaskConfig, tokenizer: Tokenizer, share: LabelShare = EVERY_ROW) -> TaskData:
@@ -74,6 +78,7 @@ class TaskData:
             int(tokenizer.mask_token_id),
             train,
             validation,
+            tokenizer,
         )
 
     @property
@@ -141,6 +146,11 @@ class TaskObjective:
         loss = self.task.loss(outputs, batch["targets"])
         return reduced(self.task, outputs, batch), batch["answers"], loss[None], loss.new_tensor([batch["count"]])
 
+    def answers(self, model: PreTrainedModel, batches: Iterable[Batch]) -> np.ndarray:
+        """The answers to some rows, one batch after another."""
+        outputs = torch.cat([reduced(self.task, outputs_of(model, batch), batch) for batch in batches])
+        return self.task.decode(outputs.numpy())
+
     def summary(self, scores: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
         outputs, targets, *sums = (torch.cat(parts).cpu() for parts in zip(*scores, strict=True))
         if sums:
@@ -149,8 +159,51 @@ class TaskObjective:
             loss, count = self.task.loss(outputs, targets), torch.tensor(len(targets))
         return {
             "validation_loss": (loss / count).item(),
-            **self.task.scores(targets.numpy(), self.task.decode(outputs.numpy(force=True))),
+            **self.task.scores(targets.numpy(), self.decoded(outputs)),
         }
+
+    def decoded(self, outputs: Tensor) -> np.ndarray:
+        """The answers that a validation's outputs stand for."""
+        return self.task.decode(outputs.numpy(force=True))
+
+
+@dataclass(frozen=True)
+class WritingObjective(TaskObjective):
+    """The same of texts that are written: validated by greedy answers, token by token, of at most `max_length`."""
+
+    tokenizer: Tokenizer | None = None
+    max_length: int = 0
+
+    def score(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, ...]:
+        loss = self.task.loss(outputs_of(model, batch), batch["targets"])
+        return self._written(model, batch), batch["answers"], loss[None], loss.new_tensor([batch["count"]])
+
+    def answers(self, model: PreTrainedModel, batches: Iterable[Batch]) -> np.ndarray:
+        return self.decoded(torch.cat([self._written(model, batch) for batch in batches]))
+
+    def decoded(self, outputs: Tensor) -> np.ndarray:
+        assert self.tokenizer is not None
+        texts = self.tokenizer.batch_decode(outputs.tolist(), skip_special_tokens=True)
+        return self.task.written(texts)
+
+    def _written(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+        """Tokens [n, max_length] of the greedy answers, padded."""
+        writer: Any = model
+        ids: Tensor = writer.generate(
+            input_ids=batch["input_ids"],
+            attention_mask=batch["attention_mask"],
+            max_new_tokens=self.max_length - 1,
+            do_sample=False,
+            num_beams=1,
+        )
+        return pad(ids, (0, self.max_length - ids.shape[1]), value=int(model.config.pad_token_id))
+
+
+def task_objective(data: TaskData, label_smoothing: float = 0.0) -> TaskObjective:
+    """What a task's models learn by."""
+    if data.task.head == WRITES:
+        return WritingObjective(data.task, label_smoothing, data.tokenizer, data.max_length)
+    return TaskObjective(data.task, label_smoothing)
 
 
 def reduced(task: Task, outputs: Tensor, batch: Batch) -> Tensor:
@@ -165,15 +218,18 @@ def reduced(task: Task, outputs: Tensor, batch: Batch) -> Tensor:
 
 
 def outputs_of(model: PreTrainedModel, batch: Batch) -> Tensor:
-    """The head's outputs [n, labels] of a batch, or [n, length, labels]."""
+    """The head's outputs [n, labels] of a batch, or [n, length, labels]; of an encoder-decoder those of its targets."""
     outputs: Tensor = model(input_ids=batch["input_ids"], **beside_ids(model, batch)).logits
     return outputs
 
 
 def beside_ids(model: PreTrainedModel, batch: Batch) -> Batch:
-    """What a model reads of a batch beside its token ids."""
+    """What a model reads of a batch beside its token ids; of an encoder-decoder what its decoder reads as well."""
     names = ("attention_mask", *(("token_type_ids",) if takes_types(model.config) else ()))
-    return {name: batch[name] for name in names if name in batch}
+    found = {name: batch[name] for name in names if name in batch}
+    if model.config.is_encoder_decoder:
+        found["decoder_input_ids"] = decoder_input_ids(model.config, batch["targets"])
+    return found
 
 
 def training_texts(rows: Path, share: LabelShare = EVERY_ROW) -> list[str]:

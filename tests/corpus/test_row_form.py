@@ -36,6 +36,7 @@ def read(kind: str, fields: dict[str, Any]) -> Any:
             {"text": "a of b", "head": [0, 1], "tail": [5, 6], "label": "of"},
             ("[E1] a [/E1] of [E2] b [/E2]", "of"),
         ),
+        ("translation", {"text": "red", "target": " rot\u00a0 "}, ("red", "rot")),
         ("token_classification", {"tokens": ["a", "b"], "tags": ["O", "S-X"]}, ("a b", ["O", "B-X"])),
     ],
 )
@@ -44,7 +45,13 @@ def test_a_row_is_a_text_and_its_target(kind: str, fields: dict[str, Any], row: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "missing"), [("classification", "label"), ("regression", "label"), ("token_classification", "tokens")]
+    ("kind", "missing"),
+    [
+        ("classification", "label"),
+        ("regression", "label"),
+        ("token_classification", "tokens"),
+        ("translation", "target"),
+    ],
 )
 def test_a_column_that_a_file_lacks_is_named_with_its_place(kind: str, missing: str) -> None:
     with pytest.raises(DataError, match=f"train.jsonl:4: no '{missing}'") as refusal:
@@ -87,6 +94,11 @@ def test_tags_of_other_kinds_than_entities_are_each_of_their_word() -> None:
     with pytest.raises(DataError, match=r"train\.jsonl:4: token 1: tag 'PRON' is not O") as refusal:
         read("token_classification", record.fields)
     assert "metric: token_accuracy" in str(refusal.value)
+
+
+def test_an_empty_target_is_refused_with_its_place() -> None:
+    with pytest.raises(DataError, match=r"train.jsonl:4: the target is empty"):
+        read("summarization", {"text": "red", "target": " \n"})
 
 
 def test_the_column_of_tags_may_have_another_name() -> None:

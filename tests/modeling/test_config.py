@@ -14,7 +14,7 @@ def test_a_width_is_made_of_whole_heads() -> None:
 
 
 def test_an_architecture_is_one_that_is_known() -> None:
-    assert "model.architecture: input should be 'modernbert', 'bert', " in refused({"model.architecture": "bart"})
+    assert "model.architecture: input should be 'modernbert', 'bert', " in refused({"model.architecture": "bloom"})
 
 
 def test_an_objective_has_its_own_parameters_and_no_others() -> None:

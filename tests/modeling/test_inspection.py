@@ -16,6 +16,7 @@ from components.errors import LianziError
 from components.modeling.inspection import check_start, inspect
 from components.params import Params
 from tests.small_families import FAMILIES, family_checkpoint
+from tests.small_language_models import small_model_folder
 from tests.small_params import objective
 
 
@@ -107,9 +108,10 @@ def test_an_unknown_family_is_refused(bert: Path, params: Params) -> None:
     assert "is a albert: it cannot be trained here" in refused(starting_from(params, bert))
 
 
-def test_an_encoder_decoder_is_refused(bert: Path, params: Params) -> None:
-    change(bert / "config.json", model_type="bart", is_encoder_decoder=True)
-    assert "bart, an encoder-decoder" in refused(starting_from(params, bert))
+@pytest.mark.parametrize("name", ["t5", "bart"])
+def test_an_encoder_decoder_lacks_no_head(name: str, tmp_path: Path, tokenizer_folder: Path) -> None:
+    found = inspect(str(small_model_folder(tmp_path / name, name, tokenizer_folder)))
+    assert (found.config.model_type, found.rows, found.new) == (name, 330, ())
 
 
 def test_code_of_its_own_is_refused(bert: Path, params: Params) -> None:

@@ -12,16 +12,14 @@ from components.tasks.kinds import KINDS
 from tests.small_params import checked, refused
 
 MARKERS = ["[E1]", "[/E1]", "[E2]", "[/E2]"]
-NEEDED = {
-    "generation": {"model.architecture": "gpt2"},
-    "relation_extraction": {"train_tokenizer.special_tokens": MARKERS},
-}
-"""Kind -> what it needs beside the parameters that ship."""
+MODEL_OF = {None: "modernbert", "causal_lm": "gpt2", "seq2seq_lm": "t5"}
+WHOLE = {"distill.width_fraction": 1.0, "distill.ffn_fraction": 1.0}
 
 
 def test_every_kind_is_taken_and_no_other() -> None:
-    for kind in KINDS:
-        assert checked({"tasks.topic.kind": kind, **NEEDED.get(kind, {})}).tasks["topic"].kind == kind
+    for kind, entry in KINDS.items():
+        needed = {"model.architecture": MODEL_OF[entry.head], "train_tokenizer.special_tokens": MARKERS, **WHOLE}
+        assert checked({"tasks.topic.kind": kind, "tasks.form.kind": kind, **needed}).tasks["topic"].kind == kind
     assert "tasks.topic.kind: no task kind 'regresion'; nearest: regression" in refused(
         {"tasks.topic.kind": "regresion"}
     )
@@ -35,6 +33,21 @@ def test_a_model_that_cannot_generate_is_refused_with_those_that_can() -> None:
 def test_a_kind_whose_texts_have_tokens_of_their_own_asks_for_them() -> None:
     asked = 'needs tokens of its own: write train_tokenizer.special_tokens: ["<a>", "[E1]", "[/E1]", "[E2]", "[/E2]"]'
     assert asked in refused({"tasks.topic.kind": "relation_extraction", "train_tokenizer.special_tokens": ["<a>"]})
+
+
+def test_an_encoder_decoder_writes_texts_and_nothing_else_does() -> None:
+    assert "topic.kind: modernbert cannot write another text; t5, bart can" in refused(
+        {"tasks.topic.kind": "translation"}
+    )
+    assert "topic.kind: t5 cannot label texts; modernbert, bert, " in refused({"model.architecture": "t5"})
+
+
+def test_an_encoder_decoder_keeps_its_width() -> None:
+    written = {"tasks.topic.kind": "translation", "tasks.form.kind": "summarization", "model.architecture": "bart"}
+    message = refused(written)
+    assert "distill.width_fraction: a bart is made smaller by layers alone" in message
+    assert "set distill.width_fraction and distill.ffn_fraction to 1.0" in message
+    assert checked(written | WHOLE).model.architecture == "bart"
 
 
 def test_a_language_may_be_named_in_any_way_but_is_one() -> None:

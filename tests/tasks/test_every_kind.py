@@ -43,7 +43,8 @@ Answered = Mapping[str, list[Any]]
 class Case:
     """A kind in this test: its rows, and `check`, which fails where the answers to what is `asked`, those of
     `load_bundle` and the `outputs` of a server, are wrong. `good`: whether a score is that of a model which has
-    learned; `more`: parameters of its own."""
+    learned; `more`: parameters of its own; `training` and `distilled`: settings of both trainings, and of
+    distillation."""
 
     row_of: RowOf
     outputs: tuple[str, ...]
@@ -52,6 +53,8 @@ class Case:
     good: Callable[[float], bool] = lambda score: score > 0.6
     asked: Sequence[Any] = tuple(TEXTS)
     more: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    distilled: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_classes(answers: Sequence[Any], served: Answered) -> None:
@@ -93,6 +96,17 @@ def check_pairs(answers: Sequence[Any], served: Answered) -> None:
     assert [answer.label for answer in answers] == served["label"] == ["same", "other"]
 
 
+def check_written(answers: Sequence[Any], served: Answered) -> None:
+    assert [answer.strip() for answer in answers] == ["sea", "city"]
+    assert answers == served["text"]
+
+
+WHOLE = {"width_fraction": 1.0, "ffn_fraction": 1.0}
+"""Of an encoder-decoder layers are left out, and nothing within them."""
+
+SLOW = {"epochs": 10, "patience": 10, "learning_rate": 1e-3}
+"""Reading one text to write another is learned late: what is attended to has to be found first."""
+
 CASES = {
     "classification": Case(ROW_OF["classification"], ("label",), check_classes),
     # Of some 300 tokens; counting them gives 6.
@@ -100,7 +114,9 @@ CASES = {
     "multi_label": Case(ROW_OF["multi_label"], ("labels",), check_label_sets),
     "regression": Case(ROW_OF["regression"], ("number",), check_stars),
     "relation_extraction": Case(ROW_OF["relation_extraction"], ("label",), check_relations),
+    "summarization": Case(ROW_OF["summarization"], ("text",), check_written, "t5", training=SLOW, distilled=WHOLE),
     "token_classification": Case(ROW_OF["token_classification"], ("entities",), check_entities),
+    "translation": Case(ROW_OF["translation"], ("text",), check_written, "t5", training=SLOW, distilled=WHOLE),
 }
 PAIR = Case(paired, ("label",), check_pairs, "bert", asked=PAIRS, more={"pair": True})
 """BERT is told which of the two texts a token is of."""
@@ -128,6 +144,7 @@ class Walk:
         rows = small_rows(tmp_path / "rows", kind, case.row_of, **case.more)
         pretrained = pretrained_folder(tmp_path / "pretrained", self.tokenizer, case.architecture)
         short: dict[str, Any] = {"min_steps": 1, "epochs": 6, "patience": 6, "batch_size": 8, "learning_rate": 3e-3}
+        short |= case.training
         made = {name: tmp_path / name for name in ("teacher", "scratch", "student", "onnx", "quantized", "bundle")}
 
         config = params.finetune.model_copy(update=short)
@@ -137,7 +154,7 @@ class Walk:
         )
         metric = KINDS[kind].metric
         assert case.good(tuned["teacher"][metric])
-        smaller = params.distill.model_copy(update={**short, "max_loss": 1.0, "min_token_count": 0})
+        smaller = params.distill.model_copy(update={**short, "max_loss": 1.0, "min_token_count": 0, **case.distilled})
         store = CheckpointStore(tmp_path / "student-checkpoints")
         taught = distill(smaller, task, "places", params.trainer, 7, rows, made["teacher"], made["student"], store, run)
         assert case.good(taught[metric])

@@ -100,15 +100,18 @@ class OutputParity:
 
 class Reference:
     """What PyTorch says, each row alone and without padding; computed once for all rungs. Raises DataError where no
-    text has two tokens."""
+    text has two tokens. `targets`: what an encoder-decoder should write for each text, where that is known."""
 
-    def __init__(self, model: Any, generator: Generator, texts: Sequence[str]) -> None:
+    def __init__(self, model: Any, generator: Generator, texts: Sequence[str], targets: Sequence[str] = ()) -> None:
         self.model, self.start_id = model, generator.start_id
         rows = [row[: generator.max_length] for text in texts if len(row := generator.encode(text)) >= 2]
         if not rows:
             raise DataError("no text of two tokens and more to prove the graphs on", "--rows FILE names one")
         self.cases = cases(rows, generator)
         self.prompts = prompts(rows, generator)
+        if targets:
+            self.cases["held-out rows"] = source_pairs(texts, targets, generator)[:HELD_OUT]
+            self.prompts = [row.source for row in self.cases["held-out rows"][:8]]
         self.logits = {name: [self._logits(row) for row in case] for name, case in self.cases.items()}
         self.answers = [self._greedy(ids, room(generator, ids)) for ids in self.prompts]
 
@@ -194,6 +197,18 @@ def forced_pair(start_id: int) -> Callable[[list[int], int], TeacherForced]:
         return TeacherForced(row[:half], [start_id], row[half:][:TOKENS])
 
     return made
+
+
+def source_pairs(texts: Sequence[str], targets: Sequence[str], generator: Generator) -> list[TeacherForced]:
+    """Texts as sources, each with its own target to be written, the end token behind it."""
+    assert generator.start_id is not None
+    end = min(generator.stop_ids)
+    found = []
+    for text, target in zip(texts, targets, strict=True):
+        source = generator.encode(text)[: generator.max_length]
+        written = generator.tokenizer.encode(target, add_special_tokens=False).ids
+        found.append(TeacherForced(source, [generator.start_id], [*written, end][: generator.max_length - 1]))
+    return found
 
 
 def prompts(rows: Sequence[list[int]], generator: Generator) -> list[list[int]]:

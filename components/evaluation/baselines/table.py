@@ -35,6 +35,9 @@ BASELINES = {
         "word vectors",
         "word vectors (skip-gram) + linear layer",
     ),
+    "texts": Entry(
+        "components.evaluation.baselines.texts:TextBaseline", "writing without a model", "writing without a model"
+    ),
     "tf_idf": Entry("components.evaluation.baselines.tf_idf:TfIdf", "counting words", "counting words (TF-IDF)"),
     "word_tags": Entry(
         "components.evaluation.baselines.word_tags:WordTags",
@@ -44,6 +47,7 @@ BASELINES = {
 }
 TO_BEAT = {
     ("causal_lm", "categorical"): "n_grams",
+    ("seq2seq_lm", "categorical"): "texts",
     ("sequence", "binary"): "label_sets",
     ("sequence", "categorical"): "tf_idf",
     ("sequence", "real"): "ridge",

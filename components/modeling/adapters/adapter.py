@@ -17,7 +17,7 @@ Merge = Callable[[], None]
 def train_head_alone(model: PreTrainedModel, head: str) -> None:
     """Freeze a model but for its new head. A language model's head is that of its pretraining: it stays too."""
     model.requires_grad_(False)
-    if head != GENERATES:
+    if head not in GENERATES:
         for parameter in head_parameters(model):
             parameter.requires_grad_(True)
 

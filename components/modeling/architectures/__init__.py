@@ -1,7 +1,7 @@
 """Model types of transformers that are trained here: a file an architecture, `components.modeling.kinds` names them.
 
-Most can be made with random weights, each with one dial: `depth` layers, 64 x depth wide, a head per 64; the others
-come as checkpoints.
+Most can be made with random weights, each with one dial: `depth` layers, 64 x depth wide, a head per 64, of an
+encoder-decoder so many in either half; the others come as checkpoints.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import nn
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -33,7 +34,12 @@ LANGUAGE_MODELS: dict[str, Any] = {
     "causal_lm": AutoModelForCausalLM,
     # Of XLNet, which transformers counts among those.
     "permutation_lm": AutoModelForCausalLM,
+    "seq2seq_lm": AutoModelForSeq2SeqLM,
 }
+
+RELATIVE_POSITIONS = 512
+"""Tokens that a model reads at most whose positions are relative and whose config names no limit, as T5's: what the
+published ones were trained on."""
 
 
 def architecture(name: str) -> Architecture:
@@ -58,9 +64,10 @@ def architecture_of(config: PreTrainedConfig) -> Architecture:
 
 def positions_of(config: PreTrainedConfig) -> int:
     """The tokens that a model reads at most; sys.maxsize where its positions are relative."""
-    if config.max_position_embeddings < 0:  # XLNet's
+    known = getattr(config, "max_position_embeddings", None) or RELATIVE_POSITIONS
+    if known < 0:  # XLNet's
         return sys.maxsize
-    return int(config.max_position_embeddings) - architecture_of(config).first_position(config)
+    return int(known) - architecture_of(config).first_position(config)
 
 
 def build_language_model(
@@ -90,8 +97,12 @@ def vocabulary_of(tokenizer: PreTrainedTokenizerBase) -> Vocabulary:
 
 
 def layers_of(model: PreTrainedModel) -> nn.ModuleList:
-    """The list of transformer layers of a model, whatever head it carries."""
-    return cast(nn.ModuleList, model.base_model.get_submodule(architecture_of(model.config).layers))
+    """The list of transformer layers of a model, whatever head it carries; the encoder's, then the decoder's."""
+    entry = architecture_of(model.config)
+    layers = cast(nn.ModuleList, model.base_model.get_submodule(entry.layers))
+    if entry.decoder is None:
+        return layers
+    return nn.ModuleList([*layers, *cast(nn.ModuleList, model.base_model.get_submodule(entry.decoder.layers))])
 
 
 def head_of(model: PreTrainedModel) -> nn.Linear:

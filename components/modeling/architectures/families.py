@@ -14,6 +14,11 @@ from components.modeling.config import HEAD_DIM, ModelConfig
 
 FIRST_TOKEN, LAST_TOKEN = "the first token", "the last token"
 
+SENTINELS = 100
+"""Spans of a text that can be told apart (Raffel 2020)."""
+FIRST_SENTINEL = "<extra_id_0>"
+"""The first as T5's own tokenizers call it."""
+
 BERT_NEURONS = PrunableUnits(
     "intermediate_size", "output.dense", {**slices_of("intermediate.dense", 0), "output.dense.weight": (1, 1)}
 )
@@ -104,6 +109,11 @@ def lm_head(model: Any, hidden: Tensor) -> Tensor:
     """What RoBERTa's and MPNet's head does before its last layer."""
     head = model.lm_head
     return cast(Tensor, head.layer_norm(gelu(head.dense(hidden))))
+
+
+def with_sentinels(vocabulary: Vocabulary) -> Vocabulary:
+    """A vocabulary with the rows behind its tokens that span corruption marks the spans by, as T5's has."""
+    return vocabulary | {"vocab_size": vocabulary["vocab_size"] + SENTINELS}
 
 
 def width_of(model: ModelConfig) -> int:

@@ -26,7 +26,7 @@ def test_the_objective_of_params_yaml_is_built(params: Params, tokenizer_folder:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_architecture_learns_by_the_objectives_of_its_language_model(name: str) -> None:
-    assert fitting_objectives(name) in (ENCODERS, ["clm"], ["permutation_lm"])
+    assert fitting_objectives(name) in (ENCODERS, ["clm"], ["permutation_lm"], ["span_corruption", "text_infilling"])
     for objective in fitting_objectives(name):
         check_objective(name, objective)
 
@@ -45,6 +45,11 @@ def test_every_architecture_learns_by_the_objectives_of_its_language_model(name:
             "set pretrain.objective.name to clm, or model.architecture to modernbert or bert or roberta or electra",
         ),
         ("bert", "clm", "or model.architecture to gpt2 or llama or qwen2 or qwen3 or glm"),
+        (
+            "t5",
+            "clm",
+            "set pretrain.objective.name to span_corruption or text_infilling, or model.architecture to gpt2 or llama",
+        ),
     ],
 )
 def test_an_objective_that_does_not_fit_says_which_does(architecture: str, objective: str, hint: str) -> None:
