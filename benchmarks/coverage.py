@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.coverage_adaptation import ADAPTATIONS, adaptation_cell, kinds
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "coverage.json"
 PAGE = ROOT / "docs" / "coverage.md"
@@ -300,6 +302,15 @@ TABLES: dict[str, Table] = {
         _objectives,
         _architectures,
         objective_cell,
+    ),
+    "adaptations": Table(
+        "Kinds of task and adaptations",
+        "A pretrained model is fine-tuned for some steps on rows of the kind, overfits one batch, is killed with "
+        "SIGKILL and carried on to the same bytes; then exported, quantized to int8, verified by the gate, and asked. "
+        "Generation is tried with gpt2, the others with modernbert.",
+        kinds,
+        lambda: list(ADAPTATIONS),
+        adaptation_cell,
     ),
 }
 """Each further table is a line: rows, columns, and the function that tries a cell."""
