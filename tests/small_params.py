@@ -47,6 +47,8 @@ OTHERS = {
     "predicted_share": 0.25,
     "max_span_length": 3,
     "dropout": 0.1,
+    "noise_density": 0.3,
+    "mean_span_length": 3.0,
 }
 """Of objectives that do not ship as the default."""
 

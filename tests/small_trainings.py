@@ -41,13 +41,30 @@ SETTINGS = (
     "distill.depth_fraction=1.0",
     "distill.max_loss=1.0",
 )
-WHOLE = ("distill.width_fraction=1.0", "distill.ffn_fraction=1.0", "pretrain.document_attention=false")
+WHOLE = (
+    "pretrain.document_attention=false",
+    "model.depth=2",
+    "distill.depth_fraction=0.5",
+    "distill.width_fraction=1.0",
+    "distill.ffn_fraction=1.0",
+)
+"""A student of an encoder-decoder has fewer layers, which are as wide."""
 NOISE = "noise_density: 0.15, mean_span_length: 3.0"
 SETTINGS_OF = {
     "generation": ("model.architecture=gpt2", "pretrain.objective.name=clm"),
     "relation_extraction": ('train_tokenizer.special_tokens=["[E1]", "[/E1]", "[E2]", "[/E2]"]',),
-    "summarization": ("model.architecture=bart", f"pretrain.objective={{name: text_infilling, {NOISE}}}", *WHOLE),
-    "translation": ("model.architecture=t5", f"pretrain.objective={{name: span_corruption, {NOISE}}}", *WHOLE),
+    "summarization": (
+        "tasks.form.kind=summarization",
+        "model.architecture=bart",
+        f"pretrain.objective={{name: text_infilling, {NOISE}}}",
+        *WHOLE,
+    ),
+    "translation": (
+        "tasks.form.kind=translation",
+        "model.architecture=t5",
+        f"pretrain.objective={{name: span_corruption, {NOISE}}}",
+        *WHOLE,
+    ),
 }
 """Kind of task -> the settings of a project whose model can carry it, where that is another model."""
 PATHS = {

@@ -11,6 +11,7 @@ from components.artifacts import digest, read_manifest
 from components.errors import LianziError, ParameterError
 from components.modeling.checkpoints import load_classifier
 from components.modeling.config import ModelConfig
+from components.modeling.kinds import ENCODER_DECODERS
 from components.params import Params, check_params
 from components.run import Metrics, RecordedRun
 from components.training.config import PretrainConfig
@@ -27,6 +28,10 @@ SMALL = {
     "threads": 1,
     "init_from": None,
 }
+
+
+TOKENS = {"contrastive": 10, "nsp": 13, "sop": 13, "span_corruption": 22, "text_infilling": 32}
+"""Objective -> tokens read of a window of 16, where that is not all of them once."""
 
 
 class Learner:
@@ -61,14 +66,23 @@ def learn(params: Params, tokens_folder: Path, tokenizer_folder: Path, tmp_path:
         ("xlnet", "permutation_lm"),
         ("gpt2", "clm"),
         ("llama", "clm"),
+        ("t5", "span_corruption"),
+        ("bart", "text_infilling"),
     ],
 )
 def test_every_architecture_learns(learn: Learner, run: RecordedRun, architecture: str, name: str) -> None:
-    metrics = learn("model", run, architecture, objective=objective(name), steps=40, learning_rate=5e-3)
+    apart = architecture not in ENCODER_DECODERS
+    given = {"objective": objective(name), "document_attention": apart, "steps": 40, "learning_rate": 5e-3}
+    metrics = learn("model", run, architecture, **given)
     losses = [values["validation_loss"] for _, values in run.steps if "validation_loss" in values]
     assert losses[-1] < losses[0]
     assert metrics["validation_loss"] == losses[-1]
-    assert metrics["tokens_seen"] == 40 * 4 * {"contrastive": 10, "nsp": 13, "sop": 13}.get(name, 16)
+    assert metrics["tokens_seen"] == 40 * 4 * TOKENS.get(name, 16)
+
+
+def test_a_window_of_several_documents_is_one_text_to_an_encoder_decoder(learn: Learner, run: RecordedRun) -> None:
+    with pytest.raises(ParameterError, match="document_attention: span_corruption reads a window as one text"):
+        learn("model", run, "t5", objective=objective("span_corruption"), document_attention=True)
 
 
 def test_a_pooler_that_next_sentence_prediction_has_trained_is_kept(
