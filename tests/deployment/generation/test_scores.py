@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +35,20 @@ def test_answers_are_scored_alone_by_a_rung_and_by_pytorch_alike(decoder_bundle:
     assert scored[2, 0]
     assert not scored[0, 0]
     assert scored.any(axis=1).all()
+
+
+def test_a_chat_template_writes_the_same_for_a_rung_and_for_pytorch(decoder_bundle: Path, tmp_path: Path) -> None:
+    """The first reads it from its manifest, the second from the tokenizer's folder."""
+    template = "{% for one in messages %}{{ one.content }}{{ eos_token }} {% endfor %}"
+    folder = shutil.copytree(decoder_bundle.parent / "gpt2", tmp_path / "gpt2")
+    told = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(told | {"chat_template": template}))
+    generator = load_generator(decoder_bundle, "fp32")
+    asked = replace(generator, chat_template=template)
+    turns = [{"role": "user", "content": "ship"}, {"role": "assistant", "content": "wave sail"}]
+    found = generator_scores(asked, [text_of(turns)])
+    np.testing.assert_allclose(found, torch_scores(folder, asked.max_length)([text_of(turns)]), atol=1e-4)
+    assert found.shape != generator_scores(generator, [text_of(turns)]).shape
 
 
 def test_a_text_without_a_second_token_has_no_score(decoder_bundle: Path) -> None:
