@@ -28,6 +28,7 @@ SETTINGS = (
     "distill.max_loss=1.0",
     "distill.min_steps=1",
     "evaluate.bootstrap_samples=100",
+    "release.speed_rounds=10",
     "release.system_rounds=10",
     "release.max_loss=1.0",
     "release.min_gain=-1.0",

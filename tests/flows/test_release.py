@@ -153,13 +153,8 @@ def test_the_first_is_champion_the_same_again_nothing_new_and_an_equal_one_refus
         '{"dataframe_split": {"columns": ["text"], "data": [["ship wave harbour sail"]]}}'
     )
     environment = os.environ | {"MLFLOW_TRACKING_URI": tracking.tracking_uri(), "PYTHONPATH": str(root)}
-    done = subprocess.run(
-        [*serve, "--env-manager", "local", "-i", "asked.json"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [*serve, "--env-manager", "local", "-i", "asked.json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.strip().splitlines()[-1])["predictions"][0]["label"] == "sea"
 
