@@ -22,6 +22,7 @@ SETTINGS = (
     "model.depth=1",
     "model.width=null",
     "model.max_length=32",
+    'train_tokenizer.special_tokens=["[E1]", "[/E1]", "[E2]", "[/E2]"]',  # so that every kind goes by one model
     "pretrain.init_from=null",
     "pretrain.objective.name=mlm",
     "pretrain.objective.mask_probability=0.3",
@@ -52,7 +53,6 @@ WHOLE = (
 NOISE = "noise_density: 0.15, mean_span_length: 3.0"
 SETTINGS_OF = {
     "generation": ("model.architecture=gpt2", "pretrain.objective.name=clm"),
-    "relation_extraction": ('train_tokenizer.special_tokens=["[E1]", "[/E1]", "[E2]", "[/E2]"]',),
     "summarization": (
         "tasks.form.kind=summarization",
         "model.architecture=bart",

@@ -47,6 +47,8 @@ class Classifier:
         text; of a task with several, a mapping with the columns that `texts` of its kind names, or the texts in that
         order. Raises DataError for what is not text."""
         checked = check_rows(rows, self.kind.texts)
+        if self.kind.spans:
+            check_marked_texts(self.kind, checked)
         return list(self.form.answers(self.kind, checked, self.logits(checked)))
 
     def logits(self, texts: Sequence[Text]) -> np.ndarray:
@@ -59,6 +61,13 @@ class Classifier:
     def infer(self, feeds: Arrays) -> Arrays:
         """The graph's outputs for padded ids and their mask."""
         return self.session.run(feeds)
+
+
+def check_marked_texts(kind: Task, texts: Sequence[Any]) -> None:
+    """Raise DataError for a text without the markers of its spans, which any answer to would be about nothing."""
+    for number, text in enumerate(texts):
+        if why := kind.refusal(text):
+            raise DataError(f"text {number}: {why}", "mark both spans: [E1] Accra [/E1] is in [E2] Ghana [/E2]")
 
 
 def load_bundle(path: Path, rung: str | None = None, threads: int = 1) -> Classifier:

@@ -76,7 +76,7 @@ class TaskModel:
         unknown = set(request.inputs) - set(self.inputs)
         if unknown:
             raise RequestError(400, f"no input '{min(unknown)}': it takes {self.takes}")
-        tensors = self.classifier.form.tensors
+        kind, tensors = self.classifier.kind, self.classifier.form.tensors
         absent = set(request.outputs) - set(tensors)
         if absent:
             raise RequestError(400, f"no output '{min(absent)}': it gives {', '.join(tensors)}")
@@ -88,6 +88,10 @@ class TaskModel:
                 raise RequestError(422, f"{tensor.shape[0]} rows, at most {limits.largest} are taken at once")
         if not request.inputs.keys().isdisjoint(self.texts):
             self._check_texts(request.inputs, limits)
+            if kind.spans:
+                for number, text in enumerate(request.inputs["text"].values):
+                    if why := kind.refusal(text):
+                        raise RequestError(422, f"text {number}: {why}")
         else:
             self._check_ids(request.inputs)
             if needy := set(request.outputs) & set(self.classifier.form.of_text):

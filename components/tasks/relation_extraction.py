@@ -111,6 +111,13 @@ class RelationExtraction(Task):
         super().check_row(row)
         check_marked(row["text"])
 
+    def refusal(self, text: str) -> str:
+        try:
+            check_marked(text)
+        except ValueError as error:
+            return str(error)
+        return ""
+
     def plain(self, text: str) -> str:
         for opening, closing in (HEAD, TAIL):
             text = text.replace(f"{opening} ", "").replace(f" {closing}", "")

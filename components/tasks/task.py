@@ -181,6 +181,10 @@ class Task(ABC):
         """A row of what the model reads and what it should answer, without its id."""
         return {**dict(zip(self.texts, parts(text), strict=True)), self.target: target}
 
+    def refusal(self, text: str) -> str:
+        """Why this kind cannot answer about a text; empty where it can."""
+        return ""
+
     def plain(self, text: str) -> str:
         """A row's text as other documents may have it, without what marks places in it."""
         return text

@@ -33,6 +33,10 @@ from tests.training.test_finetune import pretrained_folder
 
 pytestmark = pytest.mark.slow
 TEXTS = ["ship wave harbour sail whale", "street tower market crowd lamp"]
+RELATED = [
+    "ship wave harbour [E1] sail [/E1] [E2] whale [/E2]",
+    "street tower market [E1] crowd [/E1] [E2] lamp [/E2]",
+]
 PAIRS = [(TEXTS[0], "whale sail harbour wave ship"), (TEXTS[0], "street tower market")]
 
 Answered = Mapping[str, list[Any]]
@@ -113,7 +117,7 @@ CASES = {
     "generation": Case(ROW_OF["generation"], ("text",), check_texts, "gpt2", lambda perplexity: perplexity < 6),
     "multi_label": Case(ROW_OF["multi_label"], ("labels",), check_label_sets),
     "regression": Case(ROW_OF["regression"], ("number",), check_stars),
-    "relation_extraction": Case(ROW_OF["relation_extraction"], ("label",), check_relations),
+    "relation_extraction": Case(ROW_OF["relation_extraction"], ("label",), check_relations, asked=RELATED),
     "summarization": Case(ROW_OF["summarization"], ("text",), check_written, "t5", training=SLOW, distilled=WHOLE),
     "token_classification": Case(ROW_OF["token_classification"], ("entities",), check_entities),
     "translation": Case(ROW_OF["translation"], ("text",), check_written, "t5", training=SLOW, distilled=WHOLE),

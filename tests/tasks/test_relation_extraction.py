@@ -47,6 +47,11 @@ def test_a_text_without_its_markers_is_refused(text: str, why: str) -> None:
         TASK.check_row({"text": text, "label": "none"})
 
 
+def test_a_text_that_is_asked_about_has_its_markers() -> None:
+    assert TASK.refusal(MARKED) == ""
+    assert TASK.refusal(TEXT).startswith("the text has [E1] 0 times")
+
+
 def test_the_label_of_no_relation_is_one_of_the_rows() -> None:
     with pytest.raises(ValueError, match="no train row has the label 'other'"):
         RelationExtraction.fit(["a", "b"], no_relation="other")
