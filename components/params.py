@@ -21,7 +21,15 @@ from components.deployment.config import (
 )
 from components.errors import ParameterError
 from components.modeling.config import ModelConfig
-from components.modeling.kinds import CANNOT, CARRIERS, ENCODER_DECODERS, FROM_SCRATCH, INDEPENDENT_HEADS, ONE_STACK
+from components.modeling.kinds import (
+    CANNOT,
+    CARRIERS,
+    ENCODER_DECODERS,
+    FIXED_WIDTH,
+    FROM_SCRATCH,
+    INDEPENDENT_HEADS,
+    ONE_STACK,
+)
 from components.sections import Section, Variant
 from components.tasks.config import TaskConfig
 from components.tasks.kinds import KINDS
@@ -84,6 +92,17 @@ class Params(Section):
             raise ValueError(
                 f"distill.{narrow[0]}: a {self.model.architecture} is made smaller by layers alone: set "
                 f"{' and '.join(f'distill.{name}' for name in narrow)} to 1.0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _channels_can_go(self) -> Params:
+        """Known before any work, as that of a checkpoint's family is."""
+        narrower, kind = self.distill.width_fraction < 1, self.model.architecture
+        if narrower and self.pretrain.init_from is None and kind in FIXED_WIDTH:
+            raise ValueError(
+                f"distill.width_fraction: a {kind} cannot be made narrower: set it to 1.0 and lower "
+                "distill.depth_fraction or distill.ffn_fraction"
             )
         return self
 

@@ -45,6 +45,12 @@ def test_an_architecture_without_random_weights_needs_a_checkpoint() -> None:
     assert "model.architecture: distilbert comes as a checkpoint alone" in refused({"model.architecture": "distilbert"})
 
 
+def test_an_architecture_that_cannot_be_narrowed_is_refused_before_any_work() -> None:
+    xlnet = {"model.architecture": "xlnet"}
+    assert "distill.width_fraction: a xlnet cannot be made narrower: set it to 1.0" in refused(xlnet)
+    assert checked({**xlnet, "distill.width_fraction": 1.0}).model.architecture == "xlnet"
+
+
 def test_an_unknown_section_names_the_nearest() -> None:
     assert "did you mean 'finetune'" in refused({"fine_tune": {}})
     assert "did you mean 'validate'" in refused({"valdate": {}})

@@ -51,6 +51,9 @@ ONE_STACK: tuple[ArchitectureName, ...] = tuple(name for name in ARCHITECTURES i
 GENERATIVE: tuple[ArchitectureName, ...] = ("gpt2", "llama", "qwen2", "qwen3", "glm")
 """Those that carry a text on; the others read it in both directions."""
 
+FIXED_WIDTH: tuple[ArchitectureName, ...] = ("xlnet",)
+"""Those of FROM_SCRATCH that cannot be made narrower."""
+
 INDEPENDENT_HEADS: tuple[ArchitectureName, ...] = ("llama", "qwen2", "qwen3", "glm")
 """Those whose number of heads is independent of the width."""
 

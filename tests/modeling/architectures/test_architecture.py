@@ -19,7 +19,7 @@ from components.modeling.architectures import (
 from components.modeling.architectures.architecture import Architecture
 from components.modeling.checkpoints import load_tokenizer
 from components.modeling.config import ModelConfig
-from components.modeling.kinds import ARCHITECTURES, FROM_SCRATCH, ONE_STACK
+from components.modeling.kinds import ARCHITECTURES, FIXED_WIDTH, FROM_SCRATCH, INDEPENDENT_HEADS, ONE_STACK
 
 
 def model_section(architecture: str, depth: int = 2) -> ModelConfig:
@@ -65,6 +65,12 @@ def test_every_name_of_the_table_is_a_file_and_a_model_type_of_transformers(name
 
 def test_those_made_with_random_weights_are_those_that_have_a_config() -> None:
     assert [name for name in ARCHITECTURES if architecture(name).config is not None] == list(FROM_SCRATCH)
+
+
+def test_the_tables_say_what_the_files_say() -> None:
+    entries = {name: architecture(name) for name in FROM_SCRATCH if name in ONE_STACK}
+    assert [name for name, entry in entries.items() if entry.heads is None] == list(FIXED_WIDTH)
+    assert [name for name, entry in entries.items() if entry.independent_heads] == list(INDEPENDENT_HEADS)
 
 
 def test_no_architecture_is_imported_before_it_is_asked_for() -> None:
