@@ -17,6 +17,7 @@ from flows.settings import change_params
 INPUTS = ("dvc.yaml", "params.yaml", "folders.yaml", "libraries.yaml", "removals.txt", ".dvcignore")
 ARCHITECTURES = Path("components/modeling/architectures")
 OBJECTIVES = Path("components/modeling/objectives")
+ADAPTERS = Path("components/modeling/adapters")
 KINDS = Path("components/tasks")
 OF_THE_TASK = ("finetune", "distill", "export", "quantize", "build", "evaluate")
 
@@ -88,7 +89,13 @@ def test_a_new_kind_makes_curation_stale_alone(project: Path) -> None:
 
 
 def test_an_edit_of_what_is_not_chosen_makes_nothing_stale(project: Path) -> None:
-    for path in (ARCHITECTURES / "bert.py", ARCHITECTURES / "llama.py", OBJECTIVES / "mlm.py", OBJECTIVES / "clm.py"):
+    for path in (
+        ARCHITECTURES / "bert.py",
+        ARCHITECTURES / "llama.py",
+        OBJECTIVES / "mlm.py",
+        OBJECTIVES / "clm.py",
+        ADAPTERS / "lora.py",
+    ):
         edit(project / path)
     assert stale(project) == set()
 
