@@ -88,7 +88,7 @@ def evaluate(
     contenders = _systems(answering, baselines, folders, bundle, made)
     answers = {name: answer(test.texts) for name, answer in contenders.items()}
     answers["candidate"] = answers[system_of(made["candidate"])]
-    metrics = score_all(config, seed, answering, test, answers)
+    metrics = score_all(config, seed, answering, test, answers, [name for name in baselines if name != "baseline"])
     if seeds := _seeds(answering, folders, made["max_length"], test, answers):
         metrics["seeds"] = seeds
     choices = {name: baseline.choice.metrics() for name, baseline in baselines.items()}
@@ -121,11 +121,13 @@ def _systems(
     }
 
 
-def score_all(config: EvaluateConfig, seed: int, task: Task, test: Rows, answers: Answers) -> Metrics:
+def score_all(
+    config: EvaluateConfig, seed: int, task: Task, test: Rows, answers: Answers, further: Sequence[str] = ()
+) -> Metrics:
     """Metrics with intervals of every rung, the candidate's per class where there are classes, gains and agreements.
 
     `over_baseline`: what every other system has over counting words, in every metric, on the same rows. A release looks
-    there for the rung that ships.
+    there for the rung that ships. `over_further`: what the candidate has over each of the `further` baselines.
     """
     bootstrap = Bootstrap(task, test.targets, config.bootstrap_samples, config.confidence, seed)
     metrics: dict[str, Any] = {name: bootstrap.scores(found) for name, found in answers.items()}
@@ -139,6 +141,8 @@ def score_all(config: EvaluateConfig, seed: int, task: Task, test: Rows, answers
     metrics["over_baseline"] = {
         name: bootstrap.gains(answers["baseline"], found) for name, found in answers.items() if name != "baseline"
     }
+    if further:
+        metrics["over_further"] = {name: bootstrap.gains(answers[name], answers["candidate"]) for name in further}
     metrics["agreement"] = {
         name: round(task.agreement(answers[one], answers[other]), 6) for name, (one, other) in AGREEMENTS.items()
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.text import Text
 
-from components.evaluation.baselines.table import to_beat
+from components.evaluation.baselines.table import BASELINES, to_beat
 from components.evaluation.figures import DEFAULT_FAMILY, title_of
 from components.evaluation.spread import told
 from components.evaluation.versus_baseline import sentence, signed
@@ -71,7 +71,7 @@ def write_page(
         f"<p>Candidate for release: <b>{escape(candidate)}</b>, the last rung that kept its quality. Which rung ships "
         f"is decided at release, by how fast each is: reports/speed/{escape(task_name)}/index.html.</p>",
         f"<p>Distillation: {escape(made['distillation'])}.</p>" if made.get("distillation") else "",
-        f"<p>Its {escape(sentence(metrics['over_baseline']['candidate'], task))}.</p>",
+        *_beside_baselines(metrics, task),
         section("Systems", _systems(order, metrics, task)),
         picture(figures[metric.name], f"{title} of every system with its interval"),
         section("Seeds", _spreads(metrics["seeds"], task)) if "seeds" in metrics else "",
@@ -84,6 +84,13 @@ def write_page(
         section("Same answer", _agreements(metrics["agreement"], task)),
     ]
     write_html(path, f"{task_name}: evaluation", parts)
+
+
+def _beside_baselines(metrics: Metrics, task: Task) -> list[str]:
+    """The candidate beside the baseline to beat, and beside the others that there are."""
+    told = {to_beat(task).phrase: metrics["over_baseline"]["candidate"]}
+    told |= {BASELINES[name].phrase: gains for name, gains in metrics.get("over_further", {}).items()}
+    return [f"<p>Its {escape(sentence(gains, task, phrase))}.</p>" for phrase, gains in told.items()]
 
 
 def write_html(path: Path, title: str, parts: Sequence[str]) -> None:

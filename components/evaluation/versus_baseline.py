@@ -12,9 +12,11 @@ Gain = Mapping[str, float]
 """`value`, `low` and `high`: how much better the model is, with the interval of the paired difference."""
 
 
-def sentence(gains: Mapping[str, Gain], task: Task) -> str:
-    """Every metric: `macro-F1 below counting words by 0.061 (-0.084 to -0.038), accuracy level with it …`."""
-    told = [f"{metric.title} {_standing(gains[metric.name], metric, task)}" for metric in task.metrics]
+def sentence(gains: Mapping[str, Gain], task: Task, phrase: str | None = None) -> str:
+    """Every metric, beside the baseline to beat or the one that `phrase` names: `macro-F1 below counting words by 0.061
+    (-0.084 to -0.038), accuracy level with counting words …`."""
+    baseline = phrase or to_beat(task).phrase
+    told = [f"{metric.title} {_standing(gains[metric.name], metric, baseline)}" for metric in task.metrics]
     return f"{', '.join(told)}, on the same rows"
 
 
@@ -26,7 +28,7 @@ def shortfall(gains: Mapping[str, Gain], least: float, task: Task) -> str:
     """
     for metric in (one for one in task.metrics if not one.own_unit):
         if gains[metric.name]["high"] < least:
-            return f"{_standing(gains[metric.name], metric, task)} in {metric.title} on the same rows"
+            return f"{_standing(gains[metric.name], metric, to_beat(task).phrase)} in {metric.title} on the same rows"
     return ""
 
 
@@ -35,8 +37,8 @@ def signed(gain: Gain) -> str:
     return f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
 
 
-def _standing(gain: Gain, metric: Metric, task: Task) -> str:
-    low, high, baseline = gain["low"], gain["high"], to_beat(task).phrase
+def _standing(gain: Gain, metric: Metric, baseline: str) -> str:
+    low, high = gain["low"], gain["high"]
     if low <= 0 <= high:
         return f"level with {baseline}, {gain['value']:+.3f} ({low:.3f} to {high:.3f}){metric.unit}"
     if metric.larger_is_better:

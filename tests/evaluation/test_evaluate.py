@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -61,9 +62,13 @@ def test_further_baselines_stand_beside_the_one_to_beat(ladder: Ladder, run: Rec
     assert set(metrics["over_baseline"]["skip_gram"]) == {"macro_f1", "accuracy"}
     assert metrics["size_megabytes"]["skip_gram"] > 0
     assert set(metrics["further_choices"]) == {"skip_gram"}
+    over = metrics["over_further"]["skip_gram"]["macro_f1"]
+    scores = [metrics[name]["macro_f1"] for name in ("candidate", "skip_gram")]
+    assert over["value"] == pytest.approx(scores[0] - scores[1], abs=2e-6)
     assert any(line.startswith("word vectors: 100 dimensions") for line in run.lines)
     page = (REPORT / "index.html").read_text(encoding="utf-8")
     assert "<td>word vectors (skip-gram) + linear layer</td>" in page
+    assert re.search(r"<p>Its macro-F1 (above|below|level with) word vectors", page)
     assert "; skip-gram word vectors + logistic regression: 100 dimensions" in page
 
 
