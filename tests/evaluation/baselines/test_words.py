@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import pytest
-
-from components.evaluation.baselines.words import lead, sentences, words
+from components.deployment.rows import Rows
+from components.evaluation.baselines.words import tagged, task_words, words
+from components.tasks.token_classification import TokenClassification
 
 
 def test_words_are_runs_of_letters_and_digits_and_chinese_characters_stand_alone() -> None:
@@ -11,23 +11,8 @@ def test_words_are_runs_of_letters_and_digits_and_chinese_characters_stand_alone
     assert words(" … ") == []
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("He came. She saw! Who won?", ["He came.", "She saw!", "Who won?"]),
-        ("It costs 3.50 now. Good.", ["It costs 3.50 now.", "Good."]),
-        ('"Stop." He did.', ['"Stop."', "He did."]),
-        ("他來了。她說：「看！」誰贏？", ["他來了。", "她說：「看！」", "誰贏？"]),
-        ("no end", ["no end"]),
-        ("", []),
-    ],
-)
-def test_sentences_end_at_their_marks(text: str, found: list[str]) -> None:
-    assert sentences(text) == found
-
-
-def test_the_lead_is_the_first_sentences() -> None:
-    assert lead("He came. She saw! Who won?") == "He came."
-    assert lead("He came. She saw! Who won?", 2) == "He came. She saw!"
-    assert lead("他來了。她看！誰贏？", 2) == "他來了。她看！"
-    assert lead("") == ""
+def test_a_taggers_words_are_those_that_it_answers_about() -> None:
+    task = TokenClassification(("O", "B-LOC"))
+    rows = Rows(["In Paris.", "Rome"], task.targets([{"tags": ["O", "B-LOC", "O"]}, {"tags": ["B-LOC"]}]))
+    assert task_words(task, "In Paris.") == ["In", "Paris", "."]
+    assert tagged(task, rows) == [(["In", "Paris", "."], [0, 1, 0]), (["Rome"], [1])]
