@@ -11,7 +11,9 @@ from typing import Any
 
 from components.artifacts import digest
 from components.errors import ParameterError
+from components.modeling.kinds import GENERATES
 from components.run import RecordedRun
+from components.tasks.kinds import KINDS
 
 ROOT = Path(__file__).parent.parent
 KILLED_AT = 5
@@ -21,6 +23,8 @@ OVERFITTED = 0.5
 HARDLY = 0.9
 """The same with an adapter: what it leaves as it is was pretrained on nothing here."""
 LORA = {"name": "lora", "rank": 8, "alpha": 16, "dropout": 0.0, "targets": None}
+MODEL_OF = {None: "modernbert", "causal_lm": "gpt2", "seq2seq_lm": "t5"}
+"""Head of a kind, where not every architecture carries it -> an architecture that does."""
 ADAPTATIONS: dict[str, dict[str, Any]] = {
     "full": {"adapter": {"name": "full"}},
     "layer_decay": {"layer_decay": 0.8},
@@ -85,8 +89,7 @@ def adaptation_cell(folder: Path, kind: str, adaptation: str) -> Cell:
     from tests.small_kinds import ROW_OF, small_rows
     from tests.training.test_finetune import pretrained_folder
 
-    architecture = "gpt2" if kind == "generation" else "modernbert"
-    pretrained_folder(folder / "pretrained", small_tokenizer(folder / "tokenizer"), architecture)
+    pretrained_folder(folder / "pretrained", small_tokenizer(folder / "tokenizer"), MODEL_OF[KINDS[kind].head])
     small_rows(folder / "rows", kind, ROW_OF[kind])
     adapting, cell = Adapting(folder, kind, ADAPTATIONS[adaptation]), {"done": list[str]()}
     for proof in (trains, overfits_one_batch, goes_on_after_a_kill, is_verified_and_asked):
@@ -112,7 +115,7 @@ def overfits_one_batch(adapting: Adapting) -> None:
     from components.modeling.adapters import adapt
     from components.modeling.checkpoints import load_classifier, load_tokenizer
     from components.training.optimizers import OPTIMIZERS
-    from components.training.task_data import TaskData, TaskObjective
+    from components.training.task_data import TaskData, task_objective
 
     torch.manual_seed(1)
     data = TaskData.read(adapting.folder / "rows", adapting.task, load_tokenizer(adapting.folder / "pretrained"))
@@ -122,7 +125,7 @@ def overfits_one_batch(adapting: Adapting) -> None:
     optimizer = OPTIMIZERS["adamw"](model, config)
     for group in optimizer.param_groups:
         group["lr"] = config.learning_rate * group.get("rate_factor", 1.0)
-    objective, batch, losses = TaskObjective(data.task), data.batch(data.train, range(4)), []
+    objective, batch, losses = task_objective(data), data.batch(data.train, range(4)), []
     wanted = OVERFITTED if config.adapter.name == "full" else HARDLY
     for _ in range(150):
         optimizer.zero_grad()
@@ -174,7 +177,7 @@ def is_verified_and_asked(adapting: Adapting) -> None:
     quantize(params.quantize.model_copy(update=rungs), *named, rows, onnx, int8, run)
     engines = params.build.model_copy(update={"engines": ["onnxruntime"]})
     build(engines, params.gate.model_copy(update=LOOSE), *named, rows, teacher, onnx, int8, bundle, run)
-    if adapting.kind == "generation":
+    if KINDS[adapting.kind].head in GENERATES:
         found: Sequence[Any] = load_generator(bundle).complete(["ship wave"], Sampling(4, 0.0, 1.0, None, ()))
     else:
         found = load_bundle(bundle).predict(["ship wave", "street tower"])
