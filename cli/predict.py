@@ -124,7 +124,8 @@ def texts_of_rows(task: str, names: Sequence[str], texts: Sequence[str]) -> list
     """Texts as rows. Raises ParameterError where they are not the texts of one row with several."""
     if len(names) == 1:
         return list(texts)
-    if len(texts) != len(names):
+    choices = names[-1] == "choices"
+    if len(texts) != len(names) and not (choices and len(texts) > len(names)):
         hint = f"lianzi predict {task} {' '.join(name.upper() for name in names)}, or --file with these columns"
         raise ParameterError(f"{len(texts)} texts, and a row of {task} has {' and '.join(names)}", hint)
     return [tuple(texts)]
@@ -132,14 +133,13 @@ def texts_of_rows(task: str, names: Sequence[str], texts: Sequence[str]) -> list
 
 def answers(classifier: Classifier, texts: Iterable[Text], as_json: bool, with_text: bool) -> Iterator[str]:
     """A line of output for each row, in order; for one with a blank text an empty line, or in JSON the form's blank."""
-    waiting, names = iter(texts), classifier.kind.texts
+    waiting = iter(texts)
     while chunk := list(islice(waiting, _AT_ONCE)):
         asked = [text for text in chunk if _is_full(text)]
         found = iter(classifier.predict(asked))
         for text in chunk:
-            answer, given = next(found) if _is_full(text) else None, parts(text)
-            row = dict(zip(names, given, strict=True))
-            shown = "\t".join(given)
+            answer, row = next(found) if _is_full(text) else None, classifier.kind.named(text)
+            shown = "\t".join(parts(text))
             yield _as_json(row, answer, classifier.form.blank) if as_json else _as_columns(shown, answer, with_text)
 
 
@@ -152,11 +152,15 @@ def rows_of_file(file: str, names: Sequence[str]) -> Iterator[Iterator[Text]]:
     """The texts of each row of a file with these columns; of standard input, JSON lines, for `-`. Raises DataError
     naming the line."""
     from components.corpus.read import read_records, read_stream
+    from components.corpus.row_form import choices_of
 
     if file == STANDARD_INPUT:
         records = read_stream(Path("standard input.jsonl"), sys.stdin.buffer, names)
     else:
         records = read_records(Path(file), names)
+    if names[-1] == "choices":
+        yield map(choices_of, records)
+        return
     yield (tuple(record.text(name) for name in names) for record in records)
 
 
@@ -191,7 +195,7 @@ def _is_file(name: str) -> bool:
         return False
 
 
-def _as_json(row: Mapping[str, str], answer: Answer | None, blank: Mapping[str, Any]) -> str:
+def _as_json(row: Mapping[str, Any], answer: Answer | None, blank: Mapping[str, Any]) -> str:
     return json.dumps({**row, **(answer.json() if answer else blank)}, ensure_ascii=False)
 
 

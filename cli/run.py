@@ -17,6 +17,8 @@ from components.errors import LianziError, ServiceError, first_line
 from components.lease import turn
 from components.params import load_params
 from components.runtime.manifest import GENERATION
+from components.tasks.rows import read_task
+from components.tasks.task import parts
 from flows import release
 from flows.graph import data_version
 from flows.inputs import note_inputs
@@ -89,11 +91,24 @@ def next_steps(root: Path) -> list[str]:
     first = next((task for task in tasks if champion_bundle(task) is not None), next(iter(tasks)))
     asks = "generate" if tasks[first].kind == GENERATION else "predict"
     return [
-        f"lianzi {asks} {first} {shlex.quote(example_text(root, first))}",
+        f"lianzi {asks} {first} {shlex.join(example_row(root, first))}",
         "lianzi ui                              runs in Prefect, figures and models in MLflow",
         *(f"{path.as_posix():38} {what}" for path, what in pages(first).items()),
         "dvc metrics show                       every number of this commit",
     ]
+
+
+def example_row(root: Path, task: str) -> list[str]:
+    """The texts of a row as they are asked with: a short text, or all that the first test row has."""
+    rows = root / "artifacts" / "tasks" / task
+    try:
+        kind = read_task(rows)
+        if len(kind.texts) > 1:
+            with (rows / "test.jsonl").open(encoding="utf-8") as lines:
+                return [" ".join(text.split()) for text in parts(kind.text(json.loads(next(lines))))]
+    except (LianziError, OSError, ValueError, KeyError, StopIteration):
+        pass
+    return [example_text(root, task)]
 
 
 def example_text(root: Path, task: str) -> str:

@@ -120,7 +120,8 @@ def _texts(folder: Path) -> tuple[str, ...]:
 
 def _text(row: Mapping[str, Any], texts: tuple[str, ...]) -> str:
     """A row's texts, a line each, as curation compared them."""
-    return "\n".join(row[name] for name in texts)
+    columns = (row[name] for name in texts)
+    return "\n".join(one for column in columns for one in (column if isinstance(column, list) else [column]))
 
 
 def _json_rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -80,7 +80,8 @@ class Registry:
         from components.tasks.kinds import task_of
 
         texts = task_of(read_bundle(bundle)).texts if form_of(read_bundle(bundle)) != GENERATION else ("text",)
-        example = pandas.DataFrame({name: ["The whale is the largest animal that has ever lived."] for name in texts})
+        text = "The whale is the largest animal that has ever lived."
+        example = pandas.DataFrame({name: [[text, text] if name == "choices" else text] for name in texts})
         signature = mlflow.models.infer_signature(example, _load_pyfunc(str(bundle)).predict(example))
         with _answering(), mlflow.start_run(run_id=run_id, log_system_metrics=False):
             logged = mlflow.pyfunc.log_model(

@@ -80,10 +80,20 @@ def answered(text: str, place: str) -> dict[str, Any]:
     return {"text": text, "target": place}
 
 
+def chosen(text: str, place: str) -> dict[str, Any]:
+    """Two or three choices, of which the one of the sea is right."""
+    number = sum(map(ord, text))
+    choices = [" ".join(WORDS[name][number % 3 : number % 3 + 2]) for name in ("city", "field")][: 1 + number % 2]
+    place = str(number % (len(choices) + 1))
+    choices.insert(int(place), " ".join(WORDS["sea"][number % 4 : number % 4 + 2]))
+    return {"text": text, "choices": choices, "label": place}
+
+
 ROW_OF: dict[str, RowOf] = {
     "classification": labelled,
     "generation": told,
     "multi_label": places,
+    "multiple_choice": chosen,
     "regression": stars,
     "relation_extraction": related,
     "summarization": answered,

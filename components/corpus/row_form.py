@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from components.errors import DataError
 from components.tasks.config import SPAN_F1, TaggingConfig, TaskConfig, TextsConfig
 from components.tasks.generation import ASSISTANT, PART, ROLES, TURN, text_of
 from components.tasks.kinds import task_kind
+from components.tasks.multiple_choice import LEAST
 from components.tasks.relation_extraction import check_marked, marked
 from components.tasks.task import Column, columns_of, text_columns
 
@@ -44,6 +46,8 @@ def form_of(config: TaskConfig) -> RowForm:
         return RowForm(used, partial(_tagged, tagged_reader(config.language, column, spans)))
     if kind.target == "text":
         return RowForm(("id", *WRITTEN), _written)
+    if kind.columns[kind.target] == Column.CHOICE:
+        return RowForm(("id", "text", "choices", "label"), _with_choices)
     read = _READ[kind.columns[kind.target]]
     if kind.spans:
         return RowForm(("id", "text", *kind.spans, kind.target), partial(_marked, kind.spans, read))
@@ -91,6 +95,48 @@ def _tagged(
 ) -> tuple[tuple[str, ...], Callable[..., Any]] | None:
     found = read(record)
     return None if found is None else ((found.text,), found.tags_of)
+
+
+def _with_choices(record: Record) -> tuple[tuple[str, ...], Callable[..., Any]]:
+    texts = choices_of(record)
+    number = _choice(record, texts[1:])
+    return texts, lambda *clean: number
+
+
+def choices_of(record: Record) -> tuple[str, ...]:
+    """A row's text, and behind it its choices: a list of texts, or as CSV has it, one in JSON. Raises DataError."""
+    text = record.text()
+    if "choices" not in record.fields:
+        record.text("choices")  # says what is missing, and what is there
+    given = record.fields["choices"]
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            given = None
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise DataError(f"{record.place}: 'choices' is no list of texts", 'as ["red", "blue"], in CSV as well')
+    if len(given) < LEAST:
+        told = "one choice" if given else "no choice"
+        raise DataError(f"{record.place}: 'choices' has {told}", f"a row needs {LEAST} or more")
+    return (text, *given)
+
+
+def _choice(record: Record, choices: Sequence[str]) -> int:
+    """Which choice is right: its number from 0, its own text, or its letter from A. Raises DataError."""
+    if "label" not in record.fields:
+        record.text("label")
+    value = record.fields["label"]
+    if isinstance(value, str) and value in choices:
+        return choices.index(value)
+    label = _label_text(value) or ""
+    number = int(label) if label.isdecimal() else ord(label.upper()) - ord("A") if len(label) == 1 else -1
+    if not 0 <= number < len(choices):
+        raise DataError(
+            f"{record.place}: label {value!r:.60} is none of the {len(choices)} choices",
+            "its number from 0, its text, or its letter from A",
+        )
+    return number
 
 
 def _label(record: Record) -> str:

@@ -27,6 +27,7 @@ from components.runtime.manifest import BESIDE, graph_file, megabytes
 from components.staging import staged
 from components.tasks.kinds import task_of
 from components.tasks.rows import read_task
+from components.tasks.task import sequences_of
 
 if TYPE_CHECKING:
     from components.deployment.config import BuildConfig, GateConfig
@@ -101,7 +102,8 @@ def build(
 def _samples(made: dict[str, Any], onnx: Path, rows: Path) -> list[Arrays]:
     """Validation rows in the shapes in which the graphs were compared with PyTorch."""
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"], reads_types(made))
-    return list(shapes(encoder, read_rows(rows, "validation", made["labels"]).texts).values())
+    texts = read_rows(rows, "validation", made["labels"]).texts
+    return list(shapes(encoder, sequences_of(task_of(made), texts)).values())
 
 
 def accepted(small: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -61,6 +61,8 @@ def _what(details: Mapping[str, Any]) -> str:
 
 
 def _answers(details: Mapping[str, Any]) -> str:
+    if task_of(details).output.per_choice:
+        return "one of the choices that a text is given"
     labels = ", ".join(f"`{label}`" for label in details["labels"])
     if _tags(details):
         return f"the entities of a text, from one of {len(details['labels'])} tags a word: {labels}"
@@ -174,7 +176,8 @@ def _row(details: Mapping[str, Any]) -> str:
     """A row as its users write it."""
     if form_of(details) != CLASSIFICATION or len(names := task_of(details).texts) == 1:
         return '"some text"'
-    return "{" + ", ".join(f'"{name}": "some text"' for name in names) + "}"
+    shown = {name: '["one choice", "another"]' if name == "choices" else '"some text"' for name in names}
+    return "{" + ", ".join(f'"{name}": {value}' for name, value in shown.items()) + "}"
 
 
 def _by_hand(details: Mapping[str, Any]) -> list[str]:
@@ -186,7 +189,11 @@ def _by_hand(details: Mapping[str, Any]) -> list[str]:
     return [
         "Without that package: `tokenizer.json` (Hugging Face tokenizers) gives the ids; the graphs take `input_ids` "
         f"and `attention_mask` (int64, batch x length, padded with {details['pad_id']}) and return `logits` {order}."
-        + (" Both texts of a row are encoded as a pair." if details.get("pair") else "")
+        + (
+            " Both texts of a row, or a text and a choice, are encoded as a pair."
+            if task_of(details).reads_pairs
+            else ""
+        )
         + (" `token_type_ids` say which of the two a token is of." if details.get("token_types") else ""),
         "",
     ]

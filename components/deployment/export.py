@@ -29,6 +29,7 @@ from components.runtime.encoding import IDS, MASK, TYPES, Encoder
 from components.staging import staged
 from components.tasks.kinds import task_of
 from components.tasks.rows import read_task
+from components.tasks.task import sequences_of
 
 if TYPE_CHECKING:
     from components.deployment.config import ExportConfig
@@ -50,12 +51,12 @@ def export(
     torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
     made = verify(student, "classifier")
     model = load_model(student)
-    types = task_of(made).pair and takes_types(model.config)
+    types = task_of(made).reads_pairs and takes_types(model.config)
     encoder = Encoder.load(student / "tokenizer.json", task.max_length, int(model.config.pad_token_id or 0), types)
     texts = read_rows(rows, "validation", made["labels"]).texts
     run.say(f"exporting {model.num_parameters():,} parameters to ONNX, opset {config.opset}")
     graph, own = export_for_rows(model, config.opset, task.max_length, types)
-    batches = shapes(encoder, texts)
+    batches = shapes(encoder, sequences_of(task_of(made), texts))
     with staged(onnx, of_kind("onnx")) as folder:
         shutil.copyfile(student / "tokenizer.json", folder / "tokenizer.json")
         if own:

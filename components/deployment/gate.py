@@ -27,7 +27,7 @@ from components.modeling.loading import load_config
 from components.runtime.encoding import IDS, Encoder, reads_types
 from components.runtime.manifest import whole_bundle
 from components.tasks.kinds import task_of
-from components.tasks.task import Task
+from components.tasks.task import Task, sequences_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -223,7 +223,7 @@ def _original(
         model,
         encoder,
         rows,
-        shapes(encoder, rows.texts),
+        shapes(encoder, sequences_of(task, rows.texts)),
         answers(task, torch_infer(model), encoder, rows.texts),
         bootstrap,
         float_graph,

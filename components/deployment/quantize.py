@@ -36,7 +36,7 @@ from components.staging import staged
 from components.tasks.kinds import task_of
 from components.tasks.metrics import Metric, score
 from components.tasks.rows import EVERY_ROW, LabelShare, read_task
-from components.tasks.task import Task, Text
+from components.tasks.task import Task, Text, sequences_of
 
 if TYPE_CHECKING:
     from components.deployment.config import QuantizeConfig
@@ -71,7 +71,10 @@ def quantize(
     metric = judged_by.metrics[0]
     with staged(quantized, of_kind("quantized")) as folder:
         context = QuantizationContext(
-            config, check, folder, calibration_batches(encoder, train.texts, config.calibration_rows)
+            config,
+            check,
+            folder,
+            calibration_batches(encoder, sequences_of(judged_by, train.texts), config.calibration_rows),
         )
         rungs: dict[str, dict[str, Any]] = {name: _made(context, name) for name in config.rungs}
         found = {

@@ -99,7 +99,7 @@ def timed_rung(bundle: Path, rung: str) -> TimedRung:
         generator = load_generator(bundle, rung)
         return TimedRung(lambda texts: [generator.encode(text) for text in texts], partial(_carried_on, generator))
     classifier = load_bundle(bundle, rung)
-    return TimedRung(classifier.encoder.encode, classifier.predict)
+    return TimedRung(classifier.encode, classifier.predict)
 
 
 def _carried_on(generator: Generator, texts: Sequence[str]) -> list[Row]:

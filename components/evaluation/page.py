@@ -44,7 +44,13 @@ STEPS = {
 }
 
 
-ANSWERED = {"sequence": "test rows", "tokens": "words", "causal_lm": "tokens", "seq2seq_lm": "test rows"}
+ANSWERED = {
+    "causal_lm": "tokens",
+    "choices": "test rows",
+    "seq2seq_lm": "test rows",
+    "sequence": "test rows",
+    "tokens": "words",
+}
 """What answers are counted in, by the head of a task."""
 
 

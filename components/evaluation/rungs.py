@@ -48,7 +48,7 @@ def torch_rung(task: Task, folder: Path, max_length: int) -> Answer:
     from components.modeling.loading import takes_types
 
     model = load_model(folder)
-    types = task.pair and takes_types(model.config)
+    types = task.reads_pairs and takes_types(model.config)
     encoder = Encoder.load(folder / "tokenizer.json", max_length, int(model.config.pad_token_id or 0), types)
     encoder = replace(encoder, words=None)
     return partial(answers, task, torch_infer(model), encoder)

@@ -19,6 +19,7 @@ from components.modeling.architectures import architecture, architecture_name, a
 from components.modeling.kinds import ARCHITECTURES, CANNOT, CARRIES_ON, GENERATES, WRITES
 
 HEADS: dict[str, Any] = {
+    "choices": AutoModelForSequenceClassification,  # a score a pair of text and choice
     "sequence": AutoModelForSequenceClassification,
     "tokens": AutoModelForTokenClassification,
     CARRIES_ON: AutoModelForCausalLM,

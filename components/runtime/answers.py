@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from components.runtime.prediction import sigmoid, softmax
-from components.tasks.task import Task, Text
+from components.tasks.task import Task, Text, parts
 
 LABELS = "labels"
 """The axis of a tensor that is as long as there are labels; others depend on the request."""
@@ -63,6 +63,28 @@ class LabelSet:
 
     def __str__(self) -> str:
         return "; ".join(f"{label} {self.scores[label]:.3f}" for label in self.labels) or "-"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best choice: its number from 0, its text and its probability; and the probability of every choice."""
+
+    number: int
+    text: str
+    score: float
+    scores: tuple[float, ...]
+
+    @property
+    def columns(self) -> dict[str, str | float]:
+        """As a row of a table."""
+        return {"choice": self.text, "number": self.number, "score": self.score}
+
+    def json(self) -> dict[str, Any]:
+        """As `lianzi predict` writes it."""
+        return {"choice": self.text, "number": self.number, "scores": [round(score, 6) for score in self.scores]}
+
+    def __str__(self) -> str:
+        return f"{' '.join(self.text.split())}\t{self.score:.3f}"
 
 
 @dataclass(frozen=True)
@@ -117,7 +139,7 @@ class Entities:
         return "; ".join(f"{one.label} {' '.join(one.text.split())}" for one in self.entities) or "-"
 
 
-Answer = Prediction | LabelSet | Estimate | Entities
+Answer = Prediction | LabelSet | Estimate | Entities | Choice
 
 
 @dataclass(frozen=True)
@@ -191,6 +213,16 @@ def entities(task: Task, texts: Sequence[str], outputs: np.ndarray) -> list[Enti
     return found
 
 
+def choices(task: Task, texts: Sequence[Text], outputs: np.ndarray) -> list[Choice]:
+    """The best choice of each row."""
+    found = []
+    for text, row in zip(texts, softmax(outputs).tolist(), strict=True):
+        scores = row[: len(task.sequences(text))]
+        best = scores.index(max(scores))
+        found.append(Choice(best, parts(text)[1 + best], scores[best], tuple(scores)))
+    return found
+
+
 def _labels(task: Task, outputs: np.ndarray) -> list[str]:
     # Not numpy's argmax: it hands the interpreter's lock to the batching thread, whatever the size.
     return [task.labels[row.index(max(row))] for row in outputs.tolist()]
@@ -256,7 +288,18 @@ ENTITIES = AnswerForm(
     {"entities": []},
     lambda answer: (str(answer), None),
 )
-FORMS = (LABEL, LABEL_SET, NUMBER, ENTITIES)
+CHOICE = AnswerForm(
+    "choice",
+    choices,
+    {
+        "choice": AnswerTensor("BYTES", of_answer=lambda answer: answer.text),
+        "scores": AnswerTensor("FP32", ("choices",), _scores),
+        "logits": _logits("choices"),
+    },
+    {"choice": None, "scores": []},
+    lambda answer: (answer.text, answer.score),
+)
+FORMS = (CHOICE, LABEL, LABEL_SET, NUMBER, ENTITIES)
 BY_OUTPUT = {"categorical": LABEL, "binary": LABEL_SET, "real": NUMBER}
 """Kind of an output -> the form of answers."""
 
@@ -265,4 +308,6 @@ def answer_form(task: Task) -> AnswerForm:
     """The form of a task's answers."""
     if task.output.per_token:
         return ENTITIES
+    if task.output.per_choice:
+        return CHOICE
     return BY_OUTPUT[task.output.kind]

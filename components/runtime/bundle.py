@@ -46,7 +46,7 @@ class Classifier:
         """One answer a row, in order: a Prediction, of a regression an Estimate, of a tagger Entities. A row is its
         text; of a task with several, a mapping with the columns that `texts` of its kind names, or the texts in that
         order. Raises DataError for what is not text."""
-        checked = check_rows(rows, self.kind.texts)
+        checked = check_rows(rows, self.kind.texts, self.kind.output.per_choice)
         if self.kind.spans:
             check_marked_texts(self.kind, checked)
         return list(self.form.answers(self.kind, checked, self.logits(checked)))
@@ -57,6 +57,12 @@ class Classifier:
             words = (0,) if self.kind.output.per_token else ()
             return np.empty((0, *words, len(self.labels)), dtype=np.float32)
         return task_outputs(self.kind, self.session.run, self.encoder, texts, self.max_batch)
+
+    def encode(self, texts: Sequence[Text]) -> list[list[int]]:
+        """The token ids that the model reads of each row, of one with choices those of all of them."""
+        if not self.kind.output.per_choice:
+            return self.encoder.encode(texts)
+        return [[one for ids in self.encoder.encode(self.kind.sequences(text)) for one in ids] for text in texts]
 
     def infer(self, feeds: Arrays) -> Arrays:
         """The graph's outputs for padded ids and their mask."""
@@ -133,22 +139,26 @@ def _check_answer(graph: Path, session: Session, task: Task, encoder: Encoder) -
         raise ArtifactError(f"{graph}: gives {told}, and the manifest has {labels} labels")
 
 
-def check_rows(rows: Any, names: Sequence[str]) -> list[Text]:
-    """The rows as what a model reads of them: a text each, or a tuple of texts in the order of `names`. Raises
-    DataError naming the first that is none, or that lacks one."""
+def check_rows(rows: Any, names: Sequence[str], choices: bool = False) -> list[Text]:
+    """The rows as what a model reads of them: a text each, or a tuple of texts in the order of `names`, where `choices`
+    are wanted with these behind the text. Raises DataError naming the first that is none, or that lacks one."""
     if len(names) == 1:
         return list(check_texts(rows))
     given = [rows] if isinstance(rows, str | Mapping) else list(rows)
-    return [_checked_row(row, names, number) for number, row in enumerate(given)]
+    return [_checked_row(row, names, number, choices) for number, row in enumerate(given)]
 
 
-def _checked_row(row: Any, names: Sequence[str], number: int) -> tuple[str, ...]:
+def _checked_row(row: Any, names: Sequence[str], number: int, choices: bool) -> tuple[str, ...]:
     told = " and ".join(names)
     if isinstance(row, Mapping):
         if lacking := [name for name in names if name not in row]:
             raise DataError(f"row {number}: no '{lacking[0]}'", f"a row has {told}")
         row = [row[name] for name in names]
-    if isinstance(row, str) or not isinstance(row, Sequence) or len(row) != len(names):
+    if choices and isinstance(row, list | tuple):
+        # The choices as a list, or one by one.
+        row = [one for part in row for one in (part if isinstance(part, list | tuple) else [part])]
+    few = len(names) + choices
+    if not isinstance(row, list | tuple) or len(row) < few or (len(row) > few and not choices):
         raise DataError(f"row {number}: {row!r:.60} is not {told}", "give a mapping of these, or the texts in order")
     return tuple(check_texts(row))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from components.inference.sessions import Infer
 from components.runtime.encoding import Encoder
-from components.tasks.task import Task, Text
+from components.tasks.task import Task, Text, gathered, sequences_of
 
 BATCH = 32
 """Texts a run, where a bundle's `max_batch` does not say otherwise. Sums over a row do not depend on it."""
@@ -31,6 +31,9 @@ def infer_texts(infer: Infer, encoder: Encoder, texts: Sequence[Text], batch: in
 
 def task_outputs(task: Task, infer: Infer, encoder: Encoder, texts: Sequence[Text], batch: int = BATCH) -> np.ndarray:
     """What a task's answers to some texts, at least one, need of its output, (texts, ...): `task.decode` takes it."""
+    if task.output.per_choice:
+        found = infer_texts(infer, encoder, sequences_of(task, texts), batch)[task.output.name]
+        return gathered(found, [len(task.sequences(text)) for text in texts])
     if not task.output.per_token:
         return infer_texts(infer, encoder, texts, batch)[task.output.name]
     rows: dict[int, np.ndarray] = {}

@@ -16,7 +16,7 @@ from components.serving.embedding import Embedding
 from components.serving.generation import Generation
 from components.serving.model_repository import LoadedModel, ModelRepository
 from components.serving.openai_answers import ChatCompletionChunk
-from components.serving.task_model import TaskModel
+from components.serving.task_model import CHOICES, TaskModel
 
 JSON, EVENTS = "application/json", "text/event-stream"
 REFERENCE = "#/components/schemas/{model}"
@@ -130,15 +130,18 @@ def document(app: FastAPI, repository: ModelRepository) -> dict[str, Any]:
 
 def _add_inputs(schemas: dict[str, Any], models: list[TaskModel]) -> None:
     """Describe what the models take, where that is more than one text, or token ids and their mask."""
-    taken = dict.fromkeys(names for model in models for names in (model.texts, model.encoded))
+    taken = dict.fromkeys(names for model in models for names in (model.texts, model.encoded) if names)
     if {name for names in taken for name in names} <= {"text", IDS, MASK}:
         return
     like = {IDS: "IdsInput", MASK: "MaskInput", TYPES: "MaskInput"}
+    text = {"type": "string"}
+    data = {"type": "array", "minItems": 1, "items": {"anyOf": [text, {"type": "array", "minItems": 2, "items": text}]}}
+    rows = {"data": data, "shape": schemas["IdsInput"]["properties"]["shape"]}
     forms = []
     for names in taken:
         known = [schemas[like.get(name, "TextInput")] for name in names]
         inputs = [
-            one | {"properties": one["properties"] | {"name": {"const": name}}}
+            one | {"properties": one["properties"] | {"name": {"const": name}} | (rows if name == CHOICES else {})}
             for name, one in zip(names, known, strict=True)
         ]
         forms.append({"type": "array", "prefixItems": inputs, "minItems": len(names), "maxItems": len(names)})

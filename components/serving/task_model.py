@@ -20,10 +20,14 @@ from components.serving.limits import Limits
 from components.serving.protocol import InferRequest
 from components.serving.request_error import RequestError
 from components.serving.tensors import Tensor
+from components.tasks.multiple_choice import LEAST
+from components.tasks.task import sequences_of
 
 PLATFORM = "onnxruntime_onnx"
 TEXT_INPUT = ("BYTES", [-1])
 IDS_INPUT = ("INT64", [-1, -1])
+CHOICES = "choices"
+CHOICES_INPUT = ("BYTES", [-1, -1])
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,11 @@ class TaskModel:
     vocabulary: int
     endpoints = ("/v2/models/NAME/infer",)
 
+    @property
+    def choices(self) -> bool:
+        """Whether a row has choices, a sequence each."""
+        return self.classifier.kind.output.per_choice
+
     @cached_property
     def texts(self) -> tuple[str, ...]:
         """The inputs that are texts, one a column of the task's rows."""
@@ -41,18 +50,21 @@ class TaskModel:
 
     @cached_property
     def encoded(self) -> tuple[str, ...]:
-        """The inputs that may stand in their place."""
+        """The inputs that may stand in their place. None for rows with choices: ids do not say whose they are."""
+        if self.choices:
+            return ()
         return (IDS, MASK, *((TYPES,) if self.classifier.encoder.types else ()))
 
     @cached_property
     def inputs(self) -> dict[str, tuple[str, list[int]]]:
         """Name -> datatype and shape."""
-        return dict.fromkeys(self.texts, TEXT_INPUT) | dict.fromkeys(self.encoded, IDS_INPUT)
+        texts = {name: CHOICES_INPUT if name == CHOICES else TEXT_INPUT for name in self.texts}
+        return texts | dict.fromkeys(self.encoded, IDS_INPUT)
 
     @cached_property
     def takes(self) -> str:
         """What it takes, for a message."""
-        return f"{' and '.join(self.texts)}, or {' and '.join(self.encoded)}"
+        return ", or ".join(" and ".join(names) for names in (self.texts, self.encoded) if names)
 
     @classmethod
     def load(cls, bundle: Path, threads: int = 1) -> TaskModel:
@@ -86,7 +98,7 @@ class TaskModel:
                 raise RequestError(400, f"input '{tensor.name}' is {expected}, not {tensor.datatype}")
             if tensor.shape[0] > limits.largest:
                 raise RequestError(422, f"{tensor.shape[0]} rows, at most {limits.largest} are taken at once")
-        if not request.inputs.keys().isdisjoint(self.texts):
+        if not self.encoded or not request.inputs.keys().isdisjoint(self.texts):
             self._check_texts(request.inputs, limits)
             if kind.spans:
                 for number, text in enumerate(request.inputs["text"].values):
@@ -100,7 +112,8 @@ class TaskModel:
     def rows(self, request: InferRequest) -> list[list[int]]:
         """Token ids of each row of a checked request, as `lianzi predict` encodes them."""
         if self.texts[0] in request.inputs:
-            rows = self.classifier.encoder.encode(self.texts_of(request))
+            texts = sequences_of(self.classifier.kind, self.texts_of(request))
+            rows = self.classifier.encoder.encode(texts)
             if not all(rows):
                 raise RequestError(422, f"text {rows.index([])} holds no token")
             return rows
@@ -133,6 +146,7 @@ class TaskModel:
     def answers(self, request: InferRequest, logits: np.ndarray) -> Sequence[Answer]:
         """The answers to a request's texts."""
         texts, kind = self.texts_of(request), self.classifier.kind
+        logits = self._by_row(request, logits)
         if kind.output.per_token:
             logits = kind.reduced(list(logits), places(kind, self.classifier.encoder, texts))
         return self.classifier.form.answers(kind, texts, logits)
@@ -141,14 +155,21 @@ class TaskModel:
         tensor = self.classifier.form.tensors[name]
         values: Values
         if tensor.values:
-            values = tensor.values(self.classifier.kind, logits)
+            values = tensor.values(self.classifier.kind, self._by_row(request, logits))
         elif tensor.of_answer:
             values = list(map(tensor.of_answer, self.answers(request, logits)))
         return Tensor(name, tensor.datatype, (len(values),) if isinstance(values, list) else values.shape, values)
 
+    def _by_row(self, request: InferRequest, logits: np.ndarray) -> np.ndarray:
+        return logits.reshape(request.inputs[CHOICES].shape) if self.choices else logits
+
     def texts_of(self, request: InferRequest) -> list[Any]:
         """What the model reads of each row of a request of texts: one, or a tuple of them."""
         columns = [list(request.inputs[name].values) for name in self.texts]
+        if self.choices:
+            count = request.inputs[CHOICES].shape[1]
+            firsts = range(0, len(columns[1]), count)
+            return [(text, *columns[1][first : first + count]) for text, first in zip(columns[0], firsts, strict=True)]
         return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
     def _check_texts(self, inputs: dict[str, Tensor], limits: Limits) -> None:
@@ -157,7 +178,7 @@ class TaskModel:
         for name in self.texts:
             if name not in inputs:
                 raise RequestError(400, f"input '{name}' is missing: it takes {self.takes}")
-            _check_text(inputs[name], limits)
+            _check_text(inputs[name], limits, name == CHOICES and self.choices)
             if (rows := inputs[name].shape[0]) != (first := inputs[self.texts[0]].shape[0]):
                 raise RequestError(400, f"input '{name}' has {rows} rows, '{self.texts[0]}' has {first}")
 
@@ -183,8 +204,14 @@ class TaskModel:
             raise RequestError(400, "token_type_ids are 0 of the first text and 1 of the second")
 
 
-def _check_text(texts: Tensor, limits: Limits) -> None:
-    if len(texts.shape) > 2 or texts.shape[1:] not in ((), (1,)):
+def _check_text(texts: Tensor, limits: Limits, choices: bool) -> None:
+    if choices:
+        if len(texts.shape) != 2 or texts.shape[1] < LEAST:
+            told = f"has shape [rows, choices], {LEAST} choices or more, not {list(texts.shape)}"
+            raise RequestError(400, f"input '{texts.name}' {told}")
+        if not all(map(str.strip, texts.values)):
+            raise RequestError(422, f"input '{texts.name}': a choice is blank")
+    elif len(texts.shape) > 2 or texts.shape[1:] not in ((), (1,)):
         raise RequestError(400, f"input '{texts.name}' has shape [rows] or [rows, 1], not {list(texts.shape)}")
     for number, text in enumerate(texts.values):
         if len(text) > limits.max_text:

@@ -30,6 +30,7 @@ KINDS = {
         "components.tasks.classification:Classification", "macro_f1", "macro-F1", "components.tasks.config:TextsConfig"
     ),
     "generation": Kind("components.tasks.generation:Generation", "perplexity", "perplexity", head="causal_lm"),
+    "multiple_choice": Kind("components.tasks.multiple_choice:MultipleChoice", "accuracy", "accuracy"),
     "multi_label": Kind(
         "components.tasks.multi_label:MultiLabel", "micro_f1", "micro-F1", "components.tasks.config:MultiLabelConfig"
     ),

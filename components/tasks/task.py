@@ -38,6 +38,8 @@ class Column(StrEnum):
     NUMBER = "number"
     TOKENS = "tokens"
     TAGS = "tags"
+    CHOICES = "choices"
+    CHOICE = "choice"
 
 
 NO_TARGET = -100
@@ -46,7 +48,8 @@ NO_TARGET = -100
 
 @dataclass(frozen=True)
 class Output:
-    """What a head answers with, [rows, labels], or [rows, length, labels] where it says something of each token.
+    """What a head answers with, [rows, labels], or [rows, length, labels] where it says something of each token; where
+    it scores each choice of a row, [pairs of text and choice, 1], and [rows, choices] once they are gathered.
 
     The kind decides how a student learns from its teacher: by KL divergence, by the cross-entropy of each label, or by
     MSE. Of categorical outputs the likeliest label is the answer, which servers without this code (Triton's) find by
@@ -56,6 +59,7 @@ class Output:
     name: str
     kind: Literal["categorical", "binary", "real"]
     per_token: bool = False
+    per_choice: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,9 +181,22 @@ class Task(ABC):
         """What the model reads of a row."""
         return row[self.texts[0]] if len(self.texts) == 1 else tuple(row[name] for name in self.texts)
 
+    def named(self, text: Any) -> dict[str, Any]:
+        """What the model reads of a row, by its columns."""
+        return dict(zip(self.texts, parts(text), strict=True))
+
     def row(self, text: Any, target: Any) -> dict[str, Any]:
         """A row of what the model reads and what it should answer, without its id."""
-        return {**dict(zip(self.texts, parts(text), strict=True)), self.target: target}
+        return {**self.named(text), self.target: target}
+
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether what the model reads at once are two texts."""
+        return self.pair or self.output.per_choice
+
+    def sequences(self, text: Text) -> list[Text]:
+        """What the model reads of a row, one after another: all at once, but for a row with choices."""
+        return [text]
 
     def refusal(self, text: str) -> str:
         """Why this kind cannot answer about a text; empty where it can."""
@@ -256,7 +273,20 @@ def columns_of(kind: type[Task], pair: bool = False) -> dict[str, Column]:
 
 def text_columns(columns: Mapping[str, Column | str]) -> tuple[str, ...]:
     """Those that a model reads, in order."""
-    return tuple(name for name, column in columns.items() if column == Column.TEXT)
+    return tuple(name for name, column in columns.items() if column in (Column.TEXT, Column.CHOICES))
+
+
+def sequences_of(task: Task, texts: Sequence[Text]) -> list[Text]:
+    """What the model reads of all rows, one after another."""
+    return [sequence for text in texts for sequence in task.sequences(text)]
+
+
+def gathered(outputs: np.ndarray, counts: Sequence[int]) -> np.ndarray:
+    """Outputs [sequences, 1] as [rows, the most sequences of a row], minus infinity where a row has no more."""
+    found = np.full((len(counts), max(counts)), -np.inf, dtype=outputs.dtype)
+    places = np.arange(max(counts)) < np.array(counts)[:, None]
+    found[places] = outputs[:, 0]
+    return found
 
 
 def padded(rows: Sequence[Sequence[int]], value: int = NO_TARGET) -> np.ndarray:

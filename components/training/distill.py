@@ -39,6 +39,8 @@ from components.training.task_data import (
     TaskData,
     TaskObjective,
     beside_ids,
+    by_choice,
+    one_by_one,
     outputs_of,
     task_objective,
     training_texts,
@@ -77,7 +79,7 @@ def distill(
     with tempfile.TemporaryDirectory() as folder:
         # Numbers and tags are learned from one teacher: a mixture of two was not tried.
         output = data.task.output
-        mixes = config.count_words and output.kind == "categorical" and not output.per_token
+        mixes = config.count_words and output.kind == "categorical" and not (output.per_token or output.per_choice)
         counts = word_counts(guide, data, rows, share, task) if mixes and tried else None
         if counts:
             run.say(f"distill {task_name}: counting words has {counts.share:.0%} of the soft labels")
@@ -288,13 +290,16 @@ class DistillationObjective:
     """The second teacher."""
 
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        mask = batch["attention_mask"]
         with torch.no_grad():
-            teacher = self.teacher.to(mask.device)
-            guide = teacher(batch["clean_ids"], **beside_ids(teacher, batch), output_hidden_states=True)
-        answer = model(batch["input_ids"], **beside_ids(model, batch), output_hidden_states=True)
-        hard = self.task.task.loss(answer.logits, batch["targets"]) / batch["count"]
-        own, answers, temperature = answer.logits.float(), guide.logits.float(), self.config.temperature
+            teacher = self.teacher.to(batch["attention_mask"].device)
+            guide = teacher(
+                one_by_one(batch["clean_ids"], batch), **beside_ids(teacher, batch), output_hidden_states=True
+            )
+        answer = model(one_by_one(batch["input_ids"], batch), **beside_ids(model, batch), output_hidden_states=True)
+        logits = by_choice(answer.logits, batch)
+        hard = self.task.task.loss(logits, batch["targets"]) / batch["count"]
+        own, answers = logits.float(), by_choice(guide.logits, batch).float()
+        temperature = self.config.temperature
         if self.counts is not None:
             answers = self.counts.mixed(answers, batch["word_counts"], temperature)
         if self.task.task.output.per_token:
@@ -331,7 +336,7 @@ class DistillationObjective:
 def stacks_of(output: Any, batch: Batch) -> list[tuple[Sequence[Tensor], Tensor, int]]:
     """Of a model's stacks of layers, the encoder's first: the layers' outputs [n, length, width], which tokens are real
     [n, length], and how many are."""
-    mask = batch["attention_mask"]
+    mask = one_by_one(batch["attention_mask"], batch)
     # The first of the states is the embedding.
     if "decoder_hidden_states" not in output:
         return [(output.hidden_states[1:], mask, batch["tokens"])]

@@ -24,14 +24,20 @@ from components.modeling.objectives.objective import Batch
 from components.tasks.config import TaskConfig
 from components.tasks.metrics import Metric
 from components.tasks.rows import EVERY_ROW, LabelShare, read_split, read_task
-from components.tasks.task import NO_TARGET, Row, Task, padded, parts
+from components.tasks.task import NO_TARGET, Example, Row, Task, padded, parts
+
+NOTHING = -1
+"""In place of a token, behind the end of a choice."""
+NEVER = -1e4
+"""The score of a choice that a row does not have: its probability is 0, and it teaches nothing."""
 
 
 @dataclass(frozen=True)
 class Examples:
     """One split: token ids of every row, cut at max_length, and its target, or those of its tokens.
 
-    `types`: of each token which of a row's two texts it is of, where rows have two.
+    `types`: of each token which of a row's two texts it is of, where rows have two. Of a row with choices both are
+    [choices, the longest of them], NOTHING behind the end of each.
     `word_counts`: outputs [rows, labels] that counting words gives, where a student learns from them too. `answers`:
     what the rows should be answered with [rows, words] and `places`: where their words begin [rows, words], NO_TARGET
     past the end, of a task whose targets are those of tokens.
@@ -46,7 +52,8 @@ class Examples:
 
     @property
     def lengths(self) -> list[int]:
-        return [len(ids) for ids in self.ids]
+        """Tokens of each row, of all its choices together."""
+        return [ids.numel() for ids in self.ids]
 
 
 @dataclass(frozen=True)
@@ -95,9 +102,34 @@ class TaskData:
                 "lower it, or raise model.max_length and pretrain again",
             )
 
+    def _of_choices(self, examples: Examples, samples: np.ndarray | range) -> Batch:
+        """Rows with choices padded to the most of them and to the longest: ids and mask [n, choices, length], and
+        `present` [n, choices]: which of them there are."""
+        assert examples.types is not None
+        most = max(len(ids) for ids in examples.ids)
+        ids, types = (
+            blocks([given[index] for index in samples], most, value)
+            for given, value in ((examples.ids, NOTHING), (examples.types, 0))
+        )
+        real = ids != NOTHING
+        mask = real.long()
+        # A choice that is not there is read as one token of padding: attention to nothing is no number.
+        mask[..., 0] = 1
+        return {
+            "input_ids": torch.where(real, ids, self.pad_id),
+            "attention_mask": mask,
+            "token_type_ids": types.clamp(min=0),
+            "present": real.any(dim=-1),
+            "targets": examples.targets[torch.tensor(samples)],
+            "count": len(samples),
+            "tokens": int(mask.sum()),
+        }
+
     def batch(self, examples: Examples, samples: np.ndarray | range) -> Batch:
         """The samples padded to the longest: ids and mask [n, length], targets [n] or [n, length], and what else the
         examples have, [n, ...]. `count`: targets that count."""
+        if self.task.output.per_choice:
+            return self._of_choices(examples, samples)
         ids = pad_sequence([examples.ids[index] for index in samples], batch_first=True, padding_value=self.pad_id)
         lengths = torch.tensor([len(examples.ids[index]) for index in samples])
         mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
@@ -219,14 +251,35 @@ def reduced(task: Task, outputs: Tensor, batch: Batch) -> Tensor:
 
 def outputs_of(model: PreTrainedModel, batch: Batch) -> Tensor:
     """The head's outputs [n, labels] of a batch, or [n, length, labels]; of an encoder-decoder those of its targets."""
-    outputs: Tensor = model(input_ids=batch["input_ids"], **beside_ids(model, batch)).logits
-    return outputs
+    outputs: Tensor = model(input_ids=one_by_one(batch["input_ids"], batch), **beside_ids(model, batch)).logits
+    return by_choice(outputs, batch)
+
+
+def one_by_one(values: Tensor, batch: Batch) -> Tensor:
+    """Of rows with choices, [n, choices, length], what is of each choice; of others what there is."""
+    return values.flatten(0, 1) if "present" in batch else values
+
+
+def by_choice(outputs: Tensor, batch: Batch) -> Tensor:
+    """Outputs [n * choices, 1] as [n, choices], NEVER where a row has no more choices; others as they are."""
+    if "present" not in batch:
+        return outputs
+    present = batch["present"]
+    return outputs.float().view(present.shape).masked_fill(~present, NEVER)
+
+
+def blocks(rows: Sequence[Tensor], most: int, value: int) -> Tensor:
+    """Rows [choices, length] as one tensor [n, most, the longest]."""
+    found = torch.full((len(rows), most, max(row.shape[1] for row in rows)), value)
+    for number, row in enumerate(rows):
+        found[number, : row.shape[0], : row.shape[1]] = row
+    return found
 
 
 def beside_ids(model: PreTrainedModel, batch: Batch) -> Batch:
     """What a model reads of a batch beside its token ids; of an encoder-decoder what its decoder reads as well."""
     names = ("attention_mask", *(("token_type_ids",) if takes_types(model.config) else ()))
-    found = {name: batch[name] for name in names if name in batch}
+    found = {name: one_by_one(batch[name], batch) for name in names if name in batch}
     if model.config.is_encoder_decoder:
         found["decoder_input_ids"] = decoder_input_ids(model.config, batch["targets"])
     return found
@@ -241,9 +294,12 @@ def training_texts(rows: Path, share: LabelShare = EVERY_ROW) -> list[str]:
 def encode(task: Task, rows: Sequence[Row], tokenizer: Tokenizer, max_length: int) -> Examples:
     """Token ids and target of each row."""
     examples = task.encode(rows, tokenizer, max_length)
+    if task.output.per_choice:
+        ids, kinds = (_by_row(examples, name) for name in ("input_ids", "token_type_ids"))
+        return Examples(ids, torch.from_numpy(task.targets(rows)), kinds)
     ids = [torch.tensor(example.features["input_ids"]) for example in examples]
     if not task.output.per_token:
-        types = [torch.tensor(one.features["token_type_ids"]) for one in examples] if task.pair else None
+        types = [torch.tensor(one.features["token_type_ids"]) for one in examples] if task.reads_pairs else None
         return Examples(ids, torch.from_numpy(task.targets(rows)), types)
     return Examples(
         ids,
@@ -251,3 +307,11 @@ def encode(task: Task, rows: Sequence[Row], tokenizer: Tokenizer, max_length: in
         answers=torch.from_numpy(task.targets(rows)),
         places=torch.from_numpy(padded([example.places for example in examples])),
     )
+
+
+def _by_row(examples: Sequence[Example], name: str) -> list[Tensor]:
+    """A feature of the examples of each row, [choices, the longest of them], NOTHING behind the end of each."""
+    rows: dict[int, list[list[int]]] = {}
+    for example in examples:
+        rows.setdefault(example.row, []).append(example.features[name])
+    return [torch.from_numpy(padded(found, NOTHING)) for found in rows.values()]

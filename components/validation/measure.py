@@ -173,9 +173,13 @@ def _with_one_text(row: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
     """The row with its texts as one; without one where any of them is none."""
     if len(texts) == 1 and texts[0] == "text":
         return row
-    given = [row.get(name) for name in texts]
+    columns = [row.get(name) for name in texts]
+    given = [one for column in columns for one in (column if isinstance(column, list) else [column])]
     text = "\n".join(map(str, given)) if all(isinstance(one, str) for one in given) else None
-    return {"id": row.get("id"), "text": text} | {name: one for name, one in row.items() if name not in texts}
+    rest = {name: one for name, one in row.items() if name not in texts}
+    if type(number := rest.get("label")) is int:  # of a choice
+        rest["label"] = str(number)
+    return {"id": row.get("id"), "text": text} | rest
 
 
 def _labelled(row: dict[str, Any]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def _targets(folder: Path) -> tuple[tuple[str, ...], bool]:
 def _texts(folder: Path) -> tuple[str, ...]:
     """The columns of a task's rows that are texts."""
     columns = read_manifest(folder, "task").get("columns", {})
-    return tuple(name for name, column in columns.items() if column == "text") or ("text",)
+    return tuple(name for name, column in columns.items() if column in ("text", "choices")) or ("text",)
 
 
 @contextmanager

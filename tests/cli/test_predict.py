@@ -6,11 +6,12 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cli.predict import answers, champion_classifier, check_texts_given, lines_of_file
+from cli.predict import answers, champion_classifier, check_texts_given, lines_of_file, rows_of_file, texts_of_rows
 from components import tracking
 from components.errors import ArtifactError, DataError, ParameterError
 from components.registry import Registry
@@ -86,6 +87,32 @@ def test_a_files_name_is_noticed_and_texts_beside_a_file_are_refused(here: Path)
         check_texts_given("form", [], "row.txt")
     check_texts_given("form", ["a text", "mlflow", "\0", "a" * 5000], None)
     check_texts_given("form", [], "-")
+
+
+def test_a_row_of_two_texts_is_asked_with_both(project: Path, champion: Path) -> None:
+    found = champion_classifier(project, "form")
+    pairs = replace(found, kind=replace(found.kind, pair=True))
+    [told] = answers(pairs, texts_of_rows("form", pairs.kind.texts, ["ship", "wave"]), True, False)
+    assert list(json.loads(told)) == ["text", "text_pair", "label", "scores"]
+    with pytest.raises(
+        ParameterError, match=r"1 texts, and a row of form has text and text_pair\nlianzi predict form TEXT"
+    ):
+        texts_of_rows("form", pairs.kind.texts, ["ship"])
+    assert texts_of_rows("quiz", ("text", "choices"), ["who?", "a", "b", "c"]) == [("who?", "a", "b", "c")]
+
+
+def test_a_files_rows_have_a_column_for_each_text(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text('text,text_pair,choices\nship,wave,"[""a"", ""b""]"\n')
+    with rows_of_file(str(rows), ("text", "text_pair")) as found:
+        assert list(found) == [("ship", "wave")]
+    with rows_of_file(str(rows), ("text", "choices")) as found:
+        assert list(found) == [("ship", "a", "b")]
+    with (
+        rows_of_file(str(rows), ("text", "other")) as found,
+        pytest.raises(DataError, match=r"rows\.csv:2: no 'other'"),
+    ):
+        list(found)
 
 
 def test_a_text_is_answered_without_what_takes_seconds_to_import(project: Path, champion: Path) -> None:

@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 
 from components.errors import ArtifactError
 from components.runtime.bundle import Classifier, load_bundle
-from components.runtime.encoding import Encoder
+from components.runtime.encoding import Encoder, TypedIds
+from components.serving.limits import Limits
 from components.serving.protocol import InferRequest
 from components.serving.request_error import RequestError
 from components.serving.task_model import TaskModel
@@ -69,3 +70,24 @@ def test_a_damaged_bundle_is_not_served(ladder: Ladder, tmp_path: Path, make_ser
     (copy / "tokenizer.json").write_text("{}")
     with pytest.raises(ArtifactError, match=r"tokenizer\.json: changed since it was made"):
         TaskModel.load(copy)
+
+
+def test_a_row_of_two_texts_has_an_input_for_each(model: TaskModel) -> None:
+    classifier = replace(model.classifier, kind=replace(model.classifier.kind, pair=True))
+    pairs = replace(model, classifier=replace(classifier, encoder=replace(classifier.encoder, types=True)))
+    names = [one["name"] for one in pairs.describe()["inputs"]]
+    assert names == ["text", "text_pair", "input_ids", "attention_mask", "token_type_ids"]
+    text, other = (Tensor(name, "BYTES", (2,), ["ship", "wave"]) for name in ("text", "text_pair"))
+    asked = InferRequest(None, {"text": text, "text_pair": other}, {}, False)
+    pairs.check(asked, Limits())
+    rows = pairs.rows(asked)
+    assert all(isinstance(row, TypedIds) and set(row.types) == {0, 1} for row in rows)
+    for inputs, told in (
+        ({"text": text}, "input 'text_pair' is missing: it takes text and text_pair, or input_ids"),
+        (
+            {"text": text, "text_pair": replace(other, shape=(1,), values=["wave"])},
+            "'text_pair' has 1 rows, 'text' has 2",
+        ),
+    ):
+        with pytest.raises(RequestError, match=told):
+            pairs.check(InferRequest(None, inputs, {}, False), Limits())

@@ -23,7 +23,6 @@ from components.runtime.bundle import load_bundle
 from components.runtime.generation.generator import Sampling, load_generator
 from components.tasks.kinds import KINDS, Kind
 from components.tasks.rows import read_task
-from components.tasks.task import parts
 from components.training.distill import distill
 from components.training.finetune import finetune
 from components.training.store import CheckpointStore
@@ -100,6 +99,11 @@ def check_pairs(answers: Sequence[Any], served: Answered) -> None:
     assert [answer.label for answer in answers] == served["label"] == ["same", "other"]
 
 
+def check_choices(answers: Sequence[Any], served: Answered) -> None:
+    assert [(answer.number, answer.text) for answer in answers] == [(0, "ship wave"), (1, "harbour sail")]
+    assert served["choice"] == ["ship wave", "harbour sail"]
+
+
 def check_written(answers: Sequence[Any], served: Answered) -> None:
     assert [answer.strip() for answer in answers] == ["sea", "city"]
     assert answers == served["text"]
@@ -116,6 +120,12 @@ CASES = {
     # Of some 300 tokens; counting them gives 6.
     "generation": Case(ROW_OF["generation"], ("text",), check_texts, "gpt2", lambda perplexity: perplexity < 6),
     "multi_label": Case(ROW_OF["multi_label"], ("labels",), check_label_sets),
+    "multiple_choice": Case(
+        ROW_OF["multiple_choice"],
+        ("choice",),
+        check_choices,
+        asked=[("which?", "ship wave", "street tower"), ("which?", "wheat plough", "harbour sail")],
+    ),
     "regression": Case(ROW_OF["regression"], ("number",), check_stars),
     "relation_extraction": Case(ROW_OF["relation_extraction"], ("label",), check_relations, asked=RELATED),
     "summarization": Case(ROW_OF["summarization"], ("text",), check_written, "t5", training=SLOW, distilled=WHOLE),
@@ -178,11 +188,8 @@ class Walk:
         generates = read_manifest(made["bundle"], "bundle").get("form") == "generation"
         answers = carried_on(made["bundle"]) if generates else load_bundle(made["bundle"]).predict(case.asked)
         with running(tmp_path, made["bundle"], program=self.program) as server:
-            columns = dict(zip(read_task(rows).texts, zip(*map(parts, case.asked), strict=True), strict=True))
-            given = [
-                {"name": name, "datatype": "BYTES", "shape": [len(texts)], "data": texts}
-                for name, texts in columns.items()
-            ]
+            named = [read_task(rows).named(row) for row in case.asked]
+            given = [tensor(name, [row[name] for row in named]) for name in named[0]]
             body = {"inputs": given, "outputs": [{"name": name} for name in case.outputs]}
             url = f"http://127.0.0.1:{server.port}"
             if generates:
@@ -191,6 +198,12 @@ class Walk:
                 return
             answer = httpx.post(f"{url}/v2/models/places/infer", json=body, timeout=60).json()
         case.check(answers, {one["name"]: one["data"] for one in answer["outputs"]})
+
+
+def tensor(name: str, values: list[Any]) -> dict[str, Any]:
+    """An input of the protocol: of texts, or of lists of them."""
+    shape = [len(values), *([len(values[0])] if isinstance(values[0], list) else [])]
+    return {"name": name, "datatype": "BYTES", "shape": shape, "data": values}
 
 
 def carried_on(bundle: Path) -> list[str]:

@@ -107,3 +107,13 @@ def test_a_missing_split_and_a_damaged_shard_are_named(tmp_path: Path) -> None:
     (tmp_path / "gone").write_text(json.dumps({}))
     with pytest.raises(ArtifactError, match="gone: damaged"):
         measure_shard(part)
+
+
+def test_several_texts_are_measured_as_one_with_a_line_each(tmp_path: Path) -> None:
+    row = {"id": "1", "text": "who?", "choices": ["a b", "c"], "label": 1}
+    (tmp_path / "train.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    part = Part(tmp_path / "train.jsonl", tmp_path / "measured.parquet", 0, "train", "en", ("text", "choices"))
+    found = measure_split(part)
+    [measured] = pq.read_table(found.target).to_pylist()
+    assert found.columns == ("id", "text", "label")
+    assert (measured["text"], measured["label"]) == ("who?\na b\nc", "1")

@@ -29,6 +29,11 @@ BASELINES = {
     "n_grams": Entry(
         "components.evaluation.baselines.n_grams:NGrams", "counting n-grams", "n-grams (modified Kneser-Ney)"
     ),
+    "nearest_choice": Entry(
+        "components.evaluation.baselines.nearest_choice:NearestChoice",
+        "the choice with the text's words",
+        "the choice with the text's words",
+    ),
     "ridge": Entry("components.evaluation.baselines.ridge:RidgeBaseline", "counting words", "counting words (TF-IDF)"),
     "skip_gram": Entry(
         "components.evaluation.baselines.word_vectors:SkipGram",
@@ -47,6 +52,7 @@ BASELINES = {
 }
 TO_BEAT = {
     ("causal_lm", "categorical"): "n_grams",
+    ("choices", "categorical"): "nearest_choice",
     ("seq2seq_lm", "categorical"): "texts",
     ("sequence", "binary"): "label_sets",
     ("sequence", "categorical"): "tf_idf",
