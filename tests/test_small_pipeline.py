@@ -32,12 +32,12 @@ CHANGED = ("finetune.learning_rate", "evaluate.bootstrap_samples")
 EVALUATION, SPEED = Path("reports/evaluate/topic/index.html"), Path("reports/speed/topic/index.html")
 
 
-def call(project: Path, *words: str, forked: bool = True) -> str:
-    """Run a command in the project; its output. `lianzi` is the project's own. `forked`: whether its stages are."""
+def call(project: Path, *words: str, server: str = "first") -> str:
+    """Run a command in the project; its output. `lianzi` is the project's own. `server`: of which its stages are
+    forks."""
     command = [sys.executable, "-m", "cli.main", *words[1:]] if words[0] == "lianzi" else list(words)
-    environment = os.environ | {"PYTHONPATH": str(project), "PREFECT_HOME": str(project.parent / "prefect")}
-    if forked:
-        environment |= preloaded() | {"PYTHONPATH": python_path(project)}
+    environment = os.environ | preloaded(server) | {"PYTHONPATH": python_path(project)}
+    environment["PREFECT_HOME"] = str(project.parent / "prefect")
     environment.pop("MLFLOW_TRACKING_URI", None)
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -246,7 +246,7 @@ def test_forced_again_every_output_has_the_same_hash(project: Path) -> None:
         "validate",
         "evaluate@form",
         "--single-item",
-        forked=False,  # processes of their own, each with another order of Python's sets
+        server="another",  # with another order of Python's sets
     )
     after = locked(project)
     assert [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)] == []

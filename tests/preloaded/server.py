@@ -4,7 +4,8 @@ The process that a test, DVC or Lightning starts is a real one; it hands its com
 the server (see sitecustomize.py), ends as the fork does, passes on what it is asked, and when it is killed, so is the
 fork. A fork has the libraries of the server, but none of the project's modules: it imports those of its own folder.
 
-All forks have the same order of Python's sets. Tests that repeat a stage to compare bytes start real ones as well.
+All forks of a server have the same order of Python's sets. A test that repeats stages to compare bytes asks for those
+of another server, which has another order.
 """
 
 from __future__ import annotations
@@ -38,12 +39,13 @@ LIBRARIES = ("mlflow.store.tracking.sqlalchemy_store", "sklearn.metrics", "torch
 
 
 @cache
-def preloaded() -> dict[str, str]:
-    """Environment variables with which `python -m components` is forked from a server. PYTHONPATH is that of a project
-    in the repository. The first call of a test run starts the server, which ends with the run; its workers share it."""
+def preloaded(name: str = "first") -> dict[str, str]:
+    """Environment variables with which `python -m components` is forked from the server of that name. PYTHONPATH is
+    that of a project in the repository. The first call of a test run starts the server, which ends with the run; its
+    workers share it."""
     worker = "PYTEST_XDIST_WORKER" in os.environ
     run = os.environ["PYTEST_XDIST_TESTRUNUID"] if worker else uuid4().hex
-    folder = Path(tempfile.gettempdir(), f"preloaded-{run[:16]}")
+    folder = Path(tempfile.gettempdir(), f"preloaded-{name}-{run[:16]}")
     folder.mkdir(exist_ok=True)
     address = folder / "socket"
     with FileLock(folder / "lock"):
