@@ -70,6 +70,21 @@ def test_pretraining_costs_what_its_objective_says(params: Params, tokenizer_fol
     assert jobs["contrastive"].flops < 2 / 3 * jobs["mlm"].flops
 
 
+def test_weights_that_an_objective_trains_beside_the_model_take_memory_and_are_not_kept(
+    params: Params, tokenizer_folder: Path
+) -> None:
+    vocabulary = load_tokenizer(tokenizer_folder)
+    jobs = {}
+    for name in ("mlm", "nsp", "rtd", "simcse"):
+        few = small(params, steps=10, batch_size=4, sequence_length=30, objective=objective(name))
+        blank = blank_language_model(few, vocabulary)
+        jobs[name] = pretrain_job({"config": few.pretrain, "trainer": params.trainer}, blank, vocabulary)
+    assert len({job.parameters for job in jobs.values()}) == len({job.results for job in jobs.values()}) == 1
+    assert jobs["mlm"].memory.fixed == jobs["simcse"].memory.fixed
+    assert jobs["mlm"].memory.fixed < jobs["nsp"].memory.fixed < jobs["rtd"].memory.fixed
+    assert jobs["mlm"].checkpoint < jobs["nsp"].checkpoint < jobs["rtd"].checkpoint
+
+
 def test_a_model_of_seventy_billion_parameters_is_counted_without_being_made(
     params: Params, tokenizer_folder: Path
 ) -> None:

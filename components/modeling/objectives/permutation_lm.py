@@ -45,6 +45,11 @@ class PermutationLanguageModeling(PretrainingObjective):
     max_span_length: int
     document_end: int | None = None
 
+    def attach(self, model: PreTrainedModel) -> None:
+        """Windows have no segments: what tells these apart in XLNet's attention has nothing to learn."""
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(not name.endswith((".seg_embed", ".r_s_bias")))
+
     def cost(self, windows: int, length: int) -> Cost:
         """Special tokens, which are never guessed, are counted as any other."""
         return Cost(windows, length, round(windows * length * self.predicted_share))
