@@ -20,9 +20,11 @@ from rich.table import Table
 from benchmarks.report import RESULTS
 from components.artifacts import write_json
 from components.machine import machine, versions
+from components.modeling.kinds import CARRIES_ON
 from components.params import Params, load_params
+from components.tasks.rows import read_task
 from flows import env_defaults
-from tests.deployment.planted_faults import FAULTS, Fault, nothing, plant, refusal
+from tests.deployment.planted_faults import FAULTS, Fault, nothing, plant, refusal, refusal_to_build
 from tests.small_artifacts import small_tokenizer
 from tests.small_kinds import ROW_OF, small_rows
 from tests.small_ladder import Ladder, small_ladder
@@ -69,8 +71,10 @@ def make_ladder(folder: Path, kind: str, params: Params) -> Ladder:
 
 def judge(fault: Fault, ladder: Ladder, params: Params, folder: Path) -> Verdict:
     """Plant a fault and ask the gate."""
-    bundle = plant(fault, ladder, folder)
-    refused = refusal(bundle, ladder, params.gate)
+    if read_task(ladder.rows).head == CARRIES_ON:
+        refused = refusal_to_build(fault, ladder, params, folder)
+    else:
+        refused = refusal(plant(fault, ladder, folder), ladder, params.gate)
     if refused is None:
         return Verdict("", "passes", not fault.part)
     return Verdict(refused.part, refused.reason, refused.part == fault.part and fault.named in refused.reason)

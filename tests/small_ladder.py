@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
-from transformers import ModernBertConfig, PreTrainedModel
+from transformers import GPT2Config, ModernBertConfig, PreTrainedModel
 
 from components.artifacts import write_manifest
 from components.deployment.bundle import build
@@ -14,6 +14,7 @@ from components.deployment.export import export
 from components.deployment.quantize import quantize
 from components.modeling.checkpoints import load_tokenizer, save_checkpoint
 from components.modeling.heads import auto_model
+from components.modeling.kinds import CARRIES_ON
 from components.params import Params
 from components.run import Metrics, RecordedRun
 from components.tasks.config import TaskConfig
@@ -79,13 +80,15 @@ def small_ladder(root: Path, params: Params, rows: Path, tokenizer: Path, layers
 
 
 def small_model(folder: Path, rows: Path, tokenizer: Path, seed: int, steps: int, layers: int = 1) -> PreTrainedModel:
-    """A small ModernBERT with the head of the rows' task that has seen `steps` batches of such rows."""
+    """A small ModernBERT, or GPT-2 for texts to be carried on, that has seen `steps` batches of rows of the task."""
     torch.set_num_threads(1)  # two threads wait for each other on a busy machine
     words = load_tokenizer(tokenizer)
     data = TaskData.read(rows, config_of(rows), words)
     task = data.task
     torch.manual_seed(seed)
-    config = ModernBertConfig(
+    special = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    decoder = GPT2Config(vocab_size=len(words), n_positions=32, n_embd=64, n_layer=layers, n_head=2, **special)
+    encoder = ModernBertConfig(
         vocab_size=len(words),
         hidden_size=64,
         intermediate_size=96,
@@ -94,14 +97,13 @@ def small_model(folder: Path, rows: Path, tokenizer: Path, seed: int, steps: int
         max_position_embeddings=32,
         classifier_pooling="mean",
         layer_types=["full_attention"] * layers,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
         cls_token_id=1,
         sep_token_id=2,
         id2label=dict(enumerate(task.labels)),
         label2id={label: number for number, label in enumerate(task.labels)},
+        **special,
     )
+    config = decoder if task.head == CARRIES_ON else encoder
     model: PreTrainedModel = auto_model(task.head, config).from_config(config)
     objective, optimizer = TaskObjective(task), torch.optim.AdamW(model.parameters(), 3e-3)
     for step in range(steps):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from components.deployment.config import GateConfig
 from components.deployment.gate import verify_against
 from components.deployment.pytorch import load_model
 from components.errors import VerificationError
+from components.params import Params
+from components.run import RecordedRun
 from tests.small_artifacts import small_tokenizer
 from tests.small_ladder import Ladder
 
@@ -306,7 +308,29 @@ TAGGER: dict[str, Fault] = {
         edit("fp32", shift_mask), FLOAT, "layer model.layers.0.attn (", "model.layers.0.attn"
     ),
 }
-FAULTS = {"classification": CLASSIFIER, "regression": REGRESSION, "token_classification": TAGGER}
+
+
+def in_decoder(change: Callable[[GraphProto], None]) -> Plant:
+    """A change of the graph that a language model's bundle is built from."""
+
+    def plant(onnx_folder: Path, _ladder: Ladder) -> None:
+        model = onnx.load(onnx_folder / "decoder.onnx")
+        change(model.graph)
+        onnx.save(model, onnx_folder / "decoder.onnx")
+
+    return plant
+
+
+LANGUAGE_MODEL: dict[str, Fault] = {
+    "keys and values of the cache exchanged": Fault(in_decoder(exchange_slots), FLOAT, "before the cache is read"),
+    "positions one behind": Fault(in_decoder(positions_behind), FLOAT, "a logit differs from PyTorch's"),
+}
+FAULTS = {
+    "classification": CLASSIFIER,
+    "generation": LANGUAGE_MODEL,
+    "regression": REGRESSION,
+    "token_classification": TAGGER,
+}
 """Kind of task -> the faults of its bundles."""
 
 
@@ -314,10 +338,27 @@ def plant(fault: Fault, ladder: Ladder, folder: Path) -> Path:
     """A copy of the ladder's bundle with a fault in it and with a manifest that hides it."""
     bundle = Path(shutil.copytree(ladder.bundle, folder / "bundle"))
     fault.plant(bundle, ladder)
-    made = read_manifest(bundle, "bundle")
-    details = {name: value for name, value in made.items() if name not in ("kind", "schema", "made_from", "files")}
-    write_manifest(bundle, "bundle", {}, **details)
+    hide(bundle, "bundle")
     return bundle
+
+
+def hide(folder: Path, kind: str) -> None:
+    """Write the manifest anew, as that of the files that there are."""
+    made = read_manifest(folder, kind)
+    details = {name: value for name, value in made.items() if name not in ("kind", "schema", "made_from", "files")}
+    write_manifest(folder, kind, {}, **details)
+
+
+def refusal_to_build(fault: Fault, ladder: Ladder, params: Params, folder: Path) -> VerificationError | None:
+    """What `build` refuses of a language model with a fault: it is compared with its checkpoint there."""
+    faulty = Path(shutil.copytree(ladder.onnx, folder / "onnx"))
+    fault.plant(faulty, ladder)
+    hide(faulty, "onnx")
+    try:
+        replace(ladder, onnx=faulty).build(params, folder / "bundle", RecordedRun())
+    except VerificationError as refused:
+        return refused
+    return None
 
 
 def refusal(bundle: Path, ladder: Ladder, gate: GateConfig) -> VerificationError | None:

@@ -30,7 +30,8 @@ class Network(nn.Module):
 
     def __init__(self, vectors: np.ndarray, labels: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding.from_pretrained(torch.from_numpy(vectors.copy()), freeze=False, padding_idx=0)
+        self.embedding = nn.Embedding(len(vectors), SIZE, padding_idx=0)
+        self.embedding.weight.data.copy_(torch.from_numpy(vectors))
         self.lstm = nn.LSTM(SIZE, HIDDEN, batch_first=True, bidirectional=True)
         self.dropout, self.output = nn.Dropout(DROPOUT), nn.Linear(2 * HIDDEN, labels)
 
