@@ -9,7 +9,7 @@ from components.runtime.generation.generator import load_generator
 from components.tasks.translation import Translation
 
 TASK = Translation.fit(["x"])
-TEXTS = ["ship wave harbour sail", "tower", "street market crowd lamp " * 30]
+TEXTS = ["ship wave harbour sail", "tower", "street market crowd lamp " * 60]
 
 
 def test_a_rung_writes_what_its_model_does_in_pytorch(encoder_decoder_bundle: Path) -> None:
