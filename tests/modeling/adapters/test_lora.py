@@ -10,7 +10,7 @@ from components.errors import ParameterError
 from components.modeling.adapters import adapt
 from components.modeling.adapters.lora import linear_layers
 from components.modeling.checkpoints import load_classifier
-from components.modeling.kinds import FROM_SCRATCH
+from components.modeling.kinds import FROM_SCRATCH, ONE_STACK
 from components.training.config import AdapterConfig
 from tests.small_checkpoints import small_checkpoint
 
@@ -27,7 +27,8 @@ def classifier(architecture: str, tokenizer: Path, folder: Path, head: str = "se
 
 
 @pytest.mark.parametrize(
-    ("architecture", "head"), [*((name, "sequence") for name in FROM_SCRATCH), ("gpt2", "causal_lm")]
+    ("architecture", "head"),
+    [*((name, "sequence") for name in FROM_SCRATCH if name in ONE_STACK), ("gpt2", "causal_lm")],
 )
 def test_merged_it_answers_as_beside_the_layers_and_has_the_form_it_had(
     architecture: str, head: str, tokenizer_folder: Path, tmp_path: Path
