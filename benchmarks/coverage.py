@@ -45,8 +45,8 @@ class Table:
     proofs: str
     rows: Callable[[], Sequence[str]]
     columns: Callable[[], Sequence[str]]
-    refused: Callable[[str, str], str | None]
     try_cell: Callable[[Path, str, str], Cell]
+    refused: Callable[[str, str], str | None] = lambda row, column: None
 
 
 def main() -> int:
@@ -105,10 +105,8 @@ def page(results: Mapping[str, Mapping[str, Cell]]) -> str:
         lines += [f"| | {' | '.join(f'`{column}`' for column in columns)} |", f"|{' --- |' * (len(columns) + 1)}"]
         for row in rows:
             lines.append(f"| `{row}` | {' | '.join(shown(table_cell(cells, row, column)) for column in columns)} |")
-        named = [
-            next((one["refused"] for row in rows if (one := table_cell(cells, row, column)).get("refused")), "all")
-            for column in columns
-        ]
+        refusals = [[table_cell(cells, row, column).get("refused", "") for row in rows] for column in columns]
+        named = ["; ".join(dict.fromkeys(filter(None, texts))) or "–" for texts in refusals]
         lines.append(f"| a refusal names | {' | '.join(named)} |")
     return "\n".join(lines) + "\n"
 
@@ -343,8 +341,8 @@ TABLES: dict[str, Table] = {
         "not fit is refused, with the objectives that do.",
         _objectives,
         _architectures,
-        objective_refused,
         objective_cell,
+        objective_refused,
     ),
     "adaptations": Table(
         "Kinds of task and adaptations",
@@ -357,7 +355,7 @@ TABLES: dict[str, Table] = {
         adaptation_cell,
     ),
 }
-"""Each further table is an entry: rows, columns, which pairs are refused, and the function that tries a cell."""
+"""Each further table is an entry: rows, columns, the function that tries a cell, and which pairs are refused."""
 
 
 if __name__ == "__main__":
