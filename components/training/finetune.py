@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,8 +71,7 @@ def finetune(
         f"finetune {task_name}: {len(data.train.ids):,} rows to learn from, {len(data.validation.ids):,} to choose by, "
         f"{len(data.task.labels)} labels"
     )
-    objective = task_objective(data, config.label_smoothing)
-    seeds = config.seeds or [seed]
+    shared = _Shared(config, task_name, trainer, pretrained, data, checkpoints, run)
     histories: dict[str, History] = {}
     metrics: Metrics = {}
     for name, build, target, made_from in (
@@ -83,23 +82,10 @@ def finetune(
             _leave_out(target, task_name, data)
             continue
         trained = []
-        for number in seeds:
-            torch.manual_seed(derived_seed(number, "classifier"))
-            model = build(pretrained, data.task.labels, config.dropout, data.task.head)
-            data.check_length(model, task_name)
-            # The control is trained whole: an adapter on random weights would flatter pretraining.
-            recipe = config if name == "teacher" else in_full(config)
-            merge = adapt(model, recipe.adapter, data.task.head)
-            # One seed has the plain names.
-            whole = name if len(seeds) == 1 else f"{name}-{number}"
-            prefix = "" if whole == "teacher" else f"{whole}/"
-            schedule = task_schedule(data, config, f"finetune {task_name} {whole}", prefix)
-            store = checkpoints.part(whole)
-            curves, found = learn_task(model, objective, data, recipe, trainer, number, schedule, store, run)
-            if merge is not None:
-                found["merge_difference"] = merged(model, merge, data, task_name)
-            histories[whole] = curves.history
-            trained.append(Trained(number, model, found))
+        for number in config.seeds or [seed]:
+            one, history = shared.train(name, build, number)
+            histories[shared.name_of(name, number)] = history
+            trained.append(one)
         best = max(trained, key=lambda one: rank_key(data.metric, one.metrics.get(data.metric.name, 0.0)))
         metrics[name] = best.metrics
         if len(trained) > 1:
@@ -119,6 +105,40 @@ class Trained:
     seed: int
     model: PreTrainedModel
     metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the trainings of one run of the stage share."""
+
+    config: FinetuneConfig
+    task_name: str
+    trainer: TrainerConfig
+    pretrained: Path
+    data: TaskData
+    checkpoints: CheckpointStore
+    run: Run
+
+    def name_of(self, name: str, seed: int) -> str:
+        """Of a training, in checkpoints, metrics and messages; with one seed the seed is left out."""
+        return f"{name}-{seed}" if len(self.config.seeds) > 1 else name
+
+    def train(self, name: str, build: Callable[..., PreTrainedModel], seed: int) -> tuple[Trained, History]:
+        """Train one classifier, and merge its adapter."""
+        config, data, whole = self.config, self.data, self.name_of(name, seed)
+        torch.manual_seed(derived_seed(seed, "classifier"))
+        model = build(self.pretrained, data.task.labels, config.dropout, data.task.head)
+        data.check_length(model, self.task_name)
+        # The control is trained whole: an adapter on random weights would flatter pretraining.
+        recipe = config if name == "teacher" else in_full(config)
+        merge = adapt(model, recipe.adapter, data.task.head)
+        prefix = "" if whole == "teacher" else f"{whole}/"
+        schedule = task_schedule(data, config, f"finetune {self.task_name} {whole}", prefix)
+        objective, store = task_objective(data, config.label_smoothing), self.checkpoints.part(whole)
+        curves, found = learn_task(model, objective, data, recipe, self.trainer, seed, schedule, store, self.run)
+        if merge is not None:
+            found["merge_difference"] = merged(model, merge, data, self.task_name)
+        return Trained(seed, model, found), curves.history
 
 
 def _leave_out(target: Path, task_name: str, data: TaskData) -> None:
