@@ -27,7 +27,7 @@ TRITON = TritonSettings()
 @click.option("--version-compatible", is_flag=True, help="TensorRT: loads in later versions too.")
 @click.option("--hardware-compatible", is_flag=True, help="TensorRT: loads on every GPU from Ampere on.")
 @click.option("--refit", is_flag=True, help="TensorRT: weights can be exchanged.")
-@click.option("--max-difference", default=0.05, show_default=True, help="Of an output, that is still allowed.")
+@click.option("--max-difference", default=0.05, show_default=True, help="Largest allowed difference of an output.")
 def command(bundle: Path, engine: str, rung: str | None, max_difference: float, **options: bool) -> None:
     """Build an engine for this machine from the graph in the folder BUNDLE, run it, and compare the two.
 
@@ -44,11 +44,19 @@ def command(bundle: Path, engine: str, rung: str | None, max_difference: float, 
     "--delay", default=TRITON.delay, show_default=True, type=click.IntRange(0), help="Microseconds to fill a batch."
 )
 @click.option(
-    "--max-queue", default=TRITON.max_queue, show_default=True, type=click.IntRange(1), help="Requests waiting."
+    "--max-queue",
+    default=TRITON.max_queue,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Largest number of waiting requests.",
 )
 @click.option("--instances", default=TRITON.instances, show_default=True, type=click.IntRange(1), help="Of each model.")
 @click.option(
-    "--pad-to", default=TRITON.pad_to, show_default=True, type=click.IntRange(1), help="Multiple of tokens a row."
+    "--pad-to",
+    default=TRITON.pad_to,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Rows are padded to a multiple of so many tokens.",
 )
 def triton(bundle: Path, folder: Path, engine: str, **settings: int) -> None:
     """Write a Triton model repository of BUNDLE into FOLDER; with --engine tensorrt also a plan for this GPU."""

@@ -28,14 +28,23 @@ ROWS = 256
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option(
-    "--rungs", default="fp32,int8,int4", show_default=True, help="To try, by commas; fp32 is always among them."
+    "--rungs",
+    default="fp32,int8,int4",
+    show_default=True,
+    help="Rungs to try, separated by commas; fp32 is always included.",
 )
-@click.option("--rows", type=click.Path(path_type=Path), help="Held-out texts: a line each, or JSON lines with `text`.")
-@click.option("--name", help="What clients call the model (default: as its folder is called).")
+@click.option(
+    "--rows", type=click.Path(path_type=Path), help="Held-out texts: one on each line, or JSON lines with `text`."
+)
+@click.option("--name", help="Name of the model for clients (default: the folder's name).")
 @click.option("--opset", default=20, show_default=True, type=click.IntRange(18, 26))
 @click.option("--max-batch", default=16, show_default=True, type=click.IntRange(1), help="Rows of one step.")
 @click.option(
-    "--max-length", default=2048, show_default=True, type=click.IntRange(8), help="Tokens, never more than the model's."
+    "--max-length",
+    default=2048,
+    show_default=True,
+    type=click.IntRange(8),
+    help="Largest number of tokens, at most the model's.",
 )
 @click.option("--speed/--no-speed", default=True, help="Refuse a rung that is no faster here than the one above it.")
 def command(
@@ -64,10 +73,12 @@ def command(
 @click.argument("what", metavar="TASK|BUNDLE")
 @click.argument("prompt")
 @click.option("--max-tokens", default=128, show_default=True, type=click.IntRange(1))
-@click.option("--temperature", default=0.0, show_default=True, type=click.FloatRange(0), help="0: the likeliest token.")
+@click.option(
+    "--temperature", default=0.0, show_default=True, type=click.FloatRange(0), help="0: the most likely token."
+)
 @click.option("--top-p", default=1.0, show_default=True, type=click.FloatRange(0, 1, min_open=True))
-@click.option("--seed", type=click.IntRange(0), help="The same text again.")
-@click.option("--stop", multiple=True, help="A text that ends the answer; may be repeated.")
+@click.option("--seed", type=click.IntRange(0), help="Seed: the same text again.")
+@click.option("--stop", multiple=True, help="A text that ends the answer; may be given several times.")
 @click.option("--chat", is_flag=True, help="PROMPT is a message to the assistant.")
 @click.option("--rung", help="fp32, int8 or int4 (default: the shipped one).")
 def generate(what: str, prompt: str, chat: bool, rung: str | None, **sampling: Any) -> None:

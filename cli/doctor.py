@@ -36,7 +36,7 @@ FREE_GIGABYTES = 5
 def command() -> None:
     """Say what this machine has and what that means for the pipeline."""
     if not show_report(Path.cwd()):
-        raise ServiceError("something above needs mending")
+        raise ServiceError("something above must be repaired")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ BEFORE = "params.yaml.before"
 
 @click.command("example")
 @click.argument("name", required=False)
-@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option("--force", is_flag=True, help="Put the example's files among those of your own, in place of namesakes.")
 def command(name: str | None, dry_run: bool, force: bool) -> None:
     """Take the example NAME into this project, or list the examples.

@@ -34,16 +34,16 @@ _NAMES_SHOWN = 3
 
 @click.command("import")
 @click.argument("source")
-@click.option("--name", help="What to call it: data/corpus/NAME.jsonl.zst (default: as the source is called).")
-@click.option("--language", help="Of rows that do not say theirs: en, zh, en,zh, mixed, … (default: guessed).")
-@click.option("--licence", help="Of the texts, an SPDX name such as CC-BY-4.0.")
-@click.option("--text-column", default="text", show_default=True, help="The column that holds the text.")
-@click.option("--id-column", help="The column that holds an id of the row's own (default: id, if there is one).")
-@click.option("--split", help="Of a Hugging Face data set (default: train).")
-@click.option("--config", help="Of a Hugging Face data set that has several.")
-@click.option("--query", help="SELECT …: what to take from a database.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many documents.")
-@click.option("--replace", is_flag=True, help="Put it in place of an earlier import of this name.")
+@click.option("--name", help="Name of the import: data/corpus/NAME.jsonl.zst (default: the source's name).")
+@click.option("--language", help="Language of rows without one: en, zh, en,zh, mixed, … (default: guessed).")
+@click.option("--licence", help="Licence of the texts, an SPDX name such as CC-BY-4.0.")
+@click.option("--text-column", default="text", show_default=True, help="The column with the text.")
+@click.option("--id-column", help="The column with the row's id (default: id, if it exists).")
+@click.option("--split", help="Split of a Hugging Face data set (default: train).")
+@click.option("--config", help="Configuration of a Hugging Face data set with several.")
+@click.option("--query", help="SELECT …: the query for a database.")
+@click.option("--limit", type=click.IntRange(1), help="Largest number of documents.")
+@click.option("--replace", is_flag=True, help="Replace an earlier import of this name.")
 def command(source: str, **options: Any) -> None:
     """Import documents from SOURCE into data/corpus, and name them in params.yaml.
 
@@ -158,7 +158,7 @@ def _corpus(root: Path) -> Path:
     try:
         corpus.mkdir(exist_ok=True)
     except OSError as error:
-        raise DataError(f"{corpus}: cannot be made: {error.strerror}", "check the folder's owner and mode") from None
+        raise DataError(f"{corpus}: cannot be created: {error.strerror}", "check the folder's owner and mode") from None
     return corpus
 
 

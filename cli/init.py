@@ -49,7 +49,12 @@ A Lianzi project. Texts go to `data/corpus/` (`lianzi import SOURCE` brings some
 @click.command("init")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--task", "tasks", multiple=True, required=True, metavar="NAME=LANGUAGE", help="As mood=en; may be repeated."
+    "--task",
+    "tasks",
+    multiple=True,
+    required=True,
+    metavar="NAME=LANGUAGE",
+    help="Such as mood=en; may be given several times.",
 )
 def command(folder: Path, tasks: tuple[str, ...]) -> None:
     """Begin a project of your own in FOLDER: parameters, graph and code, in git and DVC."""
@@ -68,10 +73,10 @@ def make_project(folder: Path, tasks: Mapping[str, str]) -> list[str]:
     if not tasks:
         raise ParameterError("no task is named", "lianzi init FOLDER --task NAME=LANGUAGE, for example --task mood=en")
     if strange := next((name for name in tasks if not is_plain_name(name) or "." in name), None):
-        raise ParameterError(f"--task {strange!r:.100} is no name for a task", "letters, digits, `_` and `-`")
+        raise ParameterError(f"--task {strange!r:.100} is not a name for a task", "letters, digits, `_` and `-`")
     there = [name for name in ("dvc.yaml", "params.yaml", "components", "flows") if (folder / name).exists()]
     if there:
-        raise ParameterError(f"{folder / there[0]}: there already", "name a folder that holds no project yet")
+        raise ParameterError(f"{folder / there[0]}: exists already", "name a folder without a project")
     source = files_folder()
     name_tasks(source / "params.yaml", tasks, write=False)
     for name in FILES:
@@ -97,7 +102,7 @@ def files_folder() -> Path:
         return clone
     listed = [path for path in metadata.files("lianzi") or () if path.as_posix().endswith(f"{SHARED}/dvc.yaml")]
     if not listed:
-        raise ArtifactError("the installed package has no project files", "install lianzi anew, from its wheel")
+        raise ArtifactError("the installed package has no project files", "install lianzi again, from its wheel")
     return Path(str(listed[0].locate())).resolve().parent
 
 

@@ -41,7 +41,7 @@ smaller models need more (MiniLM of 22 million was best at 1e-4).
 
 @click.command("init-from")
 @click.argument("model")
-@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
 def command(model: str, dry_run: bool) -> None:
     """Go on from MODEL, a pretrained checkpoint: say what it is, and set params.yaml accordingly.
 
@@ -95,7 +95,7 @@ def init_from(root: Path, name: str, write: bool, say: Callable[[str], None]) ->
     for parameter, (before, after) in changed.items():
         say(f"  {parameter:{width}}  {_told(before)} -> {_told(after)}   # {settings[parameter].why}")
     if not changed:
-        say("  nothing to change: it goes on from this checkpoint already")
+        say("  nothing to change: training starts from this checkpoint already")
     say("")
     say("Next: lianzi run" if write else f"Next: lianzi init-from {name}, then lianzi run")
 

@@ -24,11 +24,11 @@ _WIDE = 100
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Plan a what-if; params.yaml stays as it is."
 )
 @click.option(
-    "--price-per-hour", type=click.FloatRange(min=0), help="Of this machine, in any currency: shows the cost."
+    "--price-per-hour", type=click.FloatRange(min=0), help="Price of this machine, in any currency: shows the cost."
 )
-@click.option("--watts", type=click.FloatRange(min=0), help="That this machine draws at work: shows the energy.")
+@click.option("--watts", type=click.FloatRange(min=0), help="Power of this machine under load: shows the energy.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; sizes in bytes.")
-@click.option("--outcomes", is_flag=True, help="Plan nothing: show what earlier plans said and what came of it.")
+@click.option("--outcomes", is_flag=True, help="Make no plan: show earlier plans with their outcomes.")
 def command(
     settings: tuple[str, ...], price_per_hour: float | None, watts: float | None, as_json: bool, outcomes: bool
 ) -> None:

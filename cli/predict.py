@@ -33,8 +33,10 @@ _SHOWN = 60
 @click.argument("task")
 @click.argument("texts", nargs=-1)
 @click.option("--file", metavar="FILE", help="Answer each line of FILE; - is standard input.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all that an answer has.")
-@click.option("--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse what it did not sign.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on each line, with all fields of an answer.")
+@click.option(
+    "--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse bundles that it did not sign."
+)
 def command(task: str, texts: tuple[str, ...], file: str | None, as_json: bool, public_key: Path | None) -> None:
     """Answer TEXTS with the champion of TASK; without TEXTS, each line of a file or of standard input.
 
@@ -117,7 +119,9 @@ def check_texts_given(task: str, texts: Sequence[str], file: str | None) -> None
                 f"its lines: lianzi predict {task} --file {text}; its name as a text: on standard input",
             )
     if file is not None and file != STANDARD_INPUT and not _is_file(file):
-        raise ParameterError(f"--file {file}: no such file", "a file of UTF-8 text, a text a line; - is standard input")
+        raise ParameterError(
+            f"--file {file}: no such file", "a file of UTF-8 text, one text on each line; - is standard input"
+        )
 
 
 def texts_of_rows(task: str, names: Sequence[str], texts: Sequence[str]) -> list[Text]:

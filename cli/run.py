@@ -38,10 +38,14 @@ _PLACEHOLDER = "some text"
     type=click.IntRange(1),
     envvar="LIANZI_PARALLEL",
     show_envvar=True,
-    help="Stages side by side (default: two, or the cores if fewer).",
+    help="Parallel stages (default: two, or the cores if fewer).",
 )
 @click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change params.yaml first; may be repeated."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change params.yaml first; may be given several times.",
 )
 def command(parallel: int | None, settings: tuple[str, ...]) -> None:
     """Run the pipeline: every stale stage, then the release of each task's model."""

@@ -48,10 +48,16 @@ RECORD = Path(".lianzi/serving.json")
 @click.argument("what", nargs=-1, required=True, metavar="champion|TASK|BUNDLE...")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--api-key-file", type=click.Path(path_type=Path), help="Ask for a key: one of the lines of this file.")
+@click.option("--api-key-file", type=click.Path(path_type=Path), help="Require an API key: any line of this file.")
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="With --tls-key: HTTPS.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--max-queue", default=LIMITS.max_queue, show_default=True, type=click.IntRange(1), help="Rows waiting.")
+@click.option(
+    "--max-queue",
+    default=LIMITS.max_queue,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Largest number of waiting rows.",
+)
 @click.option("--max-rows", default=LIMITS.max_rows, show_default=True, type=click.IntRange(1), help="Of a request.")
 @click.option(
     "--max-delay",
@@ -66,19 +72,23 @@ RECORD = Path(".lianzi/serving.json")
 @click.option(
     "--drain", default=LIMITS.drain, show_default=True, type=click.FloatRange(0), help="Seconds to finish in."
 )
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Parallel batches of a model.")
 @click.option(
-    "--threads", default=1, show_default=True, type=click.IntRange(1), help="Batches of a model side by side."
+    "--poll", default=3.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between polls for champions."
 )
 @click.option(
-    "--poll", default=3.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between looks for champions."
+    "--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse bundles that it did not sign."
 )
-@click.option("--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse what it did not sign.")
 @click.option("--access-log/--no-access-log", default=True, show_default=True)
 @click.option(
     "--log-requests", type=click.FloatRange(0, 1, min_open=True), help="Keep this share of requests, scrubbed."
 )
 @click.option(
-    "--log-file", default=REQUESTS, show_default=True, type=click.Path(path_type=Path), help="Where they are kept."
+    "--log-file",
+    default=REQUESTS,
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="File for the kept requests.",
 )
 def command(
     what: tuple[str, ...],
@@ -163,7 +173,7 @@ class Champions:
                 try:
                     self._remember(self._fetched[task])
                 except OSError as error:
-                    say(f"{RECORD}: {error.strerror}; after a restart the registry will have to answer")
+                    say(f"{RECORD}: {error.strerror}; after a restart the registry must answer")
         return list(self._fetched.values())
 
     def _remember(self, release: Release) -> None:
@@ -242,9 +252,9 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
         for served in first:
             service.repository.put(served)
             say(f"{served.name}: version {served.version}, bundle {served.digest[:12]}")
-        say(f"http{'s' if options.tls else ''}://{options.host}:{options.port}/v2  (Ctrl-C finishes what came in)")
+        say(f"http{'s' if options.tls else ''}://{options.host}:{options.port}/v2  (Ctrl-C finishes accepted requests)")
         if not keys and options.host not in LOOPBACK:
-            say("anyone who reaches this address may ask: --api-key-file asks for a key")
+            say("anyone who reaches this address may send requests: --api-key-file requires a key")
         if poller:
             poller.start(loop)
 
@@ -289,7 +299,7 @@ def _check_bounds(limits: Limits, options: ServeOptions) -> None:
         bounds["log-requests"] = options.request_log[0]
     for name, value in bounds.items():
         if math.isnan(value):
-            raise ParameterError(f"--{name}: nan is no number")
+            raise ParameterError(f"--{name}: nan is not a number")
 
 
 def open_log(wanted: tuple[float, Path], metrics: Metrics) -> RequestLog:

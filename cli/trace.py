@@ -60,7 +60,7 @@ def trace_rows(root: Path, row_id: str) -> list[Trace]:
     rows = find_rows(artifacts, row_id)
     if not rows and not (artifacts / "corpus" / MANIFEST).is_file():
         hint = "`lianzi run` or `dvc checkout` makes it; while curation runs, wait for it"
-        raise ArtifactError(f"{artifacts / 'corpus'}: missing, so that no row can be found", hint)
+        raise ArtifactError(f"{artifacts / 'corpus'}: missing, so no row can be found", hint)
     if not rows:
         hint = "ids are SOURCE/NAME (moby_dick_en/etymology), of labelled rows TASK/SPLIT/NAME (topic/test/line-7)"
         raise DataError(f"{row_id}: no such row in artifacts/", hint)
@@ -68,7 +68,7 @@ def trace_rows(root: Path, row_id: str) -> list[Trace]:
         places = (
             f"{CORPUS}:{row_id} is the one in data/{rows[0].file}, {TASKS}:{row_id} the one in data/{rows[-1].file}"
         )
-        raise DataError(f"{row_id}: a document and a labelled row are called so", places)
+        raise DataError(f"{row_id}: a document and a labelled row have this id", places)
     return [_traced(root, row) for row in rows]
 
 
@@ -117,12 +117,12 @@ def forget_rows(root: Path, row_ids: Sequence[str]) -> None:
     known = read_removals(root / REMOVALS)
     taken = taken_out(artifacts, rows, known, known.plus(removals))
     added = add_removals(root / REMOVALS, removals)
-    click.echo(f"{added} added to {REMOVALS}" + ("" if added else ": all of them stood there"))
+    click.echo(f"{added} added to {REMOVALS}" + ("" if added else ": all of them were there already"))
     _tell_taken(rows, taken)
     copies = [_traced(root, row) for row in taken.copies]
     made = sorted({path for one in [*traced, *copies] for path in one.artifacts})
     if made:
-        click.echo("to be made anew: " + ", ".join(path.relative_to(root).as_posix() for path in made))
+        click.echo("to be rebuilt: " + ", ".join(path.relative_to(root).as_posix() for path in made))
     for task, lines in sorted({pair for one in [*traced, *copies] for pair in _lines(one.models)}):
         click.echo(f"model {task} {lines}")
     click.echo(f"next: `lianzi run`, and commit {REMOVALS}")
@@ -137,11 +137,11 @@ def _tell_taken(rows: Sequence[Row], taken: Taken) -> None:
     told = f", {left_out} of those asked for were left out before" if left_out else ""
     click.echo(f"rows of artifacts/ that it takes out: {taken.before} before, {taken.after} now{told}")
     for name in sorted({row.id for row in rows if sum(one.id == row.id for one in rows) > 1}):
-        click.echo(f"{name}: {sum(row.id == name for row in rows)} rows have this id, and all of them go")
+        click.echo(f"{name}: {sum(row.id == name for row in rows)} rows have this id, and all of them are removed")
     for row in taken.copies:
-        click.echo(f"{row.id} says the same and goes as well")
+        click.echo(f"{row.id} says the same and is removed as well")
     for row in taken.around:
-        click.echo(f"{row.id} holds the text within a longer one and stays: `lianzi forget` it too if it is to go")
+        click.echo(f"{row.id} holds the text within a longer one and stays: `lianzi forget` it too to remove it")
 
 
 def _lines(models: dict[str, list[str]]) -> list[tuple[str, str]]:

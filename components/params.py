@@ -146,9 +146,9 @@ class Params(Section):
         """A task's name is a folder, a model, a part of an address, and between the dots of a parameter."""
         for name in tasks:
             if not is_plain_name(name) or "." in name:
-                raise ValueError(f"{name!r:.200} is no name for a task: letters, digits, `_` and `-`")
+                raise ValueError(f"{name!r:.200} is not a name for a task: letters, digits, `_` and `-`")
             if name in TAKEN:
-                raise ValueError(f"'{name}' is no name for a task: artifacts/{name} is something else")
+                raise ValueError(f"'{name}' is not a name for a task: artifacts/{name} is something else")
         return tasks
 
     @field_validator("corpus")

@@ -276,7 +276,7 @@ def _explained(error: Exception) -> ParameterError | ServiceError:
         )
     if "not inside of a DVC repository" in message:
         return ServiceError(
-            "no .dvc folder here or above, so that DVC knows no project",
+            "no .dvc folder here or above, so this is no DVC project",
             "in a new folder: `git init && dvc init`; `lianzi init` makes a project with both",
         )
     if "is not a git repository" in message or "not a git repo" in message.lower():

@@ -102,7 +102,7 @@ def record_missing(root: Path, parent: str | None = None) -> int:
             _record(missing, root)
     # MLflow hands on whatever the store's driver raises, and no result depends on it.
     except Exception as error:
-        print(f"MLflow was not told of results that were up to date: {first_line(error)}", file=sys.stderr)
+        print(f"MLflow has no record of results that were up to date: {first_line(error)}", file=sys.stderr)
         return 0
     if whole:
         write_json(root / NOTE, _note(root))
@@ -205,7 +205,7 @@ def _record(missing: list[Result], root: Path) -> None:
                     run.log_files(root / page, page.parts[1])
             if result.curves is not None:
                 run.log_files(result.curves, "curves")
-        print(f"[{result.name}] up to date without having run here: MLflow has its record now", flush=True)
+        print(f"[{result.name}] up to date without running here: recorded in MLflow", flush=True)
 
 
 def _curves(path: Path | None) -> list[tuple[int, dict[str, float]]]:

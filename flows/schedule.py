@@ -30,7 +30,7 @@ SECONDS_TO_SCHEDULE = 60
 
 
 @click.command("schedule")
-@click.option("--pool", default="local", show_default=True, help="The work pool whose workers run it; made if need be.")
+@click.option("--pool", default="local", show_default=True, help="The work pool of its workers; created if necessary.")
 def command(pool: str) -> None:
     """Deploy the project on the Prefect server at PREFECT_API_URL, to run as infra/prefect.yaml says: every night.
 
@@ -90,7 +90,7 @@ def require_server() -> None:
     address = get_current_settings().api.url
     if not address:
         raise ServiceError(
-            "no Prefect server is named, and a temporary one schedules nothing",
+            "no Prefect server is configured, and a temporary server schedules nothing",
             "start one (`prefect server start`), then export PREFECT_API_URL=http://127.0.0.1:4200/api",
         )
     with get_client(sync_client=True) as client:

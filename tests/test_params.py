@@ -96,7 +96,7 @@ def test_flatten_joins_keys_with_dots_and_leaves_lists() -> None:
 def test_a_tasks_name_is_a_folder_and_a_model_and_nothing_else(name: str) -> None:
     message = refused({"tasks": {name: shipped()["tasks"]["topic"]}})
     assert "params.yaml: tasks: " in message
-    assert "is no name for a task" in message
+    assert "is not a name for a task" in message
     assert len(message.splitlines()) == 1
 
 

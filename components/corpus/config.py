@@ -115,7 +115,7 @@ class SourceConfig(Section):
         """The languages by the codes that curation uses, whatever spelling params.yaml has."""
         if not isinstance(given, str) and not (isinstance(given, list) and all(isinstance(one, str) for one in given)):
             raise ValueError(
-                f"{given!r:.80} is no language: expected one such as en, a list such as [en, zh], or mixed"
+                f"{given!r:.80} is not a language: expected a code such as en, a list such as [en, zh], or mixed"
             )
         codes = list(language_codes(given))
         return codes[0] if len(codes) == 1 else codes or MIXED

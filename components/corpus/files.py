@@ -101,7 +101,7 @@ def _refuse_clashes(files: list[CorpusFile], folder: Path) -> None:
 def _claim(claims: dict[str, Path], name: str, path: Path) -> None:
     other = claims.setdefault(name, path)
     if other != path:
-        raise DataError(f"{other} and {path}: the same name but for the format", "rename one of them")
+        raise DataError(f"{other} and {path}: same name, different format", "rename one of them")
 
 
 def source_licences(found: Iterable[str], sources: Mapping[str, SourceConfig]) -> dict[str, str]:

@@ -117,7 +117,7 @@ class _AsUtf8(io.RawIOBase):
             except UnicodeDecodeError as error:
                 name = self._encoding.upper()
                 raise DataError(
-                    f"{self._path}: begins as {name} and is not: {error.reason}", "save it anew as UTF-8"
+                    f"{self._path}: begins as {name} and is not: {error.reason}", "save it again as UTF-8"
                 ) from None
             if not chunk:
                 return 0

@@ -55,7 +55,7 @@ def _values(path: Path, batch: pa.RecordBatch, name: str, before: int) -> list[A
             _converted(column.slice(place, 1))
         except (ArithmeticError, LookupError, ValueError) as error:
             raise _unreadable(f"{path}:{before + place + 1}", name, error, column) from None
-    raise DataError(f"{path}: '{name}' cannot be read", "write the column anew as text")
+    raise DataError(f"{path}: '{name}' cannot be read", "write the column again as text")
 
 
 def _converted(column: pa.Array) -> list[Any]:
@@ -68,13 +68,13 @@ def _converted(column: pa.Array) -> list[Any]:
 
 def _unreadable(place: str, name: str, error: BaseException, column: pa.Array) -> DataError:
     if not isinstance(error, UnicodeDecodeError):
-        return DataError(f"{place}: '{name}' cannot be read: {reason_of(error)}", "write the column anew as text")
+        return DataError(f"{place}: '{name}' cannot be read: {reason_of(error)}", "write the column again as text")
     from components.corpus.charset import guessed
 
     looks = guessed(b"\n".join(value for value in column.cast(pa.large_binary()).to_pylist() if value))
     hint = f"it looks like {looks}: " if looks else ""
     what = f"not UTF-8: byte 0x{error.object[error.start]:02x} at {error.start + 1}"
-    return DataError(f"{place}: '{name}' is {what}", f"{hint}decode the column as what it is and write the file anew")
+    return DataError(f"{place}: '{name}' is {what}", f"{hint}decode the column and write the file again")
 
 
 @contextmanager

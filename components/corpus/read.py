@@ -77,5 +77,5 @@ def split_name(path: Path) -> tuple[str, str, str]:
     if extension not in READERS and extension not in PAGES:
         known = " ".join(f"*{extension}" for extension in (*READERS, ".md", ".html"))
         packed = ", ".join(COMPRESSIONS)
-        raise DataError(f"{path}: not a format known here", f"known: {known} and source code, each also {packed}")
+        raise DataError(f"{path}: unknown format", f"known: {known} and source code, each also {packed}")
     return bare.stem, extension, compression

@@ -139,9 +139,7 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError:
         if not path.is_symlink():
             return b""
-        raise DataError(
-            f"{path}: a link to a file that is not there", "put it back: what it names must stay out"
-        ) from None
+        raise DataError(f"{path}: a link to a missing file", "put it back: what it names must stay out") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {reason_of(error)}", "rows named in it must stay out") from None
 
@@ -197,7 +195,7 @@ def _replace(path: Path, content: bytes, expected: Removals) -> None:
             os.fsync(stream.fileno())
         partial.chmod(mode)
         if read_removals(partial) != expected:
-            raise DataError(f"{path}: would not say what it should once written", "nothing was forgotten")
+            raise DataError(f"{path}: reading it back would not give what was written", "nothing was forgotten")
         partial.replace(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {reason_of(error)}", "nothing was forgotten") from None

@@ -22,7 +22,9 @@ def read_word_lists(paths: tuple[str, ...]) -> re.Pattern[str] | None:
     for path in paths:
         found = _words(Path(path))
         if not found:
-            raise DataError(f"{path}: no word here", "a word or phrase a line, or take it out of curate.word_lists")
+            raise DataError(
+                f"{path}: no words", "write one word or phrase on each line, or remove it from curate.word_lists"
+            )
         words |= found
     if not words:
         return None

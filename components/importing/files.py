@@ -37,7 +37,7 @@ def open_files(address: str, columns: Columns = None) -> Source:
     if names is None:
         return _one_file(system, path, clean, columns)
     if not names:
-        raise DataError(f"{clean}: no files here", "files whose names begin with a dot are passed over")
+        raise DataError(f"{clean}: no files here", "files whose names begin with a dot are skipped")
     top = _top(path)
     passed_over: dict[str, list[str]] = {}
     records = _documents(system, names, top, clean, passed_over, columns)

@@ -43,7 +43,9 @@ def _saved(path: Path) -> Any:
     try:
         return load_from_disk(str(path))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a saved data set: {reason_of(error)}", "save it anew with save_to_disk") from None
+        raise DataError(
+            f"{path}: not a saved data set: {reason_of(error)}", "save it again with save_to_disk"
+        ) from None
 
 
 def _revision(name: str) -> str:
@@ -105,4 +107,4 @@ def _records(split: str, rows: Any, name: str, columns: Columns) -> Iterator[Rec
             yield Record(Path(split), number, dict(fields), unread)
     except (ArithmeticError, ImportError, LookupError, OSError, ValueError) as error:
         hint = "fetch it again, or leave out what needs another package"
-        raise DataError(f"{name}: broke off after row {number}: {reason_of(error)}", hint) from None
+        raise DataError(f"{name}: ended with an error after row {number}: {reason_of(error)}", hint) from None

@@ -55,7 +55,7 @@ def _records(url: Any, query: str, clean: str) -> Iterator[Record]:
                 connection.execute(text(statement))
             rows = connection.execute(text(query.replace(":", r"\:")))
             if not rows.returns_rows:
-                raise DataError(f"{clean}: the query has no rows to give", "expected a SELECT")
+                raise DataError(f"{clean}: the query returns no rows", "expected a SELECT")
             for number, row in enumerate(rows.mappings(), 1):
                 yield Record(Path("row"), number, dict(row))
     except (ModuleNotFoundError, NoSuchModuleError) as error:

@@ -21,7 +21,7 @@ def open_source(
     """
     if is_database(argument):
         if not query:
-            raise ParameterError(f"{without_secrets(argument)}: a database, and no query", "--query 'SELECT …'")
+            raise ParameterError(f"{without_secrets(argument)}: a database needs a query", "--query 'SELECT …'")
         _refuse(argument, {"--split": split, "--config": config})
         return open_query(argument, query)
     _refuse(argument, {"--query": query})

@@ -30,7 +30,7 @@ def check_name(corpus: Path, name: str, replace: bool) -> None:
     if others:
         raise ParameterError(f"{others[0]}: the name '{name}' is taken", "choose another --name, or remove it")
     if taken and not replace:
-        raise ParameterError(f"{taken[0]}: there already", "--replace imports it anew; --name gives another name")
+        raise ParameterError(f"{taken[0]}: exists already", "--replace imports it again; --name gives another name")
 
 
 def write_documents(corpus: Path, name: str, documents: Iterable[Mapping[str, Any]]) -> Path:
@@ -45,7 +45,7 @@ def write_documents(corpus: Path, name: str, documents: Iterable[Mapping[str, An
         with partial.open("wb") as raw, zstandard.ZstdCompressor(_LEVEL).stream_writer(raw, closefd=False) as packed:
             count = sum(packed.write(_line(document)) > 0 for document in documents)
         if not count:
-            raise DataError(f"{name}: not one document to import", "the source has no rows, or none with text")
+            raise DataError(f"{name}: no document to import", "the source has no rows, or none with text")
         partial.replace(path)
     return path
 

@@ -208,13 +208,13 @@ def _gpu_memory_free() -> int:
 def _options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m components.planning.stage_profile")
     parser.add_argument("--params", type=Path, required=True)
-    parser.add_argument("--folder", type=Path, required=True, help="for what is made up and written, all of it in vain")
+    parser.add_argument("--folder", type=Path, required=True, help="for dummies and outputs, all of which are deleted")
     parser.add_argument("--memory", type=int, required=True, help="bytes free")
     parser.add_argument("--disk", type=int, required=True, help="bytes free")
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--connection", type=float, nargs=2, help="seconds and bytes, where measured before")
-    parser.add_argument("--stale", type=Path, nargs="*", default=[], help="artifacts that will be made anew")
+    parser.add_argument("--stale", type=Path, nargs="*", default=[], help="artifacts that will be replaced")
     parser.add_argument("--words", nargs=argparse.REMAINDER, required=True, help="the stage's command line; the last")
     return parser.parse_args(words)
 

@@ -49,7 +49,7 @@ class Asked(_Part):
     """The fields of all requests; the descriptions complete the sentence "'name' is …"."""
 
     model: str = Field(description="the name of a model that is served")
-    user: str | None = Field(None, description="a string, which is not looked at")
+    user: str | None = Field(None, description="a string, which is ignored")
     metadata: Unused = UNUSED
 
 
@@ -113,7 +113,7 @@ class Message(_Part):
     content: str | Annotated[list[TextPart], Field(fail_fast=True)] = Field(
         description="a string, or a list of parts of type text"
     )
-    name: str | None = Field(None, description="a string, which is not looked at")
+    name: str | None = Field(None, description="a string, which is ignored")
     refusal: Unused = UNUSED
     annotations: Unused = UNUSED
     audio: Unused = UNUSED
@@ -149,7 +149,7 @@ class ChatRequest(Sampled):
     tool_choice: Literal["none", "auto"] | Unused = Field(
         None, description="none, auto, null or empty, as there are no tools"
     )
-    parallel_tool_calls: bool | None = Field(None, description="true or false, which is not looked at")
+    parallel_tool_calls: bool | None = Field(None, description="true or false, which is ignored")
     functions: Unused = UNUSED
     function_call: Unused = UNUSED
     modalities: list[Literal["text"]] | None = Field(None, description='["text"], no other value is supported')

@@ -145,7 +145,7 @@ def _outputs(described: list[Any], binary: bool) -> dict[str, bool]:
             raise RequestError(400, "each output is an object with a name")
         name = _shown(entry["name"])
         if name in outputs:
-            raise RequestError(400, f"output '{name}' is asked for twice")
+            raise RequestError(400, f"output '{name}' is requested twice")
         parameters = _parameters(entry, f"output '{name}'")
         unknown = set(parameters) - {"binary_data"}
         if unknown:

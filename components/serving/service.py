@@ -113,7 +113,7 @@ def _check_headers(request: Request, kinds: tuple[str, ...]) -> None:
     if kind and kind not in kinds:
         raise RequestError(415, f"content-type is {' or '.join(kinds)}")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise RequestError(415, "compressed bodies are not taken")
+        raise RequestError(415, "compressed bodies are not supported")
 
 
 async def encoded(

@@ -41,7 +41,7 @@ def from_json(name: str, datatype: str, shape: tuple[int, ...], data: Any) -> Te
             raise RequestError(400, f"input '{name}': an element of BYTES data in JSON is a string")
         return Tensor(name, datatype, shape, flat)
     if datatype == "FP32":
-        raise RequestError(400, f"input '{name}': FP32 is not taken as input")
+        raise RequestError(400, f"input '{name}': FP32 is not supported as input")
     if not all(type(value) is int for value in flat):
         raise RequestError(400, f"input '{name}': an element of {datatype} data is a whole number")
     try:
@@ -89,7 +89,7 @@ def _flat(name: str, shape: Sequence[int], data: Any) -> list[Any]:
 
 def _unnested(name: str, shape: Sequence[int], data: Any) -> list[Any]:
     if not isinstance(data, list) or len(data) != shape[0]:
-        raise RequestError(400, f"input '{name}': nested data that does not have the shape given")
+        raise RequestError(400, f"input '{name}': the nesting of data does not match shape")
     if len(shape) == 1:
         return data
     return [value for part in data for value in _unnested(name, shape[1:], part)]

@@ -34,7 +34,7 @@ class TrainTokenizerConfig(Section):
             if not re.fullmatch(r"<\|?/?\w+\|?>|\[/?\w+\]", token):
                 raise ValueError(f"'{token}' has not the form <name>, <|name|> or [NAME]")
         if len({*tokens}) < len(tokens):
-            raise ValueError("a token is named twice")
+            raise ValueError("a token occurs twice")
         return tokens
 
 

@@ -43,7 +43,7 @@ def _refuse_gaps(name: str, tokenizer: Tokenizer) -> None:
     if missing is not None:
         raise ParameterError(
             f"train_tokenizer.from: {name} has no token {missing:,} though it has {len(ids):,} tokens",
-            "ids must count up from 0 without a gap: a model has one embedding for each",
+            "ids must be 0, 1, 2, … without a gap: a model has one embedding for each",
         )
 
 

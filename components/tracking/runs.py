@@ -148,7 +148,7 @@ def _begin_pipeline(client: MlflowClient, name: str, tags: Mapping[str, str]) ->
 
 def _begun(run: TrackedRun) -> TrackedRun:
     if not run.begin():
-        raise ServiceError(f"MLflow at {store_name()} takes no run", "see the line above")
+        raise ServiceError(f"MLflow at {store_name()} refuses the run", "see the line above")
     return run
 
 

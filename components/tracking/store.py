@@ -151,7 +151,7 @@ def _follow_the_project(uri: str, location: str) -> None:
     former = moved_from(location, artifacts)
     if former is not None:
         bring_along(database, former.parent.parent, project_root())
-        print(f"The project was at {former.parent.parent} before: MLflow's files are now those here.", file=sys.stderr)
+        print(f"The project was at {former.parent.parent} before: MLflow now uses the files here.", file=sys.stderr)
 
 
 def _explained(uri: str, error: Exception) -> tuple[str, str]:

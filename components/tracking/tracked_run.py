@@ -152,7 +152,7 @@ class TrackedRun:
             self._pause = _FLUSH_SECONDS
             if self._away:
                 self._away = False
-                self.say("MLflow answers again; it has all that was to be said.")
+                self.say("MLflow answers again; it has the whole record.")
         self._flushed = time.monotonic()
 
     def finish(self, status: str) -> None:
@@ -214,8 +214,8 @@ class TrackedRun:
             self._away = True
             reason = without_password(first_line(error))[:160]
             print(
-                f"MLflow at {store_name()} does not take what is sent: {reason}\n"
-                "The work goes on; what is to be said is kept and sent later.",
+                f"MLflow at {store_name()} refuses data: {reason}\n"
+                "The work goes on; the record is kept and sent later.",
                 file=sys.stderr,
                 flush=True,
             )
@@ -258,12 +258,14 @@ def deliver(client: MlflowClient) -> int:
         except Exception as error:
             if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
                 break
-            print(f"MLflow has no run {kept['run']} any more: what was kept of it goes.", file=sys.stderr)
+            print(f"MLflow has no run {kept['run']} any more: its kept record is deleted.", file=sys.stderr)
         else:
             delivered += 1
         shutil.rmtree(path.parent, ignore_errors=True)
     if delivered:
-        print(f"MLflow has now what was kept of {delivered} runs while it was away.", file=sys.stderr)
+        print(
+            f"MLflow now has the records of {delivered} runs that were kept while it did not answer.", file=sys.stderr
+        )
     return delivered
 
 

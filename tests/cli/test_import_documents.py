@@ -100,7 +100,7 @@ def test_a_relative_path_is_seen_from_where_it_was_typed(folder: Path, monkeypat
         (("pets.csv", "--text-column", "body"), "no column 'body'"),
         (("pets.csv", "--name", "a/b"), "not a name for a source"),
         (("empty.csv",), "holds no rows"),
-        (("blank.csv",), "not one document to import"),
+        (("blank.csv",), "no document to import"),
     ],
 )
 def test_a_mistake_is_told_and_leaves_nothing(folder: Path, words: tuple[str, ...], told: str) -> None:
@@ -119,7 +119,7 @@ def test_an_earlier_import_is_not_overwritten_unasked(folder: Path) -> None:
     lianzi_import("pets.csv")
     result = lianzi_import("pets.csv")
     assert result.exit_code == 1
-    assert "--replace imports it anew" in result.output
+    assert "--replace imports it again" in result.output
 
 
 def test_a_project_without_data_says_how_to_get_it(folder: Path) -> None:

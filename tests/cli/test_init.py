@@ -40,7 +40,7 @@ def test_a_project_below_a_repository_is_dvcs_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("tasks", "told"),
-    [({}, "no task is named"), ({"a/b": "en"}, "is no name for a task"), ({"mood": "xx"}, "tasks.mood.language")],
+    [({}, "no task is named"), ({"a/b": "en"}, "is not a name for a task"), ({"mood": "xx"}, "tasks.mood.language")],
 )
 def test_what_is_wrong_is_told_in_two_lines(tmp_path: Path, tasks: dict[str, str], told: str) -> None:
     with pytest.raises(LianziError, match=told):
@@ -49,7 +49,7 @@ def test_what_is_wrong_is_told_in_two_lines(tmp_path: Path, tasks: dict[str, str
 
 def test_a_folder_that_holds_a_project_is_left_alone(project: Path) -> None:
     before = sorted(path.name for path in project.iterdir())
-    with pytest.raises(LianziError, match=r"dvc\.yaml: there already"):
+    with pytest.raises(LianziError, match=r"dvc\.yaml: exists already"):
         make_project(project, {"mood": "en"})
     assert sorted(path.name for path in project.iterdir()) == before
 

@@ -100,9 +100,9 @@ def test_forgetting_writes_the_row_and_its_copies_and_says_what_to_make_anew(
     assert read_removals(traced / "removals.txt").ids == {("corpus", "sea_en/d0"), ("corpus", "sea_en/copy")}
     assert "3 added to removals.txt" in told
     assert "rows of artifacts/ that it takes out: 0 before, 2 now" in told
-    assert "to be made anew: artifacts/colour/teacher, artifacts/pretrained, artifacts/tokens" in told
+    assert "to be rebuilt: artifacts/colour/teacher, artifacts/pretrained, artifacts/tokens" in told
     trace.forget_rows(traced, ["sea_en/d0"])
-    assert "0 added to removals.txt: all of them stood there" in capsys.readouterr().out
+    assert "0 added to removals.txt: all of them were there already" in capsys.readouterr().out
 
 
 def test_one_unknown_row_and_nothing_is_forgotten(traced: Path) -> None:
@@ -122,7 +122,7 @@ def test_forgetting_names_copies_and_what_was_made_from_them(traced: Path, capsy
     trace.forget_rows(traced, ["sea_en/d3"])
     told = capsys.readouterr().out
     assert "rows of artifacts/ that it takes out: 0 before, 2 now" in told
-    assert "colour/train/line-2 says the same and goes as well" in told
+    assert "colour/train/line-2 says the same and is removed as well" in told
     assert "artifacts/colour/teacher" in told
     assert "the text still stands in data/corpus/sea_en.jsonl, data/tasks/colour, in DVC's cache" in told
 
@@ -136,7 +136,7 @@ def test_an_id_of_a_document_and_of_a_labelled_row_is_asked_back(traced: Path) -
     out = traced / "artifacts"
     paths = (traced / "data", traced / "removals.txt", out / "corpus", out / "tasks", traced / "reports")
     curate(curate_config(), SOURCES, TASKS, 1, *paths, RecordedRun())
-    with pytest.raises(DataError, match=r"are called so\ncorpus:colour/train/d0 is the one in data/corpus/colour"):
+    with pytest.raises(DataError, match=r"have this id\ncorpus:colour/train/d0 is the one in data/corpus/colour"):
         trace.forget_rows(traced, ["colour/train/d0"])
     trace.forget_rows(traced, ["tasks:colour/train/d0"])
     assert read_removals(traced / "removals.txt").ids == {("tasks", "colour/train/d0")}
@@ -150,6 +150,6 @@ def test_a_damaged_list_is_told_before_anything_is_written(traced: Path) -> None
 
 
 def test_without_a_corpus_it_is_said_that_there_is_none(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"corpus: missing, so that no row can be found\n.* wait for it"):
+    with pytest.raises(ArtifactError, match=r"corpus: missing, so no row can be found\n.* wait for it"):
         trace.forget_rows(tmp_path, ["sea_en/d0"])
     assert not (tmp_path / "removals.txt").exists()

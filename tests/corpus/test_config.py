@@ -21,7 +21,11 @@ from tests.small_params import checked, refused
             "curate.languages.en.min_unit: unknown parameter\ndid you mean 'min_un",
         ),
         ("curate.scrub", ["names"], "curate.scrub.0: input should be 'email', 'phone', 'ip_address'"),
-        ("corpus.moby_dick_en.language", 3, "corpus.moby_dick_en.language: 3 is no language: expected one such as en"),
+        (
+            "corpus.moby_dick_en.language",
+            3,
+            "corpus.moby_dick_en.language: 3 is not a language: expected a code such as en",
+        ),
         ("validate.length_quantiles", [[0.5, 9, 3]], "length_quantiles: [0.5, 9, 3]: not [0 to 1, least, most]"),
     ],
 )

@@ -276,7 +276,7 @@ def test_corpus_of_which_nothing_is_left_says_why(data: Path) -> None:
 
 def test_file_of_unknown_format_is_not_passed_over(data: Path) -> None:
     (data / "corpus" / "notes.docx").write_bytes(b"PK")
-    with pytest.raises(DataError, match=r"notes\.docx: not a format known here"):
+    with pytest.raises(DataError, match=r"notes\.docx: unknown format"):
         curated(data)
 
 

@@ -67,11 +67,11 @@ def test_two_that_claim_to_be_the_same_are_refused(
     with pytest.raises(DataError) as refusal:
         corpus_files(tmp_path)
     first, second = (tmp_path / name for name in told)
-    assert f"{first} and {second}: the same name but for the format" in str(refusal.value)
+    assert f"{first} and {second}: same name, different format" in str(refusal.value)
 
 
 def test_a_file_of_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"Makefile: not a format known here"):
+    with pytest.raises(DataError, match=r"Makefile: unknown format"):
         corpus_files(laid_out(tmp_path, "code/Makefile"))
 
 

@@ -36,7 +36,7 @@ def test_a_byte_order_mark_says_the_encoding(encoding: str) -> None:
 def test_utf16_that_is_cut_short_is_refused() -> None:
     assert (
         refusal(TEXT.encode("utf-16")[:-1])
-        == "a.txt: begins as UTF-16 and is not: truncated data\nsave it anew as UTF-8"
+        == "a.txt: begins as UTF-16 and is not: truncated data\nsave it again as UTF-8"
     )
 
 

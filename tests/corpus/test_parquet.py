@@ -55,7 +55,7 @@ def test_a_column_that_is_not_used_may_hold_anything(strange: str) -> None:
 def test_a_used_column_that_python_cannot_hold_is_named(strange: str) -> None:
     told = refusal(pa.table({"text": ["one"], "id": STRANGE[strange]}))
     assert told.startswith("a.parquet:1: 'id' cannot be read: ")
-    assert told.endswith("\nwrite the column anew as text")
+    assert told.endswith("\nwrite the column again as text")
 
 
 def test_broken_text_is_named_with_its_row_and_encoding() -> None:
@@ -63,7 +63,7 @@ def test_broken_text_is_named_with_its_row_and_encoding() -> None:
     column = pa.chunked_array([good, broken("déjà vu".encode("cp1252")), good])
     assert refusal(pa.table({"text": column})) == (
         "a.parquet:2001: 'text' is not UTF-8: byte 0xe9 at 2\n"
-        "it looks like CP1252: decode the column as what it is and write the file anew"
+        "it looks like CP1252: decode the column and write the file again"
     )
 
 

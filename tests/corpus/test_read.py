@@ -131,6 +131,6 @@ def test_link_to_nowhere_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_format_is_refused_and_the_known_ones_listed() -> None:
-    with pytest.raises(DataError, match=r"notes\.docx: not a format known here\nknown: \*\.jsonl \*\.ndjson \*\.json "):
+    with pytest.raises(DataError, match=r"notes\.docx: unknown format\nknown: \*\.jsonl \*\.ndjson \*\.json "):
         split_name(Path("notes.docx"))
     assert split_name(Path("data/a_en.jsonl.gz")) == ("a_en", ".jsonl", ".gz")

@@ -136,7 +136,7 @@ def test_a_list_that_is_not_utf8_is_named_and_left_as_it_is(content: bytes, path
 
 def test_a_list_that_cannot_be_read_is_not_an_empty_one(path: Path) -> None:
     path.symlink_to("elsewhere.txt")
-    with pytest.raises(DataError, match="a link to a file that is not there"):
+    with pytest.raises(DataError, match="a link to a missing file"):
         read_removals(path)
     path.unlink()
     path.mkdir()

@@ -40,7 +40,7 @@ def test_list_that_is_missing_empty_or_undecodable_is_named(tmp_path: Path) -> N
     with pytest.raises(DataError, match=r"gone\.txt: no such file\ncurate\.word_lists"):
         read_word_lists((str(tmp_path / "gone.txt"),))
     (tmp_path / "empty.txt").write_text("# nothing\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"empty\.txt: no word here"):
+    with pytest.raises(DataError, match=r"empty\.txt: no words"):
         read_word_lists((str(tmp_path / "empty.txt"),))
     (tmp_path / "folder").mkdir()
     with pytest.raises(DataError, match=r"folder: cannot be read: Is a directory\ncurate\.word_lists"):

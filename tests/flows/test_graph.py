@@ -73,7 +73,7 @@ def test_parallel_stages_wait_for_each_others_lock(project: Path) -> None:
 
 
 def test_a_folder_without_dvc_is_refused_in_a_line(tmp_path: Path) -> None:
-    with pytest.raises(ServiceError, match="DVC knows no project"):
+    with pytest.raises(ServiceError, match="this is no DVC project"):
         read_graph(tmp_path)
 
 

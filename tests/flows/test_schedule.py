@@ -33,7 +33,7 @@ def test_a_project_of_the_same_name_elsewhere_gets_another() -> None:
 @pytest.mark.parametrize(
     ("address", "told"),
     [
-        ("", "no Prefect server is named"),
+        ("", "no Prefect server is configured"),
         ("http://127.0.0.1:9/api", "Prefect (http://127.0.0.1:9/api) does not answer"),
     ],
 )

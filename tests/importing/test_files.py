@@ -151,7 +151,7 @@ def test_a_protocol_without_its_package_says_which_to_install(monkeypatch: pytes
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.png", b"\x89PNG", "not a format known here"),
+        ("a.png", b"\x89PNG", "unknown format"),
         ("a.txt", b"\x7fELF\0", "a.txt:1: a NUL byte"),
         ("a.jsonl", b"{", "a.jsonl:1: not JSON"),
     ],

@@ -46,7 +46,7 @@ def test_only_the_columns_used_are_converted(tmp_path: Path) -> None:
     Dataset(pa.table({"text": ["one"], "when": far})).save_to_disk(str(tmp_path / "far"))
     [record] = open_dataset(str(tmp_path / "far"), None, None, ("text", "id")).records
     assert (record.text(), record.unread) == ("one", ("when",))
-    with pytest.raises(DataError, match="far: broke off after row 0"):
+    with pytest.raises(DataError, match="far: ended with an error after row 0"):
         list(open_dataset(str(tmp_path / "far"), None, None).records)
 
 

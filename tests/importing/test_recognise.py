@@ -38,7 +38,7 @@ def test_a_path_to_nothing_is_not_taken_for_a_data_set(argument: str) -> None:
 @pytest.mark.parametrize(
     ("argument", "options", "told"),
     [
-        ("sqlite:///a.db", {}, "a database, and no query"),
+        ("sqlite:///a.db", {}, "a database needs a query"),
         ("sqlite:///a.db", {"query": "SELECT 1", "split": "train"}, "--split does not fit"),
         ("https://example.org/a.csv", {"query": "SELECT 1"}, "--query does not fit"),
         ("https://example.org/a.csv", {"config": "en"}, "--config does not fit"),

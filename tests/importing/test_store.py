@@ -51,7 +51,7 @@ def test_a_failed_import_leaves_the_earlier_one_as_it_was(tmp_path: Path) -> Non
 
 
 def test_no_documents_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cats: not one document to import"):
+    with pytest.raises(DataError, match="cats: no document to import"):
         write_documents(tmp_path, "cats", [])
     assert not list(tmp_path.iterdir())
 
@@ -89,7 +89,7 @@ def test_an_import_over_links_to_dvcs_cache_leaves_the_cache_as_it_is(tmp_path: 
 @pytest.mark.parametrize(
     ("there", "name", "replace", "told"),
     [
-        ("cats.jsonl.zst", "cats", False, "there already\n--replace"),
+        ("cats.jsonl.zst", "cats", False, "exists already\n--replace"),
         ("cats.csv", "cats", True, "the name 'cats' is taken"),
         ("cats/a.md", "cats", True, "the name 'cats' is taken"),
         ("x.csv", "a.b", False, "not a name for a source"),

@@ -69,7 +69,7 @@ def _inputs() -> list[tuple[str, bytes, int, str]]:
         ("a datatype there is not", one(datatype="STRING"), 400, "datatype is one of BYTES"),
         ("a datatype that does not fit the data", one(datatype="INT64"), 400, "whole number"),
         ("a datatype that does not fit the model", one(datatype="INT64", data=[3]), 400, "'text' is BYTES, not INT64"),
-        ("floats", one(datatype="FP32", data=[0.5]), 400, "FP32 is not taken"),
+        ("floats", one(datatype="FP32", data=[0.5]), 400, "FP32 is not supported"),
     ]  # fmt: skip
 
 
@@ -85,8 +85,8 @@ def _shapes_and_data() -> list[tuple[str, bytes, int, str]]:
         ("a huge shape", one(shape=[2**40]), 400, "above zero"),
         ("a shape of more rows than there are", one(shape=[2]), 400, "1 elements, shape [2] needs 2"),
         ("two texts a row", one(shape=[1, 2], data=["ship", "sail"]), 400, "[rows] or [rows, 1], not [1, 2]"),
-        ("ragged data", one(shape=[2, 1], data=[["ship"], ["sail", "sea"]]), 400, "does not have the shape"),
-        ("data nested in part", one(shape=[2, 1], data=[["ship"], "sail"]), 400, "does not have the shape"),
+        ("ragged data", one(shape=[2, 1], data=[["ship"], ["sail", "sea"]]), 400, "does not match shape"),
+        ("data nested in part", one(shape=[2, 1], data=[["ship"], "sail"]), 400, "does not match shape"),
         ("data nested too deep", one(data=[["ship"]]), 400, "is a string"),
         ("no data", one(data=None), 400, "neither data nor binary_data_size"),
         ("data that is a string", one(data="ship"), 400, "data is a list"),
@@ -108,7 +108,7 @@ def _options_and_names() -> list[tuple[str, bytes, int, str]]:
         ("outputs that are an object", body(texts("ship", outputs={})), 400, "'outputs' is missing or no list"),
         ("an output without a name", body(texts("ship", outputs=[{}])), 400, "each output is an object"),
         ("an output there is not", body(texts("ship", outputs=[{"name": "mood"}])), 400, "no output 'mood': it gives"),
-        ("an output twice", body(texts("a", outputs=[{"name": "label"}] * 2)), 400, "'label' is asked for twice"),
+        ("an output twice", body(texts("a", outputs=[{"name": "label"}] * 2)), 400, "'label' is requested twice"),
         (
             "classification",
             body(texts("a", outputs=[{"name": "label", "parameters": {"classification": 2}}])),

@@ -15,7 +15,7 @@ def test_a_special_token_is_a_bracketed_word(token: str) -> None:
 
 
 def test_a_special_token_is_named_once() -> None:
-    assert "a token is named twice" in refused({"train_tokenizer.special_tokens": ["<a>", "<a>"]})
+    assert "a token occurs twice" in refused({"train_tokenizer.special_tokens": ["<a>", "<a>"]})
     assert checked({"train_tokenizer.special_tokens": ["<a>", "<|b|>", "[C]"]})
 
 

@@ -128,7 +128,7 @@ def test_training_without_a_verdict_is_refused(folder: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("tokens", "message"),
-    [(["user"], "'user' has not the form"), (["<a b>"], "has not the form"), (["<a>", "<a>"], "named twice")],
+    [(["user"], "'user' has not the form"), (["<a b>"], "has not the form"), (["<a>", "<a>"], "occurs twice")],
 )
 def test_special_tokens_that_plain_text_could_give_are_refused(tokens: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -59,7 +59,7 @@ def test_a_moved_project_has_its_files_and_its_champion(
     monkeypatch.chdir(moved)
     client = tracking.connect()
     told = capsys.readouterr().err
-    assert told.splitlines() == [f"The project was at {original} before: MLflow's files are now those here."]
+    assert told.splitlines() == [f"The project was at {original} before: MLflow now uses the files here."]
     experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
     assert experiment is not None
     run = client.search_runs([experiment.experiment_id])[0]

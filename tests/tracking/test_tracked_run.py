@@ -104,7 +104,7 @@ def test_a_store_that_stays_away_is_told_by_the_next_run(
 
     with tracking.stage_run("finetune", "topic", {}, {}):
         pass
-    assert "what was kept of 1 runs" in capsys.readouterr().err
+    assert "the records of 1 runs" in capsys.readouterr().err
     assert found_run("pretrain").info.status == "FINISHED"
     assert sorted(history(run.id, "loss")) == [(1, 1.0), (2, 0.25), (2, 0.5)]
     assert found_run("pretrain").data.metrics["loss"] == 0.25
@@ -201,7 +201,7 @@ def test_a_training_outlives_the_server_that_tracks_it(
         _, told = training.communicate(timeout=240)
         assert training.returncode == 0, told
         assert "Traceback" not in told
-        assert told.count("does not take what is sent") == 1
+        assert told.count("refuses data") == 1
         assert (here / "out/pretrained/manifest.json").is_file()
         assert (here / UNDELIVERED).is_dir()
 
