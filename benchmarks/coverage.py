@@ -351,7 +351,6 @@ TABLES: dict[str, Table] = {
         "Generation is tried with gpt2, translation and summarization with t5, the others with modernbert.",
         kinds,
         lambda: list(ADAPTATIONS),
-        lambda kind, adaptation: None,  # what does not fit is found when it is tried
         adaptation_cell,
     ),
 }
