@@ -169,6 +169,7 @@ def is_verified_and_asked(adapting: Adapting) -> None:
     from components.deployment.quantize import quantize
     from components.runtime.bundle import load_bundle
     from components.runtime.generation.generator import Sampling, load_generator
+    from components.tasks.rows import read_split
 
     params, run, named = adapting.params, RecordedRun(), (adapting.task, "places")
     rows, teacher, onnx, int8, bundle = (adapting.folder / name for name in ("rows", "whole", "onnx", "int8", "bundle"))
@@ -180,7 +181,9 @@ def is_verified_and_asked(adapting: Adapting) -> None:
     if KINDS[adapting.kind].head in GENERATES:
         found: Sequence[Any] = load_generator(bundle).complete(["ship wave"], Sampling(4, 0.0, 1.0, None, ()))
     else:
-        found = load_bundle(bundle).predict(["ship wave", "street tower"])
+        answering = load_bundle(bundle)
+        asked = read_split(rows / "test.jsonl", answering.kind)[:2]
+        found = answering.predict([answering.kind.text(row) for row in asked])
     check(bool(found), "no answers")
 
 
