@@ -38,8 +38,8 @@ def command(
     """Have the language model in BUNDLE write programs for PROBLEMS, and run their tests.
 
     PROBLEMS has rows of `prompt` and `test`, and `entry_point` where the tests define `check`, as HumanEval has them.
-    Programs run in processes of their own, with limits of time, memory and files, without network where the system
-    allows it: a guard against accidents, no prison.
+    Programs run in processes of their own, with limits of time, memory and files; without network, and writing to
+    their own folder alone, where the system allows it: a guard against accidents, no prison.
     """
     from components.evaluation.pass_at_k import STOPS, read_problems, tried
     from components.evaluation.sandbox import Limits

@@ -24,7 +24,7 @@ from components.errors import DataError
 from components.run import Metrics
 from components.tasks.config import TaskConfig
 from components.tasks.kinds import task_kind
-from components.tasks.task import Task, Text
+from components.tasks.task import Column, Task, Text
 
 HELD_OUT = ("test", "validation")
 SPLITS = (*HELD_OUT, "train")
@@ -140,7 +140,7 @@ def curate_task(
         "scrubbed": scrubbed,
         "notices": notices(root),
     }
-    held_out = {split: [task.plain(text) for row in splits[split] for text in row.texts] for split in HELD_OUT}
+    held_out = {split: [text for row in splits[split] for text in _held_out(task, row)] for split in HELD_OUT}
     classes = {split: _classes(task, rows) for split, rows in splits.items()}
     missing = {split: sorted({*classes["train"]} - {*classes[split]}) for split in HELD_OUT}
     if classes["train"]:
@@ -159,6 +159,12 @@ def curate_task(
         quarantine.samples,
         classes["train"],
     )
+
+
+def _held_out(task: Task, row: _Row) -> list[str]:
+    """The texts of a row that no document may give away: those it is asked with, and the one it is answered with."""
+    written = [row.target] if task.columns[task.target] == Column.TARGET else []
+    return [task.plain(text) for text in (*row.texts, *written)]
 
 
 def _classes(task: Task, rows: Sequence[_Row]) -> dict[str, int]:

@@ -1,6 +1,8 @@
 """Programs that nobody has read, each run in a process of its own with limits: of time, memory, files and network.
 
-A guard against accidents, not against attackers: who runs programs of an adversary needs a machine for it.
+Where Linux has namespaces for it, a program writes to its own folder alone and leaves no process behind. What its user
+may read, it may read. A guard against accidents, not against attackers: who runs programs of an adversary needs a
+machine for it.
 """
 
 from __future__ import annotations
@@ -18,13 +20,26 @@ from pathlib import Path
 OUTPUT_BYTES = 1 << 20
 """Of any file that a program writes, what it prints among them."""
 _LAUNCHER = """
-import ctypes, os, resource, runpy, sys
+import ctypes, os, resource, runpy, struct, sys
 path, *numbers, token = sys.argv[1:]
 seconds, megabytes, largest = map(int, numbers)
 del sys.argv[1:]
-# A network and users of its own, where the system lets one have them.
-if sys.platform == "linux":
-    ctypes.CDLL(None).unshare(0x10000000 | 0x40000000)
+libc = ctypes.CDLL(None)
+# Users, network, mounts and processes of its own, where the system lets one have them.
+if sys.platform == "linux" and libc.unshare(0x10000000 | 0x40000000 | 0x00020000 | 0x20000000) == 0:
+    def mount_setattr(place, *change):
+        libc.syscall(442, -100, place, 0x8000, struct.pack("4Q", *change), ctypes.c_size_t(32))
+    here = os.getcwd().encode()
+    libc.mount(b"none", b"/", None, 0x40000 | 0x4000, None)
+    libc.mount(here, here, None, 0x1000, None)
+    mount_setattr(b"/", 1, 0, 0, 0)
+    mount_setattr(here, 0, 1, 0, 0)
+    os.chdir(here)
+    if child := os.fork():
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        os._exit(code if code >= 0 else 128 - code)
+    # The first process of its namespace: whatever it has begun ends with it, and it with the one that waits for it.
+    libc.prctl(1, 9)
 for limit, value in (
     ("RLIMIT_CPU", seconds), ("RLIMIT_AS", megabytes << 20), ("RLIMIT_FSIZE", largest), ("RLIMIT_CORE", 0),
     ("RLIMIT_NPROC", 0),
@@ -34,6 +49,8 @@ sys.stdout = open(os.devnull, "w")
 runpy.run_path(path, run_name="__main__")
 os.write(1, token.encode())
 """
+"""Of Linux: unshare(NEWUSER | NEWNET | NEWNS | NEWPID), mounts made private and read-only but for the folder of the
+program, prctl(PDEATHSIG, SIGKILL). Each is done as far as the system allows it."""
 
 
 @dataclass(frozen=True)

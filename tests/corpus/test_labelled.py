@@ -375,3 +375,14 @@ def test_rows_of_two_texts_are_compared_and_held_out_text_by_text(tmp_path: Path
     assert rows(tmp_path, "train")[1] == {"id": "train/line-2", "text": "a b", "text_pair": "c", "label": "no"}
     made = read_manifest(tmp_path / "out", "task")
     assert (made["pair"], made["columns"]) == (True, {"text": "text", "text_pair": "text", "label": "label"})
+
+
+def test_a_held_out_text_is_held_out_with_what_it_is_answered_with(tmp_path: Path) -> None:
+    """A document with a test row's translation would teach the answer."""
+    folder = tmp_path / "data" / "tasks" / "french"
+    folder.mkdir(parents=True)
+    for split, (text, target) in {"train": ("a", "un"), "validation": ("b", "deux"), "test": ("c", "trois")}.items():
+        (folder / f"{split}.jsonl").write_text(json.dumps({"text": text, "target": target}) + "\n", encoding="utf-8")
+    config = TaskConfig(kind="translation", language="en", max_length=16)
+    found = curate_task(config, folder, tmp_path / "data", tmp_path / "out", Removals())
+    assert found.held_out == {"test": ["c", "trois"], "validation": ["b", "deux"]}
