@@ -30,11 +30,12 @@ BEFORE = "params.yaml.before"
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option("--force", is_flag=True, help="Put the example's files among those of your own, in place of namesakes.")
 def command(name: str | None, dry_run: bool, force: bool) -> None:
-    """Take the example NAME into this project, or list the examples.
+    """Put the example NAME into this project; without NAME, list the examples.
 
     \b
-    lianzi example                 the examples, a line each
-    lianzi example intent          shows what changes in params.yaml and data/, then changes it
+    lianzi example                    list the examples
+    lianzi example intent --dry-run   show what would change in params.yaml and data/
+    lianzi example intent             show it and change it
     """
     if name is None:
         for line in listing():

@@ -24,12 +24,14 @@ TEMPLATE = "{text}\\nLabel: {label}"
 @click.argument("task")
 @click.argument("texts", nargs=-1)
 @click.option("--template", default=TEMPLATE, show_default=True, help="What the model reads; \\n is a new line.")
-@click.option("--word", "words", multiple=True, metavar="LABEL=WORD", help="What stands for a label; its name if not.")
-@click.option("--shots", type=click.IntRange(0), default=0, show_default=True, help="Training rows of each label.")
-@click.option("--seed", type=click.IntRange(0), default=17, show_default=True, help="By which they are drawn.")
-@click.option("--calibrated", is_flag=True, help="Divide by what the words' probability is without a text.")
-@click.option("--rows", type=click.IntRange(1), default=200, show_default=True, help="Test rows that are answered.")
-@click.option("--rung", help="A graph of the bundle, instead of the one it ships.")
+@click.option("--word", "words", multiple=True, metavar="LABEL=WORD", help="Word for a label (default: its name).")
+@click.option(
+    "--shots", type=click.IntRange(0), default=0, show_default=True, help="Training rows of each label in the prompt."
+)
+@click.option("--seed", type=click.IntRange(0), default=17, show_default=True, help="Seed that draws them.")
+@click.option("--calibrated", is_flag=True, help="Divide by the words' probability without a text.")
+@click.option("--rows", type=click.IntRange(1), default=200, show_default=True, help="Largest number of test rows.")
+@click.option("--rung", help="fp32, int8 or int4 (default: the shipped one).")
 def command(
     bundle: str,
     task: str,
@@ -42,14 +44,14 @@ def command(
     rows: int,
     rung: str | None,
 ) -> None:
-    """Classify TEXTS as TASK asks for with the language model in BUNDLE, without training; without TEXTS, say how well
-    it does on the test rows.
+    """Classify TEXTS by the labels of TASK with the language model in BUNDLE, without training; without TEXTS, score it
+    on the task's test rows.
 
     \b
     lianzi in-context story form --template '{text}\\n体裁：{label}' --shots 2
     lianzi in-context story topic --word sport=sports --calibrated "The match ended in a draw."
 
-    BUNDLE is a bundle's folder or a task that generates; TASK is one of classification.
+    BUNDLE is a bundle's folder or a task of kind generation; TASK is one of kind classification.
     """
     from components.evaluation.in_context import InContext, LabelPrompt, balanced_shots, macro_f1_told, with_shots
     from components.runtime.generation.generator import load_generator

@@ -13,15 +13,25 @@ from components.errors import ParameterError
 @click.command("pass-at-k")
 @click.argument("bundle")
 @click.argument("problems", type=click.Path(path_type=Path))
-@click.option("--samples", type=click.IntRange(1), default=20, show_default=True, help="Programs a problem.")
-@click.option("--k", "ks", type=click.IntRange(1), multiple=True, default=(1, 10), show_default=True)
-@click.option("--temperature", type=click.FloatRange(0), default=0.8, show_default=True)
+@click.option("--samples", type=click.IntRange(1), default=20, show_default=True, help="Programs for each problem.")
+@click.option(
+    "--k",
+    "ks",
+    type=click.IntRange(1),
+    multiple=True,
+    default=(1, 10),
+    show_default=True,
+    help="k of pass@k; may be given several times.",
+)
+@click.option(
+    "--temperature", type=click.FloatRange(0), default=0.8, show_default=True, help="0: the most likely token."
+)
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=0.95, show_default=True)
-@click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True)
+@click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True, help="Of a program.")
 @click.option("--seed", type=click.IntRange(0), default=17, show_default=True)
-@click.option("--seconds", type=click.IntRange(1), default=5, show_default=True, help="A program may take.")
-@click.option("--megabytes", type=click.IntRange(64), default=512, show_default=True, help="A program may take.")
-@click.option("--rung", help="A graph of the bundle, instead of the one it ships.")
+@click.option("--seconds", type=click.IntRange(1), default=5, show_default=True, help="Time limit of a program.")
+@click.option("--megabytes", type=click.IntRange(64), default=512, show_default=True, help="Memory limit of a program.")
+@click.option("--rung", help="fp32, int8 or int4 (default: the shipped one).")
 def command(
     bundle: str,
     problems: Path,
@@ -37,9 +47,9 @@ def command(
 ) -> None:
     """Have the language model in BUNDLE write programs for PROBLEMS, and run their tests.
 
-    PROBLEMS has rows of `prompt` and `test`, and `entry_point` where the tests define `check`, as HumanEval has them.
-    Programs run in processes of their own, with limits of time, memory and files; without network, and writing to
-    their own folder alone, where the system allows it: a guard against accidents, no prison.
+    PROBLEMS has rows with `prompt` and `test`, and with `entry_point` where the tests define `check`, as in HumanEval.
+    Each program runs in a process of its own, with limits of time, memory and files. Where the system allows it, a
+    program has no network and can write to its own folder alone. This guards against accidents, not against attackers.
     """
     from components.evaluation.pass_at_k import STOPS, read_problems, tried
     from components.evaluation.sandbox import Limits
