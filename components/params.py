@@ -27,6 +27,7 @@ from components.modeling.kinds import (
     ENCODER_DECODERS,
     FIXED_WIDTH,
     FROM_SCRATCH,
+    GENERATES,
     INDEPENDENT_HEADS,
     ONE_STACK,
 )
@@ -108,7 +109,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _something_to_train(self) -> Params:
-        generating = [name for name, task in self.tasks.items() if task.kind == "generation"]
+        generating = [name for name, task in self.tasks.items() if KINDS[task.kind].head in GENERATES]
         if generating and self.finetune.adapter.name == "frozen":
             raise ValueError(
                 "finetune.adapter.name: frozen trains a new head alone, and a language model "

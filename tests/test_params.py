@@ -39,6 +39,10 @@ def test_a_language_model_has_no_new_head_to_train_alone() -> None:
     gpt2 = {"tasks.story": task, "model.architecture": "gpt2", "pretrain.objective": {"name": "clm"}}
     told = refused({**gpt2, "finetune.adapter": {"name": "frozen"}})
     assert "frozen trains a new head alone, and a language model (tasks.story) gets none" in told
+    french = {"tasks": {"french": {"kind": "translation", "language": "en", "max_length": 64}}}
+    whole = {"distill.width_fraction": 1.0, "distill.ffn_fraction": 1.0}
+    t5 = {**french, **whole, "model.architecture": "t5"}
+    assert "(tasks.french) gets none" in refused({**t5, "finetune.adapter": {"name": "frozen"}})
 
 
 def test_an_architecture_without_random_weights_needs_a_checkpoint() -> None:

@@ -75,11 +75,18 @@ class TextInfilling(Denoising):
         return torch.tensor(found)
 
     def _spans(self, length: int, generator: torch.Generator) -> list[int]:
-        """Lengths of the spans, `noise_density` of the tokens together; the last is cut to that."""
-        left = round(length * self.noise_density)
+        """Lengths of the spans, `noise_density` of the tokens together; the last is cut to that.
+
+        No more than there are hidden tokens: what is read would be longer than the text, and perhaps than the model's
+        positions.
+        """
+        hidden = round(length * self.noise_density)
+        left = hidden
         found = []
         while left > 0:
             drawn = int(torch.poisson(torch.tensor([float(self.mean_span_length)]), generator=generator))
             found.append(min(drawn, left))
             left -= found[-1]
+        while len(found) > hidden:
+            found.remove(0)
         return found

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.modeling.objectives.small_denoising import FULL_STOP, IDS, INFILLING, generator
 
 
@@ -20,3 +22,9 @@ def test_spans_may_hold_no_token() -> None:
     spans = [span for seed in range(100) for span in INFILLING._spans(32, generator(seed))]
     assert min(spans) == 0
     assert 2.3 < sum(spans) / len(spans) < 3.1
+
+
+def test_what_is_read_is_never_longer_than_the_text() -> None:
+    """Short spans are many, and those of no token take nothing away; a model may have no positions for more."""
+    short = replace(INFILLING, mean_span_length=1.0)
+    assert all(short.damaged(IDS, generator(seed))[0].shape[1] <= IDS.shape[1] for seed in range(20))
