@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from string import ascii_uppercase
 from typing import Any
 
 from components.corpus.encoding import compared_form, decoded_right, normalise
@@ -24,6 +25,8 @@ from components.tasks.task import Column, columns_of, text_columns
 
 WRITTEN = ("text", "prompt", "completion", "messages")
 """Columns of texts that are learned themselves: a text, a prompt with what follows it, or a conversation."""
+LABEL_CHARACTERS = 200
+"""Of the longest label: what is longer is a text."""
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 
@@ -130,8 +133,9 @@ def _choice(record: Record, choices: Sequence[str]) -> int:
     if isinstance(value, str) and value in choices:
         return choices.index(value)
     label = _label_text(value) or ""
-    number = int(label) if label.isdecimal() else ord(label.upper()) - ord("A") if len(label) == 1 else -1
-    if not 0 <= number < len(choices):
+    numbers = {str(place): place for place in range(len(choices))}
+    letters = {letter: place for place, letter in enumerate(ascii_uppercase[: len(choices)])}
+    if (number := numbers.get(label, letters.get(label.upper()))) is None:
         raise DataError(
             f"{record.place}: label {value!r:.60} is none of the {len(choices)} choices",
             "its number from 0, its text, or its letter from A",
@@ -149,6 +153,15 @@ def _label(record: Record) -> str:
         raise DataError(f"{record.place}: 'label' is {kind_of(value)}, not text", "text, a number or a truth value")
     if not label:
         raise DataError(f"{record.place}: the label is empty", "every labelled row needs one")
+    return _short(record, "label", label)
+
+
+def _short(record: Record, column: str, label: str) -> str:
+    if len(label) > LABEL_CHARACTERS:
+        raise DataError(
+            f"{record.place}: '{column}' has a label of {len(label):,} characters",
+            f"a label has {LABEL_CHARACTERS} at most: texts stand in other columns",
+        )
     return label
 
 
@@ -188,7 +201,7 @@ def _labels(record: Record) -> list[str]:
     for one in value:
         if not (label := _label_text(one)):
             raise DataError(f"{record.place}: {one!r:.60} in 'labels' is no label", "text, a number or a truth value")
-        found.add(label)
+        found.add(_short(record, "labels", label))
     return sorted(found)
 
 
@@ -222,7 +235,7 @@ def written(record: Record) -> str:
     if record.fields.get("prompt") is None and record.fields.get("completion") is None:
         return _unmarked(record, "text", record.text())
     prompt, completion = (_unmarked(record, name, record.text(name)) for name in ("prompt", "completion"))
-    if not completion.strip():
+    if not normalise(completion):
         raise DataError(f"{record.place}: a prompt without an answer", "write what follows it as its 'completion'")
     return f"{prompt}{PART}{completion}"
 
@@ -232,7 +245,7 @@ def _messages(record: Record) -> list[dict[str, str]]:
     if not isinstance(messages, list) or not messages:
         raise DataError(f"{record.place}: 'messages' is {kind_of(messages)}, not a list of {{role, content}}")
     found = [_message(record, number, message) for number, message in enumerate(messages, 1)]
-    if found[-1]["role"] != ASSISTANT or not found[-1]["content"].strip():
+    if found[-1]["role"] != ASSISTANT or not normalise(found[-1]["content"]):
         raise DataError(
             f"{record.place}: a conversation without an answer: its last message is the {found[-1]['role']}'s",
             f"the last message is what the {ASSISTANT} is to answer",

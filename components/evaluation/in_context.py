@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.deployment.generation.scores import generator_scores
-from components.errors import ParameterError
+from components.errors import DataError, ParameterError
 from components.evaluation.metrics import Bootstrap
-from components.tasks.generation import PART
+from components.tasks.generation import PART, TURN
 from components.tasks.task import Row, Task
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ class LabelPrompt:
                 f"template {self.template!r:.100}: a {TEXT} and, at its end, a {LABEL} are needed",
                 f"for example '{TEXT}\\nTopic: {LABEL}'",
             )
+        for told in (self.template, *self.words.values()):
+            if not is_plain(told):
+                raise ParameterError(f"{told!r:.100}: {TURN}, {PART} and lone surrogates have no place in a prompt")
         if unnamed := next((label for label, word in self.words.items() if not word.strip()), None):
             raise ParameterError(f"label {unnamed!r:.60}: no word stands for it", "give one: LABEL=WORD")
 
@@ -76,7 +79,12 @@ class InContext:
 
     def scores(self, texts: Sequence[str]) -> np.ndarray:
         """The logarithm of each label's words' probability, float64 [texts, labels]: of words of several tokens their
-        sum. Raises ParameterError where the prompt leaves no room for a text."""
+        sum. Raises ParameterError where the prompt leaves no room for a text, DataError for a text that no prompt can
+        hold."""
+        if strange := next((text for text in texts if not is_plain(text)), None):
+            raise DataError(
+                f"text {strange!r:.100}: {TURN}, {PART} and lone surrogates have no place in a prompt", "take them out"
+            )
         found = self._scores([self._cut(text) for text in texts])
         return found - self._scores([""]) if self.calibrated else found
 
@@ -103,6 +111,11 @@ class InContext:
         """The beginning of a text."""
         found = self.generator.tokenizer.encode(text, add_special_tokens=False)
         return text if len(found.ids) <= count else text[: found.offsets[count - 1][1]]
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is valid Unicode without the signs that part prompts from answers."""
+    return not any(one in (PART, TURN) or "\ud800" <= one <= "\udfff" for one in text)
 
 
 def _of_words(losses: np.ndarray) -> float:

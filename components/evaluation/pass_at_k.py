@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.corpus.read import read_records
-from components.errors import DataError
+from components.errors import DataError, first_line
 from components.evaluation.sandbox import Limits, reason_to_fail
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 STOPS = ("\ndef ", "\nclass ", "\nif ", "\nprint", "\n#", "\nassert ")
 """Where a function is over and a model goes on with something else (Chen 2021)."""
+OWN = "canonical_solution"
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,10 @@ def read_problems(path: Path, limits: Limits) -> list[Problem]:
     problems = []
     for record in read_records(path):
         problem = Problem(record.place, record.text("prompt"), record.text("test"), _entry(record))
-        own = record.fields.get("canonical_solution")
-        if own is not None and (reason := reason_to_fail(problem.program(str(own)), limits)):
+        if not problem.tests.strip():
+            raise DataError(f"{record.place}: 'test' is empty", "every program would pass: write what it has to do")
+        solved = record.fields.get(OWN) is not None
+        if solved and (reason := reason_to_fail(problem.program(record.text(OWN)), limits)):
             raise DataError(
                 f"{record.place}: its own solution does not pass its tests: {reason}",
                 "mend the tests, or raise --seconds or --megabytes",
@@ -94,13 +97,15 @@ class Tried:
 
 
 def tried(generator: Generator, problems: Sequence[Problem], samples: int, sampling: Sampling, limits: Limits) -> Tried:
-    """Write and run `samples` programs a problem."""
+    """Write and run `samples` programs a problem. Raises DataError, naming file and line, for a prompt that the model
+    cannot read."""
     right, reasons = [], Counter[str]()
     for problem in problems:
-        found = [
-            reason_to_fail(problem.program(one), limits)
-            for one in completions(generator, problem.prompt, samples, sampling)
-        ]
+        try:
+            written = completions(generator, problem.prompt, samples, sampling)
+        except DataError as error:
+            raise DataError(f"{problem.place}: {first_line(error)}", error.hint) from None
+        found = [reason_to_fail(problem.program(one), limits) for one in written]
         right.append(found.count(""))
         reasons.update(reason.partition(":")[0] for reason in found if reason)
     return Tried(samples, right, dict(reasons.most_common()))

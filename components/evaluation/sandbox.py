@@ -16,6 +16,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 OUTPUT_BYTES = 1 << 20
 """Of any file that a program writes, what it prints among them."""
@@ -67,25 +68,34 @@ def reason_to_fail(program: str, limits: Limits) -> str:
     Its last line has to be reached: one that leaves before, with whatever exit code, has failed.
     """
     token = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "program.py").write_text(program, encoding="utf-8")
+    # What it prints has no name: a program may remove all that stands beside it.
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
+        # A lone surrogate, which JSON can hold, is for Python to refuse.
+        (Path(folder) / "program.py").write_text(program, encoding="utf-8", errors="surrogatepass")
         numbers = (str(number) for number in (limits.seconds + 1, limits.megabytes, OUTPUT_BYTES))
         command = [sys.executable, "-I", "-c", _LAUNCHER, "program.py", *numbers, token]
-        with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
-            process = subprocess.Popen(
-                command, cwd=folder, env={}, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
-            )
-            try:
-                process.wait(limits.seconds)
-            except subprocess.TimeoutExpired:
-                return f"took longer than {limits.seconds} s"
-            finally:
-                _end(process)
-        if (folder / "out").read_bytes().endswith(token.encode()):
+        process = subprocess.Popen(
+            command, cwd=folder, env={}, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+        )
+        try:
+            process.wait(limits.seconds)
+        except subprocess.TimeoutExpired:
+            return f"took longer than {limits.seconds} s"
+        finally:
+            _end(process)
+        if _read(out).endswith(token.encode()):
             return ""
-        said = (folder / "err").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        said = _read(err).decode("utf-8", "replace").strip().splitlines()
     return said[-1][:200] if said else f"left with exit code {process.returncode}"
+
+
+def _read(stream: IO[bytes]) -> bytes:
+    stream.seek(0)
+    return stream.read()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

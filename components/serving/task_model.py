@@ -209,6 +209,9 @@ def _check_text(texts: Tensor, limits: Limits, choices: bool) -> None:
         if len(texts.shape) != 2 or texts.shape[1] < LEAST:
             told = f"has shape [rows, choices], {LEAST} choices or more, not {list(texts.shape)}"
             raise RequestError(400, f"input '{texts.name}' {told}")
+        # Each choice waits in the queue: one more than it holds would be put off for ever.
+        if len(texts.values) > limits.max_queue:
+            raise RequestError(422, f"{len(texts.values)} choices, at most {limits.max_queue} are taken at once")
         if not all(map(str.strip, texts.values)):
             raise RequestError(422, f"input '{texts.name}': a choice is blank")
     elif len(texts.shape) > 2 or texts.shape[1:] not in ((), (1,)):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from components.errors import DataError
+from components.errors import DataError, first_line
 from components.tasks.metrics import Metric, Perplexity
 from components.tasks.task import NO_TARGET, Column, Example, Output, Row, Task
 
@@ -74,7 +74,7 @@ class Generation(Task):
     def encode(self, rows: Sequence[Row], tokenizer: Tokenizer, max_length: int) -> list[Example]:
         """Tokens of each text as a generator reads them; `places`: those of its answers, NO_TARGET for the others.
 
-        Raises DataError where no row has an answer within max_length.
+        Raises DataError where no row has an answer within max_length, and for one that the chat template refuses.
         """
 
         def ids_of(texts: list[str]) -> list[list[int]]:
@@ -82,12 +82,22 @@ class Generation(Task):
             return found
 
         def chat(messages: Sequence[Message], asks: bool) -> str:
-            return str(
-                tokenizer.apply_chat_template([*map(dict, messages)], tokenize=False, add_generation_prompt=asks)
-            )
+            given = [*map(dict, messages)]
+            try:
+                return str(tokenizer.apply_chat_template(given, tokenize=False, add_generation_prompt=asks))
+            except Exception as error:  # a template is a program, which refuses what it was not written for
+                roles = ", then ".join(one["role"] for one in given) or "an answer to nothing"
+                raise DataError(
+                    f"the chat template refuses {roles:.100}: {first_line(error)}",
+                    "take such conversations out, or set train_tokenizer.chat_template to null",
+                ) from None
 
         render = chat if tokenizer.chat_template else plain_turns
-        found = encoded([row["text"] for row in rows], ids_of, render, int(tokenizer.sep_token_id), max_length)
+        try:
+            found = encoded([row["text"] for row in rows], ids_of, render, int(tokenizer.sep_token_id), max_length)
+        except DataError:
+            _check_turns(rows, render)
+            raise
         if found and not any(any(row.learned[1:]) for row in found):
             raise DataError(f"no row has an answer among its first {max_length} tokens", "raise max_length of the task")
         places = [[place if yes else NO_TARGET for place, yes in enumerate(row.learned)] for row in found]
@@ -177,6 +187,15 @@ def encoded(
         pieces = pieces[:max_length]
         found.append(Encoded([token for token, _ in pieces], [learned for _, learned in pieces]))
     return found
+
+
+def _check_turns(rows: Sequence[Row], render: Render) -> None:
+    """Raise DataError naming the first row that a chat template refuses."""
+    for row in rows:
+        try:
+            parts_of(row["text"], render)
+        except DataError as error:
+            raise DataError(f"{row['id']}: {first_line(error)}", error.hint) from None
 
 
 class Part(NamedTuple):

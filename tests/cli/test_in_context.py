@@ -56,6 +56,9 @@ def test_without_texts_the_test_rows_are_answered_beside_the_most_frequent_label
         (("classification", "--word", "forest=tree"), "expected LABEL=WORD"),
         (("classification", "--template", "a"), "at its end"),
         (("classification", "ship", "--shots", "9"), "fewer shots"),
+        (("classification", "␞x␟"), "have no place in a prompt"),
+        (("classification", "\udc80"), "have no place in a prompt"),
+        (("classification", "ship", "--word", "sea=␟"), "have no place in a prompt"),
     ],
 )
 def test_a_mistake_is_a_line(words: tuple[str, ...], told: str) -> None:

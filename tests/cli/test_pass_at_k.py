@@ -36,8 +36,19 @@ def test_more_of_them_than_are_written_is_a_mistake(decoder_bundle: Path, rows: 
     assert "--k 10: more than --samples 2" in found.output
 
 
-def test_a_row_without_tests_is_named(decoder_bundle: Path, tmp_path: Path) -> None:
-    (tmp_path / "rows.jsonl").write_text(json.dumps({"prompt": "a"}))
-    found = ask(str(decoder_bundle), str(tmp_path / "rows.jsonl"))
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"prompt": "a"}, "no 'test'"),
+        ({"prompt": "a", "test": " "}, "'test' is empty"),
+        ({**ROW, "canonical_solution": ["a"]}, "'canonical_solution' is a list, not text"),
+        ({**ROW, "prompt": "\ud800"}, "not valid Unicode"),
+        ({**ROW, "prompt": "a " * 1000}, "the prompt has "),
+    ],
+)
+def test_a_row_that_asks_nothing_is_named(row: object, told: str, decoder_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    found = ask(str(decoder_bundle), str(tmp_path / "rows.jsonl"), "--samples", "2", "--k", "1")
     assert found.exit_code == 1
-    assert "rows.jsonl:1: no 'test'" in found.output
+    assert f"rows.jsonl:1: {told}" in found.output
+    assert len(found.output.splitlines()) <= 2

@@ -67,6 +67,19 @@ def test_labels_that_are_none_are_refused_with_their_place(labels: object, why: 
         read("multi_label", {"text": "red", "labels": labels})
 
 
+@pytest.mark.parametrize("label", ["ß", "9" * 5000, "2", "C", "-1", "1.5", None, [0]])
+def test_a_choice_there_is_not_is_refused_with_its_place(label: object) -> None:
+    with pytest.raises(DataError, match=r"train\.jsonl:4: label .* is none of the 2 choices"):
+        read("multiple_choice", {"text": "red", "choices": ["a", "b"], "label": label})
+
+
+@pytest.mark.parametrize(("kind", "column"), [("classification", "label"), ("multi_label", "labels")])
+def test_a_text_where_a_label_should_be_is_refused(kind: str, column: str) -> None:
+    with pytest.raises(DataError, match=rf"train\.jsonl:4: '{column}' has a label of 1,000,000 characters") as refusal:
+        read(kind, {"text": "red", column: "x" * 1_000_000})
+    assert len(str(refusal.value)) < 200
+
+
 @pytest.mark.parametrize(
     ("spans", "why"),
     [
@@ -143,6 +156,7 @@ def test_what_is_written_may_be_a_text_a_prompt_or_a_conversation(fields: dict[s
     [
         ({"prompt": "red"}, "no 'completion'"),
         ({"prompt": "red", "completion": " "}, "a prompt without an answer"),
+        ({"prompt": "red", "completion": "\x01"}, "a prompt without an answer"),
         ({"messages": TURNS[:1]}, "a conversation without an answer: its last message is the user's"),
         ({"messages": [{"role": "bot", "content": "red"}]}, "message 1: unknown role 'bot'"),
         ({"messages": [*TURNS, {"role": "assistant", "content": 3}]}, "message 3: its content is a number, not text"),

@@ -22,6 +22,8 @@ def test_a_program_that_comes_to_its_end_has_not_failed() -> None:
         ("import sys; sys.exit(0)", "exit code 0"),
         ("import os; os._exit(0)", "exit code 0"),
         ("x = bytearray(1 << 30)", "MemoryError"),
+        ("x = '\ud800'", "SyntaxError"),
+        ("import os\nfor one in os.listdir(): os.remove(one)\nassert 1 + 1 == 3", "AssertionError"),
         ("open('large', 'wb').write(bytes(1 << 22))", "File too large"),
     ],
 )

@@ -17,6 +17,7 @@ from components.serving.protocol import InferRequest
 from components.serving.request_error import RequestError
 from components.serving.task_model import TaskModel
 from components.serving.tensors import Tensor
+from components.tasks.multiple_choice import MultipleChoice
 from tests.small_artifacts import sentences
 from tests.small_ladder import Ladder
 
@@ -91,3 +92,18 @@ def test_a_row_of_two_texts_has_an_input_for_each(model: TaskModel) -> None:
     ):
         with pytest.raises(RequestError, match=told):
             pairs.check(InferRequest(None, inputs, {}, False), Limits())
+
+
+def test_more_choices_than_the_queue_holds_are_not_put_off_for_ever(model: TaskModel) -> None:
+    kind = MultipleChoice(("score",))
+    choosing = replace(model, classifier=replace(model.classifier, kind=kind))
+    text = Tensor("text", "BYTES", (1,), ["ship"])
+
+    def ask(count: int) -> None:
+        choices = Tensor("choices", "BYTES", (1, count), ["wave"] * count)
+        choosing.check(InferRequest(None, {"text": text, "choices": choices}, {}, False), Limits(max_queue=64))
+
+    ask(64)
+    with pytest.raises(RequestError, match="100 choices, at most 64 are taken at once") as refusal:
+        ask(100)
+    assert refusal.value.status == 422

@@ -88,7 +88,7 @@ def test_those_that_generate_are_named_once() -> None:
 def test_an_architecture_that_cannot_generate_is_refused_before_any_work() -> None:
     content = read_yaml(Path("params.yaml"))
     content["tasks"]["story"] = {"kind": "generation", "language": "en", "max_length": 64}
-    told = r"tasks\.story\.kind: modernbert cannot generate; gpt2, llama, qwen2, qwen3 can"
+    told = r"tasks\.story\.kind: modernbert cannot generate; gpt2, llama, qwen2, qwen3, glm can"
     with pytest.raises(ParameterError, match=told):
         check_params(content, "params.yaml")
 
@@ -149,3 +149,21 @@ def test_training_and_deployment_cut_answers_into_the_same_tokens(tokenizer_fold
 def test_rows_whose_answers_are_all_cut_away_are_refused(tokenizer_folder: Path) -> None:
     with pytest.raises(DataError, match="no row has an answer among its first 3 tokens"):
         TASK.encode([{"text": f"ship wave sail whale{PART} harbour"}], load_tokenizer(tokenizer_folder), 3)
+
+
+@pytest.mark.parametrize(
+    ("roles", "told"),
+    [
+        (["assistant"], "an answer to nothing"),
+        (["user", "user", "assistant"], "user, then user: roles must alternate"),
+    ],
+)
+def test_a_conversation_that_the_template_refuses_is_named(roles: list[str], told: str, tokenizer_folder: Path) -> None:
+    tokenizer = load_tokenizer(tokenizer_folder)
+    tokenizer.chat_template = (
+        "{% for one in messages %}{% if (one.role == 'user') != (loop.index0 % 2 == 0) %}"
+        "{{ raise_exception('roles must alternate') }}{% endif %}{{ one.content }}{% endfor %}"
+    )
+    text = text_of([{"role": role, "content": "ship"} for role in roles])
+    with pytest.raises(DataError, match=f"train/7: the chat template refuses {told}"):
+        Generation(("token",)).encode([{"id": "train/7", "text": text}], tokenizer, 16)

@@ -156,7 +156,10 @@ class Generator:
 
     def _ids(self, text: str, special: bool) -> list[int]:
         # As a batch: `encode` keeps the interpreter's lock, and every other thread waits for a long text.
-        return list(self.tokenizer.encode_batch_fast([text], add_special_tokens=special)[0].ids)
+        try:
+            return list(self.tokenizer.encode_batch_fast([text], add_special_tokens=special)[0].ids)
+        except TypeError:  # the Rust library's word for a string that has no UTF-8
+            raise DataError("not valid Unicode (a lone surrogate)") from None
 
     def _cache(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
         """The keys and values of what the rows have read: none of new ones."""
