@@ -50,7 +50,9 @@ def command(bundle: Path, engine: str, rung: str | None, max_difference: float, 
     type=click.IntRange(1),
     help="Largest number of waiting requests.",
 )
-@click.option("--instances", default=TRITON.instances, show_default=True, type=click.IntRange(1), help="Of each model.")
+@click.option(
+    "--instances", default=TRITON.instances, show_default=True, type=click.IntRange(1), help="Copies of each model."
+)
 @click.option(
     "--pad-to",
     default=TRITON.pad_to,

@@ -37,7 +37,9 @@ ROWS = 256
     "--rows", type=click.Path(path_type=Path), help="Held-out texts: one on each line, or JSON lines with `text`."
 )
 @click.option("--name", help="Name of the model for clients (default: the folder's name).")
-@click.option("--opset", default=20, show_default=True, type=click.IntRange(18, 26))
+@click.option(
+    "--opset", default=20, show_default=True, type=click.IntRange(18, 26), help="Version of ONNX's operators."
+)
 @click.option("--max-batch", default=16, show_default=True, type=click.IntRange(1), help="Rows of one step.")
 @click.option(
     "--max-length",
@@ -72,7 +74,7 @@ def command(
 @click.command("generate")
 @click.argument("what", metavar="TASK|BUNDLE")
 @click.argument("prompt")
-@click.option("--max-tokens", default=128, show_default=True, type=click.IntRange(1))
+@click.option("--max-tokens", default=128, show_default=True, type=click.IntRange(1), help="Tokens of the answer.")
 @click.option(
     "--temperature", default=0.0, show_default=True, type=click.FloatRange(0), help="0: the most likely token."
 )

@@ -46,11 +46,11 @@ RECORD = Path(".lianzi/serving.json")
 
 @click.command("serve")
 @click.argument("what", nargs=-1, required=True, metavar="champion|TASK|BUNDLE...")
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--api-key-file", type=click.Path(path_type=Path), help="Require an API key: any line of this file.")
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="With --tls-key: HTTPS.")
-@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Key of --tls-cert.")
 @click.option(
     "--max-queue",
     default=LIMITS.max_queue,
@@ -58,7 +58,9 @@ RECORD = Path(".lianzi/serving.json")
     type=click.IntRange(1),
     help="Largest number of waiting rows.",
 )
-@click.option("--max-rows", default=LIMITS.max_rows, show_default=True, type=click.IntRange(1), help="Of a request.")
+@click.option(
+    "--max-rows", default=LIMITS.max_rows, show_default=True, type=click.IntRange(1), help="Rows of a request."
+)
 @click.option(
     "--max-delay",
     default=LIMITS.max_delay,
@@ -79,7 +81,7 @@ RECORD = Path(".lianzi/serving.json")
 @click.option(
     "--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse bundles that it did not sign."
 )
-@click.option("--access-log/--no-access-log", default=True, show_default=True)
+@click.option("--access-log/--no-access-log", default=True, show_default=True, help="A line for each request.")
 @click.option(
     "--log-requests", type=click.FloatRange(0, 1, min_open=True), help="Keep this share of requests, scrubbed."
 )
