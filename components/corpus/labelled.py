@@ -231,10 +231,8 @@ def _clean_rows(
         elif removals.has(TASKS, f"{path.parent.name}/{row.id}", mark, text, compared):
             reason = "removed"  # and no other is a repetition of it: its text would stand in quarantine
         else:
-            # Each text for itself: a word that ends one or begins the next makes two rows.
-            key = mark if len(given) == 1 else b"".join(mark_of(compared_form(one)) for one in given)
-            other = seen.setdefault(key, row)
-            reason = "" if other is row else _repetition(row, other)
+            other = seen.setdefault(mark if len(given) == 1 else form.mark(given), row)
+            reason = "" if other is row else _repetition(row, other, form)
         if reason:
             quarantine.put(record, row.id, text, reason)
         else:
@@ -249,12 +247,13 @@ def _some(names: list[str], shown: int = 5) -> str:
     return ", ".join(f"'{name}'" for name in names[:shown]) + more
 
 
-def _repetition(row: _Row, other: _Row) -> str:
+def _repetition(row: _Row, other: _Row, form: RowForm) -> str:
     """What is wrong with a row whose text another one has."""
     split = other.id.partition("/")[0]
     if split != row.id.partition("/")[0]:
         return f"in_task_{split}"
-    return "duplicate" if row.target == other.target else "label_conflict"
+    same = form.answer(row.texts, row.target) == form.answer(other.texts, other.target)
+    return "duplicate" if same else "label_conflict"
 
 
 def _fitted(fit: Callable[[Sequence[Any]], Task], pair: bool, splits: dict[str, list[_Row]]) -> Task:

@@ -12,7 +12,7 @@ from functools import partial
 from string import ascii_uppercase
 from typing import Any
 
-from components.corpus.encoding import compared_form, decoded_right, normalise
+from components.corpus.encoding import compared_form, decoded_right, mark_of, normalise
 from components.corpus.record import Record, kind_of
 from components.corpus.tagged import NER_TAGS, TAGS, Tagged, tagged_reader
 from components.errors import DataError
@@ -33,10 +33,24 @@ _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 @dataclass(frozen=True)
 class RowForm:
     """How the rows of a kind stand in files: `columns` that are read, and of a record the texts that a model reads and
-    what gives the target once they are clean, None where it cannot; None for a record that is no row."""
+    what gives the target once they are clean, None where it cannot; None for a record that is no row.
+
+    `choices`: whether the texts behind the first are choices, the same in any order, and the target is the place of
+    one.
+    """
 
     columns: tuple[str, ...]
     read: Callable[[Record], tuple[tuple[str, ...], Callable[..., Any]] | None]
+    choices: bool = False
+
+    def mark(self, given: Sequence[str]) -> bytes:
+        """Equal for the same texts, each for itself: a word that ends one or begins the next makes two rows."""
+        first, *others = (mark_of(compared_form(one)) for one in given)
+        return b"".join([first, *(sorted(others) if self.choices else others)])
+
+    def answer(self, texts: Sequence[str], target: Any) -> Any:
+        """The target, of choices the right one's text."""
+        return texts[1 + target] if self.choices else target
 
 
 def form_of(config: TaskConfig) -> RowForm:
@@ -50,7 +64,7 @@ def form_of(config: TaskConfig) -> RowForm:
     if kind.target == "text":
         return RowForm(("id", *WRITTEN), _written)
     if kind.columns[kind.target] == Column.CHOICE:
-        return RowForm(("id", "text", "choices", "label"), _with_choices)
+        return RowForm(("id", "text", "choices", "label"), _with_choices, choices=True)
     read = _READ[kind.columns[kind.target]]
     if kind.spans:
         return RowForm(("id", "text", *kind.spans, kind.target), partial(_marked, kind.spans, read))

@@ -386,3 +386,24 @@ def test_a_held_out_text_is_held_out_with_what_it_is_answered_with(tmp_path: Pat
     config = TaskConfig(kind="translation", language="en", max_length=16)
     found = curate_task(config, folder, tmp_path / "data", tmp_path / "out", Removals())
     assert found.held_out == {"test": ["c", "trois"], "validation": ["b", "deux"]}
+
+
+def test_a_question_with_its_choices_in_another_order_is_the_same_one(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "tasks" / "quiz"
+    folder.mkdir(parents=True)
+    questions = {
+        "test": [("which?", ["red", "blue"], 0)],
+        "validation": [("who?", ["ann", "bob"], 1)],
+        "train": [
+            ("which?", ["blue", "red"], 1),
+            ("where?", ["here", "there"], 0),
+            ("where?", ["there", "here"], 1),
+            ("where?", ["there", "here"], 0),
+        ],
+    }
+    for split, content in questions.items():
+        lines = [json.dumps(dict(zip(("text", "choices", "label"), row, strict=True))) + "\n" for row in content]
+        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+    config = TaskConfig(kind="multiple_choice", language="en", max_length=16)
+    found = curate_task(config, folder, tmp_path / "data", tmp_path / "out", Removals())
+    assert found.quarantined == {"duplicate": 1, "in_task_test": 1, "label_conflict": 1}

@@ -51,6 +51,7 @@ def test_choices_of_numbers_are_taken_by_their_text_where_the_label_is_text() ->
         ({"choices": ["red", 3], "label": 0}, "'choices' is no list of texts"),
         ({"choices": ["red", "blue"], "label": 2}, "label 2 is none of the 2 choices"),
         ({"choices": ["red", "blue"], "label": -1}, "label -1 is none of the 2 choices"),
+        ({"choices": ["red", "blue"], "label": "ß"}, "label 'ß' is none of the 2 choices"),
         ({"label": 0}, "no 'choices'"),
     ],
 )
