@@ -106,10 +106,12 @@ def rate_factors(model: PreTrainedModel, decay: float) -> dict[int, float]:
     layers = layers_of(model)
     depths = {id(parameter): number for number, layer in enumerate(layers) for parameter in layer.parameters()}
     factors, depth = {}, -1
-    for parameter in model.base_model.parameters():
-        # In the order of their definition: embeddings, layers, and whatever follows.
+    for name, parameter in model.base_model.named_parameters():
+        # In the order of their definition: embeddings, layers, and whatever follows; BART's halves define embeddings
+        # behind layers too.
         depth = depths.get(id(parameter), depth if depth < 0 else len(layers))
-        factors[id(parameter)] = decay ** (len(layers) - depth)
+        place = -1 if "embed" in name and id(parameter) not in depths else depth
+        factors[id(parameter)] = decay ** (len(layers) - place)
     return factors
 
 

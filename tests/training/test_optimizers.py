@@ -72,6 +72,17 @@ def test_with_layer_decay_each_layer_learns_slower_than_the_one_above(
     assert {group["rate_factor"] for group in groups} == {0.125, 0.25, 0.5, 1.0}
 
 
+def test_with_layer_decay_embeddings_learn_slowest_wherever_a_model_defines_them(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    section = ModelConfig.model_validate({"architecture": "bart", "depth": 1, "width": 64, "max_length": 16})
+    model = build_language_model(section, tokenizer, 16)
+    factors = rate_factors(model, 0.5)
+    embeddings = [one for name, one in model.base_model.named_parameters() if "embed" in name]
+    assert {factors[id(one)] for one in embeddings} == {0.125}
+    assert {factors[id(one)] for one in layers_of(model).parameters()} == {0.25, 0.5}
+
+
 def test_without_layer_decay_the_groups_are_two() -> None:
     assert rate_factors(None, 1.0) == {}  # type: ignore[arg-type]
     assert all("rate_factor" not in group for group in decay_groups([], 0.1))
