@@ -10,6 +10,7 @@ import difflib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import click
@@ -119,10 +120,16 @@ def take_over(found: Example, root: Path, write: bool, force: bool) -> Iterator[
     for path in found.files:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(found.folder / path, root / path)
-    shutil.copyfile(root / PARAMS, root / BEFORE)
+    kept = next(path for path in _names(root) if not path.exists())
+    shutil.copyfile(root / PARAMS, kept)
     take_settings(root / PARAMS, fragment, write=True)
-    yield f"{BEFORE}: {PARAMS} as it was"
+    yield f"{kept.name}: {PARAMS} as it was"
     yield "next: lianzi run"
+
+
+def _names(root: Path) -> Iterator[Path]:
+    """Files for params.yaml as it was: an example after another leaves what the first one kept."""
+    return (root / (BEFORE if not number else f"{BEFORE}.{number}") for number in count())
 
 
 def _replaced(root: Path) -> int | None:

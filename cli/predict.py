@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from cli.signing import PUBLIC_KEY
-from components.errors import DataError, ParameterError
+from components.errors import DataError, ParameterError, first_line
 from components.params import Params, load_params
 from components.tasks.task import Text, parts
 from flows.settings import project_root
@@ -129,22 +129,40 @@ def texts_of_rows(task: str, names: Sequence[str], texts: Sequence[str]) -> list
     if len(names) == 1:
         return list(texts)
     choices = names[-1] == "choices"
-    if len(texts) != len(names) and not (choices and len(texts) > len(names)):
-        hint = f"lianzi predict {task} {' '.join(name.upper() for name in names)}, or --file with these columns"
-        raise ParameterError(f"{len(texts)} texts, and a row of {task} has {' and '.join(names)}", hint)
+    if len(texts) <= len(names) if choices else len(texts) != len(names):
+        words = "TEXT CHOICE CHOICE …" if choices else " ".join(name.upper() for name in names)
+        hint = f"lianzi predict {task} {words}, or --file with the columns {' and '.join(names)}"
+        raise ParameterError(f"{len(texts)} given, and a row of {task} has {' and '.join(names)}", hint)
     return [tuple(texts)]
 
 
 def answers(classifier: Classifier, texts: Iterable[Text], as_json: bool, with_text: bool) -> Iterator[str]:
-    """A line of output for each row, in order; for one with a blank text an empty line, or in JSON the form's blank."""
-    waiting = iter(texts)
+    """A line of output for each row, in order; for one with a blank text an empty line, or in JSON the form's blank.
+
+    Raises DataError with the number of a row that cannot be answered.
+    """
+    waiting, done = iter(texts), 0
     while chunk := list(islice(waiting, _AT_ONCE)):
         asked = [text for text in chunk if _is_full(text)]
-        found = iter(classifier.predict(asked))
+        try:
+            found = iter(classifier.predict(asked))
+        except DataError:
+            _check_each(classifier, chunk, done)
+            raise
+        done += len(chunk)
         for text in chunk:
             answer, row = next(found) if _is_full(text) else None, classifier.kind.named(text)
             shown = "\t".join(parts(text))
             yield _as_json(row, answer, classifier.form.blank) if as_json else _as_columns(shown, answer, with_text)
+
+
+def _check_each(classifier: Classifier, texts: Sequence[Text], before: int) -> None:
+    """Raise DataError for the first that cannot be answered: blank ones count too, so that a file's line is named."""
+    for number, text in enumerate(texts, before + 1):
+        try:
+            classifier.predict([text] if _is_full(text) else [])
+        except DataError as error:
+            raise DataError(f"row {number}: {first_line(error).partition(': ')[2]}", error.hint) from None
 
 
 def _is_full(text: Text) -> bool:

@@ -17,9 +17,9 @@ Rate = Annotated[float, Field(gt=0)]
 
 
 class Section(BaseModel):
-    """A section of params.yaml: frozen, strict, no unknown keys."""
+    """A section of params.yaml: frozen, strict, no unknown keys, no number that is not finite."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class Variant(Section):

@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from components.errors import ParameterError
+from components.modeling.config import DenoisingConfig
 from components.params import Params
+from components.training.config import LoraConfig
 from components.variables import check_variables
 from flows.graph import DATA, Stage
 
@@ -62,12 +64,18 @@ def _check_lengths(params: Params) -> None:
 
 def _check_trainings(params: Params) -> None:
     """Combinations of parameters that fail, each raised by the code that would meet it in the middle of a run."""
+    from components.modeling.adapters.lora import check_lora
+    from components.modeling.objectives.denoising import check_windows
     from components.modeling.objectives.lookup import check_objective
     from components.training.batches import check_division
     from components.training.quantization_aware import check_rounding
 
     if params.pretrain.init_from is None:
         check_objective(params.model.architecture, params.pretrain.objective.name)
+        if isinstance(params.finetune.adapter, LoraConfig):
+            check_lora(params.model, params.finetune.adapter)
+    if isinstance(params.pretrain.objective, DenoisingConfig):
+        check_windows(params.pretrain.objective.name, params.pretrain.document_attention)
     parts = params.trainer.devices * params.trainer.accumulate
     for section in (params.pretrain, params.finetune, params.distill):
         check_division(section.batch_size, parts)

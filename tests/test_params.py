@@ -34,6 +34,20 @@ def test_an_adapter_has_its_own_parameters() -> None:
     assert "optimizer: muon" in refused({"finetune.adapter": {"name": "frozen"}, "finetune.optimizer": "muon"})
 
 
+def test_a_number_is_finite() -> None:
+    assert "pretrain.learning_rate: input should be a finite number, not inf" in refused(
+        {"pretrain.learning_rate": float("inf")}
+    )
+
+
+@pytest.mark.parametrize("column", [0, 1, "", True, 2.0, ["tags"]])
+def test_a_column_is_a_name_or_a_number(column: object) -> None:
+    task = {"kind": "token_classification", "language": "en", "max_length": 64, "column": column}
+    assert f"tasks.names.column: the name of a column, or its number from 2, not {column!r}" in refused(
+        {"tasks.names": task}
+    )
+
+
 def test_a_language_model_has_no_new_head_to_train_alone() -> None:
     task = {"kind": "generation", "language": "en", "max_length": 64}
     gpt2 = {"tasks.story": task, "model.architecture": "gpt2", "pretrain.objective": {"name": "clm"}}

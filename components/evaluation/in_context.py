@@ -66,11 +66,18 @@ class LabelPrompt:
 @dataclass(frozen=True)
 class InContext:
     """A rung that classifies. `calibrated`: by how much likelier the text makes a label's words than no text does,
-    which takes out what a model says anyway (Holtzman 2021)."""
+    which takes out what a model says anyway (Holtzman 2021). Raises ParameterError for what is no decoder."""
 
     generator: Generator
     prompt: LabelPrompt
     calibrated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.generator.encoder is not None:
+            raise ParameterError(
+                f"{self.generator.name} is an encoder-decoder, which carries no prompt on",
+                "take the bundle of a decoder",
+            )
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """The number of the likeliest label of each text."""

@@ -71,8 +71,16 @@ class TaggingConfig(TaskConfig):
     """column: the one with the tags: its name, or in files of columns its number from 1; null: `tags` or `ner_tags`, or
     the last. metric: span_f1 of tags that mark entities, token_accuracy of others, such as parts of speech."""
 
-    column: Annotated[int, Field(ge=2)] | Annotated[str, Field(min_length=1)] | None = None
+    column: int | str | None = None
     metric: Literal["span_f1", "token_accuracy"] = SPAN_F1
+
+    @field_validator("column", mode="before")
+    @classmethod
+    def _column(cls, given: object) -> object:
+        number = isinstance(given, int) and not isinstance(given, bool) and given >= 2
+        if not (given is None or number or (isinstance(given, str) and given)):
+            raise ValueError(f"the name of a column, or its number from 2, not {given!r:.60}")
+        return given
 
     @property
     def first_metric(self) -> str:

@@ -73,6 +73,8 @@ def test_data_of_ones_own_stay_unless_forced(tmp_path: Path) -> None:
     assert "data/tasks/intent/train.jsonl.gz: 17 kB, replaced" in told
     assert (tmp_path / "mine" / BEFORE).read_text(encoding="utf-8") == before
     assert told[-1] == "next: lianzi run"
+    list(take_over(example("ner"), tmp_path / "mine", True, force=True))
+    assert (tmp_path / "mine" / BEFORE).read_text(encoding="utf-8") == before
 
 
 def test_data_that_dvc_has_give_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,10 +95,18 @@ def test_a_row_of_two_texts_is_asked_with_both(project: Path, champion: Path) ->
     [told] = answers(pairs, texts_of_rows("form", pairs.kind.texts, ["ship", "wave"]), True, False)
     assert list(json.loads(told)) == ["text", "text_pair", "label", "scores"]
     with pytest.raises(
-        ParameterError, match=r"1 texts, and a row of form has text and text_pair\nlianzi predict form TEXT"
+        ParameterError, match=r"1 given, and a row of form has text and text_pair\nlianzi predict form TEXT"
     ):
         texts_of_rows("form", pairs.kind.texts, ["ship"])
     assert texts_of_rows("quiz", ("text", "choices"), ["who?", "a", "b", "c"]) == [("who?", "a", "b", "c")]
+    with pytest.raises(ParameterError, match=r"2 given, and a row of quiz has .*\nlianzi .* CHOICE CHOICE"):
+        texts_of_rows("quiz", ("text", "choices"), ["who?", "a"])
+
+
+def test_a_row_that_cannot_be_answered_is_named_by_its_line(project: Path, champion: Path) -> None:
+    rows = [*["ship"] * 1100, " ", "\ud800"]
+    with pytest.raises(DataError, match="row 1102: not valid Unicode"):
+        list(answers(champion_classifier(project, "form"), rows, False, False))
 
 
 def test_a_files_rows_have_a_column_for_each_text(tmp_path: Path) -> None:

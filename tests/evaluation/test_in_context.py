@@ -11,7 +11,7 @@ import pytest
 from components.deployment.generation.scores import torch_scores
 from components.errors import ParameterError
 from components.evaluation.in_context import InContext, LabelPrompt, balanced_shots, with_shots
-from components.runtime.generation.generator import load_generator
+from components.runtime.generation.generator import Generator, load_generator
 from components.tasks.generation import PART
 
 TEMPLATE = "{text}\nplace: {label}"
@@ -67,3 +67,8 @@ def test_a_long_text_is_cut_and_a_prompt_without_room_is_refused(asked: InContex
 def test_a_prompt_that_asks_nothing_is_refused(template: str, words: dict[str, Any], told: str) -> None:
     with pytest.raises(ParameterError, match=told):
         LabelPrompt(template, words)
+
+
+def test_an_encoder_decoder_is_refused(translator: Generator) -> None:
+    with pytest.raises(ParameterError, match="is an encoder-decoder, which carries no prompt on"):
+        InContext(translator, LabelPrompt(TEMPLATE, WORDS))

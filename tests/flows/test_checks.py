@@ -11,6 +11,7 @@ from components.corpus.config import SourceConfig
 from components.errors import LianziError
 from components.params import Params
 from components.tasks.config import TaskConfig
+from components.training.config import AdapterConfig
 from flows.checks import check_project, check_stages
 from flows.graph import Stage
 from tests.corpus.small_corpus import SOURCES, TASKS, small_data
@@ -111,3 +112,26 @@ def test_the_environments_numbers_are_looked_at(own: Params, tmp_path: Path, mon
     monkeypatch.setenv("LIANZI_LOADER_WORKERS", "abc")
     with pytest.raises(LianziError, match="LIANZI_LOADER_WORKERS=abc: not a number"):
         check_stages(tmp_path, own, [])
+
+
+@pytest.mark.parametrize(
+    ("adapter", "told"),
+    [
+        ({"targets": ["query"]}, r"finetune\.adapter\.targets: a modernbert has no linear layer 'query'"),
+        ({"rank": 10**9}, r"finetune\.adapter\.rank 1000000000: \S+ of this modernbert is 128 wide"),
+    ],
+)
+def test_an_adapter_that_fits_no_layer_is_told(
+    adapter: dict[str, object], told: str, own: Params, tmp_path: Path
+) -> None:
+    lora = AdapterConfig.model_validate(
+        {"name": "lora", "rank": 8, "alpha": 16, "dropout": 0.0, "targets": None, **adapter}
+    )
+    with pytest.raises(LianziError, match=told):
+        check_stages(tmp_path, changed(own, "finetune", adapter=lora), TRAIN)
+
+
+def test_documents_that_an_objective_cannot_keep_apart_are_told(own: Params, tmp_path: Path) -> None:
+    t5 = changed(changed(own, "model", architecture="t5"), "pretrain", objective=objective("span_corruption"))
+    with pytest.raises(LianziError, match=r"pretrain\.document_attention: span_corruption reads a window as one text"):
+        check_stages(tmp_path, t5, TRAIN)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from components.errors import ParameterError
 from components.modeling.adapters.adapter import Merge, train_head_alone
-from components.modeling.architectures import layers_of
+from components.modeling.architectures import blank_model, layers_of
 
 if TYPE_CHECKING:
+    from components.modeling.config import ModelConfig
     from components.training.config import LoraConfig
 
 ADAPTER = "default"
@@ -26,6 +28,7 @@ def adapt(model: PreTrainedModel, config: LoraConfig, head: str) -> Merge:
 
     layers = linear_layers(model)
     chosen = target_layers(layers, config.targets, model.config.model_type)
+    check_rank(model, layers, chosen, config.rank)
     told = peft.LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
@@ -68,6 +71,25 @@ def target_layers(layers: dict[str, str], targets: Sequence[str] | None, model_t
                 f"finetune.adapter.targets: a {model_type} has no linear layer {target!r:.60}", f"it has {known}"
             )
     return [name for name, inside in layers.items() if any(_ends_in(inside, target) for target in targets)]
+
+
+def check_rank(model: PreTrainedModel, layers: Mapping[str, str], chosen: Sequence[str], rank: int) -> None:
+    """Raise ParameterError for a rank that a layer's own weights cannot have: there is nothing low about it."""
+    for name in chosen:
+        smallest = min(model.get_parameter(f"{name}.weight").shape)
+        if rank > smallest:
+            raise ParameterError(
+                f"finetune.adapter.rank {rank}: {layers[name]} of this {model.config.model_type} is {smallest} wide",
+                f"set it well below {smallest}: 8 is usual",
+            )
+
+
+def check_lora(model: ModelConfig, config: LoraConfig) -> None:
+    """Raise ParameterError where a model of this shape, with random weights, could not be adapted."""
+    with torch.device("meta"):
+        shape = blank_model(model)
+    layers = linear_layers(shape)
+    check_rank(shape, layers, target_layers(layers, config.targets, shape.config.model_type), config.rank)
 
 
 def _ends_in(name: str, target: str) -> bool:

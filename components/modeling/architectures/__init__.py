@@ -84,6 +84,15 @@ def build_language_model(
     return random_model(LANGUAGE_MODELS[entry.language_model], entry.config(model, vocabulary_of(tokenizer)))
 
 
+def blank_model(model: ModelConfig) -> PreTrainedModel:
+    """A language model with random weights and a vocabulary of nothing but special tokens: what its layers are like."""
+    entry = architecture(model.architecture)
+    assert entry.config is not None  # params.py allows no other without a checkpoint
+    special = ("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id")
+    vocabulary = {"vocab_size": len(special), **{name: number for number, name in enumerate(special)}}
+    return random_model(LANGUAGE_MODELS[entry.language_model], entry.config(model, vocabulary))
+
+
 def vocabulary_of(tokenizer: PreTrainedTokenizerBase) -> Vocabulary:
     """What a config has to know of a tokenizer."""
     return {

@@ -67,9 +67,14 @@ class Denoising(PretrainingObjective):
 
 def end_of(tokenizer: PreTrainedTokenizerBase, name: str, document_attention: bool) -> int:
     """The token that ends a text. Raises ParameterError where documents should be kept apart."""
+    check_windows(name, document_attention)
+    return int(tokenizer.sep_token_id)
+
+
+def check_windows(name: str, document_attention: bool) -> None:
+    """Raise ParameterError where documents should be kept apart."""
     if document_attention:
         raise ParameterError(
             f"pretrain.document_attention: {name} reads a window as one text",
             "set it to false",
         )
-    return int(tokenizer.sep_token_id)

@@ -8,10 +8,11 @@ import torch
 
 from components.errors import ParameterError
 from components.modeling.adapters import adapt
-from components.modeling.adapters.lora import linear_layers
+from components.modeling.adapters.lora import check_lora, linear_layers
 from components.modeling.checkpoints import load_classifier
-from components.modeling.kinds import FROM_SCRATCH, ONE_STACK
-from components.training.config import AdapterConfig
+from components.modeling.config import ModelConfig
+from components.modeling.kinds import FROM_SCRATCH, ONE_STACK, ArchitectureName
+from components.training.config import AdapterConfig, LoraConfig
 from tests.small_checkpoints import small_checkpoint
 
 
@@ -72,3 +73,18 @@ def test_a_layer_that_is_not_there_is_refused_with_those_that_are(tokenizer_fold
         "finetune.adapter.targets: a gpt2 has no linear layer 'q_proj'",
         "it has attn.c_attn, attn.c_proj, mlp.c_fc, mlp.c_proj",
     ]
+
+
+def test_a_rank_that_is_not_low_is_refused(tokenizer_folder: Path, tmp_path: Path) -> None:
+    model = classifier("bert", tokenizer_folder, tmp_path)
+    width = model.config.hidden_size
+    with pytest.raises(ParameterError, match=rf"adapter\.rank {width + 1}: \S+ of this bert is {width} wide"):
+        adapt(model, lora(rank=width + 1), "sequence")
+
+
+@pytest.mark.parametrize("architecture", FROM_SCRATCH)
+def test_what_an_adapter_stands_on_is_known_before_there_is_a_model(architecture: ArchitectureName) -> None:
+    shape = ModelConfig(architecture=architecture, depth=2, width=None, max_length=32)
+    check_lora(shape, LoraConfig.model_validate(lora().model_dump()))
+    with pytest.raises(ParameterError, match="has no linear layer 'nothing'"):
+        check_lora(shape, LoraConfig.model_validate(lora(targets=["nothing"]).model_dump()))
