@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from components.modeling.config import OBJECTIVES
 from components.modeling.kinds import ARCHITECTURES
 from components.tasks.kinds import KINDS
 from components.training.config import ADAPTERS
+from flows.settings import change_params
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")])
@@ -65,3 +69,11 @@ def test_the_comment_in_params_names_every_architecture() -> None:
 def test_every_command_stands_on_some_page() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert [name for name in COMMANDS if f"lianzi {name}" not in text] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "--set " in page.read_text(encoding="utf-8")])
+def test_settings_that_a_page_shows_are_accepted_one_after_another(page: Path, tmp_path: Path) -> None:
+    params = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
+    for command in re.findall(r"lianzi (?:run|plan) (--set [^\n`#]+)", page.read_text(encoding="utf-8")):
+        words = shlex.split(command)
+        assert change_params(params, tuple(value for option, value in pairwise(words) if option == "--set"))
