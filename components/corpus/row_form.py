@@ -25,6 +25,8 @@ from components.tasks.task import Column, columns_of, text_columns
 
 WRITTEN = ("text", "prompt", "completion", "messages")
 """Columns of texts that are learned themselves: a text, a prompt with what follows it, or a conversation."""
+LARGEST = 1e30
+"""Of the numbers that a regression learns: float32, whose squares a double holds."""
 LABEL_CHARACTERS = 200
 """Of the longest label: what is longer is a text."""
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
@@ -101,7 +103,7 @@ def _marked(
 
 
 def _span(name: str, record: Record) -> list[int]:
-    value = record.fields.get(name)
+    value = _listed(record.fields.get(name))
     if not isinstance(value, list) or [type(one) for one in value] != [int, int]:
         raise ValueError(f"'{name}' is {value!r:.60}, not [begin, end]")
     return value
@@ -125,18 +127,24 @@ def choices_of(record: Record) -> tuple[str, ...]:
     text = record.text()
     if "choices" not in record.fields:
         record.text("choices")  # says what is missing, and what is there
-    given = record.fields["choices"]
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except ValueError:
-            given = None
+    given = _listed(record.fields["choices"])
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise DataError(f"{record.place}: 'choices' is no list of texts", 'as ["red", "blue"], in CSV as well')
     if len(given) < LEAST:
         told = "one choice" if given else "no choice"
         raise DataError(f"{record.place}: 'choices' has {told}", f"a row needs {LEAST} or more")
     return (text, *given)
+
+
+def _listed(value: Any) -> Any:
+    """A list, also where it is written in JSON, as cells of CSV have it; any other value as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith("["):
+        return value
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return found if isinstance(found, list) else value
 
 
 def _choice(record: Record, choices: Sequence[str]) -> int:
@@ -202,7 +210,7 @@ def _labels(record: Record) -> list[str]:
     """
     if "labels" not in record.fields:
         record.text("labels")  # says what is missing, and what is there
-    value = record.fields["labels"]
+    value = _listed(record.fields["labels"])
     if value is None or value != value:
         value = []
     if isinstance(value, str):
@@ -230,6 +238,8 @@ def _number(record: Record) -> float:
         number = math.nan
     if not math.isfinite(number):
         raise DataError(f"{record.place}: 'label' is {value!r:.60}, not a finite number", "every row needs a number")
+    if abs(number) > LARGEST:
+        raise DataError(f"{record.place}: 'label' is {number:g}, more than a model can answer", f"at most {LARGEST:g}")
     return number
 
 
@@ -255,7 +265,7 @@ def written(record: Record) -> str:
 
 
 def _messages(record: Record) -> list[dict[str, str]]:
-    messages = record.fields["messages"]
+    messages = _listed(record.fields["messages"])
     if not isinstance(messages, list) or not messages:
         raise DataError(f"{record.place}: 'messages' is {kind_of(messages)}, not a list of {{role, content}}")
     found = [_message(record, number, message) for number, message in enumerate(messages, 1)]

@@ -40,7 +40,7 @@ class Regression(Task):
         # Exact sums: the same numbers on every machine.
         mean = math.fsum(targets) / len(targets)
         deviation = math.sqrt(math.fsum((target - mean) ** 2 for target in targets) / len(targets))
-        if min(targets) == max(targets):
+        if deviation == 0:
             raise ValueError(f"every train row has the number {targets[0]:g}; a regression needs two or more")
         return cls(("number",), mean, deviation)
 

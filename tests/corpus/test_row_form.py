@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,32 @@ def test_labels_that_are_none_are_refused_with_their_place(labels: object, why: 
 def test_a_choice_there_is_not_is_refused_with_its_place(label: object) -> None:
     with pytest.raises(DataError, match=r"train\.jsonl:4: label .* is none of the 2 choices"):
         read("multiple_choice", {"text": "red", "choices": ["a", "b"], "label": label})
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("multi_label", {"text": "red", "labels": ["dark", "warm"]}),
+        ("multiple_choice", {"text": "red", "choices": ["a", "b"], "label": 1}),
+        ("relation_extraction", {"text": "a of b", "head": [0, 1], "tail": [5, 6], "label": "of"}),
+        ("generation", {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}),
+    ],
+)
+def test_in_csv_a_list_is_written_in_json(kind: str, fields: dict[str, Any]) -> None:
+    cells = {name: json.dumps(value) if isinstance(value, list) else value for name, value in fields.items()}
+    assert read(kind, cells) == read(kind, fields)
+
+
+@pytest.mark.parametrize("cell", ["[", "[" * 100_000, "['a', 'b']", '{"a": 1}'])
+def test_a_cell_that_is_no_list_is_refused_with_its_place(cell: str) -> None:
+    with pytest.raises(DataError, match=r"train\.jsonl:4: 'choices' is no list of texts"):
+        read("multiple_choice", {"text": "red", "choices": cell, "label": 1})
+
+
+def test_a_number_that_no_model_answers_is_refused_with_its_place() -> None:
+    assert read("regression", {"text": "red", "label": -1e30}) == ("red", -1e30)
+    with pytest.raises(DataError, match=r"train\.jsonl:4: 'label' is -1e\+308, more than a model can answer"):
+        read("regression", {"text": "red", "label": -1e308})
 
 
 @pytest.mark.parametrize(("kind", "column"), [("classification", "label"), ("multi_label", "labels")])

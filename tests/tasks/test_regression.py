@@ -15,6 +15,8 @@ def test_the_scale_is_that_of_the_training_rows() -> None:
     assert Regression(("number",), 3.0, pytest.approx((8 / 3) ** 0.5)) == STARS
     with pytest.raises(ValueError, match="every train row has the number 2"):
         Regression.fit([2.0, 2.0])
+    with pytest.raises(ValueError, match="every train row has the number 0"):
+        Regression.fit([0.0, 1e-200])  # whose squares are none
 
 
 @pytest.mark.parametrize("label", ["3", None, True, float("nan"), float("-inf")])
