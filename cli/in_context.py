@@ -79,6 +79,8 @@ def classification(name: str) -> Task:
     task = read_task(TASKS / name)
     if task.kind != "classification":
         raise ParameterError(f"{name} is a task of kind {task.kind}", "classification alone is answered by label words")
+    if task.pair:
+        raise ParameterError(f"{name} has two texts a row", "a prompt has a place for one; take a task of one text")
     return task
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from cli.main import main
 from tests.serving.conftest import language_bundle
-from tests.small_kinds import ROW_OF, small_rows
+from tests.small_kinds import ROW_OF, paired, small_rows
 
 
 def ask(*words: str) -> Result:
@@ -18,11 +18,12 @@ def ask(*words: str) -> Result:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
-    """A bundle and the rows of two tasks."""
+    """A bundle and the rows of three tasks."""
     folder = tmp_path_factory.mktemp("project")
     language_bundle(folder, "gpt2", tokenizer_folder)
     for kind in ("classification", "regression"):
         small_rows(folder / "artifacts" / "tasks" / kind, kind, ROW_OF[kind])
+    small_rows(folder / "artifacts" / "tasks" / "pairs", "classification", paired, pair=True)
     return folder
 
 
@@ -52,6 +53,7 @@ def test_without_texts_the_test_rows_are_answered_beside_the_most_frequent_label
     ("words", "told"),
     [
         (("regression",), "regression is a task of kind regression"),
+        (("pairs",), "two texts a row"),
         (("nothing",), "no task here"),
         (("classification", "--word", "forest=tree"), "expected LABEL=WORD"),
         (("classification", "--template", "a"), "at its end"),
