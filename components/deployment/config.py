@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from components.evaluation.baselines.table import FURTHER
 from components.sections import BootstrapConfig, Count, Fraction, MaxLossConfig, Rate, Section, Share
+
+FURTHER = ("crf", "hmm", "lstm", "skip_gram")
+"""What `evaluate.baselines` may name. Their table stands beside them, which only `evaluate` depends on."""
 
 
 class ExportConfig(Section):

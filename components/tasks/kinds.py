@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -56,13 +56,22 @@ KINDS = {
     "translation": Kind("components.tasks.translation:Translation", "chrf", "chrF", head="seq2seq_lm"),
 }
 """A kind's module has its name: dvc.yaml names the file by it."""
-METRICS = {kind.metric: kind.title for kind in KINDS.values()} | {"token_accuracy": "token accuracy"}
-"""Name -> title of the metrics that decide, those first that others stand beside."""
+_BESIDE_OTHERS = ("macro_f1", "chrf", "token_accuracy", "accuracy")
+"""Deciding metrics that also stand, as further ones, beside what decides another kind."""
+_TITLES = {kind.metric: kind.title for kind in KINDS.values()} | {"token_accuracy": "token accuracy"}
+METRICS = dict(sorted(_TITLES.items(), key=lambda one: one[0] in _BESIDE_OTHERS and 1 + _BESIDE_OTHERS.index(one[0])))
+"""Name -> title of the metrics that decide; the first of them among a task's metrics decides that task."""
+
+
+def deciding(names: Collection[str]) -> str | None:
+    """Among the names of a task's metrics, and others, the metric that decides."""
+    return next((name for name in METRICS if name in names), None)
 
 
 def score_told(tags: Mapping[str, str]) -> str:
     """The deciding score among a version's tags: `macro-F1 0.861000`."""
-    return next((f"{title} {tags[name]}" for name, title in METRICS.items() if name in tags), "score ?")
+    name = deciding(tags)
+    return "score ?" if name is None else f"{METRICS[name]} {tags[name]}"
 
 
 def nearest(name: str) -> str:

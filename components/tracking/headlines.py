@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.tasks.kinds import METRICS
+from components.tasks.kinds import deciding
 from components.tracking.tracked_run import by_path
 
 _OF_STAGES = {
@@ -20,19 +20,18 @@ _OF_STAGES = {
 }
 _OF_TASKS = {
     "evaluate": {
-        f"{system}/{metric}": f"{system}/{metric}"
-        for metric in METRICS
+        f"{system}/{{metric}}": f"{system}/{{metric}}"
         for system in ("candidate", "student", "teacher", "without_pretraining", "baseline")
     },
 }
-"""Stage -> name of the headline: name of the metric in the stage's file. Those of a task are under TASK/."""
+"""Stage -> name of the headline: name of the metric in the stage's file. Those of a task are under TASK/; `metric` is
+the one that decides the task."""
 _ENDS = {"": "value", "_low": "low", "_high": "high"}
 _OF_SHIPPED = {
-    **{f"shipped/{metric}{end}": f"{{system}}/{metric}{end}" for metric in METRICS for end in _ENDS},
+    **{f"shipped/{{metric}}{end}": f"{{system}}/{{metric}}{end}" for end in _ENDS},
     "shipped/accuracy": "{system}/accuracy",
     **{
-        f"shipped/over_baseline/{metric}{end}": f"over_baseline/{{system}}/{metric}/{name}"
-        for metric in METRICS
+        f"shipped/over_baseline/{{metric}}{end}": f"over_baseline/{{system}}/{{metric}}/{name}"
         for end, name in _ENDS.items()
     },
     "shipped/megabytes": "size_megabytes/{system}",
@@ -47,16 +46,22 @@ def headlines(stages: Iterable[str], root: Path) -> dict[str, float]:
         base, _, task = stage.partition("@")
         names = (_OF_TASKS if task else _OF_STAGES).get(base, {})
         metrics = read_metrics(root / "metrics" / (f"{base}/{task}.json" if task else f"{base}.json")) if names else {}
-        prefix = f"{task}/" if task else ""
-        found |= {f"{prefix}{name}": metrics[metric] for name, metric in names.items() if metric in metrics}
+        found |= _named(names, metrics, f"{task}/" if task else "")
     return found
 
 
 def shipped_headlines(task: str, system: str, root: Path) -> dict[str, float]:
     """The headlines of the release of a task."""
     metrics = read_metrics(root / "metrics" / "evaluate" / f"{task}.json")
-    named = {name: metric.format(system=system) for name, metric in _OF_SHIPPED.items()}
-    return {f"{task}/{name}": metrics[metric] for name, metric in named.items() if metric in metrics}
+    return _named(_OF_SHIPPED, metrics, f"{task}/", system)
+
+
+def _named(names: Mapping[str, str], metrics: Mapping[str, Any], prefix: str, system: str = "") -> dict[str, float]:
+    """Those of the metrics that are there, under the headlines' names."""
+    there = {part for name in metrics for part in name.split("/")}
+    words = {"metric": deciding(there), "system": system}
+    chosen = {name.format(**words): metric.format(**words) for name, metric in names.items()}
+    return {f"{prefix}{name}": metrics[metric] for name, metric in chosen.items() if metric in metrics}
 
 
 def read_metrics(path: Path) -> dict[str, Any]:

@@ -20,6 +20,20 @@ def test_every_task_has_the_same_headlines(root: Path) -> None:
     assert 12 <= len(every) <= 24
 
 
+def test_only_the_metric_that_decides_a_task_is_told(tmp_path: Path) -> None:
+    for task, scores in {
+        "topics": {"micro_f1": 0.8, "macro_f1": 0.7, "accuracy": 0.6},
+        "choices": {"accuracy": 0.5},
+        "titles": {"rouge_l": 0.4, "chrf": 0.3},
+    }.items():
+        write_json(tmp_path / f"metrics/evaluate/{task}.json", {"candidate": scores})
+    assert headlines(["evaluate@topics", "evaluate@choices", "evaluate@titles"], tmp_path) == {
+        "topics/candidate/micro_f1": 0.8,
+        "choices/candidate/accuracy": 0.5,
+        "titles/candidate/rouge_l": 0.4,
+    }
+
+
 def test_a_stage_without_metrics_has_no_headlines(tmp_path: Path) -> None:
     assert headlines(["pretrain", "evaluate@topic"], tmp_path) == {}
     (tmp_path / "metrics").mkdir()
