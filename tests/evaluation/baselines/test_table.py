@@ -14,4 +14,4 @@ def test_every_kind_of_task_has_a_baseline_to_beat(kind: str) -> None:
 
 
 def test_the_parameters_name_the_baselines_that_may_stand_beside_a_model() -> None:
-    assert config.FURTHER == tuple(FURTHER)
+    assert tuple(FURTHER) == config.FURTHER
