@@ -112,7 +112,7 @@ def test_the_lock_for_serving_is_enough_to_serve(bundle: Path, ladder: Ladder, t
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     data = [name for names in build["tool"]["setuptools"]["data-files"].values() for name in names]
     for name in ("pyproject.toml", "README.md", "LICENSE", *data):
-        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, source / name)
     settings = os.environ | {"UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", "")}
     settings.pop("PYTHONPATH", None)
