@@ -111,9 +111,10 @@ def test_the_lock_for_serving_is_enough_to_serve(bundle: Path, ladder: Ladder, t
         shutil.copytree(ROOT / name, source / name)
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     data = [name for names in build["tool"]["setuptools"]["data-files"].values() for name in names]
-    for name in ("pyproject.toml", "README.md", "LICENSE", *data):
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, source / name)
+    for path in (path for pattern in ("pyproject.toml", "README.md", "LICENSE", *data) for path in ROOT.glob(pattern)):
+        copy = source / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
     settings = os.environ | {"UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", "")}
     settings.pop("PYTHONPATH", None)
     for words in (
