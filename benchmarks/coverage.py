@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.coverage_adaptation import ADAPTATIONS, adaptation_cell, kinds
+from components.machine import machine
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "coverage.json"
@@ -60,7 +61,7 @@ def main() -> int:
     options.add_argument("--only", nargs="+", default=[])
     chosen = options.parse_args()
     os.environ["LIANZI_CHECKPOINT_SECONDS"] = "0"
-    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))["tables"] if RESULTS.is_file() else {}
     for name in chosen.table:
         table, cells = TABLES[name], results.setdefault(name, {})
         for row in table.rows():
@@ -79,7 +80,8 @@ def main() -> int:
 
 def write(results: Mapping[str, Mapping[str, Cell]]) -> None:
     """The record and the page, after every cell: a run that is stopped loses none."""
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    record = {"tables": results, "machine": machine()}
+    RESULTS.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     PAGE.write_text(page(results), encoding="utf-8")
 
 
