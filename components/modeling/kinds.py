@@ -27,20 +27,8 @@ ArchitectureName = Literal[
 ]
 """architectures/NAME.py: model types of transformers under the names that its modules have, `-` being `_`."""
 ARCHITECTURES: tuple[ArchitectureName, ...] = get_args(ArchitectureName)
-FROM_SCRATCH: tuple[ArchitectureName, ...] = (
-    "modernbert",
-    "bert",
-    "roberta",
-    "electra",
-    "xlnet",
-    "gpt2",
-    "llama",
-    "qwen2",
-    "qwen3",
-    "glm",
-    "t5",
-    "bart",
-)
+CHECKPOINTS_ALONE: tuple[ArchitectureName, ...] = ("xlm_roberta", "distilbert", "mpnet")
+FROM_SCRATCH = tuple(name for name in ARCHITECTURES if name not in CHECKPOINTS_ALONE)
 """Those that can be made with random weights; the others come as checkpoints alone."""
 
 ENCODER_DECODERS: tuple[ArchitectureName, ...] = ("t5", "bart")
