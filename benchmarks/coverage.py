@@ -13,27 +13,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from benchmarks.coverage_adaptation import ADAPTATIONS, adaptation_cell, kinds
+from benchmarks.coverage_proofs import OVERFITTED, check, goes_on_after_a_kill
 from components.machine import machine
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "coverage.json"
 PAGE = ROOT / "docs" / "coverage.md"
-KILLED_AT = 7
-"""Step after whose checkpoint a training is killed."""
-OVERFITTED = 0.5
-"""Of the loss of the first step, that a batch's loss falls below."""
 TIED = 0.01
 """Logits that differ by less are as good as the same."""
 
@@ -129,6 +125,7 @@ def table_cell(cells: Mapping[str, Cell], row: str, column: str) -> Cell:
 class Pretraining:
     """Small artifacts, and the parameters of a training on them that takes seconds."""
 
+    killed_at: ClassVar[int] = 7
     folder: Path
     objective: str
     architecture: str
@@ -245,35 +242,6 @@ def overfits_one_batch(training: Pretraining) -> None:
     check(False, f"loss {losses[0]:.2f} fell to {losses[-1]:.2f} in {len(losses)} steps")
 
 
-def goes_on_after_a_kill(training: Pretraining) -> None:
-    """SIGKILL in a process of its own after a checkpoint, and again to the end: the same bytes."""
-    from components.artifacts import digest
-    from components.run import RecordedRun
-
-    child = os.fork()
-    if child == 0:
-        training.run("parts", "store", _Killed())
-        os._exit(1)  # it should not have come to this
-    _, status = os.waitpid(child, 0)
-    check(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, "was not killed")
-    run = RecordedRun()
-    training.run("parts", "store", run)
-    check(any("going on from step" in line for line in run.lines), "found no checkpoint")
-    check(digest(training.folder / "parts") == digest(training.folder / "whole"), "other bytes than uninterrupted")
-
-
-def _Killed() -> Any:  # noqa: N802  a class once its base is imported
-    from components.run import RecordedRun
-
-    class Killed(RecordedRun):
-        def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-            if step >= KILLED_AT:
-                os.kill(os.getpid(), signal.SIGKILL)
-            super().log_metrics(metrics, step)
-
-    return Killed()
-
-
 def answers_a_task(training: Pretraining) -> None:
     """Fine-tuned, a classifier or, an encoder-decoder, a translator; exported, quantized, through the gate into a
     bundle, and asked."""
@@ -324,12 +292,6 @@ def alike(logits: np.ndarray, others: np.ndarray) -> int:
 
 
 VARIANTS = ("fp32", "int8")
-
-
-def check(holds: bool, otherwise: str) -> None:
-    """Raise where a proof does not hold."""
-    if not holds:
-        raise AssertionError(otherwise)
 
 
 def _objectives() -> list[str]:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from components.artifacts import digest
+from benchmarks.coverage_proofs import OVERFITTED, check, goes_on_after_a_kill
 from components.errors import ParameterError
 from components.modeling.kinds import GENERATES
 from components.run import RecordedRun
 from components.tasks.kinds import KINDS
 
 ROOT = Path(__file__).parent.parent
-KILLED_AT = 5
-"""Step after whose checkpoint a training is killed."""
-OVERFITTED = 0.5
-"""Of the loss of the first step, that a batch's loss falls below."""
 HARDLY = 0.9
 """The same with an adapter: what it leaves as it is was pretrained on nothing here."""
 LORA = {"name": "lora", "rank": 8, "alpha": 16, "dropout": 0.0, "targets": None}
@@ -50,6 +44,7 @@ def kinds() -> Sequence[str]:
 class Adapting:
     """Rows of a kind and a pretrained model in a folder, and the changes to `finetune`."""
 
+    killed_at: ClassVar[int] = 5
     folder: Path
     kind: str
     changes: Mapping[str, Any]
@@ -138,30 +133,6 @@ def overfits_one_batch(adapting: Adapting) -> None:
     check(False, f"loss {losses[0]:.2f} fell to {losses[-1]:.2f} in {len(losses)} steps")
 
 
-class Killed(RecordedRun):
-    """Ends its process by SIGKILL."""
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        if step >= KILLED_AT:
-            os.kill(os.getpid(), signal.SIGKILL)
-        super().log_metrics(metrics, step)
-
-
-def goes_on_after_a_kill(adapting: Adapting) -> None:
-    """SIGKILL in a process of its own after a checkpoint, and again to the end: the same bytes."""
-    child = os.fork()
-    if child == 0:
-        adapting.run("parts", "store", Killed())
-        os._exit(1)  # it should not have come to this
-    _, status = os.waitpid(child, 0)
-    check(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, "was not killed")
-    run = RecordedRun()
-    adapting.run("parts", "store", run)
-    check(any("going on from step" in line for line in run.lines), "found no checkpoint")
-    same = digest(adapting.folder / "parts") == digest(adapting.folder / "whole")
-    check(same, "other bytes than uninterrupted")
-
-
 def is_verified_and_asked(adapting: Adapting) -> None:
     """Exported, quantized, through the gate into a bundle, which answers."""
     from components.deployment.bundle import build
@@ -185,9 +156,3 @@ def is_verified_and_asked(adapting: Adapting) -> None:
         asked = read_split(rows / "test.jsonl", answering.kind)[:2]
         found = answering.predict([answering.kind.text(row) for row in asked])
     check(bool(found), "no answers")
-
-
-def check(holds: bool, otherwise: str) -> None:
-    """Raise where a proof does not hold."""
-    if not holds:
-        raise AssertionError(otherwise)
