@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from components.errors import DataError, first_line
+from components.tasks.language_model import LanguageModelTask
 from components.tasks.metrics import Metric, Perplexity
-from components.tasks.task import NO_TARGET, Column, Example, Output, Row, Task
+from components.tasks.task import NO_TARGET, Column, Example, Row
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,40 +33,20 @@ Message = Mapping[str, str]
 Render = Callable[[Sequence[Message], bool], str]
 """What a model reads of messages; with the beginning of an answer, where it is to answer next."""
 
-LABELS = ("token",)
-"""Its outputs are over the vocabulary, whose names the tokenizer has."""
-
 
 @dataclass(frozen=True)
-class Generation(Task):
+class Generation(LanguageModelTask):
     """Next-token cross-entropy (Radford 2018). Its answers are [rows, tokens, 2]: see `token_scores`."""
 
     kind = "generation"
     columns: ClassVar = {"text": Column.TEXT}
     target = "text"
     head = "causal_lm"
-    output = Output("logits", "categorical", per_token=True)
     reduced_by = "targets"
-
-    @classmethod
-    def fit(cls, targets: Sequence[Any]) -> Self:
-        return cls(LABELS)
-
-    @classmethod
-    def from_manifest(cls, made: Mapping[str, Any]) -> Self:
-        return cls(LABELS)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         return (Perplexity(),)
-
-    @property
-    def expected(self) -> str:
-        return "a text"
-
-    def check(self, target: object) -> None:
-        if not isinstance(target, str) or not target.strip():
-            raise ValueError(f"text {target!r:.60} is no text")
 
     def targets(self, rows: Sequence[Row]) -> np.ndarray:
         """Nothing that a metric needs: the answers are about the rows' own tokens."""
@@ -121,9 +102,6 @@ class Generation(Task):
         """Answers from each row's outputs [length, vocabulary] and the targets of its tokens."""
         return padded_scores([token_scores(*pair) for pair in zip(outputs, asked, strict=True)])
 
-    def decode(self, outputs: np.ndarray) -> np.ndarray:
-        return outputs
-
     def values(self, answers: np.ndarray) -> list[Any]:
         """The perplexity of each row."""
         metric = Perplexity()
@@ -134,17 +112,6 @@ class Generation(Task):
         counted = ~np.isnan(one[..., 1])
         alike: np.ndarray = ((one[..., 1] == other[..., 1]) | ~counted).all(axis=1)
         return alike
-
-    def row(self, text: str, target: Any) -> dict[str, Any]:
-        # Validation and drift look at a label of every row: there is none to be wrong.
-        return {"text": text, "label": ""}
-
-    def pairs(self, targets: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """None: there are as many answers as tokens, and no table of them."""
-        return answers[:0], answers[:0]
-
-    def class_counts(self, targets: np.ndarray, answers: np.ndarray) -> dict[str, tuple[int, int, int]]:
-        return {}
 
     def agreement(self, one: np.ndarray, other: np.ndarray) -> float:
         """The share of tokens in whose place two models find the same one likeliest."""

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 
 from components.tasks.metrics import Accuracy, Metric, MicroF1
-from components.tasks.task import Column, Output, Row, Task
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from components.tasks.single_label import SingleLabel
+from components.tasks.task import Row
 
 HEAD, TAIL = ("[E1]", "[/E1]"), ("[E2]", "[/E2]")
 MARKERS = (*HEAD, *TAIL)
@@ -65,16 +63,13 @@ class RelationF1(MicroF1):
 
 
 @dataclass(frozen=True)
-class RelationExtraction(Task):
-    """Cross-entropy over relations; `no_relation`: the label of two spans that have none, None where all have one."""
+class RelationExtraction(SingleLabel):
+    """Labels are relations; `no_relation`: the label of two spans that have none, None where all have one."""
 
     no_relation: str | None = None
 
     kind = "relation_extraction"
-    columns: ClassVar = {"text": Column.TEXT, "label": Column.LABEL}
     spans = ("head", "tail")
-    head = "sequence"
-    output = Output("logits", "categorical")
 
     @classmethod
     def fit(cls, targets: Sequence[Any], no_relation: str | None = None) -> Self:
@@ -99,14 +94,6 @@ class RelationExtraction(Task):
         none = -1 if self.no_relation is None else self.labels.index(self.no_relation)
         return RelationF1(len(self.labels), none), Accuracy()
 
-    @property
-    def expected(self) -> str:
-        return f"one of {', '.join(self.labels)}"
-
-    def check(self, target: object) -> None:
-        if target not in self.labels:
-            raise ValueError(f"label {target!r:.60} is not among the labels")
-
     def check_row(self, row: Row) -> None:
         super().check_row(row)
         check_marked(row["text"])
@@ -122,25 +109,3 @@ class RelationExtraction(Task):
         for opening, closing in (HEAD, TAIL):
             text = text.replace(f"{opening} ", "").replace(f" {closing}", "")
         return text
-
-    def stratum(self, row: Row) -> str:
-        return str(row["label"])
-
-    def targets(self, rows: Sequence[Row]) -> np.ndarray:
-        numbers = {label: number for number, label in enumerate(self.labels)}
-        return np.array([numbers[row["label"]] for row in rows], dtype=np.int64)
-
-    def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-        from torch.nn.functional import cross_entropy
-
-        return cross_entropy(outputs.float(), targets, label_smoothing=label_smoothing, reduction="sum")
-
-    def decode(self, outputs: np.ndarray) -> np.ndarray:
-        answers: np.ndarray = np.nan_to_num(outputs, nan=-np.inf).argmax(axis=-1)
-        return answers
-
-    def values(self, answers: np.ndarray) -> list[Any]:
-        return [self.labels[number] for number in answers]
-
-    def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return one == other

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from components.errors import DataError
+from components.tasks.language_model import LanguageModelTask
 from components.tasks.metrics import Metric, mean_of
-from components.tasks.task import NO_TARGET, Column, Example, Output, Row, Task, padded
+from components.tasks.task import NO_TARGET, Column, Example, Row, padded
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast as Tokenizer
-
-LABELS = ("token",)
-"""Its outputs are over the vocabulary, whose names the tokenizer has."""
 
 _CHINESE = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _CHARACTER = re.compile(f"[{_CHINESE}]")
@@ -184,29 +182,12 @@ def longest_common(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 @dataclass(frozen=True)
-class SequenceToSequence(Task):
-    """Cross-entropy of the target's tokens, each behind those before it (Sutskever 2014)."""
+class SequenceToSequence(LanguageModelTask):
+    """Cross-entropy of the target's tokens (Sutskever 2014)."""
 
     columns: ClassVar = {"text": Column.TEXT, "target": Column.TARGET}
     target = "target"
     head = "seq2seq_lm"
-    output = Output("logits", "categorical", per_token=True)
-
-    @classmethod
-    def fit(cls, targets: Sequence[Any]) -> Self:
-        return cls(LABELS)
-
-    @classmethod
-    def from_manifest(cls, made: Mapping[str, Any]) -> Self:
-        return cls(LABELS)
-
-    @property
-    def expected(self) -> str:
-        return "a text"
-
-    def check(self, target: object) -> None:
-        if not isinstance(target, str) or not target.strip():
-            raise ValueError(f"target {target!r:.60} is no text")
 
     def targets(self, rows: Sequence[Row]) -> np.ndarray:
         return characters([row["target"] for row in rows])
@@ -239,26 +220,11 @@ class SequenceToSequence(Task):
         logits, wanted = outputs.float().flatten(0, 1), targets.flatten()
         return cross_entropy(logits, wanted, ignore_index=NO_TARGET, label_smoothing=label_smoothing, reduction="sum")
 
-    def decode(self, outputs: np.ndarray) -> np.ndarray:
-        """What has been written is the answer."""
-        return outputs
-
     def values(self, answers: np.ndarray) -> list[Any]:
         return texts_of(answers)
 
     def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         return np.array([mine == its for mine, its in zip(texts_of(one), texts_of(other), strict=True)], dtype=bool)
-
-    def row(self, text: str, target: Any) -> dict[str, Any]:
-        # Validation and drift look at a label of every row: there is none to be wrong.
-        return {"text": text, "target": target, "label": ""}
-
-    def pairs(self, targets: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """None: nearly every answer is another, and no table of them."""
-        return targets[:0], answers[:0]
-
-    def class_counts(self, targets: np.ndarray, answers: np.ndarray) -> dict[str, tuple[int, int, int]]:
-        return {}
 
     def written(self, texts: Sequence[str]) -> np.ndarray:
         return characters(texts)

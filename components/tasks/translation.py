@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from components.tasks.language_model import LABELS
 from components.tasks.metrics import Metric
-from components.tasks.sequence_to_sequence import LABELS, Bleu, ChrF, SequenceToSequence, is_chinese
+from components.tasks.sequence_to_sequence import Bleu, ChrF, SequenceToSequence, is_chinese
 
 
 @dataclass(frozen=True)
