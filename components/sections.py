@@ -6,7 +6,7 @@ A default stands in params.yaml and nowhere else, so no field has one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
 
@@ -28,12 +28,17 @@ class Variant(Section):
     @classmethod
     def discriminator(cls) -> str:
         """The field that decides."""
-        raise NotImplementedError
+        return "name"
+
+    @classmethod
+    def variants(cls) -> Mapping[str, type[Variant]]:
+        """Values of that field -> the classes of their sections."""
+        return {}
 
     @classmethod
     def variant(cls, value: object) -> type[Self]:
         """The class of sections in which that field has this value; this one where there is no such."""
-        raise NotImplementedError
+        return cast(type[Self], cls.variants().get(value, cls) if isinstance(value, str) else cls)
 
     def __new__(cls, **given: Any) -> Self:
         """Of the class that the fields ask for, where somebody writes them down in Python."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self, cast
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -32,12 +32,8 @@ class ObjectiveConfig(Variant):
     name: str
 
     @classmethod
-    def discriminator(cls) -> str:
-        return "name"
-
-    @classmethod
-    def variant(cls, value: object) -> type[Self]:
-        return cast(type[Self], OBJECTIVES.get(value, ObjectiveConfig) if isinstance(value, str) else ObjectiveConfig)
+    def variants(cls) -> Mapping[str, type[Variant]]:
+        return OBJECTIVES
 
     @field_validator("name")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
@@ -107,12 +107,8 @@ class AdapterConfig(Variant):
     name: str
 
     @classmethod
-    def discriminator(cls) -> str:
-        return "name"
-
-    @classmethod
-    def variant(cls, value: object) -> type[Self]:
-        return cast(type[Self], ADAPTERS.get(value, AdapterConfig) if isinstance(value, str) else AdapterConfig)
+    def variants(cls) -> Mapping[str, type[Variant]]:
+        return ADAPTERS
 
     @field_validator("name")
     @classmethod

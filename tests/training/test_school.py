@@ -33,7 +33,9 @@ def test_a_student_is_told_by_its_size_and_keeps_as_many_units_as_it_has(teacher
     assert select_student_units(model, data, wanted).sizes(model.config) == wanted
 
 
-def test_a_vocabulary_is_pruned_of_what_is_rare_in_the_training_rows(teacher: Path, task_rows: Path, tmp_path: Path) -> None:
+def test_a_vocabulary_is_pruned_of_what_is_rare_in_the_training_rows(
+    teacher: Path, task_rows: Path, tmp_path: Path
+) -> None:
     data, texts = TaskData.read(task_rows, TASK, load_tokenizer(teacher)), training_texts(task_rows)
 
     def encoded(folder: Path) -> TaskData:
