@@ -18,6 +18,7 @@ import components
 import flows
 from components.artifacts import is_plain_name
 from components.errors import ArtifactError, ParameterError, ServiceError, first_line
+from components.params import read_yaml
 from flows.settings import name_tasks
 
 FILES = (
@@ -31,7 +32,10 @@ FILES = (
     "infra/prefect.yaml",
 )
 """Files of the project's root; pyproject.toml puts them into the wheel, under SHARED."""
+DOCS = "docs"
 SHARED = "share/lianzi"
+BEFORE = "params.yaml.before"
+"""params.yaml as it was before an example was taken over, which git may not know."""
 README = """# {name}
 
 A Lianzi project. Texts go to `data/corpus/` (`lianzi import SOURCE` brings some), labelled rows to
@@ -42,7 +46,8 @@ A Lianzi project. Texts go to `data/corpus/` (`lianzi import SOURCE` brings some
     lianzi status    # what is fresh, what is stale, who is champion
     lianzi predict {task} "some text"
 
-`components/` and `flows/` are the code that makes the results, of lianzi {version}.
+`components/` and `flows/` are the code that makes the results, of lianzi {version}; `docs/` says what each parameter,
+kind of task and objective is.
 """
 
 
@@ -52,15 +57,39 @@ A Lianzi project. Texts go to `data/corpus/` (`lianzi import SOURCE` brings some
     "--task",
     "tasks",
     multiple=True,
-    required=True,
     metavar="NAME=LANGUAGE",
     help="Such as mood=en; may be given several times.",
 )
-def command(folder: Path, tasks: tuple[str, ...]) -> None:
-    """Begin a project of your own in FOLDER: parameters, graph and code, in git and DVC."""
+@click.option("--example", "example_name", metavar="NAME", help="Begin from an example (`lianzi example` lists them).")
+def command(folder: Path, tasks: tuple[str, ...], example_name: str | None) -> None:
+    """Begin a project of your own in FOLDER: parameters, graph and code, in git and DVC.
+
+    \b
+    lianzi init my-project --task mood=en       with a task of your own
+    lianzi init my-project --example intent     with the parameters and data of an example
+    """
+    if tasks and example_name:
+        raise ParameterError("--task and --example do not go together", "an example brings its own tasks")
     named = dict(task.partition("=")[::2] for task in tasks)
-    for line in make_project(folder, named):
+    lines = make_project(folder, named) if example_name is None else make_example(folder, example_name)
+    for line in lines:
         click.echo(line)
+
+
+def make_example(folder: Path, name: str) -> list[str]:
+    """Create a project with the parameters and data of an example. Returns lines on the next steps.
+
+    Raises LianziError as `make_project` does, and for an example that there is not.
+    """
+    from cli.example import SETTINGS, example, take_over  # which takes its folder from here
+
+    found = example(name)
+    tasks = {task: str(entry["language"]) for task, entry in read_yaml(found.folder / SETTINGS)["tasks"].items()}
+    made = make_project(folder, tasks)
+    changes = sum(line.startswith("params.yaml: ") for line in take_over(found, folder, write=True, force=False))
+    (folder / BEFORE).unlink()  # nobody's own
+    rows = [line for line in made if not line.startswith("  put ")]
+    return [rows[0], f"{name}: {found.title}; {changes} parameters of its own", *rows[1:]]
 
 
 def make_project(folder: Path, tasks: Mapping[str, str]) -> list[str]:
@@ -71,7 +100,10 @@ def make_project(folder: Path, tasks: Mapping[str, str]) -> list[str]:
     ServiceError where git or DVC fails.
     """
     if not tasks:
-        raise ParameterError("no task is named", "lianzi init FOLDER --task NAME=LANGUAGE, for example --task mood=en")
+        raise ParameterError(
+            "no task is named",
+            "lianzi init FOLDER --task NAME=LANGUAGE, for example --task mood=en; or --example NAME",
+        )
     if strange := next((name for name in tasks if not is_plain_name(name) or "." in name), None):
         raise ParameterError(f"--task {strange!r:.100} is not a name for a task", "letters, digits, `_` and `-`")
     there = [name for name in ("dvc.yaml", "params.yaml", "components", "flows") if (folder / name).exists()]
@@ -79,7 +111,7 @@ def make_project(folder: Path, tasks: Mapping[str, str]) -> list[str]:
         raise ParameterError(f"{folder / there[0]}: exists already", "name a folder without a project")
     source = files_folder()
     name_tasks(source / "params.yaml", tasks, write=False)
-    for name in FILES:
+    for name in (*FILES, *pages(source)):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if not (folder / name).exists():
             shutil.copyfile(source / name, folder / name)
@@ -104,6 +136,11 @@ def files_folder() -> Path:
     if not listed:
         raise ArtifactError("the installed package has no project files", "install lianzi again, from its wheel")
     return Path(str(listed[0].locate())).resolve().parent
+
+
+def pages(source: Path) -> list[str]:
+    """The pages that comments of params.yaml name, beside FILES."""
+    return [f"{DOCS}/{path.name}" for path in sorted((source / DOCS).glob("*.md"))]
 
 
 def _version() -> str:

@@ -21,9 +21,8 @@ from components.tasks.rows import read_task
 from components.tasks.task import parts
 from flows import release
 from flows.graph import data_version
-from flows.inputs import note_inputs
 from flows.record import record_missing
-from flows.settings import change_params, project_root, ready_project
+from flows.settings import changed_project, project_root
 from flows.summary import StageResult, key_metric, table
 
 _EXAMPLE = 60
@@ -52,17 +51,16 @@ def command(parallel: int | None, settings: tuple[str, ...]) -> None:
     root = project_root()
     with turn(root, "lianzi run"):
         # Whoever runs now is not to see its parameters change.
-        changes = change_params(root / "params.yaml", settings) if settings else []
-        for line in (*changes, *note_inputs(root)):
-            click.echo(line)
-        run_pipeline(root, parallel)
+        run_pipeline(root, parallel, settings)
 
 
-def run_pipeline(root: Path, parallel: int | None) -> None:
-    """Bring the pipeline up to date and print the result. Raises LianziError when a stage failed."""
+def run_pipeline(root: Path, parallel: int | None, settings: tuple[str, ...] = ()) -> None:
+    """Change params.yaml, bring the pipeline up to date, print the result. Raises LianziError when a stage failed."""
     console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
-    _, stages = ready_project(root)
+    changes, stages = changed_project(root, settings)
+    for line in changes:
+        click.echo(line)
     if told := data_version(root, stages):
         console.print(told, markup=False)
     if all(stage.fresh for stage in stages) and release.is_current(root):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ env_defaults.prepare()
 from prefect import flow, get_run_logger, task  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.futures import PrefectConcurrentFuture  # noqa: E402
+from prefect.runtime import flow_run  # noqa: E402
 from prefect.states import Completed, Failed, State  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 from pydantic import Field  # noqa: E402
@@ -65,7 +67,7 @@ class Slots:
 
 # The bound on `parallel` is for the server, which refuses others before a run is made. The flow checks its parameters
 # itself: Prefect's own check ends in a traceback, and knows nothing of projects.
-@flow(name="pipeline", flow_run_name="pipeline", validate_parameters=False)
+@flow(name="pipeline", flow_run_name=lambda: _run_name(), validate_parameters=False)
 def pipeline(root: str = ".", parallel: Annotated[int, Field(ge=1)] = 2) -> list[StageResult]:
     """Bring every stage up to date, `parallel` at a time, then release each task's bundle, one after another.
 
@@ -81,6 +83,15 @@ def pipeline(root: str = ".", parallel: Annotated[int, Field(ge=1)] = 2) -> list
         raise
 
 
+def _run_name() -> str:
+    """What a run is for, and when it began: its name in MLflow too."""
+    folder = flow_run.parameters.get("root")
+    if not isinstance(folder, str | Path) or not Path(folder).is_dir():
+        return "pipeline"  # refused in a moment
+    with contextlib.chdir(folder):
+        return tracking.run_name()
+
+
 def _is_no_mistake(record: logging.LogRecord) -> bool:
     """The flow logs a user error in its own lines; a bug keeps Prefect's traceback."""
     return not (record.exc_info and isinstance(record.exc_info[1], LianziError))
@@ -90,7 +101,7 @@ def _run(root: str, parallel: int) -> list[StageResult]:
     if not isinstance(parallel, int) or isinstance(parallel, bool) or parallel < 1:
         raise ParameterError(f"parallel: {parallel}: not a number of stages", "set it to 1 or more")
     folder, _ = ready_project(root)
-    named = tracking.run_name()
+    named = flow_run.name or tracking.run_name()
     with turn(folder, "a scheduled run"), tracking.pipeline_run(named, {"lianzi.driver": "lianzi run"}) as run:
         for line in note_inputs(folder):
             print(line, flush=True)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from components.corpus.config import SourceConfig
-from components.errors import DataError, ParameterError
+from components.errors import DataError, LianziError, ParameterError
 from components.params import Params, check_params, closest, load_params, read_yaml, section_at
 from components.sections import Section, Variant
 from components.tasks.config import TaskConfig
 from flows.checks import check_project
 from flows.graph import Stage, read_graph
+from flows.inputs import note_inputs
 
 OPEN = ("tasks", "corpus")
 """Sections of params.yaml whose keys are names chosen by the user."""
@@ -82,6 +84,25 @@ def change_params(path: Path, settings: tuple[str, ...]) -> list[str]:
     """
     parsed = [_parse(setting) for setting in settings]
     return _rewrite(path, lambda content: [_apply(content, keys, value) for keys, value in parsed], "--set")
+
+
+def changed_project(root: Path, settings: tuple[str, ...]) -> tuple[list[str], list[Stage]]:
+    """Apply KEY=VALUE settings to params.yaml, and note the project's inputs. Returns a line a change, and the graph.
+
+    Raises LianziError where a value is wrong or the project is not fit to run with them; params.yaml is then as it was.
+    """
+    path = root / "params.yaml"
+    before = path.read_text(encoding="utf-8") if settings else ""
+    changes = change_params(path, settings) if settings else []
+    try:
+        changes += note_inputs(root)
+        return changes, ready_project(root)[1]
+    except BaseException:
+        if settings:
+            _replace(path, before)
+            with suppress(LianziError):
+                note_inputs(root)  # folders.yaml too is as params.yaml has it
+        raise
 
 
 def add_source(path: Path, name: str, source: SourceConfig, said: Collection[str]) -> list[str]:

@@ -43,7 +43,8 @@ def read_records(path: Path, columns: Columns = None) -> Iterator[Record]:
         with path.open("rb") as raw:
             yield from read_stream(path, raw, columns)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {reason_of(error)}", "check its owner and mode") from None
+        hint = "check its path" if isinstance(error, FileNotFoundError) else "check its owner and mode"
+        raise DataError(f"{path}: cannot be read: {reason_of(error)}", hint) from None
 
 
 def read_stream(path: Path, raw: BinaryIO, columns: Columns = None) -> Iterator[Record]:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from pathlib import Path
 from typing import Any
 
 from components.corpus.record import Record, kind_of
@@ -92,11 +93,13 @@ def tagged_reader(
     """How records are read. `column`: the one with tags, by its name or, in CoNLL files, its number from 1; `spans`:
     whether tags have to be BIO or IOBES."""
     between = "" if language in _UNSPACED else " "
+    # Of a file's first sentence: where another is narrower, its last column is not the one with the tags.
+    widths: dict[Path, int] = {}
 
     def read(record: Record) -> Tagged | None:
         """None for what stands between documents. Raises DataError naming file and line."""
         if "tokens" not in record.fields and set(record.fields) == {"text"} and isinstance(record.fields["text"], str):
-            found = _of_lines(record, column, between, spans)
+            found = _of_lines(record, column, between, spans, widths)
         else:
             found = _of_lists(record, column, between, spans)
         return found
@@ -121,8 +124,8 @@ def _of_lists(record: Record, column: str | int | None, between: str, spans: boo
     for number, token in enumerate(tokens, 1):
         if not token or token.split() != [token]:
             raise DataError(f"{record.place}: token {number} is {token!r:.60}", "a token is text without blanks")
-    for number, tag in enumerate(tags, 1):
-        _check(tag, f"{record.place}: token {number}", spans)
+    places = [f"{record.place}: token {number}" for number in range(1, len(tokens) + 1)]
+    _check(tags, places, spans)
     return Tagged(tuple(tokens), tuple(tags), between, spans)
 
 
@@ -139,13 +142,15 @@ def _list(record: Record, column: str) -> list[str]:
     return value
 
 
-def _of_lines(record: Record, column: str | int | None, between: str, spans: bool) -> Tagged | None:
-    """A block of lines: a token, its columns, the tag."""
+def _of_lines(
+    record: Record, column: str | int | None, between: str, spans: bool, widths: dict[Path, int]
+) -> Tagged | None:
+    """A block of lines: a token, its columns, the tag. `widths`: of each file its number of columns."""
     lines = enumerate(record.text().splitlines(), record.line)
     rows = [(f"{record.file}:{number}", line.split()) for number, line in lines if not line.startswith(_DOCUMENT)]
     if not rows:
         return None
-    width = len(rows[0][1])
+    width = widths.setdefault(record.file, len(rows[0][1]))
     if isinstance(column, str) and not column.isdigit():
         raise DataError(f"{record.place}: no column '{column}' in lines of columns", "give its number, from 1")
     place = int(column) if column is not None else width
@@ -157,17 +162,43 @@ def _of_lines(record: Record, column: str | int | None, between: str, spans: boo
             raise DataError(f"{where}: {len(fields)} columns, and {width} in the lines before", _HINT)
         if not 2 <= place <= width:
             raise DataError(f"{where}: no column {place} among {width}", "tags stand in column 2 or a later one")
-        _check(fields[place - 1], where, spans)
         tags.append(fields[place - 1])
+    _check(tags, [where for where, _ in rows], spans)
     return Tagged(tuple(fields[0] for _, fields in rows), tuple(tags), between, spans)
 
 
-def _check(tag: str, where: str, spans: bool) -> None:
-    try:
-        if spans:
-            prefix_and_type(tag)
-        elif not tag or tag.split() != [tag]:
-            raise ValueError(f"tag {tag!r:.60} is no text without blanks")
-    except ValueError as error:
-        hint = "name another column with tags as `column`, or, of tags that are no BIO, `metric: token_accuracy`"
-        raise DataError(f"{where}: {error}", hint) from None
+def _check(tags: Sequence[str], places: Sequence[str], spans: bool) -> None:
+    """Raise DataError, naming the place, for what is no tag, and for an entity whose type changes within it."""
+    for tag, where in zip(tags, places, strict=True):
+        try:
+            if spans:
+                prefix_and_type(tag)
+            elif not tag or tag.split() != [tag]:
+                raise ValueError(f"tag {tag!r:.60} is no text without blanks")
+        except ValueError as error:
+            hint = "name another column with tags as `column`, or, of tags that are no BIO, `metric: token_accuracy`"
+            raise DataError(f"{where}: {error}", hint) from None
+    if spans and (place := _changed(tags)) is not None:
+        raise DataError(
+            f"{places[place]}: tag {tags[place]!r:.60} behind {tags[place - 1]!r:.60}: an entity has one type",
+            f"tag both alike, or begin another entity: B-{tags[place][2:]}",
+        )
+
+
+def _changed(tags: Sequence[str]) -> int | None:
+    """Where an entity goes on with another type; None where it does not, or where the tags are IOB1.
+
+    In IOB1 an entity begins with B only behind another of its own type (Tjong Kim Sang 1999), and so an I of another
+    type begins one. A B elsewhere, or an E, says that the tags are not.
+    """
+    split = [prefix_and_type(tag) for tag in tags]
+    neighbours = list(pairwise([("O", ""), *split]))
+    begun = any(prefix in "ES" or (prefix == "B" and before[1] != kind) for before, (prefix, kind) in neighbours)
+    return next(
+        (
+            place
+            for place, (before, (prefix, kind)) in enumerate(neighbours)
+            if begun and prefix in "IE" and before[0] in "BI" and before[1] != kind
+        ),
+        None,
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from cli.init import FILES, SHARED, make_project
+from cli.init import FILES, SHARED, command, make_project
 from components.errors import LianziError
 from components.params import load_params
 from flows.graph import read_graph
@@ -20,6 +22,9 @@ def test_a_project_is_laid_out_and_git_and_dvc_know_it(tmp_path: Path, monkeypat
     assert {name: task.language for name, task in params.tasks.items()} == {"mood": "en", "form": "zh"}
     assert params.corpus == {}
     assert all((tmp_path / "mine" / name).is_file() for name in (*FILES, "README.md"))
+    pages = re.findall(r"docs/\w+\.md", (tmp_path / "mine" / "params.yaml").read_text(encoding="utf-8"))
+    assert pages
+    assert all((tmp_path / "mine" / page).is_file() for page in pages)
     assert (tmp_path / "mine" / "data" / "tasks" / "mood").is_dir()
     assert told[-1] == "  lianzi run"
     monkeypatch.chdir(tmp_path / "mine")
@@ -47,6 +52,16 @@ def test_what_is_wrong_is_told_in_two_lines(tmp_path: Path, tasks: dict[str, str
         make_project(tmp_path / "mine", tasks)
 
 
+def test_a_project_begins_from_an_example_without_a_task_of_its_own(tmp_path: Path) -> None:
+    done = CliRunner().invoke(command, [str(tmp_path / "mine"), "--example", "ner"], catch_exceptions=False)
+    assert done.output.splitlines()[-1] == "  lianzi run"
+    assert "put labelled rows" not in done.output
+    params = load_params(tmp_path / "mine" / "params.yaml")
+    assert [task.kind for task in params.tasks.values()] == ["token_classification"]
+    assert (tmp_path / "mine" / "data" / "tasks" / "names" / "train.jsonl.gz").is_file()
+    assert not list((tmp_path / "mine").glob("*.before"))
+
+
 def test_a_folder_that_holds_a_project_is_left_alone(project: Path) -> None:
     before = sorted(path.name for path in project.iterdir())
     with pytest.raises(LianziError, match=r"dvc\.yaml: exists already"):
@@ -60,4 +75,4 @@ def test_the_wheel_brings_the_files_that_a_project_is_made_from(root: Path) -> N
     brought = [
         f"{folder}/{Path(name).name}" for folder, names in listed.items() for name in names if "examples" not in folder
     ]
-    assert sorted(brought) == sorted(f"{SHARED}/{name}" for name in FILES)
+    assert sorted(brought) == sorted(f"{SHARED}/{name}" for name in (*FILES, "docs/*.md"))

@@ -12,13 +12,28 @@ from pathlib import Path
 import pytest
 
 from cli.run import example_text, next_steps, pages, run_pipeline
-from components.errors import DataError
+from components.errors import DataError, ParameterError
+
+LORA = "{name: lora, rank: 2, alpha: 4, dropout: 0.0, targets: [query_proj]}"
 
 
 def test_missing_data_is_said_before_anything_starts(project: Path, root: Path) -> None:
     shutil.copy(root / "data.dvc", project)
     with pytest.raises(DataError, match="data/: missing\n`dvc pull data`"):
         run_pipeline(project, None)
+
+
+def test_settings_that_a_run_refuses_leave_params_as_they_were(project: Path, root: Path) -> None:
+    shutil.copy(root / "folders.yaml", project)
+    graph = (project / "dvc.yaml").read_text(encoding="utf-8")
+    (project / "dvc.yaml").write_text(graph.replace("bystander:", "finetune:"), encoding="utf-8")
+    paths = [project / name for name in ("params.yaml", "folders.yaml")]
+    before = [path.read_bytes() for path in paths]
+    with pytest.raises(ParameterError, match=r"finetune\.adapter\.targets: a \w+ has no linear layer 'query_proj'"):
+        run_pipeline(project, None, (f"finetune.adapter={LORA}",))
+    with pytest.raises(ParameterError, match="nowhere"):
+        run_pipeline(project, None, ("train_tokenizer.from=nowhere/at/all",))
+    assert [path.read_bytes() for path in paths] == before
 
 
 def test_a_prefect_server_that_is_not_there_is_a_line(project: Path) -> None:

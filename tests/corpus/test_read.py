@@ -127,7 +127,7 @@ def test_file_without_permission_is_refused(tmp_path: Path) -> None:
 def test_link_to_nowhere_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.symlink_to(tmp_path / "gone.jsonl")
-    assert f"{path}: cannot be read: No such file" in refusal(path)
+    assert f"{path}: cannot be read: No such file or directory\ncheck its path" in refusal(path)
 
 
 def test_unknown_format_is_refused_and_the_known_ones_listed() -> None:

@@ -78,6 +78,32 @@ def test_lines_with_broken_columns_are_refused_by_file_and_line(lines: str, colu
         of_lines(lines, column)
 
 
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ("O B-PER I-LOC", "a.jsonl:7: token 3: tag 'I-LOC' behind 'B-PER': an entity has one type"),
+        ("B-PER I-PER I-LOC", "token 3: tag 'I-LOC' behind 'I-PER'.*\n.*begin another entity: B-LOC"),
+        ("B-PER E-LOC O", "token 2: tag 'E-LOC' behind 'B-PER'"),
+    ],
+)
+def test_an_entity_whose_type_changes_is_refused(tags: str, reason: str) -> None:
+    with pytest.raises(DataError, match=reason):
+        of_lists({"tokens": ["a", "b", "c"], "tags": tags.split()})
+
+
+@pytest.mark.parametrize("tags", ["I-PER I-LOC O", "I-PER B-PER I-LOC", "S-PER B-LOC E-LOC", "O I-LOC B-PER"])
+def test_other_ways_to_begin_an_entity_are_read(tags: str) -> None:
+    assert of_lists({"tokens": ["a", "b", "c"], "tags": tags.split()}) is not None
+
+
+def test_sentences_of_a_file_have_as_many_columns_as_its_first() -> None:
+    read = tagged_reader("en")
+    assert read(Record(Path("a.conll"), 1, {"text": "Ada NNP B-PER\n"})) is not None
+    with pytest.raises(DataError, match=r"a\.conll:3: 2 columns, and 3 in the lines before"):
+        read(Record(Path("a.conll"), 3, {"text": "Bob NNP\n"}))
+    assert read(Record(Path("b.conll"), 1, {"text": "Ada B-PER\n"})) is not None
+
+
 def test_a_column_of_a_name_is_not_looked_for_in_lines() -> None:
     with pytest.raises(DataError, match="no column 'ner_tags' in lines of columns"):
         tagged_reader("en", "ner_tags")(Record(Path("a.conll"), 7, {"text": "EU O"}))
