@@ -1,7 +1,8 @@
 """`lianzi example`: small, complete projects, one for each kind of task, to begin from.
 
 An example is a folder: settings.yaml (what it changes in params.yaml), data/ (its rows, its texts, where they come
-from) and README.md. It is taken into the project that one stands in: a clone, or a folder made by `lianzi init`.
+from) and README.md. It is taken into the project that one stands in: a clone, or a folder made by `lianzi init`. Texts
+that several examples are pretrained on lie beside them, once, in corpora/.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from flows.graph import DATA, read_graph
 from flows.settings import project_root, take_settings
 
 EXAMPLES, SETTINGS, PARAMS = "examples", "settings.yaml", "params.yaml"
+CORPORA = "corpora"
+"""Texts of several examples, a file each under its name in their settings."""
 
 
 @click.command("example")
@@ -62,9 +65,12 @@ class Example:
         return (self.folder / "README.md").read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
 
     @property
-    def files(self) -> list[Path]:
-        """Its data, as paths from its folder."""
-        return sorted(path.relative_to(self.folder) for path in (self.folder / DATA).rglob("*") if path.is_file())
+    def files(self) -> dict[Path, Path]:
+        """Its data: the path of each in a project, and where it lies."""
+        own = {path.relative_to(self.folder): path for path in (self.folder / DATA).rglob("*") if path.is_file()}
+        named = read_yaml(self.folder / SETTINGS)["corpus"]
+        shared = (path for path in (self.folder.parent / CORPORA).iterdir() if path.name.partition(".")[0] in named)
+        return dict(sorted(({Path(DATA, "corpus", path.name): path for path in shared} | own).items()))
 
 
 def examples() -> dict[str, Example]:
@@ -107,17 +113,17 @@ def take_over(found: Example, root: Path, write: bool, force: bool) -> Iterator[
     if replaced:
         back = f"git checkout {DATA}.dvc && dvc checkout {DATA}.dvc"
         yield f"{DATA}/: {replaced} files give way; `{back}` brings them back"
-    for path in found.files:
+    for path, source in found.files.items():
         there = replaced is None and (root / path).exists()
-        size = (found.folder / path).stat().st_size / 1000
+        size = source.stat().st_size / 1000
         yield f"{path.as_posix()}: {size:.0f} kB, {'replaced' if there else 'new'}"
     if not write:
         return
     if replaced:
         shutil.rmtree(root / DATA)
-    for path in found.files:
+    for path, source in found.files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(found.folder / path, root / path)
+        shutil.copyfile(source, root / path)
     kept = next(path for path in _names(root) if not path.exists())
     shutil.copyfile(root / PARAMS, kept)
     take_settings(root / PARAMS, fragment, write=True)

@@ -50,27 +50,30 @@ _YEAR = re.compile(r"1[0-9]{3}|20[0-2][0-9]")
 
 def main(raw: Path, chatterbot: Path, examples: Path) -> None:
     leads = [row for row in unique(read(raw / "wiki_leads_en.jsonl.gz")) if row["text"]]
-    corpora = {"wiki_leads_en": [{"text": row["text"]} for row in mixed(leads)[:CORPUS_LEADS]]}
+    # Once for all whose settings name it: `lianzi example` brings it along.
+    write(
+        examples / "corpora" / "wiki_leads_en.jsonl.gz", ({"text": row["text"]} for row in mixed(leads)[:CORPUS_LEADS])
+    )
     free = mixed(leads)[CORPUS_LEADS:]
-    make(examples / "multi_label", "profession", professions(free), corpora)
-    make(examples / "ner", "names", tagged(free), corpora)
-    make(examples / "relation", "places", relations(leads), {})
+    make(examples / "multi_label", "profession", professions(free), {})
+    make(examples / "ner", "names", tagged(free), {})
+    make(examples / "relation", "places", relations(leads))
     addresses = [row for row in read(raw / "state_of_the_union_en.jsonl.gz") if row["id"] >= "1900"]
-    make(examples / "regression", "year", years(addresses), {})
-    make(examples / "intent", "intent", intents(chatterbot / "english", INTENT_ROWS), corpora)
-    make(examples / "intent_zh", "intent", intents(chatterbot / "chinese", INTENT_ROWS_ZH), {})
+    make(examples / "regression", "year", years(addresses))
+    make(examples / "intent", "intent", intents(chatterbot / "english", INTENT_ROWS), {})
+    make(examples / "intent_zh", "intent", intents(chatterbot / "chinese", INTENT_ROWS_ZH))
     poems = {
         "classical_poetry_zh": (
             {"text": row["text"]} for row in mixed(unique(read(raw / "classical_poetry_zh.jsonl.gz")))[:CORPUS_POEMS]
         )
     }
-    make(examples / "translation", "dates", islice(dates(), DATE_ROWS), corpora | poems)
-    make(examples / "summarization", "gists", gists(free), corpora)
-    make(examples / "story", "story", paragraphs(read(raw / "moby_dick_en.jsonl.gz")), {})
+    make(examples / "translation", "dates", islice(dates(), DATE_ROWS), poems)
+    make(examples / "summarization", "gists", gists(free), {})
+    make(examples / "story", "story", paragraphs(read(raw / "moby_dick_en.jsonl.gz")))
 
 
-def make(folder: Path, task: str, rows: Iterable[Row], corpora: Mapping[str, Iterable[Row]]) -> None:
-    """70/15/15 of the texts, a text's rows together; without a corpus the texts of the train rows are one."""
+def make(folder: Path, task: str, rows: Iterable[Row], corpora: Mapping[str, Iterable[Row]] | None = None) -> None:
+    """70/15/15 of the texts, a text's rows together; `corpora`: its own, None for the texts of the train rows."""
     every = list({json.dumps(row): row for row in rows}.values())
     texts = [row["text"] for row in mixed(unique(every))]
     share = round(0.15 * len(texts))
@@ -79,7 +82,7 @@ def make(folder: Path, task: str, rows: Iterable[Row], corpora: Mapping[str, Ite
     for split, part in splits.items():
         write(folder / "data" / "tasks" / task / f"{split}.jsonl.gz", map(told, part))
     own = {f"{folder.name}_texts": [{"text": row["text"]} for row in unique(splits["train"])]}
-    for name, texts in (corpora or own).items():
+    for name, texts in (own if corpora is None else corpora).items():
         write(folder / "data" / "corpus" / f"{name}.jsonl.gz", texts)
 
 
