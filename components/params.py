@@ -118,6 +118,16 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _preferences_are_of_answers(self) -> Params:
+        other = next((name for name, task in self.tasks.items() if task.kind != "generation"), None)
+        if other and self.finetune.loss.name == "dpo":
+            raise ValueError(
+                f"finetune.loss.name: dpo learns from pairs of answers, which tasks.{other} of kind "
+                f"{self.tasks[other].kind} has not: set it to supervised, or the kind to generation"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _tokenizer_has_their_tokens(self) -> Params:
         for name, task in self.tasks.items():
             if missing := [

@@ -11,7 +11,7 @@ from pathlib import Path
 from components.modeling.config import OBJECTIVES
 from components.modeling.kinds import ARCHITECTURES
 from components.tasks.kinds import KINDS
-from components.training.config import ADAPTERS
+from components.training.config import ADAPTERS, LOSSES
 
 ROOT = Path(__file__).parent.parent
 NO_RESULT_CODE = {
@@ -49,6 +49,7 @@ NO_RESULT_CODE = {
 """Code that changes no output of a stage, and why: no stage names it, none runs again for it."""
 CHOICES = {
     "components.modeling.adapters": tuple(ADAPTERS),
+    "components.training.losses": tuple(LOSSES),
     "components.modeling.architectures": ARCHITECTURES,
     "components.modeling.objectives": tuple(OBJECTIVES),
     "components.tasks": tuple(KINDS),

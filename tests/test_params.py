@@ -34,6 +34,14 @@ def test_an_adapter_has_its_own_parameters() -> None:
     assert "optimizer: muon" in refused({"finetune.adapter": {"name": "frozen"}, "finetune.optimizer": "muon"})
 
 
+def test_preferences_need_answers_and_a_reference_that_knows_some() -> None:
+    dpo = {"finetune.loss": {"name": "dpo", "beta": 0.1}}
+    assert "set without_pretraining to false" in refused(dpo)
+    dpo |= {"finetune.without_pretraining": False}
+    assert "dpo learns from pairs of answers, which tasks.topic of kind classification has not" in refused(dpo)
+    assert "no loss 'ppo'; known: supervised, dpo" in refused({"finetune.loss": {"name": "ppo"}})
+
+
 def test_a_number_is_finite() -> None:
     assert "pretrain.learning_rate: input should be a finite number, not inf" in refused(
         {"pretrain.learning_rate": float("inf")}

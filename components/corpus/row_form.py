@@ -17,14 +17,16 @@ from components.corpus.record import Record, kind_of
 from components.corpus.tagged import NER_TAGS, TAGS, Tagged, tagged_reader
 from components.errors import DataError
 from components.tasks.config import SPAN_F1, TaggingConfig, TaskConfig, TextsConfig
-from components.tasks.generation import ASSISTANT, PART, ROLES, TURN, text_of
+from components.tasks.generation import ASSISTANT, PART, ROLES, SIGNS, preference_text, text_of
 from components.tasks.kinds import task_kind
 from components.tasks.multiple_choice import LEAST
 from components.tasks.relation_extraction import check_marked, marked
 from components.tasks.task import Column, columns_of, text_columns
 
-WRITTEN = ("text", "prompt", "completion", "messages")
-"""Columns of texts that are learned themselves: a text, a prompt with what follows it, or a conversation."""
+PAIR = ("chosen", "rejected")
+WRITTEN = ("text", "prompt", "completion", "messages", *PAIR)
+"""Columns of texts that are learned themselves: a text, a prompt with what follows it, a conversation, or a prompt with
+two answers, one of which people like better."""
 LARGEST = 1e30
 """Of the numbers that a regression learns: float32, whose squares a double holds."""
 LABEL_CHARACTERS = 200
@@ -250,10 +252,13 @@ def _written(record: Record) -> tuple[tuple[str, ...], Callable[..., Any]]:
 
 
 def written(record: Record) -> str:
-    """A row's text, its prompt and completion, or its messages, as `components.tasks.generation` has them in one.
+    """A row's text, its prompt and completion, its messages, or its pair of answers, as `components.tasks.generation`
+    has them in one.
 
     Raises DataError, naming file and line, where there is no answer to learn.
     """
+    if any(record.fields.get(name) is not None for name in PAIR):
+        return _preference(record)
     if record.fields.get("messages") is not None:
         return text_of(_messages(record))
     if record.fields.get("prompt") is None and record.fields.get("completion") is None:
@@ -265,16 +270,48 @@ def written(record: Record) -> str:
 
 
 def _messages(record: Record) -> list[dict[str, str]]:
-    messages = _listed(record.fields["messages"])
-    if not isinstance(messages, list) or not messages:
-        raise DataError(f"{record.place}: 'messages' is {kind_of(messages)}, not a list of {{role, content}}")
-    found = [_message(record, number, message) for number, message in enumerate(messages, 1)]
+    found = _listed_messages(record, "messages")
     if found[-1]["role"] != ASSISTANT or not normalise(found[-1]["content"]):
         raise DataError(
             f"{record.place}: a conversation without an answer: its last message is the {found[-1]['role']}'s",
             f"the last message is what the {ASSISTANT} is to answer",
         )
     return found
+
+
+def _listed_messages(record: Record, column: str) -> list[dict[str, str]]:
+    messages = _listed(record.fields[column])
+    if not isinstance(messages, list) or not messages:
+        raise DataError(f"{record.place}: '{column}' is {kind_of(messages)}, not a list of {{role, content}}")
+    return [_message(record, number, message) for number, message in enumerate(messages, 1)]
+
+
+def _preference(record: Record) -> str:
+    """A prompt, text or messages, with its chosen and its rejected answer."""
+    chosen, rejected = (_answer(record, name) for name in PAIR)
+    if normalise(chosen) == normalise(rejected):
+        raise DataError(f"{record.place}: 'chosen' and 'rejected' are equal", "a pair says which answer is better")
+    if isinstance(_listed(record.fields.get("prompt")), list):
+        messages = _listed_messages(record, "prompt")
+        return preference_text(text_of([*messages, {"role": ASSISTANT, "content": chosen}]), rejected)
+    return preference_text(f"{_unmarked(record, 'prompt', record.text('prompt'))}{PART}{chosen}", rejected)
+
+
+def _answer(record: Record, name: str) -> str:
+    """One side of a pair: text, or as a list with the assistant's one message. Raises DataError where it is missing."""
+    other = PAIR[1 - PAIR.index(name)]
+    if record.fields.get(name) is None:
+        raise DataError(f"{record.place}: '{other}' without '{name}'", "a preference pair has both answers")
+    if isinstance(_listed(record.fields[name]), list):
+        answer = _listed_messages(record, name)
+        if [message["role"] for message in answer] != [ASSISTANT]:
+            raise DataError(f"{record.place}: '{name}' is not one message of the {ASSISTANT}", "write it as text")
+        text = answer[0]["content"]
+    else:
+        text = _unmarked(record, name, record.text(name))
+    if not normalise(text):
+        raise DataError(f"{record.place}: '{name}' is empty", "a preference pair has two answers")
+    return text.rstrip()
 
 
 def _message(record: Record, number: int, message: Any) -> dict[str, str]:
@@ -289,7 +326,7 @@ def _message(record: Record, number: int, message: Any) -> dict[str, str]:
 
 
 def _unmarked(record: Record, name: str, text: str) -> str:
-    if strange := next((mark for mark in (TURN, PART) if mark in text), None):
+    if strange := next((mark for mark in SIGNS if mark in text), None):
         raise DataError(f"{record.place}: '{name}' has the sign {strange}, which parts prompts from answers here")
     return text
 

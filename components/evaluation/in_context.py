@@ -16,7 +16,7 @@ import numpy as np
 from components.deployment.generation.scores import generator_scores
 from components.errors import DataError, ParameterError
 from components.evaluation.metrics import Bootstrap
-from components.tasks.generation import PART, TURN
+from components.tasks.generation import PART, SIGNS
 from components.tasks.task import Row, Task
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class LabelPrompt:
             )
         for told in (self.template, *self.words.values()):
             if not is_plain(told):
-                raise ParameterError(f"{told!r:.100}: {TURN}, {PART} and lone surrogates have no place in a prompt")
+                raise ParameterError(f"{told!r:.100}: {', '.join(SIGNS)} and lone surrogates have no place in a prompt")
         if unnamed := next((label for label, word in self.words.items() if not word.strip()), None):
             raise ParameterError(f"label {unnamed!r:.60}: no word stands for it", "give one: LABEL=WORD")
 
@@ -90,7 +90,8 @@ class InContext:
         hold."""
         if strange := next((text for text in texts if not is_plain(text)), None):
             raise DataError(
-                f"text {strange!r:.100}: {TURN}, {PART} and lone surrogates have no place in a prompt", "take them out"
+                f"text {strange!r:.100}: {', '.join(SIGNS)} and lone surrogates have no place in a prompt",
+                "take them out",
             )
         found = self._scores([self._cut(text) for text in texts])
         return found - self._scores([""]) if self.calibrated else found
@@ -122,7 +123,7 @@ class InContext:
 
 def is_plain(text: str) -> bool:
     """Whether a text is valid Unicode without the signs that part prompts from answers."""
-    return not any(one in (PART, TURN) or "\ud800" <= one <= "\udfff" for one in text)
+    return not any(one in SIGNS or "\ud800" <= one <= "\udfff" for one in text)
 
 
 def _of_words(losses: np.ndarray) -> float:

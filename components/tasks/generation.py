@@ -3,7 +3,8 @@
 What a text should be answered with are its own tokens, so an answer here says of each of them how unlikely it was, and
 which token was the likeliest instead. Of a prompt with its completion, and of a conversation, the answers alone are
 learned and scored. Such a row is one text as well, in which PART stands before what follows a prompt or a role, and
-TURN before each message: whatever hands texts on hands on where their answers are.
+TURN before each message: whatever hands texts on hands on where their answers are. Behind REJECTED stands the answer
+that people liked less, which only preference learning reads.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast as Tokenizer
 
-TURN, PART = "␞", "␟"
+TURN, PART, REJECTED = "␞", "␟", "␦"
+SIGNS = (TURN, PART, REJECTED)
 ROLES = {"s": "system", "u": "user", "a": "assistant", "t": "tool", "d": "developer"}
 """One letter each: a name would count among the letters of a text's language."""
 ASSISTANT = "assistant"
@@ -175,6 +177,7 @@ class Part(NamedTuple):
 def parts_of(text: str, render: Render) -> list[Part]:
     """Prompts and answers of a text in turn; a text that is neither is learned whole. Raises DataError where a template
     writes an answer otherwise than it asks for one."""
+    text = text.partition(REJECTED)[0]
     if text.startswith(TURN):
         return _turns(messages_of(text), render)
     prompt, mark, answer = text.partition(PART)
@@ -213,6 +216,17 @@ def messages_of(text: str) -> list[Message]:
     """The conversation that such a text is."""
     turns = (turn.partition(PART) for turn in text.split(TURN)[1:])
     return [{"role": ROLES[letter], "content": content} for letter, _, content in turns]
+
+
+def preference_text(chosen: str, rejected: str) -> str:
+    """A pair as one text: `chosen` with its prompt, or its conversation, and the other answer alone."""
+    return f"{chosen}{REJECTED}{rejected}"
+
+
+def rejected_text(text: str) -> str:
+    """The text that a pair would be with its other answer; empty for a text that is no pair."""
+    chosen, mark, rejected = text.partition(REJECTED)
+    return f"{chosen.rpartition(PART)[0]}{PART}{rejected}" if mark else ""
 
 
 def token_scores(logits: np.ndarray, targets: Sequence[int] | np.ndarray) -> np.ndarray:

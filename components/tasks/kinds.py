@@ -58,7 +58,11 @@ KINDS = {
 """A kind's module has its name: dvc.yaml names the file by it."""
 _BESIDE_OTHERS = ("macro_f1", "chrf", "token_accuracy", "accuracy")
 """Deciding metrics that also stand, as further ones, beside what decides another kind."""
-_TITLES = {kind.metric: kind.title for kind in KINDS.values()} | {"token_accuracy": "token accuracy"}
+_TITLES = {
+    "preference_accuracy": "preference accuracy",
+    **{kind.metric: kind.title for kind in KINDS.values()},
+    "token_accuracy": "token accuracy",
+}
 METRICS = dict(sorted(_TITLES.items(), key=lambda one: one[0] in _BESIDE_OTHERS and 1 + _BESIDE_OTHERS.index(one[0])))
 """Name -> title of the metrics that decide; the first of them among a task's metrics decides that task."""
 

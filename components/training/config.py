@@ -134,13 +134,41 @@ ADAPTERS: Mapping[str, type[AdapterConfig]] = {"full": AdapterConfig, "frozen": 
 """modeling/adapters/NAME.py -> its parameters."""
 
 
+class LossConfig(Variant):
+    """What fine-tuning minimises, by its name: `supervised`, the loss of the task's kind, or `dpo`."""
+
+    name: str
+
+    @classmethod
+    def variants(cls) -> Mapping[str, type[Variant]]:
+        return LOSSES
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in LOSSES:
+            raise ValueError(f"no loss {name!r:.100}; known: {', '.join(LOSSES)}")
+        return name
+
+
+class DpoConfig(LossConfig):
+    """beta: how strongly the model is held to its reference, the larger the closer (Rafailov 2023)."""
+
+    beta: Rate
+
+
+LOSSES: Mapping[str, type[LossConfig]] = {"supervised": LossConfig, "dpo": DpoConfig}
+"""training/losses/NAME.py -> its parameters."""
+
+
 class FinetuneConfig(TaskTrainingConfig):
-    """adapter: what of the pretrained model is trained; layer_decay: from a layer's learning rate to that of the layer
-    below (Clark 2020), 1 for none; seeds: of several fine-tunings, the best of which goes on, none for the project's
-    seed alone; label_fraction: of the training rows of every label that the task is learned from;
-    without_pretraining: whether the same model is trained from random weights too, as a control.
+    """loss: what is minimised; adapter: what of the pretrained model is trained; layer_decay: from a layer's learning
+    rate to that of the layer below (Clark 2020), 1 for none; seeds: of several fine-tunings, the best of which goes on,
+    none for the project's seed alone; label_fraction: of the training rows of every label that the task is learned
+    from; without_pretraining: whether the same model is trained from random weights too, as a control.
     """
 
+    loss: SerializeAsAny[LossConfig]
     adapter: SerializeAsAny[AdapterConfig]
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     label_smoothing: Share
@@ -160,6 +188,15 @@ class FinetuneConfig(TaskTrainingConfig):
     def _something_for_the_optimizer(self) -> FinetuneConfig:
         if self.optimizer == "muon" and self.adapter.name == "frozen":
             raise ValueError("optimizer: muon trains the layers' matrices, which adapter frozen leaves: use adamw")
+        return self
+
+    @model_validator(mode="after")
+    def _a_reference_to_prefer_by(self) -> FinetuneConfig:
+        if self.loss.name == "dpo" and self.without_pretraining:
+            raise ValueError(
+                "loss: dpo compares with the weights that it begins with, and random ones know no answer: "
+                "set without_pretraining to false"
+            )
         return self
 
     def rate_decay(self) -> float:

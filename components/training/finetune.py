@@ -23,18 +23,19 @@ from components.modeling.objectives.objective import Batch, Objective
 from components.run import Metrics, Run
 from components.staging import staged
 from components.tasks.config import TaskConfig
-from components.tasks.metrics import rank_key
+from components.tasks.metrics import Metric, rank_key
 from components.tasks.rows import LabelShare
 from components.training import ranks
 from components.training.batches import Batches, check_division
 from components.training.callbacks import EarlyStopping, MetricLogger
 from components.training.config import AdapterConfig, FinetuneConfig, TaskTrainingConfig, TrainerConfig
 from components.training.figures import History, curves_figure
+from components.training.losses import learning
 from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
 from components.training.randomness import derived_seed, seeded_torch_generator
 from components.training.store import CheckpointStore
-from components.training.task_data import TaskData, outputs_of, task_objective
+from components.training.task_data import TaskData, outputs_of
 from components.training.trainer import Schedule, fit, prepare_libraries
 
 VALIDATION_BATCH = 64
@@ -71,7 +72,7 @@ def finetune(
         f"finetune {task_name}: {len(data.train.ids):,} rows to learn from, {len(data.validation.ids):,} to choose by, "
         f"{len(data.task.labels)} labels"
     )
-    shared = _Shared(config, task_name, trainer, pretrained, data, checkpoints, run)
+    shared = _Shared(config, task_name, trainer, rows, share, pretrained, data, checkpoints, run)
     histories: dict[str, History] = {}
     metrics: Metrics = {}
     for name, build, target, made_from in (
@@ -86,7 +87,8 @@ def finetune(
             one, history = shared.train(name, build, number)
             histories[shared.name_of(name, number)] = history
             trained.append(one)
-        best = max(trained, key=lambda one: rank_key(data.metric, one.metrics.get(data.metric.name, 0.0)))
+        metric = trained[0].metric
+        best = max(trained, key=lambda one: rank_key(metric, one.metrics.get(metric.name, 0.0)))
         metrics[name] = best.metrics
         if len(trained) > 1:
             scores = {one.seed: one.metrics for one in trained}
@@ -94,17 +96,18 @@ def finetune(
         if ranks.is_rank_zero():
             others = {one.seed: one.model for one in trained if one is not best}
             save_classifier(best.model, pretrained, target, task_name, data, made_from, others, seed=best.seed)
-    run.log_figure("loss.png", curves_figure(histories, ["loss", data.metric.name]))
+    run.log_figure("loss.png", curves_figure(histories, ["loss", metric.name]))
     return metrics
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A classifier, and its validation metrics."""
+    """A classifier, its validation metrics, and the one of them that decides."""
 
     seed: int
     model: PreTrainedModel
     metrics: dict[str, float]
+    metric: Metric
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,8 @@ class _Shared:
     config: FinetuneConfig
     task_name: str
     trainer: TrainerConfig
+    rows: Path
+    share: LabelShare
     pretrained: Path
     data: TaskData
     checkpoints: CheckpointStore
@@ -125,20 +130,22 @@ class _Shared:
 
     def train(self, name: str, build: Callable[..., PreTrainedModel], seed: int) -> tuple[Trained, History]:
         """Train one classifier, and merge its adapter."""
-        config, data, whole = self.config, self.data, self.name_of(name, seed)
+        config, whole = self.config, self.name_of(name, seed)
         torch.manual_seed(derived_seed(seed, "classifier"))
-        model = build(self.pretrained, data.task.labels, config.dropout, data.task.head)
-        data.check_length(model, self.task_name)
+        task = self.data.task
+        model = build(self.pretrained, task.labels, config.dropout, task.head)
+        self.data.check_length(model, self.task_name)
+        data, objective = learning(model, self.data, config, self.rows, self.share)
         # The control is trained whole: an adapter on random weights would flatter pretraining.
         recipe = config if name == "teacher" else in_full(config)
-        merge = adapt(model, recipe.adapter, data.task.head)
+        merge = adapt(model, recipe.adapter, task.head)
         prefix = "" if whole == "teacher" else f"{whole}/"
         schedule = task_schedule(data, config, f"finetune {self.task_name} {whole}", prefix)
-        objective, store = task_objective(data, config.label_smoothing), self.checkpoints.part(whole)
+        store = self.checkpoints.part(whole)
         curves, found = learn_task(model, objective, data, recipe, self.trainer, seed, schedule, store, self.run)
         if merge is not None:
             found["merge_difference"] = merged(model, merge, data, self.task_name)
-        return Trained(seed, model, found), curves.history
+        return Trained(seed, model, found, data.metric), curves.history
 
 
 def _leave_out(target: Path, task_name: str, data: TaskData) -> None:

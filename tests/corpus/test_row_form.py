@@ -172,6 +172,8 @@ TURNS = [{"role": "user", "content": "red?"}, {"role": "assistant", "content": "
         ({"text": "red"}, "red"),
         ({"prompt": "red", "completion": " blue"}, "red␟ blue"),
         ({"messages": TURNS, "text": None}, "␞u␟red?␞a␟blue"),
+        ({"prompt": "red", "chosen": " blue ", "rejected": " sea"}, "red␟ blue␦ sea"),
+        ({"prompt": TURNS[:1], "chosen": "blue", "rejected": [TURNS[1] | {"content": "sea"}]}, "␞u␟red?␞a␟blue␦sea"),
     ],
 )
 def test_what_is_written_may_be_a_text_a_prompt_or_a_conversation(fields: dict[str, Any], text: str) -> None:
@@ -183,6 +185,12 @@ def test_what_is_written_may_be_a_text_a_prompt_or_a_conversation(fields: dict[s
     [
         ({"prompt": "red"}, "no 'completion'"),
         ({"prompt": "red", "completion": " "}, "a prompt without an answer"),
+        ({"prompt": "red", "chosen": " a"}, "'chosen' without 'rejected'"),
+        ({"prompt": "red", "chosen": " a", "rejected": " "}, "'rejected' is empty"),
+        ({"prompt": "red", "chosen": " a", "rejected": "a "}, "'chosen' and 'rejected' are equal"),
+        ({"chosen": "a", "rejected": "b"}, "no 'prompt'"),
+        ({"prompt": "r␦d", "chosen": "a", "rejected": "b"}, "'prompt' has the sign ␦"),
+        ({"prompt": "red", "chosen": [TURNS[0]], "rejected": "b"}, "'chosen' is not one message of the assistant"),
         ({"prompt": "red", "completion": "\x01"}, "a prompt without an answer"),
         ({"messages": TURNS[:1]}, "a conversation without an answer: its last message is the user's"),
         ({"messages": [{"role": "bot", "content": "red"}]}, "message 1: unknown role 'bot'"),

@@ -24,6 +24,8 @@ from components.tasks.generation import (
     padded_scores,
     parts_of,
     plain_turns,
+    preference_text,
+    rejected_text,
     text_of,
     token_scores,
 )
@@ -124,6 +126,15 @@ def test_without_a_template_it_is_asked_as_a_server_asks() -> None:
 def test_a_prompt_is_not_learned_and_a_text_is_learned_whole() -> None:
     assert parts_of(f"ship{PART} wave", plain_turns) == [Part("ship", False), Part(" wave", True)]
     assert parts_of("ship wave", plain_turns) == [Part("ship wave", True)]
+
+
+def test_of_a_pair_the_chosen_answer_is_read_and_the_rejected_one_stands_apart() -> None:
+    pair = preference_text(f"ship{PART} wave", " tower")
+    assert parts_of(pair, plain_turns) == parts_of(f"ship{PART} wave", plain_turns)
+    assert (rejected_text(pair), rejected_text(f"ship{PART} wave")) == (f"ship{PART} tower", "")
+    talk = preference_text(text_of(TALK), "market")
+    assert parts_of(talk, CHATML) == parts_of(text_of(TALK), CHATML)
+    assert messages_of(rejected_text(talk)) == [*TALK[:-1], {"role": "assistant", "content": "market"}]
 
 
 def test_a_template_that_writes_answers_otherwise_is_refused() -> None:
