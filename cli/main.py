@@ -24,7 +24,7 @@ COMMANDS = {
     "status": ("cli.status:command", "Show what is fresh, what is stale and why."),
     "accept": ("cli.drift:accept", "Check later data for drift against today's."),
     "predict": ("cli.predict:command", "Answer texts with the champion of a task."),
-    "bundle": ("cli.bundle:command", "Turn a language model into verified, small ONNX graphs."),
+    "bundle": ("cli.bundle:command", "Turn a trained model into verified, small ONNX graphs."),
     "generate": ("cli.bundle:generate", "Let a bundled language model carry a text on."),
     "in-context": ("cli.in_context:command", "Classify with a language model, without training."),
     "pass-at-k": ("cli.pass_at_k:command", "Have a language model write programs, and run their tests."),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from transformers import BartConfig
 
-from components.modeling.architectures.architecture import Architecture, DecoderStack, Vocabulary
-from components.modeling.architectures.families import LAST_TOKEN, unchanged, width_of, with_sentinels
+from components.modeling.architectures.architecture import DecoderStack, Vocabulary
+from components.modeling.architectures.families import encoder_decoder, width_of, with_sentinels
 from components.modeling.config import HEAD_DIM, ModelConfig
 
 
@@ -29,15 +29,4 @@ def config(model: ModelConfig, vocabulary: Vocabulary) -> BartConfig:
     )
 
 
-ARCHITECTURE = Architecture(
-    language_model="seq2seq_lm",
-    layers="encoder.layers",
-    decoder=DecoderStack("decoder.layers", "decoder_layers"),
-    before_head=unchanged,
-    head="lm_head",
-    dropouts=("dropout",),
-    pooling=LAST_TOKEN,
-    neurons=None,
-    heads=None,
-    config=config,
-)
+ARCHITECTURE = encoder_decoder("encoder.layers", DecoderStack("decoder.layers", "decoder_layers"), "dropout", config)

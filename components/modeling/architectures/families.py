@@ -9,7 +9,13 @@ from torch import Tensor
 from torch.nn.functional import gelu
 from transformers import PreTrainedConfig
 
-from components.modeling.architectures.architecture import Architecture, PrunableUnits, Vocabulary, slices_of
+from components.modeling.architectures.architecture import (
+    Architecture,
+    DecoderStack,
+    PrunableUnits,
+    Vocabulary,
+    slices_of,
+)
 from components.modeling.config import HEAD_DIM, ModelConfig
 
 FIRST_TOKEN, LAST_TOKEN = "the first token", "the last token"
@@ -97,6 +103,30 @@ def roberta_like(config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig] |
         heads=BERT_HEADS,
         config=config,
         first_position=lambda config: int(config.pad_token_id or 0) + 1,
+    )
+
+
+def encoder_decoder(
+    layers: str,
+    decoder: DecoderStack,
+    dropout: str,
+    config: Callable[[ModelConfig, Vocabulary], PreTrainedConfig],
+    before_head: Callable[[Any, Tensor], Tensor] | None = None,
+    own_attention: bool = False,
+) -> Architecture:
+    """Those that read a text and write another; they are made smaller by layers alone."""
+    return Architecture(
+        language_model="seq2seq_lm",
+        layers=layers,
+        decoder=decoder,
+        before_head=before_head or unchanged,
+        head="lm_head",
+        dropouts=(dropout,),
+        pooling=LAST_TOKEN,
+        neurons=None,
+        heads=None,
+        config=config,
+        own_attention=own_attention,
     )
 
 

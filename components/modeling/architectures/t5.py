@@ -7,8 +7,8 @@ from typing import Any, cast
 from torch import Tensor
 from transformers import T5Config
 
-from components.modeling.architectures.architecture import Architecture, DecoderStack, Vocabulary
-from components.modeling.architectures.families import LAST_TOKEN, width_of, with_sentinels
+from components.modeling.architectures.architecture import DecoderStack, Vocabulary
+from components.modeling.architectures.families import encoder_decoder, width_of, with_sentinels
 from components.modeling.config import HEAD_DIM, ModelConfig
 
 
@@ -34,17 +34,12 @@ def _before_head(model: Any, hidden: Tensor) -> Tensor:
     return cast(Tensor, hidden * model.model_dim**-0.5) if model.config.scale_decoder_outputs else hidden
 
 
-ARCHITECTURE = Architecture(
-    language_model="seq2seq_lm",
-    layers="encoder.block",
-    decoder=DecoderStack("decoder.block", "num_decoder_layers"),
-    before_head=_before_head,
-    head="lm_head",
-    dropouts=("dropout_rate",),
-    pooling=LAST_TOKEN,
-    neurons=None,
-    heads=None,
-    config=config,
+ARCHITECTURE = encoder_decoder(
+    "encoder.block",
+    DecoderStack("decoder.block", "num_decoder_layers"),
+    "dropout_rate",
+    config,
+    _before_head,
     # Scores get a learned bias by distance, which the attention of this project does not take.
     own_attention=True,
 )
