@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from components import tracking
 from components.artifacts import file_hash, write_json
 from components.errors import first_line
-from components.params import flatten
+from components.params import flatten, read_yaml
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -110,9 +110,16 @@ def record_missing(root: Path, parent: str | None = None) -> int:
 
 
 def read_results(root: Path) -> tuple[list[Result], bool]:
-    """The results in dvc.lock whose metrics file is the recorded one, and whether that holds for all."""
+    """The results in dvc.lock whose metrics file is the recorded one, and whether that holds for all.
+
+    The lock keeps the results of tasks that an example has taken out of params.yaml: they are no results of it.
+    """
     results, whole = [], True
-    for name, entry in tracking.read_lock(root).items():
+    lock = tracking.read_lock(root)
+    tasks = read_yaml(root / "params.yaml")["tasks"] if lock else {}
+    for name, entry in lock.items():
+        if name.partition("@")[2] not in ("", *tasks):
+            continue
         outs = {out["path"]: out for out in entry.get("outs", [])}
         metrics = next((path for path in outs if path.startswith("metrics/") and path.endswith(".json")), None)
         if metrics is None:

@@ -38,6 +38,7 @@ def write_result(
     outs += [{"path": page, "md5": "01.dir"}] if page else []
     yaml = YAML()
     lock = yaml.load((folder / "dvc.lock").read_text()) if (folder / "dvc.lock").exists() else {"stages": {}}
+    (folder / "params.yaml").write_text("tasks: {topic: {kind: classification, language: en, max_length: 16}}\n")
     lock["stages"][stage] = {"params": {"params.yaml": params}, "outs": outs}
     with (folder / "dvc.lock").open("w") as stream:
         yaml.dump(lock, stream)
@@ -130,6 +131,13 @@ def test_a_metrics_file_that_is_not_the_locks_is_no_result(restored: Path) -> No
     assert not is_current(restored)
 
 
+def test_what_a_task_left_that_is_in_params_no_more_is_no_result(restored: Path) -> None:
+    write_result(restored, "finetune@gone", {"macro_f1": 0.5}, {})
+    results, whole = read_results(restored)
+    assert {result.name for result in results} == {"finetune@topic", "evaluate@topic"}
+    assert whole
+
+
 def test_a_store_that_is_away_stops_nothing(
     restored: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +151,7 @@ def test_a_store_that_is_away_stops_nothing(
 
 def test_without_results_mlflow_is_not_even_imported(here: Path) -> None:
     (here / "dvc.lock").write_text("stages: {first: {outs: [{path: first.txt, md5: '01'}]}}\n")
+    (here / "params.yaml").write_text("tasks: {}\n")
     program = "import sys; from pathlib import Path; from flows.record import record_missing\n"
     program += "assert record_missing(Path.cwd()) == 0 and 'mlflow' not in sys.modules"
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
