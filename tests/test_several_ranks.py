@@ -13,6 +13,7 @@ import pytest
 from flows.settings import change_params
 from tests.preloaded.server import preloaded
 from tests.small_trainings import environment, remove_outputs, small_training_project, words
+from tests.training.test_finetune import pretrained_folder
 
 pytestmark = pytest.mark.slow
 BASE = ("pretrain.steps=40", "pretrain.precision=fp32", "pretrain.average_decay=0.5")
@@ -20,6 +21,14 @@ ONE = ("trainer.devices=1",)
 COPIED = ("trainer.devices=2", "trainer.strategy=ddp")
 DIVIDED = ("trainer.devices=2", "trainer.strategy=fsdp")
 ACCUMULATED = (*ONE, "trainer.accumulate=2", "trainer.checkpoint_activations=true")
+
+XLNET = (
+    "model.architecture=xlnet",
+    "pretrain.objective={name: permutation_lm, predicted_share: 0.17, max_span_length: 5}",
+    "distill.width_fraction=1.0",
+    "finetune.epochs=1",
+    "finetune.without_pretraining=false",
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +45,12 @@ def trained(folder: Path, settings: tuple[str, ...]) -> list[dict[str, float]]:
     return curves(folder)
 
 
-def start(folder: Path, settings: tuple[str, ...], module: Sequence[str] = ("components",)) -> subprocess.Popen[str]:
+def start(
+    folder: Path, settings: tuple[str, ...], module: Sequence[str] = ("components",), stage: str = "pretrain"
+) -> subprocess.Popen[str]:
     change_params(folder / "params.yaml", settings)
-    remove_outputs("pretrain", folder)
-    command = [sys.executable, "-m", *module, *words("pretrain")]
+    remove_outputs(stage, folder)
+    command = [sys.executable, "-m", *module, *words(stage)]
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -69,3 +80,13 @@ def test_every_division_of_the_work_has_the_same_losses_and_goes_on_where_anothe
     assert len(curve) == len(alone) == 40
     for row, expected in zip(curve, alone, strict=True):
         assert row == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_model_with_weights_that_reading_a_text_leaves_out_is_fine_tuned_by_both(tmp_path: Path) -> None:
+    """XLNet's are those of segments and of guessed tokens: without a gradient, which ranks would wait for."""
+    folder = small_training_project(tmp_path / "project", XLNET)
+    pretrained_folder(folder / "pretrained", folder / "tokenizer", "xlnet")
+    process = start(folder, COPIED, stage="finetune")
+    told, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, told
+    assert (folder / "teacher" / "model.safetensors").is_file()

@@ -17,6 +17,7 @@ from components.errors import LianziError
 from components.evaluation.spread import SEEDS, spreads
 from components.modeling.adapters import adapt
 from components.modeling.adapters.adapter import Merge
+from components.modeling.architectures import architecture_of
 from components.modeling.checkpoints import load_classifier, load_tokenizer, random_classifier, save_checkpoint
 from components.modeling.kinds import GENERATES
 from components.modeling.objectives.objective import Batch, Objective
@@ -201,6 +202,7 @@ def learn_task(
 ) -> tuple[MetricLogger, dict[str, float]]:
     """Train over the task's rows with early stopping; the model ends with its best epoch's weights."""
     check_division(config.batch_size, trainer.devices * trainer.accumulate)
+    freeze_unread(model)
     order = BucketedOrder(data.train.lengths, config.batch_size, seed)
     module = LanguageModule(model, objective, config, trainer, config.epochs * schedule.validate_every, seed)
     best = EarlyStopping(data.metric, config.patience)
@@ -210,6 +212,14 @@ def learn_task(
     batches = task_batches(data, order, hidden, seed)
     curves = fit(module, batches, schedule, config.precision, run, checkpoints, best)
     return curves, {**best.best, "best_epoch": best.best_validation}
+
+
+def freeze_unread(model: PreTrainedModel) -> None:
+    """Leave the weights that a task's loss does not depend on: ranks wait for the gradient of every other (DDP)."""
+    unread = architecture_of(model.config).unread
+    for name, parameter in model.named_parameters():
+        if name.endswith(unread):
+            parameter.requires_grad_(False)
 
 
 def task_schedule(data: TaskData, config: TaskTrainingConfig, label: str, prefix: str) -> Schedule:

@@ -47,7 +47,8 @@ class Architecture:
 
     `neurons`: of its feed-forward layers, `heads`: of its attention; None where they cannot be taken away.
     `independent_heads`: whether the number of heads is independent of the width; else heads go with the channels.
-    `pooled`: whether its classifier reads the first token through a pooler of the backbone.
+    `pooled`: whether its classifier reads the first token through a pooler of the backbone. `unread`: how the names of
+    those weights end that nothing is computed with where a text is read as it is.
     """
 
     language_model: Literal["masked_lm", "causal_lm", "permutation_lm", "seq2seq_lm"]
@@ -65,6 +66,7 @@ class Architecture:
     own_attention: bool = False
     independent_heads: bool = False
     pooled: bool = False
+    unread: tuple[str, ...] = ()
 
 
 def slices_of(names: str, dimension: int, parts: int = 1) -> Slices:

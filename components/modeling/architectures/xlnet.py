@@ -40,4 +40,5 @@ ARCHITECTURE = Architecture(
     config=config,
     task_settings={"summary_type": FIRST},
     own_attention=True,
+    unread=(".seg_embed", ".r_s_bias", ".mask_emb"),  # segments, and the stream that guesses
 )
