@@ -16,9 +16,11 @@ from components.champions import champion_bundle
 from components.errors import LianziError, ServiceError, first_line
 from components.lease import turn
 from components.params import load_params
+from components.registry import Registry
 from components.runtime.manifest import GENERATION
 from components.tasks.rows import read_task
 from components.tasks.task import parts
+from components.tracking import store_exists
 from flows import release
 from flows.graph import data_version
 from flows.record import record_missing
@@ -90,10 +92,14 @@ def next_steps(root: Path) -> list[str]:
     """The pages and commands to look at after a run."""
     tasks = load_params(root / "params.yaml").tasks
     # A task may have been refused: one that answers comes first.
-    first = next((task for task in tasks if champion_bundle(task) is not None), next(iter(tasks)))
+    champion = next((task for task in tasks if champion_bundle(task) is not None), None)
+    first = champion or next(iter(tasks))
     asks = "generate" if tasks[first].kind == GENERATION else "predict"
+    ask = f"lianzi {asks} {first} {shlex.join(example_row(root, first))}"
+    if champion is None and store_exists() and Registry().refusal(first):
+        ask = f"docs/evaluation.md                     what helps: no model answers yet, {first} was refused"
     return [
-        f"lianzi {asks} {first} {shlex.join(example_row(root, first))}",
+        ask,
         "lianzi ui                              runs in Prefect, figures and models in MLflow",
         *(f"{path.as_posix():38} {what}" for path, what in pages(first).items()),
         "dvc metrics show                       every number of this commit",

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from cli.run import example_text, next_steps, pages, run_pipeline
+from components import tracking
 from components.errors import DataError, ParameterError
+from components.registry import Registry
 
 LORA = "{name: lora, rank: 2, alpha: 4, dropout: 0.0, targets: [query_proj]}"
 
@@ -53,6 +55,14 @@ def test_what_to_do_next_names_what_is_there(root: Path) -> None:
     assert all("\n" not in step for step in steps)
     assert any(step.startswith("lianzi predict topic") for step in steps)
     assert all(any(str(path) in step for step in steps) for path in pages("topic"))
+
+
+def test_a_model_that_was_refused_is_not_asked(here: Path, root: Path) -> None:
+    shutil.copy(root / "params.yaml", here)
+    client = tracking.connect()
+    client.create_registered_model("topic")
+    Registry().refuse("topic", int(client.create_model_version("topic", "nowhere").version), "below counting words")
+    assert next_steps(here)[0].endswith("no model answers yet, topic was refused")
 
 
 def test_the_example_is_a_row_of_the_persons_own_task(tmp_path: Path) -> None:
