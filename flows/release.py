@@ -2,8 +2,8 @@
 
 Before that, its rungs are timed in turn on this machine: a rung that is not surely faster than the one above is
 refused, and the one above ships (components.deployment.speed). The alias `champion` moves only to a model whose shipped
-rung loses at most release.max_loss against its teacher, gains at least release.min_gain_over_baseline over counting
-words, and more than release.min_gain over the present champion, on the same test rows. One release at a time.
+rung loses at most release.max_loss against its teacher, gains at least release.min_gain_over_baseline over the baseline
+to beat, and more than release.min_gain over the present champion, on the same test rows. One release at a time.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from components import tracking
 from components.artifacts import digest, write_json
 from components.deployment.config import ReleaseConfig
 from components.errors import ArtifactError
+from components.evaluation.baselines.table import compared_with
 from components.evaluation.versus_baseline import Gain, sentence, shortfall
 from components.modeling.kinds import GENERATES
 from components.params import Params, flatten, load_params
@@ -104,13 +105,13 @@ def _judge(name: str, bundle: Path, metrics: dict[str, Any], params: Params, roo
     task = read_task(root / "artifacts" / "tasks" / name)
     decides = task.metrics[0].name
     judged = {"teacher": _scores(metrics, "teacher")[decides], "shipped": scores[decides]}
-    gains = _over_baseline(metrics, rung)
-    if refusal := refused(judged, rival, gains, params.release, task):
+    gains, baseline = _over_baseline(metrics, rung), compared_with(metrics, task).phrase
+    if refusal := refused(judged, rival, gains, params.release, task, baseline):
         registry.refuse(name, version.version, refusal)
         return Verdict(name, version.version, False, rung, scores, f"{known} registered, not champion: {refusal}")
     registry.set_champion(name, version.version)
     before = f", before it v{champion.version}" if champion else ""
-    line = f"{known} is the champion now: {_told(scores, task.metrics)}{before}; {sentence(gains, task)}"
+    line = f"{known} is the champion now: {_told(scores, task.metrics)}{before}; {sentence(gains, task, baseline)}"
     return Verdict(name, version.version, True, rung, scores, line)
 
 
@@ -224,16 +225,18 @@ def refused(
     gains: Mapping[str, Gain],
     config: ReleaseConfig,
     task: Task,
+    baseline: str | None = None,
 ) -> str:
     """The reason why a model may not become champion; empty when it may.
 
-    Scores are by the task's first metric on the test rows, `gains` those over the baseline there.
+    Scores are by the task's first metric on the test rows, `gains` those over the baseline there:
+    the task's own, or the one of this phrase.
     """
     metric = task.metrics[0]
     loss = metric.improvement(scores["shipped"], scores["teacher"])
     if loss > config.max_loss:
         return f"loses {loss:.4f} {metric.title} to its teacher, release.max_loss allows {config.max_loss}"
-    if short := shortfall(gains, config.min_gain_over_baseline, task):
+    if short := shortfall(gains, config.min_gain_over_baseline, task, baseline):
         return f"{short}, release.min_gain_over_baseline asks for {config.min_gain_over_baseline:g}"
     if champion is not None and (gain := metric.improvement(champion, scores["shipped"])) <= config.min_gain:
         return (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.text import Text
 
-from components.evaluation.baselines.table import BASELINES, to_beat
+from components.evaluation.baselines.table import BASELINES, compared_with, to_beat
 from components.evaluation.figures import DEFAULT_FAMILY, title_of
 from components.evaluation.spread import told
 from components.evaluation.versus_baseline import sentence, signed
@@ -94,8 +94,9 @@ def write_page(
 
 def _beside_baselines(metrics: Metrics, task: Task) -> list[str]:
     """The candidate beside the baseline to beat, and beside the others that there are."""
-    told = {to_beat(task).phrase: metrics["over_baseline"]["candidate"]}
-    told |= {BASELINES[name].phrase: gains for name, gains in metrics.get("over_further", {}).items()}
+    told = {compared_with(metrics, task).phrase: metrics["over_baseline"]["candidate"]}
+    others = metrics.get("over_further", {}).items()
+    told |= {BASELINES.get(name, to_beat(task)).phrase: gains for name, gains in others}
     return [f"<p>Its {escape(sentence(gains, task, phrase))}.</p>" for phrase, gains in told.items()]
 
 
@@ -134,7 +135,7 @@ def _systems(order: Sequence[str], metrics: Metrics, task: Task) -> str:
     first = measures[0]
     columns = [cell for metric in measures for cell in (metric.title, "interval")]
     than = "over" if first.larger_is_better else "better than"
-    header = ["system", *columns, "MB", f"{first.title} {than} {to_beat(task).phrase}"]
+    header = ["system", *columns, "MB", f"{first.title} {than} {compared_with(metrics, task).phrase}"]
     rows = []
     for system in order:
         score = metrics[system]

@@ -13,22 +13,23 @@ Gain = Mapping[str, float]
 
 
 def sentence(gains: Mapping[str, Gain], task: Task, phrase: str | None = None) -> str:
-    """Every metric, beside the baseline to beat or the one that `phrase` names: `macro-F1 below counting words by 0.061
-    (-0.084 to -0.038), accuracy level with counting words …`."""
+    """Every metric, beside the task's own baseline or the one that `phrase` names: `macro-F1 below counting words by
+    0.061 (-0.084 to -0.038), accuracy level with counting words …`."""
     baseline = phrase or to_beat(task).phrase
     told = [f"{metric.title} {_standing(gains[metric.name], metric, baseline)}" for metric in task.metrics]
     return f"{', '.join(told)}, on the same rows"
 
 
-def shortfall(gains: Mapping[str, Gain], least: float, task: Task) -> str:
+def shortfall(gains: Mapping[str, Gain], least: float, task: Task, phrase: str | None = None) -> str:
     """Why a model has too little over its baseline; empty where it has enough.
 
     It has too little where the whole interval of any metric lies below `least`: an interval that reaches it is no
     proof. Any, because each hides what the other shows: accuracy the rare labels, macro-F1 the frequent ones.
     """
+    baseline = phrase or to_beat(task).phrase
     for metric in (one for one in task.metrics if not one.own_unit):
         if gains[metric.name]["high"] < least:
-            return f"{_standing(gains[metric.name], metric, to_beat(task).phrase)} in {metric.title} on the same rows"
+            return f"{_standing(gains[metric.name], metric, baseline)} in {metric.title} on the same rows"
     return ""
 
 

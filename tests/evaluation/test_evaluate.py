@@ -4,17 +4,23 @@ import csv
 import json
 import re
 import shutil
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from components.artifacts import every_file, file_hash, read_manifest, write_json, write_manifest
 from components.deployment.config import EvaluateConfig
+from components.deployment.rows import Rows
 from components.errors import ArtifactError, DataError
-from components.evaluation.evaluate import evaluate
+from components.evaluation.baselines.table import compared_with
+from components.evaluation.evaluate import evaluate, score_all, strongest
 from components.evaluation.rungs import systems
 from components.run import Metrics, RecordedRun
+from components.tasks.classification import Classification
 from tests.small_ladder import LABELS, TASK, Ladder
 
 CONFIG = EvaluateConfig(bootstrap_samples=100, confidence=0.95, baselines=[])
@@ -59,6 +65,7 @@ def test_further_baselines_stand_beside_the_one_to_beat(ladder: Ladder, run: Rec
     metrics = measured(ladder, run, CONFIG.model_copy(update={"baselines": ["hmm", "skip_gram"]}))
     assert "hmm" not in metrics
     assert metrics["skip_gram"]["macro_f1_low"] <= metrics["skip_gram"]["macro_f1"]
+    assert metrics["to_beat"] == "baseline"
     assert set(metrics["over_baseline"]["skip_gram"]) == {"macro_f1", "accuracy"}
     assert metrics["size_megabytes"]["skip_gram"] > 0
     assert set(metrics["further_choices"]) == {"skip_gram"}
@@ -70,6 +77,30 @@ def test_further_baselines_stand_beside_the_one_to_beat(ladder: Ladder, run: Rec
     assert "<td>word vectors (skip-gram) + linear layer</td>" in page
     assert re.search(r"<p>Its macro-F1 (above|below|level with) word vectors", page)
     assert "; skip-gram word vectors + logistic regression: 100 dimensions" in page
+
+
+@dataclass(frozen=True)
+class _Always:
+    answer: int
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        return np.full(len(texts), self.answer)
+
+
+def test_the_baseline_to_beat_is_the_strongest_on_validation_rows() -> None:
+    task = Classification(("city", "sea"))
+    labels = [1, 1, 0]
+    rows = Rows([str(number) for number in range(3)], np.array(labels))
+    baselines: dict[str, Any] = {"baseline": _Always(0), "crf": _Always(1), "hmm": _Always(1)}
+    assert strongest(task.metrics[0], baselines, rows) == "crf"
+    answers = {"baseline": np.array([0, 0, 0]), "crf": np.array([1, 1, 1]), "candidate": np.array(labels)}
+    answers |= dict.fromkeys(("teacher", "student", "onnx"), answers["candidate"])
+    found = score_all(CONFIG, 1, task, rows, answers, ["baseline", "crf"], "crf")
+    assert found["over_baseline"]["candidate"]["accuracy"]["value"] == pytest.approx(1 / 3, abs=1e-6)
+    assert found["over_further"]["baseline"]["accuracy"]["value"] == pytest.approx(2 / 3, abs=1e-6)
+    assert found["gain"]["over_baseline"] == found["over_baseline"]["candidate"]["macro_f1"]
+    assert compared_with({"to_beat": "crf"}, task).phrase == "a conditional random field"
+    assert compared_with({}, task).phrase == compared_with({"to_beat": "baseline"}, task).phrase == "counting words"
 
 
 def test_metrics_and_the_page_repeat_and_hold_nothing_of_the_machine(ladder: Ladder, run: RecordedRun) -> None:

@@ -238,8 +238,11 @@ def test_a_failed_stage_stops_its_dependants_and_lets_the_others_finish(
     client = tracking.connect()
     experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
     assert experiment is not None
-    ends = [run.info.status for run in client.search_runs([experiment.experiment_id])]
-    assert sorted(ends) == ["FAILED", "FINISHED"]
+    kept = [run.info for run in client.search_runs([experiment.experiment_id])]
+    assert sorted(info.status for info in kept) == ["FAILED", "FINISHED"]
+    named = [run["name"] for run in ask(prefect_server, "/flow_runs/filter", by_hand)]
+    assert {info.run_name for info in kept} <= {*named}
+    assert all(re.search(r"· \d{4}-\d\d-\d\d \d\d:\d\d$", info.run_name) for info in kept)
 
 
 @pytest.mark.slow

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from components.evaluation.baselines.baseline import Baseline
@@ -59,7 +59,9 @@ TO_BEAT = {
     ("sequence", "real"): "ridge",
     ("tokens", "categorical"): "word_tags",
 }
-"""Head and kind of output of a task -> the baseline that its model has to beat: a release compares with it."""
+"""Head and kind of output of a task -> its baseline: a release compares with it, or with a stronger one of FURTHER."""
+STRONGEST = "to_beat"
+"""The key of metrics/evaluate/TASK.json with the name of the strongest of several baselines."""
 FURTHER = {
     "crf": ("tokens", "categorical"),
     "hmm": ("tokens", "categorical"),
@@ -70,8 +72,13 @@ FURTHER = {
 
 
 def to_beat(task: Task) -> Entry:
-    """The baseline that a task's model has to beat."""
+    """The baseline that every task of its kind has; alone, it is the one that a model has to beat."""
     return BASELINES[TO_BEAT[task.head, task.output.kind]]
+
+
+def compared_with(metrics: Mapping[str, Any], task: Task) -> Entry:
+    """The baseline that an evaluation's `over_baseline` is about: the strongest of several, or the task's own."""
+    return BASELINES.get(metrics.get(STRONGEST, ""), to_beat(task))
 
 
 def further(names: Sequence[str], task: Task) -> dict[str, Entry]:
