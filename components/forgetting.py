@@ -15,12 +15,15 @@ from components.corpus.files import corpus_files
 from components.corpus.labelled import split_file
 from components.corpus.read import Record, read_records
 from components.corpus.removals import CORPUS, Removal, Removals
-from components.corpus.row_form import written
+from components.corpus.row_form import form_of
 from components.corpus.tagged import texts_of
 from components.errors import ArtifactError, DataError
 from components.lineage import Row, find_rows, kept_count, kept_rows
 from components.run import progress
+from components.tasks.config import TaskConfig
 
+CLASSIFICATION = "classification"
+"""What tasks are whose manifest names no kind."""
 _LONG = 20
 """Characters from which on a text that stands within another is told."""
 _BY_LINE = re.compile(r"/line-\d+$")
@@ -75,11 +78,16 @@ def _of_row(data: Path, row: Row, trusted: Callable[[Path], bool]) -> list[Remov
 
 def _texts(artifact: Path, record: Record) -> list[str]:
     """The texts that a record stands for."""
-    if artifact.parent.name == "tasks" and "tokens" in read_manifest(artifact, "task").get("columns", {}):
+    if artifact.parent.name != "tasks":
+        return [record.text()]
+    made = read_manifest(artifact, "task")
+    if "tokens" in made.get("columns", {}):
         return texts_of(record)
-    if artifact.parent.name == "tasks" and record.fields.get("text") is None:
-        return [written(record)]
-    return [record.text()]
+    kind = made.get("task_kind", CLASSIFICATION)
+    # Language and length say nothing of how a row is read.
+    given = {"kind": kind, "language": "en", "max_length": 8} | ({"pair": True} if made.get("pair") else {})
+    found = form_of(TaskConfig.variant(kind).model_validate(given)).read(record)
+    return [] if found is None else ["\n".join(found[0])]
 
 
 def _unchanged(data: Path, artifact: Path) -> bool:

@@ -66,7 +66,7 @@ def _check_trainings(params: Params) -> None:
     """Combinations of parameters that fail, each raised by the code that would meet it in the middle of a run."""
     from components.modeling.adapters.lora import check_lora
     from components.modeling.objectives.denoising import check_windows
-    from components.modeling.objectives.lookup import check_objective
+    from components.modeling.objectives.lookup import check_batch, check_objective
     from components.training.batches import check_division
     from components.training.quantization_aware import check_rounding
 
@@ -79,4 +79,6 @@ def _check_trainings(params: Params) -> None:
     parts = params.trainer.devices * params.trainer.accumulate
     for section in (params.pretrain, params.finetune, params.distill):
         check_division(section.batch_size, parts)
+    if params.pretrain.steps:
+        check_batch(params.pretrain, parts)
     check_rounding(params.distill.quantization_aware, params.trainer)

@@ -12,11 +12,13 @@ import pytest
 
 from components.corpus.curate import curate
 from components.corpus.encoding import fingerprint
+from components.corpus.labelled import curate_task
 from components.corpus.removals import Removals, add_removals, read_removals, spelling
 from components.errors import DataError
 from components.forgetting import has_own_id, original_document, original_labelled, removals_of, taken_out
 from components.lineage import Row, find_rows, kept_rows
 from components.run import RecordedRun
+from components.tasks.config import RelationConfig, TaskConfig, TextsConfig
 from tests.corpus.small_corpus import SOURCES, TASKS, curate_config, documents, small_data, write
 
 MAIL = (
@@ -245,6 +247,40 @@ def test_a_list_that_would_take_another_row_or_leave_this_one_is_refused(project
     innocent = Removals(frozenset({("corpus", "sea_en/d0"), ("corpus", "sea_en/d1")}))
     with pytest.raises(DataError, match="sea_en/d1: would go as well"):
         taken_out(project.artifacts, rows, Removals(), innocent)
+
+
+@pytest.mark.parametrize(
+    ("config", "row", "other"),
+    [
+        (
+            TextsConfig(kind="classification", language="en", max_length=16, pair=True),
+            {"text": "A dog runs.", "text_pair": "An animal moves.", "label": "follows"},
+            {"text": "A dog runs.", "text_pair": "A cat sleeps.", "label": "not"},
+        ),
+        (
+            RelationConfig(kind="relation_extraction", language="en", max_length=16),
+            {"text": "Accra is in Ghana.", "head": [0, 5], "tail": [12, 17], "label": "city_in"},
+            {"text": "Accra is in Ghana.", "head": [12, 17], "tail": [0, 5], "label": "has_city"},
+        ),
+        (
+            TaskConfig(kind="multiple_choice", language="en", max_length=16),
+            {"text": "Who?", "choices": ["Melville", "Poe"], "label": 0},
+            {"text": "Who?", "choices": ["Melville", "Twain"], "label": 0},
+        ),
+    ],
+)
+def test_a_row_of_several_texts_goes_by_all_of_them(
+    config: TaskConfig, row: dict[str, Any], other: dict[str, Any], tmp_path: Path
+) -> None:
+    data, artifact = tmp_path / "data", tmp_path / "artifacts" / "tasks" / "asked"
+    for split in ("train", "validation", "test"):
+        marked = [one | {"text": f"{one['text']}{'' if split == 'train' else ' ' + split}"} for one in (row, other)]
+        write(data / "tasks" / "asked" / f"{split}.jsonl", [{"id": f"r{n}", **one} for n, one in enumerate(marked)])
+    curate_task(config, data / "tasks" / "asked", data, artifact, Removals())
+    [found] = find_rows(tmp_path / "artifacts", "asked/train/r0")
+    taken = Removals().plus(removals_of(data, tmp_path / "artifacts", [found]))
+    gone = {kept.id for kept in kept_rows(tmp_path / "artifacts") if taken.has("x", "x", fingerprint(kept.text))}
+    assert gone == {"asked/train/r0"}
 
 
 def test_rows_of_two_places_are_two_rows(tmp_path: Path) -> None:

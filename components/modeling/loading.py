@@ -23,6 +23,9 @@ NAMING_CODE = ("config.json", "tokenizer_config.json")
 ADAPTER = "adapter_config.json"
 """A folder with it holds changes to a model that it names, which transformers would load in its place."""
 PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+OWN_TOKENIZER = "tokenizer.json"
+NO_FAMILY = ("PreTrainedTokenizerFast", "TokenizersBackend")
+"""Tokenizer classes that are their file and nothing more. A model family's class may add tokens of the family."""
 VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model")
 MASTER = "float32"
 """Weights are kept in it whatever a checkpoint was saved in: the precision of the products is a parameter."""
@@ -73,14 +76,18 @@ def load_tokenizer(folder: Path, name: str, role: str = "") -> PreTrainedTokeniz
     Raises ParameterError, or without a role ArtifactError, where it cannot be loaded, asks for code of its own, or is
     none that the library `tokenizers` runs.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     refuse_code(str(folder), role)
     if not any(path for pattern in VOCABULARIES for path in folder.glob(pattern)):
         # transformers would make an empty one of the model's kind.
         raise _refused(role, f"{name}: no tokenizer here", "put tokenizer.json beside config.json")
+    named = _json(folder, NAMING_CODE[1], role).get("tokenizer_class")
+    # transformers goes by the model's family, whatever class is named: Qwen2's has a token more than any file.
+    as_it_is = named in NO_FAMILY and (folder / OWN_TOKENIZER).is_file()
     try:
-        loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        loader: Any = PreTrainedTokenizerFast if as_it_is else AutoTokenizer
+        loaded = loader.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, ImportError and plain Exception
         raise _refused(
             role,

@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
+from components.modeling.adapters import adapt
 from components.modeling.architectures import LANGUAGE_MODELS, architecture_of, build_language_model
 from components.modeling.checkpoints import INIT_FROM, random_classifier
 from components.modeling.heads import auto_model
@@ -76,7 +77,7 @@ def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Toke
     result, objective = estimate.shape_of(model), build_objective(vocabulary, config)
     with torch.device("meta"):
         objective.attach(model)
-    beside = sum(weight.numel() for weight in Learner(model, objective).beside())
+    beside = sum(weight.numel() for weight in Learner(model, objective).beside().values())
     shape = replace(result, parameters=result.parameters + beside, inside=result.inside + beside)
     cost = objective.cost(config.steps * config.batch_size, config.sequence_length)
     part = objective.cost(_micro_batch(config, given["trainer"]), config.sequence_length)
@@ -96,11 +97,19 @@ def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Toke
 
 def finetune_job(given: dict[str, Any], data: TaskData) -> Job:
     """The teacher and, if configured, the control without pretraining, each for all epochs and seeds."""
+    config: FinetuneConfig = given["config"]
+    trainings = max(1, len(config.seeds))
     with torch.device("meta"):
         model = random_classifier(given["pretrained"], data.task.labels, 0.0, data.task.head)
-    config: FinetuneConfig = given["config"]
-    trainings = max(1, len(config.seeds)) * (1 + config.without_pretraining)
-    return _task_job(given, data, estimate.shape_of(model), None, trainings)
+        whole = estimate.shape_of(model)
+        adapt(model, config.adapter, data.task.head)
+    teacher = _task_job(given, data, estimate.shape_of(model), None, trainings)
+    # The control is trained whole, whatever the adapter.
+    return (
+        _one_after_another(teacher, _task_job(given, data, whole, None, trainings))
+        if config.without_pretraining
+        else teacher
+    )
 
 
 def distill_job(given: dict[str, Any], data: TaskData) -> Job:
@@ -157,6 +166,21 @@ def _task_job(given: dict[str, Any], data: TaskData, shape: Shape, teacher: Shap
         ),
         checkpoint=estimate.checkpoint_bytes(shape, config.optimizer, averaged=config.average_decay > 0, best=True),
         results=trainings * estimate.NUMBER * shape.parameters,
+    )
+
+
+def _one_after_another(one: Job, other: Job) -> Job:
+    """Two jobs of a stage over the same rows: `parameters` of the first."""
+    return Job(
+        parameters=one.parameters,
+        steps=one.steps + other.steps,
+        validations=one.validations + other.validations,
+        validation_batches=one.validation_batches,
+        tokens=one.tokens + other.tokens,
+        flops=one.flops + other.flops,
+        memory=max(one.memory, other.memory, key=lambda memory: memory.total),
+        checkpoint=max(one.checkpoint, other.checkpoint),
+        results=one.results + other.results,
     )
 
 

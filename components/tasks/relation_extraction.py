@@ -70,6 +70,7 @@ class RelationExtraction(SingleLabel):
 
     kind = "relation_extraction"
     spans = ("head", "tail")
+    marks = MARKERS
 
     @classmethod
     def fit(cls, targets: Sequence[Any], no_relation: str | None = None) -> Self:

@@ -90,6 +90,8 @@ class Task(ABC):
     target: ClassVar[str] = "label"
     spans: ClassVar[tuple[str, ...]] = ()
     """Columns of a file with [begin, end] in its text, which rows have markers around instead."""
+    marks: ClassVar[tuple[str, ...]] = ()
+    """Tokens of a text that a model has to read: in a row that is cut before one of them nothing can be learned."""
     head: ClassVar[str]
     output: ClassVar[Output]
     reduced_by: ClassVar[Literal["places", "targets"]] = "places"

@@ -73,9 +73,14 @@ def finetune(
         f"finetune {task_name}: {len(data.train.ids):,} rows to learn from, {len(data.validation.ids):,} to choose by, "
         f"{len(data.task.labels)} labels"
     )
+    if cut := data.check_cut(task_name):
+        run.say(
+            f"finetune {task_name}: warning: {cut:,} training rows are longer than tasks.{task_name}.max_length "
+            f"{data.max_length} and cut before their answer: they teach nothing"
+        )
     shared = _Shared(config, task_name, trainer, rows, share, pretrained, data, checkpoints, run)
     histories: dict[str, History] = {}
-    metrics: Metrics = {}
+    metrics: Metrics = {"rows_without_answer": cut} if cut else {}
     for name, build, target, made_from in (
         ("teacher", partial(_pretrained_classifier, run), teacher, {"rows": rows, "pretrained": pretrained}),
         ("scratch", random_classifier, scratch, {"rows": rows}),

@@ -23,6 +23,9 @@ from components.training.randomness import derived_seed
 from components.training.schedules import learning_rate_factor
 from components.training.snapshot import MovingAverage
 
+OBJECTIVE = "objective."
+"""Before the names of the objective's own weights."""
+
 
 class Learner(nn.Module):
     """Model and objective as one module, so that whatever wraps a forward pass wraps all of it."""
@@ -31,10 +34,10 @@ class Learner(nn.Module):
         super().__init__()
         self.model, self.objective = model, objective
 
-    def beside(self) -> list[nn.Parameter]:
-        """The objective's own parameters, without those that it shares with the model."""
+    def beside(self) -> dict[str, nn.Parameter]:
+        """The objective's own parameters by name, OBJECTIVE first, without those that it shares with the model."""
         known = {id(parameter) for parameter in self.model.parameters()}
-        return [parameter for parameter in self.parameters() if id(parameter) not in known]
+        return {name: parameter for name, parameter in self.named_parameters() if id(parameter) not in known}
 
     def forward(self, batch: Batch, validating: bool) -> Any:
         return self.objective.score(self.model, batch) if validating else self.objective.loss(self.model, batch)
@@ -92,9 +95,9 @@ class LanguageModule(LightningModule):
 
     def configure_optimizers(self) -> Optimizer:
         if self.optimizer_config.average_decay:
-            self.average = MovingAverage(self.model, self.optimizer_config.average_decay)
+            self.average = MovingAverage(self.model, self.optimizer_config.average_decay, self.learner.beside())
         make = OPTIMIZERS[self.optimizer_config.optimizer]
-        return make(self.model, self.optimizer_config, self.learner.beside())
+        return make(self.model, self.optimizer_config, self.learner.beside().values())
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         accumulate, world = self.trainer_config.accumulate, ranks.world_size()

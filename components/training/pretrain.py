@@ -16,6 +16,7 @@ from components.artifacts import of_kind, read_manifest, write_manifest
 from components.errors import ParameterError
 from components.modeling.architectures import build_language_model, positions_of
 from components.modeling.checkpoints import (
+    INIT_FROM,
     check_architecture,
     load_language_model,
     load_tokenizer,
@@ -23,7 +24,7 @@ from components.modeling.checkpoints import (
     save_checkpoint,
 )
 from components.modeling.config import ModelConfig
-from components.modeling.objectives.lookup import build_objective, check_objective
+from components.modeling.objectives.lookup import build_objective, check_batch, check_objective
 from components.run import Metrics, Run
 from components.staging import staged
 from components.starts import local_folder
@@ -58,12 +59,16 @@ def pretrain(
     read_manifest(tokens, "tokens")
     read_manifest(tokenizer, "tokenizer")
     check_division(config.batch_size, trainer.devices * trainer.accumulate)
+    check_batch(config, trainer.devices * trainer.accumulate)
     prepare_libraries(config.threads)
     vocabulary = load_tokenizer(tokenizer)
     learner = initial_model(config, model, vocabulary, seed, run)
     objective = build_objective(vocabulary, config)
     torch.manual_seed(derived_seed(seed, "objective"))
     objective.attach(learner)
+    if config.init_from is not None:
+        for line in objective.start_from(pooler_weights(local_folder(INIT_FROM, config.init_from))):
+            run.say(f"{INIT_FROM}: {line}")
     module = LanguageModule(learner, objective, config, trainer, config.steps, seed)
     seen = config.steps * objective.cost(config.batch_size, config.sequence_length).tokens
     batches = window_batches(

@@ -7,6 +7,7 @@ when loaded. Keys are the model's parameter names.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -82,9 +83,13 @@ class MovingAverage:
     Over about 1 / (1 - decay) steps, fewer at the beginning.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(
+        self, model: nn.Module, decay: float, beside: Mapping[str, nn.Parameter] = MappingProxyType({})
+    ) -> None:
+        """`beside`: weights that are trained with the model's, by names that it does not have."""
         self.decay = decay
-        self.parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        every = {**dict(model.named_parameters()), **beside}
+        self.parameters = {name: parameter for name, parameter in every.items() if parameter.requires_grad}
         self.average = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
 
     @torch.no_grad()

@@ -102,6 +102,25 @@ class TaskData:
                 "lower it, or raise model.max_length and pretrain again",
             )
 
+    def check_cut(self, task_name: str) -> int:
+        """How many training rows are cut before what decides their answer, so that they teach nothing.
+
+        Raises ParameterError where all are.
+        """
+        marks = [int(self.tokenizer.get_vocab()[mark]) for mark in self.task.marks]
+        cut = sum(
+            any(not bool((ids == mark).any()) for mark in marks)
+            or (isinstance(self.train.targets, list) and bool((self.train.targets[row] == NO_TARGET).all()))
+            for row, ids in enumerate(self.train.ids)
+        )
+        if cut == len(self.train.ids):
+            raise ParameterError(
+                f"tasks.{task_name}.max_length {self.max_length}: every training row is cut before "
+                f"{'its ' + ' '.join(self.task.marks) if self.task.marks else 'its answer'}",
+                "raise it: nothing can be learned",
+            )
+        return cut
+
     def _of_choices(self, examples: Examples, samples: np.ndarray | range) -> Batch:
         """Rows with choices padded to the most of them and to the longest: ids and mask [n, choices, length], and
         `present` [n, choices]: which of them there are."""

@@ -16,7 +16,7 @@ import torch
 import transformers
 from pytorch_lightning import Trainer
 from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy, Strategy
-from torch import nn
+from torch import Tensor, nn
 
 from components.errors import Interrupted, ParameterError
 from components.run import Progress, Run, progress
@@ -26,7 +26,7 @@ from components.training.callbacks import EarlyStopping, MetricLogger
 from components.training.checkpointing import Checkpoints
 from components.training.config import Precision, TrainerConfig
 from components.training.interruption import graceful_shutdown
-from components.training.module import LanguageModule, Learner
+from components.training.module import OBJECTIVE, LanguageModule, Learner
 from components.training.snapshot import load_weights, weights_of
 from components.training.store import Checkpoint, CheckpointStore
 
@@ -161,6 +161,7 @@ def _leave_whole(
     module: LanguageModule, learner: Learner, best: EarlyStopping | None, found: Checkpoint | None
 ) -> None:
     """Leave the model and the objective that came in whole, on the CPU, with the weights that are to be kept."""
+    averaged: dict[str, Tensor] = {}
     if best is not None and best.weights:
         weights = best.weights
     else:
@@ -169,9 +170,11 @@ def _leave_whole(
         weights = weights_of(module.model)
         if module.average is None and found is not None:
             # It had ended before: its average was not set up again.
-            weights |= found.tensors.get("average", {})
+            averaged = found.tensors.get("average", {})
+            weights |= averaged
     if isinstance(module.objective, nn.Module) and isinstance(learner.objective, nn.Module):
         beside = weights_of(module.objective)
+        beside |= {name.removeprefix(OBJECTIVE): one for name, one in averaged.items() if name.startswith(OBJECTIVE)}
         load_weights(learner.objective.cpu(), beside)
     learner.model.cpu()
     learner.eval()

@@ -86,6 +86,17 @@ def test_the_accepted_statistics_have_to_be_there(own: Params, tmp_path: Path) -
     [
         ("model", {"max_length": 32}, "pretrain.sequence_length 96 is longer than model.max_length 32"),
         ("trainer", {"accumulate": 64}, "a batch of .* rows is too small for 64 parts"),
+        (
+            "pretrain",
+            {"objective": objective("simcse"), "batch_size": 1},
+            "simcse tells a window from others, and there",
+        ),
+        ("pretrain", {"objective": objective("nsp"), "batch_size": 1}, r"nsp tells .*no other\nset it to 2 or more"),
+        (
+            "pretrain",
+            {"objective": objective("mlm", mask_probability=1e-6)},
+            r"mask_probability 1e-06: of a batch of 128 windows of 96 tokens 0\.012 are learned from",
+        ),
         ("pretrain", {"objective": objective("clm")}, "pretrain.objective.name clm does not fit model.architecture "),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
@@ -91,12 +91,16 @@ def test_a_missing_layer_is_refused_by_name(architecture: str, make: Callable[..
     folder = make(architecture)
     change_weights(folder, lambda weights: {name: value for name, value in weights.items() if ".1." not in name})
     with pytest.raises(ParameterError, match=r"pretrain\.init_from: .*: \d+ weights are missing, \S+\.1\.\S+") as one:
-        # As `lianzi init-from` takes it over: transformers' class for qwen2 has a token more than the file.
-        load_language_model(str(folder), cast(Any, load_own_tokenizer(folder, str(folder))))
+        load_language_model(str(folder), load_tokenizer(folder))
     with pytest.raises(ArtifactError, match=r"\d+ weights are missing") as other:
         load_classifier(folder, LABELS, 0.0)
     for refusal in (one, other):
         assert str(folder) in lines_of(refusal)[0]
+
+
+def test_a_tokenizer_of_no_family_is_its_file_and_nothing_more(make: Callable[..., Path]) -> None:
+    folder = make("qwen2")
+    assert load_own_tokenizer(folder, str(folder)).get_vocab() == load_tokenizer(folder).get_vocab()
 
 
 def test_a_missing_head_begins_anew_and_is_named(make: Callable[..., Path]) -> None:

@@ -13,6 +13,7 @@ from components.params import Params
 from components.planning import dummy_artifacts
 from components.planning.jobs import blank_language_model, distill_job, finetune_job, pretrain_job, sketched_task_job
 from components.tasks.config import TaskConfig
+from components.training.config import AdapterConfig
 from components.training.task_data import TaskData
 from tests.small_params import objective
 
@@ -109,6 +110,18 @@ def test_finetuning_trains_two_models_for_all_epochs(given: dict[str, Any], data
     assert job.tokens == 2 * config.epochs * sum(data.train.lengths)
     assert job.validations == 2 * config.epochs
     assert job.results == 2 * 4 * job.parameters
+
+
+def test_frozen_weights_have_no_gradients_and_no_moments(given: dict[str, Any], data: TaskData) -> None:
+    lora = AdapterConfig.model_validate({"name": "lora", "rank": 2, "alpha": 4, "dropout": 0.0, "targets": None})
+    alone = {"without_pretraining": False}
+    full, low_rank, head = (
+        finetune_job({**given, "config": given["config"].model_copy(update=alone | {"adapter": one})}, data)
+        for one in (AdapterConfig(name="full"), lora, AdapterConfig(name="frozen"))
+    )
+    assert head.flops < 0.6 * full.flops < low_rank.flops < 0.8 * full.flops
+    assert head.memory.fixed < low_rank.memory.fixed < full.memory.fixed - 2 * 4 * full.parameters
+    assert head.checkpoint < low_rank.checkpoint < 0.7 * full.checkpoint
 
 
 def test_a_student_is_smaller_and_its_teacher_reads_along(

@@ -5,6 +5,7 @@ import torch
 from transformers import BertConfig, BertForMaskedLM
 
 from components.modeling.objectives.masking import MaskedLanguageModeling
+from components.modeling.objectives.nsp import NextSentencePrediction
 from components.modeling.objectives.objective import WHOLE, Batch
 from components.params import Params
 from components.training.module import LanguageModule
@@ -83,6 +84,17 @@ def test_the_average_is_there_where_it_is_asked_for(params: Params, decay: float
     module = small_module(params, average_decay=decay)
     module.configure_optimizers()
     assert (module.average is not None) == (decay > 0)
+
+
+def test_weights_of_the_objective_are_averaged_with_the_models(params: Params) -> None:
+    model, objective = small_model(0.0), NextSentencePrediction(OBJECTIVE, 1, 2, 0)
+    objective.attach(model)
+    optimizer = params.pretrain.model_copy(update={"average_decay": 0.9})
+    module = LanguageModule(model, objective, optimizer, params.trainer, 10, 1)
+    module.configure_optimizers()
+    assert module.average is not None
+    assert "objective.pooler.weight" in module.average.average
+    assert "bert.encoder.layer.0.output.dense.weight" in module.average.average
 
 
 def test_recomputed_activations_give_the_same_gradients(params: Params) -> None:

@@ -203,6 +203,18 @@ def test_a_pooler_goes_along_and_a_random_vocabulary_head_does_not(
     assert loaded.new == ("classifier",)
 
 
+def test_next_sentence_prediction_goes_on_from_the_checkpoints_pooler(
+    learn: Learner, run: RecordedRun, tmp_path: Path
+) -> None:
+    learn("first", run, "bert", objective=objective("nsp"))
+    given = {"objective": objective("nsp"), "init_from": str(tmp_path / "first"), "average_decay": 0.99}
+    learn("second", run, "bert", steps=1, learning_rate=1e-9, weight_decay=0.0, **given)
+    assert "pretrain.init_from: the pooler goes on from the checkpoint's" in run.lines
+    before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("first", "second"))
+    name = "bert.pooler.dense.weight"
+    torch.testing.assert_close(after[name], before[name], rtol=0, atol=1e-6)
+
+
 def test_windows_longer_than_a_checkpoint_reads_are_refused(learn: Learner, run: RecordedRun, tmp_path: Path) -> None:
     learn("first", run)
     with pytest.raises(ParameterError, match=r"sequence_length 33 is longer than .* \(32 tokens\)"):

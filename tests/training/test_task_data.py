@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from components.errors import ArtifactError, ParameterError
+from components.errors import ArtifactError, LianziError, ParameterError
 from components.modeling.checkpoints import load_tokenizer, random_classifier
 from components.tasks.classification import Classification
 from components.tasks.config import TaskConfig
+from components.tasks.generation import PART, Generation
+from components.tasks.relation_extraction import RelationExtraction
 from components.tasks.rows import read_split, read_task
-from components.tasks.task import NO_TARGET
+from components.tasks.task import NO_TARGET, Task
 from components.tasks.token_classification import TokenClassification
 from components.training.task_data import TaskData, TaskObjective, encode, training_texts
 
@@ -118,3 +120,29 @@ def test_a_taggers_loss_is_the_mean_over_its_words_and_its_scores_have_cut_words
     # Of each text what is read is answered with B-SEA: 2 + read are right, 2 that are O are not, what is cut is O.
     assert found["token_accuracy"] == pytest.approx((2 + read) / 24)
     assert found["span_f1"] == pytest.approx(2 * (2 + read) / (22 + 4 + read))
+
+
+@pytest.mark.parametrize(
+    ("task", "short", "long"),
+    [
+        (RelationExtraction(("in", "none")), "[E1] Accra [/E1] in [E2] Ghana [/E2]", "the sea " * 9),
+        (Generation(("token",)), f"the sea{PART}is wide", "the sea " * 9),
+    ],
+)
+def test_rows_that_are_cut_before_their_answer_are_counted(
+    task: Task, short: str, long: str, data: TaskData, tokenizer_folder: Path
+) -> None:
+    tokenizer = load_tokenizer(tokenizer_folder)
+    tokenizer.add_tokens(list(task.marks), special_tokens=True)
+
+    def read(*texts: str) -> TaskData:
+        rows = [{"text": text, "label": "in"} for text in texts]
+        return replace(data, task=task, tokenizer=tokenizer, train=encode(task, rows, tokenizer, 24), max_length=24)
+
+    assert read(short).check_cut("asked") == 0
+    assert read(short, long + short).check_cut("asked") == 1
+    told = (
+        r"tasks\.asked\.max_length 24: every training row is cut before its \[E1\]|no row has an answer among its first"
+    )
+    with pytest.raises(LianziError, match=told):
+        read(long + short).check_cut("asked")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -87,6 +87,11 @@ class PretrainingObjective(ABC):
     def attach(self, model: PreTrainedModel) -> None:  # noqa: B027
         """Make the weights that are trained beside the model's, from torch's global generator, and freeze those of the
         model's that this objective does not train."""
+
+    def start_from(self, weights: Mapping[str, Tensor]) -> list[str]:
+        """Go on from weights that a checkpoint has beside its model, by their names inside the backbone. Returns what a
+        person should know of it."""
+        return []
 
     def result(self, model: PreTrainedModel) -> PreTrainedModel:
         """The part of the trained model that is kept."""

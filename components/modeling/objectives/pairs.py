@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from components.modeling.objectives.masking import MaskedLanguageModeling, maske
 from components.modeling.objectives.objective import Batch, Cost, PretrainingObjective, perplexity
 from components.modeling.objectives.views import framed, views_of
 
+POOLER = "pooler.dense"
+"""The pooler's name inside a backbone."""
 Span = tuple[Tensor, Tensor]
 """Ids [n, view], and which of them are of the span's document."""
 
@@ -49,10 +51,21 @@ class SentencePairs(nn.Module, PretrainingObjective):
             nn.init.zeros_(layer.bias)
         self.keeps_pooler = architecture_of(model.config).pooled
 
+    def start_from(self, weights: Mapping[str, Tensor]) -> list[str]:
+        """The checkpoint's pooler, where it has one of this width. The guess itself begins anew."""
+        if not self.keeps_pooler:
+            return []
+        own = dict(self.pooler.named_parameters())
+        theirs = {name: weights.get(f"{POOLER}.{name}") for name in own}
+        if any(found is None or found.shape != own[name].shape for name, found in theirs.items()):
+            return ["the checkpoint has no pooler: it begins with random weights"]
+        self.pooler.load_state_dict(theirs)
+        return ["the pooler goes on from the checkpoint's"]
+
     def beside(self) -> dict[str, Tensor]:
         if not self.keeps_pooler:
             return {}
-        return {f"pooler.dense.{name}": tensor.detach().cpu() for name, tensor in self.pooler.named_parameters()}
+        return {f"{POOLER}.{name}": tensor.detach().cpu() for name, tensor in self.pooler.named_parameters()}
 
     def cost(self, windows: int, length: int) -> Cost:
         """Two thirds of each window are read, and three tokens around them."""
