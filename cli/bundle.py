@@ -126,7 +126,7 @@ def bundle_model(model: Path, bundle: Path, rows: Path | None, name: str | None,
 
 def gate_limits() -> GateConfig:
     """The limits of the current project; elsewhere the defaults."""
-    from cli.init import files_folder
+    from cli.project_files import files_folder
     from components.params import load_params
 
     return load_params((Path() if in_project() else files_folder()) / "params.yaml").gate

@@ -16,13 +16,15 @@ from pathlib import Path
 
 import click
 
-from cli.init import BEFORE, files_folder
+from cli.project_files import files_folder
 from components.errors import DataError, ParameterError
 from components.params import read_yaml
 from flows.graph import DATA, read_graph
 from flows.settings import project_root, take_settings
 
 EXAMPLES, SETTINGS, PARAMS = "examples", "settings.yaml", "params.yaml"
+BEFORE = "params.yaml.before"
+"""params.yaml as it was, which git may not know."""
 CORPORA = "corpora"
 """Texts of several examples, a file each under its name in their settings."""
 

@@ -16,26 +16,12 @@ import click
 
 import components
 import flows
+from cli.project_files import FILES, files_folder, pages
 from components.artifacts import is_plain_name
-from components.errors import ArtifactError, ParameterError, ServiceError, first_line
+from components.errors import ParameterError, ServiceError, first_line
 from components.params import read_yaml
 from flows.settings import name_tasks
 
-FILES = (
-    "dvc.yaml",
-    "params.yaml",
-    "libraries.yaml",
-    "folders.yaml",
-    "removals.txt",
-    ".dvcignore",
-    ".gitignore",
-    "infra/prefect.yaml",
-)
-"""Files of the project's root; pyproject.toml puts them into the wheel, under SHARED."""
-DOCS = "docs"
-SHARED = "share/lianzi"
-BEFORE = "params.yaml.before"
-"""params.yaml as it was before an example was taken over, which git may not know."""
 README = """# {name}
 
 A Lianzi project. Texts go to `data/corpus/` (`lianzi import SOURCE` brings some), labelled rows to
@@ -81,7 +67,7 @@ def make_example(folder: Path, name: str) -> list[str]:
 
     Raises LianziError as `make_project` does, and for an example that there is not.
     """
-    from cli.example import SETTINGS, example, take_over  # which takes its folder from here
+    from cli.example import BEFORE, SETTINGS, example, take_over
 
     found = example(name)
     tasks = {task: str(entry["language"]) for task, entry in read_yaml(found.folder / SETTINGS)["tasks"].items()}
@@ -125,22 +111,6 @@ def make_project(folder: Path, tasks: Mapping[str, str]) -> list[str]:
         text = README.format(name=folder.resolve().name, task=next(iter(tasks)), version=_version())
         (folder / "README.md").write_text(text, encoding="utf-8")
     return [f"made {folder}", *_know(folder), *_next(folder, tasks)]
-
-
-def files_folder() -> Path:
-    """The folder of FILES: beside the packages in a clone, elsewhere in an installed wheel."""
-    clone = Path(str(components.__file__)).parent.parent
-    if (clone / "dvc.yaml").is_file():
-        return clone
-    listed = [path for path in metadata.files("lianzi") or () if path.as_posix().endswith(f"{SHARED}/dvc.yaml")]
-    if not listed:
-        raise ArtifactError("the installed package has no project files", "install lianzi again, from its wheel")
-    return Path(str(listed[0].locate())).resolve().parent
-
-
-def pages(source: Path) -> list[str]:
-    """The pages that comments of params.yaml name, beside FILES."""
-    return [f"{DOCS}/{path.name}" for path in sorted((source / DOCS).glob("*.md"))]
 
 
 def _version() -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cli.example import BEFORE, SETTINGS, example, examples, listing, take_over
-from cli.init import SHARED, make_project
+from cli.init import make_project
+from cli.project_files import SHARED
 from components.errors import DataError, ParameterError
 from components.params import load_params, read_yaml
 from components.tasks.config import TaskConfig

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cli.init import FILES, SHARED, command, make_project
+from cli.init import command, make_project
+from cli.project_files import FILES, SHARED
 from components.errors import LianziError
 from components.params import load_params
 from flows.graph import read_graph

@@ -1,0 +1,39 @@
+"""What a new project is laid out from: the files of a clone, or of an installed wheel."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+import components
+from components.errors import ArtifactError
+
+FILES = (
+    "dvc.yaml",
+    "params.yaml",
+    "libraries.yaml",
+    "folders.yaml",
+    "removals.txt",
+    ".dvcignore",
+    ".gitignore",
+    "infra/prefect.yaml",
+)
+"""Files of the project's root; pyproject.toml puts them into the wheel, under SHARED."""
+DOCS = "docs"
+SHARED = "share/lianzi"
+
+
+def files_folder() -> Path:
+    """The folder of FILES: beside the packages in a clone, elsewhere in an installed wheel."""
+    clone = Path(str(components.__file__)).parent.parent
+    if (clone / "dvc.yaml").is_file():
+        return clone
+    listed = [path for path in metadata.files("lianzi") or () if path.as_posix().endswith(f"{SHARED}/dvc.yaml")]
+    if not listed:
+        raise ArtifactError("the installed package has no project files", "install lianzi again, from its wheel")
+    return Path(str(listed[0].locate())).resolve().parent
+
+
+def pages(source: Path) -> list[str]:
+    """The pages that comments of params.yaml name, beside FILES."""
+    return [f"{DOCS}/{path.name}" for path in sorted((source / DOCS).glob("*.md"))]
