@@ -18,9 +18,10 @@ from typing import Any
 
 import click
 
+from cli.import_rows import import_rows
 from components.corpus.config import SourceConfig
 from components.corpus.unversioned import refuse_unversioned
-from components.errors import DataError
+from components.errors import DataError, ParameterError
 from components.importing.documents import Documents, columns_used
 from components.importing.recognise import open_source
 from components.importing.source import Source
@@ -44,20 +45,34 @@ _NAMES_SHOWN = 3
 @click.option("--query", help="SELECT …: the query for a database.")
 @click.option("--limit", type=click.IntRange(1), help="Largest number of documents.")
 @click.option("--replace", is_flag=True, help="Replace an earlier import of this name.")
-def command(source: str, **options: Any) -> None:
-    """Import documents from SOURCE into data/corpus, and name them in params.yaml.
+@click.option("--task", help="Import a data set's three splits as the labelled rows of this task: data/tasks/TASK.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="COLUMN=ITS_NAME", help="With --task: text=sentence, label=sentiment."
+)
+def command(source: str, task: str | None, columns: tuple[str, ...], **options: Any) -> None:
+    """Import documents from SOURCE into data/corpus, and name them in params.yaml; or labelled rows, with --task.
 
     \b
     lianzi import notes/                          a folder: text, Markdown, HTML, source code, rows
     lianzi import rows.csv.gz --text-column body  JSONL, CSV, TSV, parquet or text, also .gz and .zst
     lianzi import https://example.org/a.parquet   any address fsspec knows: s3://, gs://, sftp://, …
     lianzi import OWNER/NAME --split train        a Hugging Face data set, or one saved by save_to_disk
+    lianzi import saved/nli --task nli --column text=premise --column text_pair=hypothesis
     lianzi import sqlite:///a.db --query 'SELECT id, body AS text FROM posts ORDER BY id'
     """
     here = Path.cwd()
     root = project_root()
     os.chdir(here)  # SOURCE is seen from where it was typed
-    import_source(root, source, ImportOptions(**options))
+    given = ImportOptions(**options)
+    if task is None:
+        if columns:
+            raise ParameterError("--column goes with --task", "--text-column names a document's column")
+        import_source(root, source, given)
+        return
+    if given != ImportOptions(config=given.config, replace=given.replace):
+        raise ParameterError("--task takes --config, --column and --replace alone", "the other options are documents'")
+    for line in import_rows(root, source, task, given.config, columns, given.replace):
+        click.echo(line)
 
 
 @dataclass(frozen=True)

@@ -22,19 +22,47 @@ def is_saved(path: Path) -> bool:
 
 def open_dataset(name: str, config: str | None, split: str | None, columns: Columns = None) -> Source:
     """Stream one split of a data set; among several, `train` unless another is named. Raises DataError."""
+    loaded, about = load_splits(name, config)
+    chosen, rows = _split(name, loaded, split)
+    records = _records(chosen, rows, name, columns)
+    return Source("dataset", name, source_name(Path(name).name), records, parts=True, about=about)
+
+
+def load_splits(name: str, config: str | None) -> tuple[Any, dict[str, str]]:
+    """A data set, one split or several by name, and what there is to know of it. Raises DataError.
+
+    Of a hub that does not answer, what an earlier run left in the library's cache is taken.
+    """
     # Set before the import, when the library reads it: its progress bars would mix with ours.
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     path = Path(name)
     about = {"config": config} if config else {}
     if path.is_dir():
-        loaded = _saved(path) if is_saved(path) else _streamed(name, config, None)
-    else:
-        about["revision"] = _revision(name)
-        loaded = _streamed(name, config, about["revision"])
-    chosen, rows = _split(name, loaded, split)
-    return Source(
-        "dataset", name, source_name(path.name), _records(chosen, rows, name, columns), parts=True, about=about
-    )
+        return _saved(path) if is_saved(path) else _streamed(name, config, None), about
+    try:
+        revision = _revision(name)
+    except _OutOfReach:
+        if (cached := _cached(name, config)) is None:
+            raise
+        return cached, about | {"revision": "in the cache of datasets"}
+    return _streamed(name, config, revision), about | {"revision": revision}
+
+
+class _OutOfReach(DataError):
+    """The hub was not asked, or did not answer."""
+
+
+def _cached(name: str, config: str | None) -> Any:
+    from datasets import config as library
+    from datasets import load_dataset
+
+    offline, library.HF_HUB_OFFLINE = library.HF_HUB_OFFLINE, True
+    try:
+        return load_dataset(name, config)
+    except (OSError, ValueError):
+        return None
+    finally:
+        library.HF_HUB_OFFLINE = offline
 
 
 def _saved(path: Path) -> Any:
@@ -62,12 +90,13 @@ def _revision(name: str) -> str:
         hint = "OWNER/NAME as the hub has it; private ones need `hf auth login`"
         raise DataError(f"{name}: no such file or folder here, and no such data set on the hub", hint) from None
     except OfflineModeIsEnabled:
-        raise DataError(f"{name}: no such file or folder here", "the hub is not asked: HF_HUB_OFFLINE is set") from None
+        hint = "the hub is not asked: HF_HUB_OFFLINE is set"
+        raise _OutOfReach(f"{name}: no such file or folder here, nor in the cache of datasets", hint) from None
     except Exception as error:
         if not type(error).__module__.startswith("httpx") and not isinstance(error, OSError):
             raise
         hint = f"the Hugging Face hub does not answer: {reason_of(error)}"
-        raise DataError(f"{name}: no such file or folder here", hint) from None
+        raise _OutOfReach(f"{name}: no such file or folder here, nor in the cache of datasets", hint) from None
 
 
 def _streamed(name: str, config: str | None, revision: str | None) -> Any:

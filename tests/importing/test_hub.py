@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import datasets
 import pyarrow as pa
 import pytest
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, DatasetInfo
+from datasets.arrow_writer import ArrowWriter
 
 from components.errors import DataError
 from components.importing.hub import is_saved, open_dataset
@@ -62,6 +64,27 @@ def test_an_unknown_data_set_is_told(web: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(constants, "ENDPOINT", web)
     with pytest.raises(DataError, match="nobody/nothing: no such file or folder here"):
         open_dataset("nobody/nothing", None, None)
+
+
+def test_without_the_hub_an_earlier_run_left_it_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
+    folder = tmp_path / "owner___pets" / "default" / "0.0.0" / "abc"
+    folder.mkdir(parents=True)
+    pets = Dataset.from_dict({"text": ["one", "two"]})
+    writer = ArrowWriter(path=str(folder / "pets-train.arrow"), features=pets.features)
+    for row in pets:
+        writer.write(row)
+    count, size = writer.finalize()
+    split = {"name": "train", "num_bytes": size, "num_examples": count, "dataset_name": "pets"}
+    about = {"dataset_name": "pets", "builder_name": "parquet", "config_name": "default", "version": "0.0.0"}
+    DatasetInfo(features=pets.features, splits={"train": split}, **about).write_to_directory(str(folder))
+    source = open_dataset("owner/pets", None, None)
+    assert [record.text() for record in source.records] == ["one", "two"]
+    with pytest.raises(DataError, match=r"nor in the cache of datasets\nthe hub is not asked: HF_HUB_OFFLINE is set"):
+        open_dataset("owner/cats", None, None)
 
 
 def test_a_hub_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
