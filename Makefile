@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test peers test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-plan \
-        bench-data bench-serving bench-faults bench-vectors bench-ladder bench-labels bench-checkpoint ui lock readme clean
+        bench-data bench-serving bench-faults bench-vectors bench-ladder bench-heads bench-finetuning bench-labels bench-checkpoint ui lock readme clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -98,6 +98,12 @@ bench-labels: setup  ## counting words, no pretraining and what ships, all label
 
 bench-checkpoint: setup  ## MODEL=folder: from a checkpoint to two released models by the two commands of docs/checkpoints.md
 	@python -m benchmarks.checkpoint $(MODEL)
+
+bench-finetuning: setup  ## MODEL=folder: fine-tuning a BERT beside transformers' own Trainer, three seeds: ten minutes
+	@python -m benchmarks.finetuning $(MODEL)
+
+bench-heads: setup  ## PROJECTS=folders of finished runs: the rungs of every head beside fp32: a minute each
+	@python -m benchmarks.ladder_heads $(PROJECTS)
 
 bench-ladder: setup  ## size, speed and quality of every rung, from the eager teacher down: six minutes
 	@python -m benchmarks.ladder

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.finetuning import GOAL, Spent, passed, ratio
+from benchmarks.finetuning_recipes import RECIPES
+from components.tasks.rows import read_split, read_task
+from tests.small_families import FAMILIES
+from tests.small_kinds import ROW_OF, small_rows
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_both_sides_learn_from_the_same_tokens_of_a_bert(kind: str, tmp_path: Path) -> None:
+    tokenizer = FAMILIES["bert"].tokenizer()
+    folder = small_rows(tmp_path / "rows", kind, ROW_OF[kind])
+    task, rows = read_task(folder), read_split(folder / "test.jsonl", read_task(folder))
+    theirs = RECIPES[kind].encode(task, rows, tokenizer, 24)
+    ours = task.encode(rows, tokenizer, 24)
+    assert [one["input_ids"] for one in theirs] == [one.features["input_ids"] for one in ours]
+    targets = [one["labels"] if "labels" in one else one["label"] for one in theirs]
+    assert targets == [target.tolist() for target in task.learned(rows, ours)]
+
+
+def test_a_ratio_has_an_interval_over_the_seeds_unless_there_is_one_alone() -> None:
+    spent = {"theirs": [Spent(10, 20, 0.8), Spent(20, 40, 0.8)], "ours": [Spent(5, 10, 0.8), Spent(11, 20, 0.8)]}
+    found = ratio(spent, "seconds")
+    assert found["low"] < 0.5 < found["ratio"] < 0.55 < found["high"]
+    assert ratio({side: one[:1] for side, one in spent.items()}, "cpu_seconds") == dict.fromkeys(found, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("score", "wall", "fine"), [(0.80, GOAL, True), (0.70, 0.5, False), (0.79, 0.5, True), (0.80, 0.9, False)]
+)
+def test_ours_is_to_be_faster_and_no_worse_than_seeds_differ(score: float, wall: float, fine: bool) -> None:
+    theirs, ours = ([{"score": middle - 0.01}, {"score": middle + 0.01}] for middle in (0.8, score))
+    assert passed({"theirs": theirs, "ours": ours, "seconds": {"ratio": wall}}) == fine
