@@ -118,6 +118,16 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _teachers_write(self) -> Params:
+        other = next((name for name, task in self.tasks.items() if KINDS[task.kind].head not in GENERATES), None)
+        if other and self.distill.targets.name == "sequence_level":
+            raise ValueError(
+                f"distill.targets.name: sequence_level learns what a teacher writes, and tasks.{other} of kind "
+                f"{self.tasks[other].kind} is not answered with texts: set it to labels"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _preferences_are_of_answers(self) -> Params:
         other = next((name for name, task in self.tasks.items() if task.kind != "generation"), None)
         if other and self.finetune.loss.name == "dpo":

@@ -11,7 +11,7 @@ from pathlib import Path
 from components.modeling.config import OBJECTIVES
 from components.modeling.kinds import ARCHITECTURES
 from components.tasks.kinds import KINDS
-from components.training.config import ADAPTERS, LOSSES
+from components.training.config import ADAPTERS, LOSSES, TARGETS
 
 ROOT = Path(__file__).parent.parent
 NO_RESULT_CODE = {
@@ -50,6 +50,7 @@ NO_RESULT_CODE = {
 CHOICES = {
     "components.modeling.adapters": tuple(ADAPTERS),
     "components.training.losses": tuple(LOSSES),
+    "components.training.targets": tuple(TARGETS),
     "components.modeling.architectures": ARCHITECTURES,
     "components.modeling.objectives": tuple(OBJECTIVES),
     "components.tasks": tuple(KINDS),

@@ -53,6 +53,7 @@ CHOSEN_BY = {
     "components/modeling/objectives": "${pretrain.objective.name}",
     "components/tasks": "${item.kind}",
     "components/training/losses": "${finetune.loss.name}",
+    "components/training/targets": "${distill.targets.name}",
 }
 """Folder -> what dvc.yaml writes for the name of the file that is chosen from it."""
 TESTS = {path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("tests/**/test_*.py")}

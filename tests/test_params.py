@@ -39,6 +39,9 @@ def test_preferences_need_answers_and_a_reference_that_knows_some() -> None:
     assert "set without_pretraining to false" in refused(dpo)
     dpo |= {"finetune.without_pretraining": False}
     assert "dpo learns from pairs of answers, which tasks.topic of kind classification has not" in refused(dpo)
+    assert "tasks.topic of kind classification is not answered with texts" in refused(
+        {"distill.targets": {"name": "sequence_level", "beams": 5}}
+    )
     assert "no loss 'ppo'; known: supervised, dpo" in refused({"finetune.loss": {"name": "ppo"}})
 
 

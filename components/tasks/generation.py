@@ -93,6 +93,14 @@ class Generation(LanguageModelTask):
             for example in examples
         ]
 
+    def answered(self, row: Row, text: str) -> Row | None:
+        before, mark, _ = row["text"].partition(REJECTED)[0].rpartition(PART)
+        # A template, or a line's beginning, has the blank before a message; a completion has its own.
+        text = text.strip() if row["text"].startswith(TURN) else text.rstrip()
+        if not mark or not text or any(sign in text for sign in SIGNS):
+            return None
+        return {**row, "text": f"{before}{PART}{text}"}
+
     def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
         """Without label smoothing, which is what perplexity is worse by."""
         from torch.nn.functional import cross_entropy

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
-from components.tasks.task import Output, Task
+from components.tasks.task import Output, Row, Task
 
 LABELS = ("token",)
 """Its outputs are over the vocabulary, whose names the tokenizer has."""
@@ -35,6 +36,10 @@ class LanguageModelTask(Task):
     def check(self, target: object) -> None:
         if not isinstance(target, str) or not target.strip():
             raise ValueError(f"{self.target} {target!r:.60} is no text")
+
+    @abstractmethod
+    def answered(self, row: Row, text: str) -> Row | None:
+        """The row with another (last) answer; None where it has none, or the text is no answer."""
 
     def decode(self, outputs: np.ndarray) -> np.ndarray:
         """What has been written, or said of each token, is the answer."""

@@ -214,6 +214,9 @@ class SequenceToSequence(LanguageModelTask):
     def learned(self, rows: Sequence[Row], examples: Sequence[Example]) -> list[np.ndarray]:
         return [np.array(example.features["labels"], dtype=np.int64) for example in examples]
 
+    def answered(self, row: Row, text: str) -> Row | None:
+        return {**row, self.target: text} if text.strip() else None
+
     def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
         from torch.nn.functional import cross_entropy
 

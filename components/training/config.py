@@ -203,6 +203,33 @@ class FinetuneConfig(TaskTrainingConfig):
         return self.layer_decay
 
 
+class TargetsConfig(Variant):
+    """Which answers a student learns, by their name: `labels`, the rows' own, or `sequence_level`."""
+
+    name: str
+
+    @classmethod
+    def variants(cls) -> Mapping[str, type[Variant]]:
+        return TARGETS
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in TARGETS:
+            raise ValueError(f"no targets {name!r:.100}; known: {', '.join(TARGETS)}")
+        return name
+
+
+class SequenceLevelConfig(TargetsConfig):
+    """What the teacher writes (Kim & Rush 2016). beams: of its search, 1 for greedy answers."""
+
+    beams: Count
+
+
+TARGETS: Mapping[str, type[TargetsConfig]] = {"labels": TargetsConfig, "sequence_level": SequenceLevelConfig}
+"""training/targets/NAME.py -> its parameters."""
+
+
 class DistillConfig(TaskTrainingConfig, MaxLossConfig):
     """Soft labels at `temperature` (Hinton 2015) and hidden states (Jiao 2020, TinyBERT).
 
@@ -211,7 +238,8 @@ class DistillConfig(TaskTrainingConfig, MaxLossConfig):
     quantization_aware: share of the steps, the last ones, in which int8 rounds the forward pass (Jacob 2018);
     count_words: learn from TF-IDF with logistic regression too, in the share that is best on the validation rows;
     min_token_count: how often a token must stand in the training rows to stay in the student's vocabulary, 0 keeps all;
-    max_loss: on validation rows, to its teacher, before a larger student is tried.
+    targets: the answers that the student learns; max_loss: on validation rows, to its teacher, before a larger student
+    is tried.
     """
 
     depth_fraction: Annotated[float, Field(gt=0, le=1)]
@@ -219,6 +247,7 @@ class DistillConfig(TaskTrainingConfig, MaxLossConfig):
     ffn_fraction: Annotated[float, Field(gt=0, le=1)]
     head_fraction: Annotated[float, Field(gt=0, le=1)]
     min_token_count: Annotated[int, Field(ge=0)]
+    targets: SerializeAsAny[TargetsConfig]
     temperature: Rate
     soft_weight: Share
     count_words: bool

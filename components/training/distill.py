@@ -23,6 +23,7 @@ from components.training.config import DistillConfig, TrainerConfig
 from components.training.finetune import save_classifier
 from components.training.school import Graduate, School, described, validation_batches
 from components.training.store import CheckpointStore
+from components.training.targets import answered
 from components.training.task_data import TaskData, outputs_of, task_objective
 from components.training.trainer import prepare_libraries
 from components.training.word_counts import WordCounts
@@ -60,6 +61,10 @@ def distill(
         if counts:
             run.say(f"distill {task_name}: counting words has {counts.share:.0%} of the soft labels")
             data = replace(data, train=replace(data.train, word_counts=counts.probabilities))
+        files: dict[str, Path] = {}
+        if tried:
+            label = f"distill {task_name}"
+            data, files = answered(guide, data, config, rows, share, checkpoints.folder, label, run)
         school = School(
             config, task, task_name, trainer, seed, rows, share, teacher, guide, data, counts, checkpoints, run
         )
@@ -68,7 +73,8 @@ def distill(
             return {}
         made_from = {"rows": rows, "teacher": teacher}
         line = told(found, config.max_loss)
-        save_classifier(found.model, found.tokenizer, student, task_name, found.data, made_from, distillation=line)
+        model, tokenizer = found.model, found.tokenizer
+        save_classifier(model, tokenizer, student, task_name, found.data, made_from, files=files, distillation=line)
     run.say(f"distill {task_name}: {line}")
     return {
         **found.metrics,

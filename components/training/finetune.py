@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -278,15 +279,19 @@ def save_classifier(
     data: TaskData,
     made_from: dict[str, Path],
     others: Mapping[int, PreTrainedModel] = MappingProxyType({}),
+    files: Mapping[str, Path] = MappingProxyType({}),
     **details: Any,
 ) -> None:
-    """Write a classifier's folder: checkpoint, tokenizer, manifest; `others`: of other seeds, under `seeds/`."""
+    """Write a classifier's folder: checkpoint, tokenizer, manifest; `others`: of other seeds, under `seeds/`; `files`:
+    what is kept beside them, by its name there."""
     with staged(target, of_kind("classifier")) as folder:
         for seed, other in others.items():
             beside = folder / SEEDS / str(seed)
             beside.mkdir(parents=True)
             save_checkpoint(other, tokenizer, beside)
         save_checkpoint(model, tokenizer, folder)
+        for name, path in files.items():
+            shutil.copyfile(path, folder / name)
         write_manifest(
             folder,
             "classifier",
