@@ -1,6 +1,7 @@
-"""Derive the data of examples/ from raw extracts: `python infra/examples.py RAW_FOLDER CHATTERBOT examples`.
+"""Derive the data of examples/: `python infra/examples.py RAW_FOLDER CHATTERBOT REVIEWS LEXICON examples`.
 
-RAW_FOLDER has the extracts of infra/sample_data.py, CHATTERBOT is the folder `data` of the package chatterbot-corpus.
+RAW_FOLDER has the extracts of infra/sample_data.py, CHATTERBOT is the folder `data` of the package chatterbot-corpus,
+REVIEWS the file amazonReviewSnippets_GroundTruth.txt of vaderSentiment's source, LEXICON the folder `en` of textblob.
 Every choice is made by a hash of the text, so the same sources give the same bytes again. What is called derived was
 made by a rule from another field, not by a person who read the text: examples/NAME/data/SOURCES.md says by which.
 """
@@ -15,7 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
+from brill import Tagger
 from dates_in_chinese import rows as dates
+from example_texts import gaps, reviews, two_days
+from names_in_chinese import titled
 from ruamel.yaml import YAML
 from sample_data import Row, mixed, read, unique, write
 
@@ -23,6 +27,7 @@ CORPUS_LEADS = 450
 INTENT_ROWS, INTENT_ROWS_ZH = 60, 24
 """The least that a topic needs to be an intent."""
 YEAR_ROWS, STORY_ROWS, DATE_ROWS, SUMMARY_ROWS, CORPUS_POEMS = 1600, 1700, 6000, 3000, 1000
+TAGGED_ROWS = 1800
 LONGEST_LINE = 160
 PROFESSIONS = {
     "actor": ("actor", "actress"),
@@ -48,12 +53,15 @@ _SENTENCE = re.compile(r"(?<=[a-z0-9)][.]) (?=[A-Z])")
 _YEAR = re.compile(r"1[0-9]{3}|20[0-2][0-9]")
 
 
-def main(raw: Path, chatterbot: Path, examples: Path) -> None:
+def main(raw: Path, chatterbot: Path, rated: Path, lexicon: Path, examples: Path) -> None:
     leads = [row for row in unique(read(raw / "wiki_leads_en.jsonl.gz")) if row["text"]]
-    # Once for all whose settings name it: `lianzi example` brings it along.
-    write(
-        examples / "corpora" / "wiki_leads_en.jsonl.gz", ({"text": row["text"]} for row in mixed(leads)[:CORPUS_LEADS])
-    )
+    poems = mixed(unique(read(raw / "classical_poetry_zh.jsonl.gz")))
+    # Once for all whose settings name them: `lianzi example` brings them along.
+    for name, texts in {
+        "wiki_leads_en": mixed(leads)[:CORPUS_LEADS],
+        "classical_poetry_zh": poems[:CORPUS_POEMS],
+    }.items():
+        write(examples / "corpora" / f"{name}.jsonl.gz", ({"text": row["text"]} for row in texts))
     free = mixed(leads)[CORPUS_LEADS:]
     make(examples / "multi_label", "profession", professions(free), {})
     make(examples / "ner", "names", tagged(free), {})
@@ -62,14 +70,14 @@ def main(raw: Path, chatterbot: Path, examples: Path) -> None:
     make(examples / "regression", "year", years(addresses))
     make(examples / "intent", "intent", intents(chatterbot / "english", INTENT_ROWS), {})
     make(examples / "intent_zh", "intent", intents(chatterbot / "chinese", INTENT_ROWS_ZH))
-    poems = {
-        "classical_poetry_zh": (
-            {"text": row["text"]} for row in mixed(unique(read(raw / "classical_poetry_zh.jsonl.gz")))[:CORPUS_POEMS]
-        )
-    }
-    make(examples / "translation", "dates", islice(dates(), DATE_ROWS), poems)
+    make(examples / "translation", "dates", islice(dates(), DATE_ROWS), {})
     make(examples / "summarization", "gists", gists(free), {})
     make(examples / "story", "story", paragraphs(read(raw / "moby_dick_en.jsonl.gz")))
+    make(examples / "sentiment", "sentiment", reviews(rated))
+    make(examples / "pair", "days", two_days(), {})
+    make(examples / "multiple_choice", "gap", gaps(first_sentence(row["text"]) for row in free), {})
+    make(examples / "pos", "parts", parts(free, Tagger.read(lexicon)), {})
+    make(examples / "ner_zh", "names", titled(poems[CORPUS_POEMS:]), {})
 
 
 def make(folder: Path, task: str, rows: Iterable[Row], corpora: Mapping[str, Iterable[Row]] | None = None) -> None:
@@ -118,6 +126,13 @@ def tagged(leads: Iterable[Row]) -> Iterator[Row]:
         tags = tags_of(tokens, titles)
         if 5 <= len(tokens) <= 40 and any(tag != "O" for tag in tags):
             yield {"text": " ".join(tokens), "tokens": tokens, "tags": tags}
+
+
+def parts(leads: Iterable[Row], tagger: Tagger) -> Iterator[Row]:
+    """A lead's first sentence, with the part of speech of each word."""
+    sentences = (_WORD.findall(first_sentence(row["text"])) for row in leads)
+    for tokens in islice((one for one in sentences if 6 <= len(one) <= 30), TAGGED_ROWS):
+        yield {"text": " ".join(tokens), "tokens": tokens, "tags": tagger.tags(tokens)}
 
 
 def tags_of(tokens: list[str], titles: Mapping[tuple[str, ...], str]) -> list[str]:
@@ -211,6 +226,6 @@ def first_sentence(text: str) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
-        sys.exit("usage: python infra/examples.py RAW_FOLDER CHATTERBOT examples")
+    if len(sys.argv) != 6:
+        sys.exit("usage: python infra/examples.py RAW_FOLDER CHATTERBOT REVIEWS LEXICON examples")
     main(*map(Path, sys.argv[1:]))

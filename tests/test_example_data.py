@@ -1,0 +1,74 @@
+"""The rows of the examples that are derived: what becomes of a sentence, a title, a rating."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture
+def infra(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(root / "infra")
+    return root / "infra"
+
+
+@pytest.fixture
+def texts(infra: Path) -> ModuleType:
+    return __import__("example_texts")
+
+
+@pytest.fixture
+def names(infra: Path) -> ModuleType:
+    return __import__("names_in_chinese")
+
+
+def test_a_rating_close_to_zero_is_no_sentiment(texts: ModuleType, tmp_path: Path) -> None:
+    file = tmp_path / "rated.txt"
+    file.write_text(
+        "1\t2.1\tit works well.\n2\t-0.4\tit is a box.\n3\t-1.5\tit broke  twice.\n4\t-2\task a@example.org now\n"
+    )
+    assert list(texts.reviews(file)) == [
+        {"text": "it works well.", "label": "positive"},
+        {"text": "it broke twice.", "label": "negative"},
+    ]
+
+
+def test_the_second_day_is_earlier_or_later(texts: ModuleType) -> None:
+    for row in islice(texts.two_days(), 50):
+        one = datetime.strptime(row["text"], "%B %d, %Y").date()
+        assert (row["label"] == "later") == (date.fromisoformat(row["text_pair"]) >= one)
+
+
+def test_the_word_of_a_gap_is_among_its_choices(texts: ModuleType) -> None:
+    sentence = "Accra is the capital of Ghana."
+    row = next(texts.gaps([sentence]))
+    assert row["text"].replace("___", row["choices"][row["label"]]) == sentence
+    assert len({*row["choices"]}) == 4
+
+
+def test_no_preposition_is_right_too_often(texts: ModuleType) -> None:
+    assert len(list(texts.gaps(f"Town {number} of Ghana" for number in range(1000)))) == texts.MOST_GAPS
+
+
+def test_poets_and_places_of_a_title_are_marked(names: ModuleType) -> None:
+    row = names.marks("送王維歸長安 其二", {"王維": "PER", "長安": "LOC"})
+    assert row["text"] == "送王維歸長安"
+    assert row["tags"] == ["O", "B-PER", "I-PER", "O", "B-LOC", "I-LOC"]
+    assert names.marks("送友人歸山", {"王維": "PER"}) is None
+
+
+def test_monks_and_ladies_are_no_names(names: ModuleType) -> None:
+    assert [poet for poet in ("王維", "齊己", "寒山", "張氏", "李夫人") if names.is_a_name(poet)] == ["王維"]
+
+
+def test_a_word_is_tagged_by_lexicon_suffix_and_neighbours(infra: Path, tmp_path: Path) -> None:
+    (tmp_path / "en-lexicon.txt").write_text(";;; words\nthe DT\nto TO\nrun NN\n. .\n")
+    (tmp_path / "en-morphology.txt").write_text("NN ing fhassuf 3 VBG x\nly hassuf 2 RB x\n")
+    (tmp_path / "en-context.txt").write_text("NN VB PREVTAG TO\n")
+    tagger = __import__("brill").Tagger.read(tmp_path)
+    assert tagger.tags(["The", "run", "to", "run", "quickly", "."]) == ["DET", "NOUN", "PART", "VERB", "ADV", "."]
+    assert tagger.tags(["the", "Ghana", "of", "1957"])[1::2] == ["NAME", "NUM"]
