@@ -61,6 +61,12 @@ class Registry:
             found = self.client.search_model_versions(f"name = '{task}' and tags.bundle = '{bundle}'")
         return max((int(version.version) for version in found), default=None)
 
+    def run_of(self, task: str, version: int) -> str | None:
+        """The id of the run that registered a version; None where there is no such version. Raises ServiceError."""
+        with _answering():
+            found = self.client.search_model_versions(f"name = '{task}'")
+        return next((str(one.run_id) for one in found if int(one.version) == version), None)
+
     def versions(self, task: str) -> list[Version]:
         """All versions of a task's model, the newest first. Raises ServiceError."""
         with _answering():

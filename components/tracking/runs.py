@@ -18,6 +18,7 @@ from components.orphans import dvc_pid
 from components.params import flatten
 from components.sections import Section
 from components.stages import stage_name
+from components.tracking.environment import ENVIRONMENT, environment_text
 from components.tracking.headlines import headlines
 from components.tracking.inputs import inputs_of, made_from, read_lock
 from components.tracking.revision import flat_params, git_diff, git_tags, run_name
@@ -128,9 +129,11 @@ def sweep(client: MlflowClient) -> None:
 
 
 def tell_what_came_of_it(run: TrackedRun, stages: Iterable[str], root: Path) -> None:
-    """Log the headlines of these stages, and the input data, to a pipeline run."""
+    """Log the headlines of these stages, the input data and dvc.lock to a pipeline run."""
     run.log_metrics(headlines(stages, root), 0)
     run.log_inputs(inputs_of(_data_paths()))
+    if (root / "dvc.lock").is_file():
+        run.log_text("dvc.lock", (root / "dvc.lock").read_text(encoding="utf-8"))
     run.flush()
 
 
@@ -141,6 +144,7 @@ def _begin_pipeline(client: MlflowClient, name: str, tags: Mapping[str, str]) ->
     described = {"mlflow.source.name": driver.partition("|")[0], "mlflow.source.type": "LOCAL"} | _seed() | found
     run = TrackedRun(client, "", opening=_opening(name, described | dict(tags), flat_params(), []))
     _begun(run)
+    run.log_text(ENVIRONMENT, environment_text())
     if found.get("git.dirty") == "true":
         run.log_text("git.diff", git_diff())
     return run

@@ -1,0 +1,107 @@
+"""A clean work tree of the project as it was: the commit, the changes to it, and its data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from components.errors import ArtifactError, DataError, ServiceError, first_line
+from components.orphans import DRIVER_VARIABLE
+from components.tracking import PARENT_VARIABLE
+from flows.graph import DATA
+from flows.reproduction.git import git, git_or_none
+from flows.reproduction.target import Target, project_prefix
+
+FOLDER = Path(".lianzi/reproductions")
+REQUIREMENTS = "requirements.lock"
+
+
+@contextmanager
+def work_tree(root: Path, target: Target) -> Iterator[Path]:
+    """The project's folder in a new work tree below FOLDER. It stays there unless `remove` takes it away.
+
+    Raises ServiceError where git or DVC fails, ArtifactError where the recorded changes do not apply, DataError where
+    the data is neither in DVC's cache nor in its remote.
+    """
+    tree = root / FOLDER / target.commit[:12]
+    remove(root, tree)
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    git(root, "worktree", "add", "--quiet", "--detach", "--force", str(tree), target.commit)
+    if target.patch and git_or_none(tree, "apply", "--whitespace=nowarn", "-", given=target.patch) is None:
+        raise ArtifactError(
+            f"{target.name}: the changes that MLflow kept do not apply to {target.commit[:8]}",
+            "the diff was cut, or it holds a binary file",
+        )
+    project = tree / project_prefix(root)
+    _fetch_data(root, project)
+    yield project
+
+
+def remove(root: Path, tree: Path) -> None:
+    """Take a work tree away, and git's note of it."""
+    if tree.exists():
+        shutil.rmtree(tree)
+    git(root, "worktree", "prune")
+
+
+def _fetch_data(root: Path, project: Path) -> None:
+    """Data of the commit, through DVC's cache of `root`."""
+    if not (project / f"{DATA}.dvc").is_file():
+        raise DataError(f"{DATA}.dvc: not in this commit, so its data is not known", f"commit {DATA}.dvc with a run")
+    local = root / ".dvc" / "config.local"
+    if local.is_file():  # a remote's own settings
+        shutil.copy(local, project / ".dvc" / "config.local")
+    cache = _dvc(root, "cache", "dir").strip()
+    _dvc(project, "config", "--local", "cache.dir", str((root / cache).resolve()))
+    try:
+        _dvc(project, "pull", "--quiet", f"{DATA}.dvc")
+    except ServiceError as error:
+        raise DataError(
+            f"{DATA}/ of this commit is neither in DVC's cache nor in its remote: {first_line(error)[:200]}",
+            "`dvc push` where it was made",
+        ) from None
+
+
+def stage_environment(project: Path, python: Path) -> Mapping[str, str]:
+    """The environment of its stages: this Python, a cache and an MLflow store of their own."""
+    kept = {name: value for name, value in os.environ.items() if name not in (PARENT_VARIABLE, "DVC_EXP_NAME")}
+    return kept | {
+        "PATH": os.pathsep.join([str(python.parent), kept.get("PATH", "")]),
+        "LIANZI_CACHE": str(project / ".cache"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{project / 'mlflow' / 'mlflow.db'}",
+        DRIVER_VARIABLE: str(os.getpid()),
+    }
+
+
+def build_environment(project: Path) -> Path:
+    """Install the packages that the commit pins into a .venv of the work tree. Returns its Python.
+
+    Raises ArtifactError where the commit pins none, ServiceError where they cannot be installed.
+    """
+    lock = project / REQUIREMENTS
+    if not lock.is_file():
+        raise ArtifactError(f"{REQUIREMENTS}: not in this commit, so its environment cannot be built")
+    python = project / ".venv" / "bin" / "python"
+    for words in (
+        [sys.executable, "-m", "venv", str(project / ".venv")],
+        [str(python), "-m", "pip", "install", "--quiet", "-r", str(lock)],
+    ):
+        done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+            raise ServiceError(f"{REQUIREMENTS} cannot be installed: {' '.join(last)[:300]}")
+    return python
+
+
+def _dvc(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise ServiceError(f"`dvc {words[0]}` failed: {first_line(done.stderr or done.stdout)[:300]}")
+    return done.stdout

@@ -1,0 +1,42 @@
+"""flows.reproduction.rerun: every stage again, up to the first that differs."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from flows.reproduction.rerun import StageFailed, machine_differences, rerun
+from flows.reproduction.target import find_target
+from flows.reproduction.worktree import work_tree
+from tests.small_results import commit, replaced
+
+
+def test_a_library_of_another_version_is_told_and_the_rest_is_compared(project: Path) -> None:
+    replaced("dvc.lock", metadata.version("numpy"), "0.1")(project)
+    commit(project)
+    target = find_target(project, "HEAD")
+    said: list[str] = []
+    with work_tree(project, target) as tree:
+        verdict = rerun(project, tree, target, None, said.append)
+    assert said[0] == f"differs before any work: library numpy: 0.1 recorded, {metadata.version('numpy')} now"
+    assert verdict.equal
+    assert (verdict.stages, verdict.outputs) == (2, 2)
+
+
+def test_a_stage_that_fails_ends_it_with_its_own_error(project: Path) -> None:
+    replaced("components/sum.py", "import json, sys", "raise SystemExit('error: no such number')")(project)
+    commit(project)
+    target = find_target(project, "HEAD")
+    refusal = pytest.raises(StageFailed, match="^sum does not run here: no such number$")
+    with work_tree(project, target) as tree, refusal:
+        rerun(project, tree, target, None, print)
+
+
+def test_another_machine_is_told_where_the_recorded_one_is_known() -> None:
+    here = {"machine": {"processor": "B", "system": "Linux"}}
+    assert machine_differences({}, here) == []
+    assert machine_differences({"machine": {"processor": "A", "system": "Linux"}}, here) == [
+        "hardware processor: A recorded, B now"
+    ]
