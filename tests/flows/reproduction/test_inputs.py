@@ -21,7 +21,7 @@ def test_data_and_code_are_known_by_their_hashes(project: Path) -> None:
     change_code(project)
     found = differing_inputs(project, lock)
     assert {stage: [(one.kind, one.name) for one in inputs] for stage, inputs in found.items()} == {
-        "sum": [("data", "data"), ("code", "components/sum.py")]
+        "sum": [("code", "components/sum.py"), ("data", "data")]
     }
 
 

@@ -29,7 +29,7 @@ def test_a_stage_that_fails_ends_it_with_its_own_error(project: Path) -> None:
     replaced("components/sum.py", "import json, sys", "raise SystemExit('error: no such number')")(project)
     commit(project)
     target = find_target(project, "HEAD")
-    refusal = pytest.raises(StageFailed, match="^sum does not run here: no such number$")
+    refusal = pytest.raises(StageFailed, match=r"^sum does not run here: no such number$")
     with work_tree(project, target) as tree, refusal:
         rerun(project, tree, target, None, print)
 

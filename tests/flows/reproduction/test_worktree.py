@@ -45,5 +45,5 @@ def test_data_that_is_nowhere_is_refused(project: Path) -> None:
 
 
 def test_a_commit_that_pins_nothing_has_no_environment_to_build(project: Path) -> None:
-    with pytest.raises(ArtifactError, match="requirements.lock: not in this commit"):
+    with pytest.raises(ArtifactError, match=r"requirements.lock: not in this commit"):
         build_environment(project)
