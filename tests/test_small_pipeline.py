@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import yaml
 
+from cli.reproduce import TAG
 from cli.run import pages
 from components import tracking
 from components.declared import declared
@@ -220,37 +220,15 @@ def test_three_runs_are_compared_side_by_side_in_mlflows_page(project: Path, mon
         await_text(browser, *shown)
 
 
-def locked(project: Path) -> dict[str, object]:
-    """Stage and path -> hash, of every dependency and output in dvc.lock."""
-    stages = yaml.safe_load((project / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    return {
-        f"{name} {kind} {item['path']}": item.get("md5")
-        for name, stage in stages.items()
-        for kind in ("deps", "outs")
-        for item in stage.get(kind, [])
-    }
-
-
-def test_forced_again_every_output_has_the_same_hash(project: Path) -> None:
-    before, bytes_before = locked(project), (project / "dvc.lock").read_bytes()
-    call(
-        project,
-        "dvc",
-        "repro",
-        "--force",
-        "--quiet",
-        "finetune@form",
-        "train_tokenizer",
-        "export@form",
-        "curate",
-        "validate",
-        "evaluate@form",
-        "--single-item",
-        server="another",  # with another order of Python's sets
-    )
-    after = locked(project)
-    assert [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)] == []
-    assert (project / "dvc.lock").read_bytes() == bytes_before
+def test_the_champion_is_reproduced_from_its_version_byte_for_byte(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By stages with another order of Python's sets.
+    told = call(project, "lianzi", "reproduce", "form@champion", server="another")
+    assert "are equal, byte for byte" in told
+    monkeypatch.chdir(project)
+    client = tracking.connect()
+    assert client.get_model_version_by_alias("form", "champion").tags[TAG].startswith("equal, ")
 
 
 LOADED = """
