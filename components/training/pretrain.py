@@ -155,8 +155,9 @@ def initial_model(
 def _tokens(folder: Path, split: str, config: PretrainConfig) -> PackedTokens:
     tokens = PackedTokens(folder, split)
     if len(tokens) < config.sequence_length:
+        larger = ", raise curate.validation_fraction" if split == "validation" else ""
         raise ParameterError(
             f"pretrain.sequence_length {config.sequence_length}: the {split} split has only {len(tokens)} tokens",
-            "lower pretrain.sequence_length or bring more text",
+            f"lower pretrain.sequence_length{larger} or bring more text",
         )
     return tokens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -10,11 +11,15 @@ import pytest
 from cli.example import BEFORE, SETTINGS, example, examples, listing, take_over
 from cli.init import make_project
 from cli.project_files import SHARED
+from components.corpus.documents import in_validation_split
+from components.corpus.read import read_records
+from components.corpus.row_filter import RowFilter
 from components.errors import DataError, ParameterError
 from components.params import load_params, read_yaml
 from components.tasks.config import TaskConfig
 from flows.checks import check_project
 from flows.graph import read_graph
+from flows.settings import take_settings
 
 MOST_BYTES = 300_000
 """Of a packed file of an example."""
@@ -50,6 +55,20 @@ def test_an_example_fits_the_parameters_that_ship_and_its_data_its_tasks(
     assert params.corpus.keys() == {path.name.partition(".")[0] for path in tmp_path.glob("data/corpus/*")}
     monkeypatch.chdir(tmp_path)
     check_project(tmp_path, params, [])
+
+
+def test_the_shortest_texts_leave_enough_to_validate_pretraining_on(tmp_path: Path, root: Path) -> None:
+    shutil.copy(root / "params.yaml", tmp_path)
+    found = example("intent_zh")
+    take_settings(tmp_path / "params.yaml", read_yaml(found.folder / SETTINGS), write=True)
+    params = load_params(tmp_path / "params.yaml")
+    [(source, said)] = params.corpus.items()
+    rules = RowFilter(params.curate, {source: said.language})
+    texts = (str(row.fields["text"]) for row in read_records(found.files[Path(f"data/corpus/{source}.jsonl.gz")]))
+    kept = [row.text for text in texts if not (row := rules.apply(text, "", source)).reason]
+    held = [text for text in kept if in_validation_split(text, params.curate.validation_fraction, params.seed)]
+    # A Chinese character is a token, or part of one.
+    assert sum(map(len, held)) > 2 * params.pretrain.sequence_length
 
 
 def test_what_changes_is_told_before_anything_is_written(mine: Path) -> None:
