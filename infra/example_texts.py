@@ -4,7 +4,6 @@ a gap."""
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from hashlib import sha256
@@ -17,8 +16,6 @@ LEAST_RATING = 0.5
 LEAST_WORDS, MOST_CHARACTERS = 3, 200
 FIRST, SPAN, PAIRS = date(1000, 1, 1), 383_500, 6000
 """Days up to 2049."""
-MOST_GAPS = 240
-"""Rows with the same right preposition."""
 GAP, CHOICES = "___", 4
 PREPOSITIONS = ("as", "at", "by", "for", "from", "in", "of", "on", "to", "with")
 _PREPOSITION = re.compile(rf"(?<= )({'|'.join(PREPOSITIONS)})(?= [a-zA-Z])")
@@ -50,13 +47,11 @@ def two_days() -> Iterator[Row]:
 
 def gaps(sentences: Iterable[str]) -> Iterator[Row]:
     """A sentence without one of its prepositions, which is to be chosen among four."""
-    counts: Counter[str] = Counter()
     for sentence in sentences:
-        places = [place for place in _PREPOSITION.finditer(sentence) if counts[place[0]] < MOST_GAPS]
+        places = list(_PREPOSITION.finditer(sentence))
         if not places or len(sentence) > MOST_CHARACTERS:
             continue
         taken = places[drawn(sentence, len(places))]
-        counts[taken[0]] += 1
         others = sorted((one for one in PREPOSITIONS if one != taken[0]), key=lambda one: drawn(sentence + one, 2**32))
         choices = sorted([taken[0], *others[: CHOICES - 1]])
         text = sentence[: taken.start()] + GAP + sentence[taken.end() :]

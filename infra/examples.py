@@ -27,7 +27,7 @@ CORPUS_LEADS = 450
 INTENT_ROWS, INTENT_ROWS_ZH = 60, 24
 """The least that a topic needs to be an intent."""
 YEAR_ROWS, STORY_ROWS, DATE_ROWS, SUMMARY_ROWS, CORPUS_POEMS = 1600, 1700, 6000, 3000, 1000
-TAGGED_ROWS = 1800
+TAGGED_ROWS, GAP_ROWS = 1800, 2300
 LONGEST_LINE = 160
 PROFESSIONS = {
     "actor": ("actor", "actress"),
@@ -75,7 +75,8 @@ def main(raw: Path, chatterbot: Path, rated: Path, lexicon: Path, examples: Path
     make(examples / "story", "story", paragraphs(read(raw / "moby_dick_en.jsonl.gz")))
     make(examples / "sentiment", "sentiment", reviews(rated))
     make(examples / "pair", "days", two_days(), {})
-    make(examples / "multiple_choice", "gap", gaps(first_sentence(row["text"]) for row in free), {})
+    sentences = (first_sentence(row["text"]) for row in free)
+    make(examples / "multiple_choice", "gap", islice(gaps(sentences), GAP_ROWS), {})
     make(examples / "pos", "parts", parts(free, Tagger.read(lexicon)), {})
     make(examples / "ner_zh", "names", titled(poems[CORPUS_POEMS:]), {})
 
