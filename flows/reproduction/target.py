@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components import tracking
 from components.artifacts import MANIFEST, digest
-from components.errors import ArtifactError, ParameterError, first_line
-from components.tracking.environment import ENVIRONMENT
+from components.errors import ArtifactError, ParameterError
+from components.tracking.past_runs import LOCK, PATCH, past_run
 from flows.reproduction.git import git, git_or_none
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Run
-
-LOCK, PATCH = "dvc.lock", "git.diff"
 _RUN_ID = re.compile("[0-9a-f]{32}")
 _VERSION = re.compile(r"(?P<task>\w[\w.-]*)@(?P<version>champion|v?\d+)")
 _KNOWN = "name a git revision, an MLflow run's id, TASK@champion, TASK@VERSION, or a bundle's folder"
@@ -99,41 +92,16 @@ def _of_bundle(root: Path, folder: Path) -> Target:
 
 def _of_run(root: Path, run_id: str, name: str, version: tuple[str, int] | None = None) -> Target:
     """The pipeline run of a run: itself, or its parent."""
-    client = tracking.connect()
-    run = _run(client, run_id)
-    parent = run.data.tags.get("mlflow.parentRunId")
-    if parent:
-        run = _run(client, parent)
-    commit = run.data.tags.get("mlflow.source.git.commit")
-    if not commit or git_or_none(root, "cat-file", "-e", f"{commit}^{{commit}}") is None:
-        known = f"its commit {commit[:8]} is not in this repository" if commit else "it has no commit"
+    run = past_run(run_id)
+    if not run.commit or git_or_none(root, "cat-file", "-e", f"{run.commit}^{{commit}}") is None:
+        known = f"its commit {run.commit[:8]} is not in this repository" if run.commit else "it has no commit"
         raise ArtifactError(f"{name}: {known}", "fetch the branch that has it")
-    lock = _file(client, run.info.run_id, LOCK)
-    if lock is None:
+    if run.lock is None:
         hint = "`lianzi run` keeps it; of a run by `dvc repro`, name the commit that holds its dvc.lock"
         raise ArtifactError(f"{name}: MLflow has no {LOCK} of its pipeline run", hint)
-    patch = _file(client, run.info.run_id, PATCH)
-    if patch is None and run.data.tags.get("git.dirty") == "true":
+    if run.patch is None and run.dirty:
         raise ArtifactError(f"{name}: its work tree had changes, and MLflow has no {PATCH} of them", _KNOWN)
-    known = json.loads(_file(client, run.info.run_id, ENVIRONMENT) or "{}")
-    return Target(name, commit, _stages(lock), patch or "", known, run.info.run_id, version)
-
-
-def _run(client: MlflowClient, run_id: str) -> Run:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return client.get_run(run_id)
-    except MlflowException as error:
-        raise ParameterError(f"run {run_id}: {first_line(error)[:200]}", _KNOWN) from None
-
-
-def _file(client: MlflowClient, run_id: str, name: str) -> str | None:
-    """A text among a run's artifacts, None where there is none."""
-    if not any(one.path == name for one in client.list_artifacts(run_id)):
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        return Path(client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
+    return Target(name, run.commit, _stages(run.lock), run.patch or "", run.environment, run.id, version)
 
 
 def _stages(text: str) -> dict[str, Any]:

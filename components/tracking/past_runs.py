@@ -1,0 +1,68 @@
+"""Pipeline runs of the past: the commit, the changes to it, dvc.lock and the environment that MLflow keeps of each."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.errors import ParameterError, first_line
+from components.tracking.environment import ENVIRONMENT
+from components.tracking.store import connect
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+LOCK, PATCH = "dvc.lock", "git.diff"
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A pipeline run. commit: "" where it is not known; dirty: whether the work tree differed from it; lock, patch: the
+    texts, None where MLflow has none; environment: {} where it is not known."""
+
+    id: str
+    commit: str
+    dirty: bool
+    lock: str | None
+    patch: str | None
+    environment: dict[str, Any]
+
+
+def past_run(run_id: str) -> PastRun:
+    """The pipeline run that a run belongs to, or is. Raises ParameterError where there is no such run, ServiceError."""
+    client = connect()
+    run = _run(client, run_id)
+    if parent := run.data.tags.get("mlflow.parentRunId"):
+        run = _run(client, parent)
+    found = run.info.run_id
+    return PastRun(
+        found,
+        run.data.tags.get("mlflow.source.git.commit", ""),
+        run.data.tags.get("git.dirty") == "true",
+        _text(client, found, LOCK),
+        _text(client, found, PATCH),
+        json.loads(_text(client, found, ENVIRONMENT) or "{}"),
+    )
+
+
+def _run(client: MlflowClient, run_id: str) -> Run:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        raise ParameterError(
+            f"run {run_id}: {first_line(error)[:200]}", "`lianzi ui` shows the runs there are"
+        ) from None
+
+
+def _text(client: MlflowClient, run_id: str, name: str) -> str | None:
+    """A text among a run's artifacts, None where there is none."""
+    if not any(one.path == name for one in client.list_artifacts(run_id)):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        return Path(client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
