@@ -13,7 +13,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import islice, permutations
 from pathlib import Path
 
 from brill import Tagger
@@ -27,7 +27,7 @@ CORPUS_LEADS = 450
 INTENT_ROWS, INTENT_ROWS_ZH = 60, 24
 """The least that a topic needs to be an intent."""
 YEAR_ROWS, STORY_ROWS, DATE_ROWS, SUMMARY_ROWS, CORPUS_POEMS = 1600, 1700, 6000, 3000, 1000
-TAGGED_ROWS, GAP_ROWS = 1800, 2300
+TAGGED_ROWS, GAP_ROWS, UNRELATED_ROWS = 1800, 2300, 400
 LONGEST_LINE = 160
 PROFESSIONS = {
     "actor": ("actor", "actress"),
@@ -152,22 +152,37 @@ def tags_of(tokens: list[str], titles: Mapping[tuple[str, ...], str]) -> list[st
 
 
 def relations(leads: list[Row]) -> Iterator[Row]:
-    """Two places in a lead's first sentence: the one it is about and another one. What the description says of the
-    second is their relation (distant supervision, Mintz 2009); what it does not name has none to the first."""
+    """Two places in a lead's first sentence, the first and the second in this order. What the descriptions of all leads
+    say of them is their relation (distant supervision, Mintz 2009). Every related pair stands here the other way round
+    too, where it has none: a model has to tell who is whose capital. Of other pairs UNRELATED_ROWS are taken."""
     places = {row["title"] for row in leads if row["topic"] == "Geography" and row["title"][0].isupper()}
+    known = described_relations(leads, places)
+    others: list[Row] = []
     for row in leads:
-        sentence, title, described = first_sentence(row["text"]), row["title"], row["description"] or ""
-        if row["topic"] != "Geography" or len(sentence) > 300 or (head := sentence.find(title)) < 0:
+        sentence = first_sentence(row["text"])
+        if row["topic"] not in ("Geography", "Uncategorized") or len(sentence) > 300:
             continue
-        for name, begin in names(sentence, places):
-            if name in title or title in name:
+        for (head, begin), (tail, start) in permutations(names(sentence, places), 2):
+            if head in tail or tail in head:
                 continue
-            words = {*re.findall(r"[a-z]+", described.lower())}
-            found = next((kind for kind, known in RELATIONS.items() if words & {*known}), None)
-            label = found if name in described else NO_RELATION
-            if label:
-                spans = {"head": [head, head + len(title)], "tail": [begin, begin + len(name)]}
-                yield {"text": sentence, **spans, "label": label}
+            spans = {"head": [begin, begin + len(head)], "tail": [start, start + len(tail)]}
+            pair = {"text": sentence, **spans, "label": known.get((head, tail), NO_RELATION)}
+            if {(head, tail), (tail, head)} & known.keys():
+                yield pair
+            else:
+                others.append(pair)
+    yield from sorted(others, key=json.dumps)[:: max(1, len(others) // UNRELATED_ROWS)][:UNRELATED_ROWS]
+
+
+def described_relations(leads: Iterable[Row], places: set[str]) -> dict[tuple[str, str], str]:
+    """The relation of a place to those that its one-line description names: (Accra, Ghana) -> capital_of."""
+    found = {}
+    for row in leads:
+        words = {*re.findall(r"[a-z]+", (row["description"] or "").lower())}
+        relation = next((kind for kind, known in RELATIONS.items() if words & {*known}), None)
+        if relation and row["title"] in places:
+            found.update({(row["title"], name): relation for name, _ in names(row["description"], places)})
+    return found
 
 
 def names(sentence: str, places: set[str]) -> Iterator[tuple[str, int]]:
