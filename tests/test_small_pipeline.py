@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -218,6 +219,14 @@ def test_three_runs_are_compared_side_by_side_in_mlflows_page(project: Path, mon
             "  if (element.scrollHeight > element.clientHeight) element.scrollTop = element.scrollHeight"
         )
         await_text(browser, *shown)
+
+
+def test_two_versions_are_compared_on_the_same_rows(project: Path) -> None:
+    told = call(project, "lianzi", "compare", "form@1", "form@2")
+    assert "parameter finetune.learning_rate: " in told
+    assert re.search(r"form: form v2: macro-F1 (level with|above|below) form v1", told)
+    page = (project / "reports" / "compare" / "index.html").read_text(encoding="utf-8")
+    assert page.count("(answers)") == 4  # of two tasks, in both
 
 
 def test_the_champion_is_reproduced_from_its_version_byte_for_byte(

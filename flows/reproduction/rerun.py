@@ -14,7 +14,6 @@ from components.errors import LianziError
 from components.tracking.environment import environment
 from components.tracking.inputs import read_lock
 from flows.inputs import note_inputs
-from flows.reproduction.git import git
 from flows.reproduction.inputs import Input, differing_inputs
 from flows.reproduction.outputs import Output, Recorded, differing_files, first_differing, listed
 from flows.reproduction.target import Target, project_prefix
@@ -51,7 +50,7 @@ def rerun(root: Path, project: Path, target: Target, python: Path | None, say: S
     """
     if python is None:
         note_inputs(project)
-    recorded = _recorded(root, project, target)
+    recorded = recorded_outputs(root, target)
     inputs = differing_inputs(project, target.lock)
     for told in _told(inputs, recorded, project):
         say(f"differs before any work: {told}")
@@ -116,9 +115,10 @@ def _run_stage(stage: str, project: Path, variables: Mapping[str, str]) -> None:
         raise StageFailed(f"{stage} does not run here: {errors[-1].removeprefix('error: ') if errors else '?'}")
 
 
-def _recorded(root: Path, project: Path, target: Target) -> Recorded:
+def recorded_outputs(root: Path, target: Target) -> Recorded:
+    """The outputs of a target, as far as DVC's cache and the commit have them."""
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "cache", "dir"], cwd=project, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "dvc", "cache", "dir"], cwd=root, capture_output=True, text=True, check=True
     )
     prefix = project_prefix(root)
 
@@ -128,9 +128,4 @@ def _recorded(root: Path, project: Path, target: Target) -> Recorded:
         )
         return shown.stdout if shown.returncode == 0 else None
 
-    return Recorded(Path(project, done.stdout.strip()), committed)
-
-
-def dirty(root: Path) -> bool:
-    """Whether the work tree differs from its commit."""
-    return bool(git(root, "status", "--porcelain", "--untracked-files=no").strip())
+    return Recorded(root / done.stdout.strip(), committed)

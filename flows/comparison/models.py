@@ -1,0 +1,103 @@
+"""The models of two results on the same test rows: scores, the paired difference, latency in turn, size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.deployment.timing import latencies
+from components.evaluation.metrics import Bootstrap, Interval
+from components.evaluation.rungs import bundle_rung
+from components.evaluation.versus_baseline import sentence
+from components.params import Params
+from components.runtime.manifest import megabytes, read_bundle, shipped_rung
+from components.tasks.metrics import Metric
+from components.tasks.rows import read_split, read_task
+from flows.reproduction.outputs import Recorded
+
+BATCH = 1
+TASKS = "artifacts/tasks"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A rung of a bundle. score: the first metric on the test rows; milliseconds: the median of calls with one row."""
+
+    name: str
+    score: float
+    milliseconds: float
+    megabytes: float
+    default: bool
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two bundles of a task. told: who is better, in a sentence; gain: of the second over the first, by `metric`."""
+
+    task: str
+    rows: int
+    metric: Metric
+    told: str
+    gain: Interval
+    rungs: tuple[tuple[Rung, ...], tuple[Rung, ...]]
+
+
+def tasks_of(lock: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Task -> the output that is its bundle."""
+    outs = [out for entry in lock.values() for out in entry.get("outs", [])]
+    return {Path(out["path"]).parent.name: out for out in outs if Path(out["path"]).name == "bundle"}
+
+
+def fetched(out: Mapping[str, Any], recorded: Recorded, folder: Path, below: str = "") -> bool:
+    """Lay out a recorded folder, or the part of it below a name, in `folder`; False where DVC's cache lacks a file."""
+    files = recorded.files(out)
+    if files is None:
+        return False
+    for name, md5 in files.items():
+        if not name.startswith(below):
+            continue
+        content = recorded.bytes_of(md5)
+        if content is None:
+            return False
+        target = folder / name.removeprefix(below)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    return True
+
+
+def compared(task_name: str, bundles: tuple[Path, Path], rows: Path, params: Params, names: tuple[str, str]) -> Pair:
+    """Score and time both bundles, every rung, on the test rows in `rows`; one thread each, in turn."""
+    task = read_task(rows)
+    test = read_split(rows / "test.jsonl", task)
+    texts, targets = [task.text(row) for row in test], task.targets(test)
+    bootstrap = Bootstrap(task, targets, params.evaluate.bootstrap_samples, params.evaluate.confidence, params.seed)
+    ladders = [read_bundle(bundle)["ladder"] for bundle in bundles]
+    systems = {
+        (side, rung): bundle_rung(task, bundle, rung)
+        for side, (bundle, ladder) in enumerate(zip(bundles, ladders, strict=True))
+        for rung in ladder
+    }
+    answers = {key: answer(texts) for key, answer in systems.items()}
+    labelled = {f"{side} {rung}": answer for (side, rung), answer in systems.items()}
+    spent = latencies(labelled, texts, [BATCH], params.release.system_rounds)
+    metric = task.metrics[0]
+    defaults = [shipped_rung(bundle, read_bundle(bundle)) for bundle in bundles]
+    rungs = [
+        tuple(
+            Rung(
+                rung,
+                bootstrap.interval(metric, answers[side, rung]).value,
+                spent[f"{side} {rung}"][f"batch_{BATCH}"]["p50"],
+                megabytes(bundles[side], read_bundle(bundles[side])["rungs"][rung]),
+                rung == defaults[side],
+            )
+            for rung in ladders[side]
+        )
+        for side in (0, 1)
+    ]
+    first, second = (answers[side, defaults[side]] for side in (0, 1))
+    gains = bootstrap.gains(first, second)
+    told = f"{names[1]}: {sentence(gains, task, names[0])}"
+    return Pair(task_name, len(test), metric, told, bootstrap.gain(first, second), (rungs[0], rungs[1]))
