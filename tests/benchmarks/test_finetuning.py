@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.finetuning import GOAL, Spent, passed, ratio
+from benchmarks.finetuning import DATA, GOAL, Data, Spent, Turn, passed, ratio, recipe, taken_over, trained
 from benchmarks.finetuning_recipes import RECIPES
+from components.params import Params
 from components.tasks.rows import read_split, read_task
-from tests.small_families import FAMILIES
+from tests.small_families import FAMILIES, family_checkpoint
 from tests.small_kinds import ROW_OF, small_rows
 
 
@@ -21,6 +22,21 @@ def test_both_sides_learn_from_the_same_tokens_of_a_bert(kind: str, tmp_path: Pa
     assert [one["input_ids"] for one in theirs] == [one.features["input_ids"] for one in ours]
     targets = [one["labels"] if "labels" in one else one["label"] for one in theirs]
     assert targets == [target.tolist() for target in task.learned(rows, ours)]
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_both_sides_train_from_a_checkpoint_and_are_scored(
+    kind: str, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DATA, "small", Data("", {"kind": kind, "language": "en", "max_length": 24}))
+    rows = small_rows(tmp_path / "rows", kind, ROW_OF[kind])
+    pretrained = taken_over(params, family_checkpoint("bert", tmp_path / "bert"), tmp_path)
+    config = recipe(params, threads=1).model_copy(update={"epochs": 2})
+    for side in ("theirs", "ours"):
+        found = trained(Turn(side, "small", config, 17, rows, pretrained, tmp_path / side))
+        assert found.seconds > 0
+        assert 0 <= found.score <= 1
+        assert (tmp_path / side / "model.safetensors").is_file()
 
 
 def test_a_ratio_has_an_interval_over_the_seeds_unless_there_is_one_alone() -> None:
