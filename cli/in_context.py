@@ -63,6 +63,8 @@ def command(
     if shots:
         train = read_split(TASKS / task / "train.jsonl", answering)
         asked = with_shots(asked, balanced_shots(train, answering.labels, shots, seed))
+    if not calibrated and (uneven := asked.uneven_words()):
+        click.echo(f"{uneven}: long words are never likely; --calibrated evens that out", err=True)
     if texts:
         for label in labels_of(asked, answering, texts):
             click.echo(label)

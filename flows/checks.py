@@ -65,15 +65,20 @@ def _check_lengths(params: Params) -> None:
 def _check_trainings(params: Params) -> None:
     """Combinations of parameters that fail, each raised by the code that would meet it in the middle of a run."""
     from components.modeling.adapters.lora import check_lora
+    from components.modeling.checkpoints import INIT_FROM
+    from components.modeling.loading import load_config
     from components.modeling.objectives.denoising import check_windows
     from components.modeling.objectives.lookup import check_batch, check_objective
+    from components.starts import local_folder
     from components.training.batches import check_division
     from components.training.quantization_aware import check_rounding
 
     if params.pretrain.init_from is None:
         check_objective(params.model.architecture, params.pretrain.objective.name)
-        if isinstance(params.finetune.adapter, LoraConfig):
-            check_lora(params.model, params.finetune.adapter)
+    if isinstance(params.finetune.adapter, LoraConfig):
+        start = params.pretrain.init_from
+        shape = params.model if start is None else load_config(str(local_folder(INIT_FROM, start)), INIT_FROM)
+        check_lora(shape, params.finetune.adapter)
     if isinstance(params.pretrain.objective, DenoisingConfig):
         check_windows(params.pretrain.objective.name, params.pretrain.document_attention)
     parts = params.trainer.devices * params.trainer.accumulate

@@ -191,7 +191,10 @@ def split_file(folder: Path, split: str) -> Path:
         raise DataError(f"{folder}: no {split} rows", f"expected one of {known}, each also with {packed}")
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
-        raise DataError(f"{folder}: {names} both claim to be the {split} split", "keep one of them")
+        raise DataError(
+            f"{folder}: {names} both claim to be the {split} split",
+            "keep one of them; a text and its translation are one row of one file: `paste` joins two",
+        )
     split_name(found[0])
     return found[0]
 

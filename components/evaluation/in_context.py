@@ -79,6 +79,21 @@ class InContext:
                 "take the bundle of a decoder",
             )
 
+    def uneven_words(self) -> str:
+        """Which label's words have the fewest and the most tokens; nothing where all have as many.
+
+        The likelihood of words is the product of their tokens', so the longer ones lose whatever the text says.
+        """
+        # As `asked` has them: behind a blank, where the template has one.
+        blank = " " if self.prompt.template.removesuffix(LABEL).endswith(" ") else ""
+        encode = self.generator.tokenizer.encode
+        counts = {label: len(encode(f"{blank}{word}", add_special_tokens=False).ids) for label, word in
+                  self.prompt.words.items()}  # fmt: skip
+        fewest, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+        if counts[fewest] == counts[most]:
+            return ""
+        return f"the words for {fewest!r:.60} have {counts[fewest]} tokens, those for {most!r:.60} {counts[most]}"
+
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """The number of the likeliest label of each text."""
         found: np.ndarray = self.scores(texts).argmax(axis=1)

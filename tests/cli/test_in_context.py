@@ -38,8 +38,15 @@ BUNDLE = "bundle"
 def test_texts_get_a_label_each() -> None:
     found = ask(BUNDLE, "classification", "ship wave", "street tower")
     assert found.exit_code == 0, found.output
-    assert len(found.output.splitlines()) == 2
-    assert {*found.output.splitlines()} <= {"city", "field", "sea"}
+    assert len(found.stdout.splitlines()) == 2
+    assert {*found.stdout.splitlines()} <= {"city", "field", "sea"}
+
+
+def test_words_of_more_tokens_than_others_are_told() -> None:
+    found = ask(BUNDLE, "classification", "ship", "--word", "sea=ship wave water")
+    assert "the words for" in found.stderr
+    assert "--calibrated evens that out" in found.stderr
+    assert ask(BUNDLE, "classification", "ship", "--word", "sea=ship wave water", "--calibrated").stderr == ""
 
 
 def test_without_texts_the_test_rows_are_answered_beside_the_most_frequent_label() -> None:

@@ -15,6 +15,7 @@ from components.training.config import AdapterConfig
 from flows.checks import check_project, check_stages
 from flows.graph import Stage
 from tests.corpus.small_corpus import SOURCES, TASKS, small_data
+from tests.small_families import family_checkpoint
 from tests.small_params import objective
 
 CURATE, TRAIN = ("curate", "validate"), ("pretrain", "finetune@colour", "distill@colour")
@@ -140,6 +141,14 @@ def test_an_adapter_that_fits_no_layer_is_told(
     )
     with pytest.raises(LianziError, match=told):
         check_stages(tmp_path, changed(own, "finetune", adapter=lora), TRAIN)
+
+
+def test_an_adapter_is_held_against_the_checkpoint_that_it_goes_on_from(own: Params, tmp_path: Path) -> None:
+    start = family_checkpoint("bert", tmp_path / "bert")
+    lora = AdapterConfig.model_validate({"name": "lora", "rank": 2, "alpha": 4, "dropout": 0.0, "targets": ["Wqkv"]})
+    adapted = changed(changed(own, "finetune", adapter=lora), "pretrain", init_from=str(start))
+    with pytest.raises(LianziError, match=r"a bert has no linear layer 'Wqkv'\nit has attention"):
+        check_stages(tmp_path, adapted, TRAIN)
 
 
 def test_documents_that_an_objective_cannot_keep_apart_are_told(own: Params, tmp_path: Path) -> None:

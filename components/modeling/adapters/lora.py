@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from components.errors import ParameterError
 from components.modeling.adapters.adapter import Merge, train_head_alone
 from components.modeling.architectures import blank_model, layers_of
+from components.modeling.loading import random_model
 
 if TYPE_CHECKING:
     from components.modeling.config import ModelConfig
@@ -84,10 +85,10 @@ def check_rank(model: PreTrainedModel, layers: Mapping[str, str], chosen: Sequen
             )
 
 
-def check_lora(model: ModelConfig, config: LoraConfig) -> None:
-    """Raise ParameterError where a model of this shape, with random weights, could not be adapted."""
+def check_lora(model: ModelConfig | PreTrainedConfig, config: LoraConfig) -> None:
+    """Raise ParameterError where a model of this shape, that of params.yaml or a checkpoint's, could not be adapted."""
     with torch.device("meta"):
-        shape = blank_model(model)
+        shape = random_model(AutoModel, model) if isinstance(model, PreTrainedConfig) else blank_model(model)
     layers = linear_layers(shape)
     check_rank(shape, layers, target_layers(layers, config.targets, shape.config.model_type), config.rank)
 
