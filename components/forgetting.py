@@ -13,6 +13,7 @@ from components.corpus import blocks
 from components.corpus.encoding import compared_form, fingerprint, mark_of
 from components.corpus.files import corpus_files
 from components.corpus.labelled import split_file
+from components.corpus.parallel import read_rows
 from components.corpus.read import Record, read_records
 from components.corpus.removals import CORPUS, Removal, Removals
 from components.corpus.row_form import form_of
@@ -149,7 +150,7 @@ def original_labelled(data: Path, task: str, name: str) -> list[Record]:
     """The records of labelled rows by their name, SPLIT/NAME: several where the file gives a name twice."""
     split, _, own = name.partition("/")
     try:
-        rows = read_records(split_file(data / "tasks" / task, split))
+        rows = read_rows(split_file(data / "tasks" / task, split))
         return [one for one in rows if one.name == own]
     except DataError:
         return []

@@ -15,9 +15,10 @@ from typing import Any
 from components.artifacts import write_manifest
 from components.corpus.encoding import compared_form, decoded_right, is_lost, mark_of, normalise
 from components.corpus.files import notices
+from components.corpus.parallel import SOURCE, TARGET, read_rows
 from components.corpus.personal_data import scrubbed_around_code
 from components.corpus.quarantine import Quarantine, write_row
-from components.corpus.read import COMPRESSIONS, READERS, read_records, split_name
+from components.corpus.read import COMPRESSIONS, READERS, split_name
 from components.corpus.removals import TASKS, Removals
 from components.corpus.row_form import RowForm, form_of, is_pair
 from components.errors import DataError
@@ -176,11 +177,11 @@ def check_task(config: TaskConfig, folder: Path) -> None:
     """Raises DataError for a missing split, and for one whose first row has not the columns of a labelled row."""
     form = form_of(config)
     for split in SPLITS:
-        form.read(next(iter(read_records(split_file(folder, split), form.columns))))
+        form.read(next(read_rows(split_file(folder, split), form.columns)))
 
 
 def split_file(folder: Path, split: str) -> Path:
-    """The one data file of a split. Raises DataError where there is none, or more than one."""
+    """The one data file of a split, or the first of two that stand side by side. Raises DataError for other numbers."""
     if not folder.is_dir():
         hint = f"put its rows there, or take '{folder.name}' out of `tasks:` in params.yaml"
         raise DataError(f"{folder}: missing, and params.yaml names the task '{folder.name}'", hint)
@@ -189,11 +190,13 @@ def split_file(folder: Path, split: str) -> Path:
         known = ", ".join(f"{split}{extension}" for extension in READERS)
         packed = ", ".join(COMPRESSIONS)
         raise DataError(f"{folder}: no {split} rows", f"expected one of {known}, each also with {packed}")
+    if [path.name for path in found] == [f"{split}{SOURCE}", f"{split}{TARGET}"]:
+        return found[0]
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
         raise DataError(
             f"{folder}: {names} both claim to be the {split} split",
-            "keep one of them; a text and its translation are one row of one file: `paste` joins two",
+            f"keep one of them; texts and what answers them, line by line, are {split}{SOURCE} and {split}{TARGET}",
         )
     split_name(found[0])
     return found[0]
@@ -211,7 +214,7 @@ def _clean_rows(
 ) -> list[_Row]:
     """The rows to keep; `seen` are those of the splits before, and gains these; `unread` gains columns not used."""
     rows: list[_Row] = []
-    for record in read_records(path, form.columns):
+    for record in read_rows(path, form.columns):
         if (found := form.read(record)) is None:
             continue
         given, target_of = found
