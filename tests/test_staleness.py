@@ -19,6 +19,7 @@ ARCHITECTURES = Path("components/modeling/architectures")
 OBJECTIVES = Path("components/modeling/objectives")
 ADAPTERS = Path("components/modeling/adapters")
 KINDS = Path("components/tasks")
+TRAINING = Path("components/training")
 OF_THE_TASK = ("finetune", "distill", "export", "quantize", "build", "evaluate")
 
 
@@ -95,6 +96,8 @@ def test_an_edit_of_what_is_not_chosen_makes_nothing_stale(project: Path) -> Non
         OBJECTIVES / "mlm.py",
         OBJECTIVES / "clm.py",
         ADAPTERS / "lora.py",
+        TRAINING / "losses" / "dpo.py",
+        TRAINING / "targets" / "sequence_level.py",
     ):
         edit(project / path)
     assert stale(project) == set()
