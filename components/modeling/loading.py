@@ -86,8 +86,11 @@ def load_tokenizer(folder: Path, name: str, role: str = "") -> PreTrainedTokeniz
     # transformers goes by the model's family, whatever class is named: Qwen2's has a token more than any file.
     as_it_is = named in NO_FAMILY and (folder / OWN_TOKENIZER).is_file()
     try:
-        loader: Any = PreTrainedTokenizerFast if as_it_is else AutoTokenizer
-        loaded = loader.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        loaded: Any = (
+            PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            if as_it_is
+            else AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        )
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, ImportError and plain Exception
         raise _refused(
             role,
