@@ -50,8 +50,8 @@ class LanguageModelTask(Task):
         return super().row(text, target) | {"label": ""}
 
     def pairs(self, targets: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """None: nearly every answer is another."""
-        return targets[:0], answers[:0]
+        """None: nearly every answer is another. Both have the form of answers, which alone `values` reads."""
+        return answers[:0], answers[:0]
 
     def class_counts(self, targets: np.ndarray, answers: np.ndarray) -> dict[str, tuple[int, int, int]]:
         return {}

@@ -74,6 +74,11 @@ def test_a_text_ends_with_its_end_token_where_there_is_room(tokenizer_folder: Pa
     assert learned[0].tolist() == [*long.features["input_ids"][1:], NO_TARGET]
 
 
+def test_no_table_of_answers_is_made() -> None:
+    answers = padded_scores([np.full((2, 2), 1.0, np.float32)])
+    assert [TASK.values(none) for none in TASK.pairs(np.zeros(1), answers)] == [[], []]
+
+
 def test_agreement_is_the_share_of_tokens() -> None:
     one = padded_scores([np.array([[1.0, 5], [1.0, 6]], np.float32), np.array([[1.0, 7]], np.float32)])
     other = one.copy()
