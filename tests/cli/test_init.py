@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from cli.init import command, make_project
-from cli.project_files import FILES, SHARED
+from cli.project_files import FILES
 from components.errors import LianziError
 from components.params import load_params
 from flows.graph import read_graph
@@ -68,12 +67,3 @@ def test_a_folder_that_holds_a_project_is_left_alone(project: Path) -> None:
     with pytest.raises(LianziError, match=r"dvc\.yaml: exists already"):
         make_project(project, {"mood": "en"})
     assert sorted(path.name for path in project.iterdir()) == before
-
-
-def test_the_wheel_brings_the_files_that_a_project_is_made_from(root: Path) -> None:
-    content = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    listed = content["tool"]["setuptools"]["data-files"]
-    brought = [
-        f"{folder}/{Path(name).name}" for folder, names in listed.items() for name in names if "examples" not in folder
-    ]
-    assert sorted(brought) == sorted(f"{SHARED}/{name}" for name in (*FILES, "docs/*.md"))
