@@ -56,7 +56,7 @@ def main(words: Sequence[str] | None = None) -> int:
     heads: dict[str, Any] = {}
     for project in chosen.projects:
         for bundle in sorted((project / "artifacts").glob("*/bundle")):
-            name = f"{project.resolve().name}/{bundle.parent.name}"
+            name = f"{project.absolute().name}/{bundle.parent.name}"
             heads[name] = head_ladder(bundle, project / "artifacts" / "tasks" / bundle.parent.name, target)
             print(f"{name}: ships {heads[name]['shipped']}", flush=True)
     show(heads)

@@ -25,16 +25,19 @@ def time_in_turn(
     before: Callable[[int], Given] | None = None,
     warm_up: int = WARM_UP,
 ) -> dict[str, np.ndarray]:
-    """Seconds of each round by contender, (rounds,): in each, all are given the same, and who begins changes.
+    """Seconds of each round by contender, (rounds,): in each, all are given the same, in an order that is drawn anew
+    every second round and reversed in between. Of any two, each comes first as often: who comes later finds the rows in
+    the processor's caches, and in a fixed order of going round that would always be the same one.
 
     `before`: what a contender is given, untimed, just before its turn of a round. What is compared are then contenders
     whose weights are in the processor's caches, as in a server that has work.
     """
     names = list(contenders)
     spent = {name: np.empty(warm_up + rounds) for name in names}
+    generator, order = np.random.default_rng(0), list(range(len(names)))
     for number in range(warm_up + rounds):
-        turn = number % len(names)
-        for name in names[turn:] + names[:turn]:
+        order = order[::-1] if number % 2 else generator.permutation(len(names)).tolist()
+        for name in (names[place] for place in order):
             if before is not None:
                 contenders[name](before(number))
             timed = given(number)
