@@ -89,6 +89,13 @@ def chosen(text: str, place: str) -> dict[str, Any]:
     return {"text": text, "choices": choices, "label": place}
 
 
+def asked(text: str, place: str) -> dict[str, Any]:
+    """The answer is that of the place; of another one that the first word belongs to it is a negative."""
+    first = next(name for name, words in WORDS.items() if text.split()[0] in words)
+    answers = {name: f"{name}: {' '.join(words[:3])}" for name, words in WORDS.items()}
+    return {"question": text, "answer": answers[place], "negatives": [answers[first]] if first != place else []}
+
+
 ROW_OF: dict[str, RowOf] = {
     "classification": labelled,
     "generation": told,
@@ -96,6 +103,7 @@ ROW_OF: dict[str, RowOf] = {
     "multiple_choice": chosen,
     "regression": stars,
     "relation_extraction": related,
+    "retrieval": asked,
     "summarization": answered,
     "token_classification": tagged,
     "translation": answered,

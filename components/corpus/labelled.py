@@ -125,7 +125,7 @@ def curate_task(
             splits[split] = _clean_rows(path, split, quarantine, seen, removals, unread, scrub, form)
             rejected[split] = dict(quarantine.counts - before)
     kind = task_kind(config.kind)
-    task = _fitted(partial(kind.fit, **config.of_task()), is_pair(config), splits)
+    task = _fitted(partial(kind.fit, **config.of_task()), is_pair(config), splits, kind.fits_every_split)
     for split, rows in splits.items():
         with (target / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
             for row in rows:
@@ -262,11 +262,17 @@ def _repetition(row: _Row, other: _Row, form: RowForm) -> str:
     return "duplicate" if same else "label_conflict"
 
 
-def _fitted(fit: Callable[[Sequence[Any]], Task], pair: bool, splits: dict[str, list[_Row]]) -> Task:
-    """The task of these rows. Raises DataError where the train rows make none, or a held-out row does not fit it."""
+def _fitted(
+    fit: Callable[[Sequence[Any]], Task], pair: bool, splits: dict[str, list[_Row]], every_split: bool = False
+) -> Task:
+    """The task of these rows. Raises DataError where the train rows make none, or a held-out row does not fit it.
+
+    `every_split`: what rows are answered with is known of held-out ones too.
+    """
     train = splits["train"]
+    fitted_to = [row for rows in splits.values() for row in rows] if every_split else train
     try:
-        task = replace(fit([row.target for row in train]), pair=pair)
+        task = replace(fit([row.target for row in fitted_to]), pair=pair)
     except ValueError as error:
         raise DataError(f"{train[0].place}: {error}", "look at the train rows' labels") from None
     for split in ("validation", "test"):

@@ -21,12 +21,15 @@ from components.tasks.generation import ASSISTANT, PART, ROLES, SIGNS, preferenc
 from components.tasks.kinds import task_kind
 from components.tasks.multiple_choice import LEAST
 from components.tasks.relation_extraction import check_marked, marked
+from components.tasks.retrieval import Sought
 from components.tasks.task import Column, columns_of, text_columns
 
 PAIR = ("chosen", "rejected")
 WRITTEN = ("text", "prompt", "completion", "messages", *PAIR)
 """Columns of texts that are learned themselves: a text, a prompt with what follows it, a conversation, or a prompt with
 two answers, one of which people like better."""
+QUESTION = ("question", "text")
+"""Columns of what is asked, where an answer is to be found: one of the two."""
 LARGEST = 1e30
 """Of the numbers that a regression learns: float32, whose squares a double holds."""
 LABEL_CHARACTERS = 200
@@ -69,6 +72,8 @@ def form_of(config: TaskConfig) -> RowForm:
         return RowForm(("id", *WRITTEN), _written)
     if kind.columns[kind.target] == Column.CHOICE:
         return RowForm(("id", "text", "choices", "label"), _with_choices, choices=True)
+    if kind.columns[kind.target] == Column.ANSWER:
+        return RowForm(("id", *QUESTION, "answer", "negatives"), _asked)
     read = _READ[kind.columns[kind.target]]
     if kind.spans:
         return RowForm(("id", "text", *kind.spans, kind.target), partial(_marked, kind.spans, read))
@@ -329,6 +334,27 @@ def _unmarked(record: Record, name: str, text: str) -> str:
     if strange := next((mark for mark in SIGNS if mark in text), None):
         raise DataError(f"{record.place}: '{name}' has the sign {strange}, which parts prompts from answers here")
     return text
+
+
+def _question(record: Record) -> str:
+    """What a row asks. Raises DataError where it does not say."""
+    return record.text("text" if "text" in record.fields and "question" not in record.fields else "question")
+
+
+def _asked(record: Record) -> tuple[tuple[str, ...], Callable[..., Any]]:
+    """A question, and the answer that is to be found for it, with what is none beside it."""
+    asked, answer = _question(record), normalise(decoded_right(record.text("answer")))
+    if not answer:
+        raise DataError(f"{record.place}: the answer is empty", "every row needs the answer that is to be found")
+    given = _listed(record.fields.get("negatives")) or []
+    if given != given:  # a NaN is what pandas has for nothing
+        given = []
+    if not isinstance(given, list) or not all(isinstance(one, str) and normalise(one) for one in given):
+        raise DataError(f"{record.place}: 'negatives' is no list of texts", 'as ["no.", "closed."], in CSV as well')
+    negatives = tuple(dict.fromkeys(normalise(decoded_right(one)) for one in given))
+    if answer in negatives:
+        raise DataError(f"{record.place}: the answer stands among its negatives", "take it out of one of the two")
+    return (asked,), lambda clean: Sought(answer, negatives)
 
 
 def _target(record: Record) -> str:

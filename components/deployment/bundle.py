@@ -2,12 +2,14 @@
 
 models/RUNG/model.onnx of fp32 and of every rung that kept its quality and passed the gate, tokenizer.json, README.md
 (the model card), NOTICE, lineage.json, samples/ (token ids of some validation rows, to try engines with) and
-manifest.json. Engines are built and tried, but kept in the engine store: the manifest says what became of each.
+manifest.json; of a task that finds answers index/RUNG.npy, their vectors by each rung. Engines are built and tried, but
+kept in the engine store: the manifest says what became of each.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +20,18 @@ from components.deployment.notices import write_notices
 from components.deployment.parity import shapes
 from components.deployment.rows import read_rows
 from components.errors import EngineError, first_line
-from components.inference.engines import ENGINES, Engine, Profile
+from components.inference.engines import ENGINES, Engine, OnnxRuntime, Profile
 from components.inference.sessions import Arrays
 from components.inference.trial import BUILT_AND_RUN, build_and_try, read_samples, write_samples
 from components.modeling.kinds import GENERATES
 from components.runtime.encoding import Encoder, reads_types
-from components.runtime.manifest import BESIDE, graph_file, megabytes
+from components.runtime.index import index_file, write_index
+from components.runtime.manifest import BESIDE, TOKENIZER, graph_file, megabytes
+from components.runtime.prediction import passage_vectors
 from components.staging import staged
 from components.tasks.kinds import task_of
 from components.tasks.rows import read_task
-from components.tasks.task import sequences_of
+from components.tasks.task import texts_read
 
 if TYPE_CHECKING:
     from components.deployment.config import BuildConfig, GateConfig
@@ -70,6 +74,8 @@ def build(
             _copy(graph, folder / graph_file(name, "model"))
         _copy(onnx / "tokenizer.json", folder / "tokenizer.json")
         write_samples(folder, _samples(made, onnx, rows))
+        if task_of(made).output.embeds:
+            _write_indexes(folder, made, rungs)
         # Not the last word on it, but whole: the gate reads it as everyone reads a bundle.
         before = _details(task_name, made, small) | {"candidate": "fp32", "engines": {}, "max_batch": config.max_batch}
         write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **before)
@@ -78,6 +84,7 @@ def build(
             run.say(f"{name} refused by the gate: {refusal.reason}")
             small["rungs"][name] |= {"accepted": 0, "reason": f"is refused by the gate: {refusal.reason}"}
             shutil.rmtree((folder / graph_file(name, "model")).parent)
+            (folder / index_file(name)).unlink(missing_ok=True)
         candidate, reason = candidate_of(small)
         engines = build_engines(config, made, folder, candidate)
         details = _details(task_name, made, small) | {
@@ -99,11 +106,20 @@ def build(
     return metrics
 
 
+def _write_indexes(folder: Path, made: dict[str, Any], rungs: Iterable[str]) -> None:
+    """The vectors of the task's passages by each rung, which alone knows where its own vectors of questions lie."""
+    answering = task_of(made)
+    encoder = Encoder.load(folder / TOKENIZER, made["max_length"], made["pad_id"])
+    for name in rungs:
+        infer = OnnxRuntime().load(folder / graph_file(name, "model")).run
+        write_index(folder, name, passage_vectors(answering, infer, encoder))
+
+
 def _samples(made: dict[str, Any], onnx: Path, rows: Path) -> list[Arrays]:
     """Validation rows in the shapes in which the graphs were compared with PyTorch."""
     encoder = Encoder.load(onnx / "tokenizer.json", made["max_length"], made["pad_id"], reads_types(made))
     texts = read_rows(rows, "validation", made["labels"]).texts
-    return list(shapes(encoder, sequences_of(task_of(made), texts)).values())
+    return list(shapes(encoder, texts_read(task_of(made), texts)).values())
 
 
 def accepted(small: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -63,6 +63,8 @@ def _what(details: Mapping[str, Any]) -> str:
 def _answers(details: Mapping[str, Any]) -> str:
     if task_of(details).output.per_choice:
         return "one of the choices that a text is given"
+    if task_of(details).output.embeds:
+        return f"the nearest of {len(details['passages']):,} answers, which `manifest.json` lists as `passages`"
     labels = ", ".join(f"`{label}`" for label in details["labels"])
     if _tags(details):
         return f"the entities of a text, from one of {len(details['labels'])} tags a word: {labels}"
@@ -181,14 +183,19 @@ def _row(details: Mapping[str, Any]) -> str:
 
 
 def _by_hand(details: Mapping[str, Any]) -> list[str]:
-    order = "in the order of `labels` in `manifest.json`"
+    output, order = task_of(details).output.name, "in the order of `labels` in `manifest.json`"
+    if task_of(details).output.embeds:
+        order = (
+            "(float32, batch x width, each of length 1). Its product with the rows of `index/RUNG.npy` of the same "
+            "rung is the cosine with each of the `passages` of `manifest.json`"
+        )
     if _tags(details):
         order = f"of each token {order}; a word has the tag of the token that it begins in"
     if _is_number(details):
         order = f"as deviations of {details['deviation']:.6g} from {details['mean']:.6g}"
     return [
         "Without that package: `tokenizer.json` (Hugging Face tokenizers) gives the ids; the graphs take `input_ids` "
-        f"and `attention_mask` (int64, batch x length, padded with {details['pad_id']}) and return `logits` {order}."
+        f"and `attention_mask` (int64, batch x length, padded with {details['pad_id']}) and return `{output}` {order}."
         + (
             " Both texts of a row, or a text and a choice, are encoded as a pair."
             if task_of(details).reads_pairs

@@ -29,7 +29,7 @@ from components.runtime.encoding import IDS, MASK, TYPES, Encoder
 from components.staging import staged
 from components.tasks.kinds import task_of
 from components.tasks.rows import read_task
-from components.tasks.task import sequences_of
+from components.tasks.task import texts_read
 
 if TYPE_CHECKING:
     from components.deployment.config import ExportConfig
@@ -56,7 +56,7 @@ def export(
     texts = read_rows(rows, "validation", made["labels"]).texts
     run.say(f"exporting {model.num_parameters():,} parameters to ONNX, opset {config.opset}")
     graph, own = export_for_rows(model, config.opset, task.max_length, types)
-    batches = shapes(encoder, sequences_of(task_of(made), texts))
+    batches = shapes(encoder, texts_read(task_of(made), texts))
     with staged(onnx, of_kind("onnx")) as folder:
         shutil.copyfile(student / "tokenizer.json", folder / "tokenizer.json")
         if own:

@@ -25,9 +25,11 @@ from components.inference.onnx_runtime import OnnxRuntime
 from components.inference.sessions import Arrays
 from components.modeling.loading import load_config
 from components.runtime.encoding import IDS, Encoder, reads_types
+from components.runtime.index import read_index
 from components.runtime.manifest import whole_bundle
+from components.runtime.prediction import passage_vectors
 from components.tasks.kinds import task_of
-from components.tasks.task import Task, sequences_of
+from components.tasks.task import Task, texts_read
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -39,6 +41,9 @@ FLOAT = "fp32"
 
 FLOAT_NOISE = 1e-4
 """Share of a layer's output by which such sums never differ."""
+
+INDEX_NOISE = 1e-4
+"""Of a number of a vector of length 1, made twice by the same graph."""
 
 SENTENCES = (
     "Call me Ishmael. Some years ago - never mind how long precisely - having 3,000 dollars in my purse…",
@@ -118,6 +123,8 @@ def verify_against(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfi
     for name in made["ladder"]:
         try:
             _verify_rung(name, bundle / made["rungs"][name]["model"], original, limits, report)
+            if task.output.embeds:
+                check_index(name, bundle, made, original)
         except VerificationError as refusal:
             if name == FLOAT:
                 raise
@@ -153,7 +160,7 @@ def check_task(made: dict[str, Any], checkpoint: Path) -> Task:
         own = task_of(read_manifest(checkpoint, "classifier")).manifest()
         for name, value in task.manifest().items():
             if own.get(name) != value:
-                raise _refused(name, f"{value}, and the checkpoint's is {own.get(name)}")
+                raise _refused(name, f"{value!s:.200}, and the checkpoint's is {own.get(name)!s:.200}")
     return task
 
 
@@ -223,7 +230,7 @@ def _original(
         model,
         encoder,
         rows,
-        shapes(encoder, sequences_of(task, rows.texts)),
+        shapes(encoder, texts_read(task, rows.texts)),
         answers(task, torch_infer(model), encoder, rows.texts),
         bootstrap,
         float_graph,
@@ -276,6 +283,19 @@ def check_layers(name: str, graph: onnx.ModelProto, original: Original, limit: f
     if noise > limit:
         raise _refused(f"rung {name}", str(first_mismatch(*compared, limit, original.float_graph)))
     return noise, layer
+
+
+def check_index(name: str, bundle: Path, made: dict[str, Any], original: Original) -> None:
+    """The vectors of the passages that a rung is shipped with are its own. Raises VerificationError."""
+    task = original.bootstrap.task
+    try:
+        index = read_index(bundle, made, name, task)
+    except ArtifactError as error:
+        raise _refused(f"rung {name}", first_line(error).replace(f"{bundle}/", "")) from None
+    infer = OnnxRuntime().load(bundle / made["rungs"][name]["model"]).run
+    found = passage_vectors(task, infer, original.encoder)
+    if index.shape != found.shape or np.abs(index - found).max() > INDEX_NOISE:
+        raise _refused(f"rung {name}", "its index holds other vectors than it makes of the passages")
 
 
 def check_answers(name: str, report: ParityReport, limits: GateConfig) -> None:

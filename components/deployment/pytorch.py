@@ -25,6 +25,7 @@ from components.deployment.parity import Outputs
 from components.errors import ArtifactError
 from components.inference.sessions import Arrays, Infer
 from components.modeling import loading
+from components.modeling.text_embedding import SUFFIX, AutoModelForTextEmbedding
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ HEADS: dict[str, Head] = {
         AutoModelForQuestionAnswering, {"start_logits": ("batch", "length"), "end_logits": ("batch", "length")}
     ),
     "ForMaskedLM": Head(AutoModelForMaskedLM, PER_TOKEN),
+    SUFFIX: Head(AutoModelForTextEmbedding, {"sentence_embedding": ("batch", "")}),
 }
 """The end of a checkpoint's class -> its head."""
 

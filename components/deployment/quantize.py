@@ -36,7 +36,7 @@ from components.staging import staged
 from components.tasks.kinds import task_of
 from components.tasks.metrics import Metric, score
 from components.tasks.rows import EVERY_ROW, LabelShare, read_task
-from components.tasks.task import Task, Text, sequences_of
+from components.tasks.task import Task, Text, texts_read
 
 if TYPE_CHECKING:
     from components.deployment.config import QuantizeConfig
@@ -74,7 +74,7 @@ def quantize(
             config,
             check,
             folder,
-            calibration_batches(encoder, sequences_of(judged_by, train.texts), config.calibration_rows),
+            calibration_batches(encoder, texts_read(judged_by, train.texts), config.calibration_rows),
         )
         rungs: dict[str, dict[str, Any]] = {name: _made(context, name) for name in config.rungs}
         found = {

@@ -223,7 +223,7 @@ def _write_answers(path: Path, task: Task, targets: np.ndarray, answers: np.ndar
 def _figures(task: Task, test: Rows, answers: Answers, scores: Metrics) -> dict[str, Figure]:
     metric, found = task.metrics[0], answers["candidate"]
     compared = {metric.name: rungs_figure(scores, task)}
-    if task.head in GENERATES or task.output.per_choice:
+    if task.head in GENERATES or task.output.of_candidates:
         return compared
     if task.output.kind == "real":
         return compared | {"scatter": scatter_figure(test.targets, found)}

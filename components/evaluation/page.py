@@ -47,6 +47,7 @@ STEPS = {
 ANSWERED = {
     "causal_lm": "tokens",
     "choices": "test rows",
+    "embedding": "test rows",
     "seq2seq_lm": "test rows",
     "sequence": "test rows",
     "tokens": "words",

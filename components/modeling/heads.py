@@ -17,9 +17,11 @@ from transformers import (
 from components.errors import ParameterError
 from components.modeling.architectures import architecture, architecture_name, architecture_of
 from components.modeling.kinds import ARCHITECTURES, CANNOT, CARRIES_ON, GENERATES, WRITES
+from components.modeling.text_embedding import AutoModelForTextEmbedding
 
 HEADS: dict[str, Any] = {
     "choices": AutoModelForSequenceClassification,  # a score a pair of text and choice
+    "embedding": AutoModelForTextEmbedding,
     "sequence": AutoModelForSequenceClassification,
     "tokens": AutoModelForTokenClassification,
     CARRIES_ON: AutoModelForCausalLM,

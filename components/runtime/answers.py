@@ -19,6 +19,9 @@ from components.tasks.task import Task, Text, parts
 LABELS = "labels"
 """The axis of a tensor that is as long as there are labels; others depend on the request."""
 
+SHOWN_ANSWERS = 3
+"""Of those found for a question, on a line for a person."""
+
 Values = list[str] | np.ndarray
 """Of BYTES the strings, of numbers an array of the tensor's shape."""
 
@@ -139,21 +142,44 @@ class Entities:
         return "; ".join(f"{one.label} {' '.join(one.text.split())}" for one in self.entities) or "-"
 
 
-Answer = Prediction | LabelSet | Estimate | Entities | Choice
+@dataclass(frozen=True)
+class FoundAnswers:
+    """The answers found for a question, the nearest first, and the cosine of each with it."""
+
+    answers: tuple[str, ...]
+    scores: tuple[float, ...]
+
+    @property
+    def columns(self) -> dict[str, str | float]:
+        """As a row of a table."""
+        return {"answer": self.answers[0], "score": self.scores[0]}
+
+    def json(self) -> dict[str, Any]:
+        """As `lianzi predict` writes it."""
+        both = zip(self.answers, self.scores, strict=True)
+        return {"answers": [{"answer": answer, "score": round(score, 6)} for answer, score in both]}
+
+    def __str__(self) -> str:
+        both = list(zip(self.answers, self.scores, strict=True))[:SHOWN_ANSWERS]
+        return " | ".join(f"{' '.join(answer.split())} {score:.3f}" for answer, score in both)
+
+
+Answer = Prediction | LabelSet | Estimate | Entities | Choice | FoundAnswers
 
 
 @dataclass(frozen=True)
 class AnswerTensor:
     """An output of a served model. `axes`: those behind the rows'.
 
-    `values`: from what the model gave. Or `of_answer`: from the answer to each text, where a model's outputs do not say
-    it without the text.
+    `values`: from what the model gave; `of_graph`: as its graph gave it, where answers are made of more. Or
+    `of_answer`: from the answer to each text, where a model's outputs do not say it without the text.
     """
 
     datatype: Literal["BYTES", "FP32"]
     axes: tuple[str, ...] = ()
     values: Callable[[Task, np.ndarray], Values] | None = None
     of_answer: Callable[[Any], str] | None = None
+    of_graph: bool = False
 
     def shape(self, labels: int) -> list[int]:
         """With -1 for what depends on the request."""
@@ -221,6 +247,24 @@ def choices(task: Task, texts: Sequence[Text], outputs: np.ndarray) -> list[Choi
         best = scores.index(max(scores))
         found.append(Choice(best, parts(text)[1 + best], scores[best], tuple(scores)))
     return found
+
+
+def found_answers(task: Task, texts: Sequence[Text], outputs: np.ndarray) -> list[FoundAnswers]:
+    """The nearest answers to each question, from its cosines with all of them."""
+    found = []
+    for row, numbers in zip(outputs, task.decode(outputs), strict=True):
+        answers = tuple(task.passages[number] for number in numbers)
+        found.append(FoundAnswers(answers, tuple(row[numbers].tolist())))
+    return found
+
+
+def _best_answers(task: Task, outputs: np.ndarray) -> list[str]:
+    return list(task.values(task.decode(outputs)))
+
+
+def _answers_in_json(task: Task, outputs: np.ndarray) -> list[str]:
+    found = found_answers(task, (), outputs)
+    return [json.dumps(one.json()["answers"], ensure_ascii=False) for one in found]
 
 
 def _labels(task: Task, outputs: np.ndarray) -> list[str]:
@@ -299,7 +343,18 @@ CHOICE = AnswerForm(
     {"choice": None, "scores": []},
     lambda answer: (answer.text, answer.score),
 )
-FORMS = (CHOICE, LABEL, LABEL_SET, NUMBER, ENTITIES)
+FOUND = AnswerForm(
+    "found",
+    found_answers,
+    {
+        "answer": AnswerTensor("BYTES", (), _best_answers),
+        "answers": AnswerTensor("BYTES", (), _answers_in_json),
+        "sentence_embedding": AnswerTensor("FP32", ("width",), lambda task, outputs: outputs, of_graph=True),
+    },
+    {"answers": []},
+    lambda answer: (answer.answers[0], answer.scores[0]),
+)
+FORMS = (CHOICE, LABEL, LABEL_SET, NUMBER, ENTITIES, FOUND)
 BY_OUTPUT = {"categorical": LABEL, "binary": LABEL_SET, "real": NUMBER}
 """Kind of an output -> the form of answers."""
 
@@ -310,4 +365,6 @@ def answer_form(task: Task) -> AnswerForm:
         return ENTITIES
     if task.output.per_choice:
         return CHOICE
+    if task.output.embeds:
+        return FOUND
     return BY_OUTPUT[task.output.kind]

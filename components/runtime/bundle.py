@@ -15,6 +15,7 @@ from components.inference.engines import ENGINES, OnnxRuntime, Profile, Session
 from components.inference.sessions import Arrays
 from components.runtime.answers import Answer, AnswerForm, answer_form
 from components.runtime.encoding import Encoder, reads_types
+from components.runtime.index import read_index
 from components.runtime.manifest import CLASSIFICATION, TOKENIZER, bundle_of, shipped_rung
 from components.runtime.prediction import task_outputs
 from components.tasks.kinds import task_of
@@ -23,7 +24,8 @@ from components.tasks.task import Task, Text
 
 @dataclass(frozen=True)
 class Classifier:
-    """A loaded bundle; `max_batch` texts at most go through the model at once."""
+    """A loaded bundle; `max_batch` texts at most go through the model at once. `index`: the vectors of the task's
+    passages, where answers are found among them."""
 
     task: str
     rung: str
@@ -31,6 +33,7 @@ class Classifier:
     max_batch: int
     encoder: Encoder
     session: Session
+    index: np.ndarray | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -43,20 +46,21 @@ class Classifier:
         return answer_form(self.kind)
 
     def predict(self, rows: Any) -> list[Answer]:
-        """One answer a row, in order: a Prediction, of a regression an Estimate, of a tagger Entities. A row is its
-        text; of a task with several, a mapping with the columns that `texts` of its kind names, or the texts in that
-        order. Raises DataError for what is not text."""
+        """One answer a row, in order: a Prediction, of a regression an Estimate, of a tagger Entities, of retrieval
+        FoundAnswers. A row is its text; of a task with several, a mapping with the columns that `texts` of its kind
+        names, or the texts in that order. Raises DataError for what is not text."""
         checked = check_rows(rows, self.kind.texts, self.kind.output.per_choice)
         if self.kind.spans:
             check_marked_texts(self.kind, checked)
         return list(self.form.answers(self.kind, checked, self.logits(checked)))
 
     def logits(self, texts: Sequence[Text]) -> np.ndarray:
-        """Float32 (texts, labels), or (texts, words, labels) where each word is answered about."""
+        """Float32 (texts, labels), or (texts, words, labels) where each word is answered about; cosines (texts,
+        passages) where answers are found."""
         if not texts:
             words = (0,) if self.kind.output.per_token else ()
-            return np.empty((0, *words, len(self.labels)), dtype=np.float32)
-        return task_outputs(self.kind, self.session.run, self.encoder, texts, self.max_batch)
+            return np.empty((0, *words, len(self.kind.passages or self.labels)), dtype=np.float32)
+        return task_outputs(self.kind, self.session.run, self.encoder, texts, self.max_batch, self.index)
 
     def encode(self, texts: Sequence[Text]) -> list[list[int]]:
         """The token ids that the model reads of each row, of one with choices those of all of them."""
@@ -87,14 +91,23 @@ def load_bundle(path: Path, rung: str | None = None, threads: int = 1) -> Classi
 
 def open_classifier(path: Path, manifest: dict[str, Any], rung: str, threads: int) -> Classifier:
     """The same of a folder that is known to be whole."""
+    kind = _task(path, manifest)
     return Classifier(
         task=manifest["task"],
         rung=rung,
-        kind=_task(path, manifest),
+        kind=kind,
         max_batch=manifest["max_batch"],
         encoder=_encoder(path, manifest),
         session=_session(path, manifest, rung, threads),
+        index=_index(path, manifest, rung, kind),
     )
+
+
+def _index(path: Path, manifest: dict[str, Any], rung: str, kind: Task) -> np.ndarray | None:
+    """An engine computes what the rung that it was built from does, and has its index."""
+    if not kind.output.embeds:
+        return None
+    return read_index(path, manifest, rung if rung in manifest["rungs"] else manifest["engines"][rung]["rung"], kind)
 
 
 def _task(path: Path, manifest: dict[str, Any]) -> Task:
@@ -134,6 +147,8 @@ def _check_answer(graph: Path, session: Session, task: Task, encoder: Encoder) -
     """One row of one token. Raises ArtifactError where the graph does not answer with a logit a label."""
     labels = len(task.labels)
     found = session.run(encoder.pad([[1]])).get(task.output.name)
+    if found is not None and task.output.embeds and found.ndim == 2 and len(found) == 1:
+        return
     if found is None or found.shape != ((1, 1, labels) if task.output.per_token else (1, labels)):
         told = f"no {task.output.name}" if found is None else f"{task.output.name} of shape {found.shape}"
         raise ArtifactError(f"{graph}: gives {told}, and the manifest has {labels} labels")

@@ -29,8 +29,21 @@ def infer_texts(infer: Infer, encoder: Encoder, texts: Sequence[Text], batch: in
     return found
 
 
-def task_outputs(task: Task, infer: Infer, encoder: Encoder, texts: Sequence[Text], batch: int = BATCH) -> np.ndarray:
-    """What a task's answers to some texts, at least one, need of its output, (texts, ...): `task.decode` takes it."""
+def task_outputs(
+    task: Task,
+    infer: Infer,
+    encoder: Encoder,
+    texts: Sequence[Text],
+    batch: int = BATCH,
+    index: np.ndarray | None = None,
+) -> np.ndarray:
+    """What a task's answers to some texts, at least one, need of its output, (texts, ...): `task.decode` takes it.
+
+    `index`: the vectors of the task's passages, which are computed where it is not given.
+    """
+    if task.output.embeds:
+        vectors = infer_texts(infer, encoder, texts, batch)[task.output.name]
+        return vectors @ (passage_vectors(task, infer, encoder, batch) if index is None else index).T
     if task.output.per_choice:
         found = infer_texts(infer, encoder, sequences_of(task, texts), batch)[task.output.name]
         return gathered(found, [len(task.sequences(text)) for text in texts])
@@ -40,6 +53,11 @@ def task_outputs(task: Task, infer: Infer, encoder: Encoder, texts: Sequence[Tex
     for numbers, feeds in encoder.batches(texts, batch):
         rows.update(zip(numbers.tolist(), infer(feeds)[task.output.name], strict=True))
     return task.reduced([rows[number] for number in range(len(texts))], places(task, encoder, texts))
+
+
+def passage_vectors(task: Task, infer: Infer, encoder: Encoder, batch: int = BATCH) -> np.ndarray:
+    """Float32 (passages, width), each of length 1."""
+    return infer_texts(infer, encoder, task.passages, batch)[task.output.name]
 
 
 def places(task: Task, encoder: Encoder, texts: Sequence[Any]) -> list[Sequence[int]]:

@@ -130,7 +130,7 @@ class TaskModel:
     def logits(self, rows: Sequence[list[int]], results: Sequence[Arrays]) -> np.ndarray:
         """The outputs of a request's rows: (rows, labels), or (rows, the longest, labels) with 0 behind each row."""
         if not self.classifier.kind.output.per_token:
-            return stacked(results, "logits")
+            return stacked(results, self.classifier.kind.output.name)
         found = np.zeros((len(rows), max(map(len, rows)), len(self.classifier.labels)), dtype=np.float32)
         for number, (ids, result) in enumerate(zip(rows, results, strict=True)):
             found[number, : len(ids)] = result["logits"][: len(ids)]
@@ -155,12 +155,16 @@ class TaskModel:
         tensor = self.classifier.form.tensors[name]
         values: Values
         if tensor.values:
-            values = tensor.values(self.classifier.kind, self._by_row(request, logits))
+            given = logits if tensor.of_graph else self._by_row(request, logits)
+            values = tensor.values(self.classifier.kind, given)
         elif tensor.of_answer:
             values = list(map(tensor.of_answer, self.answers(request, logits)))
         return Tensor(name, tensor.datatype, (len(values),) if isinstance(values, list) else values.shape, values)
 
     def _by_row(self, request: InferRequest, logits: np.ndarray) -> np.ndarray:
+        """What answers are made of: of a row with choices their scores, of a question its cosines with all answers."""
+        if self.classifier.index is not None:
+            return logits @ self.classifier.index.T
         return logits.reshape(request.inputs[CHOICES].shape) if self.choices else logits
 
     def texts_of(self, request: InferRequest) -> list[Any]:

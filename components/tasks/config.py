@@ -99,6 +99,15 @@ class MultiLabelConfig(TextsConfig):
         return {"threshold": self.threshold}
 
 
+class RetrievalConfig(TaskConfig):
+    """temperature: what the cosines of a question with the answers are divided by in training."""
+
+    temperature: Annotated[float, Field(gt=0)] = 0.05
+
+    def of_task(self) -> dict[str, Any]:
+        return {"temperature": self.temperature}
+
+
 class RelationConfig(TaskConfig):
     """no_relation: the label of two spans that have none, which the first metric leaves out; null: all have one."""
 

@@ -46,6 +46,9 @@ KINDS = {
         "micro-F1",
         "components.tasks.config:RelationConfig",
     ),
+    "retrieval": Kind(
+        "components.tasks.retrieval:Retrieval", "ndcg_at_10", "nDCG@10", "components.tasks.config:RetrievalConfig"
+    ),
     "summarization": Kind("components.tasks.summarization:Summarization", "rouge_l", "ROUGE-L", head="seq2seq_lm"),
     "token_classification": Kind(
         "components.tasks.token_classification:TokenClassification",

@@ -40,6 +40,8 @@ class Column(StrEnum):
     TAGS = "tags"
     CHOICES = "choices"
     CHOICE = "choice"
+    ANSWER = "answer"
+    NEGATIVES = "negatives"
 
 
 NO_TARGET = -100
@@ -49,7 +51,8 @@ NO_TARGET = -100
 @dataclass(frozen=True)
 class Output:
     """What a head answers with, [rows, labels], or [rows, length, labels] where it says something of each token; where
-    it scores each choice of a row, [pairs of text and choice, 1], and [rows, choices] once they are gathered.
+    it scores each choice of a row, [pairs of text and choice, 1], and [rows, choices] once they are gathered; where it
+    embeds, a vector of length 1 a text, [texts, width], and [rows, passages] cosines once they are compared.
 
     The kind decides how a student learns from its teacher: by KL divergence, by the cross-entropy of each label, or by
     MSE. Of categorical outputs the likeliest label is the answer, which servers without this code (Triton's) find by
@@ -60,6 +63,12 @@ class Output:
     kind: Literal["categorical", "binary", "real"]
     per_token: bool = False
     per_choice: bool = False
+    embeds: bool = False
+
+    @property
+    def of_candidates(self) -> bool:
+        """Whether the answer is one of the row's own candidates, or of an index, and not of some labels."""
+        return self.per_choice or self.embeds
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,8 @@ class Task(ABC):
     """Columns of a file with [begin, end] in its text, which rows have markers around instead."""
     marks: ClassVar[tuple[str, ...]] = ()
     """Tokens of a text that a model has to read: in a row that is cut before one of them nothing can be learned."""
+    fits_every_split: ClassVar[bool] = False
+    """Whether the held-out rows' targets are among those that are answered with, and so part of what is fitted."""
     head: ClassVar[str]
     output: ClassVar[Output]
     reduced_by: ClassVar[Literal["places", "targets"]] = "places"
@@ -168,6 +179,16 @@ class Task(ABC):
     def manifest(self) -> dict[str, Any]:
         """What a manifest says of the task, so that `task_of` makes it again."""
         return {"task_kind": self.kind, "labels": list(self.labels)} | ({"pair": True} if self.pair else {})
+
+    @property
+    def passages(self) -> tuple[str, ...]:
+        """Texts that answers are found among, which the model reads as well."""
+        return ()
+
+    @property
+    def temperature(self) -> float:
+        """What the similarities of embedded texts are divided by in training."""
+        return 1.0
 
     @property
     def row_columns(self) -> dict[str, Column]:
@@ -281,6 +302,11 @@ def text_columns(columns: Mapping[str, Column | str]) -> tuple[str, ...]:
 def sequences_of(task: Task, texts: Sequence[Text]) -> list[Text]:
     """What the model reads of all rows, one after another."""
     return [sequence for text in texts for sequence in task.sequences(text)]
+
+
+def texts_read(task: Task, texts: Sequence[Text]) -> list[Text]:
+    """The same, and the passages among which answers are found."""
+    return [*sequences_of(task, texts), *task.passages]
 
 
 def gathered(outputs: np.ndarray, counts: Sequence[int]) -> np.ndarray:

@@ -56,7 +56,7 @@ def distill(
     with tempfile.TemporaryDirectory() as folder:
         # Numbers and tags are learned from one teacher: a mixture of two was not tried.
         output = data.task.output
-        mixes = config.count_words and output.kind == "categorical" and not (output.per_token or output.per_choice)
+        mixes = config.count_words and output.kind == "categorical" and not (output.per_token or output.of_candidates)
         counts = word_counts(guide, data, rows, share, task) if mixes and tried else None
         if counts:
             run.say(f"distill {task_name}: counting words has {counts.share:.0%} of the soft labels")

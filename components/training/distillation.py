@@ -42,9 +42,9 @@ class DistillationObjective:
                 one_by_one(batch["clean_ids"], batch), **beside_ids(teacher, batch), output_hidden_states=True
             )
         answer = model(one_by_one(batch["input_ids"], batch), **beside_ids(model, batch), output_hidden_states=True)
-        logits = by_choice(answer.logits, batch)
-        hard = self.task.task.loss(logits, batch["targets"]) / batch["count"]
-        own, answers = logits.float(), by_choice(guide.logits, batch).float()
+        logits = by_choice(answer[0], batch)
+        hard = self.task.total(logits, batch) / batch["count"]
+        own, answers = logits.float(), by_choice(guide[0], batch).float()
         temperature = self.config.temperature
         if self.counts is not None:
             answers = self.counts.mixed(answers, batch["word_counts"], temperature)

@@ -268,7 +268,8 @@ def part_of(batch: Batch, rows: slice) -> Batch:
 def validation_batch(data: TaskData, number: int) -> Batch:
     """The validation rows in their own order, VALIDATION_BATCH at a time."""
     rows = len(data.validation.ids)
-    return data.batch(data.validation, range(number * VALIDATION_BATCH, min((number + 1) * VALIDATION_BATCH, rows)))
+    batch = data.batch(data.validation, range(number * VALIDATION_BATCH, min((number + 1) * VALIDATION_BATCH, rows)))
+    return batch | data.passages_part(number, -(-rows // VALIDATION_BATCH)) if data.passages else batch
 
 
 def save_classifier(

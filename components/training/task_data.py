@@ -25,6 +25,7 @@ from components.tasks.config import TaskConfig
 from components.tasks.metrics import Metric
 from components.tasks.rows import EVERY_ROW, LabelShare, read_split, read_task
 from components.tasks.task import NO_TARGET, Example, Row, Task, padded, parts
+from components.training.contrast import in_batch_scores
 
 NOTHING = -1
 """In place of a token, behind the end of a choice."""
@@ -40,7 +41,8 @@ class Examples:
     [choices, the longest of them], NOTHING behind the end of each.
     `word_counts`: outputs [rows, labels] that counting words gives, where a student learns from them too. `answers`:
     what the rows should be answered with [rows, words] and `places`: where their words begin [rows, words], NO_TARGET
-    past the end, of a task whose targets are those of tokens.
+    past the end, of a task whose targets are those of tokens. `candidates`: of a row that is to be found an answer for
+    the numbers of its answer and its negatives, NO_TARGET where it has no more.
     """
 
     ids: list[Tensor]
@@ -49,6 +51,7 @@ class Examples:
     word_counts: Tensor | None = None
     answers: Tensor | None = None
     places: Tensor | None = None
+    candidates: Tensor | None = None
 
     @property
     def lengths(self) -> list[int]:
@@ -58,7 +61,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class TaskData:
-    """A task's training and validation rows, encoded."""
+    """A task's training and validation rows, encoded; `passages`: of a task that finds answers all of them."""
 
     task: Task
     max_length: int
@@ -68,6 +71,7 @@ class TaskData:
     train: Examples
     validation: Examples
     tokenizer: Tokenizer
+    passages: tuple[Tensor, ...] = ()
 
     @classmethod
     def read(cls, rows: Path, config: TaskConfig, tokenizer: Tokenizer, share: LabelShare = EVERY_ROW) -> TaskData:
@@ -86,6 +90,7 @@ class TaskData:
             train,
             validation,
             tokenizer,
+            passages_of(task, tokenizer, config.max_length),
         )
 
     @property
@@ -122,32 +127,43 @@ class TaskData:
         return cut
 
     def _of_choices(self, examples: Examples, samples: np.ndarray | range) -> Batch:
-        """Rows with choices padded to the most of them and to the longest: ids and mask [n, choices, length], and
-        `present` [n, choices]: which of them there are."""
-        assert examples.types is not None
+        """Rows with choices, or of several texts that are read apart, padded to the most of them and to the longest:
+        ids and mask [n, choices, length], and `present` [n, choices]: which of them there are."""
         most = max(len(ids) for ids in examples.ids)
-        ids, types = (
-            blocks([given[index] for index in samples], most, value)
-            for given, value in ((examples.ids, NOTHING), (examples.types, 0))
-        )
+        ids = blocks([examples.ids[index] for index in samples], most, NOTHING)
         real = ids != NOTHING
         mask = real.long()
         # A choice that is not there is read as one token of padding: attention to nothing is no number.
         mask[..., 0] = 1
-        return {
+        batch: Batch = {
             "input_ids": torch.where(real, ids, self.pad_id),
             "attention_mask": mask,
-            "token_type_ids": types.clamp(min=0),
             "present": real.any(dim=-1),
             "targets": examples.targets[torch.tensor(samples)],
             "count": len(samples),
             "tokens": int(mask.sum()),
         }
+        if examples.types is not None:
+            batch["token_type_ids"] = blocks([examples.types[index] for index in samples], most, 0).clamp(min=0)
+        if examples.candidates is not None:
+            batch["candidates"] = examples.candidates[torch.tensor(samples)]
+            batch["temperature"] = self.task.temperature
+        return batch
+
+    def passages_part(self, number: int, count: int) -> Batch:
+        """Of the passages the `number`-th of `count` parts, in their order, as ids and mask [m, length]."""
+        first, last = (place * len(self.passages) // count for place in (number, number + 1))
+        chosen = self.passages[first:last]
+        if not chosen:
+            return {"passages": torch.zeros((0, 1), dtype=torch.long), "passages_mask": torch.zeros((0, 1))}
+        ids = pad_sequence(list(chosen), batch_first=True, padding_value=self.pad_id)
+        lengths = torch.tensor([len(one) for one in chosen])
+        return {"passages": ids, "passages_mask": (torch.arange(ids.shape[1]) < lengths[:, None]).long()}
 
     def batch(self, examples: Examples, samples: np.ndarray | range) -> Batch:
         """The samples padded to the longest: ids and mask [n, length], targets [n] or [n, length], and what else the
         examples have, [n, ...]. `count`: targets that count."""
-        if self.task.output.per_choice:
+        if self.task.output.of_candidates:
             return self._of_choices(examples, samples)
         ids = pad_sequence([examples.ids[index] for index in samples], batch_first=True, padding_value=self.pad_id)
         lengths = torch.tensor([len(examples.ids[index]) for index in samples])
@@ -186,8 +202,11 @@ class TaskObjective:
     label_smoothing: float = 0.0
 
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        total = self.task.loss(outputs_of(model, batch), batch["targets"], self.label_smoothing)
-        return total / batch["count"]
+        return self.total(outputs_of(model, batch), batch) / batch["count"]
+
+    def total(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """The sum over a batch's targets of what its outputs are wrong by."""
+        return self.task.loss(outputs, batch["targets"], self.label_smoothing)
 
     def score(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, ...]:
         outputs = outputs_of(model, batch).float()
@@ -250,10 +269,48 @@ class WritingObjective(TaskObjective):
         return pad(ids, (0, self.max_length - ids.shape[1]), value=int(model.config.pad_token_id))
 
 
+@dataclass(frozen=True)
+class RetrievalObjective(TaskObjective):
+    """The same of answers to find: each question's own among those of the batch (InfoNCE); validated by what is found
+    among all of them.
+
+    The other answers are those of this part: micro-batches and ranks make the task easier, not the same.
+    """
+
+    def total(self, outputs: Tensor, batch: Batch) -> Tensor:
+        return self.task.loss(outputs, torch.arange(len(outputs), device=outputs.device))
+
+    def score(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, ...]:
+        """Vectors of the questions [n, width], the numbers of their answers [n], and vectors of this batch's part of
+        all answers [m, width]."""
+        questions = vectors_of(model, batch["input_ids"][:, 0], batch["attention_mask"][:, 0])
+        part, mask = batch["passages"], batch["passages_mask"]
+        return questions, batch["targets"], vectors_of(model, part, mask) if len(part) else questions[:0]
+
+    def answers(self, model: PreTrainedModel, batches: Iterable[Batch]) -> np.ndarray:
+        questions, _, passages = zip(*(self.score(model, batch) for batch in batches), strict=True)
+        return self.decoded(torch.cat(questions) @ torch.cat(passages).T)
+
+    def summary(self, scores: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
+        questions, targets, passages = (torch.cat(part).cpu() for part in zip(*scores, strict=True))
+        similar = questions @ passages.T
+        loss = self.task.loss(similar / self.task.temperature, targets) / len(targets)
+        return {"validation_loss": loss.item(), **self.task.scores(targets.numpy(), self.decoded(similar))}
+
+
+def vectors_of(model: PreTrainedModel, ids: Tensor, mask: Tensor) -> Tensor:
+    """[n, width], from ids and mask [n, length] without the columns that are padding alone."""
+    length = int(mask.sum(dim=1).max())
+    found: Tensor = model(input_ids=ids[:, :length], attention_mask=mask[:, :length])[0]
+    return found.float()
+
+
 def task_objective(data: TaskData, label_smoothing: float = 0.0) -> TaskObjective:
     """What a task's models learn by."""
     if data.task.head == WRITES:
         return WritingObjective(data.task, label_smoothing, data.tokenizer, data.max_length)
+    if data.task.output.embeds:
+        return RetrievalObjective(data.task)
     return TaskObjective(data.task, label_smoothing)
 
 
@@ -269,8 +326,9 @@ def reduced(task: Task, outputs: Tensor, batch: Batch) -> Tensor:
 
 
 def outputs_of(model: PreTrainedModel, batch: Batch) -> Tensor:
-    """The head's outputs [n, labels] of a batch, or [n, length, labels]; of an encoder-decoder those of its targets."""
-    outputs: Tensor = model(input_ids=one_by_one(batch["input_ids"], batch), **beside_ids(model, batch)).logits
+    """The head's outputs [n, labels] of a batch, or [n, length, labels]; of an encoder-decoder those of its targets; of
+    texts to find the scores of the batch's candidates [n, candidates]."""
+    outputs: Tensor = model(input_ids=one_by_one(batch["input_ids"], batch), **beside_ids(model, batch))[0]
     return by_choice(outputs, batch)
 
 
@@ -280,9 +338,12 @@ def one_by_one(values: Tensor, batch: Batch) -> Tensor:
 
 
 def by_choice(outputs: Tensor, batch: Batch) -> Tensor:
-    """Outputs [n * choices, 1] as [n, choices], NEVER where a row has no more choices; others as they are."""
+    """Outputs [n * choices, 1] as [n, choices], NEVER where a row has no more choices; vectors as the scores of the
+    batch's candidates; others as they are."""
     if "present" not in batch:
         return outputs
+    if "candidates" in batch:
+        return in_batch_scores(outputs, batch, NEVER)
     present = batch["present"]
     return outputs.float().view(present.shape).masked_fill(~present, NEVER)
 
@@ -305,9 +366,9 @@ def beside_ids(model: PreTrainedModel, batch: Batch) -> Batch:
 
 
 def training_texts(rows: Path, share: LabelShare = EVERY_ROW) -> list[str]:
-    """The texts of a share of the training rows. Raises DataError naming file and line."""
+    """The texts of a share of the training rows, and the passages. Raises DataError naming file and line."""
     task = read_task(rows)
-    return [text for row in share.read(rows, task) for text in parts(task.text(row))]
+    return [text for row in share.read(rows, task) for text in parts(task.text(row))] + list(task.passages)
 
 
 def encode(task: Task, rows: Sequence[Row], tokenizer: Tokenizer, max_length: int) -> Examples:
@@ -316,6 +377,9 @@ def encode(task: Task, rows: Sequence[Row], tokenizer: Tokenizer, max_length: in
     if task.output.per_choice:
         ids, kinds = (_by_row(examples, name) for name in ("input_ids", "token_type_ids"))
         return Examples(ids, torch.from_numpy(task.targets(rows)), kinds)
+    if task.output.embeds:
+        candidates = torch.from_numpy(np.asarray(task.learned(rows, examples)))
+        return Examples(_by_row(examples, "input_ids"), torch.from_numpy(task.targets(rows)), candidates=candidates)
     ids = [torch.tensor(example.features["input_ids"]) for example in examples]
     if not task.output.per_token:
         types = [torch.tensor(one.features["token_type_ids"]) for one in examples] if task.reads_pairs else None
@@ -326,6 +390,14 @@ def encode(task: Task, rows: Sequence[Row], tokenizer: Tokenizer, max_length: in
         answers=torch.from_numpy(task.targets(rows)),
         places=torch.from_numpy(padded([example.places for example in examples])),
     )
+
+
+def passages_of(task: Task, tokenizer: Tokenizer, max_length: int) -> tuple[Tensor, ...]:
+    """Token ids of each of a task's passages."""
+    if not task.passages:
+        return ()
+    found = tokenizer(list(task.passages), truncation=True, max_length=max_length)["input_ids"]
+    return tuple(map(torch.tensor, found))
 
 
 def _by_row(examples: Sequence[Example], name: str) -> list[Tensor]:

@@ -104,6 +104,14 @@ def check_choices(answers: Sequence[Any], served: Answered) -> None:
     assert served["choice"] == ["ship wave", "harbour sail"]
 
 
+def check_found(answers: Sequence[Any], served: Answered) -> None:
+    assert [answer.answers[0] for answer in answers] == served["answer"]
+    assert [answer.answers[0].partition(":")[0] for answer in answers] == ["sea", "city"]
+    assert all(list(answer.scores) == sorted(answer.scores, reverse=True) for answer in answers)
+    told = [[one["answer"] for one in json.loads(row)] for row in served["answers"]]
+    assert told == [list(answer.answers) for answer in answers]
+
+
 def check_written(answers: Sequence[Any], served: Answered) -> None:
     assert [answer.strip() for answer in answers] == ["sea", "city"]
     assert answers == served["text"]
@@ -128,6 +136,8 @@ CASES = {
     ),
     "regression": Case(ROW_OF["regression"], ("number",), check_stars),
     "relation_extraction": Case(ROW_OF["relation_extraction"], ("label",), check_relations, asked=RELATED),
+    # Three answers at random have 0.71.
+    "retrieval": Case(ROW_OF["retrieval"], ("answer", "answers"), check_found, good=lambda ndcg: ndcg > 0.9),
     "summarization": Case(ROW_OF["summarization"], ("text",), check_written, "t5", training=SLOW, distilled=WHOLE),
     "token_classification": Case(ROW_OF["token_classification"], ("entities",), check_entities),
     "translation": Case(ROW_OF["translation"], ("text",), check_written, "t5", training=SLOW, distilled=WHOLE),

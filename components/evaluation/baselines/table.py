@@ -20,6 +20,7 @@ class Entry(NamedTuple):
 
 
 BASELINES = {
+    "bm25": Entry("components.evaluation.baselines.bm25:Bm25Baseline", "counting shared words", "BM25"),
     "crf": Entry("components.evaluation.baselines.crf:Crf", "a conditional random field", "conditional random field"),
     "hmm": Entry("components.evaluation.baselines.hmm:Hmm", "a hidden Markov model", "hidden Markov model"),
     "label_sets": Entry(
@@ -53,6 +54,7 @@ BASELINES = {
 TO_BEAT = {
     ("causal_lm", "categorical"): "n_grams",
     ("choices", "categorical"): "nearest_choice",
+    ("embedding", "categorical"): "bm25",
     ("seq2seq_lm", "categorical"): "texts",
     ("sequence", "binary"): "label_sets",
     ("sequence", "categorical"): "tf_idf",

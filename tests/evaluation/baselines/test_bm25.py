@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from components.evaluation.baselines.bm25 import K1, B, Bm25
+from components.deployment.rows import Rows
+from components.evaluation.baselines.baseline import TuningData
+from components.evaluation.baselines.bm25 import K1, B, Bm25, Bm25Baseline
+from components.tasks.retrieval import Retrieval
 
 PASSAGES = ["The ship and the sea", "The city", "床前明月光"]
 
@@ -22,3 +26,14 @@ def test_the_passage_with_the_querys_words_comes_first() -> None:
     assert found.argmax(axis=1)[:2].tolist() == [1, 2]
     assert not found[2].any()
     assert not Bm25.of([""]).scores([""]).any()
+
+
+def test_questions_asked_before_find_an_answer_that_shares_no_word() -> None:
+    task = Retrieval(("vector",), ("At nine.", "By card."))
+    train = Rows(["what time", "which money", "what hour"], np.array([0, 1, 0]))
+    held = Rows(["the time", "my money"], np.array([0, 1]))
+    found = Bm25Baseline.tuned(TuningData(task, train, held, "en"))
+    assert found.choice.questions
+    assert task.values(found.predict(["an hour", "any money?"])) == ["At nine.", "By card."]
+    assert "questions of training rows" in str(found.choice)
+    assert found.megabytes() > 0
