@@ -124,7 +124,7 @@ def verify_against(bundle: Path, checkpoint: Path, rows: Path, limits: GateConfi
         try:
             _verify_rung(name, bundle / made["rungs"][name]["model"], original, limits, report)
             if task.output.embeds:
-                check_index(name, bundle, made, original)
+                check_index(name, bundle, made, task, original.encoder)
         except VerificationError as refusal:
             if name == FLOAT:
                 raise
@@ -285,15 +285,14 @@ def check_layers(name: str, graph: onnx.ModelProto, original: Original, limit: f
     return noise, layer
 
 
-def check_index(name: str, bundle: Path, made: dict[str, Any], original: Original) -> None:
+def check_index(name: str, bundle: Path, made: dict[str, Any], task: Task, encoder: Encoder) -> None:
     """The vectors of the passages that a rung is shipped with are its own. Raises VerificationError."""
-    task = original.bootstrap.task
     try:
         index = read_index(bundle, made, name, task)
     except ArtifactError as error:
         raise _refused(f"rung {name}", first_line(error).replace(f"{bundle}/", "")) from None
     infer = OnnxRuntime().load(bundle / made["rungs"][name]["model"]).run
-    found = passage_vectors(task, infer, original.encoder)
+    found = passage_vectors(task, infer, encoder)
     if index.shape != found.shape or np.abs(index - found).max() > INDEX_NOISE:
         raise _refused(f"rung {name}", "its index holds other vectors than it makes of the passages")
 

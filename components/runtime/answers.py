@@ -344,7 +344,7 @@ CHOICE = AnswerForm(
     lambda answer: (answer.text, answer.score),
 )
 FOUND = AnswerForm(
-    "found",
+    "answer",
     found_answers,
     {
         "answer": AnswerTensor("BYTES", (), _best_answers),

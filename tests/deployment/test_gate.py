@@ -8,21 +8,36 @@ import onnx
 import pytest
 
 from components.artifacts import read_manifest, write_manifest
-from components.deployment.gate import ParityReport, check_answers, check_meaning, check_task, verify_against
+from components.deployment.export import export_graph
+from components.deployment.gate import (
+    ParityReport,
+    check_answers,
+    check_index,
+    check_meaning,
+    check_task,
+    verify_against,
+)
 from components.deployment.layer_parity import first_mismatch
 from components.deployment.parity import Parity, TaskParity, shapes
 from components.deployment.pytorch import load_model
 from components.deployment.rows import read_rows
 from components.errors import VerificationError
 from components.evaluation.metrics import Interval
+from components.inference.onnx_runtime import OnnxRuntime
+from components.modeling.checkpoints import load_classifier
 from components.params import Params
 from components.run import RecordedRun
 from components.runtime.encoding import Encoder
+from components.runtime.index import index_file, write_index
+from components.runtime.manifest import graph_file
+from components.runtime.prediction import passage_vectors
 from components.tasks.metrics import MacroF1
 from components.tasks.regression import Regression
+from components.tasks.retrieval import Retrieval
 from tests.deployment.planted_faults import CLASSIFIER, FAULTS, graph_of, plant, refusal
 from tests.small_kinds import ROW_OF, small_rows
 from tests.small_ladder import LABELS, Ladder, small_ladder
+from tests.training.test_finetune import pretrained_folder
 
 IN_TWO_LAYERS = "two layers exchanged"
 
@@ -168,3 +183,23 @@ def test_a_regression_on_another_scale_is_refused(changed: dict[str, float], tmp
     name, value = next(iter(changed.items()))
     with pytest.raises(VerificationError, match=f"{name}: {value}, and the checkpoint's is {trained[name]}"):
         check_task(trained | changed, tmp_path)
+
+
+def test_an_index_whose_vectors_are_not_the_rungs_own_is_refused(tokenizer_folder: Path, tmp_path: Path) -> None:
+    pretrained = pretrained_folder(tmp_path / "pretrained", tokenizer_folder)
+    graph = tmp_path / graph_file("fp32", "model")
+    graph.parent.mkdir(parents=True)
+    model = load_classifier(pretrained, ("vector",), 0.0, "embedding").model.eval()
+    graph.write_bytes(export_graph(model, 20).SerializeToString())
+    task, encoder = (
+        Retrieval(("vector",), ("ship wave", "street tower")),
+        Encoder.load(tokenizer_folder / "tokenizer.json", 16, 0),
+    )
+    made = {"rungs": {"fp32": {"model": graph_file("fp32", "model")}}, "files": {index_file("fp32"): ""}}
+    vectors = passage_vectors(task, OnnxRuntime().load(graph).run, encoder)
+
+    write_index(tmp_path, "fp32", vectors)
+    check_index("fp32", tmp_path, made, task, encoder)
+    write_index(tmp_path, "fp32", vectors[::-1])
+    with pytest.raises(VerificationError, match="other vectors"):
+        check_index("fp32", tmp_path, made, task, encoder)

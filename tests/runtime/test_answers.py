@@ -9,6 +9,7 @@ from components.runtime.answers import ENTITIES, FORMS, LABEL, NUMBER, answer_fo
 from components.tasks.classification import Classification
 from components.tasks.multi_label import MultiLabel
 from components.tasks.regression import Regression
+from components.tasks.retrieval import Retrieval
 from components.tasks.task import Task
 from components.tasks.token_classification import TokenClassification
 
@@ -18,6 +19,7 @@ TASKS = {
     "label": (Classification(("a", "b")), np.float32([[0, 1]])),
     "labels": (MultiLabel(("a", "b", "c")), np.float32([[2, -1, 0]])),
     "number": (Regression(("number",), 3.0, 2.0), np.float32([[0.5]])),
+    "answer": (Retrieval(("vector",), ("At nine.", "By card.")), np.float32([[0.1, 0.9]])),
     # Ada is a person, the comma goes on with it, Paris is a place.
     "entities": (TAGGER, 9 * np.eye(4, dtype=np.float32)[[[2, 3, 0, 1]]]),
 }
