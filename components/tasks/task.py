@@ -56,7 +56,7 @@ class Output:
 
     The kind decides how a student learns from its teacher: by KL divergence, by the cross-entropy of each label, or by
     MSE. Of categorical outputs the likeliest label is the answer, which servers without this code (Triton's) find by
-    themselves.
+    themselves; of embedded texts the nearest passages are.
     """
 
     name: str
