@@ -35,6 +35,8 @@ EXCERPT = 80
 SCRIPT_SAMPLE = 500  # characters that settle what script a text is in
 CORPUS_COLUMNS = tuple(SCHEMA.names)
 TASK_COLUMNS = ("id", "text", "label")
+ANSWERED = ("target", "answer", "negatives")
+"""Columns of what rows are answered with, where that is a text and no label."""
 TASK_SCHEMA = pa.schema({name: pa.string() for name in TASK_COLUMNS})
 MEASURES = pa.schema(
     {"characters": pa.int64(), "fingerprint": pa.string(), "script_fits": pa.bool_(), "personal_data": pa.string()}
@@ -184,7 +186,8 @@ def _with_one_text(row: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
 
 def _labelled(row: dict[str, Any]) -> dict[str, Any]:
     """A row of tokens and tags with all of its tags as its label; without one where they do not fit the tokens. Of a
-    row of several labels all of them are its label."""
+    row of several labels all of them are its label. Texts that a row is answered with are left out."""
+    row = {name: value for name, value in row.items() if name not in ANSWERED}
     if isinstance(labels := row.get("labels"), list):
         return {name: value for name, value in row.items() if name != "labels"} | {"label": "; ".join(map(str, labels))}
     if "tags" not in row:
