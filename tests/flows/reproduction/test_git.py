@@ -12,7 +12,7 @@ from flows.reproduction.git import git, git_or_none
 
 def test_a_command_that_fails_is_told_in_gits_own_words(project: Path) -> None:
     assert git_or_none(project, "show", "nothing") is None
-    with pytest.raises(ServiceError, match="^`git show` failed: fatal: "):
+    with pytest.raises(ServiceError, match=r"^`git show` failed: fatal: "):
         git(project, "show", "nothing")
 
 
