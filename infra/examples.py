@@ -21,14 +21,14 @@ from dates_in_chinese import rows as dates
 from example_texts import gaps, reviews, two_days
 from names_in_chinese import titled
 from ruamel.yaml import YAML
-from sample_data import Row, mixed, read, unique, write
+from sample_data import Row, key, mixed, read, unique, write
 
 CORPUS_LEADS = 450
 INTENT_ROWS, INTENT_ROWS_ZH = 60, 24
 """The least that a topic needs to be an intent."""
 YEAR_ROWS, STORY_ROWS, DATE_ROWS, SUMMARY_ROWS, CORPUS_POEMS = 1600, 1700, 6000, 3000, 1000
 TAGGED_ROWS, GAP_ROWS, UNRELATED_ROWS = 1800, 2300, 400
-LONGEST_LINE = 160
+LONGEST_LINE, QUESTION_CHARACTERS = 160, 240
 PROFESSIONS = {
     "actor": ("actor", "actress"),
     "composer": ("composer",),
@@ -65,6 +65,7 @@ def main(raw: Path, chatterbot: Path, rated: Path, lexicon: Path, examples: Path
     free = mixed(leads)[CORPUS_LEADS:]
     make(examples / "multi_label", "profession", professions(free), {})
     make(examples / "ner", "names", tagged(free), {})
+    make(examples / "question_answering", "facts", questions(free), {})
     make(examples / "relation", "places", relations(leads))
     addresses = [row for row in read(raw / "state_of_the_union_en.jsonl.gz") if row["id"] >= "1900"]
     make(examples / "regression", "year", years(addresses))
@@ -96,8 +97,9 @@ def make(folder: Path, task: str, rows: Iterable[Row], corpora: Mapping[str, Ite
 
 
 def told(row: Row) -> Row:
-    """A row as it stands in the file: tokens and tags in place of their text."""
-    return {name: value for name, value in row.items() if name != "text"} if "tokens" in row else row
+    """A row as it stands in the file: tokens and tags, or a question and its context, in place of their text."""
+    other = "tokens" in row or "context" in row
+    return {name: value for name, value in row.items() if name != "text"} if other else row
 
 
 def gists(leads: Iterable[Row]) -> Iterator[Row]:
@@ -149,6 +151,37 @@ def tags_of(tokens: list[str], titles: Mapping[tuple[str, ...], str]) -> list[st
             tags[place] = "B-DATE"
         place += max(length, 1)
     return tags
+
+
+def questions(leads: Iterable[Row]) -> Iterator[Row]:
+    """What a lead is about, answered with the description beside it where its text says that too; and where a place
+    lies, answered with the first place behind `in` or `of`. Where half of the others lie has no answer."""
+    leads = list(leads)
+    places = {row["title"] for row in leads if row["topic"] == "Geography" and row["title"][0].isupper()}
+    for row in leads:
+        context = row["text"][:QUESTION_CHARACTERS].rsplit(" ", 1)[0]
+        for question, span in {**what(row, context), **where(row, context, places)}.items():
+            answers = {"text": [context[slice(*span)]] if span else [], "answer_start": [span[0]] if span else []}
+            yield {"text": context, "question": question, "context": context, "answers": answers}
+
+
+def what(lead: Row, context: str) -> dict[str, tuple[int, int] | None]:
+    """The question that the description beside a lead answers, where its text has the words of it."""
+    words = re.escape(lead["description"] or "")
+    found = re.search(rf"\b{words}\b", context, re.IGNORECASE) if " " in words else None
+    asked = "Who" if lead["topic"] == "People" else "What"
+    return {f"{asked} is {lead['title']}?": found.span()} if found else {}
+
+
+def where(lead: Row, context: str, places: set[str]) -> dict[str, tuple[int, int] | None]:
+    """The place that a place lies in; of half of what else has a description in its text, no place at all."""
+    title, sentence = lead["title"], first_sentence(context)
+    named = [(name, begin) for name, begin in names(sentence, places) if name not in title and title not in name]
+    if lead["topic"] == "Geography":
+        behind = [(begin, begin + len(name)) for name, begin in named if sentence[:begin].endswith((" in ", " of "))]
+        return {f"Where is {title}?": span for span in behind[:1]}
+    nowhere = not named and what(lead, context) and int(key(lead), 16) % 2
+    return {f"Where is {title}?": None} if nowhere else {}
 
 
 def relations(leads: list[Row]) -> Iterator[Row]:

@@ -1,5 +1,5 @@
-"""A JSON file of objects as rows: an array of objects, or a sequence of them. It is read in pieces, whatever its
-size.
+"""A JSON file of objects as rows: an array of objects, or a sequence of them, or an object whose `data` is such an
+array, as SQuAD has it. It is read in pieces, whatever its size.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from components.errors import DataError
 
 _CHUNK = 1 << 20
 _SPACE = re.compile(r"[ \t\r\n]*")
+_WRAPPED = re.compile(r'\{\s*(?:"version"\s*:\s*"[^"]*"\s*,\s*)?"data"\s*:\s*(?=\[)')
+_END = re.compile(r'\s*(?:,\s*"version"\s*:\s*"[^"]*"\s*)?\}')
 _EXPECTED = "an array of objects is expected, or one object after another"
 _DECODER = json.JSONDecoder(object_pairs_hook=unique)
 
@@ -25,6 +27,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=unique)
 def read_json(path: Path, stream: BinaryIO, columns: Columns = None) -> Iterator[Record]:
     """One record for each object; `line` counts the objects, since a line may have many of them."""
     text = _Text(path, text_stream(path, stream))
+    wrapped = text.skip_match(_WRAPPED)
     array = text.next_character() == "["
     if array:
         text.skip(1)
@@ -34,6 +37,8 @@ def read_json(path: Path, stream: BinaryIO, columns: Columns = None) -> Iterator
         if array and character == "]":
             text.skip(1)
             array = False
+            if wrapped and not text.skip_match(_END):
+                raise text.fault("more than `data` and `version` in the object")
             if text.next_character():
                 raise text.fault("more after the end of the array")
         if not character and array:
@@ -66,6 +71,13 @@ class _Text:
             if self._at < len(self._piece) or self._whole:
                 return self._piece[self._at : self._at + 1]
             self._read()
+
+    def skip_match(self, pattern: re.Pattern[str]) -> bool:
+        """Skip what a pattern matches at the next character. Returns whether it does."""
+        self.next_character()
+        if found := pattern.match(self._piece, self._at):
+            self._at = found.end()
+        return found is not None
 
     def skip(self, count: int) -> None:
         """Skip characters."""

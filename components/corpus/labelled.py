@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,8 @@ def check_task(config: TaskConfig, folder: Path) -> None:
     """Raises DataError for a missing split, and for one whose first row has not the columns of a labelled row."""
     form = form_of(config)
     for split in SPLITS:
-        form.read(next(read_rows(split_file(folder, split), form.columns)))
+        for row in islice(form.records(next(read_rows(split_file(folder, split), form.columns))), 1):
+            form.read(row)
 
 
 def split_file(folder: Path, split: str) -> Path:
@@ -214,7 +216,8 @@ def _clean_rows(
 ) -> list[_Row]:
     """The rows to keep; `seen` are those of the splits before, and gains these; `unread` gains columns not used."""
     rows: list[_Row] = []
-    for record in read_rows(path, form.columns):
+    ids: set[str] = set()
+    for record in (row for one in read_rows(path, form.columns) for row in form.records(one)):
         if (found := form.read(record)) is None:
             continue
         given, target_of = found
@@ -231,7 +234,9 @@ def _clean_rows(
         if not all(texts):
             reason = "empty"
         elif row.target is None:
-            reason = "entity_within_word"
+            reason = form.lost
+        elif form.own_ids and row.id in ids:
+            reason = "repeated_id"
         elif any(map(is_lost, texts)):
             reason = "broken_encoding"
         elif removals.has(TASKS, f"{path.parent.name}/{row.id}", mark, text, compared):
@@ -243,6 +248,7 @@ def _clean_rows(
             quarantine.put(record, row.id, text, reason)
         else:
             rows.append(row)
+        ids.add(row.id)
     if not rows:
         raise DataError(f"{path}: no {split} row is left", "all are empty or stand in a held-out split")
     return rows

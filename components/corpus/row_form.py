@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -13,6 +13,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from components.corpus.encoding import compared_form, decoded_right, mark_of, normalise
+from components.corpus.questions import questions, read_question
 from components.corpus.record import Record, kind_of
 from components.corpus.tagged import NER_TAGS, TAGS, Tagged, tagged_reader
 from components.errors import DataError
@@ -43,12 +44,16 @@ class RowForm:
     what gives the target once they are clean, None where it cannot; None for a record that is no row.
 
     `choices`: whether the texts behind the first are choices, the same in any order, and the target is the place of
-    one.
+    one. `records`: the rows that a record of a file holds. `own_ids`: no two rows of a split have the same id. `lost`:
+    what it is called that a target cannot be told of the clean texts.
     """
 
     columns: tuple[str, ...]
     read: Callable[[Record], tuple[tuple[str, ...], Callable[..., Any]] | None]
     choices: bool = False
+    records: Callable[[Record], Iterable[Record]] = lambda record: (record,)
+    own_ids: bool = False
+    lost: str = "entity_within_word"
 
     def mark(self, given: Sequence[str]) -> bytes:
         """Equal for the same texts, each for itself: a word that ends one or begins the next makes two rows."""
@@ -74,12 +79,15 @@ def form_of(config: TaskConfig) -> RowForm:
         return RowForm(("id", "text", "choices", "label"), _with_choices, choices=True)
     if kind.columns[kind.target] == Column.ANSWER:
         return RowForm(("id", *QUESTION, "answer", "negatives"), _asked)
+    if kind.columns[kind.target] == Column.ANSWERS:
+        columns = (*text_columns(kind.columns), kind.target)
+        return RowForm(("id", *columns), read_question, records=questions, own_ids=True, lost="answer_changed")
     read = _READ[kind.columns[kind.target]]
     if kind.spans:
         return RowForm(("id", "text", *kind.spans, kind.target), partial(_marked, kind.spans, read))
     texts = text_columns(columns_of(kind, is_pair(config)))
-    columns = dict.fromkeys(("id", *texts, kind.target))
-    return RowForm(tuple(columns), partial(_plain, texts, read))
+    used = tuple(dict.fromkeys(("id", *texts, kind.target)))
+    return RowForm(used, partial(_plain, texts, read))
 
 
 def is_pair(config: TaskConfig) -> bool:

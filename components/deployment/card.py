@@ -65,6 +65,8 @@ def _answers(details: Mapping[str, Any]) -> str:
         return "one of the choices that a text is given"
     if task_of(details).output.embeds:
         return f"the nearest of {len(details['passages']):,} answers, which `manifest.json` lists as `passages`"
+    if _is_span(details):
+        return "a span of a context" + (", or nothing" if details["unanswerable"] else "")
     labels = ", ".join(f"`{label}`" for label in details["labels"])
     if _tags(details):
         return f"the entities of a text, from one of {len(details['labels'])} tags a word: {labels}"
@@ -191,6 +193,8 @@ def _by_hand(details: Mapping[str, Any]) -> list[str]:
         )
     if _tags(details):
         order = f"of each token {order}; a word has the tag of the token that it begins in"
+    if _is_span(details):
+        order = f"of each token {order}; the best span of the context is the answer"
     if _is_number(details):
         order = f"as deviations of {details['deviation']:.6g} from {details['mean']:.6g}"
     return [
@@ -208,10 +212,11 @@ def _by_hand(details: Mapping[str, Any]) -> list[str]:
 
 def _limits(details: Mapping[str, Any]) -> list[str]:
     form = form_of(details)
+    reads = f"It reads the first {details['max_length']} tokens of a text and nothing after them."
+    if _is_span(details):
+        reads = f"It reads a context in windows of {details['max_length']} tokens, the question among them."
     lines = [
-        f"- It reads the first {details['max_length']} tokens of a text and nothing after them."
-        if form != GENERATION
-        else f"- {details['max_length']:,} tokens of prompt and answer together."
+        f"- {reads}" if form != GENERATION else f"- {details['max_length']:,} tokens of prompt and answer together."
     ]
     if details.get("prompt"):
         lines += [f"- {details['prompt']!r} is put in front of every text."]
@@ -232,6 +237,8 @@ def _limits(details: Mapping[str, Any]) -> list[str]:
             )
         if _tags(details):
             limit = "knows the types of entities of its training rows; its probabilities are not calibrated."
+        if _is_span(details):
+            limit = "answers with words of the context alone; its probabilities are not calibrated."
         lines += [f"- It {limit}"]
     return [
         "## Limits",
@@ -260,7 +267,11 @@ def _is_set(details: Mapping[str, Any]) -> bool:
 
 
 def _tags(details: Mapping[str, Any]) -> bool:
-    return form_of(details) == CLASSIFICATION and task_of(details).output.per_token
+    return form_of(details) == CLASSIFICATION and task_of(details).output.per_token and not _is_span(details)
+
+
+def _is_span(details: Mapping[str, Any]) -> bool:
+    return form_of(details) == CLASSIFICATION and task_of(details).output.over_tokens
 
 
 def _has_encoder(details: Mapping[str, Any]) -> bool:

@@ -134,7 +134,11 @@ def _systems(
     """Name -> answers to texts: of the baselines, the models in PyTorch and every rung."""
     return {
         **{name: baseline.predict for name, baseline in baselines.items()},
-        **{name: torch_rung(task, folder, made["max_length"]) for name, folder in folders.items()},
+        # Each with what its own answers to validation rows decided.
+        **{
+            name: torch_rung(task_of(read_manifest(folder, "classifier")), folder, made["max_length"])
+            for name, folder in folders.items()
+        },
         "onnx": bundle_rung(task, bundle, "fp32"),
         **{name: bundle_rung(task, bundle, name) for name in made["ladder"] if name != "fp32"},
     }
@@ -223,7 +227,7 @@ def _write_answers(path: Path, task: Task, targets: np.ndarray, answers: np.ndar
 def _figures(task: Task, test: Rows, answers: Answers, scores: Metrics) -> dict[str, Figure]:
     metric, found = task.metrics[0], answers["candidate"]
     compared = {metric.name: rungs_figure(scores, task)}
-    if task.head in GENERATES or task.output.of_candidates:
+    if task.head in GENERATES or task.output.of_candidates or task.output.over_tokens:
         return compared
     if task.output.kind == "real":
         return compared | {"scatter": scatter_figure(test.targets, found)}

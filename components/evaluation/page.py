@@ -50,6 +50,7 @@ ANSWERED = {
     "embedding": "test rows",
     "seq2seq_lm": "test rows",
     "sequence": "test rows",
+    "spans": "test rows",
     "tokens": "words",
 }
 """What answers are counted in, by the head of a task."""

@@ -134,7 +134,7 @@ def classifier_config(folder: Path, labels: Sequence[str], dropout: float, head:
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: index for index, label in enumerate(labels)}
     # Taggers ask for `classifier_dropout` whatever the architecture, and take 0.1 where there is none.
-    for name in (*architecture_of(config).dropouts, *(["classifier_dropout"] if head == "tokens" else [])):
+    for name in (*architecture_of(config).dropouts, *(["classifier_dropout"] if head in ("spans", "tokens") else [])):
         setattr(config, name, dropout)
     for name, value in architecture_of(config).task_settings.items():
         setattr(config, name, value)

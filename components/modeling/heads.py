@@ -23,6 +23,7 @@ HEADS: dict[str, Any] = {
     "choices": AutoModelForSequenceClassification,  # a score a pair of text and choice
     "embedding": AutoModelForTextEmbedding,
     "sequence": AutoModelForSequenceClassification,
+    "spans": AutoModelForTokenClassification,  # of each token whether an answer begins, and ends, there
     "tokens": AutoModelForTokenClassification,
     CARRIES_ON: AutoModelForCausalLM,
     WRITES: AutoModelForSeq2SeqLM,

@@ -116,7 +116,7 @@ def build_student(
     `head`: the teacher's.
     """
     config = student_config(teacher.config, layers, kept.sizes(teacher.config))
-    for name in (*architecture_of(config).dropouts, *(["classifier_dropout"] if head == "tokens" else [])):
+    for name in (*architecture_of(config).dropouts, *(["classifier_dropout"] if head in ("spans", "tokens") else [])):
         setattr(config, name, dropout)
     student = random_model(auto_model(head, config), config)
     stacked = {id(layer) for layer in layers_of(teacher)}

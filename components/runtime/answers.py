@@ -164,7 +164,32 @@ class FoundAnswers:
         return " | ".join(f"{' '.join(answer.split())} {score:.3f}" for answer, score in both)
 
 
-Answer = Prediction | LabelSet | Estimate | Entities | Choice | FoundAnswers
+@dataclass(frozen=True)
+class FoundSpan:
+    """The answer to a question: the characters of its context from `start` up to before `end`, and the probability of
+    the two; where there is none no text, and NO_PLACE for both."""
+
+    text: str
+    start: int
+    end: int
+    score: float
+
+    @property
+    def columns(self) -> dict[str, str | float]:
+        """As a row of a table."""
+        return {"answer": self.text, "start": self.start, "end": self.end, "score": self.score}
+
+    def json(self) -> dict[str, Any]:
+        """As `lianzi predict` writes it."""
+        return {"answer": self.text, "start": self.start, "end": self.end, "score": round(self.score, 6)}
+
+    def __str__(self) -> str:
+        return f"{' '.join(self.text.split()) or '-'}\t{self.score:.3f}"
+
+
+NO_PLACE = -1
+
+Answer = Prediction | LabelSet | Estimate | Entities | Choice | FoundAnswers | FoundSpan
 
 
 @dataclass(frozen=True)
@@ -175,10 +200,10 @@ class AnswerTensor:
     `of_answer`: from the answer to each text, where a model's outputs do not say it without the text.
     """
 
-    datatype: Literal["BYTES", "FP32"]
+    datatype: Literal["BYTES", "FP32", "INT64"]
     axes: tuple[str, ...] = ()
     values: Callable[[Task, np.ndarray], Values] | None = None
-    of_answer: Callable[[Any], str] | None = None
+    of_answer: Callable[[Any], str | float] | None = None
     of_graph: bool = False
 
     def shape(self, labels: int) -> list[int]:
@@ -265,6 +290,16 @@ def _best_answers(task: Task, outputs: np.ndarray) -> list[str]:
 def _answers_in_json(task: Task, outputs: np.ndarray) -> list[str]:
     found = found_answers(task, (), outputs)
     return [json.dumps(one.json()["answers"], ensure_ascii=False) for one in found]
+
+
+def spans(task: Task, texts: Sequence[Text], outputs: np.ndarray) -> list[FoundSpan]:
+    """The answer to each question."""
+    found = []
+    numbers = outputs[:, :6].tolist()
+    for text, (start, end, _, _, score, without), empty in zip(texts, numbers, task.unanswered(outputs), strict=True):
+        place = (NO_PLACE, NO_PLACE) if empty else (int(start), int(end))
+        found.append(FoundSpan("" if empty else parts(text)[1][slice(*place)], *place, without if empty else score))
+    return found
 
 
 def _labels(task: Task, outputs: np.ndarray) -> list[str]:
@@ -354,13 +389,27 @@ FOUND = AnswerForm(
     {"answers": []},
     lambda answer: (answer.answers[0], answer.scores[0]),
 )
-FORMS = (CHOICE, LABEL, LABEL_SET, NUMBER, ENTITIES, FOUND)
+SPAN = AnswerForm(
+    "span",
+    spans,
+    {
+        "answer": AnswerTensor("BYTES", of_answer=lambda answer: answer.text),
+        "start": AnswerTensor("INT64", of_answer=lambda answer: answer.start),
+        "end": AnswerTensor("INT64", of_answer=lambda answer: answer.end),
+        "score": AnswerTensor("FP32", of_answer=lambda answer: answer.score),
+    },
+    {"answer": "", "start": NO_PLACE, "end": NO_PLACE, "score": None},
+    lambda answer: (answer.text, answer.score),
+)
+FORMS = (CHOICE, LABEL, LABEL_SET, NUMBER, ENTITIES, FOUND, SPAN)
 BY_OUTPUT = {"categorical": LABEL, "binary": LABEL_SET, "real": NUMBER}
 """Kind of an output -> the form of answers."""
 
 
 def answer_form(task: Task) -> AnswerForm:
     """The form of a task's answers."""
+    if task.output.over_tokens:
+        return SPAN
     if task.output.per_token:
         return ENTITIES
     if task.output.per_choice:

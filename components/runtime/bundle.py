@@ -17,7 +17,7 @@ from components.runtime.answers import Answer, AnswerForm, answer_form
 from components.runtime.encoding import Encoder, reads_types
 from components.runtime.index import read_index
 from components.runtime.manifest import CLASSIFICATION, TOKENIZER, bundle_of, shipped_rung
-from components.runtime.prediction import task_outputs
+from components.runtime.prediction import task_outputs, windows_of
 from components.tasks.kinds import task_of
 from components.tasks.task import Task, Text
 
@@ -63,7 +63,10 @@ class Classifier:
         return task_outputs(self.kind, self.session.run, self.encoder, texts, self.max_batch, self.index)
 
     def encode(self, texts: Sequence[Text]) -> list[list[int]]:
-        """The token ids that the model reads of each row, of one with choices those of all of them."""
+        """The token ids that the model reads of each row, of one with choices or windows those of all of them."""
+        if self.kind.output.over_tokens:
+            windows = windows_of(self.kind, self.encoder, texts)
+            return [[one for window in row for one in window.ids] for row in windows]
         if not self.kind.output.per_choice:
             return self.encoder.encode(texts)
         return [[one for ids in self.encoder.encode(self.kind.sequences(text)) for one in ids] for text in texts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,17 @@ class Encoder:
         tokens."""
         return [encoding.offsets for encoding in self.tokenizer.encode_batch(list(texts))]
 
+    @cached_property
+    def whole(self) -> Tokenizer:
+        """The tokenizer, without its cut at `max_length`."""
+        found = Tokenizer.from_str(self.tokenizer.to_str())
+        found.no_truncation()
+        return found
+
+    def typed(self, ids: list[int], types: list[int]) -> list[int]:
+        """Token ids as `encode` gives them."""
+        return TypedIds(ids, types) if self.types else ids
+
     def pad(self, rows: Sequence[list[int]], length: int = 0) -> dict[str, np.ndarray]:
         """Rows of ids as a graph's inputs, int64 (rows, tokens): padded on the right to the longest of them, or to
         `length` if that is more, and the mask of what is no padding. Of ids alone, all types are 0."""
@@ -88,7 +100,10 @@ class Encoder:
 
     def batches(self, texts: Sequence[Text], size: int) -> Iterator[tuple[np.ndarray, Arrays]]:
         """Inputs of texts of like length together, which saves padding, with the position of each row."""
-        encoded = self.encode(texts)
+        return self.batched(self.encode(texts), size)
+
+    def batched(self, encoded: Sequence[list[int]], size: int) -> Iterator[tuple[np.ndarray, Arrays]]:
+        """The same of rows of token ids."""
         if len(encoded) <= size:
             yield np.arange(len(encoded)), self.pad(encoded)
             return

@@ -9,7 +9,7 @@ import numpy as np
 
 from components.inference.sessions import Infer
 from components.runtime.encoding import Encoder
-from components.tasks.task import Task, Text, gathered, sequences_of
+from components.tasks.task import Task, Text, Window, gathered, sequences_of
 
 BATCH = 32
 """Texts a run, where a bundle's `max_batch` does not say otherwise. Sums over a row do not depend on it."""
@@ -49,10 +49,24 @@ def task_outputs(
         return gathered(found, [len(task.sequences(text)) for text in texts])
     if not task.output.per_token:
         return infer_texts(infer, encoder, texts, batch)[task.output.name]
+    windows = windows_of(task, encoder, texts) if task.output.over_tokens else []
+    encoded = [encoder.typed(one.ids, one.types) for row in windows for one in row] or encoder.encode(texts)
     rows: dict[int, np.ndarray] = {}
-    for numbers, feeds in encoder.batches(texts, batch):
+    for numbers, feeds in encoder.batched(encoded, batch):
         rows.update(zip(numbers.tolist(), infer(feeds)[task.output.name], strict=True))
-    return task.reduced([rows[number] for number in range(len(texts))], places(task, encoder, texts))
+    outputs = [rows[number] for number in range(len(encoded))]
+    return of_windows(task, outputs, windows) if windows else task.reduced(outputs, places(task, encoder, texts))
+
+
+def windows_of(task: Task, encoder: Encoder, texts: Sequence[Text]) -> list[list[Window]]:
+    """What the model reads of each row, a window at a time."""
+    return [task.windows(encoder.whole, text, encoder.max_length) for text in texts]
+
+
+def of_windows(task: Task, outputs: Sequence[np.ndarray], windows: Sequence[Sequence[Window]]) -> np.ndarray:
+    """What answers need of the outputs of all windows, (rows, ...)."""
+    reduced = task.reduced(outputs, [one.places for row in windows for one in row])
+    return task.merged(reduced, [len(row) for row in windows])
 
 
 def passage_vectors(task: Task, infer: Infer, encoder: Encoder, batch: int = BATCH) -> np.ndarray:

@@ -12,7 +12,7 @@ from components.serving.middleware import RequestMiddleware
 from components.serving.openai_routes import openai_routes
 from components.serving.openapi import MODEL, VERSION, WORK, body, document, errors, router
 from components.serving.protocol import JSON_LENGTH, read_request, write_answer
-from components.serving.request_error import ERROR_HANDLERS
+from components.serving.request_error import ERROR_HANDLERS, RequestError
 from components.serving.schemas import (
     IDS_EXAMPLE,
     TEXT_EXAMPLE,
@@ -59,6 +59,9 @@ async def _infer(service: Service, request: Request, name: str, version: str | N
             async with asyncio.timeout_at(deadline):
                 rows = await encoded(service.workers, model.classifier.encoder, len(body), model.rows, asked)
                 context.rows = len(rows)
+                # More windows of contexts than the queue holds would be put off for ever.
+                if len(rows) > (most := service.limits.max_queue):
+                    raise RequestError(422, f"{len(rows)} windows of contexts, at most {most} are taken at once")
                 logits = model.logits(rows, await batcher.submit(rows))
         except TimeoutError:
             raise service.too_late() from None

@@ -14,12 +14,12 @@ from components.inference.sessions import Arrays
 from components.runtime.answers import Answer, Values
 from components.runtime.bundle import Classifier, load_bundle
 from components.runtime.encoding import IDS, MASK, TYPES, TypedIds
-from components.runtime.prediction import places
+from components.runtime.prediction import of_windows, places, windows_of
 from components.serving.batching import stacked
 from components.serving.limits import Limits
 from components.serving.protocol import InferRequest
 from components.serving.request_error import RequestError
-from components.serving.tensors import Tensor
+from components.serving.tensors import NUMBERS, Tensor
 from components.tasks.multiple_choice import LEAST
 from components.tasks.task import sequences_of
 
@@ -50,8 +50,9 @@ class TaskModel:
 
     @cached_property
     def encoded(self) -> tuple[str, ...]:
-        """The inputs that may stand in their place. None for rows with choices: ids do not say whose they are."""
-        if self.choices:
+        """The inputs that may stand in their place. None where a row has choices or windows: ids do not say whose
+        they are."""
+        if self.choices or self.classifier.kind.output.over_tokens:
             return ()
         return (IDS, MASK, *((TYPES,) if self.classifier.encoder.types else ()))
 
@@ -111,6 +112,9 @@ class TaskModel:
 
     def rows(self, request: InferRequest) -> list[list[int]]:
         """Token ids of each row of a checked request, as `lianzi predict` encodes them."""
+        if self.classifier.kind.output.over_tokens:
+            windows = windows_of(self.classifier.kind, self.classifier.encoder, self.texts_of(request))
+            return [self.classifier.encoder.typed(one.ids, one.types) for row in windows for one in row]
         if self.texts[0] in request.inputs:
             texts = sequences_of(self.classifier.kind, self.texts_of(request))
             rows = self.classifier.encoder.encode(texts)
@@ -147,7 +151,9 @@ class TaskModel:
         """The answers to a request's texts."""
         texts, kind = self.texts_of(request), self.classifier.kind
         logits = self._by_row(request, logits)
-        if kind.output.per_token:
+        if kind.output.over_tokens:
+            logits = of_windows(kind, list(logits), windows_of(kind, self.classifier.encoder, texts))
+        elif kind.output.per_token:
             logits = kind.reduced(list(logits), places(kind, self.classifier.encoder, texts))
         return self.classifier.form.answers(kind, texts, logits)
 
@@ -158,7 +164,8 @@ class TaskModel:
             given = logits if tensor.of_graph else self._by_row(request, logits)
             values = tensor.values(self.classifier.kind, given)
         elif tensor.of_answer:
-            values = list(map(tensor.of_answer, self.answers(request, logits)))
+            told = list(map(tensor.of_answer, self.answers(request, logits)))
+            values = np.array(told, NUMBERS[tensor.datatype]) if tensor.datatype in NUMBERS else list(map(str, told))
         return Tensor(name, tensor.datatype, (len(values),) if isinstance(values, list) else values.shape, values)
 
     def _by_row(self, request: InferRequest, logits: np.ndarray) -> np.ndarray:

@@ -108,6 +108,17 @@ class RetrievalConfig(TaskConfig):
         return {"temperature": self.temperature}
 
 
+class AnswersConfig(TaskConfig):
+    """doc_stride: tokens of a context that a window shares with the one before it; max_answer_tokens: of the longest
+    answer."""
+
+    doc_stride: Annotated[int, Field(ge=0)] = 128
+    max_answer_tokens: Annotated[int, Field(ge=1)] = 30
+
+    def of_task(self) -> dict[str, Any]:
+        return {"doc_stride": self.doc_stride, "max_answer_tokens": self.max_answer_tokens}
+
+
 class RelationConfig(TaskConfig):
     """no_relation: the label of two spans that have none, which the first metric leaves out; null: all have one."""
 

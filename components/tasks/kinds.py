@@ -34,6 +34,9 @@ KINDS = {
     "multi_label": Kind(
         "components.tasks.multi_label:MultiLabel", "micro_f1", "micro-F1", "components.tasks.config:MultiLabelConfig"
     ),
+    "question_answering": Kind(
+        "components.tasks.question_answering:QuestionAnswering", "f1", "F1", "components.tasks.config:AnswersConfig"
+    ),
     "regression": Kind(
         "components.tasks.regression:Regression",
         "pearson",

@@ -9,13 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
 from components.tasks.metrics import Metric, score
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer as RustTokenizer
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast as Tokenizer
 
@@ -38,6 +39,7 @@ class Column(StrEnum):
     NUMBER = "number"
     TOKENS = "tokens"
     TAGS = "tags"
+    ANSWERS = "answers"
     CHOICES = "choices"
     CHOICE = "choice"
     ANSWER = "answer"
@@ -52,7 +54,9 @@ NO_TARGET = -100
 class Output:
     """What a head answers with, [rows, labels], or [rows, length, labels] where it says something of each token; where
     it scores each choice of a row, [pairs of text and choice, 1], and [rows, choices] once they are gathered; where it
-    embeds, a vector of length 1 a text, [texts, width], and [rows, passages] cosines once they are compared.
+    embeds, a vector of length 1 a text, [texts, width], and [rows, passages] cosines once they are compared. With
+    `over_tokens` each label is a choice among the tokens, and a row is read in as many windows as its text needs:
+    [windows, length, labels].
 
     The kind decides how a student learns from its teacher: by KL divergence, by the cross-entropy of each label, or by
     MSE. Of categorical outputs the likeliest label is the answer, which servers without this code (Triton's) find by
@@ -64,6 +68,7 @@ class Output:
     per_token: bool = False
     per_choice: bool = False
     embeds: bool = False
+    over_tokens: bool = False
 
     @property
     def of_candidates(self) -> bool:
@@ -75,12 +80,22 @@ class Output:
 class Example:
     """What a model reads at once: token ids and the like by their names in the graph, and the row they come from.
 
-    `places`: of each word of the row the token that it begins in, where words are what is answered about.
+    `places`: of each word of the row the token that it begins in, where words are what is answered about; of a window
+    what `Window` has.
     """
 
     features: dict[str, list[int]]
     row: int
-    places: Sequence[int] = ()
+    places: Any = ()
+
+
+class Window(NamedTuple):
+    """What a model reads at once of a row that may be too long for it: token ids, which of the two texts each is of,
+    and `places`, what the kind wants to know of them once they are answered about."""
+
+    ids: list[int]
+    types: list[int]
+    places: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -155,10 +170,30 @@ class Task(ABC):
         """The token that each word of a text begins in. `offsets`: the characters of each token."""
         return ()
 
-    def reduced(self, outputs: Sequence[np.ndarray], asked: Sequence[Sequence[int]]) -> np.ndarray:
+    def reduced(self, outputs: Sequence[np.ndarray], asked: Sequence[Any]) -> np.ndarray:
         """What answers need of each row's outputs of tokens [length, labels]: [rows, ...]; `asked`: as `reduced_by`
         names it."""
         raise NotImplementedError(f"{self.kind} has no outputs of tokens")
+
+    def windows(self, tokenizer: RustTokenizer, text: Text, max_length: int) -> list[Window]:
+        """A row in parts of at most `max_length` tokens; `tokenizer` itself cuts nothing."""
+        raise NotImplementedError(f"{self.kind} has no windows")
+
+    def answerable(self, example: Example) -> np.ndarray:
+        """The tokens of a window that its answer may begin and end at: bool [tokens]."""
+        raise NotImplementedError(f"{self.kind} has no windows")
+
+    def merged(self, outputs: np.ndarray, counts: Sequence[int]) -> np.ndarray:
+        """Reduced outputs of windows [windows, ...], so many of each row, as those of rows [rows, ...]."""
+        return outputs
+
+    def unanswered(self, outputs: np.ndarray) -> np.ndarray:
+        """Which rows' reduced outputs say that there is no answer: bool [rows]."""
+        return np.zeros(len(outputs), dtype=bool)
+
+    def tuned(self, outputs: np.ndarray, targets: np.ndarray) -> Self:
+        """The task with what a trained model's answers to validation rows decide; most kinds leave nothing to it."""
+        return self
 
     def written(self, texts: Sequence[str]) -> np.ndarray:
         """The answers of a model that writes texts."""
@@ -215,7 +250,7 @@ class Task(ABC):
     @property
     def reads_pairs(self) -> bool:
         """Whether what the model reads at once are two texts."""
-        return self.pair or self.output.per_choice
+        return self.pair or self.output.per_choice or self.output.over_tokens
 
     def sequences(self, text: Text) -> list[Text]:
         """What the model reads of a row, one after another: all at once, but for a row with choices."""

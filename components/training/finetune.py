@@ -27,6 +27,7 @@ from components.staging import staged
 from components.tasks.config import TaskConfig
 from components.tasks.metrics import Metric, rank_key
 from components.tasks.rows import LabelShare
+from components.tasks.task import Task
 from components.training import ranks
 from components.training.batches import Batches, check_division
 from components.training.callbacks import EarlyStopping, MetricLogger
@@ -37,7 +38,7 @@ from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
 from components.training.randomness import derived_seed, seeded_torch_generator
 from components.training.store import CheckpointStore
-from components.training.task_data import TaskData, outputs_of
+from components.training.task_data import NEVER, TaskData, WindowsObjective, outputs_of, task_objective
 from components.training.trainer import Schedule, fit, prepare_libraries
 
 VALIDATION_BATCH = 64
@@ -177,7 +178,8 @@ def merged(model: PreTrainedModel, merge: Merge, data: TaskData, task_name: str)
     batch = validation_batch(data, 0)
     before = outputs_of(model, batch)
     merge()
-    difference = float((outputs_of(model, batch) - before).abs().max() / before.abs().max().clamp(min=1.0))
+    largest = before[before > NEVER / 2].abs().max()
+    difference = float((outputs_of(model, batch) - before).abs().max() / largest.clamp(min=1.0))
     if not difference <= MAX_MERGE_DIFFERENCE:
         raise LianziError(
             f"finetune {task_name}: with the adapter merged, outputs differ by {difference:.1e} of the largest",
@@ -256,7 +258,7 @@ def task_batches(data: TaskData, order: BucketedOrder, token_masking: float, see
         sizes=order.size,
         samples=order.samples,
         validation=lambda step: validation_batch(data, step),
-        validation_count=-(-len(data.validation.ids) // VALIDATION_BATCH),
+        validation_count=validations(data),
     )
 
 
@@ -270,6 +272,20 @@ def validation_batch(data: TaskData, number: int) -> Batch:
     rows = len(data.validation.ids)
     batch = data.batch(data.validation, range(number * VALIDATION_BATCH, min((number + 1) * VALIDATION_BATCH, rows)))
     return batch | data.passages_part(number, -(-rows // VALIDATION_BATCH)) if data.passages else batch
+
+
+@torch.no_grad()
+def tuned_task(model: PreTrainedModel, data: TaskData) -> Task:
+    """The task with what its trained model decides by the validation rows, where it leaves anything to it."""
+    objective = task_objective(data)
+    if not isinstance(objective, WindowsObjective):
+        return data.task
+    return objective.tuned(model.eval(), (validation_batch(data, number) for number in range(validations(data))))
+
+
+def validations(data: TaskData) -> int:
+    """Batches of all validation rows."""
+    return -(-len(data.validation.ids) // VALIDATION_BATCH)
 
 
 def save_classifier(
@@ -299,6 +315,6 @@ def save_classifier(
             made_from,
             task=task_name,
             max_length=data.max_length,
-            **data.task.manifest(),
+            **tuned_task(model, data).manifest(),
             **details,
         )

@@ -42,7 +42,8 @@ class Examples:
     `word_counts`: outputs [rows, labels] that counting words gives, where a student learns from them too. `answers`:
     what the rows should be answered with [rows, words] and `places`: where their words begin [rows, words], NO_TARGET
     past the end, of a task whose targets are those of tokens. `candidates`: of a row that is to be found an answer for
-    the numbers of its answer and its negatives, NO_TARGET where it has no more.
+    the numbers of its answer and its negatives, NO_TARGET where it has no more. Of a task with windows each is one;
+    `rows`: the row it is of, `allowed`: the tokens that its answer may begin and end at.
     """
 
     ids: list[Tensor]
@@ -52,6 +53,8 @@ class Examples:
     answers: Tensor | None = None
     places: Tensor | None = None
     candidates: Tensor | None = None
+    rows: Tensor | None = None
+    allowed: list[Tensor] | None = None
 
     @property
     def lengths(self) -> list[int]:
@@ -184,7 +187,9 @@ class TaskData:
         }
         if examples.types is not None:
             batch["token_type_ids"] = pad_sequence([examples.types[index] for index in samples], batch_first=True)
-        more = {name: getattr(examples, name) for name in ("word_counts", "answers", "places")}
+        if examples.allowed is not None:
+            batch["allowed"] = pad_sequence([examples.allowed[index] for index in samples], batch_first=True)
+        more = {name: getattr(examples, name) for name in ("word_counts", "answers", "places", "rows")}
         return batch | {name: values[chosen] for name, values in more.items() if values is not None}
 
     def hide_tokens(self, batch: Batch, share: float, generator: torch.Generator) -> Batch:
@@ -235,6 +240,44 @@ class TaskObjective:
     def decoded(self, outputs: Tensor) -> np.ndarray:
         """The answers that a validation's outputs stand for."""
         return self.task.decode(outputs.numpy(force=True))
+
+
+@dataclass(frozen=True)
+class WindowsObjective(TaskObjective):
+    """The same of rows in windows: the best answer of all windows of a row counts, and what the task leaves to its
+    model's answers is what is best for these rows."""
+
+    def score(self, model: PreTrainedModel, batch: Batch) -> tuple[Tensor, ...]:
+        outputs = outputs_of(model, batch).float()
+        loss = self.task.loss(outputs, batch["targets"])
+        found = reduced(self.task, outputs, batch)
+        return found, batch["answers"], loss[None], loss.new_tensor([batch["count"]]), batch["rows"]
+
+    def summary(self, scores: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
+        outputs, targets, loss, count, rows = (torch.cat(parts).cpu() for parts in zip(*scores, strict=True))
+        found, wanted = self._by_row(outputs, rows), targets[first_of_each(rows)].numpy()
+        return {
+            "validation_loss": (loss.double().sum() / count.double().sum()).item(),
+            **self.task.scores(wanted, self.task.tuned(found, wanted).decode(found)),
+        }
+
+    def answers(self, model: PreTrainedModel, batches: Iterable[Batch]) -> np.ndarray:
+        found = [(reduced(self.task, outputs_of(model, batch), batch), batch["rows"]) for batch in batches]
+        return self.task.decode(self._by_row(*(torch.cat(parts).cpu() for parts in zip(*found, strict=True))))
+
+    def tuned(self, model: PreTrainedModel, batches: Iterable[Batch]) -> Task:
+        """The task with what the model's answers to some rows decide."""
+        scores = [self.score(model, batch) for batch in batches]
+        outputs, targets, _, _, rows = (torch.cat(parts).cpu() for parts in zip(*scores, strict=True))
+        return self.task.tuned(self._by_row(outputs, rows), targets[first_of_each(rows)].numpy())
+
+    def _by_row(self, outputs: Tensor, rows: Tensor) -> np.ndarray:
+        return self.task.merged(outputs.numpy(force=True), torch.bincount(rows).tolist())
+
+
+def first_of_each(rows: Tensor) -> Tensor:
+    """Where each row's first window stands."""
+    return torch.cat([torch.ones(1, dtype=torch.bool), rows[1:] != rows[:-1]])
 
 
 @dataclass(frozen=True)
@@ -311,6 +354,8 @@ def task_objective(data: TaskData, label_smoothing: float = 0.0) -> TaskObjectiv
         return WritingObjective(data.task, label_smoothing, data.tokenizer, data.max_length)
     if data.task.output.embeds:
         return RetrievalObjective(data.task)
+    if data.task.output.over_tokens:
+        return WindowsObjective(data.task, label_smoothing)
     return TaskObjective(data.task, label_smoothing)
 
 
@@ -318,6 +363,9 @@ def reduced(task: Task, outputs: Tensor, batch: Batch) -> Tensor:
     """What answers need of a batch's outputs, [n, ...]."""
     if not task.output.per_token:
         return outputs
+    if task.output.over_tokens:
+        found = torch.from_numpy(task.reduced(list(outputs.mT.numpy(force=True)), batch["places"].numpy(force=True)))
+        return pad(found, (0, batch["places"].shape[1] - found.shape[1]), value=torch.nan).to(outputs.device)
     asked = batch[task.reduced_by].cpu()
     told = [row[row != NO_TARGET].tolist() if task.reduced_by == "places" else row.tolist() for row in asked]
     found = torch.from_numpy(task.reduced(list(outputs.numpy(force=True)), told))
@@ -327,7 +375,8 @@ def reduced(task: Task, outputs: Tensor, batch: Batch) -> Tensor:
 
 def outputs_of(model: PreTrainedModel, batch: Batch) -> Tensor:
     """The head's outputs [n, labels] of a batch, or [n, length, labels]; of an encoder-decoder those of its targets; of
-    texts to find the scores of the batch's candidates [n, candidates]."""
+    texts to find the scores of the batch's candidates [n, candidates]; where tokens are what is chosen among
+    [n, labels, length]."""
     outputs: Tensor = model(input_ids=one_by_one(batch["input_ids"], batch), **beside_ids(model, batch))[0]
     return by_choice(outputs, batch)
 
@@ -339,7 +388,10 @@ def one_by_one(values: Tensor, batch: Batch) -> Tensor:
 
 def by_choice(outputs: Tensor, batch: Batch) -> Tensor:
     """Outputs [n * choices, 1] as [n, choices], NEVER where a row has no more choices; vectors as the scores of the
-    batch's candidates; others as they are."""
+    batch's candidates; of windows [n, length, labels] as [n, labels, length], NEVER where no answer may be; others as
+    they are."""
+    if "allowed" in batch:
+        return outputs.float().mT.masked_fill(~batch["allowed"][:, None], NEVER)
     if "present" not in batch:
         return outputs
     if "candidates" in batch:
@@ -381,6 +433,8 @@ def encode(task: Task, rows: Sequence[Row], tokenizer: Tokenizer, max_length: in
         candidates = torch.from_numpy(np.asarray(task.learned(rows, examples)))
         return Examples(_by_row(examples, "input_ids"), torch.from_numpy(task.targets(rows)), candidates=candidates)
     ids = [torch.tensor(example.features["input_ids"]) for example in examples]
+    if task.output.over_tokens:
+        return _of_windows(task, rows, examples, ids)
     if not task.output.per_token:
         types = [torch.tensor(one.features["token_type_ids"]) for one in examples] if task.reads_pairs else None
         return Examples(ids, torch.from_numpy(task.targets(rows)), types)
@@ -398,6 +452,21 @@ def passages_of(task: Task, tokenizer: Tokenizer, max_length: int) -> tuple[Tens
         return ()
     found = tokenizer(list(task.passages), truncation=True, max_length=max_length)["input_ids"]
     return tuple(map(torch.tensor, found))
+
+
+def _of_windows(task: Task, rows: Sequence[Row], examples: Sequence[Example], ids: list[Tensor]) -> Examples:
+    """A sample a window: its targets may be any token that it may answer with."""
+    numbers = torch.tensor([example.row for example in examples])
+    places = [torch.from_numpy(example.places) for example in examples]
+    return Examples(
+        ids,
+        [torch.from_numpy(targets) for targets in task.learned(rows, examples)],
+        [torch.tensor(example.features["token_type_ids"]) for example in examples],
+        answers=torch.from_numpy(task.targets(rows))[numbers],
+        places=pad_sequence(places, batch_first=True, padding_value=NO_TARGET),
+        rows=numbers,
+        allowed=[torch.from_numpy(task.answerable(example)) for example in examples],
+    )
 
 
 def _by_row(examples: Sequence[Example], name: str) -> list[Tensor]:

@@ -112,6 +112,12 @@ def check_found(answers: Sequence[Any], served: Answered) -> None:
     assert told == [list(answer.answers) for answer in answers]
 
 
+def check_spans(answers: Sequence[Any], served: Answered) -> None:
+    assert [answer.text for answer in answers] == served["answer"] == ["ship", "street", ""]
+    assert [(answer.start, answer.end) for answer in answers] == [(0, 4), (0, 6), (-1, -1)]
+    assert served["start"] == [0, 0, -1]
+
+
 def check_written(answers: Sequence[Any], served: Answered) -> None:
     assert [answer.strip() for answer in answers] == ["sea", "city"]
     assert answers == served["text"]
@@ -133,6 +139,13 @@ CASES = {
         ("choice",),
         check_choices,
         asked=[("which?", "ship wave", "street tower"), ("which?", "wheat plough", "harbour sail")],
+    ),
+    "question_answering": Case(
+        ROW_OF["question_answering"],
+        ("answer", "start"),
+        check_spans,
+        asked=[("which sea?", TEXTS[0]), ("which city?", TEXTS[1]), ("which sea?", TEXTS[1])],
+        more={"doc_stride": 4},
     ),
     "regression": Case(ROW_OF["regression"], ("number",), check_stars),
     "relation_extraction": Case(ROW_OF["relation_extraction"], ("label",), check_relations, asked=RELATED),

@@ -23,7 +23,7 @@ def test_params_take_every_kind_and_no_other() -> None:
 
 def fitted(name: str) -> Task:
     targets: dict[str, list[object]] = {"regression": [1.0, 2.0], "token_classification": [["B-X"], ["O"]]}
-    targets |= {"multi_label": [["a", "b"], []]}
+    targets |= {"multi_label": [["a", "b"], []], "question_answering": [{"text": ["a"], "answer_start": [0]}]}
     return task_kind(name).fit(targets.get(name, ["a", "b"]))
 
 

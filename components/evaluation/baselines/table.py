@@ -36,6 +36,11 @@ BASELINES = {
         "the choice with the text's words",
     ),
     "ridge": Entry("components.evaluation.baselines.ridge:RidgeBaseline", "counting words", "counting words (TF-IDF)"),
+    "sliding_window": Entry(
+        "components.evaluation.baselines.sliding_window:SlidingWindow",
+        "the span among the question's words",
+        "the span among the question's words",
+    ),
     "skip_gram": Entry(
         "components.evaluation.baselines.word_vectors:SkipGram",
         "word vectors",
@@ -59,6 +64,7 @@ TO_BEAT = {
     ("sequence", "binary"): "label_sets",
     ("sequence", "categorical"): "tf_idf",
     ("sequence", "real"): "ridge",
+    ("spans", "categorical"): "sliding_window",
     ("tokens", "categorical"): "word_tags",
 }
 """Head and kind of output of a task -> its baseline: a release compares with it, or with a stronger one of FURTHER."""
