@@ -186,10 +186,16 @@ def _with_one_text(row: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
 
 def _labelled(row: dict[str, Any]) -> dict[str, Any]:
     """A row of tokens and tags with all of its tags as its label; without one where they do not fit the tokens. Of a
-    row of several labels all of them are its label. Texts that a row is answered with are left out."""
+    row of several labels all of them are its label; of a question without one where its context lacks an answer. Texts
+    that a row is answered with are left out."""
     row = {name: value for name, value in row.items() if name not in ANSWERED}
     if isinstance(labels := row.get("labels"), list):
         return {name: value for name, value in row.items() if name != "labels"} | {"label": "; ".join(map(str, labels))}
+    if "answers" in row:
+        answers, text = row["answers"], str(row.get("text"))
+        given = answers.get("text") if isinstance(answers, dict) else None
+        fits = isinstance(given, list) and all(isinstance(one, str) and one in text for one in given)
+        return {name: value for name, value in row.items() if name != "answers"} | {"label": "" if fits else None}
     if "tags" not in row:
         return row
     tokens, tags = row.get("tokens"), row["tags"]

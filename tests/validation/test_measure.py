@@ -13,6 +13,7 @@ import pytest
 from components.corpus.documents import write_shard
 from components.corpus.language import script_language
 from components.errors import ArtifactError
+from components.validation import measure
 from components.validation.measure import (
     CORPUS_COLUMNS,
     PART_ROWS,
@@ -117,3 +118,9 @@ def test_several_texts_are_measured_as_one_with_a_line_each(tmp_path: Path) -> N
     [measured] = pq.read_table(found.target).to_pylist()
     assert found.columns == ("id", "text", "label")
     assert (measured["text"], measured["label"]) == ("who?\na b\nc", "1")
+
+
+def test_a_question_whose_context_lacks_its_answer_has_no_label() -> None:
+    row = {"id": "train/1", "text": "which?\nship wave", "label": ""}
+    for answers, label in (({"text": ["ship"]}, ""), ({"text": []}, ""), ({"text": ["lamp"]}, None), (None, None)):
+        assert measure._labelled(row | {"answers": answers}) == row | {"label": label}
