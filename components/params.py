@@ -22,6 +22,7 @@ from components.deployment.config import (
 from components.errors import ParameterError
 from components.modeling.config import ModelConfig
 from components.modeling.kinds import (
+    ARCHITECTURES,
     CANNOT,
     CARRIERS,
     ENCODER_DECODERS,
@@ -30,6 +31,8 @@ from components.modeling.kinds import (
     GENERATES,
     INDEPENDENT_HEADS,
     ONE_STACK,
+    SAME,
+    WHOLE_HEADS,
 )
 from components.sections import Section, Variant
 from components.tasks.config import TaskConfig
@@ -105,6 +108,31 @@ class Params(Section):
                 f"distill.width_fraction: a {kind} cannot be made narrower: set it to 1.0 and lower "
                 "distill.depth_fraction or distill.ffn_fraction"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_student_can_learn(self) -> Params:
+        own, other = self.model.architecture, self.distill.architecture
+        if other == own:
+            raise ValueError(f"distill.architecture: {own} is its teacher's: set it to {SAME}")
+        if self.distill.features.name == "attention_relations":
+            for name, one in (("model", own), ("distill", other)):
+                if one in WHOLE_HEADS:
+                    others = ", ".join(kind for kind in ARCHITECTURES if kind not in WHOLE_HEADS)
+                    raise ValueError(
+                        f"{name}.architecture: no queries and keys of a {one} can be read, of {others} they can: "
+                        "choose one of them, or set distill.features.name to hidden_states"
+                    )
+        if other != SAME:
+            for task, section in self.tasks.items():
+                head = KINDS[section.kind].head
+                able = CARRIERS[head] if head else ONE_STACK
+                if other not in able:
+                    fitting = [SAME, *(kind for kind in FROM_SCRATCH if kind in able and kind != own)]
+                    raise ValueError(
+                        f"distill.architecture: a {other} cannot {CANNOT.get(head, 'label texts')}, as tasks.{task} "
+                        f"asks: set it to {', '.join(fitting)}"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from pathlib import Path
 from components.modeling.config import OBJECTIVES
 from components.modeling.kinds import ARCHITECTURES
 from components.tasks.kinds import KINDS
-from components.training.config import ADAPTERS, LOSSES, TARGETS
+from components.training.config import ADAPTERS, FEATURES, LOSSES, TARGETS
 
 ROOT = Path(__file__).parent.parent
 NO_RESULT_CODE = {
@@ -54,6 +54,7 @@ CHOICES = {
     "components.modeling.architectures": ARCHITECTURES,
     "components.modeling.objectives": tuple(OBJECTIVES),
     "components.tasks": tuple(KINDS),
+    "components.training.features": tuple(FEATURES),
 }
 """Package -> its modules of which params.yaml chooses one; dvc.yaml names that one by interpolation."""
 TABLES = frozenset({"components/modeling/kinds.py", "components/tasks/kinds.py"})

@@ -26,7 +26,7 @@ from components.tokenization.train import train_tokenizer
 from components.validation.validate import validate
 
 PLANTS = ("oak", "fern", "moss", "rose", "reed", "thyme", "maple", "cedar")
-TRAINING: dict[str, Any] = {"kind": "byte_bpe", "vocab_size": 400, "min_frequency": 2, "from": None}
+TRAINING: dict[str, Any] = {"kind": "byte_bpe", "vocab_size": 400, "min_frequency": 2, "from": None, "extend": 0}
 TRAINING |= {"special_tokens": [], "chat_template": None}
 TASKS = {"mood": TaskConfig(kind="classification", language="zh", max_length=32)}
 

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from components.__main__ import path_names
 from components.libraries import noted
+from components.modeling.kinds import SAME
 from components.params import Params, load_params
 from components.stages import STAGES, stage_function
 from components.tasks.kinds import KINDS
@@ -48,12 +49,13 @@ SOURCES = sorted(path for room in ROOMS for path in ROOT.glob(f"{room}/**/*.py")
 OWES_A_TEST = 60
 """Lines of a file that params.yaml chooses by name from which it has a test file of its own."""
 CHOSEN_BY = {
-    "components/modeling/adapters": "${finetune.adapter.name}",
-    "components/modeling/architectures": "${model.architecture}",
-    "components/modeling/objectives": "${pretrain.objective.name}",
-    "components/tasks": "${item.kind}",
-    "components/training/losses": "${finetune.loss.name}",
-    "components/training/targets": "${distill.targets.name}",
+    "components/modeling/adapters": ["${finetune.adapter.name}"],
+    "components/modeling/architectures": ["${model.architecture}", "${distill.architecture}"],
+    "components/modeling/objectives": ["${pretrain.objective.name}"],
+    "components/tasks": ["${item.kind}"],
+    "components/training/features": ["${distill.features.name}"],
+    "components/training/losses": ["${finetune.loss.name}"],
+    "components/training/targets": ["${distill.targets.name}"],
 }
 """Folder -> what dvc.yaml writes for the name of the file that is chosen from it."""
 TESTS = {path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("tests/**/test_*.py")}
@@ -85,7 +87,7 @@ def every_choice(dep: str) -> list[str]:
     folder = dep.partition("/$")[0]
     if folder == dep:
         return [dep]
-    assert dep == f"{folder}/{CHOSEN_BY[folder]}.py"
+    assert dep in [f"{folder}/{value}.py" for value in CHOSEN_BY[folder]]
     return [f"{folder}/{choice}.py" for choice in CHOICES[folder.replace("/", ".")]]
 
 
@@ -287,7 +289,7 @@ def test_every_module_has_a_test_module_in_the_same_place() -> None:
 
 def _is_chosen(path: Path) -> bool:
     package = path.parent.relative_to(ROOT).as_posix().replace("/", ".")
-    return path.stem in CHOICES.get(package, ())
+    return path.stem in (*CHOICES.get(package, ()), SAME)
 
 
 def test_every_package_is_listed_for_installation() -> None:

@@ -80,6 +80,29 @@ def test_an_architecture_that_cannot_be_narrowed_is_refused_before_any_work() ->
     assert checked({**xlnet, "distill.width_fraction": 1.0}).model.architecture == "xlnet"
 
 
+def test_a_student_of_another_architecture_is_refused_naming_those_that_fit() -> None:
+    anew = {"distill.architecture": "electra", "distill.ffn_fraction": 1.0}
+    relations = {"name": "attention_relations", "weight": 1.0, "relations": ["key-key"], "heads": 1}
+    checked({**anew, "distill.features": relations})
+    assert "distill.architecture: modernbert is its teacher's: set it to same" in refused(
+        {**anew, "distill.features": relations, "distill.architecture": "modernbert"}
+    )
+    assert "set it to same, bert, roberta" in refused(
+        {**anew, "distill.architecture": "t5", "distill.features": {"name": "hidden_states", "weight": 0.0}}
+    )
+    assert "distill.architecture: no student begins as a 'mpnet'" in refused({**anew, "distill.architecture": "mpnet"})
+    assert "features: hidden states of a electra have other channels" in refused(anew)
+    assert "ffn_fraction: is of a pruned copy" in refused({"distill.architecture": "electra"})
+    told = refused({**anew, "distill.features": relations, "distill.architecture": "xlnet"})
+    assert "distill.architecture: no queries and keys of a xlnet can be read" in told
+
+
+def test_what_once_stood_for_features_is_told_as_they_are_written_now() -> None:
+    assert "write features: {name: hidden_states, weight: 0.5}, and remove hidden_weight" in refused(
+        {"distill.hidden_weight": 0.5}
+    )
+
+
 def test_an_unknown_section_names_the_nearest() -> None:
     assert "did you mean 'finetune'" in refused({"fine_tune": {}})
     assert "did you mean 'validate'" in refused({"valdate": {}})

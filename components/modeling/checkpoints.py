@@ -19,7 +19,7 @@ from components.modeling.architectures import ATTENTION_DROPOUTS, LANGUAGE_MODEL
 from components.modeling.architectures.families import FIRST_SENTINEL, SENTINELS
 from components.modeling.heads import auto_model
 from components.modeling.loading import Loaded, load_config, load_model, random_model
-from components.modeling.vocabulary import grow_vocabulary
+from components.modeling.vocabulary import grow_vocabulary, parts_of_new_tokens
 from components.modeling.weight_files import POOLER, stored_tensors
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
@@ -62,7 +62,9 @@ def load_language_model(name: str, tokenizer: Tokenizer) -> Loaded:
     loaded = load_model(LANGUAGE_MODELS[architecture_of(config).language_model], name, new_heads=True, role=INIT_FROM)
     # What marks the spans of a damaged text has rows behind the tokens, where it is no token as it is of T5's.
     marks = SENTINELS if config.is_encoder_decoder and FIRST_SENTINEL not in theirs else 0
-    grow_vocabulary(loaded.model, min(len(theirs), config.vocab_size), len(tokenizer) + marks)
+    more = len(tokenizer) > len(theirs)
+    parts = parts_of_new_tokens(loading.load_tokenizer(Path(name), name, INIT_FROM), tokenizer) if more else {}
+    grow_vocabulary(loaded.model, min(len(theirs), config.vocab_size), len(tokenizer) + marks, parts)
     # Classifiers that read the last token find it by this id. Where positions count from padding it must stay.
     if architecture_of(config).first_position(config) == 0:
         loaded.model.config.pad_token_id = tokenizer.pad_token_id
@@ -131,6 +133,12 @@ def random_classifier(folder: Path, labels: Sequence[str], dropout: float, head:
 def classifier_config(folder: Path, labels: Sequence[str], dropout: float, head: str) -> PreTrainedConfig:
     """A checkpoint's config with a task's labels and a fine-tuning dropout."""
     config = _local_config(folder)
+    set_task(config, labels, dropout, head)
+    return config
+
+
+def set_task(config: PreTrainedConfig, labels: Sequence[str], dropout: float, head: str) -> None:
+    """Set a task's labels, a fine-tuning dropout, and what the architecture has to be under a task's head."""
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: index for index, label in enumerate(labels)}
     # Taggers ask for `classifier_dropout` whatever the architecture, and take 0.1 where there is none.
@@ -142,7 +150,6 @@ def classifier_config(folder: Path, labels: Sequence[str], dropout: float, head:
         # Published encoders name 0.1 here: with it no fused kernel runs, and finetune.dropout says what is dropped.
         if hasattr(config, name):
             setattr(config, name, 0.0)
-    return config
 
 
 def _local_config(folder: Path) -> PreTrainedConfig:

@@ -45,6 +45,12 @@ FIXED_WIDTH: tuple[ArchitectureName, ...] = ("xlnet",)
 INDEPENDENT_HEADS: tuple[ArchitectureName, ...] = ("llama", "qwen2", "qwen3", "glm")
 """Those whose number of heads is independent of the width."""
 
+WHOLE_HEADS: tuple[ArchitectureName, ...] = ("xlnet", "mpnet", *ENCODER_DECODERS)
+"""Those of whose heads no table says where queries, keys and values are: none can be taken away, or imitated."""
+
+SAME = "same"
+"""In place of an architecture: the student's is its teacher's."""
+
 CARRIES_ON = "causal_lm"
 """The head of decoders, which carry a text on."""
 WRITES = "seq2seq_lm"

@@ -1,4 +1,7 @@
-"""A student: its sizes, the teacher layers it copies, and the teacher layers whose output it imitates."""
+"""A student: its sizes, the teacher layers it copies, and the teacher layers whose output it imitates.
+
+One of another architecture copies nothing: it has its teacher's tokens and labels.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,22 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from components.modeling.architectures import architecture_of, layers_of
+from components.modeling.architectures import architecture, architecture_of, layers_of, vocabulary_of
+from components.modeling.checkpoints import set_task
+from components.modeling.config import HEAD_DIM, ModelConfig
 from components.modeling.heads import auto_model
+from components.modeling.kinds import SAME
 from components.modeling.loading import random_model
 from components.modeling.pruning import KeptUnits, ModelSizes, fit_channels, narrow_config, narrow_weights, pruned_sizes
 from components.training.config import DistillConfig
+
+if TYPE_CHECKING:
+    from components.training.task_data import TaskData
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class Size:
 def sizes(teacher: PreTrainedConfig, config: DistillConfig) -> list[Size]:
     """The students to try, one after another while the one before loses too much: as asked, halfway to whole, whole.
 
-    A whole student starts as its teacher and has nothing new to learn from it but to bear the rounding of int8: without
+    A whole copy starts as its teacher and has nothing new to learn from it but to bear the rounding of int8: without
     that it is left out, and the teacher itself takes its place (decision 36). The list is then empty where a whole
     student was asked for. Raises ParameterError where the teacher cannot be made smaller in the way asked for.
     """
@@ -80,7 +90,7 @@ def sizes(teacher: PreTrainedConfig, config: DistillConfig) -> list[Size]:
     found: list[Size] = []
     for size in (asked, _size("halfway", teacher, config, 0.5, 0), whole):
         told_apart = size.shape not in [one.shape for one in found]
-        if told_apart and (size.shape != whole.shape or config.quantization_aware):
+        if told_apart and (size.shape != whole.shape or config.quantization_aware or config.architecture != SAME):
             found.append(size)
     return found
 
@@ -92,6 +102,9 @@ def _size(name: str, teacher: PreTrainedConfig, config: DistillConfig, way: floa
         for fraction in (config.depth_fraction, config.width_fraction, config.ffn_fraction, config.head_fraction)
     )
     layers = map_stacks(depths_of(teacher), depth)
+    if config.architecture != SAME:
+        heads_alike = math.ceil(teacher.hidden_size * width / HEAD_DIM)
+        return Size(name, layers, ModelSizes(HEAD_DIM * heads_alike, 0, heads_alike), min_token_count)
     return Size(name, layers, pruned_sizes(teacher, width, ffn, heads), min_token_count)
 
 
@@ -105,6 +118,30 @@ def student_config(teacher: PreTrainedConfig, layers: LayerMap, pruned: ModelSiz
     if getattr(config, "layer_types", None):
         config.layer_types = [config.layer_types[index] for index in layers.copied]
     narrow_config(config, pruned)
+    return config
+
+
+def new_student(name: str, teacher: PreTrainedConfig, size: Size, data: TaskData, dropout: float) -> PreTrainedModel:
+    """A student of another architecture with random weights (torch's global generator), over its teacher's tokens."""
+    config = new_student_config(name, teacher, size, data)
+    set_task(config, data.task.labels, dropout, data.task.head)
+    return random_model(auto_model(data.task.head, config), config)
+
+
+def new_student_config(name: str, teacher: PreTrainedConfig, size: Size, data: TaskData) -> PreTrainedConfig:
+    """Its sizes; it reads no more tokens than the task's rows have."""
+    entry, encoder = architecture(name), depths_of(teacher)[0]
+    assert entry.config is not None  # DistillConfig allows no other
+    section = ModelConfig.model_validate(
+        {
+            "architecture": name,
+            "depth": sum(index < encoder for index in size.layers.copied),
+            "width": size.pruned.width,
+            "max_length": data.max_length,
+        }
+    )
+    config = entry.config(section, vocabulary_of(data.tokenizer))
+    config.vocab_size = teacher.vocab_size  # rows behind the tokens too: answers over tokens are compared one by one
     return config
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from types import MappingProxyType
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -39,13 +40,35 @@ def check_padding_stays(config: PreTrainedConfig, kept: Sequence[int]) -> None:
         )
 
 
+def parts_of_new_tokens(theirs: Any, ours: Any) -> dict[int, list[int]]:
+    """The ids of a tokenizer's tokens that another lacks -> the ids that the other cuts them into; without those that
+    are special, and those that it does not know.
+
+    Both are transformers' fast tokenizers; a token of either has the same id in the other.
+    """
+    old, model = theirs.get_vocab(), theirs.backend_tokenizer.model
+    special = {token.content for token in ours.backend_tokenizer.get_added_tokens_decoder().values()}
+    mark = getattr(model, "continuing_subword_prefix", None) or ""
+    unknown = old.get(getattr(model, "unk_token", None) or "")
+    parts: dict[int, list[int]] = {}
+    for token, index in ours.get_vocab().items():
+        if token not in old and token not in special:
+            ids = [piece.id for piece in model.tokenize(token.removeprefix(mark))]
+            if ids and unknown not in ids:
+                parts[index] = ids
+    return parts
+
+
 @torch.no_grad()
-def grow_vocabulary(model: PreTrainedModel, known: int, size: int) -> None:
+def grow_vocabulary(
+    model: PreTrainedModel, known: int, size: int, parts: Mapping[int, Sequence[int]] = MappingProxyType({})
+) -> None:
     """Grow the vocabulary to `size` tokens, of which the checkpoint has learnt the first `known`.
 
     A new token begins as the mean of the known ones, in the embedding table and in a vocabulary head: the answers to a
     text without it stay almost as they were, where a random row could draw any share of them to itself (Hewitt 2021,
-    "Initializing New Word Embeddings for Pretrained Language Models"). Rows that no token has, with which many
+    "Initializing New Word Embeddings for Pretrained Language Models"). One that is known to consist of `parts`, tokens
+    that the model has read in its place so far, begins as their mean. Rows that no token has, with which many
     checkpoints round their tables up, stay.
     """
     if size <= known:
@@ -55,6 +78,8 @@ def grow_vocabulary(model: PreTrainedModel, known: int, size: int) -> None:
         model.resize_token_embeddings(size, mean_resizing=False)
     for tensor in _rows(model):
         tensor[known:size] = tensor[:known].mean(dim=0)
+        for index, ids in parts.items():
+            tensor[index] = tensor[list(ids)].mean(dim=0)
 
 
 def _rows(model: PreTrainedModel) -> list[Tensor]:

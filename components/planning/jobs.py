@@ -13,9 +13,10 @@ from components.modeling.adapters import adapt
 from components.modeling.architectures import LANGUAGE_MODELS, architecture_of, build_language_model
 from components.modeling.checkpoints import INIT_FROM, random_classifier
 from components.modeling.heads import auto_model
+from components.modeling.kinds import SAME
 from components.modeling.loading import load_config, random_model
 from components.modeling.objectives.lookup import build_objective, check_objective
-from components.modeling.students import sizes, student_config
+from components.modeling.students import new_student, sizes, student_config
 from components.params import Params
 from components.planning import estimate
 from components.planning.estimate import Memory, Shape
@@ -123,8 +124,11 @@ def distill_job(given: dict[str, Any], data: TaskData) -> Job:
         tried = sizes(model.config, config)
         if not tried:
             return replace(_task_job(given, data, estimate.shape_of(model), None, trainings=1), **UNTRAINED)
-        asked = student_config(model.config, tried[0].layers, tried[0].pruned)
-        student = random_model(auto_model(data.task.head, asked), asked)
+        if config.architecture == SAME:
+            asked = student_config(model.config, tried[0].layers, tried[0].pruned)
+            student = random_model(auto_model(data.task.head, asked), asked)
+        else:
+            student = new_student(config.architecture, model.config, tried[0], data, 0.0)
     return _task_job(given, data, estimate.shape_of(student), estimate.shape_of(model), trainings=1)
 
 

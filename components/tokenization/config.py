@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from components.sections import Count, Section
 
@@ -13,8 +13,9 @@ from components.sections import Count, Section
 class TrainTokenizerConfig(Section):
     """kind: how it is learnt; vocab_size counts the special tokens too.
 
-    from: an existing tokenizer to take instead, a local folder or a hub name; kind, vocab_size and min_frequency say
-    nothing then. special_tokens: beside [PAD], [CLS], [SEP] and [MASK].
+    from: an existing tokenizer to take instead, a local folder or a hub name; kind and vocab_size say nothing then.
+    extend: at most so many tokens that it gains from the corpus, of `min_frequency`, for a language that it lacks.
+    special_tokens: beside [PAD], [CLS], [SEP] and [MASK].
     """
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
@@ -23,6 +24,7 @@ class TrainTokenizerConfig(Section):
     vocab_size: Annotated[int, Field(ge=300, le=1_000_000)]
     min_frequency: Count
     imported: str | None = Field(alias="from")  # `from` is a word of Python's own
+    extend: Annotated[int, Field(ge=0, le=100_000)]
     special_tokens: list[str]
     chat_template: Literal["chatml"] | None
 
@@ -36,6 +38,12 @@ class TrainTokenizerConfig(Section):
         if len({*tokens}) < len(tokens):
             raise ValueError("a token occurs twice")
         return tokens
+
+    @model_validator(mode="after")
+    def _something_to_extend(self) -> TrainTokenizerConfig:
+        if self.extend and self.imported is None:
+            raise ValueError("extend: adds to a tokenizer that `from` names, which is null: raise vocab_size instead")
+        return self
 
 
 class TokenizeConfig(Section):

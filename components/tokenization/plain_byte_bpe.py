@@ -21,4 +21,14 @@ def is_plain_byte_bpe(content: dict[str, Any]) -> bool:
         and not (model.get("byte_fallback") or model.get("ignore_merges"))
         and all(split.get(name) == value for name, value in BYTE_LEVEL.items())
         and all(token["special"] for token in content["added_tokens"])
+        and not _is_extended(content)
     )
+
+
+def _is_extended(content: dict[str, Any]) -> bool:
+    """Whether there are merges that gigatoken reads otherwise: two of one token, or with special tokens between."""
+    merges = content["model"]["merges"]
+    made = [merge.replace(" ", "") if isinstance(merge, str) else "".join(merge) for merge in merges]
+    ids = [content["model"]["vocab"][token] for token in made]
+    first, last = min(ids, default=0), max(ids, default=0)
+    return len({*ids}) < len(ids) or any(first < token["id"] < last for token in content["added_tokens"])

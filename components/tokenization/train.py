@@ -13,6 +13,7 @@ from components.run import Metrics, Run
 from components.staging import staged
 from components.tokenization.byte_bpe import train_byte_bpe
 from components.tokenization.config import TrainTokenizerConfig
+from components.tokenization.extend import extended
 from components.tokenization.imported import import_tokenizer
 from components.tokenization.page import write_page
 from components.tokenization.report import examine
@@ -48,7 +49,7 @@ def train_tokenizer(
         if config.imported is None:
             _train(config, corpus, target)
         else:
-            write_imported(config, config.imported, target)
+            write_imported(config, config.imported, target, shard_paths(corpus, "train") if config.extend else ())
             made_from |= {"from": Path(config.imported)} if Path(config.imported).is_dir() else {}
         found = examine(target, corpus)
         write_manifest(target, "tokenizer", made_from, vocab_size=found.size)
@@ -70,12 +71,15 @@ def _train(config: TrainTokenizerConfig, corpus: Path, target: Path) -> None:
     write_json(target / "tokenizer_config.json", transformers_config(roles, extra, template))
 
 
-def write_imported(config: TrainTokenizerConfig, name: str, target: Path) -> None:
-    """Write a tokenizer trained elsewhere into a folder. Its own chat template stays unless params.yaml names
-    another.
+def write_imported(config: TrainTokenizerConfig, name: str, target: Path, shards: Sequence[Path] = ()) -> None:
+    """Write a tokenizer trained elsewhere into a folder, extended by tokens of these shards' documents.
+
+    Its own chat template stays unless params.yaml names another.
     """
     extra = extra_tokens(config.special_tokens, config.chat_template)
     imported, roles, template = import_tokenizer(name, extra)
+    if shards:
+        imported = extended(imported, config.extend, config.min_frequency, shards)
     if config.chat_template:
         template = CHAT_TEMPLATES[config.chat_template][1]
     imported.save(str(target / "tokenizer.json"))

@@ -34,8 +34,8 @@ def train_wordpiece(size: int, min_frequency: int, special: Sequence[str], shard
     normalizer = BertNormalizer(clean_text=True, handle_chinese_chars=True, strip_accents=False, lowercase=False)
     words = count_words(texts(shards), BertPreTokenizer(), normalizer)
     reserved = list(dict.fromkeys([*special, UNKNOWN]))
-    pieces = _pieces(words, size - len(reserved), min_frequency)
-    vocabulary = {token: index for index, token in enumerate([*reserved, *pieces])}
+    learnt = pieces(words, size - len(reserved), min_frequency)
+    vocabulary = {token: index for index, token in enumerate([*reserved, *learnt])}
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token=UNKNOWN, continuing_subword_prefix=PREFIX))
     tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = BertPreTokenizer()
@@ -44,7 +44,7 @@ def train_wordpiece(size: int, min_frequency: int, special: Sequence[str], shard
     return tokenizer
 
 
-def _pieces(words: Words, size: int, min_frequency: int) -> list[str]:
+def pieces(words: Words, size: int, min_frequency: int) -> list[str]:
     """Letters, then the merged tokens, with the prefix for those inside a word."""
     letters: Counter[str] = Counter()
     for word, count in words:

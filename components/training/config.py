@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from components.modeling.config import OBJECTIVES, ObjectiveConfig
+from components.modeling.kinds import FROM_SCRATCH, SAME
 from components.sections import Count, MaxLossConfig, Rate, Section, Share, Variant
 
 Precision = Literal["auto", "bf16", "fp32"]
@@ -230,9 +231,45 @@ TARGETS: Mapping[str, type[TargetsConfig]] = {"labels": TargetsConfig, "sequence
 """training/targets/NAME.py -> its parameters."""
 
 
-class DistillConfig(TaskTrainingConfig, MaxLossConfig):
-    """Soft labels at `temperature` (Hinton 2015) and hidden states (Jiao 2020, TinyBERT).
+class FeaturesConfig(Variant):
+    """What a student imitates of its teacher's layers, by its name; weight: beside its answers, 0 for nothing."""
 
+    name: str
+    weight: Annotated[float, Field(ge=0)]
+
+    @classmethod
+    def variants(cls) -> Mapping[str, type[Variant]]:
+        return FEATURES
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in FEATURES:
+            raise ValueError(f"no features {name!r:.100}; known: {', '.join(FEATURES)}")
+        return name
+
+
+class RelationsConfig(FeaturesConfig):
+    """Attention relations of the last layer. relations: whose vectors are multiplied with whose, `query-query`,
+    `key-key` and `value-value` in MiniLMv2, `query-key` and `value-value` in MiniLM; heads: into which both models'
+    are divided."""
+
+    relations: Annotated[list[Literal["query-query", "key-key", "value-value", "query-key"]], Field(min_length=1)]
+    heads: Count
+
+
+FEATURES: Mapping[str, type[FeaturesConfig]] = {
+    "hidden_states": FeaturesConfig,
+    "attention_relations": RelationsConfig,
+}
+"""training/features/NAME.py -> its parameters."""
+
+
+class DistillConfig(TaskTrainingConfig, MaxLossConfig):
+    """Soft labels at `temperature` (Hinton 2015), and features of the layers.
+
+    architecture: of the student, `same` for a pruned copy of its teacher; another begins with random weights, with so
+    many layers and as wide as depth_fraction and width_fraction say;
     width_fraction, ffn_fraction, head_fraction: of the teacher's channels (Muralidharan 2024), feed-forward neurons and
     attention heads (Michel 2019);
     quantization_aware: share of the steps, the last ones, in which int8 rounds the forward pass (Jacob 2018);
@@ -242,6 +279,7 @@ class DistillConfig(TaskTrainingConfig, MaxLossConfig):
     is tried.
     """
 
+    architecture: str
     depth_fraction: Annotated[float, Field(gt=0, le=1)]
     width_fraction: Annotated[float, Field(gt=0, le=1)]
     ffn_fraction: Annotated[float, Field(gt=0, le=1)]
@@ -251,5 +289,36 @@ class DistillConfig(TaskTrainingConfig, MaxLossConfig):
     temperature: Rate
     soft_weight: Share
     count_words: bool
-    hidden_weight: Annotated[float, Field(ge=0)]
+    features: SerializeAsAny[FeaturesConfig]
     quantization_aware: Share
+
+    @field_validator("architecture")
+    @classmethod
+    def _can_begin(cls, name: str) -> str:
+        if name not in (SAME, *FROM_SCRATCH):
+            raise ValueError(f"no student begins as a {name!r:.100}; known: {', '.join((SAME, *FROM_SCRATCH))}")
+        return name
+
+    @model_validator(mode="after")
+    def _nothing_to_prune(self) -> DistillConfig:
+        """Units of one architecture are none of another."""
+        if self.architecture == SAME:
+            return self
+        for name in ("ffn_fraction", "head_fraction"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: is of a pruned copy, and a {self.architecture} begins anew: set it to 1.0")
+        if self.features.name == "hidden_states" and self.features.weight:
+            raise ValueError(
+                f"features: hidden states of a {self.architecture} have other channels than its teacher's: set name to "
+                "attention_relations, or weight to 0.0"
+            )
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _features_have_a_name(cls, given: Any) -> Any:
+        """Once hidden states were all that there was to imitate."""
+        if isinstance(given, Mapping) and "hidden_weight" in given:
+            weight = given["hidden_weight"]
+            raise ValueError(f"write features: {{name: hidden_states, weight: {weight}}}, and remove hidden_weight")
+        return given

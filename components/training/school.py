@@ -12,10 +12,10 @@ from transformers import PreTrainedModel
 
 from components.modeling.architectures import layers_of
 from components.modeling.checkpoints import load_tokenizer
-from components.modeling.kinds import GENERATES
+from components.modeling.kinds import GENERATES, SAME
 from components.modeling.objectives.objective import Batch
 from components.modeling.pruning import KeptUnits, ModelSizes, select_units
-from components.modeling.students import Size, build_student
+from components.modeling.students import Size, build_student, new_student
 from components.modeling.vocabulary import check_padding_stays, prune_vocabulary
 from components.run import Run
 from components.tasks.config import TaskConfig
@@ -24,6 +24,8 @@ from components.tokenization.pruning import prune_tokenizer
 from components.training import ranks
 from components.training.config import DistillConfig, TrainerConfig
 from components.training.distillation import DistillationObjective
+from components.training.features import build_features
+from components.training.features.feature import Imitated
 from components.training.figures import History, curves_figure
 from components.training.finetune import VALIDATION_BATCH, learn_task, task_schedule, validation_batch
 from components.training.quantization_aware import quantization_aware
@@ -108,6 +110,14 @@ class School:
         """The task in the ids of a folder's tokenizer."""
         return TaskData.read(self.rows, self.task, load_tokenizer(tokenizer), self.share)
 
+    def beginner(self, size: Size) -> tuple[PreTrainedModel, KeptUnits]:
+        """A student before it learns, and the units of its teacher that it has: all, where it is no copy."""
+        config = self.config
+        if config.architecture != SAME:
+            return new_student(config.architecture, self.guide.config, size, self.data, config.dropout), KeptUnits()
+        kept = select_student_units(self.guide, self.data, size.pruned)
+        return build_student(self.guide, size.layers, kept, config.dropout, self.data.task.head), kept
+
     def taught(
         self, size: Size, folder: Path, teacher_score: float, refused: dict[str, float]
     ) -> tuple[Graduate, History]:
@@ -121,10 +131,11 @@ class School:
         if trimmed.kept:
             check_padding_stays(self.guide.config, trimmed.kept)
         torch.manual_seed(derived_seed(self.seed, "student"))
-        kept = select_student_units(self.guide, self.data, size.pruned)
-        learner = build_student(self.guide, size.layers, kept, config.dropout, self.data.task.head)
+        learner, kept = self.beginner(size)
         learned_task = task_objective(self.data)
-        objective = DistillationObjective(self.guide, size.layers, config, learned_task, kept.channels, self.counts)
+        imitated = Imitated(size.layers.imitated, kept.channels)
+        features = build_features(config.features, self.guide, learner, imitated)
+        objective = DistillationObjective(self.guide, features, config, learned_task, self.counts)
         # The size asked for has the plain names, as long as it is the only one.
         again = bool(refused)
         label = f"distill {self.task_name}{f' {size.name}' if again else ''}"

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,14 @@ def test_a_checkpoint_with_tokens_of_ours_beside_its_own_goes_on(name: str, tmp_
     base, own = family_checkpoint(name, tmp_path / "base"), tmp_path / "own"
     own.mkdir()
     config = TrainTokenizerConfig.model_validate(
-        {"kind": "byte_bpe", "vocab_size": 300, "min_frequency": 2, "from": str(base), "special_tokens": ["<note>"]}
+        {
+            "kind": "byte_bpe",
+            "vocab_size": 300,
+            "min_frequency": 2,
+            "from": str(base),
+            "extend": 0,
+            "special_tokens": ["<note>"],
+        }
         | {"chat_template": None}
     )
     write_imported(config, str(base), own)
@@ -134,3 +142,30 @@ def test_a_pooler_is_found_in_whichever_shard_it_is(tmp_path: Path) -> None:
     found = pooler_weights(tmp_path)
     assert found.keys() == {"pooler.dense.bias"}
     assert found["pooler.dense.bias"].dtype is torch.float32
+
+
+@torch.no_grad()
+def test_a_new_token_begins_as_the_mean_of_those_it_was_read_as(tmp_path: Path) -> None:
+    """Its text is less of a surprise then than with a random row, and what has none of them is answered as before."""
+    base, own = family_checkpoint("gpt2", tmp_path / "base"), tmp_path / "own"
+    own.mkdir()
+    theirs = load_tokenizer(base)
+    word = theirs.backend_tokenizer.pre_tokenizer.pre_tokenize_str("θάλασσα")[0][0]
+    content = json.loads((base / "tokenizer.json").read_text(encoding="utf-8"))
+    content["model"]["vocab"] |= theirs.get_vocab() | {word: len(theirs)}
+    shutil.copyfile(base / "tokenizer_config.json", own / "tokenizer_config.json")
+    (own / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    ours, old = load_tokenizer(own), theirs.backend_tokenizer.model.tokenize(word)
+    model, before = (
+        load_language_model(str(base), ours).model.eval(),
+        load_language_model(str(base), theirs).model.eval(),
+    )
+    table, known = model.get_input_embeddings().weight, len(theirs)
+    torch.testing.assert_close(table[known], table[[piece.id for piece in old]].mean(dim=0))
+    text = theirs("a tide and a whale", return_tensors="pt")["input_ids"]
+    torch.testing.assert_close(model(text).logits[..., :known], before(text).logits[..., :known])
+    ids = torch.tensor([[*text[0].tolist(), known, *text[0].tolist()]])
+    started = model(ids, labels=ids).loss
+    torch.manual_seed(0)
+    table[known] = torch.randn_like(table[known])
+    assert started < model(ids, labels=ids).loss

@@ -64,7 +64,7 @@ def small_corpus(folder: Path) -> Path:
 
 
 def trainer_config(**changes: Any) -> TrainTokenizerConfig:
-    defaults: dict[str, Any] = {"kind": "byte_bpe", "vocab_size": 400, "min_frequency": 2, "from": None}
+    defaults: dict[str, Any] = {"kind": "byte_bpe", "vocab_size": 400, "min_frequency": 2, "from": None, "extend": 0}
     return TrainTokenizerConfig(**{**defaults, "special_tokens": [], "chat_template": None, **changes})
 
 

@@ -29,6 +29,7 @@ from components.training.store import CheckpointStore
 from tests.small_params import objective
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)
+NO_FEATURES = {"name": "hidden_states", "weight": 0.0}
 
 
 @dataclass
@@ -412,7 +413,7 @@ def test_a_distillation_whose_students_are_refused_ends_as_one_that_was_not_inte
     distillation: Distillation,
 ) -> None:
     """The teacher has learned from the labels alone; what it teaches at such a rate is nothing."""
-    labels_alone = {"soft_weight": 0.0, "hidden_weight": 0.0, "min_token_count": 0}
+    labels_alone = {"soft_weight": 0.0, "features": NO_FEATURES, "min_token_count": 0}
     distillation.changes = {**labels_alone, "epochs": 10, "depth_fraction": 1.0, "width_fraction": 1.0}
     assert distillation("learned", RecordedRun(), CheckpointStore(distillation.folder / "first"))["macro_f1"] > 0.5
     distillation.teacher = distillation.folder / "learned"
@@ -424,3 +425,12 @@ def test_a_distillation_whose_students_are_refused_ends_as_one_that_was_not_inte
 def test_a_distillation_that_rounds_ends_as_one_that_was_not_interrupted(distillation: Distillation) -> None:
     distillation.changes = {"quantization_aware": 0.5, "ffn_fraction": 0.5, "min_token_count": 30}
     distillation.check(at(5), at(13))
+
+
+@pytest.mark.parametrize("architecture", ["same", "bert"])
+def test_a_distillation_by_relations_ends_as_one_that_was_not_interrupted(
+    distillation: Distillation, architecture: str
+) -> None:
+    features = {"name": "attention_relations", "weight": 1.0, "relations": ["query-query", "value-value"], "heads": 1}
+    distillation.changes = {"architecture": architecture, "features": features, "ffn_fraction": 1.0, "epochs": 2}
+    distillation.check(at(5))

@@ -1,5 +1,6 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -32,6 +33,7 @@ SMALL = {
 ANY_LOSS = {"max_loss": 1.0}
 HARMFUL = {"learning_rate": 0.5, "epochs": 1, "max_loss": 0.0}
 """A training after which a student answers worse than its teacher."""
+RELATIONS = {"name": "attention_relations", "weight": 1.0, "relations": ["query-query", "value-value"], "heads": 2}
 WHOLE = {"depth_fraction": 1.0, "width_fraction": 1.0, "ffn_fraction": 1.0, "min_token_count": 0}
 
 
@@ -56,9 +58,7 @@ def teacher_folder(
     return folder
 
 
-def shrink(
-    params: Params, rows: Path, teacher: Path, student: Path, run: RecordedRun, **changes: float | bool
-) -> Metrics:
+def shrink(params: Params, rows: Path, teacher: Path, student: Path, run: RecordedRun, **changes: Any) -> Metrics:
     known = {**params.distill.model_dump(), **SMALL, **ANY_LOSS, "depth_fraction": 0.5, "count_words": False}
     config = DistillConfig.model_validate({**known, **changes})
     store = CheckpointStore(student.with_name(f"{student.name}-checkpoints"))
@@ -182,6 +182,20 @@ def test_a_whole_student_is_trained_where_it_has_to_bear_rounding(
     )
     assert metrics["teacher_goes_on"] == 0
     assert metrics["best_epoch"] == 1
+
+
+def test_a_student_of_another_architecture_learns_from_its_teachers_answers_and_relations(
+    params: Params, task_rows: Path, teacher_folder: Path, tmp_path: Path, run: RecordedRun
+) -> None:
+    changes = {**WHOLE, "architecture": "electra", "features": RELATIONS, "width_fraction": 0.5, "min_token_count": 60}
+    changes |= {"learning_rate": 2e-3, "epochs": 8, "patience": 8}
+    metrics = shrink(params, task_rows, teacher_folder, tmp_path / "own", run, **changes)
+    config = AutoModelForSequenceClassification.from_pretrained(tmp_path / "own").config
+    assert (config.model_type, config.num_hidden_layers, config.hidden_size) == ("electra", 2, 64)
+    assert config.vocab_size == metrics["vocabulary"] < len(load_tokenizer(teacher_folder))
+    assert metrics["teacher_goes_on"] == 0
+    losses = [values["loss"] for _, values in run.steps if "loss" in values]
+    assert losses[-1] < losses[0]
 
 
 @torch.no_grad()
