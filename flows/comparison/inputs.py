@@ -72,11 +72,11 @@ def _state(before: str | None, now: str | None) -> str:
 
 def _files(before: str, now: str, recorded: Recorded) -> Iterator[tuple[str, str]]:
     """Files of data/ that differ, as far as DVC's cache has both."""
-    lists = [recorded.files({"md5": md5}) if md5 else {} for md5 in (before, now)]
-    if lists[0] is None or lists[1] is None:
+    old = recorded.files({"md5": before}) if before else {}
+    new = recorded.files({"md5": now}) if now else {}
+    if old is None or new is None:
         yield DATA, UNKNOWN
         return
-    old, new = lists
     for name in _differing(old, new):
         if name not in old or name not in new:
             yield f"{DATA}/{name}", _state(old.get(name), new.get(name))

@@ -71,7 +71,8 @@ def compared(task_name: str, bundles: tuple[Path, Path], rows: Path, params: Par
     """Score and time both bundles, every rung, on the test rows in `rows`; one thread each, in turn."""
     task = read_task(rows)
     test = read_split(rows / "test.jsonl", task)
-    texts, targets = [task.text(row) for row in test], task.targets(test)
+    texts: list[Any] = [task.text(row) for row in test]
+    targets = task.targets(test)
     bootstrap = Bootstrap(task, targets, params.evaluate.bootstrap_samples, params.evaluate.confidence, params.seed)
     ladders = [read_bundle(bundle)["ladder"] for bundle in bundles]
     systems = {

@@ -34,8 +34,9 @@ def write_comparison(
         rows = [(name, _value(before), _value(now)) for name, (before, now) in found.items()]
         parts.append(section(title, table(["", *names], rows)) if rows else f"<p>{title}: no difference.</p>")
     for title, told in (("Code", made_from.code), ("Data", made_from.data)):
-        rows = list(told.items())
-        parts.append(section(title, table(["file", "difference"], rows)) if rows else f"<p>{title}: no difference.</p>")
+        files = list(told.items())
+        shown = section(title, table(["file", "difference"], files)) if files else f"<p>{title}: no difference.</p>"
+        parts.append(shown)
     parts.append(
         '<p class="note">Scores are of the same test rows, those of the second result; the difference is paired over '
         "them, with its percentile bootstrap interval. Rungs answered in turn on this machine, one thread each, "
