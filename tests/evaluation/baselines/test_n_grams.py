@@ -8,7 +8,8 @@ import pytest
 from components.deployment.rows import Rows
 from components.evaluation.baselines.baseline import TuningData
 from components.evaluation.baselines.n_grams import ORDERS, NGrams
-from components.tasks.generation import LABELS, PART, Generation
+from components.tasks.generation import PART, Generation
+from components.tasks.language_model import LABELS
 from components.tasks.metrics import Perplexity, score
 from tests.small_artifacts import sentences
 
