@@ -10,7 +10,7 @@ import click
 from components.errors import ParameterError
 from components.params import load_params
 from flows.comparison.inputs import Differences, differences
-from flows.comparison.models import TASKS, Pair, compared, fetched, tasks_of
+from flows.comparison.models import TASKS, Pair, add_timings, compared, fetched, tasks_of, unlike
 from flows.comparison.page import write_comparison
 from flows.reproduction.outputs import Recorded
 from flows.reproduction.rerun import recorded_outputs
@@ -69,6 +69,11 @@ def _pairs(root: Path, targets: tuple[Target, Target], recorded: Recorded) -> tu
             if not all(found) or rows is None or not fetched(rows, recorded, Path(folder, "rows"), f"{task}/"):
                 left_out.append(f"{task}: DVC's cache no longer has both bundles and the test rows; `dvc pull` may")
                 continue
+            if reason := unlike(bundles, Path(folder, "rows")):
+                left_out.append(f"{task}: {reason}")
+                continue
+            for bundle in bundles:
+                add_timings(task, bundle)
             params = load_params(root / "params.yaml")
             names = (targets[0].name, targets[1].name)
             pairs.append(compared(task, bundles, Path(folder, "rows"), params, names))

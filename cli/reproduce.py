@@ -13,7 +13,7 @@ from components.lease import turn
 from components.machine import processor
 from flows.reproduction.rerun import Verdict, rerun
 from flows.reproduction.target import Target, find_target
-from flows.reproduction.worktree import build_environment, remove, work_tree
+from flows.reproduction.worktree import build_environment, remove, tree_of, work_tree
 from flows.settings import project_root
 
 TAG = "lianzi.reproduced"
@@ -48,7 +48,7 @@ def reproduce(root: Path, named: str, build: bool, keep: bool) -> None:
             python = build_environment(project)
         verdict = rerun(root, project, target, python, click.echo)
         if not keep and verdict.equal:
-            remove(root, project)
+            remove(root, tree_of(root, target))
     _note(target, verdict)
     if not verdict.equal:
         raise NotReproduced(*_difference(target, verdict))

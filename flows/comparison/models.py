@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components import tracking
+from components.artifacts import digest
 from components.deployment.timing import latencies
 from components.evaluation.metrics import Bootstrap, Interval
 from components.evaluation.rungs import bundle_rung
 from components.evaluation.versus_baseline import sentence
 from components.params import Params
-from components.runtime.manifest import megabytes, read_bundle, shipped_rung
+from components.registry import Registry
+from components.runtime.manifest import SPEED_FILE, megabytes, read_bundle, shipped_rung
+from components.tasks.kinds import task_of
 from components.tasks.metrics import Metric
 from components.tasks.rows import read_split, read_task
 from flows.reproduction.outputs import Recorded
@@ -67,6 +72,29 @@ def fetched(out: Mapping[str, Any], recorded: Recorded, folder: Path, below: str
     return True
 
 
+def add_timings(task: str, bundle: Path) -> None:
+    """Lay the timings with which a bundle was registered beside its files: they say which of its rungs answers. DVC has
+    none, since they are no function of the inputs."""
+    if not tracking.store_exists():
+        return
+    registry = Registry()
+    number = registry.version_of(task, digest(bundle))
+    if number is not None and (timings := registry.bundle(task, number) / SPEED_FILE).is_file():
+        shutil.copyfile(timings, bundle / SPEED_FILE)
+
+
+def unlike(bundles: tuple[Path, Path], rows: Path) -> str:
+    """Why two bundles' answers to the rows cannot be set side by side; "" where they can. Answers are numbers of
+    labels, so both models must have been given those of the rows."""
+    asked = read_task(rows)
+    for made in (task_of(read_bundle(bundle)) for bundle in bundles):
+        if (made.kind, made.pair) != (asked.kind, asked.pair):
+            return "one result has it as another kind of task, so the models are not compared"
+        if (made.labels, made.passages) != (asked.labels, asked.passages):
+            return "one result has other labels or answers, so the models are not compared"
+    return ""
+
+
 def compared(task_name: str, bundles: tuple[Path, Path], rows: Path, params: Params, names: tuple[str, str]) -> Pair:
     """Score and time both bundles, every rung, on the test rows in `rows`; one thread each, in turn."""
     task = read_task(rows)
@@ -76,7 +104,8 @@ def compared(task_name: str, bundles: tuple[Path, Path], rows: Path, params: Par
     bootstrap = Bootstrap(task, targets, params.evaluate.bootstrap_samples, params.evaluate.confidence, params.seed)
     ladders = [read_bundle(bundle)["ladder"] for bundle in bundles]
     systems = {
-        (side, rung): bundle_rung(task, bundle, rung)
+        # Decoded as its own manifest says: a threshold or a scale is the model's, not the rows'.
+        (side, rung): bundle_rung(task_of(read_bundle(bundle)), bundle, rung)
         for side, (bundle, ladder) in enumerate(zip(bundles, ladders, strict=True))
         for rung in ladder
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 from components.errors import LianziError
 from components.tracking.environment import environment
-from components.tracking.inputs import read_lock
+from components.tracking.inputs import read_lock, read_yaml
 from flows.inputs import note_inputs
 from flows.reproduction.inputs import Input, differing_inputs
 from flows.reproduction.outputs import Output, Recorded, differing_files, first_differing, listed
@@ -55,19 +55,22 @@ def rerun(root: Path, project: Path, target: Target, python: Path | None, say: S
     for told in _told(inputs, recorded, project):
         say(f"differs before any work: {told}")
     outputs = 0
-    needs = {stage: _needs(stage, target.lock) for stage in target.lock}
-    for number, stage in enumerate(target.lock, 1):
+    known = read_yaml(project / "dvc.yaml").get("stages", {})  # dvc.lock keeps stages that dvc.yaml has lost
+    needs = {stage: _needs(stage, target.lock) for stage in target.lock if stage.partition("@")[0] in known}
+    # Whoever needs a stage needs more stages than it does; in dvc.lock a stage that came later stands at the end.
+    order = sorted(needs, key=lambda stage: len(needs[stage]))
+    for number, stage in enumerate(order, 1):
         began = time.monotonic()
         _run_stage(stage, project, stage_environment(project, python or Path(sys.executable)))
         output = first_differing(project, target.lock[stage], read_lock(project)[stage], recorded)
         outputs += len(target.lock[stage].get("outs", []))
         told = "equal" if output is None else "differs"
-        say(f"[{number}/{len(target.lock)}] {stage}: {told} ({time.monotonic() - began:.0f} s)")
+        say(f"[{number}/{len(order)}] {stage}: {told} ({time.monotonic() - began:.0f} s)")
         if output is not None:
             at_fault = {name: inputs[name] for name in needs[stage] if name in inputs}
             causes = [*_told(at_fault, recorded, project), *machine_differences(target.environment, environment())]
             return Verdict(number, outputs, stage, output, causes)
-    return Verdict(len(target.lock), outputs)
+    return Verdict(len(order), outputs)
 
 
 def machine_differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

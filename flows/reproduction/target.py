@@ -108,7 +108,9 @@ def _stages(text: str) -> dict[str, Any]:
     from ruamel.yaml import YAML
 
     found: dict[str, Any] = (YAML(typ="safe").load(text) or {}).get("stages", {})
-    return found
+    tasks = found.get("curate", {}).get("params", {}).get("params.yaml", {}).get("tasks")
+    # DVC leaves the stages of a task that params.yaml no longer has in dvc.lock: they are no part of this result.
+    return {name: entry for name, entry in found.items() if not tasks or name.partition("@")[2] in ("", *tasks)}
 
 
 def project_prefix(root: Path) -> str:

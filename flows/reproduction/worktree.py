@@ -28,7 +28,7 @@ def work_tree(root: Path, target: Target) -> Iterator[Path]:
     Raises ServiceError where git or DVC fails, ArtifactError where the recorded changes do not apply, DataError where
     the data is neither in DVC's cache nor in its remote.
     """
-    tree = root / FOLDER / target.commit[:12]
+    tree = tree_of(root, target)
     remove(root, tree)
     tree.parent.mkdir(parents=True, exist_ok=True)
     git(root, "worktree", "add", "--quiet", "--detach", "--force", str(tree), target.commit)
@@ -40,6 +40,11 @@ def work_tree(root: Path, target: Target) -> Iterator[Path]:
     project = tree / project_prefix(root)
     _fetch_data(root, project)
     yield project
+
+
+def tree_of(root: Path, target: Target) -> Path:
+    """The work tree of a target: of a project inside a larger repository, the tree of all of it."""
+    return root / FOLDER / target.commit[:12]
 
 
 def remove(root: Path, tree: Path) -> None:

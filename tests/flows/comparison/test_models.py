@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from flows.comparison.models import fetched, tasks_of
+import pytest
+
+from components import tracking
+from components.artifacts import digest, write_json, write_manifest
+from components.registry import BUNDLE
+from components.runtime.manifest import SPEED_FILE, shipped_rung
+from flows.comparison.models import add_timings, fetched, tasks_of, unlike
 from flows.reproduction.outputs import Recorded
 from tests.flows.reproduction.test_outputs import folder
+from tests.small_bundles import CLASSIFIER, bundle
+from tests.small_store import copy_store
 
 
 def test_a_recorded_folder_is_laid_out_whole_or_a_part_of_it(tmp_path: Path) -> None:
@@ -25,3 +34,39 @@ def test_tasks_are_those_with_a_bundle() -> None:
     bundle = {"path": "artifacts/topic/bundle", "md5": "1"}
     lock = {"build@topic": {"outs": [bundle]}, "curate": {"outs": [{"path": "artifacts/tasks", "md5": "2"}]}}
     assert tasks_of(lock) == {"topic": bundle}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, ""),
+        ({"labels": ["city", "river", "sea"]}, "other labels"),
+        ({"task_kind": "multi_label", "threshold": 0.5}, "another kind"),
+    ],
+)
+def test_models_with_other_labels_are_not_compared_by_the_numbers_of_labels(
+    tmp_path: Path, changed: dict[str, Any], told: str
+) -> None:
+    (tmp_path / "rows").mkdir()
+    write_manifest(tmp_path / "rows", "task", {}, labels=CLASSIFIER["labels"], task_kind="classification")
+    bundles = bundle(tmp_path / "first", CLASSIFIER | changed), bundle(tmp_path / "second", CLASSIFIER)
+    reason = unlike(bundles, tmp_path / "rows")
+    assert told in reason
+    assert bool(told) == bool(reason)
+
+
+def test_a_registered_bundle_answers_with_the_rung_that_was_released(
+    tmp_path: Path, mlflow_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_store(mlflow_store, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    fetched_bundle = bundle(tmp_path / "fetched", CLASSIFIER)
+    released = bundle(tmp_path / "model" / BUNDLE, CLASSIFIER)
+    write_json(released / SPEED_FILE, {"bundle": digest(released), "shipped": "fp32"})
+    client = tracking.connect()
+    client.create_registered_model("places")
+    client.create_model_version("places", str(tmp_path / "model"), tags={"bundle": digest(fetched_bundle)})
+    assert shipped_rung(fetched_bundle, CLASSIFIER) == "int8"
+    add_timings("places", fetched_bundle)
+    assert shipped_rung(fetched_bundle, CLASSIFIER) == "fp32"

@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from flows.reproduction.rerun import StageFailed, machine_differences, rerun
 from flows.reproduction.target import find_target
@@ -32,6 +33,20 @@ def test_a_stage_that_fails_ends_it_with_its_own_error(project: Path) -> None:
     refusal = pytest.raises(StageFailed, match=r"^sum does not run here: no such number$")
     with work_tree(project, target) as tree, refusal:
         rerun(project, tree, target, None, print)
+
+
+def test_stages_are_run_in_the_order_of_the_graph_and_those_that_are_gone_are_not(project: Path) -> None:
+    """DVC writes a stage that came later behind all others, and leaves one that dvc.yaml has lost."""
+    lock = YAML(typ="safe").load((project / "dvc.lock").read_text())
+    later = {name: lock["stages"][name] for name in ("copy", "sum")}
+    lock["stages"] = later | {"lost": {"cmd": "true"}}
+    with (project / "dvc.lock").open("w") as stream:
+        YAML(typ="safe").dump(lock, stream)
+    commit(project)
+    target = find_target(project, "HEAD")
+    with work_tree(project, target) as tree:
+        verdict = rerun(project, tree, target, None, print)
+    assert (verdict.equal, verdict.stages) == (True, 2)
 
 
 def test_another_machine_is_told_where_the_recorded_one_is_known() -> None:

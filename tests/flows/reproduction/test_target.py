@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,10 @@ def test_a_commit_without_a_result_is_refused(project: Path) -> None:
     commit(project)
     with pytest.raises(ArtifactError, match=r"HEAD: no dvc.lock in this commit, so it has no result\ncommit dvc.lock"):
         find_target(project, "HEAD")
+
+
+def test_results_of_a_task_that_params_yaml_has_lost_are_no_part_of_it(project: Path) -> None:
+    stages = {"curate": {"params": {"params.yaml": {"tasks": {"intent": {}}}}}, "build@topic": {}, "build@intent": {}}
+    (project / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": stages}))
+    commit(project)
+    assert list(find_target(project, "HEAD").lock) == ["curate", "build@intent"]
