@@ -10,8 +10,10 @@ from pathlib import Path
 from components.artifacts import is_plain_name, write_json
 from components.corpus.unversioned import refuse_unversioned
 from components.errors import DataError, ParameterError
+from components.importing.files import is_known
 from components.importing.hub import load_splits
 from components.importing.labelled import labelled_rows, renamed, task_splits
+from components.importing.source import without_secrets
 from components.importing.store import write_documents
 from components.params import load_params
 
@@ -29,6 +31,7 @@ def import_rows(
     if not is_plain_name(task) or "." in task:
         raise ParameterError(f"--task {task!r:.100} is not a name for a task", "letters, digits, `_` and `-`")
     names = renamed(columns)
+    source = _data_set(source)
     data = root / "data"
     if not data.is_dir():
         raise DataError("data/: missing", "`dvc pull data` fetches the sample data; `mkdir data` begins without")
@@ -54,6 +57,21 @@ def import_rows(
             shutil.rmtree(target)
         made.rename(target)
     return [*lines, *_next(root, task)]
+
+
+def _data_set(source: str) -> str:
+    """A folder, or a name that the hub may know; it is not asked for files and addresses."""
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return str(path)
+    if "://" in source or path.is_file():
+        raise ParameterError(
+            f"{without_secrets(source)}: --task takes a Hugging Face data set",
+            "files of rows go into data/tasks/TASK/ as they are: train, validation and test (docs/tasks.md)",
+        )
+    if is_known(path.name) or source.startswith((".", "/", "~")) or source.count("/") > 1:
+        raise DataError(f"{source}: no such file or folder", "OWNER/NAME would be a Hugging Face data set")
+    return source
 
 
 def _next(root: Path, task: str) -> list[str]:

@@ -38,3 +38,21 @@ def test_a_saved_data_set_becomes_a_task(tmp_path: Path, root: Path) -> None:
         import_rows(tmp_path, str(saved), "places", None, (), False)
     with pytest.raises(LianziError, match="expected COLUMN=ITS_NAME"):
         import_rows(tmp_path, str(saved), "places", None, ("text",), True)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("rows.csv", "rows.csv: --task takes a Hugging Face data set\nfiles of rows go into data/tasks/TASK/"),
+        ("https://a:secret@example.org/x", r"https://\S*example.org/x: --task takes a Hugging Face data set"),
+        ("./nothing", "./nothing: no such file or folder"),
+    ],
+)
+def test_the_hub_is_not_asked_for_files_and_addresses(
+    source: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("text,label\n")
+    with pytest.raises(LianziError, match=told) as refused:
+        import_rows(tmp_path, source, "nli", None, (), False)
+    assert "secret" not in str(refused.value)
