@@ -145,7 +145,9 @@ class TaskModel:
         form = self.classifier.form
         hidden = () if self.texts[0] in request.inputs else form.of_text
         asked = request.outputs or [name for name in form.tensors if name not in hidden]
-        return [self._output(name, request, logits) for name in asked]
+        # Once for all outputs: of many windows the answers are work.
+        told = self.answers(request, logits) if any(form.tensors[name].of_answer for name in asked) else ()
+        return [self._output(name, request, logits, told) for name in asked]
 
     def answers(self, request: InferRequest, logits: np.ndarray) -> Sequence[Answer]:
         """The answers to a request's texts."""
@@ -157,14 +159,14 @@ class TaskModel:
             logits = kind.reduced(list(logits), places(kind, self.classifier.encoder, texts))
         return self.classifier.form.answers(kind, texts, logits)
 
-    def _output(self, name: str, request: InferRequest, logits: np.ndarray) -> Tensor:
+    def _output(self, name: str, request: InferRequest, logits: np.ndarray, answers: Sequence[Answer]) -> Tensor:
         tensor = self.classifier.form.tensors[name]
         values: Values
         if tensor.values:
             given = logits if tensor.of_graph else self._by_row(request, logits)
             values = tensor.values(self.classifier.kind, given)
         elif tensor.of_answer:
-            told = list(map(tensor.of_answer, self.answers(request, logits)))
+            told = list(map(tensor.of_answer, answers))
             values = np.array(told, NUMBERS[tensor.datatype]) if tensor.datatype in NUMBERS else list(map(str, told))
         return Tensor(name, tensor.datatype, (len(values),) if isinstance(values, list) else values.shape, values)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from components.errors import ArtifactError
+from components.runtime.answers import Answer
 from components.runtime.bundle import Classifier, load_bundle
 from components.runtime.encoding import Encoder, TypedIds
 from components.serving.limits import Limits
@@ -18,6 +19,7 @@ from components.serving.request_error import RequestError
 from components.serving.task_model import TaskModel
 from components.serving.tensors import Tensor
 from components.tasks.multiple_choice import MultipleChoice
+from components.tasks.question_answering import LABELS, QuestionAnswering
 from tests.small_artifacts import sentences
 from tests.small_ladder import Ladder
 
@@ -107,3 +109,22 @@ def test_more_choices_than_the_queue_holds_are_not_put_off_for_ever(model: TaskM
     with pytest.raises(RequestError, match="100 choices, at most 64 are taken at once") as refusal:
         ask(100)
     assert refusal.value.status == 422
+
+
+def test_what_several_outputs_tell_of_an_answer_is_found_once(
+    model: TaskModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering = replace(model, classifier=replace(model.classifier, kind=QuestionAnswering(LABELS)))
+    texts = {"question": "who", "context": "a ship and a wave"}
+    request = InferRequest(None, {name: Tensor(name, "BYTES", (1,), [text]) for name, text in texts.items()}, {}, False)
+    logits = np.zeros((1, len(answering.rows(request)[0]), 2), dtype=np.float32)
+    found = TaskModel.answers
+    asked: list[InferRequest] = []
+
+    def answers(self: TaskModel, request: InferRequest, logits: np.ndarray) -> Sequence[Answer]:
+        asked.append(request)
+        return found(self, request, logits)
+
+    monkeypatch.setattr(TaskModel, "answers", answers)
+    assert [one.name for one in answering.outputs(request, logits)] == ["answer", "start", "end", "score"]
+    assert asked == [request]

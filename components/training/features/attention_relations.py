@@ -34,16 +34,25 @@ NOTHING = -1e4
 def build(
     config: RelationsConfig, teacher: PreTrainedModel, student: PreTrainedModel, imitated: Imitated
 ) -> AttentionRelations:
-    """Raises ParameterError where a model's vectors cannot be divided into so many heads."""
+    """Raises ParameterError where a model's vectors cannot be divided into so many heads, or not be multiplied."""
+    pairs = [relation.split("-") for relation in config.relations]
     for model in (teacher, student):
-        for name, width in widths_of(model).items():
+        widths = widths_of(model)
+        for one, other in pairs:
+            if widths[one] != widths[other]:
+                raise ParameterError(
+                    f"distill.features.relations: {one}-{other}: a {model.config.model_type} has {one} vectors "
+                    f"{widths[one]} wide and {other} vectors {widths[other]} wide, as several of its queries share a "
+                    "key",
+                    "set it to [query-query, key-key, value-value], which compare vectors of one width",
+                )
+        for name, width in widths.items():
             if width % config.heads:
                 raise ParameterError(
                     f"distill.features.heads {config.heads}: {name} vectors of a {model.config.model_type} "
                     f"{width} wide cannot be divided into so many",
                     "set it to the student's number of attention heads, or to a divisor of it",
                 )
-    pairs = [relation.split("-") for relation in config.relations]
     return AttentionRelations([(one, other) for one, other in pairs], config.heads)
 
 

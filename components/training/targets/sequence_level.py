@@ -52,7 +52,7 @@ def answered(
         written, own = teacher_rows(teacher, data, given, config.targets.beams, label)
         path = write_once(cache, written)
         run.say(f"{label}: the teacher answered {len(written) - own:,} of {len(written):,} training rows")
-    taught = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    taught = rows_in(path)
     train = encode(data.task, taught, data.tokenizer, data.max_length)
     return replace(data, train=train), {TEACHER_OUTPUTS: path}
 
@@ -63,6 +63,12 @@ def written_before(cache: Path) -> Path | None:
         if path.name == f"{file_hash(path)[:16]}-{TEACHER_OUTPUTS}":
             return path
     return None
+
+
+def rows_in(path: Path) -> list[Row]:
+    """The rows of a file. A teacher may write U+2028 and the like, which end no line of it."""
+    with path.open(encoding="utf-8", newline="\n") as lines:
+        return [json.loads(line) for line in lines]
 
 
 def write_once(cache: Path, rows: Sequence[Row]) -> Path:
@@ -158,7 +164,9 @@ def written(
         )
         for number, answer in zip(batch, answers[:, 1 if reads_first else width :].tolist(), strict=True):
             stop = next((place for place, token in enumerate(answer) if token in ends), None)
-            yield number, None if stop is None else answer[:stop]
+            # A shorter prompt beside it leaves more room than a row has itself.
+            most = data.max_length - (0 if reads_first else len(prompts[number]))
+            yield number, None if stop is None or stop >= most else answer[:stop]
     teacher.cpu()
 
 

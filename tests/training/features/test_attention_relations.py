@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaModel
 
 from components.errors import ParameterError
 from components.modeling.architectures import architecture, blank_model
@@ -84,6 +85,14 @@ def test_models_of_two_widths_are_compared_where_the_heads_divide_both() -> None
     assert features.loss(its, its, batch).item() == 0
     with pytest.raises(ParameterError, match="heads 3: query vectors of a bert 128 wide cannot be divided"):
         build(relations(3, "key-key"), teacher, student, NOWHERE)
+
+
+def test_queries_that_share_keys_are_not_multiplied_with_them() -> None:
+    shape = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2}
+    model = LlamaModel(LlamaConfig(**shape, intermediate_size=64, vocab_size=16, max_position_embeddings=16))
+    build(relations(2, "query-query", "key-key"), model, model, NOWHERE)
+    with pytest.raises(ParameterError, match="query-key: a llama has query vectors 64 wide and key vectors 32 wide"):
+        build(relations(2, "query-key"), model, model, NOWHERE)
 
 
 def test_those_without_are_the_ones_whose_heads_no_table_names() -> None:

@@ -24,7 +24,13 @@ from components.training.distill import distill
 from components.training.finetune import finetune
 from components.training.store import CheckpointStore
 from components.training.targets import TEACHER_OUTPUTS
-from components.training.targets.sequence_level import teacher_rows, write_once, written_before
+from components.training.targets.sequence_level import (
+    rows_in,
+    teacher_rows,
+    write_once,
+    written,
+    written_before,
+)
 from components.training.task_data import TaskData
 from tests.small_language_models import small_model, trained
 from tests.training.test_checkpointing import StoppedRun, at, told
@@ -134,6 +140,21 @@ def test_what_is_written_is_what_transformers_writes_for_each_row_alone(
         assert row[column].rpartition("␟")[2] == (expected.rstrip() if kind == "generation" else expected)
 
 
+@pytest.mark.parametrize(("last", "told"), [(6, {0: [10, 11, 12, 13, 14, 15], 1: [14, 15]}), (7, {0: None, 1: None})])
+def test_an_answer_that_does_not_end_within_its_own_rows_length_is_none(
+    last: int, told: dict[int, list[int] | None], tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    """The teacher writes a token for each place of a text, and the end at the last."""
+    config = TASK.model_copy(update={"max_length": 8})
+    rows = rows_of(tmp_path / "task", config, lambda prompt, split: {"prompt": prompt, "completion": " sail"})
+    data = TaskData.read(rows, config, load_tokenizer(tokenizer_folder))
+    teacher: Any = small_model("gpt2")
+    tokens = torch.tensor([2 if place == last else 10 + place for place in range(12)])
+    with torch.no_grad():
+        teacher.transformer.wpe.weight[:12] = 100 * teacher.transformer.wte.weight[tokens]
+    assert dict(written(teacher, data, [[5], [5, 6, 7, 8, 9]], [0, 1], 1)) == told
+
+
 def test_texts_without_a_prompt_have_no_answers(tokenizer_folder: Path, tmp_path: Path) -> None:
     rows = rows_of(tmp_path / "task", TASK, lambda prompt, split: {"text": prompt})
     data = TaskData.read(rows, TASK, load_tokenizer(tokenizer_folder))
@@ -144,7 +165,8 @@ def test_texts_without_a_prompt_have_no_answers(tokenizer_folder: Path, tmp_path
 
 def test_a_file_whose_bytes_changed_is_written_again(tmp_path: Path) -> None:
     assert written_before(tmp_path) is None
-    path = write_once(tmp_path, [{"text": "red␟ blue"}])
+    path = write_once(tmp_path, [{"text": "red␟ blue\u2028 green"}, {"text": "sea"}])
     assert written_before(tmp_path) == path
+    assert rows_in(path) == [{"text": "red␟ blue\u2028 green"}, {"text": "sea"}]
     path.write_text("{}")
     assert written_before(tmp_path) is None
