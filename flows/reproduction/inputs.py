@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from components.declared import LIBRARIES
 from components.params import flatten
 from components.tracking.inputs import read_yaml
 from flows.graph import DATA
+from flows.reproduction.outputs import listed
 
 
 @dataclass(frozen=True)
@@ -48,14 +51,22 @@ def differing_inputs(project: Path, lock: Mapping[str, Any]) -> dict[str, list[I
 def _files(project: Path, deps: list[dict[str, Any]], tracked: Mapping[str, str]) -> Iterator[Input]:
     for dep in deps:
         path = dep["path"]
-        now = tracked[path] if path in tracked else _md5(project / path)
+        now = tracked[path] if path in tracked else _hash(project / path)
         if now != dep.get("md5"):
             yield Input("code" if path.startswith("components/") else "data", path, dep.get("md5"), now)
 
 
-def _md5(path: Path) -> str | None:
-    """DVC's hash of a file; None where it is missing."""
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() if path.is_file() else None
+def _hash(path: Path) -> str | None:
+    """DVC's hash of a file or a folder; None where it is missing."""
+    if path.is_dir():
+        files = [{"md5": _md5(file), "relpath": name} for name, file in sorted(listed(path).items())]
+        return hashlib.md5(json.dumps(files).encode(), usedforsecurity=False).hexdigest() + ".dir"
+    return _md5(path) if path.is_file() else None
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 def _values(project: Path, params: Mapping[str, Mapping[str, Any]]) -> Iterator[Input]:

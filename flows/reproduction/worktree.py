@@ -39,6 +39,7 @@ def work_tree(root: Path, target: Target) -> Iterator[Path]:
         )
     project = tree / project_prefix(root)
     _fetch_data(root, project)
+    _bring_folders(root, project, target)
     yield project
 
 
@@ -52,6 +53,23 @@ def remove(root: Path, tree: Path) -> None:
     if tree.exists():
         shutil.rmtree(tree)
     git(root, "worktree", "prune")
+
+
+def _bring_folders(root: Path, project: Path, target: Target) -> None:
+    """Folders that stages read and no commit has, such as that of a checkpoint (`pretrain.init_from`)."""
+    made = {out["path"] for entry in target.lock.values() for out in entry.get("outs", [])}
+    read = {dep["path"] for entry in target.lock.values() for dep in entry.get("deps", [])}
+    for path in sorted(read - made):
+        if (root / path).is_dir() and not (project / path).exists():
+            shutil.copytree(root / path, project / path, copy_function=_linked)
+
+
+def _linked(source: str, target: str) -> None:
+    """A checkpoint is large, and nothing writes into it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _fetch_data(root: Path, project: Path) -> None:
