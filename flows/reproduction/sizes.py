@@ -6,33 +6,53 @@ import csv
 import difflib
 import gzip
 import json
+import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
+
+import zstandard
 
 UNKNOWN = "another content; the recorded one is no longer in DVC's cache"
 _TEXTS = (".jsonl", ".txt", ".md", ".yaml", ".html", ".tsv")
 _ROWS = 20_000
-"""Lines of two texts that are still matched with each other."""
+"""Lines of two texts that are still matched with each other in their order."""
 
 
 def size_of_difference(name: Path, before: bytes | None, now: bytes) -> str:
     """How far two contents of a file are apart."""
     if before is None:
         return UNKNOWN
+    if before == now:
+        return "other bytes, the same content"  # compressed anew
     try:
-        if name.suffix == ".gz":
-            return size_of_difference(name.with_suffix(""), gzip.decompress(before), gzip.decompress(now))
+        if name.suffix in (".gz", ".zst"):
+            return size_of_difference(name.with_suffix(""), _unpacked(name, before), _unpacked(name, now))
         if name.suffix == ".csv":
-            return first_step(before.decode(), now.decode()) or "other bytes, the same rows"
+            return _rows(before.decode(), now.decode())
         if name.suffix == ".json":
             return _values(json.loads(before), json.loads(now)) or "other bytes, the same values"
         if name.suffix == ".safetensors":
             return _weights(before, now)
         if name.suffix in _TEXTS:
             return _lines(before.decode(), now.decode())
-    except (OSError, ValueError):
+    except (OSError, EOFError, ValueError, csv.Error, zlib.error, zstandard.ZstdError):
         pass
     return f"{len(before):,} bytes recorded, {len(now):,} now" if len(before) != len(now) else _bytes(before, now)
+
+
+def _unpacked(name: Path, content: bytes) -> bytes:
+    if name.suffix == ".gz":
+        return gzip.decompress(content)
+    with zstandard.ZstdDecompressor().stream_reader(content) as stream:
+        return stream.read()
+
+
+def _rows(before: str, now: str) -> str:
+    """Curves by their steps, other tables by their lines."""
+    if not before.startswith("step,"):
+        return _lines(before, now)
+    return first_step(before, now) or "other bytes, the same rows"
 
 
 def first_step(before: str, now: str) -> str:
@@ -41,8 +61,8 @@ def first_step(before: str, now: str) -> str:
     old, new = (list(csv.DictReader(text.splitlines())) for text in (before, now))
     for one, other in zip(old, new, strict=False):
         if one != other:
-            name = next(name for name in one if one[name] != other.get(name))
-            return f"step {one.get('step', '?')}: {name} {one[name]} recorded, {other.get(name)} now"
+            name = next(name for name in (*one, *other) if one.get(name) != other.get(name))
+            return f"step {one.get('step', '?')}: {name} {one.get(name)} recorded, {other.get(name)} now"
     return "" if len(old) == len(new) else f"{len(old)} rows recorded, {len(new)} now"
 
 
@@ -81,13 +101,18 @@ def _weights(before: bytes, now: bytes) -> str:
 def _lines(before: str, now: str) -> str:
     old, new = before.splitlines(), now.splitlines()
     if len(old) + len(new) > _ROWS:
-        first = next((at for at, pair in enumerate(zip(old, new, strict=False), 1) if pair[0] != pair[1]), len(old))
-        return f"line {first} is the first that differs"
+        pairs = enumerate(zip(old, new, strict=False), 1)
+        first = next((at for at, pair in pairs if pair[0] != pair[1]), min(len(old), len(new)) + 1)
+        return _told((Counter(new) - Counter(old)).total(), (Counter(old) - Counter(new)).total(), first)
     added = removed = first = 0
     for tag, at, till, begin, end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag != "equal":
             first = first or begin + 1
             removed, added = removed + till - at, added + end - begin
+    return _told(added, removed, first)
+
+
+def _told(added: int, removed: int, first: int) -> str:
     return f"{added} lines added, {removed} removed, the first at line {first}"
 
 
