@@ -20,6 +20,7 @@ from cli.project_files import FILES, files_folder, pages
 from components.artifacts import is_plain_name
 from components.errors import ParameterError, ServiceError, first_line
 from components.params import read_yaml
+from flows.graph import DATA
 from flows.settings import name_tasks
 
 README = """# {name}
@@ -70,6 +71,10 @@ def make_example(folder: Path, name: str) -> list[str]:
     from cli.example import BEFORE, SETTINGS, example, take_over
 
     found = example(name)
+    if any(path.is_file() for path in (folder / DATA).rglob("*")):
+        raise ParameterError(
+            f"{folder / DATA}: has files, and an example brings its own", "name another folder, or begin with --task"
+        )
     tasks = {task: str(entry["language"]) for task, entry in read_yaml(found.folder / SETTINGS)["tasks"].items()}
     made = make_project(folder, tasks)
     changes = sum(line.startswith("params.yaml: ") for line in take_over(found, folder, write=True, force=False))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cli.init import command, make_project
+from cli.init import command, make_example, make_project
 from cli.project_files import FILES
 from components.errors import LianziError
 from components.params import load_params
@@ -60,6 +60,14 @@ def test_a_project_begins_from_an_example_without_a_task_of_its_own(tmp_path: Pa
     assert [task.kind for task in params.tasks.values()] == ["token_classification"]
     assert (tmp_path / "mine" / "data" / "tasks" / "names" / "train.jsonl.gz").is_file()
     assert not list((tmp_path / "mine").glob("*.before"))
+
+
+def test_an_example_is_not_put_among_files_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.txt").write_text("mine")
+    with pytest.raises(LianziError, match="data: has files, and an example brings its own"):
+        make_example(tmp_path, "ner")
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 def test_a_folder_that_holds_a_project_is_left_alone(project: Path) -> None:
