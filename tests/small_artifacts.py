@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,17 @@ def small_tokenizer(folder: Path) -> Path:
         bos_token="[CLS]",
         eos_token="[SEP]",
     )
+    fast.save_pretrained(folder)
+    write_manifest(folder, "tokenizer", {}, vocab_size=len(fast))
+    return folder
+
+
+def with_tokens(tokenizer: Path, folder: Path, tokens: Sequence[str]) -> Path:
+    """A tokenizer with these special tokens besides, as `train_tokenizer.special_tokens` gives them; none: itself."""
+    if not tokens:
+        return tokenizer
+    fast = PreTrainedTokenizerFast.from_pretrained(tokenizer)
+    fast.add_special_tokens({"extra_special_tokens": list(tokens)})
     fast.save_pretrained(folder)
     write_manifest(folder, "tokenizer", {}, vocab_size=len(fast))
     return folder

@@ -27,6 +27,7 @@ from components.training.distill import distill
 from components.training.finetune import finetune
 from components.training.store import CheckpointStore
 from tests.serving.running import running
+from tests.small_artifacts import with_tokens
 from tests.small_kinds import ROW_OF, RowOf, grades, paired, small_config, small_rows
 from tests.training.test_finetune import pretrained_folder
 
@@ -179,7 +180,8 @@ class Walk:
         params, tmp_path, run = self.params, self.folder, self.run
         task = small_config(kind, **case.more)
         rows = small_rows(tmp_path / "rows", kind, case.row_of, **case.more)
-        pretrained = pretrained_folder(tmp_path / "pretrained", self.tokenizer, case.architecture)
+        tokenizer = with_tokens(self.tokenizer, tmp_path / "tokenizer", task.special_tokens())
+        pretrained = pretrained_folder(tmp_path / "pretrained", tokenizer, case.architecture)
         short: dict[str, Any] = {"min_steps": 1, "epochs": 6, "patience": 6, "batch_size": 8, "learning_rate": 3e-3}
         short |= case.training
         made = {name: tmp_path / name for name in ("teacher", "scratch", "student", "onnx", "quantized", "bundle")}
