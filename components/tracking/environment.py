@@ -13,7 +13,8 @@ ENVIRONMENT = "environment.json"
 
 def environment() -> dict[str, Any]:
     """{"machine": see `components.machine`, "packages": name -> version}. No name of a host, no path."""
-    found = {dist.metadata["Name"]: dist.version for dist in metadata.distributions()}
+    # What an installation that was broken off has left has no name.
+    found = {name: dist.version for dist in metadata.distributions() if (name := dist.metadata["Name"])}
     return {"machine": machine(), "packages": dict(sorted(found.items(), key=lambda one: one[0].lower()))}
 
 

@@ -38,7 +38,7 @@ from tests.training.test_checkpointing import StoppedRun, at, told
 TASK = TaskConfig(kind="generation", language="en", max_length=24)
 SMALL = {"min_steps": 1, "batch_size": 8, "learning_rate": 1e-2, "dropout": 0.0, "threads": 1}
 WHOLE = {"depth_fraction": 1.0, "width_fraction": 1.0, "ffn_fraction": 0.5, "max_loss": 1.0}
-ALONE = {"soft_weight": 0.0, "hidden_weight": 0.0}
+ALONE = {"soft_weight": 0.0, "features": {"name": "hidden_states", "weight": 0.0}}
 """No word of the teacher's but its answers."""
 SEA, CITY = " ship wave", " street tower"
 
