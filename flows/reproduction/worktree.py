@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from components.errors import ArtifactError, DataError, ServiceError, first_line
 from components.orphans import DRIVER_VARIABLE
 from components.tracking import PARENT_VARIABLE
+from components.tracking.inputs import read_yaml
 from flows.graph import DATA
 from flows.reproduction.git import git, git_or_none
 from flows.reproduction.target import Target, project_prefix
@@ -38,6 +40,8 @@ def work_tree(root: Path, target: Target) -> Iterator[Path]:
             "the diff was cut, or it holds a binary file",
         )
     project = tree / project_prefix(root)
+    if target.run_id:
+        _note_data(project, target)
     _fetch_data(root, project)
     _bring_folders(root, project, target)
     yield project
@@ -70,6 +74,15 @@ def _linked(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+
+
+def _note_data(project: Path, target: Target) -> None:
+    """Name the data of a run in data.dvc: where data/ had no version, the run gave it one, which no commit has."""
+    tracked = project / f"{DATA}.dvc"
+    read = (dep for entry in target.lock.values() for dep in entry.get("deps", []) if dep["path"] == DATA)
+    recorded = next(read, None)
+    if recorded is not None and read_yaml(tracked).get("outs") != [recorded]:
+        tracked.write_text(json.dumps({"outs": [recorded]}), encoding="utf-8")
 
 
 def _fetch_data(root: Path, project: Path) -> None:

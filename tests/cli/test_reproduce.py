@@ -79,3 +79,12 @@ def test_a_run_is_reproduced_with_the_changes_that_it_had_and_says_so(project: P
     told = client.get_run(pipeline.id).data.tags[TAG]
     assert told.startswith("equal, 20")
     assert client.get_model_version("topic", "1").tags[TAG] == told
+
+
+def test_a_run_that_gave_the_data_their_version_is_reproduced_with_them(project: Path) -> None:
+    with tracking.pipeline_run("a run", {}) as pipeline:
+        add_a_row(project)
+        run(project, "dvc", "repro", "-q")
+        tracking.tell_what_came_of_it(pipeline, [], project)
+    run(project, "git", "checkout", "-q", "data.dvc", "dvc.lock")
+    reproduce(project, pipeline.id, build=False, keep=False)
