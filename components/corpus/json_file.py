@@ -17,6 +17,8 @@ from components.corpus.rows import unique
 from components.errors import DataError
 
 _CHUNK = 1 << 20
+_END_LENGTH = 256
+"""Characters that _END needs at most."""
 _SPACE = re.compile(r"[ \t\r\n]*")
 _WRAPPED = re.compile(r'\{\s*(?:"version"\s*:\s*"[^"]*"\s*,\s*)?"data"\s*:\s*(?=\[)')
 _END = re.compile(r'\s*(?:,\s*"version"\s*:\s*"[^"]*"\s*)?\}')
@@ -37,7 +39,7 @@ def read_json(path: Path, stream: BinaryIO, columns: Columns = None) -> Iterator
         if array and character == "]":
             text.skip(1)
             array = False
-            if wrapped and not text.skip_match(_END):
+            if wrapped and not text.skip_match(_END, _END_LENGTH):
                 raise text.fault("more than `data` and `version` in the object")
             if text.next_character():
                 raise text.fault("more after the end of the array")
@@ -72,9 +74,14 @@ class _Text:
                 return self._piece[self._at : self._at + 1]
             self._read()
 
-    def skip_match(self, pattern: re.Pattern[str]) -> bool:
-        """Skip what a pattern matches at the next character. Returns whether it does."""
+    def skip_match(self, pattern: re.Pattern[str], ahead: int = 1) -> bool:
+        """Skip what a pattern matches at the next character. Returns whether it does.
+
+        `ahead`: characters that it may need, where a piece of the file may end in their midst.
+        """
         self.next_character()
+        while not self._whole and len(self._piece) - self._at < ahead:
+            self._read()
         if found := pattern.match(self._piece, self._at):
             self._at = found.end()
         return found is not None

@@ -79,6 +79,9 @@ def _moved(text: str, start: int, context: str, clean: str) -> tuple[str, int] |
     wanted = normalise(decoded_right(text))
     if not wanted:
         return None
+    # Blanks around an answer are no part of it: "the " does not stand in "then", where "the" does.
+    start += len(text) - len(text.lstrip())
+    text = text.strip()
     earlier = _count(text, context[: start + len(text) - 1])
     place = -1
     for _ in range(earlier + 1):

@@ -50,6 +50,8 @@ class Classifier:
         FoundAnswers. A row is its text; of a task with several, a mapping with the columns that `texts` of its kind
         names, or the texts in that order. Raises DataError for what is not text."""
         checked = check_rows(rows, self.kind.texts, self.kind.output.per_choice)
+        if not checked:
+            return []
         if self.kind.spans:
             check_marked_texts(self.kind, checked)
         return list(self.form.answers(self.kind, checked, self.logits(checked)))

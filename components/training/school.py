@@ -128,10 +128,10 @@ class School:
         # A language model's answers are over its tokens: teacher and student have to have the same.
         least = 0 if self.data.task.head in GENERATES else size.min_token_count
         trimmed = PrunedVocabulary.of(least, texts, self.data, self.teacher, folder, self.encoded)
-        if trimmed.kept:
-            check_padding_stays(self.guide.config, trimmed.kept)
         torch.manual_seed(derived_seed(self.seed, "student"))
         learner, kept = self.beginner(size)
+        if trimmed.kept:
+            check_padding_stays(learner.config, trimmed.kept)
         learned_task = task_objective(self.data)
         imitated = Imitated(size.layers.imitated, kept.channels)
         features = build_features(config.features, self.guide, learner, imitated)

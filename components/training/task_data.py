@@ -29,6 +29,8 @@ from components.training.contrast import in_batch_scores
 
 NOTHING = -1
 """In place of a token, behind the end of a choice."""
+AT_ONCE = 256
+"""Answers to find among that are read together in a validation."""
 NEVER = -1e4
 """The score of a choice that a row does not have: its probability is 0, and it teaches nothing."""
 
@@ -327,8 +329,10 @@ class RetrievalObjective(TaskObjective):
         """Vectors of the questions [n, width], the numbers of their answers [n], and vectors of this batch's part of
         all answers [m, width]."""
         questions = vectors_of(model, batch["input_ids"][:, 0], batch["attention_mask"][:, 0])
-        part, mask = batch["passages"], batch["passages_mask"]
-        return questions, batch["targets"], vectors_of(model, part, mask) if len(part) else questions[:0]
+        # Few questions may have many answers to find among: so many at once have room.
+        parts = zip(batch["passages"].split(AT_ONCE), batch["passages_mask"].split(AT_ONCE), strict=True)
+        found = [vectors_of(model, ids, mask) for ids, mask in parts if len(ids)]
+        return questions, batch["targets"], torch.cat([questions[:0], *found])
 
     def answers(self, model: PreTrainedModel, batches: Iterable[Batch]) -> np.ndarray:
         questions, _, passages = zip(*(self.score(model, batch) for batch in batches), strict=True)

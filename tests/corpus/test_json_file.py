@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from components.corpus import json_file
 from components.corpus.json_file import read_json
 from components.errors import DataError
 
@@ -103,3 +104,14 @@ def test_what_is_no_json_of_rows_is_named_with_its_line(content: str | bytes, to
 
 def test_an_empty_file_and_an_empty_array_give_no_rows() -> None:
     assert rows("") == rows(" \n") == rows("[ ]") == []
+
+
+def test_an_object_around_the_rows_may_end_in_another_piece_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_file, "_CHUNK", 64)
+    path = tmp_path / "rows.json"
+    for length in range(64):
+        path.write_text(f'{{"version": "1.1", "data": [{{"text": "{"x" * length}"}}], "version": "1.1"}}')
+        with path.open("rb") as stream:
+            assert [one.fields for one in read_json(path, stream)] == [{"text": "x" * length}]

@@ -102,6 +102,14 @@ def test_an_answer_stays_the_same_one_where_the_context_is_cleaned(tmp_path: Pat
     assert second["text"] == found["answers"]["text"]
 
 
+@pytest.mark.parametrize(("answer", "start"), [("the ", 5), (" the", 15)])
+def test_blanks_around_an_answer_do_not_move_it(answer: str, start: int, tmp_path: Path) -> None:
+    given = {"text": [answer], "answer_start": [start]}
+    curated(tmp_path, json.dumps(FLAT | {"context": "then the cat by the sea", "answers": given}))
+    [found] = rows_of(tmp_path)
+    assert found["answers"] == {"text": ["the"], "answer_start": [start + answer.index("the")]}
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from components.errors import ArtifactError, DataError, EngineError
 from components.runtime.bundle import Classifier, load_bundle
 from components.runtime.manifest import SPEED_FILE
 from components.runtime.prediction import softmax
+from components.tasks.question_answering import LABELS as SPAN
+from components.tasks.question_answering import QuestionAnswering
 from tests.small_ladder import LABELS, Ladder
 
 TEXTS = ["ship wave whale tide", "wheat plough barn harvest soil meadow horse", "tower street"]
@@ -118,6 +121,7 @@ def test_any_string_gets_a_sane_answer(text: str, classifier: Classifier) -> Non
 def test_one_string_is_one_text_and_no_texts_get_no_answers(classifier: Classifier) -> None:
     assert classifier.predict(TEXTS[0]) == classifier.predict(TEXTS[:1])
     assert classifier.predict([]) == []
+    assert replace(classifier, kind=QuestionAnswering(SPAN)).predict([]) == []
 
 
 def test_softmax_stays_finite_for_large_logits() -> None:

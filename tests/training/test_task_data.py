@@ -5,17 +5,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import BertConfig
 
 from components.errors import ArtifactError, LianziError, ParameterError
 from components.modeling.checkpoints import load_tokenizer, random_classifier
+from components.modeling.heads import auto_model
+from components.modeling.loading import random_model
 from components.tasks.classification import Classification
 from components.tasks.config import TaskConfig
 from components.tasks.generation import PART, Generation
 from components.tasks.relation_extraction import RelationExtraction
+from components.tasks.retrieval import Retrieval
 from components.tasks.rows import read_split, read_task
 from components.tasks.task import NO_TARGET, Task
 from components.tasks.token_classification import TokenClassification
-from components.training.task_data import TaskData, TaskObjective, encode, training_texts
+from components.training import task_data
+from components.training.task_data import RetrievalObjective, TaskData, TaskObjective, encode, training_texts
 
 TASK = TaskConfig(kind="classification", language="en", max_length=10)
 TAGGER = TokenClassification(("O", "B-SEA", "I-SEA"))
@@ -146,3 +151,22 @@ def test_rows_that_are_cut_before_their_answer_are_counted(
     )
     with pytest.raises(LianziError, match=told):
         read(long + short).check_cut("asked")
+
+
+@torch.no_grad()
+def test_many_answers_to_find_among_are_read_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = BertConfig(**shape, vocab_size=20)
+    model = random_model(auto_model("embedding", config), config).eval()
+    lengths = torch.tensor([2, 5, 1, 3, 4])
+    passages, mask = torch.randint(1, 20, (5, 5)), (torch.arange(5) < lengths[:, None]).long()
+    asked = torch.ones(2, 1, 3, dtype=torch.long)
+    batch = {"input_ids": asked, "attention_mask": asked, "targets": torch.zeros(2, dtype=torch.long)}
+    objective = RetrievalObjective(Retrieval(("vector",), passages=("a", "b")))
+    whole = objective.score(model, batch | {"passages": passages, "passages_mask": mask})[2]
+    monkeypatch.setattr(task_data, "AT_ONCE", 2)
+    parts = objective.score(model, batch | {"passages": passages, "passages_mask": mask})[2]
+    assert torch.allclose(parts, whole, atol=1e-6)
+    none = objective.score(model, batch | {"passages": passages[:0], "passages_mask": mask[:0]})[2]
+    assert none.shape == (0, 16)
