@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,7 +184,9 @@ class PrunedVocabulary:
         """
         if least == 0:
             return cls(teacher, [], data)
-        kept = prune_tokenizer(teacher, folder, texts, data.max_length, least)
+        # Windows read a context to its end.
+        longest = sys.maxsize if data.task.output.over_tokens else data.max_length
+        kept = prune_tokenizer(teacher, folder, texts, longest, least)
         return cls(folder, kept, encoded(folder))
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from components.modeling.checkpoints import load_tokenizer, random_classifier, s
 from components.modeling.config import ModelConfig
 from components.modeling.pruning import ModelSizes
 from components.tasks.config import TaskConfig
+from components.tasks.question_answering import LABELS, QuestionAnswering
 from components.training.school import PrunedVocabulary, described, select_student_units
 from components.training.task_data import TaskData, training_texts
 
@@ -45,3 +47,14 @@ def test_a_vocabulary_is_pruned_of_what_is_rare_in_the_training_rows(
     assert (whole.tokenizer, whole.kept, whole.data) == (teacher, [], data)
     pruned = PrunedVocabulary.of(60, texts, data, teacher, tmp_path, encoded)
     assert len(pruned.kept) == len(pruned.data.tokenizer) < len(data.tokenizer)
+
+
+def test_words_at_the_end_of_a_long_context_stay(teacher: Path, task_rows: Path, tmp_path: Path) -> None:
+    """It is read in windows, where another text is cut."""
+    tokenizer = load_tokenizer(teacher)
+    data = TaskData.read(task_rows, TASK, tokenizer)
+    asked = replace(data, task=QuestionAnswering(LABELS))
+    last = max(tokenizer(" whale", add_special_tokens=False)["input_ids"])
+    texts = ["ship wave" + " ship" * TASK.max_length + " whale"] * 2
+    kept = [PrunedVocabulary.of(2, texts, one, teacher, tmp_path, lambda _: data).kept for one in (data, asked)]
+    assert [last in one for one in kept] == [False, True]
