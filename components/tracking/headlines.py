@@ -58,7 +58,8 @@ def shipped_headlines(task: str, system: str, root: Path) -> dict[str, float]:
 
 def _named(names: Mapping[str, str], metrics: Mapping[str, Any], prefix: str, system: str = "") -> dict[str, float]:
     """Those of the metrics that are there, under the headlines' names."""
-    there = {part for name in metrics for part in name.split("/")}
+    # Scores of single labels have names that decide other kinds.
+    there = {part for name in metrics if "/per_class/" not in name for part in name.split("/")}
     words = {"metric": deciding(there), "system": system}
     chosen = {name.format(**words): metric.format(**words) for name, metric in names.items()}
     return {f"{prefix}{name}": metrics[metric] for name, metric in chosen.items() if metric in metrics}

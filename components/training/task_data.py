@@ -117,7 +117,9 @@ class TaskData:
 
         Raises ParameterError where all are.
         """
-        marks = [int(self.tokenizer.get_vocab()[mark]) for mark in self.task.marks]
+        # Marks that a tokenizer cuts into pieces cannot be looked for.
+        vocabulary = self.tokenizer.get_vocab()
+        marks = [int(vocabulary[mark]) for mark in self.task.marks if mark in vocabulary]
         cut = sum(
             any(not bool((ids == mark).any()) for mark in marks)
             or (isinstance(self.train.targets, list) and bool((self.train.targets[row] == NO_TARGET).all()))
