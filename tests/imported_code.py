@@ -22,6 +22,7 @@ NO_RESULT_CODE = {
     "components/lease.py": "who may work",
     "components/orphans.py": "who goes on working",
     "components/libraries.py": "looks whether something changed",
+    "components/machine.py": "names the machine, for MLflow",
     "components/resource_usage.py": "seconds and bytes, for MLflow",
     "components/params.py": "checks the values, which DVC compares itself",
     "components/sections.py": "checks the values, which DVC compares itself",
