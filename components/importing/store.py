@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,16 @@ def write_about(path: Path, about: Mapping[str, Any]) -> None:
 def _line(document: Mapping[str, Any]) -> bytes:
     """A JSON line. Lone surrogates have no UTF-8, so a line with one in it is written in ASCII."""
     try:
-        return (json.dumps(document, ensure_ascii=False) + "\n").encode()
+        return (json.dumps(document, ensure_ascii=False, default=_plain) + "\n").encode()
     except UnicodeEncodeError:
-        return (json.dumps(document) + "\n").encode()
+        return (json.dumps(document, default=_plain) + "\n").encode()
+
+
+def _plain(value: Any) -> str:
+    """A value inside a list or mapping that JSON has no form for: dates and times as ISO 8601."""
+    if isinstance(value, date | time):
+        return value.isoformat()
+    raise DataError(f"a value of type {type(value).__name__} stands in a list or mapping", "leave its column out")
 
 
 @contextmanager

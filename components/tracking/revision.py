@@ -13,6 +13,8 @@ from components.params import flatten
 PARAMS_FILE = "params.yaml"
 _OUTPUTS = (":(exclude)dvc.lock", ":(exclude)metrics")
 """Outputs of stages, which DVC deletes before a stage runs; they are no inputs and do not count as changes."""
+_APPLICABLE = ("--no-color", "--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/")
+"""A patch that `git apply` takes, whatever a person's settings make of diffs."""
 _LONGEST_NAME = 120
 _LONGEST_DIFF = 2_000_000
 
@@ -28,8 +30,9 @@ def git_tags() -> dict[str, str]:
 
 def git_diff() -> str:
     """The diff to the commit, as a patch, untracked code included."""
-    patch = _git("diff", "HEAD", "--", ".", *_OUTPUTS)
-    patch += "".join(_git("diff", "--no-index", "--", "/dev/null", path, accepted=1) for path in _new_code())
+    patch = _git("diff", *_APPLICABLE, "HEAD", "--", ".", *_OUTPUTS)
+    new = (_git("diff", *_APPLICABLE, "--no-index", "--", "/dev/null", path, accepted=1) for path in _new_code())
+    patch += "".join(new)
     return (
         patch if len(patch) <= _LONGEST_DIFF else f"{patch[:_LONGEST_DIFF]}\n[cut after {_LONGEST_DIFF:,} characters]"
     )

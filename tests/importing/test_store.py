@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,13 @@ def test_same_documents_give_the_same_bytes_and_are_read_back(tmp_path: Path) ->
     before = path.read_bytes()
     assert [record.fields for record in read_records(path)] == DOCUMENTS
     assert write_documents(tmp_path, "cats", iter(DOCUMENTS)).read_bytes() == before
+
+
+def test_dates_in_lists_are_written_as_iso_8601_and_bytes_are_refused(tmp_path: Path) -> None:
+    [record] = read_records(write_documents(tmp_path, "notes", [{"text": "a", "days": [date(2024, 2, 29)]}]))
+    assert record.fields["days"] == ["2024-02-29"]
+    with pytest.raises(DataError, match="a value of type bytes stands in a list or mapping\nleave its column out"):
+        write_documents(tmp_path, "files", [{"text": "a", "parts": [b"1"]}])
 
 
 def test_a_lone_surrogate_does_not_stop_an_import(tmp_path: Path) -> None:

@@ -45,6 +45,16 @@ def test_changed_code_parameters_and_new_code_are_told_and_kept(project: Path) -
     assert "+NEW = 1" in git_diff()
 
 
+def test_a_kept_diff_applies_whatever_a_person_has_set_for_diffs(project: Path) -> None:
+    for words in (["color.ui", "always"], ["diff.noprefix", "true"]):
+        subprocess.run(["git", "config", *words], check=True)
+    (project / "components/learn.py").write_text("RATE = 2\n")
+    patch = git_diff()
+    subprocess.run(["git", "checkout", "-q", "components"], check=True)
+    subprocess.run(["git", "apply"], input=patch, text=True, check=True)
+    assert (project / "components/learn.py").read_text() == "RATE = 2\n"
+
+
 def test_a_run_is_called_by_what_is_not_as_committed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = git_tags()["mlflow.source.git.commit"]
     assert commit.startswith(run_name().partition(" ")[0])
