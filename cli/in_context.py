@@ -63,15 +63,18 @@ def command(
     if shots:
         train = read_split(TASKS / task / "train.jsonl", answering)
         asked = with_shots(asked, balanced_shots(train, answering.labels, shots, seed))
+    if texts:
+        told = labels_of(asked, answering, texts)
+    else:
+        test = read_split(TASKS / task / "test.jsonl", answering)
+        some = test[:: max(1, len(test) // rows)][:rows]
+        answers = asked.predict([row["text"] for row in some])
+        told = [f"{task}: {macro_f1_told(answering, some, answers, gate_limits())}"]
+    # Behind the answers: an error is one line or two.
     if not calibrated and (uneven := asked.uneven_words()):
         click.echo(f"{uneven}: long words are never likely; --calibrated evens that out", err=True)
-    if texts:
-        for label in labels_of(asked, answering, texts):
-            click.echo(label)
-        return
-    test = read_split(TASKS / task / "test.jsonl", answering)
-    some = test[:: max(1, len(test) // rows)][:rows]
-    click.echo(f"{task}: {macro_f1_told(answering, some, asked.predict([row['text'] for row in some]), gate_limits())}")
+    for line in told:
+        click.echo(line)
 
 
 def classification(name: str) -> Task:

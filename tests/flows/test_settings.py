@@ -84,7 +84,7 @@ def test_a_source_is_added_and_one_that_is_there_keeps_what_was_not_said(params_
         (("tasks.spam={kind: classification}",), "tasks.spam.language: missing"),
         (("tasks.topik.max_length=32",), "did you mean 'tasks.topic.max_length'"),
         (("finetune.lr=1e-4",), "finetune.lr: unknown parameter\ndid you mean 'finetune.learning_rate'?"),
-        (("finetune.length=3",), "finetune.length: unknown parameter\nfinetune has adapter, "),
+        (("finetune.length=3",), "finetune.length: unknown parameter\nfinetune has loss, adapter, "),
         (("fine_tune.epochs=3",), "did you mean 'finetune.epochs'?"),
         (("tasks.topic.length=3",), "did you mean 'tasks.topic.max_length'?"),
         (
