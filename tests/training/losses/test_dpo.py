@@ -85,7 +85,7 @@ def test_the_loss_is_that_of_a_case_computed_by_hand() -> None:
         "reference": torch.tensor([[math.log(0.5), math.log(0.5)]]),
         "count": 1,
     }
-    model: Any = lambda **given: SimpleNamespace(logits=logits)  # noqa: E731
+    model: Any = lambda **given: (logits,)  # noqa: E731
     model.config = SimpleNamespace(is_encoder_decoder=False, model_type="gpt2")
     loss = DirectPreference(SimpleNamespace(output=None), beta=0.5).loss(model, batch)  # type: ignore[arg-type]
     margin = math.log(0.8) - math.log(0.5)
