@@ -4,16 +4,19 @@ python -m benchmarks.objectives [--only nsp rtd permutation_lm] [--steps 600] [-
 
 Reads artifacts/tokens and artifacts/tokenizer, so `dvc repro tokenize` comes first. Each objective trains the default
 recipe's shape for as many steps; its validation loss stands beside the unigram level, the nats a token that counting
-the training tokens gives on the validation tokens. With --task a classifier is fine-tuned from it, and from random
-weights, by each seed. Figures go to benchmarks/results/objectives.json.
+the training tokens gives on the validation tokens. With --task a classifier is fine-tuned from each encoder, and from
+random weights, by each seed: the first metric's gain on validation rows is paired by seed, with Student's 95 %
+interval. Figures go to benchmarks/results/objectives.json; those of objectives that are not run again stay.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -39,25 +42,35 @@ LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
     "permutation_lm": ("xlnet", {"predicted_share": 1 / 6, "max_span_length": 5}),
     "sop": ("bert", MASKED),
     "mlm": ("bert", {**MASKED, "masking": "dynamic", "whole_word": False}),
+    "contrastive": ("modernbert", {**MASKED, "temperature": 0.05, "contrast_weight": 1.0}),
+    "span_corruption": ("t5", {"noise_density": 0.15, "mean_span_length": 3.0}),
+    "text_infilling": ("bart", {"noise_density": 0.3, "mean_span_length": 3.0}),
 }
 """Objective -> the architecture that learns by it, and its parameters."""
+ENCODER_DECODERS = ("t5", "bart")
+"""Architectures that carry no classifier here; a window of theirs is one text."""
 SPECIAL_TOKENS = 4
+STUDENT_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
+"""Seeds -> the two-sided 95 % quantile of Student's distribution with one degree of freedom fewer."""
 
 
 def main() -> None:
     """Train, fine-tune, write the figures."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--only", nargs="+", choices=list(LEARNERS), default=["nsp", "rtd", "permutation_lm"])
+    options.add_argument("--only", nargs="+", choices=list(LEARNERS), default=list(LEARNERS))
     options.add_argument("--steps", type=int, default=600)
     options.add_argument("--task")
     options.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     chosen = options.parse_args()
+    if len(chosen.seeds) not in STUDENT_95:
+        raise SystemExit("--seeds: two to five of them, an interval needs more than one")
     params = load_params(ROOT / "params.yaml")
-    figures: dict[str, Any] = {"unigram": round(unigram(), 4)}
+    kept = json.loads(RESULTS.read_text())["figures"] if RESULTS.exists() else {}
+    figures: dict[str, Any] = {**kept, "unigram": round(unigram(), 4)}
     for name in chosen.only:
         with tempfile.TemporaryDirectory() as folder:
             figures[name] = pretrained(Path(folder), params, name, chosen.steps)
-            if chosen.task:
+            if chosen.task and LEARNERS[name][0] not in ENCODER_DECODERS:
                 figures[name][chosen.task] = finetuned(Path(folder), params, chosen.task, chosen.seeds)
         print(name, figures[name], f"unigram {figures['unigram']}", flush=True)
         write_json(RESULTS, {"figures": figures, "machine": machine(), "versions": versions(("torch", "transformers"))})
@@ -67,7 +80,10 @@ def pretrained(folder: Path, params: Params, name: str, steps: int) -> dict[str,
     """Train from random weights into folder/pretrained; the stage's metrics and its seconds."""
     architecture, own = LEARNERS[name]
     objective = ObjectiveConfig.model_validate({"name": name, **own})
-    config = PretrainConfig.model_validate({**params.pretrain.model_dump(), "objective": objective, "steps": steps})
+    own_text = {"document_attention": False} if architecture in ENCODER_DECODERS else {}
+    config = PretrainConfig.model_validate(
+        {**params.pretrain.model_dump(), "objective": objective, "steps": steps, **own_text}
+    )
     model = ModelConfig.model_validate({**params.model.model_dump(), "architecture": architecture})
     paths = ARTIFACTS / "tokens", ARTIFACTS / "tokenizer", folder / "pretrained"
     began = time.monotonic()
@@ -77,11 +93,28 @@ def pretrained(folder: Path, params: Params, name: str, steps: int) -> dict[str,
 
 
 def finetuned(folder: Path, params: Params, task: str, seeds: list[int]) -> dict[str, Any]:
-    """First metrics of classifiers from the pretrained model and from random weights, a seed each."""
-    config = params.finetune.model_copy(update={"seeds": seeds, "without_pretraining": True})
-    given = ARTIFACTS / "tasks" / task, folder / "pretrained", folder / "teacher", folder / "scratch"
-    store = CheckpointStore(folder / "fine")
-    return finetune(config, params.tasks[task], task, params.trainer, params.seed, *given, store, RecordedRun())
+    """First metrics of classifiers from the pretrained model and from random weights, a seed each, and the gain."""
+    config = params.finetune.model_copy(update={"seeds": [], "without_pretraining": True})
+    scores: dict[str, list[float]] = {"teacher": [], "scratch": []}
+    for seed in seeds:
+        given = (
+            ARTIFACTS / "tasks" / task,
+            folder / "pretrained",
+            folder / f"teacher-{seed}",
+            folder / f"scratch-{seed}",
+        )
+        store = CheckpointStore(folder / f"fine-{seed}")
+        metrics = finetune(config, params.tasks[task], task, params.trainer, seed, *given, store, RecordedRun())
+        for name, values in scores.items():
+            values.append(round(next(iter(metrics[name].values())), 4))
+    return {**scores, "gain": gain(scores["teacher"], scores["scratch"])}
+
+
+def gain(better: list[float], worse: list[float]) -> dict[str, float]:
+    """Mean of the paired differences and the ends of its 95 % interval."""
+    differences = [one - other for one, other in zip(better, worse, strict=True)]
+    half = STUDENT_95[len(differences)] * stdev(differences) / len(differences) ** 0.5
+    return {name: round(mean(differences) + side * half, 4) for name, side in (("mean", 0), ("low", -1), ("high", 1))}
 
 
 def unigram() -> float:
