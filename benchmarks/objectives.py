@@ -1,9 +1,9 @@
 """What a few minutes of each pretraining objective teach on the sample corpus.
 
-python -m benchmarks.objectives [--only nsp rtd permutation_lm] [--steps 600] [--task topic] [--seeds 1 2 3]
+python -m benchmarks.objectives [--only nsp rtd permutation_lm] [--task topic] [--seeds 1 2 3]
 
 Reads artifacts/tokens and artifacts/tokenizer, so `dvc repro tokenize` comes first. Each objective trains the default
-recipe's shape for as many steps; its validation loss stands beside the unigram level, the nats a token that counting
+recipe's shape for some minutes; its validation loss stands beside the unigram level, the nats a token that counting
 the training tokens gives on the validation tokens. With --task a classifier is fine-tuned from each encoder, and from
 random weights, by each seed: the first metric's gain on validation rows is paired by seed, with Student's 95 %
 interval. Figures go to benchmarks/results/objectives.json; those of objectives that are not run again stay.
@@ -15,9 +15,11 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +28,7 @@ from components.machine import machine, versions
 from components.modeling.config import ModelConfig, ObjectiveConfig
 from components.params import Params, load_params
 from components.run import RecordedRun
+from components.tasks.kinds import KINDS
 from components.tokenization.reader import PackedTokens
 from components.training.config import PretrainConfig
 from components.training.finetune import finetune
@@ -36,19 +39,32 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "objectives.json"
 ARTIFACTS = ROOT / "artifacts"
 MASKED = {"mask_probability": 0.15}
-LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "nsp": ("bert", MASKED),
-    "rtd": ("electra", {**MASKED, "generator_depth": 1.0, "detection_weight": 50.0}),
-    "permutation_lm": ("xlnet", {"predicted_share": 1 / 6, "max_span_length": 5}),
-    "sop": ("bert", MASKED),
-    "mlm": ("bert", {**MASKED, "masking": "dynamic", "whole_word": False}),
-    "contrastive": ("modernbert", {**MASKED, "temperature": 0.05, "contrast_weight": 1.0}),
-    "span_corruption": ("t5", {"noise_density": 0.15, "mean_span_length": 3.0}),
-    "text_infilling": ("bart", {"noise_density": 0.3, "mean_span_length": 3.0}),
+OWN_TEXT = {"document_attention": False}
+"""Encoder-decoders read a window as one text."""
+
+
+class Learner(NamedTuple):
+    """The architecture that learns by an objective, the objective's parameters, how long and how fast it learns, and
+    other parameters of pretraining."""
+
+    architecture: str
+    objective: dict[str, Any]
+    steps: int
+    learning_rate: float = 1e-3
+    further: Mapping[str, Any] = MappingProxyType({})
+
+
+LEARNERS = {
+    "nsp": Learner("bert", MASKED, 2400),
+    "sop": Learner("bert", MASKED, 2400),
+    "mlm": Learner("bert", MASKED | {"masking": "dynamic", "whole_word": False}, 2400),
+    "rtd": Learner("electra", MASKED | {"generator_depth": 1.0, "detection_weight": 50.0}, 800),
+    "permutation_lm": Learner("xlnet", {"predicted_share": 1 / 6, "max_span_length": 5}, 1600),
+    "span_corruption": Learner("t5", {"noise_density": 0.15, "mean_span_length": 3.0}, 150, 3e-3, OWN_TEXT),
+    "text_infilling": Learner("bart", {"noise_density": 0.3, "mean_span_length": 3.0}, 150, 3e-3, OWN_TEXT),
 }
-"""Objective -> the architecture that learns by it, and its parameters."""
 ENCODER_DECODERS = ("t5", "bart")
-"""Architectures that carry no classifier here; a window of theirs is one text."""
+"""Architectures that carry no classifier here."""
 SPECIAL_TOKENS = 4
 STUDENT_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 """Seeds -> the two-sided 95 % quantile of Student's distribution with one degree of freedom fewer."""
@@ -58,7 +74,6 @@ def main() -> None:
     """Train, fine-tune, write the figures."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--only", nargs="+", choices=list(LEARNERS), default=list(LEARNERS))
-    options.add_argument("--steps", type=int, default=600)
     options.add_argument("--task")
     options.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     chosen = options.parse_args()
@@ -69,22 +84,20 @@ def main() -> None:
     figures: dict[str, Any] = {**kept, "unigram": round(unigram(), 4)}
     for name in chosen.only:
         with tempfile.TemporaryDirectory() as folder:
-            figures[name] = pretrained(Path(folder), params, name, chosen.steps)
-            if chosen.task and LEARNERS[name][0] not in ENCODER_DECODERS:
+            figures[name] = pretrained(Path(folder), params, name)
+            if chosen.task and LEARNERS[name].architecture not in ENCODER_DECODERS:
                 figures[name][chosen.task] = finetuned(Path(folder), params, chosen.task, chosen.seeds)
         print(name, figures[name], f"unigram {figures['unigram']}", flush=True)
         write_json(RESULTS, {"figures": figures, "machine": machine(), "versions": versions(("torch", "transformers"))})
 
 
-def pretrained(folder: Path, params: Params, name: str, steps: int) -> dict[str, Any]:
+def pretrained(folder: Path, params: Params, name: str) -> dict[str, Any]:
     """Train from random weights into folder/pretrained; the stage's metrics and its seconds."""
-    architecture, own = LEARNERS[name]
-    objective = ObjectiveConfig.model_validate({"name": name, **own})
-    own_text = {"document_attention": False} if architecture in ENCODER_DECODERS else {}
-    config = PretrainConfig.model_validate(
-        {**params.pretrain.model_dump(), "objective": objective, "steps": steps, **own_text}
-    )
-    model = ModelConfig.model_validate({**params.model.model_dump(), "architecture": architecture})
+    learner = LEARNERS[name]
+    objective = ObjectiveConfig.model_validate({"name": name, **learner.objective})
+    own = {"objective": objective, "steps": learner.steps, "learning_rate": learner.learning_rate, **learner.further}
+    config = PretrainConfig.model_validate(params.pretrain.model_dump() | own)
+    model = ModelConfig.model_validate(params.model.model_dump() | {"architecture": learner.architecture})
     paths = ARTIFACTS / "tokens", ARTIFACTS / "tokenizer", folder / "pretrained"
     began = time.monotonic()
     store = CheckpointStore(folder / "store")
@@ -106,7 +119,7 @@ def finetuned(folder: Path, params: Params, task: str, seeds: list[int]) -> dict
         store = CheckpointStore(folder / f"fine-{seed}")
         metrics = finetune(config, params.tasks[task], task, params.trainer, seed, *given, store, RecordedRun())
         for name, values in scores.items():
-            values.append(round(next(iter(metrics[name].values())), 4))
+            values.append(round(metrics[name][KINDS[params.tasks[task].kind].metric], 4))
     return {**scores, "gain": gain(scores["teacher"], scores["scratch"])}
 
 
