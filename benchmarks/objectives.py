@@ -1,6 +1,6 @@
 """What a few minutes of each pretraining objective teach on the sample corpus.
 
-python -m benchmarks.objectives [--only nsp rtd permutation_lm] [--task topic] [--seeds 1 2 3]
+python -m benchmarks.objectives [--only nsp rtd] [--task topic] [--seeds 1 2 3]
 
 Reads artifacts/tokens and artifacts/tokenizer, so `dvc repro tokenize` comes first. Each objective trains the default
 recipe's shape for some minutes; its validation loss stands beside the unigram level, the nats a token that counting
