@@ -80,7 +80,7 @@ def main() -> None:
     if len(chosen.seeds) not in STUDENT_95:
         raise SystemExit("--seeds: two to five of them, an interval needs more than one")
     params = load_params(ROOT / "params.yaml")
-    kept = json.loads(RESULTS.read_text())["figures"] if RESULTS.exists() else {}
+    kept = json.loads(RESULTS.read_text())["objectives"] if RESULTS.exists() else {}
     figures: dict[str, Any] = {**kept, "unigram": round(unigram(), 4)}
     for name in chosen.only:
         with tempfile.TemporaryDirectory() as folder:
@@ -88,7 +88,9 @@ def main() -> None:
             if chosen.task and LEARNERS[name].architecture not in ENCODER_DECODERS:
                 figures[name][chosen.task] = finetuned(Path(folder), params, chosen.task, chosen.seeds)
         print(name, figures[name], f"unigram {figures['unigram']}", flush=True)
-        write_json(RESULTS, {"figures": figures, "machine": machine(), "versions": versions(("torch", "transformers"))})
+        write_json(
+            RESULTS, {"objectives": figures, "machine": machine(), "versions": versions(("torch", "transformers"))}
+        )
 
 
 def pretrained(folder: Path, params: Params, name: str) -> dict[str, Any]:

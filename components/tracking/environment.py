@@ -13,9 +13,16 @@ ENVIRONMENT = "environment.json"
 
 def environment() -> dict[str, Any]:
     """{"machine": see `components.machine`, "packages": name -> version}. No name of a host, no path."""
-    # What an installation that was broken off has left has no name.
-    found = {name: dist.version for dist in metadata.distributions() if (name := dist.metadata["Name"])}
+    found = {name: dist.version for dist in metadata.distributions() if (name := _name(dist))}
     return {"machine": machine(), "packages": dict(sorted(found.items(), key=lambda one: one[0].lower()))}
+
+
+def _name(dist: metadata.Distribution) -> str | None:
+    """None of what a broken installation has left, where `importlib_metadata` raises if a library has put it in place."""
+    try:
+        return dist.metadata["Name"]
+    except FileNotFoundError:
+        return None
 
 
 def environment_text() -> str:
