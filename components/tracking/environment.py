@@ -18,7 +18,7 @@ def environment() -> dict[str, Any]:
 
 
 def _name(dist: metadata.Distribution) -> str | None:
-    """None of what a broken installation has left, where `importlib_metadata` raises if a library has put it in place."""
+    """None of what a broken installation has left. `importlib_metadata`, if a library has put it in place, raises."""
     try:
         return dist.metadata["Name"]
     except FileNotFoundError:
