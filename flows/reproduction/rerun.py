@@ -12,7 +12,7 @@ from typing import Any
 
 from components.errors import LianziError
 from components.tracking.environment import environment
-from components.tracking.inputs import read_lock, read_yaml
+from components.tracking.inputs import made_from, read_lock, read_yaml
 from flows.inputs import note_inputs
 from flows.reproduction.inputs import Input, differing_inputs
 from flows.reproduction.outputs import Output, Recorded, differing_files, first_differing, listed
@@ -98,14 +98,7 @@ def _told(inputs: Mapping[str, list[Input]], recorded: Recorded, project: Path) 
 
 def _needs(stage: str, lock: Mapping[str, Any]) -> set[str]:
     """A stage and all before it."""
-    makers = {out["path"]: name for name, entry in lock.items() for out in entry.get("outs", [])}
-    found, ahead = set(), [stage]
-    while ahead:
-        name = ahead.pop()
-        if name not in found:
-            found.add(name)
-            ahead += [makers[dep["path"]] for dep in lock[name].get("deps", []) if dep["path"] in makers]
-    return found
+    return {stage, *made_from((Path(dep["path"]) for dep in lock[stage].get("deps", [])), lock)}
 
 
 def _run_stage(stage: str, project: Path, variables: Mapping[str, str]) -> None:
