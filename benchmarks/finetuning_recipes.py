@@ -1,4 +1,4 @@
-"""Fine-tuning as transformers' examples do it (run_glue, run_ner), with its own Trainer: what ours is timed beside.
+"""Fine-tuning as transformers' examples do it (run_glue, run_ner, run_qa), with its own Trainer, to time ours beside.
 
 Padding to the longest of a batch, AdamW (fused, their default), a linear schedule, an evaluation an epoch. The dropout
 of attention is left out as it is in ours, which gives them the fused kernel too.
@@ -6,13 +6,16 @@ of attention is left out as it is in ours, which gives them the fused kernel too
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from safetensors.torch import load_file, save_file
 from transformers import (
     AutoConfig,
+    AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
@@ -24,19 +27,22 @@ from transformers import (
 )
 
 from components.modeling.architectures import ATTENTION_DROPOUTS
+from components.tasks.question_answering import QuestionAnswering
 from components.tasks.rows import read_split, read_task
-from components.tasks.task import NO_TARGET, Row, Task
+from components.tasks.task import NO_TARGET, Example, Row, Task
 from components.training.config import FinetuneConfig
 
 Features = dict[str, Any]
 
 
 class Recipe(NamedTuple):
-    """A class with the head, what pads a batch, and rows as the head's inputs and labels."""
+    """A class with the head, what pads a batch, rows as the head's inputs and labels, and the head's weights by their
+    name in ours where it is another."""
 
     auto: Any
     collator: Any
     encode: Callable[[Task, Sequence[Row], PreTrainedTokenizerBase, int], list[Features]]
+    renamed: Mapping[str, str] = MappingProxyType({})
 
 
 def classes(task: Task, rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[Features]:
@@ -60,9 +66,57 @@ def tags(task: Task, rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, ma
     return found
 
 
+def spans(task: Task, rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[Features]:
+    """As run_qa: overlapping windows; one without the whole of the answer is to point at its first token."""
+    assert isinstance(task, QuestionAnswering)
+    ids = tokenizer(
+        [row["question"] for row in rows],
+        [row["context"] for row in rows],
+        truncation="only_second",
+        max_length=max_length,
+        stride=task.doc_stride,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+    )
+    offsets, numbers = ids.pop("offset_mapping"), ids.pop("overflow_to_sample_mapping")
+    found = []
+    for place, (one, row) in enumerate(zip(_apart(ids), numbers, strict=True)):
+        start, end = _tokens_of(rows[row]["answers"], offsets[place], ids.sequence_ids(place))
+        found.append({**one, "start_positions": start, "end_positions": end})
+    return found
+
+
+def _tokens_of(
+    answers: Mapping[str, Any], offsets: Sequence[tuple[int, int]], parts: Sequence[int | None]
+) -> tuple[int, int]:
+    """The first and the last token of the first answer, 0 and 0 where the window has not all of it."""
+    context = [token for token, part in enumerate(parts) if part == 1]
+    if not answers["text"] or not context:
+        return 0, 0
+    begin = answers["answer_start"][0]
+    stop = begin + len(answers["text"][0])
+    if offsets[context[0]][0] > begin or offsets[context[-1]][1] < stop:
+        return 0, 0
+    inside = [token for token in context if offsets[token][1] > begin and offsets[token][0] < stop]
+    return inside[0], inside[-1]
+
+
+class NoneAtFirst(QuestionAnswering):
+    """Questions whose windows point at their first token where they have no answer, as run_qa's do."""
+
+    def encode(self, rows: Sequence[Row], tokenizer: Any, max_length: int) -> list[Example]:
+        found = super().encode(rows, tokenizer, max_length)
+        for example in found:
+            np.asarray(example.places)[1] = 0
+        return found
+
+
 RECIPES = {
     "classification": Recipe(AutoModelForSequenceClassification, DataCollatorWithPadding, classes),
     "token_classification": Recipe(AutoModelForTokenClassification, DataCollatorForTokenClassification, tags),
+    "question_answering": Recipe(
+        AutoModelForQuestionAnswering, DataCollatorWithPadding, spans, MappingProxyType({"qa_outputs": "classifier"})
+    ),
 }
 """Kind of task -> its recipe."""
 
@@ -91,10 +145,19 @@ def train(config: FinetuneConfig, rows: Path, checkpoint: Path, max_length: int,
         eval_dataset=held_out,
         data_collator=recipe.collator(tokenizer),
         processing_class=tokenizer,
-        compute_metrics=accuracy,
+        compute_metrics=None if recipe.renamed else accuracy,
     )
     trainer.train()
     trainer.save_model()
+
+
+def under_our_names(folder: Path, renamed: Mapping[str, str]) -> None:
+    """Rename the head's weights of a saved model, for ours to load it."""
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    for theirs, ours in renamed.items():
+        weights = {name.replace(f"{theirs}.", f"{ours}.", 1): value for name, value in weights.items()}
+    save_file(weights, path, {"format": "pt"})
 
 
 def arguments(config: FinetuneConfig, seed: int, target: Path) -> TrainingArguments:
