@@ -85,7 +85,7 @@ class Labelled:
         """What a person should know of the task beside its counts."""
         lines = [f"no {split} row has the label {_some(labels)}" for split, labels in self.missing.items() if labels]
         lines += [f"{self.repaired:,} texts were decoded wrongly and were put right"] if self.repaired else []
-        lines += [f"personal data was taken out of {self.scrubbed:,} texts"] if self.scrubbed else []
+        lines += [f"personal data was taken out of {self.scrubbed:,} rows"] if self.scrubbed else []
         used = ", ".join(self.used)
         lines += [f"{file}: the column '{name}' is not used; used are {used}" for name, file in self.unread.items()]
         return lines
@@ -204,6 +204,21 @@ def split_file(folder: Path, split: str) -> Path:
     return found[0]
 
 
+class Scrubber:
+    """Takes personal data of these kinds out of texts; `changed`: whether there was any."""
+
+    def __init__(self, kinds: Collection[str]) -> None:
+        self.kinds = kinds
+        self.changed = False
+
+    def __call__(self, text: str) -> str:
+        if not self.kinds:
+            return text
+        clean, changes = scrubbed_around_code(text, self.kinds)
+        self.changed |= bool(changes)
+        return clean
+
+
 def _clean_rows(
     path: Path,
     split: str,
@@ -223,9 +238,12 @@ def _clean_rows(
         given, target_of = found
         right = tuple(map(decoded_right, given))
         texts = tuple(map(normalise, right))
-        cleaned = [scrubbed_around_code(text, scrub) if scrub else (text, []) for text in texts]
-        clean, scrubbed = tuple(text for text, _ in cleaned), any(changes for _, changes in cleaned)
-        row = _Row(record.place, f"{split}/{record.name}", clean, target_of(*clean), right != given, scrubbed)
+        scrubber = Scrubber(scrub)
+        clean = tuple(map(scrubber, texts))
+        target = target_of(*clean)
+        if target is not None:
+            target = form.written(target, scrubber)
+        row = _Row(record.place, f"{split}/{record.name}", clean, target, right != given, scrubber.changed)
         for name in (*record.fields, *record.unread):
             if name not in form.columns:
                 unread.setdefault(name, path.name)

@@ -45,7 +45,8 @@ class RowForm:
 
     `choices`: whether the texts behind the first are choices, the same in any order, and the target is the place of
     one. `records`: the rows that a record of a file holds. `own_ids`: no two rows of a split have the same id. `lost`:
-    what it is called that a target cannot be told of the clean texts.
+    what it is called that a target cannot be told of the clean texts. `written`: a target with each text in it changed
+    by a function, where targets are texts of their own.
     """
 
     columns: tuple[str, ...]
@@ -54,6 +55,7 @@ class RowForm:
     records: Callable[[Record], Iterable[Record]] = lambda record: (record,)
     own_ids: bool = False
     lost: str = "entity_within_word"
+    written: Callable[[Any, Callable[[str], str]], Any] = lambda target, change: target
 
     def mark(self, given: Sequence[str]) -> bytes:
         """Equal for the same texts, each for itself: a word that ends one or begins the next makes two rows."""
@@ -78,7 +80,7 @@ def form_of(config: TaskConfig) -> RowForm:
     if kind.columns[kind.target] == Column.CHOICE:
         return RowForm(("id", "text", "choices", "label"), _with_choices, choices=True)
     if kind.columns[kind.target] == Column.ANSWER:
-        return RowForm(("id", *QUESTION, "answer", "negatives"), _asked)
+        return RowForm(("id", *QUESTION, "answer", "negatives"), _asked, written=_sought)
     if kind.columns[kind.target] == Column.ANSWERS:
         columns = (*text_columns(kind.columns), kind.target)
         return RowForm(("id", *columns), read_question, records=questions, own_ids=True, lost="answer_changed")
@@ -87,6 +89,8 @@ def form_of(config: TaskConfig) -> RowForm:
         return RowForm(("id", "text", *kind.spans, kind.target), partial(_marked, kind.spans, read))
     texts = text_columns(columns_of(kind, is_pair(config)))
     used = tuple(dict.fromkeys(("id", *texts, kind.target)))
+    if kind.columns[kind.target] == Column.TARGET:
+        return RowForm(used, partial(_plain, texts, read), written=lambda target, change: change(target))
     return RowForm(used, partial(_plain, texts, read))
 
 
@@ -363,6 +367,10 @@ def _asked(record: Record) -> tuple[tuple[str, ...], Callable[..., Any]]:
     if answer in negatives:
         raise DataError(f"{record.place}: the answer stands among its negatives", "take it out of one of the two")
     return (asked,), lambda clean: Sought(answer, negatives)
+
+
+def _sought(sought: Sought, change: Callable[[str], str]) -> Sought:
+    return Sought(change(sought), tuple(map(change, sought.negatives)))
 
 
 def _target(record: Record) -> str:

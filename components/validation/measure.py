@@ -5,7 +5,7 @@ Texts are cut to an excerpt once they are measured, so that the tables for the s
 - `characters`: length of the text
 - `fingerprint`: equal for equal texts, 128 bits as hex
 - `script_fits`: whether the text's script is that of its language
-- `personal_data`: the kind of personal data in the text; null without any
+- `personal_data`: the kind of personal data in the text, or in the texts that a row is answered with; null without any
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ CORPUS_COLUMNS = tuple(SCHEMA.names)
 TASK_COLUMNS = ("id", "text", "label")
 ANSWERED = ("target", "answer", "negatives")
 """Columns of what rows are answered with, where that is a text and no label."""
+ANSWERS = "answered with"
+"""The column of a batch that has all of them, one line each; it is looked through for personal data alone."""
 TASK_SCHEMA = pa.schema({name: pa.string() for name in TASK_COLUMNS})
 MEASURES = pa.schema(
     {"characters": pa.int64(), "fingerprint": pa.string(), "script_fits": pa.bool_(), "personal_data": pa.string()}
@@ -86,7 +88,7 @@ def _measure(part: Part, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -
     def measured() -> Iterator[pa.RecordBatch]:
         first = part.number * PART_ROWS
         for batch in batches:
-            columns.update(dict.fromkeys(batch.schema.names))
+            columns.update(dict.fromkeys(name for name in batch.schema.names if name != ANSWERS))
             yield _measured(batch, schema, part, first)
             first += len(batch)
 
@@ -110,11 +112,17 @@ def _measured(batch: pa.RecordBatch, schema: pa.Schema, part: Part, first: int) 
         pc.cast(pc.utf8_length(texts), pa.int64()),
         pa.array(map(_fingerprint, pc.cast(texts, pa.binary()).to_pylist()), pa.string()),
         pc.if_else(pc.is_valid(texts), fits, pa.scalar(None, pa.bool_())),
-        pa.array(personal_data(texts, code), pa.string()),
+        pa.array(personal_data(_with_answers(batch, texts), code), pa.string()),
     ]
     place = [pa.repeat(part.split, len(batch)), pa.array(range(first, first + len(batch)), pa.int64())]
     excerpt = own | {"text": pc.utf8_slice_codeunits(texts, 0, EXCERPT)}
     return pa.record_batch([*excerpt.values(), *measures, *place], schema=pa.schema([*schema, *MEASURES, *PLACE]))
+
+
+def _with_answers(batch: pa.RecordBatch, texts: pa.Array) -> pa.Array:
+    if ANSWERS not in batch.schema.names:
+        return texts
+    return pc.binary_join_element_wise(texts, batch[ANSWERS], "\n", null_handling="skip")
 
 
 def _fingerprint(text: bytes | None) -> str | None:
@@ -187,8 +195,11 @@ def _with_one_text(row: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
 def _labelled(row: dict[str, Any]) -> dict[str, Any]:
     """A row of tokens and tags with all of its tags as its label; without one where they do not fit the tokens. Of a
     row of several labels all of them are its label; of a question without one where its context lacks an answer. Texts
-    that a row is answered with are left out."""
-    row = {name: value for name, value in row.items() if name not in ANSWERED}
+    that a row is answered with stand in a column of their own."""
+    if written := [row.get(name) or "" for name in ANSWERED if name in row]:
+        texts = (one for column in written for one in (column if isinstance(column, list) else [column]))
+        row = {name: value for name, value in row.items() if name not in ANSWERED}
+        row |= {ANSWERS: "\n".join(map(str, texts))}
     if isinstance(labels := row.get("labels"), list):
         return {name: value for name, value in row.items() if name != "labels"} | {"label": "; ".join(map(str, labels))}
     if "answers" in row:
@@ -215,7 +226,7 @@ def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
     names = dict.fromkeys(name for row in rows for name in row)
     arrays = [
         pa.array([_as_text(row.get(name)) for row in rows], pa.string())
-        if name in TASK_COLUMNS
+        if name in (*TASK_COLUMNS, ANSWERS)
         else pa.nulls(len(rows))
         for name in names
     ]

@@ -18,6 +18,7 @@ from components.corpus.labelled import Labelled, curate_task
 from components.corpus.removals import Removals
 from components.errors import DataError
 from components.tasks.config import TaskConfig, TextsConfig
+from tests.small_kinds import small_config
 
 CLASSIFICATION, REGRESSION, TAGGING = (
     TaskConfig(kind=kind, language="en", max_length=16)
@@ -55,7 +56,32 @@ def test_labelled_rows_are_scrubbed_where_that_is_asked_for(tmp_path: Path) -> N
     clean = [row["text"] for row in rows(tmp_path / "clean", "train")]
     assert clean[:2] == ["red, says <EMAIL>", code["text"].rstrip()]
     assert (again.scrubbed, again.metrics()["scrubbed"]) == (1, 1)
-    assert "personal data was taken out of 1 texts" in again.remarks()
+    assert "personal data was taken out of 1 rows" in again.remarks()
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "clean"),
+    [
+        ("translation", {"target": "ask jane@lianzi.org"}, {"target": "ask <EMAIL>"}),
+        (
+            "retrieval",
+            {"answer": "ask jane@lianzi.org", "negatives": ["call +1 212 555 0187"]},
+            {"answer": "ask <EMAIL>", "negatives": ["call <PHONE>"]},
+        ),
+    ],
+)
+def test_texts_that_a_row_is_answered_with_are_scrubbed_as_well(
+    kind: str, answer: dict[str, Any], clean: dict[str, Any], tmp_path: Path
+) -> None:
+    raw = tmp_path / "data" / "tasks" / "help"
+    raw.mkdir(parents=True)
+    for split in SPLITS:
+        other = {"text": f"{split} again", **{name: f"{split} other" for name in answer if name != "negatives"}}
+        lines = "".join(json.dumps(row) + "\n" for row in ({"text": f"who in {split}", **answer}, other))
+        (raw / f"{split}.jsonl").write_text(lines, encoding="utf-8")
+    found = curate_task(small_config(kind), raw, tmp_path / "data", tmp_path / "out", Removals(), ["email", "phone"])
+    assert found.scrubbed == 3
+    assert rows(tmp_path, "train")[0].items() >= clean.items()
 
 
 def test_rows_and_labels_are_written(tmp_path: Path) -> None:

@@ -58,6 +58,13 @@ def test_lengths_count_characters_and_long_texts_are_cut_to_an_excerpt(tmp_path:
     assert (rows[0]["characters"], rows[0]["text"], rows[0]["personal_data"]) == (1012, "山" * 80, "email")
 
 
+@pytest.mark.parametrize("answer", [{"target": "a@lianzi.org"}, {"answer": "no", "negatives": ["b", "a@lianzi.org"]}])
+def test_personal_data_in_what_a_row_is_answered_with_counts(answer: dict[str, Any], tmp_path: Path) -> None:
+    found, [row] = split(tmp_path, json.dumps({"id": "train/1", "text": "who?", "label": "", **answer}) + "\n")
+    assert (row["personal_data"], row["characters"]) == ("email", 4)
+    assert found.columns == ("id", "text", "label")
+
+
 def test_rows_are_numbered_across_parts(tmp_path: Path) -> None:
     rows = shard(tmp_path, [{"text": "one"}, {"text": "two"}], number=3)
     assert [row["row"] for row in rows] == [3 * PART_ROWS, 3 * PART_ROWS + 1]

@@ -30,7 +30,10 @@ from components.training.task_data import Examples, TaskData, TaskObjective, enc
 if TYPE_CHECKING:
     from components.training.config import FinetuneConfig
 
-REFERENCE_BATCH = 64
+MOST_PAIRS = 64
+MOST_LOGITS = 2**28
+"""Of a batch of the reference, a GiB of them in float32: GPT-2's vocabulary would fill 13 GiB with 64 pairs of 512
+tokens."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +148,17 @@ def likelihoods(model: PreTrainedModel, data: PreferenceData, pairs: Pairs) -> T
     """Log-probabilities that a model gives the chosen and the rejected answers, float32 [rows, 2], without dropout."""
     training = model.training
     model.eval()
-    starts = range(0, len(pairs.ids), REFERENCE_BATCH)
-    batches = (data.batch(pairs, range(start, min(start + REFERENCE_BATCH, len(pairs.ids)))) for start in starts)
+    size = pairs_at_once(max(pairs.lengths), model.config.vocab_size)
+    starts = range(0, len(pairs.ids), size)
+    batches = (data.batch(pairs, range(start, min(start + size, len(pairs.ids)))) for start in starts)
     found = torch.cat([pair_likelihoods(pair_outputs(model, batch), batch) for batch in batches])
     model.train(training)
     return found
+
+
+def pairs_at_once(longest: int, vocabulary: int) -> int:
+    """Pairs in a batch of the reference. `longest`: tokens of both texts of a pair."""
+    return min(MOST_PAIRS, max(1, MOST_LOGITS // (longest * vocabulary)))
 
 
 def pair_outputs(model: PreTrainedModel, batch: Batch) -> Tensor:

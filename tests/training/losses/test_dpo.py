@@ -25,7 +25,7 @@ from components.tasks.task import NO_TARGET
 from components.training.config import FinetuneConfig
 from components.training.finetune import finetune
 from components.training.losses import learning
-from components.training.losses.dpo import DirectPreference, Pairs, pair_likelihoods, pair_outputs
+from components.training.losses.dpo import DirectPreference, Pairs, pair_likelihoods, pair_outputs, pairs_at_once
 from components.training.store import CheckpointStore
 from components.training.task_data import TaskData
 from tests.small_language_models import small_model
@@ -90,6 +90,10 @@ def test_the_loss_is_that_of_a_case_computed_by_hand() -> None:
     loss = DirectPreference(SimpleNamespace(output=None), beta=0.5).loss(model, batch)  # type: ignore[arg-type]
     margin = math.log(0.8) - math.log(0.5)
     assert loss.item() == pytest.approx(-math.log(1 / (1 + math.exp(-0.5 * margin))), abs=1e-6)
+
+
+def test_the_reference_reads_no_more_pairs_at_once_than_memory_holds() -> None:
+    assert [pairs_at_once(*shape) for shape in ((96, 2048), (2 * 512, 50257), (2**20, 2**20))] == [64, 5, 1]
 
 
 def test_likelihoods_are_those_of_each_text_read_alone_and_the_loss_is_trls(
