@@ -6,9 +6,9 @@ A default stands in params.yaml and nowhere else, so no field has one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, ClassVar, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, field_validator, model_validator
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -23,7 +23,19 @@ class Section(BaseModel):
 
 
 class Variant(Section):
-    """A section whose fields go by one of them: `pretrain.objective` by `name`, `tasks.NAME` by `kind`."""
+    """A section whose fields go by one of them: `pretrain.objective` by `name`, `tasks.NAME` by `kind`.
+
+    `called`: what a message calls it.
+    """
+
+    called: ClassVar[str] = ""
+
+    @field_validator("name", check_fields=False)
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in cls.variants():
+            raise ValueError(f"no {cls.called} {name!r:.100}; known: {', '.join(cls.variants())}")
+        return name
 
     @classmethod
     def discriminator(cls) -> str:

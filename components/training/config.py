@@ -105,19 +105,19 @@ class PretrainConfig(TrainingConfig):
 class AdapterConfig(Variant):
     """What is trained of a pretrained model, by its name: `full` all of it, `frozen` the new head alone."""
 
+    called = "adapter"
+
     name: str
 
     @classmethod
     def variants(cls) -> Mapping[str, type[Variant]]:
         return ADAPTERS
 
-    @field_validator("name")
+    @field_validator("name", mode="before")
     @classmethod
-    def _known(cls, name: str) -> str:
+    def _without_vectors(cls, name: object) -> object:
         if name in ("prompt", "prefix"):
             raise ValueError(f"{name} tuning: no graph has a place for its vectors; lora trains as few weights")
-        if name not in ADAPTERS:
-            raise ValueError(f"no adapter {name!r:.100}; known: {', '.join(ADAPTERS)}")
         return name
 
 
@@ -138,18 +138,13 @@ ADAPTERS: Mapping[str, type[AdapterConfig]] = {"full": AdapterConfig, "frozen": 
 class LossConfig(Variant):
     """What fine-tuning minimises, by its name: `supervised`, the loss of the task's kind, or `dpo`."""
 
+    called = "loss"
+
     name: str
 
     @classmethod
     def variants(cls) -> Mapping[str, type[Variant]]:
         return LOSSES
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in LOSSES:
-            raise ValueError(f"no loss {name!r:.100}; known: {', '.join(LOSSES)}")
-        return name
 
 
 class DpoConfig(LossConfig):
@@ -207,18 +202,13 @@ class FinetuneConfig(TaskTrainingConfig):
 class TargetsConfig(Variant):
     """Which answers a student learns, by their name: `labels`, the rows' own, or `sequence_level`."""
 
+    called = "targets"
+
     name: str
 
     @classmethod
     def variants(cls) -> Mapping[str, type[Variant]]:
         return TARGETS
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in TARGETS:
-            raise ValueError(f"no targets {name!r:.100}; known: {', '.join(TARGETS)}")
-        return name
 
 
 class SequenceLevelConfig(TargetsConfig):
@@ -234,19 +224,14 @@ TARGETS: Mapping[str, type[TargetsConfig]] = {"labels": TargetsConfig, "sequence
 class FeaturesConfig(Variant):
     """What a student imitates of its teacher's layers, by its name; weight: beside its answers, 0 for nothing."""
 
+    called = "features"
+
     name: str
     weight: Annotated[float, Field(ge=0)]
 
     @classmethod
     def variants(cls) -> Mapping[str, type[Variant]]:
         return FEATURES
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in FEATURES:
-            raise ValueError(f"no features {name!r:.100}; known: {', '.join(FEATURES)}")
-        return name
 
 
 class RelationsConfig(FeaturesConfig):

@@ -135,15 +135,17 @@ class SlidingWindow:
         rarity = {word: math.log(1 + len(rows) / count) for word, count in seen.items()}
         right = [answer.partition("\0")[0] for answer in data.task.values(data.train.targets)]
         answered = [(question, words(answer)) for (question, _), answer in zip(rows, right, strict=True) if answer]
-        questions, answers = zip(*answered, strict=True)
-        fitted = cls(data.task, Forms.of(questions, answers), rarity, Setting(WIDTHS[0], WEIGHTS[0]))
+        forms = Forms.of([question for question, _ in answered], [answer for _, answer in answered])
+        fitted = cls(data.task, forms, rarity, Setting(WIDTHS[0], WEIGHTS[0]))
         held = [fitted.candidates(text) for text in data.validation.texts]
         shares = SHARES if len(answered) < len(rows) else (0.0,)
         metric, best, reached = data.task.metrics[0], fitted, -1.0
         for width, weight in product(WIDTHS, WEIGHTS):
             found = [one.best(Setting(width, weight)) for one in held]
             for share in shares:
-                least = float(np.quantile([number for number, _ in found], share)) if share else -math.inf
+                # Not interpolated: between a span's score and that of none, -inf, there is no number.
+                scores = [number for number, _ in found]
+                least = float(np.quantile(scores, share, method="higher")) if share else -math.inf
                 texts = [text if number >= least else "" for number, text in found]
                 if (value := score(metric, data.validation.targets, data.task.written(texts))) > reached:
                     best, reached = replace(fitted, choice=Setting(width, weight, least)), value

@@ -42,3 +42,11 @@ def test_questions_without_an_answer_are_told_by_a_score_chosen_on_validation_ro
     fitted = tuned(QuestionAnswering(("start", "end"), unanswerable=True), given)
     assert fitted.choice.least > -np.inf
     assert score(TASK.metrics[0], given.targets, fitted.predict(given.texts)) > 0.5
+
+
+def test_without_an_answered_question_nothing_is_found() -> None:
+    """As a small share of the labels may leave it."""
+    given = rows({"Whose dog barks loudly?": 0})
+    fitted = tuned(QuestionAnswering(("start", "end"), unanswerable=True), given)
+    assert score(TASK.metrics[0], given.targets, fitted.predict(given.texts)) == 1
+    assert not np.isnan(fitted.choice.least)
