@@ -14,6 +14,8 @@ from components.artifacts import MANIFEST
 from components.tracking.store import project_root, sqlite_path, tracking_uri
 
 CHAMPION = "champion"
+CHALLENGER = "challenger"
+"""The alias of a version that passed every gate and is not champion yet."""
 BUNDLE = Path("data", "bundle")
 """Where a registered model keeps its bundle."""
 _LOOKUP = """

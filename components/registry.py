@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.champions import BUNDLE, CHAMPION, champion_bundle
+from components.champions import BUNDLE, CHALLENGER, CHAMPION, champion_bundle
 from components.errors import ArtifactError, DataError, ServiceError, first_line
+from components.release_log import Entry, broken, following, read_log
 from components.tracking import connect, store_exists, tracking_uri, without_password
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ ROLLED_BACK = "rolled_back"
 """The tag of a version that someone took out of use: no release makes it champion again."""
 REFUSED = "refused"
 """The tag of a version that its release did not make champion: why."""
+DECLINED = "declined"
+"""The tag of a version that a person declined, or that did not prove itself as challenger: why. No release takes it."""
 _CHAMPIONS = "champions"
-_MOST_NOTED = 100
+"""The tag with the numbers of all champions in stores from before the log."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Version:
 
 
 class Registry:
-    """One registered model a task, its bundle as a pyfunc model, the alias `champion`."""
+    """One registered model a task, its bundle as a pyfunc model, the aliases `champion` and `challenger`, and a log of
+    them."""
 
     def __init__(self) -> None:
         self.client = connect()
@@ -42,14 +46,22 @@ class Registry:
         mlflow.set_tracking_uri(tracking_uri())
 
     def champion(self, task: str) -> Version | None:
-        """The version the alias `champion` points at, or None. Raises ServiceError.
+        """The version that is in use, or None. Raises ServiceError."""
+        return self._at(task, CHAMPION)
+
+    def challenger(self, task: str) -> Version | None:
+        """The version that passed every gate and is not champion yet, or None. Raises ServiceError."""
+        return self._at(task, CHALLENGER)
+
+    def _at(self, task: str, alias: str) -> Version | None:
+        """The version the alias points at, or None.
 
         A search answers "none" with an empty list: no error of any kind, a 503 say, is ever taken for it. It was once,
         and a worse model would have become champion.
         """
         with _answering():
             known = self.client.search_registered_models(f"name = '{task}'")
-            version = known[0].aliases.get(CHAMPION) if known else None
+            version = known[0].aliases.get(alias) if known else None
             if version is None:
                 return None
             found = self.client.get_model_version(task, str(version))
@@ -102,14 +114,89 @@ class Registry:
             version = mlflow.register_model(logged.model_uri, task, tags=dict(tags))
         return int(version.version)
 
-    def set_champion(self, task: str, version: int) -> None:
-        """Point the alias `champion` at a version, and note it: an alias keeps no history. Raises ServiceError."""
-        # Noted first: a process that ends in between leaves a version noted that `former_champions` passes over.
-        self._note_champions(task, [*self._noted_champions(task), version])
+    def set_champion(self, task: str, version: int, by: str = "release") -> None:
+        """Point the alias `champion` at a version, and log it. A challenger of that version is none any more.
+
+        Raises ServiceError.
+        """
+        challenger = self.challenger(task)
+        self._point(task, CHAMPION, version, by)
+        if challenger is not None and challenger.version == version:
+            self._point(task, CHALLENGER, None, by)
         with _answering():
-            self.client.set_registered_model_alias(task, CHAMPION, str(version))
             if any(one.version == version and REFUSED in one.tags for one in self.versions(task)):
                 self.client.delete_model_version_tag(task, str(version), REFUSED)
+
+    def set_challenger(self, task: str, version: int, by: str = "release") -> None:
+        """Point the alias `challenger` at a version, and log it. Raises ServiceError."""
+        self._point(task, CHALLENGER, version, by)
+
+    def promote(self, task: str, by: str = "release") -> Version:
+        """Make the challenger champion; there is no challenger then. Raises ArtifactError without one, ServiceError."""
+        version = self._challenging(task)
+        self.set_champion(task, version.version, by)
+        return version
+
+    def decline(self, task: str, reason: str, by: str) -> Version:
+        """Take the challenger back, noting why: no release makes this version challenger again.
+
+        Raises ArtifactError without one, ServiceError.
+        """
+        version = self._challenging(task)
+        with _answering():
+            self.client.set_model_version_tag(task, str(version.version), DECLINED, reason)
+        self._point(task, CHALLENGER, None, by)
+        return version
+
+    def _challenging(self, task: str) -> Version:
+        if (version := self.challenger(task)) is None:
+            raise ArtifactError(f"{task}: no challenger", "a release that passes every gate makes one")
+        return version
+
+    def log(self, task: str) -> list[Entry]:
+        """What happened to the aliases of a task, the oldest first. Raises ServiceError."""
+        return read_log(self._tags(task))
+
+    def broken_log(self, task: str) -> str:
+        """Where the log of a task is not as it was written; empty where it is. Raises ServiceError."""
+        return broken(self._tags(task))
+
+    def _tags(self, task: str) -> dict[str, str]:
+        with _answering():
+            known = self.client.search_registered_models(f"name = '{task}'")
+        return dict(known[0].tags) if known else {}
+
+    def _point(self, task: str, alias: str, version: int | None, by: str) -> None:
+        """Move an alias, or take it away, and log that.
+
+        Logged first: where the process ends in between, the log names a champion that there is not, and `lianzi live`
+        says so. A champion that nothing tells of would go unseen.
+        """
+        with _answering():
+            known = self.client.search_registered_models(f"name = '{task}'")[0]
+            before = known.aliases.get(alias)
+            made = {} if version is None else self._made_by(task, version)
+            entry = following(
+                read_log(known.tags), alias, version, None if before is None else int(before), by, _user(), made
+            )
+            self.client.set_registered_model_tag(task, entry.tag, entry.text)
+            if version is not None:
+                self.client.set_registered_model_alias(task, alias, str(version))
+            else:
+                self.client.delete_registered_model_alias(task, alias)
+
+    def _made_by(self, task: str, version: int) -> dict[str, str]:
+        """The run and the commit that a version comes from, as far as they are still known."""
+        from mlflow.exceptions import MlflowException
+
+        run_id = self.client.get_model_version(task, str(version)).run_id
+        if not run_id:
+            return {}
+        try:
+            tags = self.client.get_run(run_id).data.tags
+        except MlflowException:  # the run was deleted since
+            tags = {}
+        return {"run": run_id, "commit": tags.get("mlflow.source.git.commit", "")}
 
     def refuse(self, task: str, version: int, reason: str) -> None:
         """Note on a version why it did not become champion. Raises ServiceError."""
@@ -146,21 +233,18 @@ class Registry:
         with _answering():
             if before is not None and before.version != version:
                 self.client.set_model_version_tag(task, str(before.version), ROLLED_BACK, "true")
-            if any(one.version == version and ROLLED_BACK in one.tags for one in self.versions(task)):
-                self.client.delete_model_version_tag(task, str(version), ROLLED_BACK)
-        self.set_champion(task, version)
+            taken = next((one for one in self.versions(task) if one.version == version), None)
+            for tag in (ROLLED_BACK, DECLINED):
+                if taken is not None and tag in taken.tags:
+                    self.client.delete_model_version_tag(task, str(version), tag)
+        self.set_champion(task, version, "rollback")
 
     def _noted_champions(self, task: str) -> list[int]:
-        """The versions that `set_champion` was called with, the last one last."""
-        with _answering():
-            known = self.client.search_registered_models(f"name = '{task}'")
-        noted = known[0].tags.get(_CHAMPIONS, "") if known else ""
-        return [int(number) for number in noted.split() if number.isdecimal()]
-
-    def _note_champions(self, task: str, versions: list[int]) -> None:
-        with _answering():
-            noted = " ".join(map(str, versions[-_MOST_NOTED:]))
-            self.client.set_registered_model_tag(task, _CHAMPIONS, noted)
+        """The versions that were made champion, the last one last."""
+        tags = self._tags(task)
+        early = [int(number) for number in tags.get(_CHAMPIONS, "").split() if number.isdecimal()]
+        logged = (one.version for one in read_log(tags) if one.alias == CHAMPION)
+        return [*early, *(version for version in logged if version is not None)]
 
     def bundle(self, task: str, version: int) -> Path:
         """The folder with a registered version's bundle, fetched if it lies elsewhere. Raises ServiceError."""
@@ -202,6 +286,16 @@ def _answering() -> Iterator[None]:
             f"MLflow's registry at {without_password(tracking_uri())}: {told}",
             "nothing was decided; run again once it answers",
         ) from None
+
+
+def _user() -> str:
+    """Who moves an alias; empty where the system has no name for them, as in some containers."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return ""
 
 
 def _serving_requirements() -> list[str]:

@@ -17,7 +17,7 @@ from mlflow.pyfunc import scoring_server
 from starlette.testclient import TestClient
 
 from components import registry, tracking
-from components.errors import ServiceError
+from components.errors import ArtifactError, ServiceError
 from components.registry import GENERATED, _load_pyfunc
 from components.runtime.generation.generator import Sampling, load_generator
 from tests.small_ladder import Ladder
@@ -25,12 +25,12 @@ from tests.small_ladder import Ladder
 TEXTS = ["ship wave whale tide", "wheat plough barn", "street tower market"]
 
 
-def registered(task: str, bundle: str) -> int:
+def registered(task: str, bundle: str, run_id: str | None = None) -> int:
     """A version without a model behind it."""
     client = tracking.connect()
     if not client.search_registered_models(f"name = '{task}'"):
         client.create_registered_model(task)
-    return int(client.create_model_version(task, "nowhere", tags={"bundle": bundle}).version)
+    return int(client.create_model_version(task, "nowhere", run_id, tags={"bundle": bundle}).version)
 
 
 def test_there_is_no_champion_before_there_is_a_version(here: Path) -> None:
@@ -79,6 +79,57 @@ def test_what_was_rolled_back_is_marked_until_it_is_taken_again(here: Path) -> N
     known.roll_back("topic", second)
     assert registry.ROLLED_BACK not in known.versions("topic")[0].tags
     assert registry.ROLLED_BACK in known.versions("topic")[1].tags
+
+
+def test_a_challenger_becomes_champion_and_is_challenger_no_more(here: Path) -> None:
+    first, second = registered("topic", "a"), registered("topic", "b")
+    known = registry.Registry()
+    known.set_champion("topic", first)
+    assert known.challenger("topic") is None
+    known.set_challenger("topic", second)
+    assert known.champion("topic") == registry.Version(first, {"bundle": "a"})
+    assert known.promote("topic", "approve").version == second
+    assert known.champion("topic") == registry.Version(second, {"bundle": "b"})
+    assert known.challenger("topic") is None
+    with pytest.raises(ArtifactError, match="topic: no challenger"):
+        known.promote("topic")
+
+
+def test_a_declined_challenger_is_marked_until_it_is_taken_all_the_same(here: Path) -> None:
+    first, second = registered("topic", "a"), registered("topic", "b")
+    known = registry.Registry()
+    known.set_champion("topic", first)
+    known.set_challenger("topic", second)
+    known.decline("topic", "rude answers", "approve")
+    assert known.challenger("topic") is None
+    assert known.versions("topic")[0].tags[registry.DECLINED] == "rude answers"
+    known.roll_back("topic", second)
+    assert registry.DECLINED not in known.versions("topic")[0].tags
+
+
+def test_the_log_has_every_change_of_an_alias_and_what_made_the_version(here: Path) -> None:
+    with tracking.pipeline_run("pipeline", {"mlflow.source.git.commit": "c0ffee"}) as run:
+        version = registered("topic", "a", run.id)
+    known = registry.Registry()
+    known.set_challenger("topic", version)
+    known.promote("topic", "approve")
+    told = [(one.alias, one.version, one.before, one.by) for one in known.log("topic")]
+    assert told == [
+        ("challenger", version, None, "release"),
+        ("champion", version, None, "approve"),
+        ("challenger", None, version, "approve"),
+    ]
+    assert (known.log("topic")[1].run, known.log("topic")[1].commit) == (run.id, "c0ffee")
+    assert known.broken_log("topic") == ""
+    assert known.log("form") == []
+
+
+def test_the_champions_of_a_store_from_before_the_log_are_known(here: Path) -> None:
+    first, second, third = (registered("topic", bundle) for bundle in "abc")
+    known = registry.Registry()
+    known.client.set_registered_model_tag("topic", "champions", f"{first} {second}")
+    known.set_champion("topic", third)
+    assert known.former_champions("topic") == [second, first]
 
 
 def test_a_version_is_found_by_its_bundle(here: Path) -> None:
