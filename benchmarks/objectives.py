@@ -5,14 +5,16 @@ python -m benchmarks.objectives [--only nsp rtd] [--task topic] [--seeds 1 2 3]
 Reads artifacts/tokens and artifacts/tokenizer, so `dvc repro tokenize` comes first. Each objective trains the default
 recipe's shape for some minutes; its validation loss stands beside the unigram level, the nats a token that counting
 the training tokens gives on the validation tokens. With --task a classifier is fine-tuned from each encoder, and from
-random weights, by each seed: the first metric's gain on validation rows is paired by seed, with Student's 95 %
-interval. Figures go to benchmarks/results/objectives.json; those of objectives that are not run again stay.
+random weights, by each seed, and a translator of examples/translation from each encoder-decoder: the first metric's
+gain on validation rows is paired by seed, with Student's 95 % interval. Figures go to
+benchmarks/results/objectives.json; those of objectives that are not run again stay.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -24,13 +26,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from components.artifacts import write_json
+from components.corpus.labelled import curate_task
+from components.corpus.removals import Removals
 from components.machine import machine, versions
 from components.modeling.config import ModelConfig, ObjectiveConfig
 from components.params import Params, load_params
 from components.run import RecordedRun
+from components.tasks.config import TaskConfig
 from components.tasks.kinds import KINDS
 from components.tokenization.reader import PackedTokens
-from components.training.config import PretrainConfig
+from components.training.config import FinetuneConfig, PretrainConfig
 from components.training.finetune import finetune
 from components.training.pretrain import pretrain
 from components.training.store import CheckpointStore
@@ -55,16 +60,21 @@ class Learner(NamedTuple):
 
 
 LEARNERS = {
-    "nsp": Learner("bert", MASKED, 2400),
+    "nsp": Learner("bert", MASKED, 3600),
     "sop": Learner("bert", MASKED, 2400),
     "mlm": Learner("bert", MASKED | {"masking": "dynamic", "whole_word": False}, 2400),
-    "rtd": Learner("electra", MASKED | {"generator_depth": 1.0, "detection_weight": 50.0}, 800),
+    "rtd": Learner("electra", MASKED | {"generator_depth": 1.0, "detection_weight": 50.0}, 1200),
     "permutation_lm": Learner("xlnet", {"predicted_share": 1 / 6, "max_span_length": 5}, 1600),
-    "span_corruption": Learner("t5", {"noise_density": 0.15, "mean_span_length": 3.0}, 150, 3e-3, OWN_TEXT),
-    "text_infilling": Learner("bart", {"noise_density": 0.3, "mean_span_length": 3.0}, 150, 3e-3, OWN_TEXT),
+    "span_corruption": Learner("t5", {"noise_density": 0.15, "mean_span_length": 3.0}, 900, 3e-3, OWN_TEXT),
+    "text_infilling": Learner("bart", {"noise_density": 0.3, "mean_span_length": 3.0}, 600, 1e-3, OWN_TEXT),
 }
 ENCODER_DECODERS = ("t5", "bart")
-"""Architectures that carry no classifier here."""
+"""Architectures that carry no classifier: they learn to translate."""
+TRANSLATION = "dates"
+EXAMPLE = ROOT / "examples" / "translation" / "data" / "tasks" / TRANSLATION
+TRANSLATION_CONFIG = {"kind": "translation", "language": "en", "max_length": 64}
+TRANSLATION_RECIPE = {"epochs": 5, "batch_size": 64}
+"""As the example has them."""
 SPECIAL_TOKENS = 4
 STUDENT_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 """Seeds -> the two-sided 95 % quantile of Student's distribution with one degree of freedom fewer."""
@@ -85,8 +95,14 @@ def main() -> None:
     for name in chosen.only:
         with tempfile.TemporaryDirectory() as folder:
             figures[name] = pretrained(Path(folder), params, name)
-            if chosen.task and LEARNERS[name].architecture not in ENCODER_DECODERS:
-                figures[name][chosen.task] = finetuned(Path(folder), params, chosen.task, chosen.seeds)
+            if chosen.task and LEARNERS[name].architecture in ENCODER_DECODERS:
+                rows, config = translations(Path(folder)), params.finetune.model_copy(update=TRANSLATION_RECIPE)
+                task = TaskConfig.variant("translation")(**TRANSLATION_CONFIG)
+                given = (config, task, TRANSLATION, rows)
+                figures[name][TRANSLATION] = finetuned(Path(folder), params, *given, chosen.seeds)
+            elif chosen.task:
+                given = (params.finetune, params.tasks[chosen.task], chosen.task, ARTIFACTS / "tasks" / chosen.task)
+                figures[name][chosen.task] = finetuned(Path(folder), params, *given, chosen.seeds)
         print(name, figures[name], f"unigram {figures['unigram']}", flush=True)
         write_json(
             RESULTS, {"objectives": figures, "machine": machine(), "versions": versions(("torch", "transformers"))}
@@ -107,21 +123,35 @@ def pretrained(folder: Path, params: Params, name: str) -> dict[str, Any]:
     return {**metrics, "seconds": round(time.monotonic() - began, 1)}
 
 
-def finetuned(folder: Path, params: Params, task: str, seeds: list[int]) -> dict[str, Any]:
-    """First metrics of classifiers from the pretrained model and from random weights, a seed each, and the gain."""
-    config = params.finetune.model_copy(update={"seeds": [], "without_pretraining": True})
+def translations(folder: Path) -> Path:
+    """The curated rows of the example."""
+    raw, made = folder / "data" / TRANSLATION, folder / "rows" / TRANSLATION
+    raw.mkdir(parents=True)
+    for split in ("train", "validation", "test"):
+        shutil.copy(EXAMPLE / f"{split}.jsonl.gz", raw)
+    task = TaskConfig.variant("translation")(**TRANSLATION_CONFIG)
+    curate_task(task, raw, folder / "data", made, Removals())
+    return made
+
+
+def finetuned(
+    folder: Path,
+    params: Params,
+    config: FinetuneConfig,
+    task: TaskConfig,
+    name: str,
+    rows: Path,
+    seeds: list[int],
+) -> dict[str, Any]:
+    """First metrics of models from the pretrained one and from random weights, a seed each, and the gain."""
+    config = config.model_copy(update={"seeds": [], "without_pretraining": True})
     scores: dict[str, list[float]] = {"teacher": [], "scratch": []}
     for seed in seeds:
-        given = (
-            ARTIFACTS / "tasks" / task,
-            folder / "pretrained",
-            folder / f"teacher-{seed}",
-            folder / f"scratch-{seed}",
-        )
+        given = (rows, folder / "pretrained", folder / f"teacher-{seed}", folder / f"scratch-{seed}")
         store = CheckpointStore(folder / f"fine-{seed}")
-        metrics = finetune(config, params.tasks[task], task, params.trainer, seed, *given, store, RecordedRun())
-        for name, values in scores.items():
-            values.append(round(metrics[name][KINDS[params.tasks[task].kind].metric], 4))
+        metrics = finetune(config, task, name, params.trainer, seed, *given, store, RecordedRun())
+        for side, values in scores.items():
+            values.append(round(metrics[side][KINDS[task.kind].metric], 4))
     return {**scores, "gain": gain(scores["teacher"], scores["scratch"])}
 
 
