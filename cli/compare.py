@@ -1,89 +1,116 @@
-"""`lianzi compare`: two results side by side, in the terminal and as a page."""
+"""`lianzi compare`: results side by side, in the terminal and as a page."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import click
 
 from components.errors import ParameterError
-from components.params import load_params
-from flows.comparison.inputs import Differences, differences
-from flows.comparison.models import TASKS, Pair, add_timings, compared, fetched, tasks_of, unlike
-from flows.comparison.page import write_comparison
+from components.params import Params, load_params
+from components.tracking.inputs import outputs
+from flows.comparison.inputs import SAME, Differences, differences
+from flows.comparison.models import TASKS, Comparison, add_timings, compared, fetched, tasks_of, unlike
+from flows.comparison.page import MOST, write_comparison
 from flows.reproduction.outputs import Recorded
 from flows.reproduction.rerun import recorded_outputs
 from flows.reproduction.target import Target, find_target
 from flows.settings import project_root
 
 PAGE = Path("reports/compare/index.html")
-_MOST = 20
-"""Lines of one sort in the terminal; the page has them all."""
+_MOST_LINES = 20
+"""Of one sort in the terminal; the page has them all."""
 
 
 @click.command("compare")
 @click.argument("first")
-@click.argument("second", default="HEAD")
-def command(first: str, second: str) -> None:
-    """Compare two results: what they were made from, and how their models answer the same test rows.
+@click.argument("others", nargs=-1)
+def command(first: str, others: tuple[str, ...]) -> None:
+    """Compare results: what they were made from, and how their models answer the same test rows.
 
-    A result is a git revision, an MLflow run's id, TASK@champion, TASK@VERSION, or a bundle's folder; the SECOND is
-    HEAD by default. Writes reports/compare/index.html.
+    A result is a git revision, an experiment of DVC, an MLflow run's id, TASK@champion, TASK@VERSION, or a bundle's
+    folder; OTHERS are HEAD by default, each compared with the FIRST. Writes reports/compare/index.html.
     """
     root = project_root()
-    for line in compare(root, first, second):
+    for line in compare(root, [first, *(others or ["HEAD"])]):
         click.echo(line)
 
 
-def compare(root: Path, first: str, second: str) -> list[str]:
+def compare(root: Path, named: Sequence[str]) -> list[str]:
     """Write the page. Returns the lines for the terminal. Raises LianziError for an unknown or unusable result."""
-    targets = (find_target(root, first), find_target(root, second))
-    if targets[0].lock == targets[1].lock:
-        raise ParameterError(f"{targets[0].name} and {targets[1].name} are the same result", "name another one")
-    recorded = recorded_outputs(root, targets[1])
-    made_from = differences(targets[0].lock, targets[1].lock, recorded)
-    names = (targets[0].name, targets[1].name)
-    pairs, left_out = _pairs(root, targets, recorded)
-    write_comparison(root / PAGE, names, made_from, pairs, left_out)
-    return [*_told(made_from), *(f"{pair.task}: {pair.told}" for pair in pairs), *left_out, f"page: {PAGE}"]
+    if len(named) > MOST:
+        raise ParameterError(f"{len(named)} results are too many for one picture", f"compare {MOST} at most")
+    targets = [find_target(root, name) for name in named]
+    for one, other in combinations(targets, 2):
+        if one.lock == other.lock:
+            raise ParameterError(f"{one.name} and {other.name} are the same result", "name another one")
+    recorded = recorded_outputs(root, targets[-1])
+    made_from = differences([target.lock for target in targets], recorded)
+    found, left_out = _models(root, targets, recorded)
+    write_comparison(root / PAGE, [target.name for target in targets], made_from, found, left_out)
+    models = [f"{one.task}: {told}" for one in found for told in one.told]
+    return [*_told(made_from, [target.name for target in targets]), *models, *left_out, f"page: {PAGE}"]
 
 
-def _pairs(root: Path, targets: tuple[Target, Target], recorded: Recorded) -> tuple[list[Pair], list[str]]:
-    """The tasks that both have, compared; and why others are not."""
-    before, now = (tasks_of(target.lock) for target in targets)
-    rows = next(
-        (out for entry in targets[1].lock.values() for out in entry.get("outs", []) if out["path"] == TASKS), None
-    )
-    pairs, left_out = [], []
-    for task in dict.fromkeys([*before, *now]):
-        if task not in before or task not in now:
-            left_out.append(f"{task}: only {targets[task in now].name} has it")
-            continue
-        if before[task]["md5"] == now[task]["md5"]:
-            left_out.append(f"{task}: both have the same bundle, byte for byte")
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            bundles = Path(folder, "first"), Path(folder, "second")
-            found = [fetched(out[task], recorded, bundle) for out, bundle in zip((before, now), bundles, strict=True)]
-            if not all(found) or rows is None or not fetched(rows, recorded, Path(folder, "rows"), f"{task}/"):
-                left_out.append(f"{task}: DVC's cache no longer has both bundles and the test rows; `dvc pull` may")
-                continue
-            if reason := unlike(bundles, Path(folder, "rows")):
-                left_out.append(f"{task}: {reason}")
-                continue
-            for bundle in bundles:
+def _models(root: Path, targets: Sequence[Target], recorded: Recorded) -> tuple[list[Comparison], list[str]]:
+    """The tasks that two results or more have, compared; and why others are not."""
+    tasks = {target.name: tasks_of(target.lock) for target in targets}
+    rows = outputs(targets[-1].lock).get(TASKS)
+    params = load_params(root / "params.yaml")
+    found, left_out = [], []
+    for task in dict.fromkeys(task for own in tasks.values() for task in own):
+        bundles = {name: own[task] for name, own in tasks.items() if task in own}
+        if len(bundles) == 1:
+            left_out.append(f"{task}: only {next(iter(bundles))} has it")
+        elif len({out["md5"] for out in bundles.values()}) == 1:
+            left_out.append(f"{task}: {'both' if len(bundles) == 2 else 'all'} have the same bundle, byte for byte")
+        else:
+            comparison, reasons = _compared(task, bundles, rows, recorded, params)
+            found += [comparison] if comparison else []
+            left_out += reasons
+    return found, left_out
+
+
+def _compared(
+    task: str,
+    outs: Mapping[str, Mapping[str, Any]],
+    rows: Mapping[str, Any] | None,
+    recorded: Recorded,
+    params: Params,
+) -> tuple[Comparison | None, list[str]]:
+    """The bundles of a task that can be compared, compared, where two can; and why others cannot."""
+    with tempfile.TemporaryDirectory() as folder:
+        test = Path(folder, "rows")
+        if rows is None or not fetched(rows, recorded, test, f"{task}/"):
+            return None, [f"{task}: DVC's cache no longer has the test rows; `dvc pull` may"]
+        bundles, left_out = {}, []
+        for number, (name, out) in enumerate(outs.items()):
+            bundle = Path(folder, str(number))
+            if not fetched(out, recorded, bundle):
+                left_out.append(f"{task}: DVC's cache no longer has the bundle of {name}; `dvc pull` may")
+            elif reason := unlike(bundle, test):
+                left_out.append(f"{task}: {name} is not compared: {reason}")
+            else:
                 add_timings(task, bundle)
-            params = load_params(root / "params.yaml")
-            names = (targets[0].name, targets[1].name)
-            pairs.append(compared(task, bundles, Path(folder, "rows"), params, names))
-    return pairs, left_out
+                bundles[name] = bundle
+        return compared(task, bundles, test, params) if len(bundles) > 1 else None, left_out
 
 
-def _told(found: Differences) -> list[str]:
-    lines = [f"parameter {name}: {before} -> {now}" for name, (before, now) in found.parameters.items()]
-    lines += [f"library {name}: {before} -> {now}" for name, (before, now) in found.libraries.items()]
-    lines += [f"data {name}: {told}" for name, told in found.data.items()]
-    code = [f"code {name}: {told}" for name, told in found.code.items()]
-    lines += code if len(code) <= _MOST else [f"code: {len(code)} files differ"]
+def _told(found: Differences, names: Sequence[str]) -> list[str]:
+    lines = [f"parameter {name}: {' -> '.join(map(str, values))}" for name, values in found.parameters.items()]
+    lines += [f"library {name}: {' -> '.join(map(str, values))}" for name, values in found.libraries.items()]
+    lines += [f"data {name}: {_phrases(told, names)}" for name, told in found.data.items()]
+    code = [f"code {name}: {_phrases(told, names)}" for name, told in found.code.items()]
+    lines += code if len(code) <= _MOST_LINES else [f"code: {len(code)} files differ"]
     return lines or ["made from the same parameters, libraries, data and code"]
+
+
+def _phrases(told: Sequence[str], names: Sequence[str]) -> str:
+    """Of each result but the first what differs, by its name where there are several."""
+    if len(told) == 1:
+        return told[0]
+    return "; ".join(f"{name}: {one}" for name, one in zip(names[1:], told, strict=True) if one != SAME)

@@ -34,8 +34,7 @@ def _digest(path: Path, known: dict[str, str]) -> str:
 def dvc_hashes() -> dict[str, str]:
     """Path -> DVC hash, of every output in dvc.lock and of data.dvc."""
     tracked = read_yaml(Path("data.dvc")).get("outs", [])
-    made = [out for entry in read_lock().values() for out in entry.get("outs", [])]
-    return {out["path"]: out["md5"] for out in [*tracked, *made] if "md5" in out}
+    return {out["path"]: out["md5"] for out in [*tracked, *outputs(read_lock()).values()] if "md5" in out}
 
 
 def made_from(paths: Iterable[Path], lock: Mapping[str, Any]) -> list[str]:
@@ -50,6 +49,22 @@ def made_from(paths: Iterable[Path], lock: Mapping[str, Any]) -> list[str]:
             found[name] = None
             ahead += [Path(dep["path"]) for dep in lock[name].get("deps", [])]
     return list(found)
+
+
+def outputs(lock: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Path -> output, of every stage."""
+    return {out["path"]: out for entry in lock.values() for out in entry.get("outs", [])}
+
+
+def given(lock: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """Stage -> what it reads that no stage writes, alone or within a folder: data and code."""
+    made = outputs(lock).keys()
+
+    def is_made(dep: Mapping[str, Any]) -> bool:
+        path = Path(dep["path"])
+        return any(place.as_posix() in made for place in (path, *path.parents))
+
+    return {stage: [dep for dep in entry.get("deps", []) if not is_made(dep)] for stage, entry in lock.items()}
 
 
 def read_lock(root: Path = Path()) -> dict[str, Any]:

@@ -1,42 +1,45 @@
-"""What two results were made from: the parameters, libraries, code and data that differ between their dvc.lock."""
+"""What results were made from: the parameters, libraries, code and data that differ between their dvc.lock."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.declared import LIBRARIES
 from components.params import flatten
+from components.tracking.inputs import given
 from flows.graph import DATA
 from flows.reproduction.outputs import Recorded
 from flows.reproduction.sizes import UNKNOWN, size_of_difference
 
+SAME = "as in the first"
+
 
 @dataclass(frozen=True)
 class Differences:
-    """Name -> before and now; of code and data: name -> how far both are apart."""
+    """Name -> its value in each result; of code and data: name -> how far it is from the first result's in each of
+    the others. Names that all results agree on are left out."""
 
-    parameters: dict[str, tuple[Any, Any]]
-    libraries: dict[str, tuple[Any, Any]]
-    code: dict[str, str]
-    data: dict[str, str]
+    parameters: dict[str, tuple[Any, ...]]
+    libraries: dict[str, tuple[Any, ...]]
+    code: dict[str, tuple[str, ...]]
+    data: dict[str, tuple[str, ...]]
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], recorded: Recorded) -> Differences:
-    """Of two contents of dvc.lock, stage -> entry."""
-    values = [_values(lock) for lock in (before, now)]
-    libraries = [{key: one[key] for key in one if key[0] == LIBRARIES} for one in values]
-    parameters = [{key: one[key] for key in one if key[0] != LIBRARIES} for one in values]
-    inputs = [_inputs(lock) for lock in (before, now)]
+def differences(locks: Sequence[Mapping[str, Any]], recorded: Recorded) -> Differences:
+    """Of the contents of dvc.lock, stage -> entry, of two results or more."""
+    values = [_values(lock) for lock in locks]
+    inputs = [_inputs(lock) for lock in locks]
     code = [{path: md5 for path, md5 in one.items() if path.startswith("components/")} for one in inputs]
-    data = [one.get(DATA, "") for one in inputs]
+    first, *others = (one.get(DATA, "") for one in inputs)
+    data = [dict(_files(first, other, recorded)) if other != first else {} for other in others]
     return Differences(
-        _changed(*parameters),
-        _changed(*libraries),
-        {path: _state(code[0].get(path), code[1].get(path)) for path in _differing(*code)},
-        dict(_files(data[0], data[1], recorded)) if data[0] != data[1] else {},
+        _changed([{name: one[file, name] for file, name in one if file != LIBRARIES} for one in values]),
+        _changed([{name: one[file, name] for file, name in one if file == LIBRARIES} for one in values]),
+        _beside_first([_states(code[0], one) for one in code[1:]]),
+        _beside_first(data),
     )
 
 
@@ -51,17 +54,25 @@ def _values(lock: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
 
 def _inputs(lock: Mapping[str, Any]) -> dict[str, str]:
     """Path -> hash, of every input that no stage makes."""
-    made = {out["path"] for entry in lock.values() for out in entry.get("outs", [])}
-    deps = [dep for entry in lock.values() for dep in entry.get("deps", []) if dep["path"] not in made]
-    return {dep["path"]: dep["md5"] for dep in deps if "md5" in dep}
+    return {dep["path"]: dep["md5"] for deps in given(lock).values() for dep in deps if "md5" in dep}
 
 
-def _differing(before: Mapping[Any, Any], now: Mapping[Any, Any]) -> list[Any]:
-    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+def _differing(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = sorted({name for one in results for name in one})
+    return [name for name in names if any(one.get(name) != results[0].get(name) for one in results)]
 
 
-def _changed(before: Mapping[tuple[str, str], Any], now: Mapping[tuple[str, str], Any]) -> dict[str, tuple[Any, Any]]:
-    return {key[1]: (before.get(key), now.get(key)) for key in _differing(before, now)}
+def _changed(results: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    return {name: tuple(one.get(name) for one in results) for name in _differing(results)}
+
+
+def _beside_first(told: Sequence[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
+    names = sorted({name for one in told for name in one})
+    return {name: tuple(one.get(name, SAME) for one in told) for name in names}
+
+
+def _states(first: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    return {path: _state(first.get(path), other.get(path)) for path in _differing([first, other])}
 
 
 def _state(before: str | None, now: str | None) -> str:
@@ -77,7 +88,7 @@ def _files(before: str, now: str, recorded: Recorded) -> Iterator[tuple[str, str
     if old is None or new is None:
         yield DATA, UNKNOWN
         return
-    for name in _differing(old, new):
+    for name in _differing([old, new]):
         if name not in old or name not in new:
             yield f"{DATA}/{name}", _state(old.get(name), new.get(name))
             continue

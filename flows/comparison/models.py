@@ -1,4 +1,4 @@
-"""The models of two results on the same test rows: scores, the paired difference, latency in turn, size."""
+"""The models of results on the same test rows: scores, paired differences, latency in turn, size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 from components import tracking
 from components.artifacts import digest
 from components.deployment.timing import latencies
-from components.evaluation.metrics import Bootstrap, Interval
+from components.errors import LianziError, first_line
+from components.evaluation.metrics import Bootstrap
 from components.evaluation.rungs import bundle_rung
 from components.evaluation.versus_baseline import sentence
 from components.params import Params
@@ -20,6 +21,7 @@ from components.runtime.manifest import SPEED_FILE, megabytes, read_bundle, ship
 from components.tasks.kinds import task_of
 from components.tasks.metrics import Metric
 from components.tasks.rows import read_split, read_task
+from components.tracking.inputs import outputs
 from flows.reproduction.outputs import Recorded
 
 BATCH = 1
@@ -38,21 +40,21 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two bundles of a task. told: who is better, in a sentence; gain: of the second over the first, by `metric`."""
+class Comparison:
+    """Bundles of a task, each of the result of that name. told: of each but the first how it stands beside the first,
+    in a sentence; rungs: of each bundle."""
 
     task: str
     rows: int
     metric: Metric
-    told: str
-    gain: Interval
-    rungs: tuple[tuple[Rung, ...], tuple[Rung, ...]]
+    names: tuple[str, ...]
+    told: tuple[str, ...]
+    rungs: tuple[tuple[Rung, ...], ...]
 
 
 def tasks_of(lock: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Task -> the output that is its bundle."""
-    outs = [out for entry in lock.values() for out in entry.get("outs", [])]
-    return {Path(out["path"]).parent.name: out for out in outs if Path(out["path"]).name == "bundle"}
+    return {Path(path).parent.name: out for path, out in outputs(lock).items() if Path(path).name == "bundle"}
 
 
 def fetched(out: Mapping[str, Any], recorded: Recorded, folder: Path, below: str = "") -> bool:
@@ -83,51 +85,53 @@ def add_timings(task: str, bundle: Path) -> None:
         shutil.copyfile(timings, bundle / SPEED_FILE)
 
 
-def unlike(bundles: tuple[Path, Path], rows: Path) -> str:
-    """Why two bundles' answers to the rows cannot be set side by side; "" where they can. Answers are numbers of
-    labels, so both models must have been given those of the rows."""
+def unlike(bundle: Path, rows: Path) -> str:
+    """Why a bundle's answers to the rows cannot be set beside those of others; "" where they can. Answers are numbers
+    of labels, so the model must have been given those of the rows."""
+    try:
+        made = task_of(read_bundle(bundle))
+    except LianziError as error:  # of an older form, which nothing reads any more
+        return f"its bundle cannot be read ({first_line(error)})"
     asked = read_task(rows)
-    for made in (task_of(read_bundle(bundle)) for bundle in bundles):
-        if (made.kind, made.pair) != (asked.kind, asked.pair):
-            return "one result has it as another kind of task, so the models are not compared"
-        if (made.labels, made.passages) != (asked.labels, asked.passages):
-            return "one result has other labels or answers, so the models are not compared"
+    if (made.kind, made.pair) != (asked.kind, asked.pair):
+        return "it has the task as another kind"
+    if (made.labels, made.passages) != (asked.labels, asked.passages):
+        return "it has other labels or answers"
     return ""
 
 
-def compared(task_name: str, bundles: tuple[Path, Path], rows: Path, params: Params, names: tuple[str, str]) -> Pair:
-    """Score and time both bundles, every rung, on the test rows in `rows`; one thread each, in turn."""
+def compared(task_name: str, bundles: Mapping[str, Path], rows: Path, params: Params) -> Comparison:
+    """Score and time bundles by their results' names, every rung, on the test rows in `rows`; one thread each, in turn.
+
+    Each is compared with the first.
+    """
     task = read_task(rows)
     test = read_split(rows / "test.jsonl", task)
     texts: list[Any] = [task.text(row) for row in test]
-    targets = task.targets(test)
-    bootstrap = Bootstrap(task, targets, params.evaluate.bootstrap_samples, params.evaluate.confidence, params.seed)
-    ladders = [read_bundle(bundle)["ladder"] for bundle in bundles]
+    bootstrap = Bootstrap(
+        task, task.targets(test), params.evaluate.bootstrap_samples, params.evaluate.confidence, params.seed
+    )
+    made = {name: read_bundle(bundle) for name, bundle in bundles.items()}
     systems = {
         # Decoded as its own manifest says: a threshold or a scale is the model's, not the rows'.
-        (side, rung): bundle_rung(task_of(read_bundle(bundle)), bundle, rung)
-        for side, (bundle, ladder) in enumerate(zip(bundles, ladders, strict=True))
-        for rung in ladder
+        (name, rung): bundle_rung(task_of(made[name]), bundle, rung)
+        for name, bundle in bundles.items()
+        for rung in made[name]["ladder"]
     }
     answers = {key: answer(texts) for key, answer in systems.items()}
-    labelled = {f"{side} {rung}": answer for (side, rung), answer in systems.items()}
-    spent = latencies(labelled, texts, [BATCH], params.release.system_rounds)
+    spent = latencies(
+        {f"{name} {rung}": one for (name, rung), one in systems.items()}, texts, [BATCH], params.release.system_rounds
+    )
     metric = task.metrics[0]
-    defaults = [shipped_rung(bundle, read_bundle(bundle)) for bundle in bundles]
-    rungs = [
-        tuple(
-            Rung(
-                rung,
-                bootstrap.interval(metric, answers[side, rung]).value,
-                spent[f"{side} {rung}"][f"batch_{BATCH}"]["p50"],
-                megabytes(bundles[side], read_bundle(bundles[side])["rungs"][rung]),
-                rung == defaults[side],
-            )
-            for rung in ladders[side]
-        )
-        for side in (0, 1)
-    ]
-    first, second = (answers[side, defaults[side]] for side in (0, 1))
-    gains = bootstrap.gains(first, second)
-    told = f"{names[1]}: {sentence(gains, task, names[0])}"
-    return Pair(task_name, len(test), metric, told, bootstrap.gain(first, second), (rungs[0], rungs[1]))
+    ships = {name: shipped_rung(bundle, made[name]) for name, bundle in bundles.items()}
+
+    def rung_of(name: str, rung: str) -> Rung:
+        score = bootstrap.interval(metric, answers[name, rung]).value
+        milliseconds = spent[f"{name} {rung}"][f"batch_{BATCH}"]["p50"]
+        size = megabytes(bundles[name], made[name]["rungs"][rung])
+        return Rung(rung, score, milliseconds, size, rung == ships[name])
+
+    first, *others = ((name, answers[name, ships[name]]) for name in bundles)
+    told = tuple(f"{name}: {sentence(bootstrap.gains(first[1], given), task, first[0])}" for name, given in others)
+    rungs = tuple(tuple(rung_of(name, rung) for rung in made[name]["ladder"]) for name in bundles)
+    return Comparison(task_name, len(test), metric, tuple(bundles), told, rungs)

@@ -1,4 +1,4 @@
-"""The comparison of two results as one page: a sentence a task, quality against latency and size, what differs."""
+"""The comparison of results as one page: sentences a task, quality against latency and size, what differs."""
 
 from __future__ import annotations
 
@@ -12,57 +12,69 @@ from matplotlib.figure import Figure
 from components.evaluation.figures import ACCENT, GRID, INK, QUIET
 from components.evaluation.page import picture, section, table, write_html
 from flows.comparison.inputs import Differences
-from flows.comparison.models import Pair, Rung
+from flows.comparison.models import Comparison, Rung
 
-COLORS = (QUIET, ACCENT)
+COLORS = (QUIET, ACCENT, "#d1495b", "#2e8b57", "#8c6bb1", "#b8860b", "#3b7a9e", "#7a5c3b")
+"""Of the results in their order."""
+MOST = len(COLORS)
+"""Results that a picture can tell apart."""
 
 
 def write_comparison(
-    path: Path, names: tuple[str, str], made_from: Differences, pairs: Sequence[Pair], left_out: Sequence[str]
+    path: Path,
+    names: Sequence[str],
+    made_from: Differences,
+    comparisons: Sequence[Comparison],
+    left_out: Sequence[str],
 ) -> None:
-    """Write the page; `left_out`: sentences on tasks whose models could not be compared."""
-    parts = [f"<h1>{escape(names[1])} beside {escape(names[0])}</h1>"]
-    for pair in pairs:
+    """Write the page; `left_out`: sentences on models that could not be compared."""
+    first, *others = names
+    title = f"{', '.join(others)} beside {first}"
+    parts = [f"<h1>{escape(title)}</h1>"]
+    for one in comparisons:
         parts += [
-            f"<h2>{escape(pair.task)}</h2>",
-            f"<p>{escape(pair.told)} ({pair.rows:,} test rows).</p>",
-            picture(pareto_figure(pair, names), f"{pair.metric.title} against latency and size of every rung"),
-            table(["of", "rung", pair.metric.title, "ms a row", "MB"], _rungs(pair, names)),
+            f"<h2>{escape(one.task)}</h2>",
+            *(f"<p>{escape(told)} ({one.rows:,} test rows).</p>" for told in one.told),
+            picture(pareto_figure(one), f"{one.metric.title} against latency and size of every rung"),
+            table(["of", "rung", one.metric.title, "ms a row", "MB"], _rungs(one)),
         ]
     parts += [f"<p>{escape(told)}</p>" for told in left_out]
-    for title, found in (("Parameters", made_from.parameters), ("Libraries", made_from.libraries)):
-        rows = [(name, _value(before), _value(now)) for name, (before, now) in found.items()]
-        parts.append(section(title, table(["", *names], rows)) if rows else f"<p>{title}: no difference.</p>")
-    for title, told in (("Code", made_from.code), ("Data", made_from.data)):
-        files = list(told.items())
-        shown = section(title, table(["file", "difference"], files)) if files else f"<p>{title}: no difference.</p>"
-        parts.append(shown)
+    for heading, found in (("Parameters", made_from.parameters), ("Libraries", made_from.libraries)):
+        rows = [(name, *map(_value, values)) for name, values in found.items()]
+        parts.append(_section(heading, ["", *names], rows))
+    for heading, told in (("Code", made_from.code), ("Data", made_from.data)):
+        columns = ["file", "difference"] if len(others) == 1 else ["file", *others]
+        parts.append(_section(heading, columns, [(name, *phrases) for name, phrases in told.items()]))
     parts.append(
-        '<p class="note">Scores are of the same test rows, those of the second result; the difference is paired over '
-        "them, with its percentile bootstrap interval. Rungs answered in turn on this machine, one thread each, "
-        "tokenizer included.</p>"
+        '<p class="note">Scores are of the same test rows, those of the last result; differences are paired over them, '
+        "each from the first model, with percentile bootstrap intervals. Rungs answered in turn on this machine, one "
+        "thread each, tokenizer included.</p>"
     )
-    write_html(path, f"{names[1]} beside {names[0]}", parts)
+    write_html(path, title, parts)
 
 
-def pareto_figure(pair: Pair, names: tuple[str, str]) -> Figure:
-    """Quality against milliseconds and against megabytes, every rung of both; filled: the one that answers. A line
+def _section(heading: str, columns: list[str], rows: Sequence[tuple[str, ...]]) -> str:
+    return section(heading, table(columns, rows)) if rows else f"<p>{heading}: no difference.</p>"
+
+
+def pareto_figure(one: Comparison) -> Figure:
+    """Quality against milliseconds and against megabytes, every rung of all; filled: the one that answers. A line
     goes through the rungs that no other beats in both."""
     figure = Figure(figsize=(9.2, 3.8), layout="constrained")
     for axes, measure, label in zip(
         figure.subplots(1, 2), ("milliseconds", "megabytes"), ("ms a row", "MB"), strict=True
     ):
-        for rungs, color, name in zip(pair.rungs, COLORS, names, strict=True):
+        for rungs, color, name in zip(one.rungs, COLORS, one.names, strict=False):
             for rung in rungs:
                 fill = color if rung.default else "white"
                 axes.plot(getattr(rung, measure), rung.score, "o", color=color, markerfacecolor=fill, markersize=8)
             axes.plot([], [], "o", color=color, label=name)
-        best = front([rung for rungs in pair.rungs for rung in rungs], measure, pair.metric.larger_is_better)
+        best = front([rung for rungs in one.rungs for rung in rungs], measure, one.metric.larger_is_better)
         axes.plot(
-            [getattr(one, measure) for one in best], [one.score for one in best], color=INK, linewidth=1, zorder=0
+            [getattr(rung, measure) for rung in best], [rung.score for rung in best], color=INK, linewidth=1, zorder=0
         )
         axes.set_xlabel(label)
-        axes.set_ylabel(pair.metric.title)
+        axes.set_ylabel(one.metric.title)
         axes.grid(color=GRID)
     figure.axes[0].legend(frameon=False)
     return figure
@@ -78,7 +90,7 @@ def front(rungs: Sequence[Rung], measure: str, larger_is_better: bool) -> list[R
     return found
 
 
-def _rungs(pair: Pair, names: tuple[str, str]) -> list[tuple[str, ...]]:
+def _rungs(one: Comparison) -> list[tuple[str, ...]]:
     return [
         (
             name,
@@ -87,7 +99,7 @@ def _rungs(pair: Pair, names: tuple[str, str]) -> list[tuple[str, ...]]:
             f"{rung.milliseconds:.3f}",
             f"{rung.megabytes:.3f}",
         )
-        for rungs, name in zip(pair.rungs, names, strict=True)
+        for rungs, name in zip(one.rungs, one.names, strict=True)
         for rung in rungs
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from components.declared import LIBRARIES
 from components.params import flatten
-from components.tracking.inputs import read_yaml
+from components.tracking.inputs import given, read_yaml
 from flows.graph import DATA
 from flows.reproduction.outputs import listed
 
@@ -37,18 +37,16 @@ def differing_inputs(project: Path, lock: Mapping[str, Any]) -> dict[str, list[I
 
     Outputs of other stages are no inputs here: they are compared once they are made.
     """
-    made = {out["path"] for entry in lock.values() for out in entry.get("outs", [])}
     tracked = {out["path"]: out["md5"] for out in read_yaml(project / f"{DATA}.dvc").get("outs", [])}
     found = {}
-    for stage, entry in lock.items():
-        files = [dep for dep in entry.get("deps", []) if dep["path"] not in made]
-        differing = [*_files(project, files, tracked), *_values(project, entry.get("params", {}))]
+    for stage, files in given(lock).items():
+        differing = [*_files(project, files, tracked), *_values(project, lock[stage].get("params", {}))]
         if differing:
             found[stage] = differing
     return found
 
 
-def _files(project: Path, deps: list[dict[str, Any]], tracked: Mapping[str, str]) -> Iterator[Input]:
+def _files(project: Path, deps: Sequence[Mapping[str, Any]], tracked: Mapping[str, str]) -> Iterator[Input]:
     for dep in deps:
         path = dep["path"]
         now = tracked[path] if path in tracked else _hash(project / path)

@@ -17,7 +17,7 @@ from flows.inputs import note_inputs
 from flows.reproduction.inputs import Input, differing_inputs
 from flows.reproduction.outputs import Output, Recorded, differing_files, first_differing, listed
 from flows.reproduction.target import Target, project_prefix
-from flows.reproduction.worktree import stage_environment
+from flows.reproduction.worktree import dvc, stage_environment
 
 Say = Callable[[str], None]
 
@@ -113,9 +113,7 @@ def _run_stage(stage: str, project: Path, variables: Mapping[str, str]) -> None:
 
 def recorded_outputs(root: Path, target: Target) -> Recorded:
     """The outputs of a target, as far as DVC's cache and the commit have them."""
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "cache", "dir"], cwd=root, capture_output=True, text=True, check=True
-    )
+    cache = root / dvc(root, "cache", "dir").strip()
     prefix = project_prefix(root)
 
     def committed(path: str) -> bytes | None:
@@ -124,4 +122,4 @@ def recorded_outputs(root: Path, target: Target) -> Recorded:
         )
         return shown.stdout if shown.returncode == 0 else None
 
-    return Recorded(root / done.stdout.strip(), committed)
+    return Recorded(cache, committed)

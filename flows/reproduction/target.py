@@ -15,7 +15,9 @@ from flows.reproduction.git import git, git_or_none
 
 _RUN_ID = re.compile("[0-9a-f]{32}")
 _VERSION = re.compile(r"(?P<task>\w[\w.-]*)@(?P<version>champion|v?\d+)")
-_KNOWN = "name a git revision, an MLflow run's id, TASK@champion, TASK@VERSION, or a bundle's folder"
+_KNOWN = (
+    "name a git revision, an experiment of DVC, an MLflow run's id, TASK@champion, TASK@VERSION, or a bundle's folder"
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def find_target(root: Path, named: str) -> Target:
 
 def _of_revision(root: Path, named: str) -> Target:
     commit = git_or_none(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{named}^{{commit}}")
+    commit = commit or _experiment(root, named)
     if commit is None:
         raise ParameterError(f"{named!r:.100}: nothing of this name to reproduce", _KNOWN)
     commit = commit.strip()
@@ -56,6 +59,13 @@ def _of_revision(root: Path, named: str) -> Target:
     if text is None:
         raise ArtifactError(f"{named}: no {LOCK} in this commit, so it has no result", f"commit {LOCK} after a run")
     return Target(f"{named} ({commit[:8]})" if named != commit else commit[:8], commit, _stages(text))
+
+
+def _experiment(root: Path, named: str) -> str | None:
+    """The commit of an experiment of DVC, which keeps its name below refs/exps; the latest of several."""
+    words = ("--sort=-committerdate", "--format=%(objectname) %(refname:lstrip=-1)", "refs/exps")
+    found = (line.partition(" ") for line in git(root, "for-each-ref", *words).splitlines())
+    return next((commit for commit, _, name in found if name == named), None)
 
 
 def _of_version(root: Path, task: str, version: str) -> Target:

@@ -14,7 +14,7 @@ from pathlib import Path
 from components.errors import ArtifactError, DataError, ServiceError, first_line
 from components.orphans import DRIVER_VARIABLE
 from components.tracking import PARENT_VARIABLE
-from components.tracking.inputs import read_yaml
+from components.tracking.inputs import given, read_yaml
 from flows.graph import DATA
 from flows.reproduction.git import git, git_or_none
 from flows.reproduction.target import Target, project_prefix
@@ -61,9 +61,7 @@ def remove(root: Path, tree: Path) -> None:
 
 def _bring_folders(root: Path, project: Path, target: Target) -> None:
     """Folders that stages read and no commit has, such as that of a checkpoint (`pretrain.init_from`)."""
-    made = {out["path"] for entry in target.lock.values() for out in entry.get("outs", [])}
-    read = {dep["path"] for entry in target.lock.values() for dep in entry.get("deps", [])}
-    for path in sorted(read - made):
+    for path in sorted({dep["path"] for deps in given(target.lock).values() for dep in deps}):
         if (root / path).is_dir() and not (project / path).exists():
             shutil.copytree(root / path, project / path, copy_function=_linked)
 
@@ -92,10 +90,10 @@ def _fetch_data(root: Path, project: Path) -> None:
     local = root / ".dvc" / "config.local"
     if local.is_file():  # a remote's own settings
         shutil.copy(local, project / ".dvc" / "config.local")
-    cache = _dvc(root, "cache", "dir").strip()
-    _dvc(project, "config", "--local", "cache.dir", str((root / cache).resolve()))
+    cache = dvc(root, "cache", "dir").strip()
+    dvc(project, "config", "--local", "cache.dir", str((root / cache).resolve()))
     try:
-        _dvc(project, "pull", "--quiet", f"{DATA}.dvc")
+        dvc(project, "pull", "--quiet", f"{DATA}.dvc")
     except ServiceError as error:
         raise DataError(
             f"{DATA}/ of this commit is neither in DVC's cache nor in its remote: {first_line(error)[:200]}",
@@ -134,7 +132,8 @@ def build_environment(project: Path) -> Path:
     return python
 
 
-def _dvc(folder: Path, *words: str) -> str:
+def dvc(folder: Path, *words: str) -> str:
+    """The output of DVC. Raises ServiceError with its first line where it fails."""
     done = subprocess.run(
         [sys.executable, "-m", "dvc", *words], cwd=folder, capture_output=True, text=True, check=False
     )

@@ -8,6 +8,7 @@ import pytest
 
 from cli.compare import PAGE, compare
 from components.errors import ParameterError
+from flows.comparison.page import MOST
 from tests.small_results import add_a_row, change_code, commit, make_results, replaced, run
 
 
@@ -24,7 +25,7 @@ def project(tmp_path: Path, root: Path, mlflow_store: Path, monkeypatch: pytest.
 
 
 def test_what_two_commits_were_made_from_is_told_and_written_as_a_page(project: Path) -> None:
-    assert compare(project, "HEAD~1", "HEAD") == [
+    assert compare(project, ["HEAD~1", "HEAD"]) == [
         "parameter seed: 17 -> 7",
         "data data/rows.jsonl: 1 lines added, 0 removed, the first at line 4",
         "code components/sum.py: changed",
@@ -35,4 +36,17 @@ def test_what_two_commits_were_made_from_is_told_and_written_as_a_page(project: 
 
 def test_a_result_is_not_compared_with_itself(project: Path) -> None:
     with pytest.raises(ParameterError, match="are the same result\nname another one"):
-        compare(project, "HEAD", "HEAD")
+        compare(project, ["HEAD", "HEAD"])
+
+
+def test_an_experiment_of_dvc_and_several_results_stand_in_one_page(project: Path) -> None:
+    run(project, "dvc", "exp", "run", "-q", "--name", "seven", "-S", "seed=8")
+    told = compare(project, ["HEAD~1", "HEAD", "seven"])
+    assert told[0] == "parameter seed: 17 -> 7 -> 8"
+    assert any(line.startswith("code components/sum.py: HEAD") for line in told)
+    assert "<td>seed</td><td>17</td><td>7</td><td>8</td>" in (project / PAGE).read_text()
+
+
+def test_more_results_than_a_picture_can_tell_apart_are_refused(project: Path) -> None:
+    with pytest.raises(ParameterError, match=f"compare {MOST} at most"):
+        compare(project, ["HEAD"] * (MOST + 1))

@@ -49,10 +49,14 @@ def test_models_with_other_labels_are_not_compared_by_the_numbers_of_labels(
 ) -> None:
     (tmp_path / "rows").mkdir()
     write_manifest(tmp_path / "rows", "task", {}, labels=CLASSIFIER["labels"], task_kind="classification")
-    bundles = bundle(tmp_path / "first", CLASSIFIER | changed), bundle(tmp_path / "second", CLASSIFIER)
-    reason = unlike(bundles, tmp_path / "rows")
+    reason = unlike(bundle(tmp_path / "first", CLASSIFIER | changed), tmp_path / "rows")
     assert told in reason
     assert bool(told) == bool(reason)
+
+
+def test_a_bundle_that_cannot_be_read_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "rows").mkdir()
+    assert "cannot be read" in unlike(tmp_path / "nothing", tmp_path / "rows")
 
 
 def test_a_registered_bundle_answers_with_the_rung_that_was_released(
