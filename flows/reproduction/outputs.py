@@ -5,22 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flows.reproduction.sizes import UNKNOWN, size_of_difference
+from flows.reproduction.sizes import UNKNOWN, first_step, size_of_difference
 
 
 @dataclass(frozen=True)
 class Output:
-    """An output with another hash than the recorded one, and what is known of the difference."""
+    """An output with another hash than the recorded one, and what is known of the difference.
+
+    step: of a training the first step whose row of the curves differs; "" where none does.
+    """
 
     path: str
     size: str
+    step: str = ""
 
     def told(self) -> str:
-        return f"{self.path}: {self.size}"
+        return f"{self.path}: {self.size}" + (f"; curves: {self.step}" if self.step else "")
 
 
 class Recorded:
@@ -52,16 +56,25 @@ def first_differing(
     project: Path, before: Mapping[str, Any], after: Mapping[str, Any], recorded: Recorded
 ) -> Output | None:
     """The first output of a stage whose hash differs between two entries of dvc.lock, metrics and curves last: they
-    say the least about the place."""
+    say the least about the place. Of a training they say since which step."""
     now = {out["path"]: out for out in after.get("outs", [])}
     outs = sorted(before.get("outs", []), key=lambda out: out["path"].startswith("metrics/"))
-    for out in outs:
-        made = now.get(out["path"])
-        if made is None:
-            return Output(out["path"], "not made this time")
-        if made["md5"] != out["md5"]:
-            return _output(project, out, made, recorded)
-    return None
+    differing = [out for out in outs if now.get(out["path"], {}).get("md5") != out["md5"]]
+    if not differing:
+        return None
+    first, *others = differing
+    if first["path"] not in now:
+        return Output(first["path"], "not made this time")
+    curves = (out for out in others if out["path"].endswith(".csv") and out["path"] in now)
+    steps = (_step(project, out, recorded) for out in curves)
+    return replace(_output(project, first, now[first["path"]], recorded), step=next(filter(None, steps), ""))
+
+
+def _step(project: Path, out: Mapping[str, Any], recorded: Recorded) -> str:
+    before = recorded.bytes_of(out["md5"], out["path"])
+    if before is None or not before.startswith(b"step,"):
+        return ""
+    return first_step(before.decode(), (project / out["path"]).read_text(encoding="utf-8"))
 
 
 def _output(project: Path, out: Mapping[str, Any], made: Mapping[str, Any], recorded: Recorded) -> Output:

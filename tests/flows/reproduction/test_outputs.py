@@ -62,3 +62,14 @@ def test_a_committed_metrics_file_comes_behind_the_artifacts(tmp_path: Path, rec
     found = first_differing(tmp_path, outs(**before), outs(**(now | {"b.bin": "4"})), recorded)
     assert found is not None
     assert found.path == "b.bin"
+
+
+def test_of_a_training_the_first_step_that_differs_is_told_beside_its_weights(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path / "cache", lambda path: b"step,loss\n10,5.1\n20,4.2\n" if ".csv" in path else None)
+    (tmp_path / "weights.bin").write_bytes(b"b")
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "a.csv").write_text("step,loss\n10,5.1\n20,4.3\n")
+    before, now = {"metrics/a.csv": "1", "weights.bin": "2"}, {"metrics/a.csv": "3", "weights.bin": "4"}
+    found = first_differing(tmp_path, outs(**before), outs(**now), recorded)
+    assert found is not None
+    assert found.told().endswith("; curves: step 20: loss 4.2 recorded, 4.3 now")
