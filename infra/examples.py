@@ -19,6 +19,7 @@ from pathlib import Path
 from brill import Tagger
 from dates_in_chinese import rows as dates
 from example_texts import gaps, reviews, two_days
+from help_questions import splits as help_questions
 from names_in_chinese import titled
 from ruamel.yaml import YAML
 from sample_data import Row, key, mixed, read, unique, write
@@ -45,6 +46,8 @@ PROFESSIONS = {
     "writer": ("writer", "poet", "author", "novelist", "playwright"),
 }
 """Label -> the words of a person's one-line description that give it."""
+INSTEAD = ("tokens", "context", "messages", "prompt")
+"""Columns that a row has in its file in place of `text`."""
 NO_RELATION = "no_relation"
 RELATIONS = {"capital_of": ("capital",), "city_in": ("city", "town"), "country_in": ("country", "nation")}
 """Relation of two places -> the words of the first one's description, which also names the second, that give it."""
@@ -73,6 +76,8 @@ def main(raw: Path, chatterbot: Path, rated: Path, lexicon: Path, examples: Path
     make(examples / "intent_zh", "intent", intents(chatterbot / "chinese", INTENT_ROWS_ZH))
     make(examples / "translation", "dates", islice(dates(), DATE_ROWS), {})
     make(examples / "summarization", "gists", gists(free), {})
+    for split, asked in help_questions().items():
+        write(examples / "faq" / "data" / "tasks" / "help" / f"{split}.jsonl.gz", asked)
     make(examples / "story", "story", paragraphs(read(raw / "moby_dick_en.jsonl.gz")))
     make(examples / "sentiment", "sentiment", reviews(rated))
     make(examples / "pair", "days", two_days(), {})
@@ -97,9 +102,9 @@ def make(folder: Path, task: str, rows: Iterable[Row], corpora: Mapping[str, Ite
 
 
 def told(row: Row) -> Row:
-    """A row as it stands in the file: tokens and tags, or a question and its context, in place of their text."""
-    other = "tokens" in row or "context" in row
-    return {name: value for name, value in row.items() if name != "text"} if other else row
+    """A row as it stands in the file: what its text was made of in place of the text, and no tests of a program."""
+    left_out = {"text", "test"} if row.keys() & {*INSTEAD} else set()
+    return {name: value for name, value in row.items() if name not in left_out}
 
 
 def gists(leads: Iterable[Row]) -> Iterator[Row]:

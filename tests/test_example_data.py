@@ -68,3 +68,11 @@ def test_a_word_is_tagged_by_lexicon_suffix_and_neighbours(infra: Path, tmp_path
     tagger = __import__("brill").Tagger.read(tmp_path)
     assert tagger.tags(["The", "run", "to", "run", "quickly", "."]) == ["DET", "NOUN", "PART", "VERB", "ADV", "."]
     assert tagger.tags(["the", "Ghana", "of", "1957"])[1::2] == ["NAME", "NUM"]
+
+
+def test_some_answers_are_asked_for_in_test_rows_alone(infra: Path) -> None:
+    splits = __import__("help_questions").splits()
+    answers = {split: {row["answer"] for row in rows} for split, rows in splits.items()}
+    assert len(answers["train"]) < len(answers["test"]) == 60
+    questions = [row["question"] for rows in splits.values() for row in rows]
+    assert len({*questions}) == len(questions) == 2160
