@@ -35,5 +35,6 @@ def files_folder() -> Path:
 
 
 def pages(source: Path) -> list[str]:
-    """The pages that comments of params.yaml name, beside FILES."""
-    return [f"{DOCS}/{path.name}" for path in sorted((source / DOCS).glob("*.md"))]
+    """The pages that comments of params.yaml name, and what these lead to, beside FILES."""
+    found = sorted(path for path in (source / DOCS).rglob("*") if path.suffix in (".md", ".png"))
+    return [path.relative_to(source).as_posix() for path in found]

@@ -16,6 +16,21 @@ from components.params import load_params
 from flows.graph import read_graph
 
 
+NOT_IN_PROJECTS = {"benchmarks", "cli", "examples", "tests", "README.md", "CHANGELOG.md", "infra", "lianzi"}
+"""What pages lead to that a project of one's own does not have: it is Lianzi's, not the project's."""
+
+
+def dead_links(project: Path) -> set[str]:
+    """What pages of a project lead to and it does not have: the first folder below the project's own."""
+    found = set()
+    for page in (project / "docs").rglob("*.md"):
+        for target in re.findall(r"\]\(((?!https?:)[^)#\s]+)", page.read_text(encoding="utf-8")):
+            path = (page.parent / target).resolve()
+            if not path.exists():
+                found.add(path.relative_to(project.resolve()).parts[0])
+    return found
+
+
 def test_a_project_is_laid_out_and_git_and_dvc_know_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = make_project(tmp_path / "mine", {"mood": "en", "form": "zh"})
     params = load_params(tmp_path / "mine" / "params.yaml")
@@ -25,6 +40,7 @@ def test_a_project_is_laid_out_and_git_and_dvc_know_it(tmp_path: Path, monkeypat
     pages = re.findall(r"docs/\w+\.md", (tmp_path / "mine" / "params.yaml").read_text(encoding="utf-8"))
     assert pages
     assert all((tmp_path / "mine" / page).is_file() for page in pages)
+    assert dead_links(tmp_path / "mine") <= NOT_IN_PROJECTS
     assert (tmp_path / "mine" / "data" / "tasks" / "mood").is_dir()
     assert told[-1] == "  lianzi run"
     monkeypatch.chdir(tmp_path / "mine")
