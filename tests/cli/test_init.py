@@ -15,7 +15,6 @@ from components.errors import LianziError
 from components.params import load_params
 from flows.graph import read_graph
 
-
 NOT_IN_PROJECTS = {"benchmarks", "cli", "examples", "tests", "README.md", "CHANGELOG.md", "infra", "lianzi"}
 """What pages lead to that a project of one's own does not have: it is Lianzi's, not the project's."""
 
