@@ -8,17 +8,16 @@ in metrics/, and its pages in reports/.
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components import tracking
-from components.artifacts import file_hash, write_json
+from components.artifacts import MANIFEST, file_hash, write_json
 from components.errors import first_line
-from components.params import flatten, read_yaml
+from flows.results import Result, read_results
+from flows.ties import tie_together
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,45 +26,10 @@ if TYPE_CHECKING:
 NOTE = Path(".lianzi/recorded.json")
 """The dvc.lock and the store of the last comparison, so that a run with nothing to do does not query MLflow."""
 
+RELEASED = Path(".lianzi/released.json")
+
 RESULT_TAG = "lianzi.result"
 RESTORED_TAG = "lianzi.restored"
-
-
-@dataclass(frozen=True)
-class Result:
-    """A stage's result in dvc.lock, and its metrics file."""
-
-    name: str
-    entry: dict[str, Any]
-    metrics: Path
-    curves: Path | None
-
-    @property
-    def stage(self) -> str:
-        return self.name.partition("@")[0]
-
-    @property
-    def task(self) -> str:
-        return self.name.partition("@")[2]
-
-    @property
-    def key(self) -> str:
-        """The digest of inputs and outputs; code that gives the same outputs is not part of it."""
-        deps = [item for item in self.entry.get("deps", []) if not item["path"].startswith("components/")]
-        told = [self.name, deps, self.entry.get("params", {}), self.entry.get("outs", [])]
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-    @property
-    def pages(self) -> list[Path]:
-        """The report folders: reports/NAME, or reports/NAME/TASK."""
-        return [Path(out["path"]) for out in self.entry.get("outs", []) if out["path"].startswith("reports/")]
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The parameters by the names that they have in a stage's run."""
-        found = flatten(self.entry.get("params", {}).get("params.yaml", {}))
-        own = f"tasks.{self.task}."
-        return {f"task.{key.removeprefix(own)}" if key.startswith(own) else key: found[key] for key in found}
 
 
 def is_current(root: Path) -> bool:
@@ -92,14 +56,17 @@ def record_missing(root: Path, parent: str | None = None) -> int:
         experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
         assert experiment is not None
         tracked = set(tracking.dvc_hashes())
-        missing = [result for result in results if not _is_known(client, experiment.experiment_id, result, tracked)]
+        known = {result.name: _known_run(client, experiment.experiment_id, result, tracked) for result in results}
+        missing = [result for result in results if known[result.name] is None]
         if missing and parent is None:
             name = f"restored: {tracking.run_name()}"
             with tracking.pipeline_run(name, {"lianzi.driver": "restored", RESTORED_TAG: "true"}) as run:
-                _record(missing, root)
+                made = _record(missing, root)
                 tracking.tell_what_came_of_it(run, [result.name for result in results], root)
         else:
-            _record(missing, root)
+            made = _record(missing, root)
+        runs = {name: run_id for name, run_id in known.items() if run_id} | made
+        tie_together(client, results, runs, root, parent)
     # MLflow hands on whatever the store's driver raises, and no result depends on it.
     except Exception as error:
         print(f"MLflow has no record of results that were up to date: {first_line(error)}", file=sys.stderr)
@@ -107,34 +74,6 @@ def record_missing(root: Path, parent: str | None = None) -> int:
     if whole:
         write_json(root / NOTE, _note(root))
     return len(missing)
-
-
-def read_results(root: Path) -> tuple[list[Result], bool]:
-    """The results in dvc.lock whose metrics file is the recorded one, and whether that holds for all.
-
-    The lock keeps the results of tasks that an example has taken out of params.yaml: they are no results of it.
-    """
-    results, whole = [], True
-    lock = tracking.read_lock(root)
-    tasks = read_yaml(root / "params.yaml")["tasks"] if lock else {}
-    for name, entry in lock.items():
-        if name.partition("@")[2] not in ("", *tasks):
-            continue
-        outs = {out["path"]: out for out in entry.get("outs", [])}
-        metrics = next((path for path in outs if path.startswith("metrics/") and path.endswith(".json")), None)
-        if metrics is None:
-            continue
-        curves = next((path for path in outs if path.endswith(".csv")), None)
-        files = [path for path in (metrics, curves) if path is not None]
-        if all(_is_as_noted(root / path, outs[path]) for path in files):
-            results.append(Result(name, entry, root / metrics, root / curves if curves else None))
-        else:
-            whole = False
-    return results, whole
-
-
-def _is_as_noted(path: Path, out: dict[str, Any]) -> bool:
-    return path.is_file() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == out.get("md5")
 
 
 def _note(root: Path) -> dict[str, Any]:
@@ -145,23 +84,27 @@ def _note(root: Path) -> dict[str, Any]:
         "store": tracking.store_name(),
         "database": database.stat().st_ino if database is not None and database.is_file() else None,
         "lock": file_hash(lock) if lock.is_file() else None,
+        # Models need the rows, and a release and its timings add to them.
+        "rows": sorted(path.parent.name for path in root.glob(f"artifacts/tasks/*/{MANIFEST}")),
+        **{path.parent.name: file_hash(path) for path in sorted(root.glob("reports/speed/*/speed.json"))},
+        "released": file_hash(root / RELEASED) if (root / RELEASED).is_file() else None,
     }
 
 
-def _is_known(client: MlflowClient, experiment: str, result: Result, tracked: set[str]) -> bool:
-    """Whether MLflow has a finished run of this result; a run of the stage itself is tagged with it.
+def _known_run(client: MlflowClient, experiment: str, result: Result, tracked: set[str]) -> str | None:
+    """The finished run that MLflow has of this result, or None; a run of the stage itself is tagged with it.
 
     `tracked`: the paths that DVC hashes.
     """
     places = [experiment]
-    if client.search_runs(places, f"tags.`{RESULT_TAG}` = '{result.key}'", max_results=1):
-        return True
+    if found := client.search_runs(places, f"tags.`{RESULT_TAG}` = '{result.key}'", max_results=1):
+        return str(found[0].info.run_id)
     own = f"attributes.run_name = '{result.name}' and attributes.status = 'FINISHED'"
     for run in client.search_runs(places, own, max_results=50, order_by=["attributes.end_time DESC"]):
         if RESULT_TAG not in run.data.tags and _is_of(run, result, tracked):
             client.set_tag(run.info.run_id, RESULT_TAG, result.key)
-            return True
-    return False
+            return str(run.info.run_id)
+    return None
 
 
 def _is_of(run: Run, result: Result, tracked: set[str]) -> bool:
@@ -199,7 +142,9 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _record(missing: list[Result], root: Path) -> None:
+def _record(missing: list[Result], root: Path) -> dict[str, str]:
+    """Create the runs. Returns stage -> id."""
+    made = {}
     for result in missing:
         paths = [Path(dep["path"]) for dep in result.entry.get("deps", [])]
         tags = {RESULT_TAG: result.key, RESTORED_TAG: "true"}
@@ -212,7 +157,9 @@ def _record(missing: list[Result], root: Path) -> None:
                     run.log_files(root / page, page.parts[1])
             if result.curves is not None:
                 run.log_files(result.curves, "curves")
+        made[result.name] = run.id
         print(f"[{result.name}] up to date without running here: recorded in MLflow", flush=True)
+    return made
 
 
 def _curves(path: Path | None) -> list[tuple[int, dict[str, float]]]:

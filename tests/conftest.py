@@ -28,6 +28,8 @@ ROOT = Path(__file__).parent.parent
 env_defaults.prepare()
 # Libraries that are told no number of threads take one for each core, and those of several tests wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The machine is of no interest to a test; those of the monitors turn them on.
+os.environ.setdefault("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

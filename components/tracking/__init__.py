@@ -2,7 +2,7 @@
 
 from components.tracking.headlines import read_metrics, shipped_headlines
 from components.tracking.inputs import dvc_hashes, read_lock
-from components.tracking.revision import run_name
+from components.tracking.revision import GIT_TAGS, run_name
 from components.tracking.runs import (
     PARENT_VARIABLE,
     nested_run,
@@ -26,6 +26,7 @@ from components.tracking.tracked_run import TrackedRun, metric_name
 
 __all__ = [
     "EXPERIMENT",
+    "GIT_TAGS",
     "PARENT_VARIABLE",
     "TrackedRun",
     "connect",

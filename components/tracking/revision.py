@@ -11,6 +11,8 @@ from typing import Any
 from components.params import flatten
 
 PARAMS_FILE = "params.yaml"
+GIT_TAGS = ("mlflow.source.git.commit", "git.dirty")
+"""Tags that hold for a whole pipeline run: its stages write into the work tree, which git would call a change."""
 _OUTPUTS = (":(exclude)dvc.lock", ":(exclude)metrics")
 """Outputs of stages, which DVC deletes before a stage runs; they are no inputs and do not count as changes."""
 _APPLICABLE = ("--no-color", "--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/")

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import math
 import os
 import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +23,9 @@ from components.stages import stage_name
 from components.tracking.environment import ENVIRONMENT, environment_text
 from components.tracking.headlines import headlines
 from components.tracking.inputs import inputs_of, made_from, read_lock
-from components.tracking.revision import flat_params, git_diff, git_tags, run_name
+from components.tracking.revision import GIT_TAGS, flat_params, git_diff, git_tags, run_name
 from components.tracking.store import EXPERIMENT, connect, store_name
+from components.tracking.system_metrics import system_metrics
 from components.tracking.tracked_run import Opening, TrackedRun, deliver
 
 if TYPE_CHECKING:
@@ -33,8 +36,6 @@ PARENT_VARIABLE = "LIANZI_PARENT_RUN"
 
 _PROCESS_TAG = "lianzi.process"
 _DRIVER_TAG = "lianzi.driver"
-_FROM_THE_PARENT = ("mlflow.source.git.commit", "git.dirty")
-"""Tags that hold for a whole pipeline run: its stages write into the work tree, which git would call a change."""
 
 
 @contextmanager
@@ -53,18 +54,22 @@ def stage_run(
     name = stage_name(stage, task)
     client, parent, shared = _reach()
     tags = _described(name) | _inherited(client, parent)
+    named = {stage if name == "config" else name: section for name, section in sections.items()}
+    params = flatten({name: section.model_dump() for name, section in named.items()})
+    started = time.time()
     if begun and _carry_on(client, begun, tags):
         run = TrackedRun(client, begun, resumed=True)
+        started = _started(client, begun)
     else:
-        named = {stage if name == "config" else name: section for name, section in sections.items()}
-        params = flatten({name: section.model_dump() for name, section in named.items()})
         run = TrackedRun(client, "", opening=_opening(name, tags, params, paths.values()))
         run.begin()
+    run.tokens_a_step = _tokens_a_step(stage, params)
     ancestors = made_from(paths.values(), read_lock())
     with contextlib.ExitStack() as ends:
         if shared and client is not None and parent is not None:
             ends.enter_context(_ended(TrackedRun(client, parent)))
         ends.enter_context(_ended(run))
+        ends.enter_context(system_metrics(run, started))
         yield run
         if shared and client is not None and parent is not None:
             _tell_parent(client, parent, [*ancestors, name])
@@ -104,7 +109,9 @@ def restored_run(
     """A nested run for a stage whose result was restored, not computed. Raises ServiceError."""
     client = connect()
     described = _described(name) | _inherited(client, os.environ.get(PARENT_VARIABLE)) | dict(tags)
-    with _ended(_begun(TrackedRun(client, "", opening=_opening(name, described, params, paths)))) as run:
+    run = TrackedRun(client, "", opening=_opening(name, described, params, paths))
+    run.tokens_a_step = _tokens_a_step(name, params)
+    with _ended(_begun(run)):
         yield run
 
 
@@ -245,7 +252,7 @@ def _inherited(client: MlflowClient | None, parent: str | None) -> dict[str, str
     except Exception:
         # The parent was deleted, or the store has just become unreachable.
         return found | git_tags()
-    return found | {name: tags[name] for name in _FROM_THE_PARENT if name in tags}
+    return found | {name: tags[name] for name in GIT_TAGS if name in tags}
 
 
 def _carry_on(client: MlflowClient | None, run_id: str, tags: Mapping[str, str]) -> bool:
@@ -261,6 +268,24 @@ def _carry_on(client: MlflowClient | None, run_id: str, tags: Mapping[str, str])
     except MlflowException:
         return False
     return True
+
+
+def _started(client: MlflowClient | None, run_id: str) -> float:
+    """When a run began, in seconds since 1970; now, where MLflow cannot say."""
+    try:
+        assert client is not None
+        return float(client.get_run(run_id).info.start_time) / 1000
+    # MLflow hands on whatever the store's driver raises.
+    except Exception:
+        return time.time()
+
+
+def _tokens_a_step(stage: str, params: Mapping[str, object]) -> int:
+    """The tokens that a step of pretraining reads; 0 of another stage, whose batches have no fixed number of them."""
+    sizes = [params.get(f"pretrain.{name}") for name in ("batch_size", "sequence_length")]
+    if stage != "pretrain" or not all(isinstance(size, int) for size in sizes):
+        return 0
+    return math.prod(int(str(size)) for size in sizes)
 
 
 def _seed() -> dict[str, str]:

@@ -64,6 +64,7 @@ class TrackedRun:
     id: str
     steps: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     resumed: bool = False
+    tokens_a_step: int = 0
     opening: Opening | None = None
     _buffer: list[Metric] = field(default_factory=list)
     _results: list[Metric] = field(default_factory=list)
@@ -77,11 +78,17 @@ class TrackedRun:
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         self.steps.append((step, dict(metrics)))
-        for metric in _metrics(metrics, step):
+        # At the same steps as the others, so that MLflow can draw them over it.
+        tokens = {"tokens": step * self.tokens_a_step} if self.tokens_a_step else {}
+        for metric in _metrics({**metrics, **tokens}, step):
             self._buffer.append(metric)
             self._last[metric.key] = metric
         if time.monotonic() - self._flushed > self._pause:
             self.flush()
+
+    def note(self, metrics: Mapping[str, float], step: int) -> None:
+        """Buffer metrics that are no result of the work, from any thread; they are sent with the next others."""
+        self._buffer.extend(_metrics(metrics, step))
 
     def log_result(self, metrics: Metrics) -> None:
         """Log the metrics that a stage returned.
@@ -96,6 +103,8 @@ class TrackedRun:
                 # Of two points at one step MLflow shows the later.
                 later = max(metric.timestamp, last.timestamp + 1)
                 self._results.append(type(metric)(metric.key, metric.value, later, last.step))
+                # The result is that of the best weights: beside it, where the curve ends.
+                self._results.append(type(metric)(f"last/{metric.key}", last.value, later, last.step))
         self.flush()
 
     def log_inputs(self, inputs: Iterable[Input]) -> None:

@@ -70,7 +70,7 @@ def test_a_restored_result_has_its_params_metrics_curves_and_page(restored: Path
     (finetune,), (evaluate,) = runs_named("finetune@topic"), runs_named("evaluate@topic")
     assert finetune.data.metrics == {"macro_f1": 0.75, "best/epoch": 2.0, "loss": 0.25}
     assert finetune.data.params["finetune.epochs"] == "2"
-    assert evaluate.data.params == {"task.language": "en"}
+    assert evaluate.data.params["task.language"] == "en"
     assert evaluate.data.tags["lianzi.restored"] == "true"
     assert (evaluate.data.tags["stage"], evaluate.data.tags["task"]) == ("evaluate", "topic")
     client = tracking.connect()

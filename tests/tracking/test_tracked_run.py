@@ -17,7 +17,7 @@ import pytest
 from components import tracking
 from components.params import Params
 from components.run import SYSTEM
-from components.tracking.tracked_run import UNDELIVERED, TrackedRun, deliver
+from components.tracking.tracked_run import UNDELIVERED, Opening, TrackedRun, deliver
 from flows.settings import change_params
 from tests.mlflow_server import MlflowServer
 from tests.preloaded.server import preloaded
@@ -55,7 +55,8 @@ def test_a_result_is_the_value_shown_and_no_false_point_in_its_curve(here: Path)
         # The best weights are kept, those of step 20; the loss is that of the last step.
         run.log_result({"macro_f1": 0.8, "validation_loss": 0.1, "loss": 1 / 30, "teacher": {"macro_f1": 0.9}})
     shown = found_run("distill@topic").data.metrics
-    assert shown == {"macro_f1": 0.8, "validation_loss": 0.1, "loss": 1 / 30, "teacher/macro_f1": 0.9}
+    best = {"macro_f1": 0.8, "validation_loss": 0.1, "loss": 1 / 30, "teacher/macro_f1": 0.9}
+    assert shown == {**best, "last/macro_f1": 0.7, "last/validation_loss": pytest.approx(0.3)}
     assert history(run.id, "loss") == [(10, 1 / 10), (20, 1 / 20), (30, 1 / 30)]
     assert sorted(history(run.id, "macro_f1")) == [(10, 0.6), (20, 0.8), (30, 0.7), (30, 0.8)]
     assert history(run.id, "teacher/macro_f1") == [(0, 0.9)]
@@ -99,7 +100,7 @@ def test_a_store_that_stays_away_is_told_by_the_next_run(
         (here / "page.html").write_text("a page")
         run.log_files(here / "page.html", "pages")
         run.log_result({"loss": 0.25})
-    assert "3 metrics of this run are kept in .lianzi/undelivered" in capsys.readouterr().err
+    assert "5 metrics of this run are kept in .lianzi/undelivered" in capsys.readouterr().err
     assert found_run("pretrain").info.status == "RUNNING"
 
     with tracking.stage_run("finetune", "topic", {}, {}):
@@ -130,7 +131,7 @@ def test_a_stage_begins_without_the_store_that_its_pipeline_run_began_with(
             pass
     found = found_run("pretrain")
     assert found.info.status == "FINISHED"
-    assert found.data.metrics == {"loss": 0.5}
+    assert found.data.metrics["loss"] == 0.5
     assert found.data.params["pretrain.steps"] == str(params.pretrain.steps)
     assert found.data.tags["mlflow.parentRunId"] == pipeline.id
 
@@ -217,3 +218,11 @@ def test_a_training_outlives_the_server_that_tracks_it(
         assert [step for step, _ in history(run.info.run_id, "gradient_norm")] == curve
         figures = tracking.connect().list_artifacts(run.info.run_id, "figures")
         assert [item.path for item in figures] == ["figures/loss.png"]
+
+
+def test_steps_of_pretraining_have_their_tokens(here: Path) -> None:
+    run = TrackedRun(None, "", opening=Opening("pretrain", {}), tokens_a_step=1024)
+    run.log_metrics({"loss": 2.0}, 6)
+    run.finish("FINISHED")
+    assert tracking.connect().get_run(run.id).data.metrics == {"loss": 2.0, "tokens": 6144.0}
+    assert run.steps == [(6, {"loss": 2.0})]
