@@ -23,11 +23,12 @@ from help_questions import splits as help_questions
 from names_in_chinese import titled
 from ruamel.yaml import YAML
 from sample_data import Row, key, mixed, read, unique, write
+from small_stories import stories
 
 CORPUS_LEADS = 450
 INTENT_ROWS, INTENT_ROWS_ZH = 60, 24
 """The least that a topic needs to be an intent."""
-YEAR_ROWS, STORY_ROWS, DATE_ROWS, SUMMARY_ROWS, CORPUS_POEMS = 1600, 1700, 6000, 3000, 1000
+YEAR_ROWS, DATE_ROWS, SUMMARY_ROWS, CORPUS_POEMS = 1600, 6000, 3000, 1000
 TAGGED_ROWS, GAP_ROWS, UNRELATED_ROWS = 1800, 2300, 400
 LONGEST_LINE, QUESTION_CHARACTERS = 160, 240
 PROFESSIONS = {
@@ -78,7 +79,8 @@ def main(raw: Path, chatterbot: Path, rated: Path, lexicon: Path, examples: Path
     make(examples / "summarization", "gists", gists(free), {})
     for split, asked in help_questions().items():
         write(examples / "faq" / "data" / "tasks" / "help" / f"{split}.jsonl.gz", asked)
-    make(examples / "story", "story", paragraphs(read(raw / "moby_dick_en.jsonl.gz")))
+    told_stories, others = besides(stories(4200), 800)
+    make(examples / "story", "story", told_stories, {"story_texts": others})
     make(examples / "sentiment", "sentiment", reviews(rated))
     make(examples / "pair", "days", two_days(), {})
     sentences = (first_sentence(row["text"]) for row in free)
@@ -99,6 +101,12 @@ def make(folder: Path, task: str, rows: Iterable[Row], corpora: Mapping[str, Ite
     own = {f"{folder.name}_texts": [{"text": row["text"]} for row in unique(splits["train"])]}
     for name, texts in (own if corpora is None else corpora).items():
         write(folder / "data" / "corpus" / f"{name}.jsonl.gz", texts)
+
+
+def besides(rows: Iterable[Row], count: int) -> tuple[list[Row], list[Row]]:
+    """All rows but the last `count`, and the texts of these, for a corpus that no row of the task stands in."""
+    every = list(rows)
+    return every[:-count], [{"text": row["text"]} for row in every[-count:]]
 
 
 def told(row: Row) -> Row:
@@ -258,13 +266,6 @@ def intents(folder: Path, least: int) -> Iterator[Row]:
         own = sorted(line for line in lines if counts[line] == 1)
         if len(own) >= least:
             yield from ({"text": line, "label": topic} for line in own)
-
-
-def paragraphs(chapters: Iterable[Row]) -> Iterator[Row]:
-    """Passages of the novel. Its source has it by chapter and once more whole (`data`): cut elsewhere, that copy would
-    put what is tested on among the train rows."""
-    rows = (row for row in chapters if row["id"] != "data")
-    yield from mixed({"text": text} for row in rows for text in passages(row["text"], 300))[:STORY_ROWS]
 
 
 def passages(text: str, least: int) -> Iterator[str]:

@@ -76,3 +76,12 @@ def test_some_answers_are_asked_for_in_test_rows_alone(infra: Path) -> None:
     assert len(answers["train"]) < len(answers["test"]) == 60
     questions = [row["question"] for rows in splits.values() for row in rows]
     assert len({*questions}) == len(questions) == 2160
+
+
+def test_the_thing_of_a_story_and_its_hero_stay_the_same(infra: Path) -> None:
+    small = __import__("small_stories")
+    for row in small.stories(50):
+        text = row["text"]
+        assert 1 <= sum(name in text.split(". ")[0] for name in small.NAMES) <= 2
+        assert sum(f" {name}" in f" {text}" for name in small.NAMES) == 2
+        assert sum(f"{colour} {thing}" in text for colour in small.COLOURS for thing in small.THINGS) == 1
