@@ -23,6 +23,8 @@ REFUSED = "refused"
 """The tag of a version that its release did not make champion: why."""
 DECLINED = "declined"
 """The tag of a version that a person declined, or that did not prove itself as challenger: why. No release takes it."""
+SENTENCES = ("The whale is the largest animal that has ever lived.", "[E1] Accra [/E1] is in [E2] Ghana [/E2].")
+"""The input example of a model is the first that its task does not refuse: that of relations has both spans marked."""
 _CHAMPIONS = "champions"
 """The tag with the numbers of all champions in stores from before the log."""
 
@@ -97,8 +99,10 @@ class Registry:
         from components.runtime.manifest import GENERATION, form_of, read_bundle
         from components.tasks.kinds import task_of
 
-        texts = task_of(read_bundle(bundle)).texts if form_of(read_bundle(bundle)) != GENERATION else ("text",)
-        text = "The whale is the largest animal that has ever lived."
+        manifest = read_bundle(bundle)
+        kind = None if form_of(manifest) == GENERATION else task_of(manifest)
+        texts = kind.texts if kind else ("text",)
+        text = next(text for text in SENTENCES if kind is None or not kind.refusal(text))
         example = pandas.DataFrame({name: [[text, text] if name == "choices" else text] for name in texts})
         signature = mlflow.models.infer_signature(example, _load_pyfunc(str(bundle)).predict(example))
         with _answering(), mlflow.start_run(run_id=run_id, log_system_metrics=False):

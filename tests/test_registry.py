@@ -18,8 +18,9 @@ from starlette.testclient import TestClient
 
 from components import registry, tracking
 from components.errors import ArtifactError, ServiceError
-from components.registry import GENERATED, _load_pyfunc
+from components.registry import GENERATED, SENTENCES, _load_pyfunc
 from components.runtime.generation.generator import Sampling, load_generator
+from components.tasks.relation_extraction import check_marked
 from tests.small_ladder import Ladder
 
 TEXTS = ["ship wave whale tide", "wheat plough barn", "street tower market"]
@@ -198,6 +199,10 @@ def test_the_pyfunc_takes_frames_and_lists(ladder: Ladder) -> None:
     assert list(frame.columns) == ["label", "score"]
     assert frame["label"].tolist() == ["sea", "field", "city"]
     pandas.testing.assert_frame_equal(frame, model.predict(TEXTS, params={}))
+
+
+def test_the_input_example_of_relations_has_both_spans_marked() -> None:
+    check_marked(SENTENCES[1])
 
 
 @pytest.mark.parametrize(
