@@ -23,6 +23,7 @@ from help_questions import splits as help_questions
 from names_in_chinese import titled
 from ruamel.yaml import YAML
 from sample_data import Row, key, mixed, read, unique, write
+from small_pizzas import orders
 from small_stories import stories
 
 CORPUS_LEADS = 450
@@ -31,22 +32,6 @@ INTENT_ROWS, INTENT_ROWS_ZH = 60, 24
 YEAR_ROWS, DATE_ROWS, SUMMARY_ROWS, CORPUS_POEMS = 1600, 6000, 3000, 1000
 TAGGED_ROWS, GAP_ROWS, UNRELATED_ROWS = 1800, 2300, 400
 LONGEST_LINE, QUESTION_CHARACTERS = 160, 240
-PROFESSIONS = {
-    "actor": ("actor", "actress"),
-    "composer": ("composer",),
-    "explorer": ("explorer",),
-    "filmmaker": ("filmmaker", "director"),
-    "mathematician": ("mathematician",),
-    "musician": ("musician", "singer", "pianist"),
-    "painter": ("painter", "artist"),
-    "philosopher": ("philosopher",),
-    "physicist": ("physicist",),
-    "politician": ("politician", "president", "statesman", "minister"),
-    "religious figure": ("saint", "theologian", "pope", "monk"),
-    "ruler": ("king", "queen", "emperor", "sultan", "ruler"),
-    "writer": ("writer", "poet", "author", "novelist", "playwright"),
-}
-"""Label -> the words of a person's one-line description that give it."""
 INSTEAD = ("tokens", "context", "messages", "prompt")
 """Columns that a row has in its file in place of `text`."""
 NO_RELATION = "no_relation"
@@ -67,7 +52,7 @@ def main(raw: Path, chatterbot: Path, rated: Path, lexicon: Path, examples: Path
     }.items():
         write(examples / "corpora" / f"{name}.jsonl.gz", ({"text": row["text"]} for row in texts))
     free = mixed(leads)[CORPUS_LEADS:]
-    make(examples / "multi_label", "profession", professions(free), {})
+    make(examples / "multi_label", "pizza", orders(4000), {})
     make(examples / "ner", "names", tagged(free), {})
     make(examples / "question_answering", "facts", questions(free), {})
     make(examples / "relation", "places", relations(leads))
@@ -120,15 +105,6 @@ def gists(leads: Iterable[Row]) -> Iterator[Row]:
     described = (row for row in leads if 2 <= len((row["description"] or "").split()) <= 8)
     for row in islice(described, SUMMARY_ROWS):
         yield {"text": row["text"][:300].rsplit(" ", 1)[0], "target": row["description"]}
-
-
-def professions(leads: Iterable[Row]) -> Iterator[Row]:
-    """A person's lead, and what the description beside it calls them."""
-    for row in leads:
-        words = {*re.findall(r"[a-z]+", (row["description"] or "").lower())}
-        labels = [label for label, known in PROFESSIONS.items() if words & {*known}]
-        if row["topic"] == "People" and labels:
-            yield {"text": row["text"][:300].rsplit(" ", 1)[0], "labels": labels}
 
 
 def tagged(leads: Iterable[Row]) -> Iterator[Row]:

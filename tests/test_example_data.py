@@ -85,3 +85,10 @@ def test_the_thing_of_a_story_and_its_hero_stay_the_same(infra: Path) -> None:
         assert 1 <= sum(name in text.split(". ")[0] for name in small.NAMES) <= 2
         assert sum(f" {name}" in f" {text}" for name in small.NAMES) == 2
         assert sum(f"{colour} {thing}" in text for colour in small.COLOURS for thing in small.THINGS) == 1
+
+
+def test_an_order_names_what_is_wanted_and_what_is_not(infra: Path) -> None:
+    small = __import__("small_pizzas")
+    for row in small.orders(50):
+        named = {topping for topping in small.TOPPINGS if topping in row["text"]}
+        assert {*row["labels"]} < named
