@@ -38,6 +38,8 @@ COMMANDS = {
     "keygen": ("cli.signing:keygen", "Make a key to sign bundles with."),
     "sign": ("cli.signing:sign", "Sign a bundle."),
     "verify": ("cli.signing:verify", "Check that a bundle is as it was signed."),
+    "approve": ("cli.approve:command", "Make the challenger of a task champion, or decline it."),
+    "live": ("cli.live:command", "Say which version answers, now or at a time."),
     "rollback": ("cli.rollback:command", "Make the champion before this one champion again."),
     "trace": ("cli.trace:trace", "Say which models a row of the data went into."),
     "forget": ("cli.trace:forget", "Take rows out of every corpus and task."),

@@ -11,12 +11,11 @@ from components import tracking
 from components.errors import LianziError
 from components.lease import turn
 from components.machine import processor
+from components.tracking.past_runs import REPRODUCED
 from flows.reproduction.rerun import Verdict, rerun
 from flows.reproduction.target import Target, find_target
 from flows.reproduction.worktree import build_environment, remove, tree_of, work_tree
 from flows.settings import project_root
-
-TAG = "lianzi.reproduced"
 
 
 class NotReproduced(LianziError):
@@ -72,6 +71,6 @@ def _note(target: Target, verdict: Verdict) -> None:
         return
     told = f"{'equal' if verdict.equal else f'differs in {verdict.stage}'}, {time.strftime('%Y-%m-%d')}, {processor()}"
     client = tracking.connect()
-    client.set_tag(target.run_id, TAG, told)
+    client.set_tag(target.run_id, REPRODUCED, told)
     if target.version is not None:
-        client.set_model_version_tag(target.version[0], str(target.version[1]), TAG, told)
+        client.set_model_version_tag(target.version[0], str(target.version[1]), REPRODUCED, told)

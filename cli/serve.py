@@ -1,4 +1,4 @@
-"""`lianzi serve`: champions, or bundles, behind the Open Inference Protocol and OpenAI's."""
+"""`lianzi serve`: champions, challengers, or bundles, behind the Open Inference Protocol and OpenAI's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ import click
 from cli.signing import PUBLIC_KEY
 from components import tracking
 from components.artifacts import MANIFEST, digest, write_json
-from components.errors import LianziError, ParameterError, first_line
+from components.champions import CHALLENGER, CHAMPION
+from components.errors import ArtifactError, LianziError, ParameterError, first_line
 from components.registry import Registry
 from components.runtime.manifest import model_name, read_bundle
 from components.serving.limits import Limits
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from components.serving.request_log import RequestLog
     from components.serving.service import Service
 
-ALL = "champion"
+ALIASES = (CHAMPION, CHALLENGER)
 LIMITS = Limits()
 LOOPBACK = ("127.0.0.1", "localhost")
 PATIENCE = 3.0
@@ -45,7 +46,7 @@ RECORD = Path(".lianzi/serving.json")
 
 
 @click.command("serve")
-@click.argument("what", nargs=-1, required=True, metavar="champion|TASK|BUNDLE...")
+@click.argument("what", nargs=-1, required=True, metavar="champion|challenger|TASK[@ALIAS]|BUNDLE...")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--api-key-file", type=click.Path(path_type=Path), help="Require an API key: any line of this file.")
@@ -107,7 +108,7 @@ def command(
     log_file: Path,
     **bounds: Any,
 ) -> None:
-    """Serve every task's champion, the champion of TASK, or the bundles in some folders, until SIGTERM or Ctrl-C.
+    """Serve every task's champion or challenger, that of TASK, or the bundles in some folders, until SIGTERM or Ctrl-C.
 
     The REST form of the Open Inference Protocol (KServe v2, Triton): POST /v2/models/TASK/infer; OpenAI's form for what
     generates or embeds: POST /v1/chat/completions. See docs/serving.md, and /openapi.json of a server.
@@ -138,17 +139,20 @@ class ServeOptions:
 
 @dataclass
 class Champions:
-    """The champions of some tasks."""
+    """The champions, or challengers, of some tasks."""
 
     root: Path
     tasks: Sequence[str]
+    alias: str = CHAMPION
     _registry: Registry | None = field(default=None, repr=False)
     _fetched: dict[str, Release] = field(default_factory=dict)
 
     def remembered(self) -> list[Release]:
-        """The last served champions of the present store whose bundles still exist."""
+        """The last served champions of the present store whose bundles still exist. A challenger may be one no more."""
         from components.serving.model_repository import Release
 
+        if self.alias != CHAMPION:
+            return []
         champions = self._record()
         return [
             Release(task, one["version"], Path(one["bundle"]))
@@ -159,7 +163,7 @@ class Champions:
         ]
 
     def current(self) -> list[Release]:
-        """The current champions from the registry; tasks without one are left out."""
+        """The current ones from the registry; tasks without one are left out. Who was challenger last answers on."""
         from components.serving.model_repository import Release
 
         if self._registry is None:
@@ -167,11 +171,13 @@ class Champions:
                 return []
             self._registry = Registry()
         for task in self.tasks:
-            champion = self._registry.champion(task)
+            champion = self._registry.version_at(task, self.alias)
             known = self._fetched.get(task)
             if champion is not None and (known is None or known.version != str(champion.version)):
                 folder = self._registry.bundle(task, champion.version)
                 self._fetched[task] = Release(task, str(champion.version), folder)
+                if self.alias != CHAMPION:
+                    continue
                 try:
                     self._remember(self._fetched[task])
                 except OSError as error:
@@ -216,13 +222,17 @@ def bundle_releases(folders: Sequence[Path]) -> list[Release]:
     return releases
 
 
-def wanted_tasks(what: str, known: Sequence[str]) -> list[str]:
-    """The tasks that `champion`, or a task's name, stands for. Raises ParameterError."""
-    if what != ALL and what not in known:
-        raise ParameterError(
-            f"'{what}' is neither a bundle's folder nor a task of params.yaml", f"known: {ALL}, {', '.join(known)}"
-        )
-    return list(known) if what == ALL else [what]
+def wanted(what: str, known: Sequence[str]) -> tuple[list[str], str]:
+    """The tasks and the alias that `champion`, `challenger`, TASK or TASK@ALIAS stands for. Raises ParameterError."""
+    task, _, alias = what.partition("@")
+    if what in ALIASES and what not in known:
+        return list(known), what
+    if task in known and (alias in ALIASES or what == task):
+        return [task], alias or CHAMPION
+    raise ParameterError(
+        f"'{what}' is neither a bundle's folder nor a task of params.yaml",
+        f"known: {', '.join((*ALIASES, *known))}, TASK@{CHALLENGER}",
+    )
 
 
 def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
@@ -326,13 +336,15 @@ def first_models(
     from flows.settings import project_root
 
     root = project_root()
-    champions = Champions(root, wanted_tasks(what[0], list(load_params(root / "params.yaml").tasks)))
+    champions = Champions(root, *wanted(what[0], list(load_params(root / "params.yaml").tasks)))
     try:
         remembered = [load_one(one) for one in champions.remembered()]
     except LianziError as error:
         say(f"served last: {first_line(error)}; asking the registry")
         remembered = []
     first = remembered or [load_one(one) for one in champions.current()]
+    if not first and champions.alias == CHALLENGER:
+        raise ArtifactError(f"{what[0]}: no challenger", "`release.approval: true` lets a model wait as one")
     if not first:
         from components.registry import no_champion
 

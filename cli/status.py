@@ -42,7 +42,7 @@ def show_status(root: Path) -> None:
         console.print(told, markup=False)
     console.print()
     for name in params.tasks:
-        console.print(f"{name}: {_champion(name)}", markup=False)
+        console.print("\n  ".join([f"{name}: {_champion(name)}", *_gates(name)]), markup=False, soft_wrap=True)
 
 
 def reasons(changes: Sequence[str]) -> str:
@@ -62,8 +62,22 @@ def _champion(task: str) -> str:
     if not tracking.store_exists():
         return "no champion yet: nothing was released from here"
     registry = Registry()
-    champion, refusal = registry.champion(task), registry.refusal(task)
+    champion, refusal, challenger = registry.champion(task), registry.refusal(task), registry.challenger(task)
     after = f"; {refusal}" if refusal else ""
+    if challenger is not None:
+        after += f"; v{challenger.version} is the challenger: `lianzi approve {task}` makes it champion"
     if champion is None:
         return f"no champion{after or ' yet'}"
     return f"champion v{champion.version}, {score_told(champion.tags)} on the test rows of its run{after}"
+
+
+def _gates(task: str) -> list[str]:
+    """What each gate said of the newest version."""
+    from components import tracking
+    from components.registry import GATE, Registry
+
+    newest = next(iter(Registry().versions(task)), None) if tracking.store_exists() else None
+    if newest is None:
+        return []
+    told = {name.removeprefix(GATE): text for name, text in newest.tags.items() if name.startswith(GATE)}
+    return [f"v{newest.version} {name} {text}" for name, text in told.items()]

@@ -25,6 +25,10 @@ DECLINED = "declined"
 """The tag of a version that a person declined, or that did not prove itself as challenger: why. No release takes it."""
 SENTENCES = ("The whale is the largest animal that has ever lived.", "[E1] Accra [/E1] is in [E2] Ghana [/E2].")
 """The input example of a model is the first that its task does not refuse: that of relations has both spans marked."""
+GATE = "gate."
+"""The beginning of the tags of a version that hold what a gate said of it: `passed: …` or `refused: …`."""
+GATES_HEADING = "## Gates"
+COMMIT = "mlflow.source.git.commit"
 _CHAMPIONS = "champions"
 """The tag with the numbers of all champions in stores from before the log."""
 
@@ -49,14 +53,14 @@ class Registry:
 
     def champion(self, task: str) -> Version | None:
         """The version that is in use, or None. Raises ServiceError."""
-        return self._at(task, CHAMPION)
+        return self.version_at(task, CHAMPION)
 
     def challenger(self, task: str) -> Version | None:
         """The version that passed every gate and is not champion yet, or None. Raises ServiceError."""
-        return self._at(task, CHALLENGER)
+        return self.version_at(task, CHALLENGER)
 
-    def _at(self, task: str, alias: str) -> Version | None:
-        """The version the alias points at, or None.
+    def version_at(self, task: str, alias: str) -> Version | None:
+        """The version the alias points at, or None. Raises ServiceError.
 
         A search answers "none" with an empty list: no error of any kind, a 503 say, is ever taken for it. It was once,
         and a worse model would have become champion.
@@ -127,13 +131,22 @@ class Registry:
         self._point(task, CHAMPION, version, by)
         if challenger is not None and challenger.version == version:
             self._point(task, CHALLENGER, None, by)
+        self._not_refused(task, version)
+
+    def _not_refused(self, task: str, version: int) -> None:
+        """Take the marks of a refusal off a version that is used after all."""
         with _answering():
-            if any(one.version == version and REFUSED in one.tags for one in self.versions(task)):
-                self.client.delete_model_version_tag(task, str(version), REFUSED)
+            tags = next((one.tags for one in self.versions(task) if one.version == version), {})
+            for tag in (REFUSED, DECLINED):
+                if tag in tags:
+                    self.client.delete_model_version_tag(task, str(version), tag)
 
     def set_challenger(self, task: str, version: int, by: str = "release") -> None:
-        """Point the alias `challenger` at a version, and log it. Raises ServiceError."""
-        self._point(task, CHALLENGER, version, by)
+        """Point the alias `challenger` at a version, and log it where it was not there. Raises ServiceError."""
+        challenger = self.challenger(task)
+        if challenger is None or challenger.version != version:
+            self._point(task, CHALLENGER, version, by)
+        self._not_refused(task, version)
 
     def promote(self, task: str, by: str = "release") -> Version:
         """Make the challenger champion; there is no challenger then. Raises ArtifactError without one, ServiceError."""
@@ -191,21 +204,55 @@ class Registry:
 
     def _made_by(self, task: str, version: int) -> dict[str, str]:
         """The run and the commit that a version comes from, as far as they are still known."""
-        from mlflow.exceptions import MlflowException
-
         run_id = self.client.get_model_version(task, str(version)).run_id
-        if not run_id:
-            return {}
-        try:
-            tags = self.client.get_run(run_id).data.tags
-        except MlflowException:  # the run was deleted since
-            tags = {}
-        return {"run": run_id, "commit": tags.get("mlflow.source.git.commit", "")}
+        return {"run": run_id, "commit": self._run_tags(run_id).get(COMMIT, "")} if run_id else {}
 
     def refuse(self, task: str, version: int, reason: str) -> None:
-        """Note on a version why it did not become champion. Raises ServiceError."""
+        """Note on a version why it did not become champion; where it was challenger, it is none any more.
+
+        Raises ServiceError.
+        """
         with _answering():
             self.client.set_model_version_tag(task, str(version), REFUSED, reason)
+        challenger = self.challenger(task)
+        if challenger is not None and challenger.version == version:
+            self._point(task, CHALLENGER, None, "release")
+
+    def note_gates(self, task: str, version: int, gates: Sequence[tuple[str, bool, str]], run_id: str) -> None:
+        """Note what each gate said, (name, passed, sentence): tags and description of the version, and a table of the
+        run. Raises ServiceError."""
+        names, passed, sentences = zip(*gates, strict=True)
+        told = ["passed" if one else "refused" for one in passed]
+        rows = "\n".join(f"| {name} | {one} | {text} |" for name, one, text in zip(names, told, sentences, strict=True))
+        table = f"{GATES_HEADING}\n\n| gate | | |\n|---|---|---|\n{rows}\n"
+        with _answering():
+            for name, one, text in zip(names, told, sentences, strict=True):
+                self.client.set_model_version_tag(task, str(version), f"{GATE}{name}", f"{one}: {text}")
+            described = self.client.get_model_version(task, str(version)).description or ""
+            before = described.partition(GATES_HEADING)[0].rstrip()
+            self.client.update_model_version(task, str(version), f"{before}\n\n{table}".lstrip())
+            self.client.set_tag(run_id, "mlflow.note.content", table)
+            columns = {"gate": list(names), "verdict": told, "sentence": list(sentences)}
+            self.client.log_table(run_id, columns, "gates.json")
+
+    def noted(self, task: str, version: int, tag: str) -> str:
+        """A tag of a version, else of the run that made it, else of that run's parent; empty without."""
+        with _answering():
+            found = self.client.get_model_version(task, str(version))
+            tags, run_id = dict(found.tags), found.run_id
+            while tag not in tags and run_id:
+                tags = self._run_tags(run_id)
+                run_id = tags.get("mlflow.parentRunId")
+        return str(tags.get(tag, ""))
+
+    def _run_tags(self, run_id: str) -> dict[str, str]:
+        """Empty where the run was deleted since."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return dict(self.client.get_run(run_id).data.tags)
+        except MlflowException:
+            return {}
 
     def refusal(self, task: str) -> str:
         """That the newest version was refused, and why; empty where it was not. Raises ServiceError."""
@@ -237,10 +284,8 @@ class Registry:
         with _answering():
             if before is not None and before.version != version:
                 self.client.set_model_version_tag(task, str(before.version), ROLLED_BACK, "true")
-            taken = next((one for one in self.versions(task) if one.version == version), None)
-            for tag in (ROLLED_BACK, DECLINED):
-                if taken is not None and tag in taken.tags:
-                    self.client.delete_model_version_tag(task, str(version), tag)
+            if any(one.version == version and ROLLED_BACK in one.tags for one in self.versions(task)):
+                self.client.delete_model_version_tag(task, str(version), ROLLED_BACK)
         self.set_champion(task, version, "rollback")
 
     def _noted_champions(self, task: str) -> list[int]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.sections import BootstrapConfig, Count, Fraction, MaxLossConfig, Rate, Section, Share
 
@@ -76,6 +77,18 @@ class EvaluateConfig(BootstrapConfig):
         return list(dict.fromkeys(names))
 
 
+ADDED_LATER = {
+    "sure_gain": False,
+    "max_milliseconds": None,
+    "max_slowdown": None,
+    "max_megabytes": None,
+    "licences": [],
+    "require_reproduced": False,
+    "approval": False,
+}
+"""Parameters of `release` that projects from before have not."""
+
+
 class ReleaseConfig(MaxLossConfig):
     """max_loss: macro-F1 the shipped model may lose to its teacher; min_gain: over the champion;
     min_gain_over_baseline: in macro-F1 and accuracy over TF-IDF + logistic regression, where a paired interval lies
@@ -84,6 +97,11 @@ class ReleaseConfig(MaxLossConfig):
     min_speedup: of a rung over the one above it, at batches of target_batch rows, with its whole interval at
     `confidence`; speed_rounds: times each is timed; batches: rows a call, beside target_batch; system_rounds: times the
     PyTorch models are timed beside the rungs.
+
+    sure_gain: min_gain with the whole interval of the paired bootstrap; max_milliseconds: p50 of a call with
+    target_batch rows; max_slowdown: times the champion's, timed in turn; max_megabytes: of the shipped rung; licences:
+    the only ones that the data may have; require_reproduced: `lianzi reproduce` found the version's outputs equal;
+    approval: a challenger waits for `lianzi approve`. null, or an empty list: no limit.
     """
 
     min_gain: Annotated[float, Field(ge=-1, le=1)]
@@ -94,3 +112,16 @@ class ReleaseConfig(MaxLossConfig):
     confidence: Fraction
     batches: Annotated[list[Count], Field(min_length=1)]
     system_rounds: Annotated[int, Field(ge=10)]
+    sure_gain: bool
+    max_milliseconds: Rate | None
+    max_slowdown: Rate | None
+    max_megabytes: Rate | None
+    licences: list[Annotated[str, Field(min_length=1)]]
+    require_reproduced: bool
+    approval: bool
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_before(cls, given: Any) -> Any:
+        """A params.yaml from before these parameters is read as what it meant then: no such limit."""
+        return {**ADDED_LATER, **given} if isinstance(given, Mapping) else given

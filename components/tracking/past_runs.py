@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 LOCK, PATCH = "dvc.lock", "git.diff"
+REPRODUCED = "lianzi.reproduced"
+"""The tag of a run, and of a version, that `lianzi reproduce` computed anew: what came of it, when and where."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.reproduce import TAG, NotReproduced, reproduce
+from cli.reproduce import NotReproduced, reproduce
 from components import tracking
 from components.registry import Registry
+from components.tracking.past_runs import REPRODUCED
 from tests.small_results import add_a_row, change_code, commit, make_results, replaced, run
 from tests.small_store import copy_project
 
@@ -76,9 +77,9 @@ def test_a_run_is_reproduced_with_the_changes_that_it_had_and_says_so(project: P
     Registry().set_champion("topic", 1)
     run(project, "git", "checkout", "-q", "params.yaml", "dvc.lock")
     reproduce(project, "topic@champion", build=False, keep=False)
-    told = client.get_run(pipeline.id).data.tags[TAG]
+    told = client.get_run(pipeline.id).data.tags[REPRODUCED]
     assert told.startswith("equal, 20")
-    assert client.get_model_version("topic", "1").tags[TAG] == told
+    assert client.get_model_version("topic", "1").tags[REPRODUCED] == told
 
 
 def test_a_run_that_gave_the_data_their_version_is_reproduced_with_them(project: Path) -> None:

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from cli.main import main
-from cli.serve import RECORD, Champions, bundle_release, bundle_releases, say, wanted_tasks
+from cli.serve import RECORD, Champions, bundle_release, bundle_releases, say, wanted
 from components import tracking
 from components.artifacts import digest, write_json
 from components.errors import ArtifactError, ParameterError
@@ -43,11 +43,25 @@ def name_the_task(project: Path) -> None:
     YAML().dump(content, path)
 
 
-def test_champion_means_every_task() -> None:
-    assert wanted_tasks("champion", ["topic", "form"]) == ["topic", "form"]
-    assert wanted_tasks("form", ["topic", "form"]) == ["form"]
-    with pytest.raises(ParameterError, match=r"'moods' is neither .*\nknown: champion, topic, form"):
-        wanted_tasks("moods", ["topic", "form"])
+@pytest.mark.parametrize(
+    ("what", "tasks", "alias"),
+    [
+        ("champion", ["topic", "form"], "champion"),
+        ("challenger", ["topic", "form"], "challenger"),
+        ("form", ["form"], "champion"),
+        ("form@challenger", ["form"], "challenger"),
+    ],
+)
+def test_an_alias_means_every_task_and_a_task_its_champion(what: str, tasks: list[str], alias: str) -> None:
+    assert wanted(what, ["topic", "form"]) == (tasks, alias)
+
+
+@pytest.mark.parametrize("what", ["moods", "moods@champion", "form@", "form@winner"])
+def test_what_is_neither_is_refused(what: str) -> None:
+    with pytest.raises(
+        ParameterError, match=r"is neither .*\nknown: champion, challenger, topic, form, TASK@challenger"
+    ):
+        wanted(what, ["topic", "form"])
 
 
 def test_a_bundle_by_itself_is_known_by_its_task_and_digest(ladder: Any, tmp_path: Path) -> None:

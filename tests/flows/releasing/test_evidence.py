@@ -1,0 +1,51 @@
+"""flows.releasing.evidence: what the gates are given, and what they are told where it is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.artifacts import write_json
+from components.errors import ArtifactError
+from flows.releasing.evidence import leaks, median_milliseconds, over_baseline, scores_of
+
+
+def test_a_bundle_that_was_not_compared_with_its_baseline_is_not_judged() -> None:
+    with pytest.raises(ArtifactError, match="the rung int8 was not compared with its baseline"):
+        over_baseline({"int8": {"macro_f1": 0.9}}, "int8")
+    with pytest.raises(ArtifactError, match="the rung int4 was not evaluated"):
+        scores_of({"int8": {"macro_f1": 0.9}}, "int4")
+
+
+def test_long_rows_decide_how_long_a_call_takes() -> None:
+    found = {
+        "speed": {"int8": {"batch_1_short": {"p50": 1.0}, "batch_1_full": {"p50": 2.0}, "batch_8_full": {"p50": 9}}}
+    }
+    assert median_milliseconds(found, "int8", 1) == 2.0
+    assert median_milliseconds(found, "int8", 4) is None
+    assert median_milliseconds({}, "int8", 1) is None
+
+
+def verdict(**leaked: int) -> dict[str, Any]:
+    columns = ("id", "held_out_in")
+    return {
+        "suites": {
+            table: [{"column": column, "unexpected_count": count} for column in columns]
+            for table, count in leaked.items()
+        }
+    }
+
+
+def test_leaks_are_those_of_the_corpus_and_of_the_tasks_own_splits(tmp_path: Path) -> None:
+    path = tmp_path / "artifacts/validation/verdict.json"
+    assert leaks(tmp_path, "mood") is None
+    counts = {"corpus": 0, "mood_train": 3, "mood_validation": 0, "mood_test": 0, "form_train": 7}
+    write_json(path, verdict(**counts))
+    write_json(tmp_path / "metrics/validate.json", {"rows": dict.fromkeys(counts, 50)})
+    found = {"corpus": (0, 50), "mood_train": (3, 50), "mood_validation": (0, 50), "mood_test": (0, 50)}
+    assert leaks(tmp_path, "mood") == found
+    del counts["mood_test"]
+    write_json(path, verdict(**counts))
+    assert leaks(tmp_path, "mood") is None
