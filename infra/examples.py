@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import sysconfig
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, permutations
@@ -20,9 +21,11 @@ from brill import Tagger
 from dates_in_chinese import rows as dates
 from example_texts import gaps, reviews, two_days
 from help_questions import splits as help_questions
+from library_functions import CORPUS_FUNCTIONS, library_functions
 from names_in_chinese import titled
 from ruamel.yaml import YAML
 from sample_data import Row, key, mixed, read, unique, write
+from small_functions import functions, problems
 from small_pizzas import orders
 from small_stories import stories
 
@@ -30,6 +33,7 @@ CORPUS_LEADS = 450
 INTENT_ROWS, INTENT_ROWS_ZH = 60, 24
 """The least that a topic needs to be an intent."""
 YEAR_ROWS, DATE_ROWS, SUMMARY_ROWS, CORPUS_POEMS = 1600, 6000, 3000, 1000
+FUNCTIONS, PROBLEMS = 5000, 40
 TAGGED_ROWS, GAP_ROWS, UNRELATED_ROWS = 1800, 2300, 400
 LONGEST_LINE, QUESTION_CHARACTERS = 160, 240
 INSTEAD = ("tokens", "context", "messages", "prompt")
@@ -66,6 +70,7 @@ def main(raw: Path, chatterbot: Path, rated: Path, lexicon: Path, examples: Path
         write(examples / "faq" / "data" / "tasks" / "help" / f"{split}.jsonl.gz", asked)
     told_stories, others = besides(stories(4200), 800)
     make(examples / "story", "story", told_stories, {"story_texts": others})
+    code(examples / "code")
     make(examples / "sentiment", "sentiment", reviews(rated))
     make(examples / "pair", "days", two_days(), {})
     sentences = (first_sentence(row["text"]) for row in free)
@@ -92,6 +97,17 @@ def besides(rows: Iterable[Row], count: int) -> tuple[list[Row], list[Row]]:
     """All rows but the last `count`, and the texts of these, for a corpus that no row of the task stands in."""
     every = list(rows)
     return every[:-count], [{"text": row["text"]} for row in every[-count:]]
+
+
+def code(folder: Path) -> None:
+    """Functions by rule, tests of some of the test rows, and as corpus the library of the Python that runs this."""
+    rows = list(unique(functions(FUNCTIONS)))
+    library = mixed(unique(library_functions(Path(sysconfig.get_path("stdlib")))))
+    make(folder, "code", rows, {"python_library": library[:CORPUS_FUNCTIONS]})
+    tested = [row["prompt"] for row in read(folder / "data" / "tasks" / "code" / "test.jsonl.gz")][:PROBLEMS]
+    by_prompt = {row["prompt"]: row for row in rows}
+    lines = "".join(f"{line}\n" for line in problems(by_prompt[prompt] for prompt in tested))
+    (folder / "data" / "problems.jsonl").write_text(lines, encoding="utf-8")
 
 
 def told(row: Row) -> Row:

@@ -92,3 +92,17 @@ def test_an_order_names_what_is_wanted_and_what_is_not(infra: Path) -> None:
     for row in small.orders(50):
         named = {topping for topping in small.TOPPINGS if topping in row["text"]}
         assert {*row["labels"]} < named
+
+
+def test_a_function_made_by_rule_passes_its_tests(infra: Path) -> None:
+    for row in __import__("small_functions").functions(100):
+        exec(f"{row['prompt']}{row['completion']}\n{row['test']}", {})
+
+
+def test_functions_with_a_licence_of_their_own_are_no_corpus(infra: Path, tmp_path: Path) -> None:
+    (tmp_path / "free.py").write_text("class One:\n    def two(self):\n        return 2\n")
+    (tmp_path / "owned.py").write_text("# Copyright: someone\ndef three():\n    return 3\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "free.py").write_text("def four():\n    return 4\n")
+    found = __import__("library_functions").library_functions(tmp_path)
+    assert list(found) == [{"text": "def two(self):\n    return 2"}]
