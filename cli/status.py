@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -15,6 +16,9 @@ from components.tasks.kinds import score_told
 from flows.graph import data_version, read_graph
 from flows.settings import project_root
 from flows.summary import key_metric
+
+if TYPE_CHECKING:
+    from components.registry import Registry
 
 
 @click.command("status")
@@ -41,8 +45,10 @@ def show_status(root: Path) -> None:
     if told := data_version(root, stages):
         console.print(told, markup=False)
     console.print()
+    registry = _registry()
     for name in params.tasks:
-        console.print("\n  ".join([f"{name}: {_champion(name)}", *_gates(name)]), markup=False, soft_wrap=True)
+        lines = [f"{name}: {_champion(registry, name)}", *_gates(registry, name)]
+        console.print("\n  ".join(lines), markup=False, soft_wrap=True)
 
 
 def reasons(changes: Sequence[str]) -> str:
@@ -55,13 +61,17 @@ def reasons(changes: Sequence[str]) -> str:
     return ", ".join(told + (["code modified"] if code else []))
 
 
-def _champion(task: str) -> str:
+def _registry() -> Registry | None:
+    """None before the first release."""
     from components import tracking
     from components.registry import Registry
 
-    if not tracking.store_exists():
+    return Registry() if tracking.store_exists() else None
+
+
+def _champion(registry: Registry | None, task: str) -> str:
+    if registry is None:
         return "no champion yet: nothing was released from here"
-    registry = Registry()
     champion, refusal, challenger = registry.champion(task), registry.refusal(task), registry.challenger(task)
     after = f"; {refusal}" if refusal else ""
     if challenger is not None:
@@ -71,13 +81,12 @@ def _champion(task: str) -> str:
     return f"champion v{champion.version}, {score_told(champion.tags)} on the test rows of its run{after}"
 
 
-def _gates(task: str) -> list[str]:
+def _gates(registry: Registry | None, task: str) -> list[str]:
     """What each gate said of the newest version."""
-    from components import tracking
-    from components.registry import GATE, Registry
+    from components.registry import GATE
 
-    newest = next(iter(Registry().versions(task)), None) if tracking.store_exists() else None
+    newest = next(iter(registry.versions(task)), None) if registry else None
     if newest is None:
         return []
-    told = {name.removeprefix(GATE): text for name, text in newest.tags.items() if name.startswith(GATE)}
+    told = {name.removeprefix(GATE): text for name, text in sorted(newest.tags.items()) if name.startswith(GATE)}
     return [f"v{newest.version} {name} {text}" for name, text in told.items()]
