@@ -20,7 +20,7 @@ COMMANDS = {
     "init-from": ("cli.init_from:command", "Go on from a pretrained checkpoint."),
     "plan": ("cli.plan:command", "Say what a run will take, before it runs."),
     "run": ("cli.run:command", "Bring the whole pipeline up to date."),
-    "schedule": ("flows.schedule:command", "Run every night, on a Prefect server."),
+    "schedule": ("flows.schedule:command", "Run every night and on new data, on a Prefect server."),
     "status": ("cli.status:command", "Show what is fresh, what is stale and why."),
     "compare": ("cli.compare:command", "Compare two results, and their models on the same rows."),
     "reproduce": ("cli.reproduce:command", "Compute a past result anew, and compare every output."),

@@ -24,6 +24,7 @@ from components.tracking import store_exists
 from flows import release
 from flows.graph import data_version
 from flows.record import record_missing
+from flows.scheduling.overrides import restore_params
 from flows.settings import changed_project, project_root
 from flows.summary import StageResult, key_metric, table
 
@@ -60,8 +61,9 @@ def run_pipeline(root: Path, parallel: int | None, settings: tuple[str, ...] = (
     """Change params.yaml, bring the pipeline up to date, print the result. Raises LianziError when a stage failed."""
     console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
+    restored = restore_params(root)
     changes, stages = changed_project(root, settings)
-    for line in changes:
+    for line in [*restored, *changes]:
         click.echo(line)
     if told := data_version(root, stages):
         console.print(told, markup=False)

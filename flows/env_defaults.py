@@ -24,8 +24,16 @@ DEFAULTS = {
     "PREFECT_CLI_PROMPT": "false",
 }
 
-OF_A_SERVER = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING"}
-"""Set for a server, whose log is the only place for its errors."""
+OF_A_SERVER = {
+    # Its log is the only place for its errors.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
+    # A server that is killed knows again who runs: without this, a run that lasts over its restart is ended.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    # Runs with their logs leave the database after 30 days, not never.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "2592000",
+}
+"""Set for a server that this project starts."""
 
 
 def prepare() -> None:

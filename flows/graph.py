@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,15 @@ DATA = "data"
 LOCKED = "Unable to acquire lock"
 BUSY = "is busy, it is being blocked by"
 """DVC's messages when another of its processes holds the repository, or the files of a running stage."""
+TIMED_OUT, KILLED, LOCKED_OUT, UNREACHABLE = "timed out", "killed", "locked out", "unreachable"
+TRANSIENT = (KILLED, LOCKED_OUT, UNREACHABLE)
+"""Failures that may pass by themselves: the kernel ended the process (memory), another DVC had the lock, no network."""
+_SIGKILL = re.compile(r"exited with (-9|137)\b")
+_NETWORK = re.compile(
+    r"does not answer|Connection (refused|reset|aborted)|Max retries exceeded|[Tt]imed? ?out|Name or service not known|"
+    r"Temporary failure in name resolution|Network is unreachable|No route to host|Service Unavailable|Bad Gateway"
+)
+GRACE_SECONDS = 20
 LOCKED_TRIES = 40
 MOST_SECONDS = 15.0
 """Seconds between two checks whether a stage of another process has ended."""
@@ -98,22 +108,23 @@ def data_version(root: Path, stages: Iterable[Stage]) -> str:
     )
 
 
-def reproduce(stage: str, root: Path, heard: Callable[[str], None]) -> tuple[int, str]:
+def reproduce(stage: str, root: Path, heard: Callable[[str], None], seconds: float | None = None) -> tuple[int, str]:
     """Bring one stage up to date through DVC; `heard` gets each line of its output.
 
     Returns the exit code and the outcome: "ran", "cached" (nothing to do) or "restored" (outputs fetched from DVC's
-    cache of earlier runs). It waits for another DVC process that runs the stage, or holds its files.
+    cache of earlier runs); of a failure "failed", or TIMED_OUT, or one of TRANSIENT. It waits for another DVC
+    process that runs the stage, or holds its files. After so many `seconds` all processes of the stage are ended.
     """
     for attempt in count():
-        code, lines = _run_dvc(["--wait-for-lock", "repro", "--single-item", stage], root, heard)
+        code, lines, timed_out = _run_dvc(["--wait-for-lock", "repro", "--single-item", stage], root, heard, seconds)
         blocked = next((place for place, line in enumerate(lines) if BUSY in line), None)
         locked = any(LOCKED in line for line in lines) and attempt < LOCKED_TRIES
-        if code == 0 or (blocked is None and not locked):
+        if code == 0 or timed_out or (blocked is None and not locked):
             break
         if blocked is not None and attempt == 0:
             heard(f"waiting for another DVC process: {' '.join(lines[blocked + 1 : blocked + 2]).strip()}")
         time.sleep(min(0.25 * 2 ** min(attempt, 6), MOST_SECONDS))
-    return code, _outcome(lines)
+    return code, _outcome(lines) if code == 0 else TIMED_OUT if timed_out else _failure(lines)
 
 
 @contextmanager
@@ -183,7 +194,10 @@ def order_lock(root: Path) -> None:
         _while_locked(rewrite, seconds=60)
 
 
-def _run_dvc(words: list[str], root: Path, heard: Callable[[str], None]) -> tuple[int, list[str]]:
+def _run_dvc(
+    words: list[str], root: Path, heard: Callable[[str], None], seconds: float | None
+) -> tuple[int, list[str], bool]:
+    """The exit code, the lines that DVC and its stage printed, and whether they were ended after `seconds`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", *words],
         cwd=root,
@@ -200,15 +214,56 @@ def _run_dvc(words: list[str], root: Path, heard: Callable[[str], None]) -> tupl
     refused = False
     _RUNNING.add(process)
     try:
-        for line in process.stdout:
-            lines.append(line.rstrip())
-            # A refusal is the last that DVC says, in several lines; it is tried again.
-            refused = refused or LOCKED in line or BUSY in line
-            if line.strip() and not refused and not _CHATTER.match(line):
-                heard(line.rstrip())
-        return process.wait(), lines
+        with _ended_after(process, seconds) as timed_out:
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                # A refusal is the last that DVC says, in several lines; it is tried again.
+                refused = refused or LOCKED in line or BUSY in line
+                if line.strip() and not refused and not _CHATTER.match(line):
+                    heard(line.rstrip())
+            return process.wait(), lines, timed_out.is_set()
     finally:
         _RUNNING.discard(process)
+
+
+@contextmanager
+def _ended_after(process: subprocess.Popen[str], seconds: float | None) -> Iterator[threading.Event]:
+    """Ends the process with all that it started after `seconds`; the event says whether that was necessary."""
+    timed_out = threading.Event()
+
+    def end() -> None:
+        timed_out.set()
+        _end_tree(process.pid)
+
+    timer = threading.Timer(seconds or 0, end)
+    if seconds is not None:
+        timer.start()
+    try:
+        yield timed_out
+    finally:
+        timer.cancel()
+
+
+def _end_tree(pid: int) -> None:
+    """End a process with all below it, whatever sessions they began: politely, then after GRACE_SECONDS by SIGKILL.
+
+    A stage saves its checkpoint when it is asked to end.
+    """
+    import psutil
+
+    try:
+        top = psutil.Process(pid)
+        below = top.children(recursive=True)
+        for process in (*below, top):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        _, left = psutil.wait_procs(below, timeout=GRACE_SECONDS)
+        # Not waited for here: its exit code belongs to whoever started it.
+        for process in (*left, top):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+    except psutil.NoSuchProcess:
+        return
 
 
 _RUNNING: set[subprocess.Popen[str]] = set()
@@ -235,6 +290,18 @@ def _outcome(lines: list[str]) -> str:
     if "didn't change, skipping" in text or ("up to date" in text and "Running stage" not in text):
         return "cached"
     return "ran"
+
+
+def _failure(lines: list[str]) -> str:
+    """The kind of a failure. What may pass by itself has a name; all else is "failed", a user error above all."""
+    text = "\n".join(lines)
+    if any(line.startswith("error:") for line in lines) and not _NETWORK.search(text):
+        return "failed"
+    if _SIGKILL.search(text):
+        return KILLED
+    if LOCKED in text or BUSY in text:
+        return LOCKED_OUT
+    return UNREACHABLE if _NETWORK.search(text) else "failed"
 
 
 def _reasons(changes: list[Any]) -> tuple[str, ...]:

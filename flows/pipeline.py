@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Semaphore
@@ -17,7 +18,7 @@ env_defaults.prepare()
 from prefect import flow, get_run_logger, task  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.futures import PrefectConcurrentFuture  # noqa: E402
-from prefect.runtime import flow_run  # noqa: E402
+from prefect.runtime import deployment, flow_run  # noqa: E402
 from prefect.states import Completed, Failed, State  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 from pydantic import Field  # noqa: E402
@@ -27,29 +28,36 @@ from components.errors import LianziError, ParameterError  # noqa: E402
 from components.evaluation.rungs import system_of  # noqa: E402
 from components.lease import turn  # noqa: E402
 from flows import release as releasing  # noqa: E402
-from flows.graph import Stage, order_lock, read_graph, reproduce, stop_running  # noqa: E402
+from flows.graph import TIMED_OUT, TRANSIENT, Stage, order_lock, read_graph, reproduce, stop_running  # noqa: E402
 from flows.inputs import note_inputs  # noqa: E402
 from flows.record import record_missing  # noqa: E402
-from flows.settings import ready_project  # noqa: E402
+from flows.scheduling import notices  # noqa: E402
+from flows.scheduling.admission import SKIPPED, stood_for  # noqa: E402
+from flows.scheduling.new_data import new_data  # noqa: E402
+from flows.scheduling.overrides import overridden, restore_params  # noqa: E402
+from flows.scheduling.run_pages import publish  # noqa: E402
+from flows.settings import project_folder, ready_project, what_if  # noqa: E402
 from flows.summary import StageResult, key_metric  # noqa: E402
 
 
 @dataclass(frozen=True)
 class StageFailed(Exception):
-    """The last lines that a failed stage printed."""
+    """The last lines that a failed stage printed, and whether it may succeed if it is tried again."""
 
     reason: str
+    transient: bool = False
 
     def __str__(self) -> str:
         return self.reason
 
 
 class Slots:
-    """Limits the number of parallel stages; when stopped, it ends them and starts no other."""
+    """Limits the number of parallel stages, and their time; when stopped, it ends them and starts no other."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, minutes: float | None = None) -> None:
         self._free = Semaphore(count)
         self._stopped = False
+        self.seconds = minutes * 60 if minutes is not None else None
 
     def __enter__(self) -> None:
         self._free.acquire()
@@ -60,6 +68,10 @@ class Slots:
     def __exit__(self, *_: object) -> None:
         self._free.release()
 
+    @property
+    def stopped(self) -> bool:
+        return self._stopped
+
     def stop(self) -> None:
         self._stopped = True
         stop_running()
@@ -68,19 +80,43 @@ class Slots:
 # The bound on `parallel` is for the server, which refuses others before a run is made. The flow checks its parameters
 # itself: Prefect's own check ends in a traceback, and knows nothing of projects.
 @flow(name="pipeline", flow_run_name=lambda: _run_name(), validate_parameters=False)
-def pipeline(root: str = ".", parallel: Annotated[int, Field(ge=1)] = 2) -> list[StageResult]:
+def pipeline(
+    root: str = ".",
+    parallel: Annotated[int, Field(ge=1)] = 2,
+    settings: list[str] | None = None,
+    only_on_new_data: bool = False,
+    stage_minutes: Annotated[float | None, Field(gt=0)] = None,
+    notify: str = "",
+) -> list[StageResult]:
     """Bring every stage up to date, `parallel` at a time, then release each task's bundle, one after another.
 
-    A failed stage stops those that need it; the others finish. Raises LianziError naming the failed ones, or what
-    is wrong with the parameters or the project: before any work.
+    `settings`: KEY=VALUE, in params.yaml while this run goes on. `only_on_new_data`: without new data there is no work.
+    `stage_minutes`: the longest that a stage may take; then all its processes are ended. `notify`: a block TYPE/NAME
+    that tells of failures, refusals and releases. A failed stage stops those that need it; the others finish. Raises
+    LianziError naming the failed ones, or what is wrong with the parameters or the project: before any work.
     """
     for name in ("prefect.flow_runs", "prefect.engine"):
         logging.getLogger(name).addFilter(_is_no_mistake)
     try:
-        return _run(root, parallel)
+        folder = _checked(root, parallel, settings or [], stage_minutes)
+        if deployment.id and (why := _no_work(folder, only_on_new_data)):
+            get_run_logger().info(f"nothing to do: {why}")
+            # Prefect unwraps a state that a flow returns.
+            return Completed(name=SKIPPED, message=why, data=[])  # type: ignore[return-value]
+        return _run(folder, parallel, settings or [], stage_minutes, notify)
     except LianziError as error:
         get_run_logger().error(str(error))
+        _tell_of_failure(error, root, notify)
         raise
+
+
+def _tell_of_failure(error: LianziError, root: object, block: str) -> None:
+    """A message: each failed stage with its reason, what to do next, and where the log is."""
+    reasons = [
+        f"{result.name}: {result.reason}" for result in getattr(error, "results", []) if result.state == "failed"
+    ]
+    subject = f"lianzi: {Path(str(root)).name}: {str(error).splitlines()[0]}"
+    notices.notify(block, subject, "\n".join([*reasons, str(error), flow_run.ui_url or ""]), get_run_logger())
 
 
 def _run_name() -> str:
@@ -89,7 +125,7 @@ def _run_name() -> str:
     if not isinstance(folder, str | Path) or not Path(folder).is_dir():
         return "pipeline"  # refused in a moment
     with contextlib.chdir(folder):
-        return tracking.run_name()
+        return tracking.run_name(flow_run.parameters.get("settings") or ())
 
 
 def _is_no_mistake(record: logging.LogRecord) -> bool:
@@ -97,21 +133,61 @@ def _is_no_mistake(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], LianziError))
 
 
-def _run(root: str, parallel: int) -> list[StageResult]:
+def _checked(root: object, parallel: object, settings: object, minutes: object) -> Path:
+    """The project's folder. Raises ParameterError where a parameter of the flow means nothing."""
+    if minutes is not None and (not isinstance(minutes, int | float) or isinstance(minutes, bool) or minutes <= 0):
+        raise ParameterError(f"stage_minutes: {minutes}: not a time", "set it to more than 0, or leave it out")
     if not isinstance(parallel, int) or isinstance(parallel, bool) or parallel < 1:
         raise ParameterError(f"parallel: {parallel}: not a number of stages", "set it to 1 or more")
-    folder, _ = ready_project(root)
-    named = flow_run.name or tracking.run_name()
-    with turn(folder, "a scheduled run"), tracking.pipeline_run(named, {"lianzi.driver": "lianzi run"}) as run:
-        for line in note_inputs(folder):
-            print(line, flush=True)
-        # Read anew: another run may have had its turn since.
-        results = _submit(read_graph(folder), folder, Slots(parallel), run.id)
-        _tell_what_came_of_it(run, results, folder)
-        failed = [result.name for result in results if result.state == "failed"]
-        if failed:
-            raise PipelineFailed(results)
+    if not isinstance(settings, list) or not all(isinstance(setting, str) for setting in settings):
+        raise ParameterError(f"settings: {settings}: not a list", 'for example ["finetune.epochs=1"]')
+    folder = project_folder(root)
+    what_if(folder / "params.yaml", tuple(settings))
+    return folder
+
+
+def _no_work(folder: Path, only_on_new_data: bool) -> str:
+    """Why a scheduled run has nothing to do, in words; "" where it has."""
+    if why := stood_for(str(flow_run.id)):
+        return why
+    if not only_on_new_data:
+        return ""
+    with turn(folder, "a scheduled run"):
+        due = new_data(folder, str(flow_run.id))
+    if due:
+        get_run_logger().info(due)
+    return "" if due else "no new data"
+
+
+def _run(folder: Path, parallel: int, settings: list[str], minutes: float | None, notify: str) -> list[StageResult]:
+    if not settings:
+        ready_project(folder)  # before it waits for its turn
+    tags = {"lianzi.driver": "lianzi run", "prefect.flow_run_id": str(flow_run.id)}
+    tags |= {"lianzi.settings": " ".join(settings)} if settings else {}
+    with turn(folder, "a scheduled run"), _prepared(folder, settings):
+        stages = read_graph(folder)  # another run may have had its turn since
+        if all(stage.fresh for stage in stages) and releasing.is_current(folder):
+            record_missing(folder)
+            get_run_logger().info("nothing to do: every stage is fresh and every model considered")
+            return [StageResult(stage.name, "cached", 0.0, key_metric(stage.name, folder)) for stage in stages]
+        with tracking.pipeline_run(flow_run.name or tracking.run_name(), tags) as run:
+            results = _submit(stages, folder, Slots(parallel, minutes), run.id, notify)
+            _tell_what_came_of_it(run, results, folder)
+            publish(folder, run, results, get_run_logger())
+            if any(result.state == "failed" for result in results):
+                raise PipelineFailed(results)
     return results
+
+
+@contextlib.contextmanager
+def _prepared(folder: Path, settings: list[str]) -> Iterator[None]:
+    """params.yaml with the run's settings, and the project's inputs noted."""
+    for line in restore_params(folder):
+        print(line, flush=True)
+    with overridden(folder, settings) as changes:
+        for line in changes or note_inputs(folder):
+            print(line, flush=True)
+        yield
 
 
 def _tell_what_came_of_it(run: tracking.TrackedRun, results: list[StageResult], root: Path) -> None:
@@ -142,7 +218,22 @@ class PipelineFailed(LianziError):
         super().__init__(f"failed: {failed}", "mend what its lines above say, then run again: finished stages are kept")
 
 
-@task(persist_result=False, cache_policy=NO_CACHE)
+RETRY_SECONDS = [15.0, 60.0]
+"""The pauses before a stage is tried once more."""
+
+
+def _may_pass(_: object, __: object, state: State[Any]) -> bool:
+    """Whether to try a stage again: after what passes by itself, never after a user error."""
+    return isinstance(state.data, StageFailed) and state.data.transient
+
+
+@task(
+    persist_result=False,
+    cache_policy=NO_CACHE,
+    retries=len(RETRY_SECONDS),
+    retry_delay_seconds=RETRY_SECONDS,
+    retry_condition_fn=_may_pass,
+)
 def bring_up_to_date(stage: Stage, root: Path, slots: Slots) -> State[StageResult]:
     """One node: DVC runs the stage once a slot is free."""
     logger = get_run_logger()
@@ -156,13 +247,26 @@ def bring_up_to_date(stage: Stage, root: Path, slots: Slots) -> State[StageResul
     with slots:
         print(f"[{stage.name}] …", flush=True)
         began = time.monotonic()
-        code, outcome = reproduce(stage.name, root, heard)
+        code, outcome = reproduce(stage.name, root, heard, slots.seconds)
         seconds = time.monotonic() - began
     if code != 0:
-        return Failed(message=_reason(last), data=StageFailed(_reason(last)))
+        return _failed(stage.name, outcome, last, slots)
     result = StageResult(stage.name, outcome, seconds, key_metric(stage.name, root))
     name = "Completed" if outcome == "ran" else "Cached"
     return Completed(name=name, data=result, message=f"{outcome} in {seconds:.1f} s")
+
+
+def _failed(stage: str, outcome: str, lines: list[str], slots: Slots) -> State[StageResult]:
+    """The state of a stage that failed, with the reason."""
+    reason = _reason(lines)
+    if outcome == TIMED_OUT and slots.seconds is not None:
+        reason = f"error: {stage}: ended after {slots.seconds / 60:g} minutes (stage_minutes); its last line: {reason}"
+    elif outcome in TRANSIENT:
+        reason = f"{stage} {outcome}: {reason}"
+    transient = outcome in TRANSIENT and not slots.stopped
+    if transient:
+        print(f"[{stage}] {outcome}; tried {len(RETRY_SECONDS)} times more, after a pause", flush=True)
+    return Failed(message=reason, data=StageFailed(reason, transient))
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
@@ -172,7 +276,7 @@ def note_cached(stage: Stage, root: Path, slots: Slots) -> State[StageResult]:
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
-def release(name: str, root: Path, run_id: str) -> State[StageResult]:
+def release(name: str, root: Path, run_id: str, notify: str) -> State[StageResult]:
     """Register the task's bundle and decide whether it becomes the champion."""
     began = time.monotonic()
     try:
@@ -183,12 +287,14 @@ def release(name: str, root: Path, run_id: str) -> State[StageResult]:
         print(f"[release@{name}] error: {error}", flush=True)
         return Failed(message=str(error), data=StageFailed(str(error)))
     get_run_logger().info(verdict.line)
+    word = "released" if verdict.champion else "not released"
+    notices.notify(notify, f"lianzi: {root.name}: {name} {word}", verdict.line, get_run_logger())
     print(f"[release@{name}] {verdict.line}", flush=True)
     result = StageResult(f"release@{name}", "ran", time.monotonic() - began, ("version", float(verdict.version)))
     return Completed(data=result, message=verdict.line)
 
 
-def _submit(stages: list[Stage], root: Path, slots: Slots, run_id: str) -> list[StageResult]:
+def _submit(stages: list[Stage], root: Path, slots: Slots, run_id: str, notify: str) -> list[StageResult]:
     """Submit every stage behind those it needs and wait for all of them.
 
     A task that waits for another holds its thread, so there is a thread for each; the slots bound the work.
@@ -211,7 +317,7 @@ def _submit(stages: list[Stage], root: Path, slots: Slots, run_id: str) -> list[
             # Once no stage runs any more, and in turn: a release decides by timings, which bear no company.
             for name in _evaluated_tasks(root, futures):
                 named_release = release.with_options(name=f"release@{name}", task_run_name=f"release@{name}")
-                parameters = {"name": name, "root": root, "run_id": run_id}
+                parameters = {"name": name, "root": root, "run_id": run_id, "notify": notify}
                 futures[f"release@{name}"] = runner.submit(
                     named_release, parameters, wait_for=[futures[f"evaluate@{name}"]]
                 )

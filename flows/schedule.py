@@ -10,54 +10,144 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from components.errors import ServiceError
-from flows.settings import project_root, ready_project
+from components.errors import ParameterError, ServiceError
+from flows.scheduling.automations import automate
+from flows.scheduling.notices import block_id
+from flows.settings import project_root, ready_project, what_if
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
+    from prefect.client.schemas.schedules import CronSchedule
 
 FLOW = "pipeline"
 PREFECT_FILE = "infra/prefect.yaml"
+NIGHTLY, ON_NEW_DATA = "nightly", "on-new-data"
+"""The slugs of the schedules."""
 SECONDS_TO_SCHEDULE = 60
 """The time limit for the server's scheduler to create the first runs: it runs every few seconds."""
 
 
 @click.command("schedule")
 @click.option("--pool", default="local", show_default=True, help="The work pool of its workers; created if necessary.")
-def command(pool: str) -> None:
+@click.option("--cron", metavar="CRON", help="When to run, in UTC (default: infra/prefect.yaml's, every night).")
+@click.option(
+    "--on-new-data",
+    "minutes",
+    type=click.IntRange(1),
+    metavar="MINUTES",
+    help="Look for new data this often, and run where there is.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Parameters of these runs alone; may be given several times.",
+)
+@click.option(
+    "--stage-minutes", type=click.FloatRange(0, min_open=True), help="End a stage that takes longer (default: never)."
+)
+@click.option("--notify", metavar="BLOCK", help="A Prefect block, TYPE/NAME, that tells of failures and releases.")
+def command(pool: str, **plan: Any) -> None:
     """Deploy the project on the Prefect server at PREFECT_API_URL, to run as infra/prefect.yaml says: every night.
 
-    A worker on this machine carries the runs out: prefect worker start --pool local
+    The deployment is what the last call says. A worker carries the runs out: prefect worker start --pool local
     """
-    schedule_project(project_root(), pool)
+    schedule_project(project_root(), pool, Plan(**plan))
 
 
-def schedule_project(root: Path, pool: str) -> None:
-    """Deploy the project by infra/prefect.yaml, and print its next run. Raises LianziError."""
+@dataclass(frozen=True)
+class Plan:
+    """What differs from infra/prefect.yaml: the cron, minutes between two looks for new data, and what a run gets:
+    KEY=VALUE settings, the longest time of a stage, the block that sends messages."""
+
+    cron: str | None = None
+    minutes: int | None = None
+    settings: tuple[str, ...] = ()
+    stage_minutes: float | None = None
+    notify: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Of the flow, where they are not its defaults."""
+        given = {"settings": list(self.settings), "stage_minutes": self.stage_minutes, "notify": self.notify}
+        return {name: value for name, value in given.items() if value}
+
+
+def schedule_project(root: Path, pool: str, plan: Plan) -> None:
+    """Deploy the project by infra/prefect.yaml and `plan`, and print its next run. Raises LianziError."""
     from prefect.client.orchestration import get_client
 
     console = Console(highlight=False, soft_wrap=True)
     ready_project(root)
+    what_if(root / "params.yaml", plan.settings)
+    schedules = _checked_cron(plan)
     require_server()
+    block = block_id(plan.notify) if plan.notify else None
     with get_client(sync_client=True) as client:
         if pool not in {there.name for there in client.read_work_pools()}:
             _prefect("work-pool", "create", pool, "--type", "process")
             console.print(f"made the work pool {pool}")
         project = this_project()
         _prefect("deploy", "--prefect-file", PREFECT_FILE, "--pool", pool)
-        deployment = client.read_deployment_by_name(f"{FLOW}/{project['deployment']}")
+        name = f"{FLOW}/{project['deployment']}"
+        deployment = client.read_deployment_by_name(name)
+        _plan_runs(client, deployment, plan, schedules)
+        automate(client, deployment.id, deployment.name, block)
+        deployment = client.read_deployment_by_name(name)
         console.print(f"{FLOW}/{deployment.name} runs {project['folder']} on {project['host']}")
         for line in _next_runs(client, deployment):
             console.print(line)
         if not any(worker.status == "ONLINE" for worker in client.read_workers_for_work_pool(pool)):
             console.print(f"No worker carries it out yet: prefect worker start --pool {shlex.quote(pool)}")
+
+
+def _checked_cron(plan: Plan) -> CronSchedule | None:
+    """The schedule of --cron. Raises ParameterError where it means no time."""
+    from prefect.client.schemas.schedules import CronSchedule
+
+    try:
+        return CronSchedule(cron=plan.cron, timezone="UTC") if plan.cron is not None else None
+    except ValueError:
+        raise ParameterError(
+            f"--cron {plan.cron!r}: not a cron expression", "for example '0 2 * * *': every night at two, in UTC"
+        ) from None
+
+
+def _plan_runs(
+    client: SyncPrefectClient, deployment: DeploymentResponse, plan: Plan, cron: CronSchedule | None
+) -> None:
+    """Give the deployment the plan's schedules, in place of those of infra/prefect.yaml."""
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.schedules import IntervalSchedule
+
+    if plan == Plan():
+        return
+    wanted = [
+        DeploymentScheduleCreate(
+            schedule=cron if cron is not None and there.slug == NIGHTLY else there.schedule,
+            active=there.active,
+            parameters=there.parameters | plan.parameters,
+            slug=there.slug,
+        )
+        for there in deployment.schedules
+    ]
+    if plan.minutes is not None:
+        every = IntervalSchedule(interval=timedelta(minutes=plan.minutes))
+        looks = plan.parameters | {"only_on_new_data": True}
+        wanted.append(DeploymentScheduleCreate(schedule=every, active=True, parameters=looks, slug=ON_NEW_DATA))
+    for there in deployment.schedules:
+        client.delete_deployment_schedule(deployment.id, there.id)
+    client.create_deployment_schedules(deployment.id, wanted)
 
 
 def this_project() -> dict[str, str]:

@@ -38,18 +38,24 @@ def ready_project(root: object) -> tuple[Path, list[Stage]]:
     Raises LianziError: no project there, params.yaml invalid, the graph unreadable, data that was never pulled, or
     what a stage would fail by.
     """
-    if not isinstance(root, str | Path) or not _is_project(Path(root)):
-        raise ParameterError(
-            f"root: {root}: no Lianzi project there", "name the folder that holds dvc.yaml and params.yaml"
-        )
-    folder = Path(root).absolute()
-    os.chdir(folder)
+    folder = project_folder(root)
     params = load_params(folder / "params.yaml")
     stages = read_graph(folder)
     check_data_there(folder, stages)
     check_checkpoint(params, any(stage.name == "pretrain" and not stage.fresh for stage in stages))
     check_project(folder, params, stages)  # its remarks are curation's lines too
     return folder, stages
+
+
+def project_folder(root: object) -> Path:
+    """The folder `root`, which becomes the working directory. Raises ParameterError where no project is in it."""
+    if not isinstance(root, str | Path) or not _is_project(Path(root)):
+        raise ParameterError(
+            f"root: {root}: no Lianzi project there", "name the folder that holds dvc.yaml and params.yaml"
+        )
+    folder = Path(root).absolute()
+    os.chdir(folder)
+    return folder
 
 
 def check_data_there(folder: Path, stages: Collection[Stage]) -> None:

@@ -9,11 +9,12 @@ _LEVEL = re.compile(r"^.{0,40}?\b(DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\
 """Of the first line of a record: Prefect's, MLflow's and uvicorn's have the level near the beginning."""
 _TRACEBACK = "Traceback (most recent call last)"
 
-RECOVERED = ("Worker channel heartbeat persistence failed",)
+RECOVERED = ("Worker channel heartbeat persistence failed", "Failed in consume_loop")
 """Errors of a service that it recovers from by itself, each with its reason.
 
 Prefect's server keeps a worker's heartbeat in a transaction that reads first, which SQLite refuses at once ("database
-is locked") where another one wrote in between. The worker sends it over HTTP then, and opens its channel again.
+is locked") where another one wrote in between. The worker sends it over HTTP then, and opens its channel again. What
+automations wait for is kept in such transactions too; the server takes the event up again, three times.
 """
 
 

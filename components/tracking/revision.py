@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,14 @@ def git_diff() -> str:
     )
 
 
-def run_name() -> str:
+def run_name(settings: Sequence[str] = ()) -> str:
     """The name of a pipeline run: the experiment's name, or the changes since the commit, or the commit; and the
-    time.
+    time. `settings`: changes that this run alone will make, as KEY=VALUE.
     """
     if experiment := os.environ.get("DVC_EXP_NAME"):
         return experiment
-    told = ", ".join(f"{key}={value}" for key, value in changed_params().items())
+    changed = {key: f"{key}={value}" for key, value in changed_params().items()}
+    told = ", ".join((changed | {setting.partition("=")[0]: setting for setting in settings}).values())
     if len(told) > _LONGEST_NAME:
         told = f"{told[: _LONGEST_NAME - 1]}…"
     commit = _git("rev-parse", "--short", "HEAD").strip()

@@ -9,12 +9,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
 from cli.main import main
 from components.errors import DataError, ServiceError
-from flows.graph import data_version, read_graph, reproduce
+from flows.graph import (
+    KILLED,
+    LOCKED_OUT,
+    TIMED_OUT,
+    UNREACHABLE,
+    _end_tree,
+    _failure,
+    data_version,
+    read_graph,
+    reproduce,
+)
 
 
 def test_every_stage_comes_after_those_it_needs(project: Path) -> None:
@@ -143,3 +154,32 @@ def test_data_behind_a_link_is_refused_before_dvc_calls_it_fresh(project: Path, 
     os.mkfifo(project / "data" / "tasks" / "pipe")
     with pytest.raises(DataError, match="pipe: a pipe"):
         read_graph(project)
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        (["ERROR: failed to reproduce 'a': failed to run: python -m x, exited with -9"], KILLED),
+        (["ERROR: failed to reproduce 'a': failed to run: python -m x, exited with 137"], KILLED),
+        (["ERROR: Unable to acquire lock. Most likely another DVC process is running"], LOCKED_OUT),
+        (["error: MLflow at http://there does not answer"], UNREACHABLE),
+        (["error: data/tasks/topic.csv:3: unknown label"], "failed"),
+        (["Traceback (most recent call last):", "ValueError: 1"], "failed"),
+    ],
+)
+def test_only_what_passes_by_itself_has_a_name_among_failures(lines: list[str], kind: str) -> None:
+    assert _failure(lines) == kind
+
+
+def test_a_stage_that_hangs_is_ended_with_all_that_it_started(project: Path) -> None:
+    text = (project / "dvc.yaml").read_text()
+    (project / "dvc.yaml").write_text(text.replace("cat source.txt > first.txt", "sleep 4321"))
+    code, outcome = reproduce("first", project, print, seconds=5)
+    assert (code != 0, outcome) == (True, TIMED_OUT)
+    # Also what began a session of its own.
+    shell = subprocess.Popen(["bash", "-c", "setsid sleep 4321 & echo begun; sleep 4321"], stdout=subprocess.PIPE)
+    assert shell.stdout is not None
+    assert shell.stdout.readline() == b"begun\n"
+    _end_tree(shell.pid)
+    shell.wait(10)
+    assert not [one for one in psutil.process_iter(["cmdline"]) if "4321" in (one.info["cmdline"] or [])]

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cli.main import main
 from flows.schedule import deployment_name
 
 
@@ -44,3 +46,19 @@ def test_without_a_server_nothing_is_deployed(project: Path, root: Path, address
     assert done.returncode == 1
     assert f"error: {told}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--cron", "every night"], "--cron 'every night': not a cron expression"),
+        (["--set", "finetune.epohcs=1"], "did you mean 'finetune.epochs'?"),
+    ],
+)
+def test_a_plan_that_means_nothing_is_refused_before_a_server_is_asked(
+    project: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], told: str
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    refused = CliRunner().invoke(main, ["schedule", *words])
+    assert refused.exit_code == 1
+    assert told in refused.output

@@ -1,0 +1,81 @@
+"""Settings of one run: params.yaml has them while it runs, and is then as it was before.
+
+They are applied in place, not in a work tree: a run reads data, code and checkpoints that no commit may have, and its
+results belong where those of any run lie. A journal beside the run brings params.yaml back where the process was
+killed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from components.artifacts import write_json
+from components.errors import LianziError
+from components.params import flatten, read_yaml
+from flows.inputs import note_inputs
+from flows.settings import changed_project, set_values
+
+JOURNAL = Path(".lianzi/overridden.json")
+PARAMS = "params.yaml"
+
+
+@contextmanager
+def overridden(root: Path, settings: Sequence[str]) -> Iterator[list[str]]:
+    """Apply KEY=VALUE settings to params.yaml while the block runs; yields a line a change.
+
+    Raises LianziError before the block where a value is wrong or the project is not fit to run with them.
+    """
+    if not settings:
+        yield []
+        return
+    path = root / PARAMS
+    before = path.read_text(encoding="utf-8")
+    write_json(root / JOURNAL, {"before": before, "settings": list(settings)})
+    try:
+        changes, _ = changed_project(root, tuple(settings))
+        write_json(root / JOURNAL, {"before": before, "after": path.read_text(encoding="utf-8")})
+        yield changes
+    finally:
+        restore_params(root)
+
+
+def restore_params(root: Path) -> list[str]:
+    """Bring params.yaml back from a run with settings that was killed. Returns what was done, in a line.
+
+    Where a person edited the file meanwhile, only the values of that run are taken back.
+    """
+    journal, path = root / JOURNAL, root / PARAMS
+    try:
+        found: dict[str, Any] = json.loads(journal.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    now = path.read_text(encoding="utf-8")
+    # Killed while it was written: the file is replaced at once, so it is the old one or the new one.
+    after = found.get("after", now)
+    if now == after:
+        partial = path.with_suffix(".yaml.partial")
+        partial.write_text(found["before"], encoding="utf-8")
+        partial.replace(path)
+    else:
+        _take_back(path, _values(found["before"]), _values(after))
+    with suppress(LianziError):
+        note_inputs(root)  # folders.yaml follows params.yaml
+    journal.unlink()
+    return [f"{PARAMS}: as it was before the run with settings"] if now != found["before"] else []
+
+
+def _take_back(path: Path, before: dict[str, Any], after: dict[str, Any]) -> None:
+    now = flatten(read_yaml(path))
+    ours = {name: before[name] for name in before if name in after and before[name] != after[name]}
+    with suppress(LianziError):
+        set_values(path, {name: value for name, value in ours.items() if now.get(name) == after[name]}, True)
+
+
+def _values(text: str) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+
+    return flatten(YAML(typ="safe").load(text))
