@@ -26,6 +26,7 @@ from names_in_chinese import titled
 from ruamel.yaml import YAML
 from sample_data import Row, key, mixed, read, unique, write
 from small_functions import functions, problems
+from small_orders import conversations
 from small_pizzas import orders
 from small_stories import stories
 
@@ -71,6 +72,8 @@ def main(raw: Path, chatterbot: Path, rated: Path, lexicon: Path, examples: Path
     told_stories, others = besides(stories(4200), 800)
     make(examples / "story", "story", told_stories, {"story_texts": others})
     code(examples / "code")
+    chats, others = besides(conversations(5000), 2400)
+    make(examples / "dialogue", "chat", chats, {"dialogue_texts": others})
     make(examples / "sentiment", "sentiment", reviews(rated))
     make(examples / "pair", "days", two_days(), {})
     sentences = (first_sentence(row["text"]) for row in free)

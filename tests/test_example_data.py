@@ -106,3 +106,12 @@ def test_functions_with_a_licence_of_their_own_are_no_corpus(infra: Path, tmp_pa
     (tmp_path / "tests" / "free.py").write_text("def four():\n    return 4\n")
     found = __import__("library_functions").library_functions(tmp_path)
     assert list(found) == [{"text": "def two(self):\n    return 2"}]
+
+
+def test_an_order_has_the_price_of_what_was_asked_for(infra: Path) -> None:
+    small = __import__("small_orders")
+    order = small.conversation(lambda of: 0)
+    assert order[1].startswith("One coffee, here: that is 3 euros.")
+    two = small.conversation(lambda of: {"items": 1, "number of cake": 2, "coffee": 1, "cake": 0}.get(of, 5))
+    assert two[1].startswith("Three cakes and two coffees, to go: that is 21 euros.")
+    assert all(row["messages"][3]["role"] == "assistant" for row in small.conversations(5))
