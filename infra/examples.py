@@ -26,6 +26,7 @@ from names_in_chinese import titled
 from ruamel.yaml import YAML
 from sample_data import Row, key, mixed, read, unique, write
 from small_functions import functions, problems
+from small_letters import letters
 from small_orders import conversations
 from small_pizzas import orders
 from small_stories import stories
@@ -33,7 +34,7 @@ from small_stories import stories
 CORPUS_LEADS = 450
 INTENT_ROWS, INTENT_ROWS_ZH = 60, 24
 """The least that a topic needs to be an intent."""
-YEAR_ROWS, DATE_ROWS, SUMMARY_ROWS, CORPUS_POEMS = 1600, 6000, 3000, 1000
+YEAR_ROWS, DATE_ROWS, CORPUS_POEMS = 1600, 6000, 1000
 FUNCTIONS, PROBLEMS = 5000, 40
 TAGGED_ROWS, GAP_ROWS, UNRELATED_ROWS = 1800, 2300, 400
 LONGEST_LINE, QUESTION_CHARACTERS = 160, 240
@@ -66,7 +67,8 @@ def main(raw: Path, chatterbot: Path, rated: Path, lexicon: Path, examples: Path
     make(examples / "intent", "intent", intents(chatterbot / "english", INTENT_ROWS), {})
     make(examples / "intent_zh", "intent", intents(chatterbot / "chinese", INTENT_ROWS_ZH))
     make(examples / "translation", "dates", islice(dates(), DATE_ROWS), {})
-    make(examples / "summarization", "gists", gists(free), {})
+    written, others = besides(letters(4300), 700)
+    make(examples / "summarization", "gists", written, {"summarization_texts": others})
     for split, asked in help_questions().items():
         write(examples / "faq" / "data" / "tasks" / "help" / f"{split}.jsonl.gz", asked)
     told_stories, others = besides(stories(4200), 800)
@@ -117,13 +119,6 @@ def told(row: Row) -> Row:
     """A row as it stands in the file: what its text was made of in place of the text, and no tests of a program."""
     left_out = {"text", "test"} if row.keys() & {*INSTEAD} else set()
     return {name: value for name, value in row.items() if name not in left_out}
-
-
-def gists(leads: Iterable[Row]) -> Iterator[Row]:
-    """A lead, and the description of a few words beside it."""
-    described = (row for row in leads if 2 <= len((row["description"] or "").split()) <= 8)
-    for row in islice(described, SUMMARY_ROWS):
-        yield {"text": row["text"][:300].rsplit(" ", 1)[0], "target": row["description"]}
 
 
 def tagged(leads: Iterable[Row]) -> Iterator[Row]:

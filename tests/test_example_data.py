@@ -115,3 +115,9 @@ def test_an_order_has_the_price_of_what_was_asked_for(infra: Path) -> None:
     two = small.conversation(lambda of: {"items": 1, "number of cake": 2, "coffee": 1, "cake": 0}.get(of, 5))
     assert two[1].startswith("Three cakes and two coffees, to go: that is 21 euros.")
     assert all(row["messages"][3]["role"] == "assistant" for row in small.conversations(5))
+
+
+def test_the_line_about_a_letter_says_who_wrote_and_what_was_ordered(infra: Path) -> None:
+    for row in __import__("small_letters").letters(50):
+        name, _, city, colour, thing, *_ = row["target"].replace(":", "").split()
+        assert all(word in row["text"] for word in (name, city, colour, thing))
