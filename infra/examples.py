@@ -14,7 +14,7 @@ import sys
 import sysconfig
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice, permutations
+from itertools import islice
 from pathlib import Path
 
 from brill import Tagger
@@ -30,19 +30,17 @@ from small_letters import letters
 from small_orders import conversations
 from small_pizzas import orders
 from small_stories import stories
+from small_teachers import relations
 
 CORPUS_LEADS = 450
 INTENT_ROWS, INTENT_ROWS_ZH = 60, 24
 """The least that a topic needs to be an intent."""
 YEAR_ROWS, DATE_ROWS, CORPUS_POEMS = 1600, 6000, 1000
 FUNCTIONS, PROBLEMS = 5000, 40
-TAGGED_ROWS, GAP_ROWS, UNRELATED_ROWS = 1800, 2300, 400
+TAGGED_ROWS, GAP_ROWS = 1800, 2300
 LONGEST_LINE, QUESTION_CHARACTERS = 160, 240
 INSTEAD = ("tokens", "context", "messages", "prompt")
 """Columns that a row has in its file in place of `text`."""
-NO_RELATION = "no_relation"
-RELATIONS = {"capital_of": ("capital",), "city_in": ("city", "town"), "country_in": ("country", "nation")}
-"""Relation of two places -> the words of the first one's description, which also names the second, that give it."""
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
 _SENTENCE = re.compile(r"(?<=[a-z0-9)][.]) (?=[A-Z])")
 _YEAR = re.compile(r"1[0-9]{3}|20[0-2][0-9]")
@@ -61,7 +59,7 @@ def main(raw: Path, chatterbot: Path, rated: Path, lexicon: Path, examples: Path
     make(examples / "multi_label", "pizza", orders(4000), {})
     make(examples / "ner", "names", tagged(free), {})
     make(examples / "question_answering", "facts", questions(free), {})
-    make(examples / "relation", "places", relations(leads))
+    make(examples / "relation", "people", relations(1000), {})
     addresses = [row for row in read(raw / "state_of_the_union_en.jsonl.gz") if row["id"] >= "1900"]
     make(examples / "regression", "year", years(addresses))
     make(examples / "intent", "intent", intents(chatterbot / "english", INTENT_ROWS), {})
@@ -185,40 +183,6 @@ def where(lead: Row, context: str, places: set[str]) -> dict[str, tuple[int, int
         return {f"Where is {title}?": span for span in behind[:1]}
     nowhere = not named and what(lead, context) and int(key(lead), 16) % 2
     return {f"Where is {title}?": None} if nowhere else {}
-
-
-def relations(leads: list[Row]) -> Iterator[Row]:
-    """Two places in a lead's first sentence, the first and the second in this order. What the descriptions of all leads
-    say of them is their relation (distant supervision, Mintz 2009). Every related pair stands here the other way round
-    too, where it has none: a model has to tell who is whose capital. Of other pairs UNRELATED_ROWS are taken."""
-    places = {row["title"] for row in leads if row["topic"] == "Geography" and row["title"][0].isupper()}
-    known = described_relations(leads, places)
-    others: list[Row] = []
-    for row in leads:
-        sentence = first_sentence(row["text"])
-        if row["topic"] not in ("Geography", "Uncategorized") or len(sentence) > 300:
-            continue
-        for (head, begin), (tail, start) in permutations(names(sentence, places), 2):
-            if head in tail or tail in head:
-                continue
-            spans = {"head": [begin, begin + len(head)], "tail": [start, start + len(tail)]}
-            pair = {"text": sentence, **spans, "label": known.get((head, tail), NO_RELATION)}
-            if {(head, tail), (tail, head)} & known.keys():
-                yield pair
-            else:
-                others.append(pair)
-    yield from sorted(others, key=json.dumps)[:: max(1, len(others) // UNRELATED_ROWS)][:UNRELATED_ROWS]
-
-
-def described_relations(leads: Iterable[Row], places: set[str]) -> dict[tuple[str, str], str]:
-    """The relation of a place to those that its one-line description names: (Accra, Ghana) -> capital_of."""
-    found = {}
-    for row in leads:
-        words = {*re.findall(r"[a-z]+", (row["description"] or "").lower())}
-        relation = next((kind for kind, known in RELATIONS.items() if words & {*known}), None)
-        if relation and row["title"] in places:
-            found.update({(row["title"], name): relation for name, _ in names(row["description"], places)})
-    return found
 
 
 def names(sentence: str, places: set[str]) -> Iterator[tuple[str, int]]:

@@ -121,3 +121,17 @@ def test_the_line_about_a_letter_says_who_wrote_and_what_was_ordered(infra: Path
     for row in __import__("small_letters").letters(50):
         name, _, city, colour, thing, *_ = row["target"].replace(":", "").split()
         assert all(word in row["text"] for word in (name, city, colour, thing))
+
+
+def test_who_taught_whom_has_a_direction(infra: Path) -> None:
+    rows = __import__("small_teachers").sentence(lambda of: 0)
+    text = "The baker Ada of Bath taught the baker Ben of Bath, who taught the baker Chen of Bath in 1900."
+    assert {row["text"] for row in rows} == {text}
+    found = {tuple(text[slice(*row[side])] for side in ("head", "tail")): row["label"] for row in rows}
+    assert found == {
+        ("Ada", "Ben"): "teacher_of",
+        ("Ben", "Chen"): "teacher_of",
+        ("Ben", "Ada"): "no_relation",
+        ("Chen", "Ben"): "no_relation",
+        ("Ada", "Chen"): "no_relation",
+    }
