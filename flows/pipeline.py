@@ -265,7 +265,7 @@ def _failed(stage: str, outcome: str, lines: list[str], slots: Slots) -> State[S
         reason = f"{stage} {outcome}: {reason}"
     transient = outcome in TRANSIENT and not slots.stopped
     if transient:
-        print(f"[{stage}] {outcome}; tried {len(RETRY_SECONDS)} times more, after a pause", flush=True)
+        print(f"[{stage}] {outcome}; after a pause it is tried again, {len(RETRY_SECONDS)} times at most", flush=True)
     return Failed(message=reason, data=StageFailed(reason, transient))
 
 
