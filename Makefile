@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test peers test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-schedule-kills bench-plan \
-        bench-data bench-serving bench-faults bench-vectors bench-ladder bench-heads bench-finetuning bench-labels bench-checkpoint ui lock readme clean
+        bench-data bench-serving bench-faults bench-vectors bench-ladder bench-heads bench-finetuning bench-labels bench-checkpoint pictures ui lock readme clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -113,6 +113,9 @@ bench-ladder: setup  ## size, speed and quality of every rung, from the eager te
 
 readme: setup  ## write the README's table of results anew
 	@python docs/results_table.py
+
+pictures: setup  ## MLflow's pictures in docs/images anew, from this project's results, by Chromium
+	@python -m infra.pictures
 
 ui: setup  ## Prefect's and MLflow's pages on localhost
 	@lianzi ui

@@ -1,0 +1,135 @@
+"""The pictures of MLflow in docs/images, made anew from a project with results: `make pictures`.
+
+Opens MLflow's pages in Chromium, and takes a picture of a page only once the texts that it is for stand in it. Run
+it in the project's folder:
+
+    python -m infra.pictures [--out docs/images]
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from cli.ui import runs_page
+from components import tracking
+from components.params import load_params
+from flows.ties import NOTE
+from tests.browser import await_text, open_browser
+from tests.mlflow_server import MlflowServer
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+LARGEST = 120_000
+"""Bytes of a picture."""
+KEPT = {
+    "runs": "mlflow-runs.png",
+    "models": "mlflow-models.png",
+}
+"""The pages whose pictures are kept, and their files."""
+HEIGHT = 900
+WIDE = 2600
+"""The columns of a table that are out of sight have no texts."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page's address below the server's, and the texts that stand in it."""
+
+    route: str
+    texts: tuple[str, ...]
+    width: int = 1280
+
+
+def mlflow_pages(task: str, metric: str) -> dict[str, Page]:
+    """The pages that a person looks at, of the newest results. Raises SystemExit where there are none."""
+    client = tracking.connect()
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    place = experiment.experiment_id
+    shipped = f"{task}/shipped/{metric}"
+    found = client.search_runs([place], max_results=500)
+    runs = [run for run in found if shipped in run.data.metrics and "mlflow.parentRunId" not in run.data.tags]
+    versions = client.search_model_versions(f"name = '{task}'")
+    models = client.search_logged_models([place], "tags.`system` = 'teacher'")
+    described = next((run for run in found if NOTE in run.data.tags), None)
+    if not runs or not versions or not models or described is None:
+        raise SystemExit(f"error: no released result of '{task}' in MLflow; run `lianzi run`, then again")
+    chosen = [run.info.run_id for run in runs[:3]]
+    number = max(int(version.version) for version in versions)
+    tags = next(version.tags for version in versions if int(version.version) == number)
+    base = f"/#/experiments/{place}"
+    view = "workflowType=machine_learning&viewStateShareKey=lianzi"
+    compared = f"runs={quote(json.dumps(chosen))}&experiments={quote(json.dumps([place]))}"
+    return {
+        "runs": Page(f"{base}/runs?{view}", (runs[0].info.run_name, shipped)),
+        "compare": Page(f"/#/compare-runs?{compared}", (f"Comparing {len(chosen)} Runs", "Show diff only")),
+        "run": Page(
+            f"{base}/runs/{described.info.run_id}", (described.info.run_name, "shipped", "ms a row", "Made by")
+        ),
+        "models": Page(f"{base}/models", (f"{task}-teacher", f"{task}-onnx", metric, "test.jsonl"), WIDE),
+        "version": Page(f"/#/models/{task}/versions/{number}", (f"Version {number}", tags["bundle"][:12], "dvc")),
+    }
+
+
+def look(browser: WebDriver, address: str, pages: Mapping[str, Page], folder: Path) -> dict[str, Path]:
+    """Open each page, wait for its texts, and take its picture. Returns name -> file."""
+    found = {}
+    for name, page in pages.items():
+        browser.set_window_size(page.width, HEIGHT)
+        browser.get("about:blank")
+        browser.get(address + page.route)
+        await_text(browser, *page.texts, seconds=120)
+        # Rows and curves are drawn a moment after the words.
+        time.sleep(2)
+        found[name] = folder / f"{name}.png"
+        browser.save_screenshot(str(found[name]))
+    return found
+
+
+def keep(picture: Path, target: Path) -> None:
+    """Put a picture in its place. Raises SystemExit for one that is too large."""
+    small = _with_fewer_colours(picture)
+    if len(small) > LARGEST:
+        raise SystemExit(f"error: {target}: {len(small):,} bytes, {LARGEST:,} at most")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(small)
+    print(f"{target}: {len(small):,} bytes")
+
+
+def _with_fewer_colours(picture: Path) -> bytes:
+    """A page has few colours: with a palette it takes a third of the bytes."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.open(picture).convert("RGB").quantize(128).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def main() -> None:
+    """Make the pictures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/images"), help="the folder of the pictures")
+    out: Path = parser.parse_args().out
+    root = Path.cwd()
+    metrics = {name: task.first_metric for name, task in load_params(root / "params.yaml").tasks.items()}
+    runs_page(tracking.connect(), metrics)
+    with tempfile.TemporaryDirectory() as folder:
+        pages = mlflow_pages(*next(iter(metrics.items())))
+        with MlflowServer(Path(folder), root / "mlflow/mlflow.db") as server, open_browser() as browser:
+            seen = look(browser, server.address, pages, Path(folder))
+        for name, file in KEPT.items():
+            keep(seen[name], out / file)
+
+
+if __name__ == "__main__":
+    main()
