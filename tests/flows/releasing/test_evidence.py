@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ import pytest
 
 from components.artifacts import write_json
 from components.errors import ArtifactError
-from flows.releasing.evidence import leaks, median_milliseconds, over_baseline, scores_of
+from components.params import Params
+from components.registry import Version
+from components.tasks.rows import read_split, read_task
+from flows.releasing.evidence import Candidate, leaks, median_milliseconds, over_baseline, scores_of, timed_against
+from tests.slower import slow_down
 
 
 def test_a_bundle_that_was_not_compared_with_its_baseline_is_not_judged() -> None:
@@ -49,3 +54,14 @@ def test_leaks_are_those_of_the_corpus_and_of_the_tasks_own_splits(tmp_path: Pat
     del counts["mood_test"]
     write_json(path, verdict(**counts))
     assert leaks(tmp_path, "mood") is None
+
+
+@pytest.mark.slow
+def test_a_slower_rung_takes_surely_longer_than_the_champion(ladder: Any, tmp_path: Path, params: Params) -> None:
+    slower = shutil.copytree(ladder.bundle, tmp_path / "bundle")
+    slow_down(slower, "int8")
+    task = read_task(ladder.rows)
+    texts = [task.text(row) for row in read_split(ladder.rows / "test.jsonl", task)]
+    few = params.model_copy(update={"release": params.release.model_copy(update={"speed_rounds": 10})})
+    candidate = Candidate(tmp_path, "places", Version(2, {"rung": "int8"}), slower, {}, {})
+    assert timed_against(candidate, ladder.bundle, texts, few).surely_above(1.1)
