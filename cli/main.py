@@ -41,8 +41,8 @@ COMMANDS = {
     "approve": ("cli.approve:command", "Make the challenger of a task champion, or decline it."),
     "live": ("cli.live:command", "Say which version answers, now or at a time."),
     "rollback": ("cli.rollback:command", "Make the champion before this one champion again."),
-    "trace": ("cli.trace:trace", "Say which models a row of the data went into."),
-    "forget": ("cli.trace:forget", "Take rows out of every corpus and task."),
+    "trace": ("cli.trace:command", "Say what a row, model, run or answer is from and became."),
+    "forget": ("cli.forget:command", "Take rows out of every corpus and task."),
     "ui": ("cli.ui:command", "Serve Prefect's and MLflow's pages."),
     "doctor": ("cli.doctor:command", "Say what this machine has."),
 }

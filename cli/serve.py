@@ -25,6 +25,7 @@ from components.errors import ArtifactError, LianziError, ParameterError, first_
 from components.registry import Registry
 from components.runtime.manifest import model_name, read_bundle
 from components.serving.limits import Limits
+from components.serving.servers import Server, forget_server, note_server
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -252,6 +253,9 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
     if options.host in LOOPBACK:
         require_free(options.port, "--port")
     service = Service(limits)
+    scheme = "https" if options.tls else "http"
+    url = f"{scheme}://{options.host}:{options.port}"
+    service.repository.changed = partial(_note, service, url)
     if options.request_log:
         service.log = open_log(options.request_log, service.metrics)
     load_one = partial(load, limits=limits, metrics=service.metrics, threads=options.threads)
@@ -264,7 +268,7 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
         for served in first:
             service.repository.put(served)
             say(f"{served.name}: version {served.version}, bundle {served.digest[:12]}")
-        say(f"http{'s' if options.tls else ''}://{options.host}:{options.port}/v2  (Ctrl-C finishes accepted requests)")
+        say(f"{url}/v2  (Ctrl-C finishes accepted requests)")
         if not keys and options.host not in LOOPBACK:
             say("anyone who reaches this address may send requests: --api-key-file requires a key")
         if poller:
@@ -276,7 +280,17 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
 
     app = make_app(service, say if options.access_log else _nothing, keys, tracer)
     run_server(app, (options.host, options.port), options.tls, limits.drain, say, started, stopped)
+    forget_server(Path.cwd(), os.getpid())
     _leave(service, poller, tracer)
+
+
+def _note(service: Service, url: str) -> None:
+    """Note in the project what answers here now, for `lianzi trace`."""
+    if (Path.cwd() / "params.yaml").is_file():
+        models = {
+            one.name: {"version": one.version, "digest": one.digest} for one in service.repository.models.values()
+        }
+        note_server(Path.cwd(), Server(url, os.getpid(), models))
 
 
 def _leave(service: Service, poller: ModelPoller | None, tracer: Tracer | None) -> None:

@@ -84,6 +84,8 @@ class ModelRepository:
     """What is served now. All methods belong to the event loop; `load` may run anywhere."""
 
     models: dict[str, LoadedModel] = field(default_factory=dict)
+    changed: Callable[[], None] = lambda: None
+    """Called when what is served has changed."""
 
     @contextmanager
     def lease(self, name: str, version: str | None) -> Iterator[LoadedModel]:
@@ -113,6 +115,7 @@ class ModelRepository:
         """From now on requests get this one; what is on its way to the one before it is finished there."""
         before = self.models.get(served.name)
         self.models[served.name] = served
+        self.changed()
         return asyncio.get_running_loop().create_task(_retire(before)) if before else None
 
 

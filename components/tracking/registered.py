@@ -1,0 +1,151 @@
+"""Registered versions and their runs, read from the project's own SQLite store: importing MLflow takes seconds.
+
+What is not exactly as expected (a server, another schema) is left to components.registry and MLflow's client.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from components.champions import BUNDLE
+from components.errors import ServiceError, first_line
+from components.tracking.store import connect, sqlite_path, store_exists, store_name, tracking_uri
+
+COMMIT, PARENT = "mlflow.source.git.commit", "mlflow.parentRunId"
+_VERSIONS = """
+SELECT name, version, run_id, coalesce(nullif(storage_location, ''), source), creation_time FROM model_versions
+ORDER BY name, version
+"""
+_TAGS = "SELECT name, version, key, value FROM model_version_tags"
+_ALIASES = "SELECT name, version, alias FROM registered_model_aliases"
+_RUN = "SELECT name, status FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
+_FAMILY = "SELECT run_uuid FROM tags WHERE key = 'mlflow.parentRunId' AND value = ?"
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version; bundle: its folder where it lies on this machine; created: seconds since 1970."""
+
+    task: str
+    version: int
+    run_id: str
+    aliases: tuple[str, ...]
+    tags: Mapping[str, str]
+    bundle: Path | None
+    created: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.task}@{self.version}"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run of MLflow; children: ids of the runs in it."""
+
+    id: str
+    name: str
+    status: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    children: tuple[str, ...]
+
+    @property
+    def commit(self) -> str:
+        return self.tags.get(COMMIT, "")
+
+    @property
+    def parent(self) -> str:
+        return self.tags.get(PARENT, "")
+
+
+def registered_versions() -> list[RegisteredVersion]:
+    """Every version of every model; none where there is no store. Raises ServiceError where it does not answer."""
+    if not store_exists():
+        return []
+    tables = _read([(_VERSIONS, ()), (_TAGS, ()), (_ALIASES, ())])
+    return _by_client() if tables is None else _versions(*tables)
+
+
+def run_record(run_id: str) -> RunRecord | None:
+    """A run by its id; None where there is no such run. Raises ServiceError."""
+    if not store_exists():
+        return None
+    of_run = "SELECT key, value FROM {} WHERE run_uuid = ?"
+    queries = [(_RUN, (run_id,)), (of_run.format("tags"), (run_id,)), (of_run.format("params"), (run_id,))]
+    tables = _read([*queries, (_FAMILY, (run_id,))])
+    if tables is None:
+        return _run_by_client(run_id)
+    found, tags, params, children = tables
+    if not found:
+        return None
+    return RunRecord(run_id, found[0][0], found[0][1], dict(tags), dict(params), tuple(one for (one,) in children))
+
+
+def _read(queries: list[tuple[str, tuple[str, ...]]]) -> list[list[Any]] | None:
+    """The rows of each query; None where the store is no database of ours."""
+    database = sqlite_path(tracking_uri())
+    if database is None or not database.is_file():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as store:
+            return [store.execute(query, values).fetchall() for query, values in queries]
+    except sqlite3.Error:
+        return None
+
+
+def _versions(rows: list[Any], tags: list[Any], aliases: list[Any]) -> list[RegisteredVersion]:
+    return [
+        RegisteredVersion(
+            name,
+            int(version),
+            run_id or "",
+            tuple(sorted(alias for one, number, alias in aliases if (one, number) == (name, version))),
+            {key: value for one, number, key, value in tags if (one, number) == (name, version)},
+            _folder(location),
+            created / 1000,
+        )
+        for name, version, run_id, location, created in rows
+    ]
+
+
+def _by_client() -> list[RegisteredVersion]:
+    from mlflow.exceptions import MlflowException
+
+    client = connect()
+    try:
+        models, found = client.search_registered_models(), client.search_model_versions()
+    except MlflowException as error:
+        raise ServiceError(f"MLflow's registry at {store_name()}: {first_line(error)[:200]}") from None
+    aliases = [(model.name, int(number), alias) for model in models for alias, number in model.aliases.items()]
+    rows = [(one.name, int(one.version), one.run_id, one.source or "", one.creation_timestamp) for one in found]
+    tags = [(one.name, int(one.version), key, value) for one in found for key, value in one.tags.items()]
+    return _versions(sorted(rows, key=lambda row: row[:2]), tags, aliases)
+
+
+def _run_by_client(run_id: str) -> RunRecord | None:
+    from mlflow.exceptions import MlflowException
+
+    client = connect()
+    try:
+        run = client.get_run(run_id)
+        inside = client.search_runs([run.info.experiment_id], f"tags.`{PARENT}` = '{run_id}'")
+    except MlflowException:
+        return None
+    children = tuple(one.info.run_id for one in inside)
+    return RunRecord(run_id, run.info.run_name, run.info.status, dict(run.data.tags), dict(run.data.params), children)
+
+
+def _folder(location: str) -> Path | None:
+    """A registered bundle that lies on this machine."""
+    address = urlsplit(location)
+    if address.scheme not in ("", "file"):
+        return None
+    folder = Path(unquote(address.path), BUNDLE)
+    return folder if folder.is_dir() else None

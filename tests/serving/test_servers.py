@@ -1,0 +1,18 @@
+"""The servers that run now."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from components.serving.servers import FOLDER, Server, forget_server, live_servers, note_server
+
+
+def test_a_server_is_known_until_it_ends(tmp_path: Path) -> None:
+    own = Server("http://127.0.0.1:8000", os.getpid(), {"topic": {"version": "3", "digest": "06a2"}})
+    note_server(tmp_path, own)
+    note_server(tmp_path, Server("http://127.0.0.1:8001", 2**22 + 1, {}))  # killed: no process has this number
+    (tmp_path / FOLDER / "9.json").write_text("cut off")
+    assert live_servers(tmp_path) == [own]
+    forget_server(tmp_path, own.pid)
+    assert live_servers(tmp_path) == []
