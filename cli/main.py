@@ -44,6 +44,7 @@ COMMANDS = {
     "trace": ("cli.trace:command", "Say what a row, model, run or answer is from and became."),
     "forget": ("cli.forget:command", "Take rows out of every corpus and task."),
     "ui": ("cli.ui:command", "Serve Prefect's and MLflow's pages."),
+    "gc": ("cli.gc:command", "Remove what nothing needs any more."),
     "doctor": ("cli.doctor:command", "Say what this machine has."),
 }
 """Name -> the module of the command, and its line in the help; in the order in which a project needs them."""

@@ -76,7 +76,7 @@ def read_graph(root: Path) -> list[Stage]:
         with _looked_at(root) as repo:
             graph = repo.index.graph
             changed = _seen(repo.status)
-            running = _running(root)
+            running = running_outputs(root)
             names = {stage: str(stage.addressing) for stage in graph.nodes}
             # Edges run from a stage to what it needs; ties are broken by name, so that the order repeats.
             order = networkx.lexicographical_topological_sort(graph.reverse(copy=True), key=names.__getitem__)
@@ -147,7 +147,7 @@ def _seen(look: Callable[[], Any]) -> Any:
     return look()
 
 
-def _running(root: Path) -> dict[str, int]:
+def running_outputs(root: Path) -> dict[str, int]:
     """Output -> the DVC process that is writing it, by DVC's own record."""
     import psutil
 
@@ -191,7 +191,7 @@ def order_lock(root: Path) -> None:
                 for name in known:
                     stages[name] = stages.pop(name)
 
-        _while_locked(rewrite, seconds=60)
+        while_locked(rewrite, seconds=60)
 
 
 def _run_dvc(
@@ -322,7 +322,8 @@ def _state(state: Any) -> str:
     return str(state)
 
 
-def _while_locked(call: Callable[[], Any], seconds: float) -> Any:
+def while_locked(call: Callable[[], Any], seconds: float) -> Any:
+    """The result of a call that takes DVC's lock; it is repeated for so many seconds while another process has it."""
     from dvc.lock import LockError
 
     deadline = time.monotonic() + seconds
