@@ -32,8 +32,8 @@ _MOST_LINES = 20
 def command(first: str, others: tuple[str, ...]) -> None:
     """Compare results: what they were made from, and how their models answer the same test rows.
 
-    A result is a git revision, an experiment of DVC, an MLflow run's id, TASK@champion, TASK@VERSION, or a bundle's
-    folder; OTHERS are HEAD by default, each compared with the FIRST. Writes reports/compare/index.html.
+    A result is a git revision, an experiment of DVC, an MLflow run's id, TASK@champion, TASK@challenger, TASK@VERSION,
+    or a bundle's folder; OTHERS are HEAD by default, each compared with the FIRST. Writes reports/compare/index.html.
     """
     root = project_root()
     for line in compare(root, [first, *(others or ["HEAD"])]):

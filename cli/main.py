@@ -22,7 +22,7 @@ COMMANDS = {
     "run": ("cli.run:command", "Bring the whole pipeline up to date."),
     "schedule": ("flows.schedule:command", "Run every night and on new data, on a Prefect server."),
     "status": ("cli.status:command", "Show what is fresh, what is stale and why."),
-    "compare": ("cli.compare:command", "Compare two results, and their models on the same rows."),
+    "compare": ("cli.compare:command", "Compare results, and their models on the same rows."),
     "reproduce": ("cli.reproduce:command", "Compute a past result anew, and compare every output."),
     "accept": ("cli.drift:accept", "Check later data for drift against today's."),
     "predict": ("cli.predict:command", "Answer texts with the champion of a task."),

@@ -29,7 +29,8 @@ class NotReproduced(LianziError):
 def command(result: str, build_environment: bool, keep: bool) -> None:
     """Compute a past RESULT anew, without any cache, and compare every output with the recorded one.
 
-    RESULT is a git revision (HEAD by default), an MLflow run's id, TASK@champion, TASK@VERSION, or a bundle's folder.
+    RESULT is a git revision (HEAD by default), an experiment of DVC, an MLflow run's id, TASK@champion,
+    TASK@challenger, TASK@VERSION, or a bundle's folder.
     The exit code is 0 where all outputs are equal, and 1 with the first difference and its causes where one is not.
     """
     reproduce(project_root(), result, build_environment, keep)

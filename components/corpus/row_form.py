@@ -370,7 +370,9 @@ def _asked(record: Record) -> tuple[tuple[str, ...], Callable[..., Any]]:
 
 
 def _sought(sought: Sought, change: Callable[[str], str]) -> Sought:
-    return Sought(change(sought), tuple(map(change, sought.negatives)))
+    answer, negatives = change(sought), dict.fromkeys(map(change, sought.negatives))
+    # Two answers may differ in their personal data alone.
+    return Sought(answer, tuple(one for one in negatives if one != answer))
 
 
 def _target(record: Record) -> str:

@@ -1,1 +1,1 @@
-"""`lianzi compare`: what two results were made from, and how their models answer the same test rows."""
+"""`lianzi compare`: what results were made from, and how their models answer the same test rows."""

@@ -14,9 +14,10 @@ from components.tracking.past_runs import LOCK, PATCH, past_run
 from flows.reproduction.git import git, git_or_none
 
 _RUN_ID = re.compile("[0-9a-f]{32}")
-_VERSION = re.compile(r"(?P<task>\w[\w.-]*)@(?P<version>champion|v?\d+)")
+_VERSION = re.compile(r"(?P<task>\w[\w.-]*)@(?P<version>champion|challenger|v?\d+)")
 _KNOWN = (
-    "name a git revision, an experiment of DVC, an MLflow run's id, TASK@champion, TASK@VERSION, or a bundle's folder"
+    "name a git revision, an experiment of DVC, an MLflow run's id, TASK@champion, TASK@challenger, TASK@VERSION, "
+    "or a bundle's folder"
 )
 
 
@@ -69,16 +70,16 @@ def _experiment(root: Path, named: str) -> str | None:
 
 
 def _of_version(root: Path, task: str, version: str) -> Target:
-    from components.registry import Registry
+    from components.registry import CHALLENGER, CHAMPION, Registry
 
     if not tracking.store_exists():
         raise ArtifactError(f"{task}@{version}: MLflow's store has no versions yet", "`lianzi run` registers them")
     registry = Registry()
-    if version == "champion":
-        champion = registry.champion(task)
-        if champion is None:
-            raise ArtifactError(f"{task}: no champion", "`lianzi run` releases one; TASK@VERSION names a version")
-        number = champion.version
+    if version in (CHAMPION, CHALLENGER):
+        found = registry.version_at(task, version)
+        if found is None:
+            raise ArtifactError(f"{task}: no {version}", "`lianzi run` releases one; TASK@VERSION names a version")
+        number = found.version
     else:
         number = int(version.removeprefix("v"))
     run_id = registry.run_of(task, number)

@@ -65,7 +65,7 @@ def test_labelled_rows_are_scrubbed_where_that_is_asked_for(tmp_path: Path) -> N
         ("translation", {"target": "ask jane@lianzi.org"}, {"target": "ask <EMAIL>"}),
         (
             "retrieval",
-            {"answer": "ask jane@lianzi.org", "negatives": ["call +1 212 555 0187"]},
+            {"answer": "ask jane@lianzi.org", "negatives": ["call +1 212 555 0187", "ask jack@lianzi.org"]},
             {"answer": "ask <EMAIL>", "negatives": ["call <PHONE>"]},
         ),
     ],
