@@ -132,7 +132,9 @@ def test_a_run_that_died_with_its_worker_leaves_running_within_120_seconds(sched
 def test_a_user_error_is_told_with_stage_reason_and_next_step_and_not_tried_again(scheduled: Scheduled) -> None:
     dvc_yaml = scheduled.project / "dvc.yaml"
     text = dvc_yaml.read_text()
-    dvc_yaml.write_text(text.replace("cat first.txt > second.txt", "echo 'error: second is cracked'; exit 1"))
+    whole = "sleep ${seconds}; cat first.txt > second.txt"
+    assert whole in text
+    dvc_yaml.write_text(text.replace(whole, "\"echo 'error: second is cracked'; exit 1\""))
     run = scheduled.lab.begin(scheduled.id, notify=BLOCK)
     assert scheduled.lab.ended(run)["type"] == "FAILED"
     dvc_yaml.write_text(text)
