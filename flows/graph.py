@@ -23,6 +23,7 @@ from components.declared import LIBRARIES
 from components.errors import ParameterError, ServiceError
 from components.libraries import installed
 from components.orphans import DRIVER_VARIABLE
+from flows.quoted import without_data
 
 DATA = "data"
 LOCKED = "Unable to acquire lock"
@@ -36,6 +37,8 @@ _NETWORK = re.compile(
     r"does not answer|Connection (refused|reset|aborted)|Max retries exceeded|[Tt]imed? ?out|Name or service not known|"
     r"Temporary failure in name resolution|Network is unreachable|No route to host|Service Unavailable|Bad Gateway"
 )
+_LAST = 5
+"""Lines that tell why a stage failed, where none is an `error:`: the end of a traceback, then DVC's own."""
 GRACE_SECONDS = 20
 LOCKED_TRIES = 40
 MOST_SECONDS = 15.0
@@ -295,13 +298,17 @@ def _outcome(lines: list[str]) -> str:
 def _failure(lines: list[str]) -> str:
     """The kind of a failure. What may pass by itself has a name; all else is "failed", a user error above all."""
     text = "\n".join(lines)
-    if any(line.startswith("error:") for line in lines) and not _NETWORK.search(text):
+    errors = [place for place, line in enumerate(lines) if line.startswith("error:")]
+    # With its hint. What was printed before it, or is quoted in it, may speak of a network too.
+    reason = lines[errors[-1] :] if errors else lines[-_LAST:]
+    unreachable = any(_NETWORK.search(without_data(line)) for line in reason)
+    if errors and not unreachable:
         return "failed"
     if _SIGKILL.search(text):
         return KILLED
     if LOCKED in text or BUSY in text:
         return LOCKED_OUT
-    return UNREACHABLE if _NETWORK.search(text) else "failed"
+    return UNREACHABLE if unreachable else "failed"
 
 
 def _reasons(changes: list[Any]) -> tuple[str, ...]:

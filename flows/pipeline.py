@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Semaphore
@@ -30,6 +30,7 @@ from components.lease import turn  # noqa: E402
 from flows import release as releasing  # noqa: E402
 from flows.graph import TIMED_OUT, TRANSIENT, Stage, order_lock, read_graph, reproduce, stop_running  # noqa: E402
 from flows.inputs import note_inputs  # noqa: E402
+from flows.quoted import without_data  # noqa: E402
 from flows.record import record_missing  # noqa: E402
 from flows.scheduling import notices  # noqa: E402
 from flows.scheduling.admission import SKIPPED, stood_for  # noqa: E402
@@ -79,7 +80,7 @@ class Slots:
 
 # The bound on `parallel` is for the server, which refuses others before a run is made. The flow checks its parameters
 # itself: Prefect's own check ends in a traceback, and knows nothing of projects.
-@flow(name="pipeline", flow_run_name=lambda: _run_name(), validate_parameters=False)
+@flow(name="pipeline", flow_run_name=lambda: _run_name(flow_run.parameters), validate_parameters=False)
 def pipeline(
     root: str = ".",
     parallel: Annotated[int, Field(ge=1)] = 2,
@@ -111,21 +112,25 @@ def pipeline(
 
 
 def _tell_of_failure(error: LianziError, root: object, block: str) -> None:
-    """A message: each failed stage with its reason, what to do next, and where the log is."""
+    """A message: each failed stage with its reason, what to do next, and where the log is. It quotes no data."""
     reasons = [
         f"{result.name}: {result.reason}" for result in getattr(error, "results", []) if result.state == "failed"
     ]
-    subject = f"lianzi: {Path(str(root)).name}: {str(error).splitlines()[0]}"
-    notices.notify(block, subject, "\n".join([*reasons, str(error), flow_run.ui_url or ""]), get_run_logger())
+    subject = f"lianzi: {Path(str(root)).name}: {without_data(str(error).splitlines()[0])}"
+    told = [without_data(line) for line in (*reasons, str(error))]
+    notices.notify(block, subject, "\n".join([*told, flow_run.ui_url or ""]), get_run_logger())
 
 
-def _run_name() -> str:
+def _run_name(parameters: Mapping[str, Any]) -> str:
     """What a run is for, and when it began: its name in MLflow too."""
-    folder = flow_run.parameters.get("root")
+    folder, settings = parameters.get("root"), parameters.get("settings")
     if not isinstance(folder, str | Path) or not Path(folder).is_dir():
         return "pipeline"  # refused in a moment
     with contextlib.chdir(folder):
-        return tracking.run_name(flow_run.parameters.get("settings") or ())
+        # What is no list of texts is refused in a moment, too.
+        return tracking.run_name(
+            [one for one in settings if isinstance(one, str)] if isinstance(settings, list) else ()
+        )
 
 
 def _is_no_mistake(record: logging.LogRecord) -> bool:

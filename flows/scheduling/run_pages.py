@@ -12,6 +12,7 @@ from typing import Any
 from components import tracking
 from components.errors import first_line
 from components.tasks.kinds import METRICS
+from flows.quoted import without_data
 from flows.summary import StageResult
 
 UI = "http://127.0.0.1:5000"
@@ -44,7 +45,7 @@ def slug(name: str) -> str:
 
 
 def stage_rows(results: Sequence[StageResult]) -> list[dict[str, Any]]:
-    """A row a stage: state, seconds, key metric or reason."""
+    """A row a stage: state, seconds, key metric or reason, which quotes no data."""
     return [
         {
             "stage": result.name,
@@ -52,7 +53,7 @@ def stage_rows(results: Sequence[StageResult]) -> list[dict[str, Any]]:
             "seconds": round(result.seconds, 1),
             "metric": result.metric[0] if result.metric else "",
             "value": result.metric[1] if result.metric else "",
-            "reason": result.reason,
+            "reason": without_data(result.reason),
         }
         for result in results
     ]

@@ -164,7 +164,12 @@ def test_data_behind_a_link_is_refused_before_dvc_calls_it_fresh(project: Path, 
         (["ERROR: Unable to acquire lock. Most likely another DVC process is running"], LOCKED_OUT),
         (["error: MLflow at http://there does not answer"], UNREACHABLE),
         (["error: data/tasks/topic.csv:3: unknown label"], "failed"),
+        (["error: x/y: no such folder", "the Hugging Face hub does not answer: timed out"], UNREACHABLE),
+        (["Traceback (most recent call last):", "ConnectionError: Max retries exceeded", "ERROR: failed"], UNREACHABLE),
         (["Traceback (most recent call last):", "ValueError: 1"], "failed"),
+        (["a row timed out", "error: data/tasks/topic.csv:3: unknown label"], "failed"),
+        (["error: topic: expected: a label; broken by 1 of 9 rows (x): timeout-1 “Connection refused”"], "failed"),
+        (["a row timed out", *"abcde"], "failed"),
     ],
 )
 def test_only_what_passes_by_itself_has_a_name_among_failures(lines: list[str], kind: str) -> None:

@@ -312,6 +312,14 @@ def test_a_cron_of_one_minute_has_run_after_run_carried_out_and_no_service_logs_
     assert_healthy(Path(scheduled.settings["PREFECT_HOME"], "server.log"))
 
 
+def test_a_run_has_a_name_where_its_settings_mean_nothing(project: Path) -> None:
+    from flows.pipeline import _run_name
+
+    for settings in (5, [5], None):
+        assert " · " in _run_name({"root": str(project), "settings": settings})
+    assert _run_name({"root": str(project), "settings": ["a.b=1"]}).startswith("a.b=1 · ")
+
+
 def test_the_flow_loads_no_library_that_only_its_stages_need() -> None:
     program = "import sys, flows.pipeline; print({'torch', 'transformers', 'onnxruntime'} & sys.modules.keys())"
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "set()"

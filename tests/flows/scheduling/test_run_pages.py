@@ -9,12 +9,15 @@ from flows.summary import StageResult
 
 
 def test_a_row_a_stage() -> None:
-    results = [StageResult("curate", "ran", 1.26, ("rows", 5.0)), StageResult("bad", "failed", 0.0, None, "error: x")]
+    results = [
+        StageResult("curate", "ran", 1.26, ("rows", 5.0)),
+        StageResult("bad", "failed", 0.0, None, "error: x “y”"),
+    ]
     assert [
         (row["stage"], row["state"], row["seconds"], row["value"], row["reason"]) for row in stage_rows(results)
     ] == [
         ("curate", "ran", 1.3, 5.0, ""),
-        ("bad", "failed", 0.0, "", "error: x"),
+        ("bad", "failed", 0.0, "", "error: x …"),
     ]
 
 
