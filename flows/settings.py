@@ -88,8 +88,15 @@ def change_params(path: Path, settings: tuple[str, ...]) -> list[str]:
     Values are YAML. `tasks` and `corpus` take new entries: tasks.mood={kind: …}. Returns a line a change. Raises
     ParameterError before anything is written.
     """
+    changes, text = changed_params(path, settings)
+    _replace(path, text)
+    return changes
+
+
+def changed_params(path: Path, settings: tuple[str, ...]) -> tuple[list[str], str]:
+    """The same, and nothing is written: a line a change, and the text that params.yaml would have."""
     parsed = [_parse(setting) for setting in settings]
-    return _rewrite(path, lambda content: [_apply(content, keys, value) for keys, value in parsed], "--set")
+    return _changed(path, lambda content: [_apply(content, keys, value) for keys, value in parsed], "--set")
 
 
 def changed_project(root: Path, settings: tuple[str, ...]) -> tuple[list[str], list[Stage]]:

@@ -13,11 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import write_json
-from components.errors import LianziError
+from components.errors import LianziError, ParameterError
 from components.params import flatten, read_yaml
 from flows.inputs import note_inputs
-from flows.settings import changed_project, set_values
+from flows.settings import changed_params, changed_project, set_values
 
 JOURNAL = Path(".lianzi/overridden.json")
 PARAMS = "params.yaml"
@@ -34,11 +33,12 @@ def overridden(root: Path, settings: Sequence[str]) -> Iterator[list[str]]:
         return
     path = root / PARAMS
     before = path.read_text(encoding="utf-8")
-    write_json(root / JOURNAL, {"before": before, "settings": list(settings)})
+    changes, after = changed_params(path, tuple(settings))
+    # Whole before params.yaml changes: from then on it alone knows what was there, and what a person writes later.
+    _replace(root / JOURNAL, json.dumps({"before": before, "after": after}))
     try:
-        changes, _ = changed_project(root, tuple(settings))
-        write_json(root / JOURNAL, {"before": before, "after": path.read_text(encoding="utf-8")})
-        yield changes
+        _replace(path, after)
+        yield [*changes, *changed_project(root, ())[0]]
     finally:
         restore_params(root)
 
@@ -46,26 +46,37 @@ def overridden(root: Path, settings: Sequence[str]) -> Iterator[list[str]]:
 def restore_params(root: Path) -> list[str]:
     """Bring params.yaml back from a run with settings that was killed. Returns what was done, in a line.
 
-    Where a person edited the file meanwhile, only the values of that run are taken back.
+    Where a person edited the file meanwhile, only the values of that run are taken back. Raises ParameterError where
+    the journal cannot be read.
     """
     journal, path = root / JOURNAL, root / PARAMS
     try:
-        found: dict[str, Any] = json.loads(journal.read_text(encoding="utf-8"))
+        found = json.loads(journal.read_text(encoding="utf-8"))
+        before, after = str(found["before"]), str(found["after"])
     except FileNotFoundError:
         return []
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ParameterError(
+            f"{JOURNAL}: damaged, so {PARAMS} may still have the settings of a run that was killed",
+            f"look at `git diff {PARAMS}`, put right what is wrong, and remove {JOURNAL}",
+        ) from None
     now = path.read_text(encoding="utf-8")
-    # Killed while it was written: the file is replaced at once, so it is the old one or the new one.
-    after = found.get("after", now)
     if now == after:
-        partial = path.with_suffix(".yaml.partial")
-        partial.write_text(found["before"], encoding="utf-8")
-        partial.replace(path)
-    else:
-        _take_back(path, _values(found["before"]), _values(after))
+        _replace(path, before)
+    elif now != before:
+        _take_back(path, _values(before), _values(after))
     with suppress(LianziError):
         note_inputs(root)  # folders.yaml follows params.yaml
     journal.unlink()
-    return [f"{PARAMS}: as it was before the run with settings"] if now != found["before"] else []
+    return [f"{PARAMS}: as it was before the run with settings"] if now != before else []
+
+
+def _replace(path: Path, text: str) -> None:
+    """Replace a file at once: a kill leaves the old one or the new one."""
+    path.parent.mkdir(exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 def _take_back(path: Path, before: dict[str, Any], after: dict[str, Any]) -> None:
