@@ -18,7 +18,7 @@ export UV_SYSTEM_CERTS ?= 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test peers test-fast test-slow lint format bench bench-reader bench-training bench-gpu bench-kills bench-schedule-kills bench-plan \
+.PHONY: help setup run test peers test-fast test-slow test-minutes lint format bench bench-reader bench-training bench-gpu bench-kills bench-schedule-kills bench-plan \
         bench-data bench-serving bench-faults bench-vectors bench-ladder bench-heads bench-finetuning bench-labels bench-checkpoint pictures ui lock readme clean
 
 help:  ## this list
@@ -41,10 +41,10 @@ run: setup  ## the whole pipeline, from the sample data to a released model
 	@test -e data || { echo "Pulling the sample data …"; dvc pull --quiet data; }
 	@lianzi run
 
-test: setup peers  ## every test; the sample data are pulled if need be
+test: setup peers  ## every test but those that wait for minutes; the sample data are pulled if need be
 	@test -e data || dvc pull --quiet data
 	@echo "Running the tests …"
-	@$(PYTEST) -n $(JOBS)
+	@$(PYTEST) -n $(JOBS) -m "not minutes"
 
 peers: setup  ## the clients that tests of the server run beside it, in environments of their own
 	@python -m benchmarks.peers.environment openai schemathesis serving sentence_transformers || echo "Tests that need these are skipped."
@@ -53,7 +53,10 @@ test-fast: setup  ## the tests that need no whole pipeline and no server
 	@$(PYTEST) -n $(JOBS) -m "not slow"
 
 test-slow: setup  ## whole pipelines, real servers, kills
-	@$(PYTEST) -n $(JOBS) -m slow
+	@$(PYTEST) -n $(JOBS) -m "slow and not minutes"
+
+test-minutes: setup  ## missed nights, workers that die: what a scheduler mends by its own clock
+	@$(PYTEST) -m minutes
 
 lint: setup  ## style and types
 	@ruff check . && ruff format --check . && mypy

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -55,22 +56,26 @@ class Scheduled:
 
 @pytest.fixture(scope="module")
 def scheduled(tmp_path_factory: pytest.TempPathFactory, mlflow_store: Path) -> Iterator[Scheduled]:
-    """A project with a cron of one minute, deployed three minutes before its first worker."""
+    """A project with a worker, whose schedule has its next run at New Year."""
+    with deployed(tmp_path_factory.mktemp("mends"), mlflow_store, "0 0 1 1 *") as there:
+        there.lab.start("worker")
+        yield there
+
+
+@contextmanager
+def deployed(folder: Path, mlflow_store: Path, cron: str) -> Iterator[Scheduled]:
+    """A deployment on a server of its own, as yet without a worker."""
     env_defaults.prepare()
-    folder = tmp_path_factory.mktemp("mends")
     project = make_project(folder / "project", mlflow_store, seconds=2)
     messages: list[dict[str, str]] = []
     inbox = HTTPServer(("127.0.0.1", 0), _handler(messages))
     threading.Thread(target=inbox.serve_forever, daemon=True).start()
     with Lab(folder / "lab") as lab:
         lab.python(MAKE_BLOCK, f"http://127.0.0.1:{inbox.server_port}")
-        lab.call(project, "schedule", "--cron", "* * * * *", "--notify", BLOCK)
-        there = Scheduled(lab, project, lab.deployment(project)["id"], messages)
-        lab.wait(lambda: len(_due(there)) >= 3, 300)
-        lab.start("worker")
-        yield there
+        lab.call(project, "schedule", "--cron", cron, "--notify", BLOCK)
+        yield Scheduled(lab, project, lab.deployment(project)["id"], messages)
         assert_healthy(lab.log("server"))
-        assert_healthy(lab.log("worker"), ("crashed", "exited with status code: -9", "is cracked"))
+        assert_healthy(lab.log("worker"), ("crashed", "exited with status code: -9", "failed: second"))
     inbox.shutdown()
 
 
@@ -92,13 +97,17 @@ def _handler(messages: list[dict[str, str]]) -> type[BaseHTTPRequestHandler]:
     return Inbox
 
 
-def test_three_missed_runs_give_one(scheduled: Scheduled) -> None:
-    missed = _due(scheduled)[:3]
-    names = [scheduled.lab.ended(run, 240)["name"] for run in missed]
-    scheduled.lab.ask(f"/deployments/{scheduled.id}/pause_deployment", {})
-    assert sorted(names) == ["Completed", "Skipped", "Skipped"]
-    assert sum(run in missed for run, _ in scheduled.mlflow()) == 1
-    assert (scheduled.project / "computed.log").read_text() == "words\n"
+@pytest.mark.minutes
+def test_three_missed_runs_give_one(tmp_path: Path, mlflow_store: Path) -> None:
+    with deployed(tmp_path, mlflow_store, "* * * * *") as there:
+        there.lab.wait(lambda: len(_due(there)) >= 3, 300)
+        there.lab.start("worker")
+        missed = _due(there)[:3]
+        names = [there.lab.ended(run, 240)["name"] for run in missed]
+        there.lab.ask(f"/deployments/{there.id}/pause_deployment", {})
+        assert sorted(names) == ["Completed", "Skipped", "Skipped"]
+        assert sum(run in missed for run, _ in there.mlflow()) == 1
+        assert (there.project / "computed.log").read_text() == "words\n"
 
 
 def test_a_killed_run_starts_again_by_itself(scheduled: Scheduled) -> None:
@@ -117,6 +126,7 @@ def test_a_killed_run_starts_again_by_itself(scheduled: Scheduled) -> None:
     assert any("a run died" in message["subject"] for message in scheduled.messages)
 
 
+@pytest.mark.minutes
 def test_a_run_that_died_with_its_worker_leaves_running_within_120_seconds(scheduled: Scheduled) -> None:
     change_data(scheduled.project, "killed with its worker")
     run = scheduled.running()
