@@ -75,7 +75,7 @@ def deployed(folder: Path, mlflow_store: Path, cron: str) -> Iterator[Scheduled]
         lab.call(project, "schedule", "--cron", cron, "--notify", BLOCK)
         yield Scheduled(lab, project, lab.deployment(project)["id"], messages)
         assert_healthy(lab.log("server"))
-        assert_healthy(lab.log("worker"), ("crashed", "exited with status code: -9", "failed: second"))
+        assert_healthy(lab.log("worker"), ("crashed", "exited with status code: -9", "failed: second", "is cracked"))
     inbox.shutdown()
 
 
