@@ -66,11 +66,16 @@ def record_missing(root: Path, parent: str | None = None) -> int:
         else:
             made = _record(missing, root)
         runs = {name: run_id for name, run_id in known.items() if run_id} | made
-        tie_together(client, results, runs, root, parent)
     # MLflow hands on whatever the store's driver raises, and no result depends on it.
     except Exception as error:
         print(f"MLflow has no record of results that were up to date: {first_line(error)}", file=sys.stderr)
         return 0
+    try:
+        tie_together(client, results, runs, root, parent)
+    except Exception as error:
+        told = f"{first_line(error)}; the next run tries again"
+        print(f"MLflow has every run, but not all models and descriptions: {told}", file=sys.stderr)
+        return len(missing)
     if whole:
         write_json(root / NOTE, _note(root))
     return len(missing)
@@ -86,7 +91,7 @@ def _note(root: Path) -> dict[str, Any]:
         "lock": file_hash(lock) if lock.is_file() else None,
         # Models need the rows, and a release and its timings add to them.
         "rows": sorted(path.parent.name for path in root.glob(f"artifacts/tasks/*/{MANIFEST}")),
-        **{path.parent.name: file_hash(path) for path in sorted(root.glob("reports/speed/*/speed.json"))},
+        "speed": {path.parent.name: file_hash(path) for path in sorted(root.glob("reports/speed/*/speed.json"))},
         "released": file_hash(root / RELEASED) if (root / RELEASED).is_file() else None,
     }
 

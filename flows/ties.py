@@ -3,6 +3,7 @@ description of the pipeline run."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,16 +21,19 @@ from components.tracking.logged_models import (
     registered_model,
     versions_of_bundle,
 )
-from flows.description import Tied, describe
+from flows.description import Tied, describe, version_link
 from flows.predictions import TABLE, predictions
 from flows.results import Result
 from flows.task_models import MAKERS, Sources, evaluated_rows, task_models
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 NOTE = "mlflow.note.content"
 """The tag that MLflow shows as a run's description, in Markdown."""
+NOTE_DIGEST = "lianzi.description"
+"""The tag with the digest of the description that was written here: any other is a person's, and stays."""
 
 
 def tie_together(
@@ -38,16 +42,55 @@ def tie_together(
     """Log the models of every evaluated task, tie them to runs and versions, and describe the pipeline runs. Nothing is
     logged twice.
 
-    `runs`: stage -> the id of the run of its result; `parent`: the pipeline run under way. Without a task's rows, which
-    tell what its metrics are from, its models are left for later.
+    `runs`: stage -> the id of the run of its result; `parent`: the pipeline run under way, which all results are told
+    to. Without it, each pipeline run is told the results that it evaluated itself. Without a task's rows, which tell
+    what its metrics are from, its models are left for later.
     """
     sources = Sources({result.name: result for result in results}, runs, read_lock(root))
     evaluated = [result for result in results if result.stage == "evaluate" and result.name in runs]
     tied = [_tie(client, result, sources, root) for result in evaluated]
-    parents = {parent} if parent else {_parent(client, one.run) for one in tied}
-    for run_id in sorted(one for one in parents if one):
-        text = describe(tied, runs, client.get_run(run_id).info.experiment_id)
-        client.set_tag(run_id, NOTE, text)
+    if parent is not None:
+        _describe(client, parent, tied, runs)
+        return
+    parents = {one.task: _parent(client, one.run) for one in tied}
+    for run_id in sorted({found for found in parents.values() if found}):
+        own = [one for one in tied if parents[one.task] == run_id]
+        tasks = {"", *(one.task for one in own)}
+        _describe(client, run_id, own, {name: found for name, found in runs.items() if name.partition("@")[2] in tasks})
+
+
+def _describe(client: MlflowClient, run_id: str, tied: Sequence[Tied], runs: Mapping[str, str]) -> None:
+    """Describe a pipeline run that has no description, or one from here that lacks a version."""
+    from mlflow.entities import RunTag
+
+    run = _active_run(client, run_id)
+    if run is None:
+        return
+    present = run.data.tags.get(NOTE)
+    if present:
+        ours = run.data.tags.get(NOTE_DIGEST) == _digest(present)
+        if not ours or all(version_link(one) in present for one in tied):
+            return
+    text = describe(tied, runs, run.info.experiment_id)
+    # Both at once: between two calls the description would look like a person's.
+    client.log_batch(run_id, tags=[RunTag(NOTE, text), RunTag(NOTE_DIGEST, _digest(text))])
+
+
+def _active_run(client: MlflowClient, run_id: str) -> Run | None:
+    """None of a run that was deleted: MLflow lets nothing be written to it."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+    return run if run.info.lifecycle_stage == "active" else None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _tie(client: MlflowClient, result: Result, sources: Sources, root: Path) -> Tied:

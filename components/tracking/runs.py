@@ -281,7 +281,9 @@ def _started(client: MlflowClient | None, run_id: str) -> float:
 
 
 def _tokens_a_step(stage: str, params: Mapping[str, object]) -> int:
-    """The tokens that a step of pretraining reads; 0 of another stage, whose batches have no fixed number of them."""
+    """The tokens of the windows that a step of pretraining reads; 0 of another stage, whose batches have no fixed
+    number of them. `tokens_seen` is the objective's own count, another where it reads cuts of them.
+    """
     sizes = [params.get(f"pretrain.{name}") for name in ("batch_size", "sequence_length")]
     if stage != "pretrain" or not all(isinstance(size, int) for size in sizes):
         return 0

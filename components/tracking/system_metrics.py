@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from components.errors import first_line
 from components.tracking.tracked_run import TrackedRun
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 SECONDS = 10.0
 """Between two samples: a stage that is shorter has none."""
+_LEAST_SECONDS = 0.01
 _SWITCH = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
 _INTERVAL = "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL"
 
@@ -33,7 +36,7 @@ def system_metrics(run: TrackedRun, started: float) -> Iterator[None]:
         yield
         return
     over = threading.Event()
-    thread = threading.Thread(target=_sample, args=(run, started, over), daemon=True, name="system metrics")
+    thread = threading.Thread(target=_sample, args=(run, started, over, _seconds()), daemon=True, name="system metrics")
     thread.start()
     try:
         yield
@@ -42,15 +45,34 @@ def system_metrics(run: TrackedRun, started: float) -> Iterator[None]:
         thread.join()
 
 
-def _sample(run: TrackedRun, started: float, over: threading.Event) -> None:
-    seconds = float(os.environ.get(_INTERVAL) or SECONDS)
+def _seconds() -> float:
+    """Between two samples, as the variable says; the usual ones, and a line, where it says nothing that can be."""
+    given = os.environ.get(_INTERVAL)
+    if not given:
+        return SECONDS
+    with contextlib.suppress(ValueError):
+        if _LEAST_SECONDS <= (seconds := float(given)) <= threading.TIMEOUT_MAX:
+            return seconds
+    print(
+        f"{_INTERVAL}={given:.40} is no number of seconds from {_LEAST_SECONDS:g} up: {SECONDS:g} are taken.",
+        file=sys.stderr,
+        flush=True,
+    )
+    return SECONDS
+
+
+def _sample(run: TrackedRun, started: float, over: threading.Event, seconds: float) -> None:
     if over.wait(seconds):
         return
-    monitors = _monitors()
-    while True:
-        run.note(_measured(monitors), int(time.time() - started))
-        if over.wait(seconds):
-            return
+    try:
+        monitors = _monitors()
+        while True:
+            run.note(_measured(monitors), int(time.time() - started))
+            if over.wait(seconds):
+                return
+    # The work beside it does not depend on what a monitor raises.
+    except Exception as error:
+        print(f"System metrics end here: {first_line(error)[:200]}", file=sys.stderr, flush=True)
 
 
 def _measured(monitors: list[BaseMetricsMonitor]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class TrackedRun:
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         self.steps.append((step, dict(metrics)))
-        # At the same steps as the others, so that MLflow can draw them over it.
+        # Tokens of the windows, at the same steps as the others, so that MLflow can draw them over it.
         tokens = {"tokens": step * self.tokens_a_step} if self.tokens_a_step else {}
         for metric in _metrics({**metrics, **tokens}, step):
             self._buffer.append(metric)

@@ -149,6 +149,19 @@ def test_a_store_that_is_away_stops_nothing(
     assert record_missing(restored) == 2
 
 
+@pytest.mark.parametrize("task", ["lock", "store", "topic"])
+def test_new_timings_are_to_be_told_whatever_the_task_is_called(restored: Path, task: str) -> None:
+    record_missing(restored)
+    page = restored / "reports/speed" / task / "speed.json"
+    page.parent.mkdir(parents=True)
+    page.write_text("{}")
+    assert not is_current(restored)
+    record_missing(restored)
+    assert is_current(restored)
+    (restored / "dvc.lock").write_text((restored / "dvc.lock").read_text() + "\n")
+    assert not is_current(restored)
+
+
 def test_without_results_mlflow_is_not_even_imported(here: Path) -> None:
     (here / "dvc.lock").write_text("stages: {first: {outs: [{path: first.txt, md5: '01'}]}}\n")
     (here / "params.yaml").write_text("tasks: {}\n")

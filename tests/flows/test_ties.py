@@ -111,7 +111,62 @@ def test_the_pipeline_run_is_described_with_its_version_and_answers_are_a_table(
     assert "[topic version 1](#/models/topic/versions/1)" in page
     assert f"[finetune@topic](#/experiments/{experiment()}/runs/{run_named('finetune@topic').info.run_id})" in page
     table = Path(tracking.connect().download_artifacts(evaluate.info.run_id, "predictions.json")).read_text()
-    assert json.loads(table)["data"][1] == ["test/line-2", "Arts", "History", False]
+    assert json.loads(table)["data"][1] == ["test/line-2", "candidate", "Arts", "History", False]
+
+
+def described(run_id: str) -> str:
+    return str(tracking.connect().get_run(run_id).data.tags["mlflow.note.content"])
+
+
+def look_again(root: Path) -> None:
+    (root / ".lianzi/recorded.json").unlink(missing_ok=True)
+    record_missing(root)
+
+
+def test_only_the_run_that_evaluated_a_task_is_described_and_a_later_version_is_added(evaluated: Path) -> None:
+    with tracking.pipeline_run("other", {}) as other:
+        pass
+    record_missing(evaluated)
+    client = tracking.connect()
+    parent = run_named("evaluate@topic").data.tags["mlflow.parentRunId"]
+    assert "mlflow.note.content" not in client.get_run(other.id).data.tags
+    assert "topic version" not in described(parent)
+    register(evaluated)
+    look_again(evaluated)
+    assert "[topic version 1]" in described(parent)
+
+
+def test_a_description_that_a_person_typed_stays(evaluated: Path) -> None:
+    record_missing(evaluated)
+    parent = run_named("evaluate@topic").data.tags["mlflow.parentRunId"]
+    tracking.connect().set_tag(parent, "mlflow.note.content", "The run for the talk.")
+    register(evaluated)
+    look_again(evaluated)
+    assert described(parent) == "The run for the talk."
+
+
+def test_a_pipeline_run_that_was_deleted_in_mlflow_is_passed_over(
+    evaluated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record_missing(evaluated)
+    tracking.connect().delete_run(run_named("evaluate@topic").data.tags["mlflow.parentRunId"])
+    look_again(evaluated)
+    assert is_current(evaluated)
+    assert capsys.readouterr().err == ""
+
+
+def test_runs_that_could_not_be_tied_together_are_told_and_tried_again(
+    evaluated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = evaluated / "artifacts/tasks/topic/test.jsonl"
+    whole = rows.read_text()
+    rows.write_text("no JSON")
+    assert record_missing(evaluated) == 3
+    assert capsys.readouterr().err.startswith("MLflow has every run, but not all models and descriptions: ")
+    assert not is_current(evaluated)
+    rows.write_text(whole)
+    assert record_missing(evaluated) == 0
+    assert len(models()) == 3
 
 
 def test_without_the_rows_models_wait_until_these_are_pulled(evaluated: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components import tracking
+from components.tracking import system_metrics
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +41,25 @@ def test_a_variable_of_mlflow_turns_them_off(here: Path, monkeypatch: pytest.Mon
     with tracking.stage_run("curate", None, {}, {}):
         time.sleep(0.1)
     assert stage_metrics() == {}
+
+
+@pytest.mark.parametrize("given", ["0", "abc", "-1", "nan", "inf"])
+def test_an_interval_that_cannot_be_is_told_in_a_line(
+    given: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", given)
+    assert system_metrics._seconds() == 10
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"={given} is no number of seconds from 0.01 up" in line
+
+
+def test_a_monitor_that_fails_is_told_in_a_line_and_the_stage_goes_on(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> list[object]:
+        raise OSError("no such sensor")
+
+    monkeypatch.setattr(system_metrics, "_monitors", broken)
+    with tracking.stage_run("curate", None, {}, {}):
+        time.sleep(0.3)
+    assert capsys.readouterr().err == "System metrics end here: no such sensor\n"
