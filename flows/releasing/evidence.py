@@ -102,7 +102,7 @@ def rival(candidate: Candidate, bundle: Path, champion: Version, params: Params)
     theirs, ours = task_of(read_bundle(bundle)), task_of(read_bundle(candidate.bundle))
     if (theirs.kind, theirs.pair) != (ours.kind, ours.pair):
         return None
-    # A champion of other days may answer with labels that the task no longer has.
+    # A champion of other days may answer with labels that the task no longer has; passages are today's alone.
     both = replace(task, labels=tuple(dict.fromkeys([*task.labels, *theirs.labels])))
     bootstrap = Bootstrap(
         both, both.targets(rows), params.evaluate.bootstrap_samples, params.evaluate.confidence, params.seed
@@ -115,10 +115,17 @@ def rival(candidate: Candidate, bundle: Path, champion: Version, params: Params)
 
 
 def _answers(both: Task, own: Task, bundle: Path, rung: str | None, texts: Sequence[Any]) -> np.ndarray:
-    """A bundle's answers, decoded as its own manifest says; in the numbers of `both` where its labels are others."""
+    """A bundle's answers, decoded as its own manifest says, in the numbers of `both`."""
     if both.head in GENERATES or (own.labels, own.passages) == (both.labels, both.passages):
         return bundle_rung(own, bundle, rung)(texts)
-    answers = own.decode(load_bundle(bundle, rung).logits(texts))
+    return renumbered(both, own, own.decode(load_bundle(bundle, rung).logits(texts)))
+
+
+def renumbered(both: Task, own: Task, answers: np.ndarray) -> np.ndarray:
+    """Answers of `own` in the numbers of `both`; of found passages [rows, found], -1 for one that `both` has not."""
+    if own.passages:
+        numbers = {passage: number for number, passage in enumerate(both.passages)}
+        return np.array([numbers.get(passage, -1) for passage in own.passages], dtype=np.int64)[answers]
     return both.targets([{both.target: value} for value in own.values(answers)])
 
 

@@ -6,15 +6,30 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from components.artifacts import write_json
+from components.artifacts import read_manifest, write_json
 from components.errors import ArtifactError
 from components.params import Params
 from components.registry import Version
+from components.tasks.metrics import score
+from components.tasks.retrieval import Recall, Retrieval
 from components.tasks.rows import read_split, read_task
-from flows.releasing.evidence import Candidate, leaks, median_milliseconds, over_baseline, scores_of, timed_against
+from flows.releasing.evidence import (
+    Candidate,
+    leaks,
+    median_milliseconds,
+    over_baseline,
+    renumbered,
+    rival,
+    scores_of,
+    timed_against,
+)
 from tests.slower import slow_down
+from tests.small_bundles import CLASSIFIER, bundle
+
+FAQ = Retrieval(("vector",), ("At nine.", "By card.", "In the park."))
 
 
 def test_a_bundle_that_was_not_compared_with_its_baseline_is_not_judged() -> None:
@@ -54,6 +69,22 @@ def test_leaks_are_those_of_the_corpus_and_of_the_tasks_own_splits(tmp_path: Pat
     del counts["mood_test"]
     write_json(path, verdict(**counts))
     assert leaks(tmp_path, "mood") is None
+
+
+def test_a_champion_with_other_passages_finds_todays_by_their_text() -> None:
+    theirs = Retrieval(("vector",), ("By card.", "By post."))
+    found = renumbered(FAQ, theirs, np.array([[1, 0], [0, 1]]))
+    assert found.tolist() == [[-1, 1], [1, -1]]
+    assert score(Recall(1), np.array([1, 1]), found) == 0.5
+
+
+def test_a_champion_of_another_kind_is_no_rival(task_rows: Path, tmp_path: Path, params: Params) -> None:
+    made = read_manifest(task_rows, "task")
+    ours = bundle(tmp_path / "ours", CLASSIFIER | {"labels": made["labels"]})
+    theirs = bundle(tmp_path / "theirs", CLASSIFIER | FAQ.manifest())
+    shutil.copytree(task_rows, tmp_path / "artifacts/tasks/places")
+    candidate = Candidate(tmp_path, "places", Version(2, {"rung": "int8"}), ours, {}, {})
+    assert rival(candidate, theirs, Version(1, {}), params) is None
 
 
 @pytest.mark.slow
