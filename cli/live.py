@@ -10,12 +10,14 @@ import click
 
 from cli.predict import check_task
 from components import tracking
+from components.champions import CHAMPION
 from components.errors import ParameterError
 from components.params import load_params
 from components.registry import Registry
 from components.release_log import Entry, champion_at
 from flows.settings import project_root
 
+UNLIKE = "an entry is missing, something else moved the alias, or a command ended before it did"
 TIME = "write it as 2026-11-29, 2026-11-29T14:30 or 2026-11-29T14:30+08:00"
 
 
@@ -55,7 +57,7 @@ def moment(text: str) -> datetime:
     """A time with its zone. Raises ParameterError."""
     try:
         return datetime.fromisoformat(text).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ParameterError(f"--at: {text!r:.100} is no time", TIME) from None
 
 
@@ -65,19 +67,24 @@ def _now(registry: Registry, task: str, entries: Sequence[Entry]) -> str:
     if champion is None:
         return "no champion" + (f"; the log says v{logged.version}" if logged else "")
     if logged is None or logged.version != champion.version:
-        told = f"the log says v{logged.version}" if logged else "it was made champion before there was a log"
-        return f"v{champion.version}; {told if logged is None else f'{told}, so something else moved the alias'}"
+        told = f"the log says v{logged.version}; {UNLIKE}" if logged else "it was made champion before there was a log"
+        return f"v{champion.version}; {told}"
     challenger = registry.challenger(task)
     return _champion(logged) + (f"; challenger: v{challenger.version}" if challenger else "")
 
 
 def _then(entries: Sequence[Entry], when: datetime) -> str:
-    if (entry := champion_at(entries, when)) is not None:
-        return f"at {when:%Y-%m-%d %H:%M:%S%z}: {_champion(entry)}"
-    first = next((one for one in entries if one.before is not None or one.version is not None), None)
+    entry = champion_at(entries, when)
+    return f"at {when:%Y-%m-%d %H:%M:%S%z}: {_unlogged(entries) if entry is None else _champion(entry)}"
+
+
+def _unlogged(entries: Sequence[Entry]) -> str:
+    """What is known of the champion before the log's first one."""
+    first = next((one for one in entries if one.alias == CHAMPION), None)
     if first is None:
-        return f"at {when:%Y-%m-%d %H:%M:%S%z}: not known, the log is empty"
-    return f"at {when:%Y-%m-%d %H:%M:%S%z}: none, or one that is not known: the log begins on {_local(first)}"
+        return "not known, the log has no champion"
+    known = "none, or one that is not known" if first.before is None else f"v{first.before}, or one before it"
+    return f"{known}: the log's first champion is of {_local(first)}"
 
 
 def _champion(entry: Entry) -> str:

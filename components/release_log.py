@@ -1,8 +1,9 @@
 """The log of releases: which version was given an alias, when and by what. Each entry has the hash of the one before.
 
-An alias in MLflow keeps no history. Entries are only ever added: one that was edited or taken out breaks the chain, and
-a champion that the last entry does not name was set by something else. Whoever writes to the store could make a whole
-new chain: the log shows mistakes and edits, and is no signature.
+An alias in MLflow keeps no history. Entries are only ever added: one that was edited, or taken out before the last,
+breaks the chain. The chain does not tell of last entries that were taken out. The champion then is another than the
+log's, as it is where something else moved the alias, or where a command ended between its entry and the alias. Whoever
+writes to the store could make a whole new chain: the log shows mistakes and edits, and is no signature.
 """
 
 from __future__ import annotations
@@ -117,8 +118,9 @@ def _entry(text: str) -> Entry | None:
     try:
         found = json.loads(text)
         entry = Entry(**found)
-        datetime.fromisoformat(entry.time)
-    except (TypeError, ValueError):
+        time = datetime.fromisoformat(entry.time)
+        time.astimezone()  # raises OverflowError for one that cannot be told in another zone
+    except (TypeError, ValueError, OverflowError):
         return None
     right = all(isinstance(getattr(entry, one.name), _TYPES.get(one.name, str)) for one in fields(Entry))
-    return entry if right else None
+    return entry if right and time.tzinfo is not None else None

@@ -49,6 +49,14 @@ def test_an_edited_entry_is_found() -> None:
     assert broken(kept | {entries[1].tag: "not JSON"}) == "entry 2 was edited"
 
 
+@pytest.mark.parametrize("time", ["2026-03-02T12:00:00", "0001-01-01T00:00+08:00", "noon"])
+def test_an_entry_without_a_moment_is_not_read(time: str) -> None:
+    entries = written(1, 2)
+    kept = tags(entries) | {entries[1].tag: replace(entries[1], time=time).text}
+    assert read_log(kept) == entries[:1]
+    assert broken(kept) == "entry 2 was edited"
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_missing_entry_is_found(number: int) -> None:
     entries = written(1, 2, 3)
