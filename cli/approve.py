@@ -48,11 +48,13 @@ def approve(root: Path, task: str, version: int | None = None, refuse: str | Non
 
 
 def _approved(registry: Registry, task: str, version: int | None) -> str:
-    declined = next((one for one in registry.versions(task) if one.version == version and DECLINED in one.tags), None)
-    if declined is not None:
-        registry.set_challenger(task, declined.version, BY)
-    _check_challenger(registry, task, version)
-    before, champion = registry.champion(task), registry.promote(task, BY)
+    before = registry.champion(task)
+    champion = next((one for one in registry.versions(task) if one.version == version and DECLINED in one.tags), None)
+    if champion is not None:
+        registry.set_champion(task, champion.version, BY)  # the challenger, another version, stays
+    else:
+        _check_challenger(registry, task, version)
+        champion = registry.promote(task, BY)
     told, score = f", before it v{before.version}" if before else "", score_told(champion.tags)
     return f"{task} v{champion.version} is the champion now ({score} on the test rows of its run){told}"
 

@@ -10,7 +10,7 @@ from cli.approve import approve
 from cli.status import show_status
 from components import tracking
 from components.errors import ArtifactError, ParameterError
-from components.registry import Registry
+from components.registry import DECLINED, Registry
 from tests.cli.test_rollback import champion, released
 
 
@@ -47,8 +47,14 @@ def test_a_declined_challenger_may_be_approved_after_all(project: Path) -> None:
     with pytest.raises(ArtifactError, match="topic: no challenger\na release that passes"):
         approve(project, "topic")
     assert champion(registry, "topic") == 1
-    approve(project, "topic", 2)
+    version = registry.client.create_model_version("topic", "nowhere")
+    registry.set_challenger("topic", int(version.version))
+    assert approve(project, "topic", 2).endswith("before it v1")
     assert champion(registry, "topic") == 2
+    assert DECLINED not in registry.versions("topic")[1].tags
+    waiting = registry.challenger("topic")
+    assert waiting is not None
+    assert waiting.version == 3
 
 
 def test_without_a_challenger_or_a_reason_nothing_is_decided(project: Path) -> None:
