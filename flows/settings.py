@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components.corpus.config import SourceConfig
+from components.deployment.config import ADDED_LATER, ReleaseConfig
 from components.errors import DataError, LianziError, ParameterError
 from components.params import Params, check_params, closest, load_params, read_yaml, section_at
 from components.sections import Section, Variant
@@ -262,7 +263,8 @@ def _parse(setting: str) -> tuple[list[str], Any]:
 def _apply(content: Any, keys: list[str], value: Any) -> str:
     *above, key = keys
     section, dotted = _value(content, above), ".".join(keys)
-    new = (len(keys) == 2 and keys[0] in OPEN and isinstance(value, dict)) or key in _fields(content, above)
+    known = key in _fields(content, above) or key in _filled_in(content, above)
+    new = known or (len(keys) == 2 and keys[0] in OPEN and isinstance(value, dict))
     if not isinstance(section, dict) or (key not in section and not new):
         raise ParameterError(f"--set {dotted}: unknown parameter", _hint(content, keys))
     there, before = key in section, section.get(key)
@@ -288,6 +290,11 @@ def _fields(content: Any, keys: Sequence[str]) -> Collection[str]:
     """
     section = section_at(content, keys)
     return section.model_fields if section is not None and issubclass(section, Variant) else ()
+
+
+def _filled_in(content: Any, keys: Sequence[str]) -> Collection[str]:
+    """The parameters that a params.yaml from before them may lack in the section under the keys."""
+    return ADDED_LATER if section_at(content, keys) is ReleaseConfig else ()
 
 
 def _decides(content: Any, keys: Sequence[str]) -> bool:

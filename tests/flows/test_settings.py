@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from components.corpus.config import SourceConfig
+from components.deployment.config import ADDED_LATER
 from components.errors import ParameterError
-from components.params import load_params
+from components.params import load_params, read_yaml
 from flows.settings import add_source, change_params, check_checkpoint, project_root, ready_project, set_values
 from tests.small_families import family_checkpoint
 
@@ -70,6 +72,16 @@ def test_a_source_is_added_and_one_that_is_there_keeps_what_was_not_said(params_
     assert len(lines) == 1
     assert "# data/corpus/NAME" in params_file.read_text(encoding="utf-8")
     assert add_source(params_file, "letters", entry, ["language", "licence"]) == []
+
+
+def test_a_project_from_before_some_limits_has_none_of_them_and_takes_them(params_file: Path) -> None:
+    content = read_yaml(params_file)
+    content["release"] = {name: value for name, value in content["release"].items() if name not in ADDED_LATER}
+    YAML().dump(content, params_file)
+    read = load_params(params_file).release
+    assert {name: getattr(read, name) for name in ADDED_LATER} == ADDED_LATER
+    assert change_params(params_file, ("release.approval=true",)) == ["params.yaml: release.approval: True, new"]
+    assert load_params(params_file).release == read.model_copy(update={"approval": True})
 
 
 @pytest.mark.parametrize(
