@@ -246,12 +246,14 @@ class Registry:
         return str(tags.get(tag, ""))
 
     def _run_tags(self, run_id: str) -> dict[str, str]:
-        """Empty where the run was deleted since."""
+        """Empty where the run was deleted since. Raises MlflowException where the store does not answer."""
         from mlflow.exceptions import MlflowException
 
         try:
             return dict(self.client.get_run(run_id).data.tags)
-        except MlflowException:
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
             return {}
 
     def refusal(self, task: str) -> str:
@@ -315,10 +317,17 @@ def bundle_of_champion(task: str) -> Path | None:
 
 
 def no_champion(task: str) -> ArtifactError:
-    """The error of a task that has none, with the reason where a release refused one. Raises ServiceError."""
-    refusal = Registry().refusal(task) if store_exists() else ""
-    if refusal:
-        return ArtifactError(f"{task}: no champion; {refusal}", "docs/evaluation.md says what helps")
+    """The error of a task that has none: that one waits to be approved, or why a release refused one.
+
+    Raises ServiceError.
+    """
+    if store_exists():
+        registry = Registry()
+        if (challenger := registry.challenger(task)) is not None:
+            waits = f"v{challenger.version} is the challenger"
+            return ArtifactError(f"{task}: no champion yet; {waits}", f"`lianzi approve {task}` makes it champion")
+        if refusal := registry.refusal(task):
+            return ArtifactError(f"{task}: no champion; {refusal}", "docs/evaluation.md says what helps")
     return ArtifactError(f"{task}: no champion yet", "`lianzi run` trains and releases one, or says why not")
 
 

@@ -59,6 +59,13 @@ def test_a_refused_version_says_why_until_it_is_champion_after_all(here: Path) -
     assert known.refusal("topic") == ""
 
 
+def test_where_one_waits_for_approval_it_is_named(here: Path) -> None:
+    version = registered("topic", "a")
+    registry.Registry().set_challenger("topic", version)
+    told = "topic: no champion yet; v1 is the challenger\n`lianzi approve topic` makes it champion"
+    assert str(registry.no_champion("topic")) == told
+
+
 def test_the_champions_before_are_known_the_last_one_first(here: Path) -> None:
     versions = [registered("topic", bundle) for bundle in "abcd"]
     known = registry.Registry()
@@ -173,6 +180,20 @@ def refusing(here: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.mark.parametrize("refusing", [503, 404], indirect=True)
+def test_a_run_is_gone_only_where_the_store_says_so(refusing: None) -> None:
+    with pytest.raises(MlflowException):
+        registry.Registry()._run_tags("0" * 32)
+
+
+def test_of_a_version_whose_run_is_gone_nothing_of_it_is_known(here: Path) -> None:
+    version = registered("topic", "a", "0" * 32)
+    known = registry.Registry()
+    assert known.noted("topic", version, "reproduced") == ""
+    known.set_champion("topic", version)
+    assert (known.log("topic")[0].run, known.log("topic")[0].commit) == ("0" * 32, "")
 
 
 @pytest.mark.parametrize("refusing", [503, 500, 404, 403], indirect=True)
