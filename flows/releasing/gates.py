@@ -38,7 +38,7 @@ class Evidence:
     score, teacher: by the first metric on the test rows; gains: over the baseline that `baseline` names; milliseconds:
     p50 of calls with release.target_batch rows, None where that was not timed; parity: figures of the rung's comparison
     with PyTorch, None without; leaks: table -> rows that stand in a held-out split, and rows, None without; licences:
-    source -> licence; reproduced: what `lianzi reproduce` noted, "" without.
+    source of the corpus -> licence; reproduced: what `lianzi reproduce` noted, "" without.
     """
 
     name: str
@@ -152,14 +152,15 @@ def _leakage(found: Evidence, limits: ReleaseConfig) -> tuple[bool, str]:
 
 
 def _licences(found: Evidence, limits: ReleaseConfig) -> tuple[bool, str]:
+    """Of the corpus: labelled rows have no licence to judge."""
     told = ", ".join(sorted(set(found.licences.values()))) or "none named"
     if not limits.licences:
-        return True, f"of the data: {told}"
+        return True, f"of the corpus: {told}"
     others = [f"{licence} of {name}" for name, licence in found.licences.items() if licence not in limits.licences]
     if others or not found.licences:
         told = ", ".join(others) or "the bundle names none"
         return False, f"{told}; release.licences allows {', '.join(limits.licences)}"
-    return True, f"of the data: {told}; release.licences allows them"
+    return True, f"of the corpus: {told}; release.licences allows them"
 
 
 def _reproduced(found: Evidence, limits: ReleaseConfig) -> tuple[bool, str]:
