@@ -158,7 +158,7 @@ def _no_work(folder: Path, only_on_new_data: bool) -> str:
     if not only_on_new_data:
         return ""
     with turn(folder, "a scheduled run"):
-        due = new_data(folder, str(flow_run.id))
+        due = new_data(folder, str(flow_run.id), get_run_logger().warning)
     if due:
         get_run_logger().info(due)
     return "" if due else "no new data"

@@ -15,6 +15,7 @@ import pytest
 
 from components import tracking
 from flows import env_defaults
+from flows.scheduling.new_data import SETTLED_SECONDS
 from tests.scheduled_lab import Lab, change_data, make_project
 from tests.service_logs import assert_healthy
 
@@ -112,6 +113,7 @@ def test_three_missed_runs_give_one(tmp_path: Path, mlflow_store: Path) -> None:
 
 def test_a_killed_run_starts_again_by_itself(scheduled: Scheduled) -> None:
     change_data(scheduled.project, "killed")
+    time.sleep(SETTLED_SECONDS)
     run = scheduled.running(only_on_new_data=True, settings=["finetune.epochs=2"])
     before = (scheduled.project / "params.yaml").read_text()
     for process in scheduled.lab.flow_processes(scheduled.project):
