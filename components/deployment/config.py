@@ -77,7 +77,7 @@ class EvaluateConfig(BootstrapConfig):
         return list(dict.fromkeys(names))
 
 
-ADDED_LATER = {
+ADDED_LATER: Mapping[str, Any] = {
     "sure_gain": False,
     "max_milliseconds": None,
     "max_slowdown": None,
