@@ -24,6 +24,7 @@ COMMANDS = {
     "status": ("cli.status:command", "Show what is fresh, what is stale and why."),
     "compare": ("cli.compare:command", "Compare results, and their models on the same rows."),
     "reproduce": ("cli.reproduce:command", "Compute a past result anew, and compare every output."),
+    "sweep": ("cli.sweep:command", "Search for better parameters."),
     "accept": ("cli.drift:accept", "Check later data for drift against today's."),
     "predict": ("cli.predict:command", "Answer texts with the champion of a task."),
     "bundle": ("cli.bundle:command", "Turn a trained model into verified, small ONNX graphs."),

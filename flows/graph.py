@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -111,15 +111,23 @@ def data_version(root: Path, stages: Iterable[Stage]) -> str:
     )
 
 
-def reproduce(stage: str, root: Path, heard: Callable[[str], None], seconds: float | None = None) -> tuple[int, str]:
-    """Bring one stage up to date through DVC; `heard` gets each line of its output.
+def reproduce(
+    stage: str,
+    root: Path,
+    heard: Callable[[str], None],
+    seconds: float | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """Bring one stage up to date through DVC; `heard` gets each line of its output, and ends the stage by raising.
+    `variables`: of the environment, beside this process's own.
 
     Returns the exit code and the outcome: "ran", "cached" (nothing to do) or "restored" (outputs fetched from DVC's
     cache of earlier runs); of a failure "failed", or TIMED_OUT, or one of TRANSIENT. It waits for another DVC
     process that runs the stage, or holds its files. After so many `seconds` all processes of the stage are ended.
     """
     for attempt in count():
-        code, lines, timed_out = _run_dvc(["--wait-for-lock", "repro", "--single-item", stage], root, heard, seconds)
+        words = ["--wait-for-lock", "repro", "--single-item", stage]
+        code, lines, timed_out = _run_dvc(words, root, heard, seconds, variables or {})
         blocked = next((place for place, line in enumerate(lines) if BUSY in line), None)
         locked = any(LOCKED in line for line in lines) and attempt < LOCKED_TRIES
         if code == 0 or timed_out or (blocked is None and not locked):
@@ -198,13 +206,13 @@ def order_lock(root: Path) -> None:
 
 
 def _run_dvc(
-    words: list[str], root: Path, heard: Callable[[str], None], seconds: float | None
+    words: list[str], root: Path, heard: Callable[[str], None], seconds: float | None, variables: Mapping[str, str]
 ) -> tuple[int, list[str], bool]:
     """The exit code, the lines that DVC and its stage printed, and whether they were ended after `seconds`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", *words],
         cwd=root,
-        env=os.environ | {DRIVER_VARIABLE: str(os.getpid())},
+        env=os.environ | {DRIVER_VARIABLE: str(os.getpid()), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -225,6 +233,10 @@ def _run_dvc(
                 if line.strip() and not refused and not _CHATTER.match(line):
                     heard(line.rstrip())
             return process.wait(), lines, timed_out.is_set()
+    except BaseException:
+        _end(process)
+        process.wait()
+        raise
     finally:
         _RUNNING.discard(process)
 
@@ -275,8 +287,12 @@ _RUNNING: set[subprocess.Popen[str]] = set()
 def stop_running() -> None:
     """End every running stage with all its processes. DVC alone would leave its stage running."""
     for process in list(_RUNNING):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
 
 
 _CHATTER = re.compile(

@@ -5,9 +5,11 @@ from components.tracking.inputs import dvc_hashes, read_lock
 from components.tracking.revision import GIT_TAGS, run_name
 from components.tracking.runs import (
     PARENT_VARIABLE,
+    curve_in,
     nested_run,
     pipeline_run,
     restored_run,
+    resumable_run,
     stage_run,
     sweep,
     tell_what_came_of_it,
@@ -30,6 +32,7 @@ __all__ = [
     "PARENT_VARIABLE",
     "TrackedRun",
     "connect",
+    "curve_in",
     "dvc_hashes",
     "metric_name",
     "nested_run",
@@ -38,6 +41,7 @@ __all__ = [
     "read_lock",
     "read_metrics",
     "restored_run",
+    "resumable_run",
     "run_name",
     "shipped_headlines",
     "sqlite_path",

@@ -103,6 +103,38 @@ def nested_run(name: str, tags: Mapping[str, str], parent: str) -> Iterator[Trac
 
 
 @contextmanager
+def resumable_run(
+    name: str, tags: Mapping[str, str], params: Mapping[str, object], parent: str | None, begun: str | None
+) -> Iterator[TrackedRun]:
+    """A sweep's run, or inside it (`parent`) that of a trial; `begun`: its run before a kill, which is resumed.
+
+    Raises ServiceError.
+    """
+    client = connect()
+    deliver(client)
+    sweep(client)
+    described = dict(tags) | _inherited(client, parent)
+    if begun and _carry_on(client, begun, described):
+        run = TrackedRun(client, begun, resumed=True)
+    else:
+        run = _begun(TrackedRun(client, "", opening=_opening(name, described, params, [])))
+    with _ended(run):
+        yield run
+
+
+def curve_in(parent: str, metric: str) -> list[tuple[int, float]]:
+    """The points (step, value) of a metric's curve, of the run inside `parent` that began last and has one."""
+    client = connect()
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    inside = f"tags.`mlflow.parentRunId` = '{parent}'"
+    for run in client.search_runs([experiment.experiment_id], inside, order_by=["attributes.start_time DESC"]):
+        if points := [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, metric)]:
+            return sorted(points)
+    return []
+
+
+@contextmanager
 def restored_run(
     name: str, params: Mapping[str, object], paths: Iterable[Path], tags: Mapping[str, str]
 ) -> Iterator[TrackedRun]:

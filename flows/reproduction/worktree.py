@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,8 +42,8 @@ def work_tree(root: Path, target: Target) -> Iterator[Path]:
     project = tree / project_prefix(root)
     if target.run_id:
         _note_data(project, target)
-    _fetch_data(root, project)
-    _bring_folders(root, project, target)
+    fetch_data(root, project)
+    bring_folders(root, project, {dep["path"] for deps in given(target.lock).values() for dep in deps})
     yield project
 
 
@@ -59,9 +59,9 @@ def remove(root: Path, tree: Path) -> None:
     git(root, "worktree", "prune")
 
 
-def _bring_folders(root: Path, project: Path, target: Target) -> None:
-    """Folders that stages read and no commit has, such as that of a checkpoint (`pretrain.init_from`)."""
-    for path in sorted({dep["path"] for deps in given(target.lock).values() for dep in deps}):
+def bring_folders(root: Path, project: Path, read: Iterable[str]) -> None:
+    """Of what stages read the folders that no commit has, such as that of a checkpoint (`pretrain.init_from`)."""
+    for path in sorted(read):
         if (root / path).is_dir() and not (project / path).exists():
             shutil.copytree(root / path, project / path, copy_function=_linked)
 
@@ -83,7 +83,7 @@ def _note_data(project: Path, target: Target) -> None:
         tracked.write_text(json.dumps({"outs": [recorded]}), encoding="utf-8")
 
 
-def _fetch_data(root: Path, project: Path) -> None:
+def fetch_data(root: Path, project: Path) -> None:
     """Data of the commit, through DVC's cache of `root`."""
     if not (project / f"{DATA}.dvc").is_file():
         raise DataError(f"{DATA}.dvc: not in this commit, so its data is not known", f"commit {DATA}.dvc with a run")
