@@ -35,6 +35,7 @@ COMMANDS = {
     "serve": ("cli.serve:command", "Answer over HTTP (Open Inference Protocol, OpenAI's)."),
     "speed": ("cli.speed:command", "Time each rung of a bundle on this machine."),
     "drift": ("cli.drift:drift", "Compare logged requests with the training rows."),
+    "watch": ("cli.watch:command", "Tell drift of a champion's requests and answers."),
     "triton": ("cli.build:triton", "Write a model repository for Triton."),
     "keygen": ("cli.signing:keygen", "Make a key to sign bundles with."),
     "sign": ("cli.signing:sign", "Sign a bundle."),

@@ -1,0 +1,1 @@
+"""Watching the requests of a server for drift."""

@@ -1,0 +1,108 @@
+"""Windows of a server's log of requests, each looked at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from components.artifacts import write_json
+from components.errors import DataError
+from components.validation.shift import Shift, shifts
+from flows.watching.reference import Answered, Reference, counts
+
+_NAMES = ("time", "request", "model", "version", "text", "answer", "score")
+"""Of a line of the log."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows of the log: the times of the first and the last, and what moved."""
+
+    begin: str
+    end: str
+    rows: int
+    shifts: list[Shift]
+
+    @property
+    def drift(self) -> bool:
+        return any(one.alarm for one in self.shifts)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The full windows since the last look, and the rows that wait for the next one to fill."""
+
+    windows: list[Window]
+    waiting: int
+
+
+def look(
+    logs: Sequence[Path], task: str, version: str, reference: Reference, size: int, rate: float, state: Path
+) -> Watched:
+    """Compare the windows that have filled since the last look, and note in `state` how far it came.
+
+    Of the task's rows only those that this version answered. Raises DataError for what is no log.
+    """
+    rows = [row for row in _logged(logs) if row["model"] == task and row["version"] == version]
+    after = _seen(state, version)
+    rows = rows[_begin(rows, after) :]
+    full = len(rows) // size * size
+    windows = [_window(rows[start : start + size], reference, rate) for start in range(0, full, size)]
+    if full:
+        last = rows[full - 1]
+        # Rows of one request have one time and id: how many of them were seen tells where to go on.
+        same = sum(_place(row) == _place(last) for row in rows[:full])
+        same += after["same"] if after and after["place"] == list(_place(last)) else 0
+        write_json(state, {"version": version, "place": list(_place(last)), "same": same})
+    return Watched(windows, len(rows) - full)
+
+
+def _place(row: dict[str, Any]) -> tuple[str, str]:
+    return row["time"], row["request"]
+
+
+def _seen(state: Path, version: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(state.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if found.get("version") == version else None
+
+
+def _begin(rows: Sequence[dict[str, Any]], after: dict[str, Any] | None) -> int:
+    """The place behind the last row that was seen; rows of a log that was turned over since are all new."""
+    if after is None:
+        return 0
+    found = [number for number, row in enumerate(rows) if list(_place(row)) == after["place"]]
+    if found:
+        return found[0] + after["same"]
+    return sum(row["time"] <= after["place"][0] for row in rows)
+
+
+def _logged(logs: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    """The rows of several files, the oldest first."""
+    for path in logs:
+        if not path.is_file():
+            continue
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    row = json.loads(line)
+                    yield {name: row[name] for name in _NAMES}
+                except (ValueError, KeyError, TypeError):
+                    hint = "`lianzi serve --log-requests SHARE` writes one"
+                    raise DataError(f"{path}:{number}: not a line of a log of requests", hint) from None
+
+
+def _window(rows: Sequence[dict[str, Any]], reference: Reference, rate: float) -> Window:
+    answered = [Answered(row["text"], row["answer"], row["score"]) for row in rows]
+    now = counts(answered, reference.borders, "answer" in reference.counts)
+    return Window(rows[0]["time"], rows[-1]["time"], len(rows), shifts(reference.counts, now, rate))
+
+
+def window_json(window: Window) -> dict[str, Any]:
+    """A window as the report has it."""
+    return {**asdict(window), "drift": window.drift}
