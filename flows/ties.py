@@ -21,6 +21,7 @@ from components.tracking.logged_models import (
     registered_model,
     versions_of_bundle,
 )
+from components.tracking.past_runs import active_run, set_tags
 from flows.description import Tied, describe, version_link
 from flows.predictions import TABLE, predictions
 from flows.results import Result
@@ -28,7 +29,6 @@ from flows.task_models import MAKERS, Sources, evaluated_rows, task_models
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 NOTE = "mlflow.note.content"
 """The tag that MLflow shows as a run's description, in Markdown."""
@@ -61,9 +61,7 @@ def tie_together(
 
 def _describe(client: MlflowClient, run_id: str, tied: Sequence[Tied], runs: Mapping[str, str]) -> None:
     """Describe a pipeline run that has no description, or one from here that lacks a version."""
-    from mlflow.entities import RunTag
-
-    run = _active_run(client, run_id)
+    run = active_run(client, run_id)
     if run is None:
         return
     present = run.data.tags.get(NOTE)
@@ -73,20 +71,7 @@ def _describe(client: MlflowClient, run_id: str, tied: Sequence[Tied], runs: Map
             return
     text = describe(tied, runs, run.info.experiment_id)
     # Both at once: between two calls the description would look like a person's.
-    client.log_batch(run_id, tags=[RunTag(NOTE, text), RunTag(NOTE_DIGEST, _digest(text))])
-
-
-def _active_run(client: MlflowClient, run_id: str) -> Run | None:
-    """None of a run that was deleted: MLflow lets nothing be written to it."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise
-    return run if run.info.lifecycle_stage == "active" else None
+    set_tags(client, run_id, {NOTE: text, NOTE_DIGEST: _digest(text)})
 
 
 def _digest(text: str) -> str:
