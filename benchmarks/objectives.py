@@ -60,13 +60,13 @@ class Learner(NamedTuple):
 
 
 LEARNERS = {
-    "nsp": Learner("bert", MASKED, 3600),
+    "nsp": Learner("bert", MASKED, 2400),
     "sop": Learner("bert", MASKED, 2400),
     "mlm": Learner("bert", MASKED | {"masking": "dynamic", "whole_word": False}, 2400),
-    "rtd": Learner("electra", MASKED | {"generator_depth": 1.0, "detection_weight": 50.0}, 1200),
+    "rtd": Learner("electra", MASKED | {"generator_depth": 1.0, "detection_weight": 50.0}, 400, 3e-3),
     "permutation_lm": Learner("xlnet", {"predicted_share": 1 / 6, "max_span_length": 5}, 1600),
-    "span_corruption": Learner("t5", {"noise_density": 0.15, "mean_span_length": 3.0}, 900, 3e-3, OWN_TEXT),
-    "text_infilling": Learner("bart", {"noise_density": 0.3, "mean_span_length": 3.0}, 600, 1e-3, OWN_TEXT),
+    "span_corruption": Learner("t5", {"noise_density": 0.15, "mean_span_length": 3.0}, 150, 3e-3, OWN_TEXT),
+    "text_infilling": Learner("bart", {"noise_density": 0.3, "mean_span_length": 3.0}, 150, 3e-3, OWN_TEXT),
 }
 ENCODER_DECODERS = ("t5", "bart")
 """Architectures that carry no classifier: they learn to translate."""

@@ -100,7 +100,7 @@ class ReleaseConfig(MaxLossConfig):
 
     sure_gain: min_gain with the whole interval of the paired bootstrap; max_milliseconds: p50 of a call with
     target_batch rows; max_slowdown: times the champion's, timed in turn; max_megabytes: of the shipped rung; licences:
-    the only ones that the data may have; require_reproduced: `lianzi reproduce` found the version's outputs equal;
+    the only ones that the corpus may have; require_reproduced: `lianzi reproduce` found the version's outputs equal;
     approval: a challenger waits for `lianzi approve`. null, or an empty list: no limit.
     """
 
