@@ -52,16 +52,19 @@ def _cached(root: Path) -> Removable:
                 )
             # Listed first: what DVC stores meanwhile is not removed.
             objects = sorted((cache / CACHE_FOLDER).glob("??/*"))
-            used = while_locked(
-                lambda: repo.used_objs(all_branches=True, all_tags=True, all_commits=True, all_experiments=True), 60
-            )
+            # Forced: of an old commit, as in a fresh clone, the cache may not even have a folder's list of files.
+            every = {"all_branches": True, "all_tags": True, "all_commits": True, "all_experiments": True}
+            used = while_locked(lambda: repo.used_objs(**every, force=True), 60)
     except DvcException as error:
         raise ServiceError(f"DVC cannot tell what is used: {' '.join(str(error).split())[:300]}") from None
     wanted = {info.value for infos in used.values() for info in infos if info.value}
     for text in cleanup.registered_locks():
         if text is None:
             return Removable(kind, note="a registered version has no dvc.lock in MLflow, so what it needs is not known")
-        wanted.update(_hashes(text))
+        needed = set(_hashes(text))
+        if lost := next((md5 for md5 in sorted(needed) if _is_lost(cache, md5)), None):
+            return Removable(kind, note=f"a registered version needs {lost}, whose files are not known: `dvc fetch` it")
+        wanted |= needed
     wanted.update(_of_sweeps(root))
     wanted |= {md5 for folder in list(wanted) for md5 in _inside(cache, folder)}
     unused = [path for path in objects if f"{path.parent.name}{path.name}" not in wanted]
@@ -88,6 +91,11 @@ def _of_sweeps(root: Path) -> Iterator[str]:
             rows = study.execute("SELECT value_json FROM trial_user_attributes WHERE key = 'outputs'").fetchall()
         for (value,) in rows:
             yield from json.loads(json.loads(value)).values()
+
+
+def _is_lost(cache: Path, md5: str) -> bool:
+    """Whether it is a folder whose list of files the cache lacks."""
+    return md5.endswith(".dir") and not (cache / CACHE_FOLDER / md5[:2] / md5[2:]).is_file()
 
 
 def _inside(cache: Path, md5: str) -> Iterator[str]:

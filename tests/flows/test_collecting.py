@@ -9,8 +9,8 @@ import pytest
 
 from cli.gc import collect_garbage
 from components import tracking
-from components.tracking.inputs import read_lock
-from tests.small_results import commit, make_results, replaced, run
+from components.tracking.inputs import read_lock, read_yaml
+from tests.small_results import add_a_row, commit, make_results, replaced, run
 
 
 def objects(project: Path) -> set[str]:
@@ -73,3 +73,19 @@ def test_what_a_commit_a_tag_a_version_or_the_work_tree_needs_stays(
     run(project, "git", "checkout", "-q", "--force", "kept")
     run(project, "dvc", "checkout", "-q")
     collect_garbage(project, yes=False)
+
+
+def test_an_old_commit_whose_data_is_not_here_is_in_nobodys_way(
+    tmp_path: Path, root: Path, mlflow_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a fresh clone, which has the data of its own commit alone."""
+    project = make_results(root, mlflow_store, tmp_path)
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    [data] = read_yaml(project / "data.dvc")["outs"]
+    add_a_row(project)
+    run(project, "dvc", "repro", "-q")
+    commit(project)
+    (project / ".dvc" / "cache" / "files" / "md5" / data["md5"][:2] / data["md5"][2:]).unlink()
+    collect_garbage(project, yes=False)
+    assert "or the work tree uses: 1," in capsys.readouterr().out  # a file of that data, which nothing lists any more
