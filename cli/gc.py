@@ -31,6 +31,7 @@ def collect_garbage(root: Path, yes: bool) -> None:
         held.enter_context(turn(root, "lianzi gc"))
         for study in (root / ".lianzi" / "sweeps").glob("*/study.db"):
             held.enter_context(lease(study.parent / "sweep.json", "lianzi gc", 0, click.echo))
+        click.echo("Looking through every commit for what it needs …")
         found = collect(root)
         for one in found:
             told = one.note or f"{one.count:,}, {one.size / MEGABYTE:,.1f} MB"

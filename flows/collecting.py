@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -53,6 +54,7 @@ def _cached(root: Path) -> Removable:
             # Listed first: what DVC stores meanwhile is not removed.
             objects = sorted((cache / CACHE_FOLDER).glob("??/*"))
             # Forced: of an old commit, as in a fresh clone, the cache may not even have a folder's list of files.
+            logging.getLogger("dvc").setLevel(logging.ERROR)
             every = {"all_branches": True, "all_tags": True, "all_commits": True, "all_experiments": True}
             used = while_locked(lambda: repo.used_objs(**every, force=True), 60)
     except DvcException as error:

@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 import pytest
 
-from cli.reproduce import TAG
 from cli.run import pages
 from components import tracking
 from components.declared import declared
 from components.params import read_yaml
+from components.tracking.past_runs import REPRODUCED
 from flows.recipes import read_recipes
 from tests.browser import await_text, open_browser
 from tests.imported_code import NO_RESULT_CODE
@@ -237,7 +237,7 @@ def test_the_champion_is_reproduced_from_its_version_byte_for_byte(
     assert "are equal, byte for byte" in told
     monkeypatch.chdir(project)
     client = tracking.connect()
-    assert client.get_model_version_by_alias("form", "champion").tags[TAG].startswith("equal, ")
+    assert client.get_model_version_by_alias("form", "champion").tags[REPRODUCED].startswith("equal, ")
 
 
 LOADED = """
