@@ -70,7 +70,7 @@ class TrackedRun:
     _results: list[Metric] = field(default_factory=list)
     _inputs: list[Input] = field(default_factory=list)
     _last: dict[str, Metric] = field(default_factory=dict)
-    _told: dict[str, set[int]] = field(default_factory=dict)
+    _told: dict[str, set[tuple[int, float]]] = field(default_factory=dict)
     _flushed: float = field(default_factory=time.monotonic)
     _pause: float = _FLUSH_SECONDS
     _away: bool = False
@@ -193,13 +193,17 @@ class TrackedRun:
         client = self._begun()
         while self._buffer:
             batch = self._buffer[:_METRICS_A_BATCH]
-            if fresh := [metric for metric in batch if not self.resumed or metric.step not in self._steps(metric.key)]:
+            known = {metric.key: {step for step, _ in self._points(metric.key)} for metric in batch}
+            if fresh := [metric for metric in batch if metric.step not in known[metric.key]]:
                 client.log_batch(self.id, metrics=fresh)
             del self._buffer[: len(batch)]
         # Behind the curves, whose last points they are.
         while self._results:
-            client.log_batch(self.id, metrics=self._results[:_METRICS_A_BATCH])
-            del self._results[:_METRICS_A_BATCH]
+            batch = self._results[:_METRICS_A_BATCH]
+            # A run may be killed between its results and its end.
+            if fresh := [one for one in batch if (one.step, one.value) not in self._points(one.key)]:
+                client.log_batch(self.id, metrics=fresh)
+            del self._results[: len(batch)]
         if self._inputs:
             _log_inputs(client, self.id, self._inputs)
             self._inputs.clear()
@@ -207,11 +211,14 @@ class TrackedRun:
             client.log_artifacts(self.id, str(self._outbox / "files"))
             shutil.rmtree(self._outbox)
 
-    def _steps(self, key: str) -> set[int]:
-        """The steps that the store had when this process began: a resumed training repeats them."""
+    def _points(self, key: str) -> set[tuple[int, float]]:
+        """The steps and values that the store had when this process began: a resumed training repeats them."""
+        if not self.resumed:
+            return set()
         if key not in self._told:
             assert self.client is not None
-            self._told[key] = {metric.step for metric in self.client.get_metric_history(self.id, key)}
+            history = self.client.get_metric_history(self.id, key)
+            self._told[key] = {(metric.step, metric.value) for metric in history}
         return self._told[key]
 
     def _end(self, status: str, ended: int) -> None:

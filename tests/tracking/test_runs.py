@@ -94,6 +94,23 @@ def test_a_run_carried_on_has_no_step_twice_and_none_missing(here: Path, params:
     assert runs()["pretrain"].info.status == "FINISHED"
 
 
+def test_a_run_killed_between_its_results_and_its_end_has_them_once(here: Path, params: Params) -> None:
+    sections = {"config": params.pretrain}
+
+    def work(run: tracking.TrackedRun) -> None:
+        run.log_metrics({"loss": 0.5}, 10)
+        run.log_result({"loss": 0.25, "tokens_seen": 960})
+
+    with contextlib.suppress(Interrupted), tracking.stage_run("pretrain", None, sections, {}) as run:
+        work(run)
+        raise Interrupted
+    with tracking.stage_run("pretrain", None, sections, {}, begun=run.id) as again:
+        work(again)
+    assert history(run.id, "loss") == [(10, 0.5), (10, 0.25)]
+    assert history(run.id, "last/loss") == [(10, 0.5)]
+    assert history(run.id, "tokens_seen") == [(0, 960)]
+
+
 def test_a_run_carried_on_belongs_to_the_pipeline_run_that_carries_it_on(here: Path) -> None:
     with pytest.raises(Interrupted), tracking.stage_run("pretrain", None, {}, {}) as run:
         raise Interrupted

@@ -16,7 +16,6 @@ import pytest
 from components import tracking
 from flows import env_defaults
 from flows.scheduling.new_data import SETTLED_SECONDS
-from flows.scheduling.new_data import SETTLED_SECONDS
 from tests.scheduled_lab import Lab, change_data, make_project
 from tests.service_logs import assert_healthy
 
