@@ -111,6 +111,7 @@ def test_three_missed_runs_give_one(tmp_path: Path, mlflow_store: Path) -> None:
         assert (there.project / "computed.log").read_text() == "words\n"
 
 
+@pytest.mark.minutes
 def test_a_killed_run_starts_again_by_itself(scheduled: Scheduled) -> None:
     change_data(scheduled.project, "killed")
     time.sleep(SETTLED_SECONDS)
