@@ -12,6 +12,9 @@ from components.champions import BUNDLE, CHALLENGER, CHAMPION, champion_bundle
 from components.errors import ArtifactError, DataError, ServiceError, first_line
 from components.release_log import Entry, broken, following, read_log
 from components.tracking import connect, store_exists, tracking_uri, without_password
+from components.tracking.past_runs import run_or_none
+from components.tracking.revision import COMMIT
+from components.tracking.store import PARENT
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -28,7 +31,6 @@ SENTENCES = ("The whale is the largest animal that has ever lived.", "[E1] Accra
 GATE = "gate."
 """The beginning of the tags of a version that hold what a gate said of it: `passed: …` or `refused: …`."""
 GATES_HEADING = "## Gates"
-COMMIT = "mlflow.source.git.commit"
 _CHAMPIONS = "champions"
 """The tag with the numbers of all champions in stores from before the log."""
 
@@ -242,19 +244,13 @@ class Registry:
             tags, run_id = dict(found.tags), found.run_id
             while tag not in tags and run_id:
                 tags = self._run_tags(run_id)
-                run_id = tags.get("mlflow.parentRunId")
+                run_id = tags.get(PARENT)
         return str(tags.get(tag, ""))
 
     def _run_tags(self, run_id: str) -> dict[str, str]:
         """Empty where the run was deleted since. Raises MlflowException where the store does not answer."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return dict(self.client.get_run(run_id).data.tags)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            return {}
+        run = run_or_none(self.client, run_id)
+        return dict(run.data.tags) if run is not None else {}
 
     def refusal(self, task: str) -> str:
         """That the newest version was refused, and why; empty where it was not. Raises ServiceError."""

@@ -22,6 +22,8 @@ from components.tracking.logged_models import (
     versions_of_bundle,
 )
 from components.tracking.past_runs import active_run, set_tags
+from components.tracking.revision import COMMIT
+from components.tracking.store import PARENT
 from flows.description import Tied, describe, version_link
 from flows.predictions import TABLE, predictions
 from flows.results import Result
@@ -98,7 +100,7 @@ def _tie(client: MlflowClient, result: Result, sources: Sources, root: Path) -> 
     shipped = _system(version.tags.get("rung", "")) if version is not None else ""
     if version is not None and shipped in ids:
         shipping = next(model for model in models if model.name == f"{task}-{shipped}")
-        commit = {"commit": tags["mlflow.source.git.commit"]} if "mlflow.source.git.commit" in tags else {}
+        commit = {"commit": tags[COMMIT]} if COMMIT in tags else {}
         link_version(client, version, ids[shipped], {"dvc": shipping.tags["dvc"], "evaluated_by": run_id, **commit})
         if registered := registered_model(version):
             # The copy of the bundle in the registry is a model of its own, which answers with this rung.
@@ -139,4 +141,4 @@ def released_timings(root: Path, task: str) -> dict[str, Any]:
 
 
 def _parent(client: MlflowClient, run_id: str) -> str | None:
-    return client.get_run(run_id).data.tags.get("mlflow.parentRunId")
+    return client.get_run(run_id).data.tags.get(PARENT)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from components.errors import ParameterError, first_line
 from components.tracking.environment import ENVIRONMENT
-from components.tracking.store import connect
+from components.tracking.revision import COMMIT
+from components.tracking.store import PARENT, connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,12 +40,12 @@ def past_run(run_id: str) -> PastRun:
     """The pipeline run that a run belongs to, or is. Raises ParameterError where there is no such run, ServiceError."""
     client = connect()
     run = _run(client, run_id)
-    if parent := run.data.tags.get("mlflow.parentRunId"):
+    if parent := run.data.tags.get(PARENT):
         run = _run(client, parent)
     found = run.info.run_id
     return PastRun(
         found,
-        run.data.tags.get("mlflow.source.git.commit", ""),
+        run.data.tags.get(COMMIT, ""),
         run.data.tags.get("git.dirty") == "true",
         _text(client, found, LOCK),
         _text(client, found, PATCH),
@@ -52,17 +53,22 @@ def past_run(run_id: str) -> PastRun:
     )
 
 
-def active_run(client: MlflowClient, run_id: str) -> Run | None:
-    """None where the run was deleted: MLflow lets nothing be written to it."""
+def run_or_none(client: MlflowClient, run_id: str) -> Run | None:
+    """A run, a deleted one too; None where the store says that there is none, and for no other error of it."""
     from mlflow.exceptions import MlflowException
 
     try:
-        run = client.get_run(run_id)
+        return client.get_run(run_id)
     except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise
-    return run if run.info.lifecycle_stage == "active" else None
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+
+
+def active_run(client: MlflowClient, run_id: str) -> Run | None:
+    """None where the run was deleted: MLflow lets nothing be written to it."""
+    run = run_or_none(client, run_id)
+    return run if run is not None and run.info.lifecycle_stage == "active" else None
 
 
 def set_tags(client: MlflowClient, run_id: str, tags: Mapping[str, str]) -> None:

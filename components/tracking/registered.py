@@ -15,9 +15,9 @@ from urllib.parse import unquote, urlsplit
 
 from components.champions import BUNDLE
 from components.errors import ServiceError, first_line
-from components.tracking.store import connect, sqlite_path, store_exists, store_name, tracking_uri
+from components.tracking.revision import COMMIT
+from components.tracking.store import PARENT, connect, sqlite_path, store_exists, store_name, tracking_uri
 
-COMMIT, PARENT = "mlflow.source.git.commit", "mlflow.parentRunId"
 _VERSIONS = """
 SELECT name, version, run_id, coalesce(nullif(storage_location, ''), source), creation_time FROM model_versions
 ORDER BY name, version
@@ -25,7 +25,7 @@ ORDER BY name, version
 _TAGS = "SELECT name, version, key, value FROM model_version_tags"
 _ALIASES = "SELECT name, version, alias FROM registered_model_aliases"
 _RUN = "SELECT name, status FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
-_FAMILY = "SELECT run_uuid FROM tags WHERE key = 'mlflow.parentRunId' AND value = ?"
+_FAMILY = f"SELECT run_uuid FROM tags WHERE key = '{PARENT}' AND value = ?"
 
 
 @dataclass(frozen=True)

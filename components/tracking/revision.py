@@ -12,7 +12,8 @@ from typing import Any
 from components.params import flatten
 
 PARAMS_FILE = "params.yaml"
-GIT_TAGS = ("mlflow.source.git.commit", "git.dirty")
+COMMIT = "mlflow.source.git.commit"
+GIT_TAGS = (COMMIT, "git.dirty")
 """Tags that hold for a whole pipeline run: its stages write into the work tree, which git would call a change."""
 _OUTPUTS = (":(exclude)dvc.lock", ":(exclude)metrics")
 """Outputs of stages, which DVC deletes before a stage runs; they are no inputs and do not count as changes."""
@@ -28,7 +29,7 @@ def git_tags() -> dict[str, str]:
     if not commit:
         return {}
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *_OUTPUTS) or _new_code()
-    return {"mlflow.source.git.commit": commit, "git.dirty": str(bool(changed)).lower()}
+    return {COMMIT: commit, "git.dirty": str(bool(changed)).lower()}
 
 
 def git_diff() -> str:

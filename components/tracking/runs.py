@@ -24,7 +24,7 @@ from components.tracking.environment import ENVIRONMENT, environment_text
 from components.tracking.headlines import headlines
 from components.tracking.inputs import inputs_of, made_from, read_lock
 from components.tracking.revision import GIT_TAGS, flat_params, git_diff, git_tags, run_name
-from components.tracking.store import EXPERIMENT, connect, store_name
+from components.tracking.store import EXPERIMENT, PARENT, connect, store_name
 from components.tracking.system_metrics import system_metrics
 from components.tracking.tracked_run import Opening, TrackedRun, deliver
 
@@ -127,7 +127,7 @@ def curve_in(parent: str, metric: str) -> list[tuple[int, float]]:
     client = connect()
     experiment = client.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
-    inside = f"tags.`mlflow.parentRunId` = '{parent}'"
+    inside = f"tags.`{PARENT}` = '{parent}'"
     for run in client.search_runs([experiment.experiment_id], inside, order_by=["attributes.start_time DESC"]):
         if points := [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, metric)]:
             return sorted(points)
@@ -276,7 +276,7 @@ def _inherited(client: MlflowClient | None, parent: str | None) -> dict[str, str
     """The tags that a run takes from its parent: the parent's id, and the state of the work tree at its beginning."""
     if parent is None:
         return git_tags()
-    found = {"mlflow.parentRunId": parent}
+    found = {PARENT: parent}
     if client is None:
         return found | git_tags()
     try:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "lianzi"
+PARENT = "mlflow.parentRunId"
+"""The tag of a nested run with the id of the run that it is in."""
 
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _EXPERIMENTS = (".dvc", "tmp", "exps")

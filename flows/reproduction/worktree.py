@@ -31,9 +31,7 @@ def work_tree(root: Path, target: Target) -> Iterator[Path]:
     the data is neither in DVC's cache nor in its remote.
     """
     tree = tree_of(root, target)
-    remove(root, tree)
-    tree.parent.mkdir(parents=True, exist_ok=True)
-    git(root, "worktree", "add", "--quiet", "--detach", "--force", str(tree), target.commit)
+    add_tree(root, tree, target.commit)
     if target.patch and git_or_none(tree, "apply", "--whitespace=nowarn", "-", given=target.patch) is None:
         raise ArtifactError(
             f"{target.name}: the changes that MLflow kept do not apply to {target.commit[:8]}",
@@ -45,6 +43,13 @@ def work_tree(root: Path, target: Target) -> Iterator[Path]:
     fetch_data(root, project)
     bring_folders(root, project, {dep["path"] for deps in given(target.lock).values() for dep in deps})
     yield project
+
+
+def add_tree(root: Path, tree: Path, commit: str) -> None:
+    """A clean work tree of a commit in the folder `tree`; one that is there gives way."""
+    remove(root, tree)
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    git(root, "worktree", "add", "--quiet", "--detach", "--force", str(tree), commit)
 
 
 def tree_of(root: Path, target: Target) -> Path:

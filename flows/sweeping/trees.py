@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from components.errors import ServiceError, first_line
+from components.errors import ServiceError
 from components.tracking.inputs import read_lock
 from flows.inputs import note_inputs
 from flows.reproduction.git import git, git_or_none
 from flows.reproduction.target import project_prefix
-from flows.reproduction.worktree import bring_folders, dvc, fetch_data, remove
+from flows.reproduction.worktree import add_tree, bring_folders, dvc, fetch_data, remove
 from flows.settings import set_values
 from flows.sweeping.plan import Node, Plan
 
@@ -40,11 +38,10 @@ def base_commit(root: Path, name: str) -> tuple[str, bool]:
         return known.strip(), False
     with tempfile.TemporaryDirectory() as apart:
         index = {"GIT_INDEX_FILE": str(Path(apart, "index"))}
-        _git(root, index, "read-tree", "HEAD")
-        _git(root, index, "add", "--all", "--", ":/")
-        tree = _git(root, index, "write-tree")
-        words = ("commit-tree", tree, "-p", "HEAD", "-m", f"sweep {name}")
-        commit = _git(root, index, *_AUTHOR, *words)
+        git(root, "read-tree", "HEAD", variables=index)
+        git(root, "add", "--all", "--", ":/", variables=index)
+        tree = git(root, "write-tree", variables=index).strip()
+    commit = git(root, *_AUTHOR, "commit-tree", tree, "-p", "HEAD", "-m", f"sweep {name}").strip()
     git(root, "update-ref", reference, commit)
     return commit, True
 
@@ -98,9 +95,7 @@ def _read(plan: Plan) -> set[str]:
 
 
 def _add(root: Path, tree: Path, commit: str) -> Path:
-    remove(root, tree)
-    tree.parent.mkdir(parents=True, exist_ok=True)
-    git(root, "worktree", "add", "--quiet", "--detach", "--force", str(tree), commit)
+    add_tree(root, tree, commit)
     return tree / project_prefix(root)
 
 
@@ -110,12 +105,3 @@ def _check_out(project: Path, targets: list[str]) -> None:
         # `dvc repro` computes what is missing, and says what is wrong with it.
         with suppress(ServiceError):
             dvc(project, "checkout", "--quiet", "--allow-missing", *targets)
-
-
-def _git(root: Path, variables: Mapping[str, str], *words: str) -> str:
-    done = subprocess.run(
-        ["git", *words], cwd=root, env=os.environ | variables, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise ServiceError(f"`git {words[0]}` failed: {first_line(done.stderr or done.stdout)[:200]}")
-    return done.stdout.strip()
