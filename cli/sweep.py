@@ -89,8 +89,7 @@ def _run(root: Path, file: LocatedFile, plan: Plan, study: Study, commit: str) -
     )
     tags = {"lianzi.sweep": file.name, "lianzi.driver": f"lianzi sweep|{file.path}"}
     params = {name: str(one.model_dump()) for name, one in file.spec.parameters.items()}
-    with tracking.resumable_run(f"sweep {file.name}", tags, params, None, study.run) as run:
-        study.note_run(run.id)
+    with tracking.resumable_run(f"sweep {file.name}", study.key, tags, params, None) as run:
         run_sweep(Sweep(root, file, plan, study, commit, run.id))
         if best := study.best():
             run.log_metrics({"objective": best.value or 0.0, "trial": best.number}, 0)

@@ -36,6 +36,8 @@ PARENT_VARIABLE = "LIANZI_PARENT_RUN"
 
 _PROCESS_TAG = "lianzi.process"
 _DRIVER_TAG = "lianzi.driver"
+_KEY_TAG = "lianzi.key"
+"""Of a run that is resumed, the same in every process that works on it."""
 
 
 @contextmanager
@@ -104,18 +106,22 @@ def nested_run(name: str, tags: Mapping[str, str], parent: str) -> Iterator[Trac
 
 @contextmanager
 def resumable_run(
-    name: str, tags: Mapping[str, str], params: Mapping[str, object], parent: str | None, begun: str | None
+    name: str, key: str, tags: Mapping[str, str], params: Mapping[str, object], parent: str | None
 ) -> Iterator[TrackedRun]:
-    """A sweep's run, or inside it (`parent`) that of a trial; `begun`: its run before a kill, which is resumed.
+    """A sweep's run, or inside it (`parent`) that of a trial.
 
-    Raises ServiceError.
+    The run that has `key`, of a process that was killed, is resumed. The key is a tag, which MLflow stores together
+    with the run: however early the kill came, there is one run. Raises ServiceError.
     """
     client = connect()
     deliver(client)
     sweep(client)
-    described = dict(tags) | _inherited(client, parent)
-    if begun and _carry_on(client, begun, described):
-        run = TrackedRun(client, begun, resumed=True)
+    described = dict(tags) | {_KEY_TAG: key} | _inherited(client, parent)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    begun = client.search_runs([experiment.experiment_id], f"tags.`{_KEY_TAG}` = '{key}'", max_results=1)
+    if begun and _carry_on(client, begun[0].info.run_id, described):
+        run = TrackedRun(client, begun[0].info.run_id, resumed=True)
     else:
         run = _begun(TrackedRun(client, "", opening=_opening(name, described, params, [])))
     with _ended(run):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Callable
@@ -120,10 +119,9 @@ def trial(sweep: Sweep, number: int, values: dict[str, Any]) -> State[Any]:
     """Run the stages that the parameters reach, in a work tree of the trial. Its data: the objective."""
     print(f"[trial {number}] {told_values(values)} …", flush=True)
     tags = {"lianzi.sweep": sweep.file.name, "lianzi.trial": str(number)}
-    name, begun = f"trial {number}", sweep.study.run_of(number)
+    key = f"{sweep.study.key}/{number}"
     try:
-        with tracking.resumable_run(name, tags, values, sweep.run, begun) as run:
-            sweep.study.note_trial(number, run=run.id)
+        with tracking.resumable_run(f"trial {number}", key, tags, values, sweep.run) as run:
             try:
                 value = _run_trial(sweep, number, values, run.id)
             except Pruned:
@@ -151,7 +149,7 @@ def _run_trial(sweep: Sweep, number: int, values: dict[str, Any], run_id: str) -
     for node in sweep.plan.each_time:
         _stage(node, project, {tracking.PARENT_VARIABLE: run_id}, _watch(sweep, number, run_id), sweep.root)
     outputs = trees.outputs_of(project, sweep.plan.each_time)
-    sweep.study.note_trial(number, outputs=json.dumps(outputs))
+    sweep.study.note_outputs(number, outputs)
     objective = sweep.file.spec.objective
     return objective_of(project / objective.file, objective.metric)
 

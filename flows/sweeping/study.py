@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ STATES = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "
 
 @dataclass(frozen=True)
 class Trial:
-    """value: of the objective; None unless it is done. outputs: path -> DVC's hash; run: in MLflow."""
+    """value: of the objective; None unless it is done. outputs: path -> DVC's hash."""
 
     number: int
     state: str
@@ -29,7 +30,6 @@ class Trial:
     value: float | None
     seconds: float | None
     outputs: dict[str, str] = field(default_factory=dict)
-    run: str = ""
 
 
 class Study:
@@ -48,15 +48,14 @@ class Study:
                 f"give the file another name, or remove {path.parent} to begin anew",
             )
         self._study.set_user_attr("asked", asked)
+        if "key" not in self._study.user_attrs:
+            self._study.set_user_attr("key", uuid.uuid4().hex)
 
     @property
-    def run(self) -> str | None:
-        """The sweep's run in MLflow."""
-        found: str | None = self._study.user_attrs.get("run")
+    def key(self) -> str:
+        """What no other study has, not one of the same name either: its runs in MLflow are found by it."""
+        found: str = self._study.user_attrs["key"]
         return found
-
-    def note_run(self, run: str) -> None:
-        self._study.set_user_attr("run", run)
 
     def begin_with(self, values: Mapping[str, Any]) -> None:
         """Let the first trial have these values."""
@@ -89,14 +88,8 @@ class Study:
         trial = self._study.ask() if number is None else self._trial(number)
         return trial.number, {name: _suggest(trial, name, one) for name, one in self.spec.parameters.items()}
 
-    def note_trial(self, number: int, **known: Any) -> None:
-        trial = self._trial(number)
-        for name, value in known.items():
-            trial.set_user_attr(name, value)
-
-    def run_of(self, number: int) -> str | None:
-        found: str | None = self._frozen(number).user_attrs.get("run")
-        return found
+    def note_outputs(self, number: int, outputs: Mapping[str, str]) -> None:
+        self._trial(number).set_user_attr("outputs", json.dumps(outputs))
 
     def is_behind(self, number: int, points: Sequence[tuple[int, float]]) -> bool:
         """Report a curve, and say whether the pruner would stop the trial."""
@@ -181,5 +174,4 @@ def _trial(trial: FrozenTrial) -> Trial:
         trial.value if state == "done" else None,
         trial.duration.total_seconds() if trial.duration else None,
         json.loads(trial.user_attrs.get("outputs", "{}")),
-        trial.user_attrs.get("run", ""),
     )

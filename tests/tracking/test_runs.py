@@ -62,6 +62,20 @@ def test_the_run_of_a_killed_process_does_not_stay_running(here: Path) -> None:
     assert runs()["curate"].info.status == "KILLED"
 
 
+def test_a_trial_killed_as_soon_as_it_has_a_run_goes_on_in_it(here: Path) -> None:
+    program = (
+        "import os, signal; from components import tracking\n"
+        "with tracking.resumable_run('trial 3', 'a study/3', {}, {'a': 1}, None): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
+    begun = runs()["trial 3"]
+    with tracking.resumable_run("trial 3", "another study/3", {}, {"a": 1}, None) as other:
+        assert other.id != begun.info.run_id
+    with tracking.resumable_run("trial 3", "a study/3", {}, {"a": 1}, None) as run:
+        assert run.id == begun.info.run_id
+    assert tracking.connect().get_run(run.id).info.status == "FINISHED"
+
+
 def history(run_id: str, name: str) -> list[tuple[int, float]]:
     return sorted((metric.step, metric.value) for metric in tracking.connect().get_metric_history(run_id, name))
 

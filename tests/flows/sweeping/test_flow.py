@@ -72,7 +72,8 @@ def test_a_sweep_that_is_killed_goes_on_and_its_best_trial_is_taken_over(
     experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id], "tags.`lianzi.sweep` = 'search'")
-    nested = [one for one in runs if one.data.tags.get("mlflow.parentRunId") == study.run]
+    [whole] = [one for one in runs if "lianzi.trial" not in one.data.tags]
+    nested = [one for one in runs if one.data.tags.get("mlflow.parentRunId") == whole.info.run_id]
     assert len(runs) == 13
     assert sorted(int(one.data.tags["lianzi.trial"]) for one in nested) == list(range(12))
     assert {one.info.status for one in runs} == {"FINISHED"}
