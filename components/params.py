@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
+from components.analysis.config import AnalyzeConfig
 from components.artifacts import is_plain_name, is_plain_path
 from components.corpus.config import CurateConfig, SourceConfig, ValidateConfig
 from components.deployment.config import (
@@ -64,6 +65,7 @@ class Params(Section):
     build: BuildConfig
     gate: GateConfig
     evaluate: EvaluateConfig
+    analyze: AnalyzeConfig
     release: ReleaseConfig
 
     @model_validator(mode="after")

@@ -22,6 +22,7 @@ STAGES: dict[str, str] = {
     "quantize": "components.deployment.quantize:quantize",
     "build": "components.deployment.bundle:build",
     "evaluate": "components.evaluation.evaluate:evaluate",
+    "analyze": "components.analysis.analyze:analyze",
 }
 
 

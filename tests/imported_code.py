@@ -26,6 +26,7 @@ NO_RESULT_CODE = {
     "components/resource_usage.py": "seconds and bytes, for MLflow",
     "components/params.py": "checks the values, which DVC compares itself",
     "components/sections.py": "checks the values, which DVC compares itself",
+    "components/analysis/config.py": "checks the values, which DVC compares itself",
     "components/corpus/config.py": "checks the values, which DVC compares itself",
     "components/deployment/config.py": "checks the values, which DVC compares itself",
     "components/modeling/config.py": "checks the values, which DVC compares itself",

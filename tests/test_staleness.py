@@ -20,7 +20,7 @@ OBJECTIVES = Path("components/modeling/objectives")
 ADAPTERS = Path("components/modeling/adapters")
 KINDS = Path("components/tasks")
 TRAINING = Path("components/training")
-OF_THE_TASK = ("finetune", "distill", "export", "quantize", "build", "evaluate")
+OF_THE_TASK = ("finetune", "distill", "export", "quantize", "build", "evaluate", "analyze")
 
 
 @pytest.fixture(scope="module")

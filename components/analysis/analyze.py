@@ -1,0 +1,80 @@
+"""Analyze: how the candidate behaves on the test rows, as a page, a model card, metrics and tables to plot."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.analysis.subject import Analysis, Subject, Table, read_subject
+from components.tasks.rows import EVERY_ROW, LabelShare
+
+if TYPE_CHECKING:
+    from components.analysis.config import AnalyzeConfig
+    from components.run import Metrics, Run
+    from components.tasks.config import TaskConfig
+
+ANALYSES: dict[str, str] = {}
+"""Name of an analysis, of its section in `analyze` and of its metrics -> its module, in the order of the page."""
+
+
+def analyze(
+    config: AnalyzeConfig,
+    task: TaskConfig,
+    task_name: str,
+    seed: int,
+    rows: Path,
+    corpus: Path,
+    student: Path,
+    bundle: Path,
+    evaluated: Path,
+    reliability: Path,
+    coverage: Path,
+    report: Path,
+    run: Run,
+    share: LabelShare = EVERY_ROW,
+) -> Metrics:
+    """Ask every analysis that fits the task's kind, and write a page and a model card of the candidate into `report`.
+
+    evaluated: the metrics of `evaluate`; reliability, coverage: tables that `dvc plots` draws, without rows where the
+    kind has none.
+    """
+    subject = read_subject(
+        task_name,
+        task.language,
+        rows,
+        corpus,
+        student,
+        bundle,
+        share,
+        seed,
+        config.bootstrap_samples,
+        config.confidence,
+    )
+    found = dict(analyses(config, subject))
+    plots = {name: table for one in found.values() for name, table in one.plots.items()}
+    write_table(reliability, plots.get("reliability", Table(("confidence", "accuracy"), ())))
+    write_table(coverage, plots.get("risk_coverage", Table(("coverage", "risk"), ())))
+    report.mkdir(parents=True, exist_ok=True)
+    for analysis in found.values():
+        for sentence in analysis.sentences:
+            run.say(sentence)
+    return {"test_rows": len(subject.test.texts), **{name: one.metrics for name, one in found.items()}}
+
+
+def analyses(config: AnalyzeConfig, subject: Subject) -> Iterator[tuple[str, Analysis]]:
+    """What each analysis says that has something to say about a task of this kind."""
+    for name, module in ANALYSES.items():
+        if (found := import_module(module).analyze(getattr(config, name), subject)) is not None:
+            yield name, found
+
+
+def write_table(path: Path, table: Table) -> None:
+    """Write a CSV file for `dvc plots`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(table.header)
+        writer.writerows(table.rows)

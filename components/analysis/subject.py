@@ -1,0 +1,134 @@
+"""What an analysis looks at, and what it gives: the contract of every file of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from components.deployment.rows import Rows, read_learned, read_rows
+from components.evaluation.rungs import bundle_rung
+from components.runtime.bundle import load_bundle
+from components.runtime.manifest import CLASSIFICATION, form_of, whole_bundle
+from components.runtime.prediction import softmax
+from components.tasks.kinds import task_of
+from components.tasks.rows import LabelShare, read_split
+from components.tasks.task import Task
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A bundle's candidate rung, and the rows it is looked at with.
+
+    columns: the test rows as JSON lines. answers: those of the candidate to the test rows. probabilities: [rows,
+    labels] of a head that picks one of its labels, else None. answer: texts -> answers of the same rung.
+    bootstrap_samples, confidence: of every interval.
+    """
+
+    task: Task
+    name: str
+    language: str
+    train: Rows
+    validation: Rows
+    test: Rows
+    columns: Sequence[Mapping[str, Any]]
+    answers: np.ndarray
+    probabilities: np.ndarray | None
+    validation_probabilities: np.ndarray | None
+    answer: Callable[[Sequence[Any]], np.ndarray]
+    bundle: Path
+    student: Path
+    corpus: Path
+    seed: int
+    bootstrap_samples: int
+    confidence: float
+
+    @property
+    def ids(self) -> list[str]:
+        """The name of each test row."""
+        return [str(row["id"]) for row in self.columns]
+
+
+class Table(NamedTuple):
+    """Cells are shown as they are, numbers rounded."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str | float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What an analysis says.
+
+    metrics: JSON, finite, rounded to 6 digits. sentences: plain English, the worst first. tables: title -> table.
+    figures: title -> picture. plots: file stem -> rows of a CSV for `dvc plots`. fragments: title -> HTML of the
+    analysis' own making.
+    """
+
+    metrics: dict[str, Any]
+    sentences: tuple[str, ...]
+    tables: dict[str, Table] = field(default_factory=dict)
+    figures: dict[str, Figure] = field(default_factory=dict)
+    plots: dict[str, Table] = field(default_factory=dict)
+    fragments: dict[str, str] = field(default_factory=dict)
+
+
+def read_subject(
+    name: str,
+    language: str,
+    rows: Path,
+    corpus: Path,
+    student: Path,
+    bundle: Path,
+    share: LabelShare,
+    seed: int,
+    bootstrap_samples: int,
+    confidence: float,
+) -> Subject:
+    """The candidate of a bundle with its answers, computed on one thread. Raises ArtifactError, DataError."""
+    made = whole_bundle(bundle)
+    task, labels = task_of(made), made["labels"]
+    validation, test = (read_rows(rows, split, labels) for split in ("validation", "test"))
+    if picks_a_label(task) and form_of(made) == CLASSIFICATION:
+        classifier = load_bundle(bundle, made["candidate"])
+        logits = classifier.logits(test.texts)
+        answers, probabilities = task.decode(logits), softmax(logits)
+        validation_probabilities = softmax(classifier.logits(validation.texts))
+
+        def answer(texts: Sequence[Any]) -> np.ndarray:
+            return task.decode(classifier.logits(texts))
+
+    else:
+        answer = bundle_rung(task, bundle, made["candidate"])
+        answers, probabilities, validation_probabilities = answer(test.texts), None, None
+    return Subject(
+        task=task,
+        name=name,
+        language=language,
+        train=read_learned(rows, labels, share),
+        validation=validation,
+        test=test,
+        columns=read_split(rows / "test.jsonl", task),
+        answers=answers,
+        probabilities=probabilities,
+        validation_probabilities=validation_probabilities,
+        answer=answer,
+        bundle=bundle,
+        student=student,
+        corpus=corpus,
+        seed=seed,
+        bootstrap_samples=bootstrap_samples,
+        confidence=confidence,
+    )
+
+
+def picks_a_label(task: Task) -> bool:
+    """Whether each row is answered with one of the task's labels, all with probabilities of their own."""
+    output = task.output
+    return output.kind == "categorical" and not (output.per_token or output.over_tokens or output.of_candidates)

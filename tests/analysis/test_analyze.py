@@ -1,0 +1,37 @@
+"""components.analysis.analyze."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.analysis.analyze import ANALYSES, analyze, write_table
+from components.analysis.subject import Table
+from components.params import Params
+from components.run import RecordedRun
+from tests.small_ladder import TASK, Ladder
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_plot_is_there_whatever_the_kind(ladder: Ladder, params: Params, run: RecordedRun) -> None:
+    folders = (ladder.rows, Path("artifacts/corpus"), ladder.student, ladder.bundle)
+    plots = (Path("metrics/reliability.csv"), Path("metrics/coverage.csv"))
+    metrics = analyze(
+        params.analyze, TASK, "places", 17, *folders, Path("metrics/evaluate.json"), *plots, Path("reports/model"), run
+    )
+    assert metrics["test_rows"] == 60
+    assert all(path.read_text().count(",") for path in plots)
+
+
+def test_every_analysis_has_a_section_of_its_name(params: Params) -> None:
+    assert {*ANALYSES} <= {*type(params.analyze).model_fields}
+
+
+def test_a_table_is_written_as_csv(tmp_path: Path) -> None:
+    write_table(tmp_path / "some" / "table.csv", Table(("x", "y"), ((0.5, "a, b"),)))
+    assert (tmp_path / "some" / "table.csv").read_text() == 'x,y\n0.5,"a, b"\n'
