@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.evaluation.rungs import bundle_rung
-from components.runtime.bundle import load_bundle
+from components.runtime.bundle import Classifier, load_bundle
 from components.runtime.manifest import CLASSIFICATION, form_of, whole_bundle
 from components.runtime.prediction import softmax
 from components.tasks.kinds import task_of
@@ -27,8 +28,9 @@ class Subject:
     """A bundle's candidate rung, and the rows it is looked at with.
 
     columns: the test rows as JSON lines. answers: those of the candidate to the test rows. probabilities: [rows,
-    labels] of a head that picks one of its labels, else None. answer: texts -> answers of the same rung.
-    bootstrap_samples, confidence: of every interval.
+    labels] of a head that picks one of its labels, else None. answer: texts -> answers of the same rung; probability:
+    texts -> their probabilities, where it has any. bootstrap_samples, confidence: of every interval. train_columns: the
+    rows of `train` as JSON lines.
     """
 
     task: Task
@@ -48,6 +50,8 @@ class Subject:
     seed: int
     bootstrap_samples: int
     confidence: float
+    probability: Callable[[Sequence[Any]], np.ndarray] | None = None
+    train_columns: Sequence[Mapping[str, Any]] = ()
 
     @property
     def ids(self) -> list[str]:
@@ -95,11 +99,13 @@ def read_subject(
     made = whole_bundle(bundle)
     task, labels = task_of(made), made["labels"]
     validation, test = (read_rows(rows, split, labels) for split in ("validation", "test"))
+    probability: Callable[[Sequence[Any]], np.ndarray] | None = None
     if picks_a_label(task) and form_of(made) == CLASSIFICATION:
         classifier = load_bundle(bundle, made["candidate"])
         logits = classifier.logits(test.texts)
         answers, probabilities = task.decode(logits), softmax(logits)
-        validation_probabilities = softmax(classifier.logits(validation.texts))
+        probability = partial(_probabilities, classifier)
+        validation_probabilities = probability(validation.texts)
 
         def answer(texts: Sequence[Any]) -> np.ndarray:
             return task.decode(classifier.logits(texts))
@@ -125,7 +131,13 @@ def read_subject(
         seed=seed,
         bootstrap_samples=bootstrap_samples,
         confidence=confidence,
+        probability=probability,
+        train_columns=share.read(rows, task),
     )
+
+
+def _probabilities(classifier: Classifier, texts: Sequence[Any]) -> np.ndarray:
+    return softmax(classifier.logits(texts))
 
 
 def picks_a_label(task: Task) -> bool:

@@ -32,6 +32,13 @@ def test_the_likeliest_label_is_the_answer(subject: Subject) -> None:
     assert probabilities.shape == (60, len(subject.task.labels))
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert (probabilities.argmax(axis=1) == subject.answers).all()
+    assert subject.probability is not None
+    assert np.allclose(subject.probability(subject.test.texts[:3]), probabilities[:3], atol=1e-5)
+
+
+def test_its_training_rows_have_their_names(subject: Subject) -> None:
+    assert [row["text"] for row in subject.train_columns] == subject.train.texts
+    assert len({row["id"] for row in subject.train_columns}) == len(subject.train.texts)
 
 
 def test_a_made_up_subject_has_rows_with_ids() -> None:
