@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,10 +88,12 @@ def generate(what: str, prompt: str, chat: bool, rung: str | None, **sampling: A
     """Print how the champion of TASK, or the model in the folder BUNDLE, carries PROMPT on, as it comes."""
     from components.runtime.generation.generator import Sampling, load_generator
 
-    checked = Sampling(**sampling)
+    by = Sampling(**sampling)
     generator = load_generator(folder_of(what), rung, threads=os.cpu_count() or 1)
     ids = generator.chat([{"role": "user", "content": prompt}]) if chat else generator.encode(prompt)
-    for text in generator.generate(ids, checked):
+    if chat:
+        by = replace(by, stop=by.stop + generator.chat_stops)
+    for text in generator.generate(ids, by):
         click.echo(text, nl=False)
     click.echo()
 

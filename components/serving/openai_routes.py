@@ -254,13 +254,13 @@ async def _requests(service: Service, model: Generation, asked: Sampled) -> list
     """The rows of a request."""
     if isinstance(asked, ChatRequest):
         rows = [await model.conversation([message.plain for message in asked.messages], service.workers)]
-        most = asked.max_completion_tokens or asked.max_tokens
+        most, stops = asked.max_completion_tokens or asked.max_tokens, asked.stops + model.generator.chat_stops
     else:
         assert isinstance(asked, CompletionRequest)
         rows = await service.workers.run(model.prompts, rows_of(asked.prompt))
-        most = asked.max_tokens or FEW_TOKENS
+        most, stops = asked.max_tokens or FEW_TOKENS, asked.stops
     seed = random.getrandbits(63) if asked.seed is None else asked.seed
-    return [model.generation_request(ids, most, asked.temperature, asked.top_p, (seed + index) % SEEDS, asked.stops)
+    return [model.generation_request(ids, most, asked.temperature, asked.top_p, (seed + index) % SEEDS, stops)
             for index, ids in enumerate(rows)]  # fmt: skip
 
 

@@ -49,6 +49,7 @@ class ScriptedGenerator:
     max_length: int = 40
     name: str = "echo"
     chat_template: str | None = None
+    chat_stops: tuple[str, ...] = ("\nuser:",)
     encoder: None = None
     tokenizer: Bytes = field(default_factory=Bytes)
     go: threading.Event = field(default_factory=threading.Event)

@@ -105,6 +105,13 @@ def test_a_stop_string_ends_a_text(client: TestClient) -> None:
     assert complete(client, stop=["x", "b"]).json()["choices"][0]["finish_reason"] == "stop"
 
 
+def test_an_answer_in_plain_lines_ends_where_the_next_speakers_line_begins(client: TestClient) -> None:
+    asked = {"model": "echo", "messages": [{"role": "user", "content": "ab\nuser: c"}], "max_tokens": 20}
+    choice = client.post(CHAT, json=asked).json()["choices"][0]
+    assert (choice["message"]["content"], choice["finish_reason"]) == ("ab\nuser:", "stop")  # the echo keeps its stop
+    assert complete(client, prompt="ab\nuser: c").json()["choices"][0]["finish_reason"] == "length"
+
+
 def test_a_stream_holds_what_the_whole_answer_holds(client: TestClient) -> None:
     found = events(complete(client, prompt=["ab", "c"], max_tokens=3, stream=True))
     texts = ["", ""]

@@ -14,6 +14,9 @@ MOST_CHARACTERS = 1 << 20
 LONGEST_REASON = 300
 ROLES = ("system", "user", "assistant", "tool", "developer")
 
+PLAIN_STOPS = tuple(f"\n{role}:" for role in ROLES)
+"""Where an answer without a template is over: the model goes on with somebody else's line."""
+
 
 def check_messages(messages: Any) -> list[dict[str, Any]]:
     """The messages as {role, content} of text. Raises DataError naming the first that is none."""

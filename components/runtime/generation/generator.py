@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from components.errors import ArtifactError, DataError
 from components.runtime.generation.cache import CacheSlot, left_pad, mask_of, split_cache, stack_cache
-from components.runtime.generation.chat import check_messages, plain_prompt, render
+from components.runtime.generation.chat import PLAIN_STOPS, check_messages, plain_prompt, render
 from components.runtime.generation.detokenizer import StreamingDetokenizer
 from components.runtime.generation.graphs import LOGITS, Graph
 from components.runtime.generation.rules import Rules
@@ -86,6 +86,11 @@ class Generator:
         if self.chat_template is None:
             return self.encode(plain_prompt(checked))
         return self.encode_rendered(render(self.chat_template, checked, self.special_tokens))
+
+    @property
+    def chat_stops(self) -> tuple[str, ...]:
+        """The stop texts of an answer to messages. A template ends each message with a token of its own."""
+        return PLAIN_STOPS if self.chat_template is None else ()
 
     def encode_rendered(self, prompt: str) -> list[int]:
         """The ids of what the chat template has written, special tokens included."""

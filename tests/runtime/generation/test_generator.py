@@ -131,6 +131,7 @@ def test_a_prompt_is_framed_but_not_ended_and_a_source_is_both(generator: Genera
 def test_a_chat_without_a_template_is_plain_lines(generator: Generator) -> None:
     ids = generator.chat([{"role": "user", "content": "ship"}])
     assert ids == generator.encode("user: ship\nassistant:")
+    assert {"\nuser:", "\nassistant:"} <= set(generator.chat_stops)
 
 
 @pytest.mark.parametrize(("ids", "told"), [([], "empty prompt"), ([5] * 64, "64 tokens"), ([5] * 900, "900 tokens")])
@@ -177,6 +178,7 @@ def test_a_template_of_the_bundle_is_used_and_its_end_of_turn_ends_answers(
     write_manifest(bundle, "bundle", {}, **kept | {"chat_template": template, "split_special_tokens": False})
     generator = load_generator(bundle)
     assert generator.chat([{"role": "user", "content": "ship"}])[0] == 1
+    assert generator.chat_stops == ()
     assert generator.encode("[SEP] ship")[1] != generator.encode("ship")[1]
 
 
