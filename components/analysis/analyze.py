@@ -26,6 +26,7 @@ def analyze(
     task_name: str,
     seed: int,
     rows: Path,
+    given: Path,
     corpus: Path,
     student: Path,
     bundle: Path,
@@ -38,13 +39,14 @@ def analyze(
 ) -> Metrics:
     """Ask every analysis that fits the task's kind, and write a page and a model card of the candidate into `report`.
 
-    evaluated: the metrics of `evaluate`; reliability, coverage: tables that `dvc plots` draws, without rows where the
-    kind has none.
+    given: data/tasks/NAME, for columns beside the task's; evaluated: the metrics of `evaluate`; reliability, coverage:
+    tables that `dvc plots` draws, without rows where the kind has none.
     """
     subject = read_subject(
         task_name,
         task.language,
         rows,
+        given,
         corpus,
         student,
         bundle,

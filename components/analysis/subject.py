@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from components.analysis.columns import with_given_columns
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.evaluation.rungs import bundle_rung
 from components.runtime.bundle import Classifier, load_bundle
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 class Subject:
     """A bundle's candidate rung, and the rows it is looked at with.
 
-    columns: the test rows as JSON lines. answers: those of the candidate to the test rows. probabilities: [rows,
-    labels] of a head that picks one of its labels, else None. answer: texts -> answers of the same rung; probability:
-    texts -> their probabilities, where it has any. bootstrap_samples, confidence: of every interval. train_columns: the
-    rows of `train` as JSON lines.
+    columns: the test rows as JSON lines, with every plain column that their file has. answers: those of the candidate
+    to the test rows. probabilities: [rows, labels] of a head that picks one of its labels, else None. answer: texts ->
+    answers of the same rung; probability: texts -> their probabilities, where it has any. bootstrap_samples,
+    confidence: of every interval. train_columns: the rows of `train` as JSON lines.
     """
 
     task: Task
@@ -87,6 +88,7 @@ def read_subject(
     name: str,
     language: str,
     rows: Path,
+    given: Path,
     corpus: Path,
     student: Path,
     bundle: Path,
@@ -95,7 +97,8 @@ def read_subject(
     bootstrap_samples: int,
     confidence: float,
 ) -> Subject:
-    """The candidate of a bundle with its answers, computed on one thread. Raises ArtifactError, DataError."""
+    """The candidate of a bundle with its answers, computed on one thread. given: data/tasks/NAME, for the columns that
+    `rows` have not. Raises ArtifactError, DataError."""
     made = whole_bundle(bundle)
     task, labels = task_of(made), made["labels"]
     validation, test = (read_rows(rows, split, labels) for split in ("validation", "test"))
@@ -120,7 +123,7 @@ def read_subject(
         train=read_learned(rows, labels, share),
         validation=validation,
         test=test,
-        columns=read_split(rows / "test.jsonl", task),
+        columns=with_given_columns(read_split(rows / "test.jsonl", task), given),
         answers=answers,
         probabilities=probabilities,
         validation_probabilities=validation_probabilities,

@@ -19,7 +19,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_plot_is_there_whatever_the_kind(ladder: Ladder, params: Params, run: RecordedRun) -> None:
-    folders = (ladder.rows, Path("artifacts/corpus"), ladder.student, ladder.bundle)
+    folders = (ladder.rows, ladder.rows, Path("artifacts/corpus"), ladder.student, ladder.bundle)
     plots = (Path("metrics/reliability.csv"), Path("metrics/coverage.csv"))
     metrics = analyze(
         params.analyze, TASK, "places", 17, *folders, Path("metrics/evaluate.json"), *plots, Path("reports/model"), run

@@ -15,7 +15,7 @@ from tests.small_subjects import small_subject
 
 @pytest.fixture(scope="module")
 def subject(ladder: Ladder) -> Subject:
-    folders = (ladder.rows, Path("artifacts/corpus"), ladder.student, ladder.bundle)
+    folders = (ladder.rows, ladder.rows, Path("artifacts/corpus"), ladder.student, ladder.bundle)
     return read_subject("places", "en", *folders, EVERY_ROW, 17, 100, 0.95)
 
 
