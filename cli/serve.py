@@ -19,10 +19,11 @@ import click
 
 from cli.signing import PUBLIC_KEY
 from components import tracking
-from components.artifacts import MANIFEST, digest, write_json
+from components.artifacts import MANIFEST, digest
 from components.champions import CHALLENGER, CHAMPION
 from components.errors import ArtifactError, LianziError, ParameterError, first_line
 from components.registry import Registry
+from components.replacing import replace_json
 from components.runtime.manifest import model_name, read_bundle
 from components.serving.limits import Limits
 from components.serving.servers import Server, forget_server, note_server
@@ -188,10 +189,7 @@ class Champions:
     def _remember(self, release: Release) -> None:
         told = {"version": release.version, "bundle": str(release.bundle), "digest": digest(release.bundle)}
         champions = self._record() | {release.name: told}
-        # Beside it first: what a full disk cuts off must not take the place of what was known.
-        fresh = self.root / RECORD.with_suffix(".new")
-        write_json(fresh, {"store": _store(), "champions": champions})
-        fresh.replace(self.root / RECORD)
+        replace_json(self.root / RECORD, {"store": _store(), "champions": champions})
 
     def _record(self) -> dict[str, dict[str, str]]:
         try:

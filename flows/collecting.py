@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from components.errors import ServiceError
 from components.tracking import cleanup
-from flows.graph import running_outputs, while_locked
+from flows.graph import running_outputs
 from flows.reproduction.git import git
+from flows.tracked_files import hashes_in, hashes_of_commits, hashes_of_work_tree
 
 CACHE_FOLDER = Path("files", "md5")
 
@@ -40,30 +39,17 @@ def collect(root: Path) -> list[Removable]:
 
 def _cached(root: Path) -> Removable:
     """Objects that no commit, branch, tag, experiment, registered version, sweep or the work tree uses."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
     kind = "objects of DVC's cache that no commit, tag, registered version or the work tree uses"
-    try:
-        with Repo(str(root)) as repo:
-            cache = Path(repo.cache.local.path).parent.parent
-            if not cache.resolve().is_relative_to(root.resolve()):
-                return Removable(
-                    kind, note=f"{cache} may be shared with other projects: `dvc gc --projects` knows them"
-                )
-            # Listed first: what DVC stores meanwhile is not removed.
-            objects = sorted((cache / CACHE_FOLDER).glob("??/*"))
-            # Forced: of an old commit, as in a fresh clone, the cache may not even have a folder's list of files.
-            logging.getLogger("dvc").setLevel(logging.ERROR)
-            every = {"all_branches": True, "all_tags": True, "all_commits": True, "all_experiments": True}
-            used = while_locked(lambda: repo.used_objs(**every, force=True), 60)
-    except DvcException as error:
-        raise ServiceError(f"DVC cannot tell what is used: {' '.join(str(error).split())[:300]}") from None
-    wanted = {info.value for infos in used.values() for info in infos if info.value}
+    cache = _cache(root)
+    if not cache.resolve().is_relative_to(root.resolve()):
+        return Removable(kind, note=f"{cache} may be shared with other projects: `dvc gc --projects` knows them")
+    # Listed first: what DVC stores meanwhile is not removed.
+    objects = sorted((cache / CACHE_FOLDER).glob("??/*"))
+    wanted = hashes_of_commits(root) | hashes_of_work_tree(root)
     for text in cleanup.registered_locks():
         if text is None:
             return Removable(kind, note="a registered version has no dvc.lock in MLflow, so what it needs is not known")
-        needed = set(_hashes(text))
+        needed = hashes_in(text)
         if lost := next((md5 for md5 in sorted(needed) if _is_lost(cache, md5)), None):
             return Removable(kind, note=f"a registered version needs {lost}, whose files are not known: `dvc fetch` it")
         wanted |= needed
@@ -73,14 +59,16 @@ def _cached(root: Path) -> Removable:
     return Removable(kind, len(unused), _size(unused), remove=lambda: _unlink(unused))
 
 
-def _hashes(lock: str) -> Iterator[str]:
-    from ruamel.yaml import YAML
+def _cache(root: Path) -> Path:
+    """The folder of DVC's cache. Raises ServiceError where DVC does not tell."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
 
-    stages: dict[str, Any] = (YAML(typ="safe").load(lock) or {}).get("stages", {})
-    for entry in stages.values():
-        for item in (*entry.get("deps", []), *entry.get("outs", [])):
-            if "md5" in item:
-                yield item["md5"]
+    try:
+        with Repo(str(root)) as repo:
+            return Path(repo.cache.local.path).parent.parent
+    except DvcException as error:
+        raise ServiceError(f"DVC cannot tell where its cache is: {' '.join(str(error).split())[:300]}") from None
 
 
 def _of_sweeps(root: Path) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from components.libraries import LIBRARIES_FILE, differences, noted
 from components.params import Params, load_params
+from components.replacing import replace_text
 from components.starts import FOLDERS_FILE, STARTS, noted_folders, wanted_folder
 
 
@@ -46,6 +47,4 @@ def _rewrite(path: Path, indent: str, values: dict[str, str]) -> None:
         found = re.search(rf"(?m)^{indent}{re.escape(key)}: +([^#\n]*?)( *#.*)?$", text)
         assert found is not None
         text = text[: found.start(1)] + value + text[found.end(1) :]
-    partial = path.with_suffix(".yaml.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    replace_text(path, text)

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from components import tracking
-from components.artifacts import digest, write_json
+from components.artifacts import digest
 from components.deployment.config import ReleaseConfig
 from components.errors import ArtifactError
 from components.evaluation.versus_baseline import sentence
 from components.params import Params, load_params
 from components.registry import DECLINED, ROLLED_BACK, Registry
+from components.replacing import replace_json
 from components.runtime.manifest import read_bundle
 from components.tasks.metrics import Metric
 from flows import timing
@@ -158,9 +159,7 @@ def _record(root: Path) -> dict[str, Any]:
 
 
 def _remember(root: Path, name: str, considered: str) -> None:
-    """Written under the lock and atomically: a reader never sees an unfinished file."""
+    """Written under the lock."""
     store, record = tracking.tracking_uri(), _record(root)
     bundles = record["bundles"] if record["store"] == store else {}
-    partial = (root / RECORD).with_suffix(".partial")
-    write_json(partial, {"store": store, "bundles": bundles | {name: considered}})
-    partial.replace(root / RECORD)
+    replace_json(root / RECORD, {"store": store, "bundles": bundles | {name: considered}})

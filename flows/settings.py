@@ -13,6 +13,7 @@ from components.corpus.config import SourceConfig
 from components.deployment.config import ADDED_LATER, ReleaseConfig
 from components.errors import DataError, LianziError, ParameterError
 from components.params import Params, check_params, closest, load_params, read_yaml, section_at
+from components.replacing import replace_text
 from components.sections import Section, Variant
 from components.tasks.config import TaskConfig
 from flows.checks import check_project
@@ -90,7 +91,7 @@ def change_params(path: Path, settings: tuple[str, ...]) -> list[str]:
     ParameterError before anything is written.
     """
     changes, text = changed_params(path, settings)
-    _replace(path, text)
+    replace_text(path, text)
     return changes
 
 
@@ -113,7 +114,7 @@ def changed_project(root: Path, settings: tuple[str, ...]) -> tuple[list[str], l
         return changes, ready_project(root)[1]
     except BaseException:
         if settings:
-            _replace(path, before)
+            replace_text(path, before)
             with suppress(LianziError):
                 note_inputs(root)  # folders.yaml too is as params.yaml has it
         raise
@@ -148,7 +149,7 @@ def name_tasks(path: Path, tasks: Mapping[str, str], write: bool) -> list[str]:
 
     lines, text = _changed(path, change, "--task")
     if write:
-        _replace(path, text)
+        replace_text(path, text)
     return lines
 
 
@@ -178,7 +179,7 @@ def take_settings(path: Path, fragment: Mapping[str, Mapping[str, Any]], write: 
 
     lines, text = _changed(path, change, path.name)
     if write:
-        _replace(path, text)
+        replace_text(path, text)
     return lines
 
 
@@ -196,14 +197,14 @@ def set_values(path: Path, values: Mapping[str, Any], write: bool) -> dict[str, 
 
     _, text = _changed(path, change, path.name)
     if write and changed:
-        _replace(path, text)
+        replace_text(path, text)
     return changed
 
 
 def _rewrite(path: Path, change: Callable[[Any], list[str]], origin: str) -> list[str]:
     """Change the content of params.yaml in place, checked before it is written."""
     changes, text = _changed(path, change, origin)
-    _replace(path, text)
+    replace_text(path, text)
     return changes
 
 
@@ -227,16 +228,6 @@ def _changed(path: Path, change: Callable[[Any], list[str]], origin: str) -> tup
     yaml.dump(content, stream)
     check_params(YAML(typ="safe").load(stream.getvalue()), origin)
     return changes, stream.getvalue()
-
-
-def _replace(path: Path, text: str) -> None:
-    """Replace the text of a file atomically."""
-    partial = path.with_suffix(".yaml.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def what_if(path: Path, settings: tuple[str, ...]) -> Params:

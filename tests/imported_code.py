@@ -21,6 +21,7 @@ NO_RESULT_CODE = {
     "components/inputs.py": "looks whether something changed",
     "components/lease.py": "who may work",
     "components/orphans.py": "who goes on working",
+    "components/replacing.py": "how a file of state takes its place",
     "components/libraries.py": "looks whether something changed",
     "components/machine.py": "names the machine, for MLflow",
     "components/resource_usage.py": "seconds and bytes, for MLflow",

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.artifacts import write_json
+from components.replacing import replace_json
 
 FOLDER = Path(".lianzi/servers")
 
@@ -25,11 +25,9 @@ class Server:
 
 def note_server(root: Path, server: Server) -> None:
     """Write, or replace, the file of a server. A disk that takes nothing stops no server."""
-    path = root / FOLDER / f"{server.pid}.json"
-    fresh = path.with_suffix(".new")
+    told = {"url": server.url, "pid": server.pid, "models": server.models}
     with suppress(OSError):
-        write_json(fresh, {"url": server.url, "pid": server.pid, "models": server.models})
-        fresh.replace(path)
+        replace_json(root / FOLDER / f"{server.pid}.json", told)
 
 
 def forget_server(root: Path, pid: int) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.errors import first_line
 from components.params import flatten
+from components.replacing import replace_text
 from components.run import Metrics
 from components.tracking.store import EXPERIMENT, connect, project_root, store_name, without_password
 
@@ -253,10 +254,7 @@ class TrackedRun:
             "ended": ended,
             "inputs": [asdict(item) for item in self._inputs],
         }
-        self._outbox.mkdir(parents=True, exist_ok=True)
-        partial = self._outbox / "run.json.partial"
-        partial.write_text(json.dumps(kept), encoding="utf-8")
-        partial.replace(self._outbox / "run.json")
+        replace_text(self._outbox / "run.json", json.dumps(kept))
 
 
 def deliver(client: MlflowClient) -> int:

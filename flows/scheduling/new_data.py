@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from components.artifacts import write_json
 from components.errors import ServiceError, first_line
+from components.replacing import replace_json
 from flows.graph import DATA, read_graph
 from flows.reproduction.git import git, git_or_none
 from flows.reproduction.worktree import dvc
@@ -38,14 +38,14 @@ def new_data(root: Path, run_id: str, say: Callable[[str], None]) -> str:
         for stage in read_graph(root)
     )
     if not stale:
-        write_json(root / NOTE, {"data": print_of_data, "run": ""})
+        replace_json(root / NOTE, {"data": print_of_data, "run": ""})
         return ""
     if not told and known.get("seen") != print_of_data and changed_seconds_ago(root) < SETTLED_SECONDS:
         # A clock that is ahead would make it young for ever: the next look takes it where it is as it was.
-        write_json(root / NOTE, known | {"seen": print_of_data})
+        replace_json(root / NOTE, known | {"seen": print_of_data})
         say(f"{DATA}/ changed less than {SETTLED_SECONDS} s ago and may be half copied: the next look takes it")
         return ""
-    write_json(root / NOTE, {"data": print_of_data, "run": run_id})
+    replace_json(root / NOTE, {"data": print_of_data, "run": run_id})
     return told or f"{DATA}/ has changed"
 
 

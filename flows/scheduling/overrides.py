@@ -15,6 +15,7 @@ from typing import Any
 
 from components.errors import LianziError, ParameterError
 from components.params import flatten, read_yaml
+from components.replacing import replace_text
 from flows.inputs import note_inputs
 from flows.settings import changed_params, changed_project, set_values
 
@@ -35,9 +36,9 @@ def overridden(root: Path, settings: Sequence[str]) -> Iterator[list[str]]:
     before = path.read_text(encoding="utf-8")
     changes, after = changed_params(path, tuple(settings))
     # Whole before params.yaml changes: from then on it alone knows what was there, and what a person writes later.
-    _replace(root / JOURNAL, json.dumps({"before": before, "after": after}))
+    replace_text(root / JOURNAL, json.dumps({"before": before, "after": after}))
     try:
-        _replace(path, after)
+        replace_text(path, after)
         yield [*changes, *changed_project(root, ())[0]]
     finally:
         restore_params(root)
@@ -62,21 +63,13 @@ def restore_params(root: Path) -> list[str]:
         ) from None
     now = path.read_text(encoding="utf-8")
     if now == after:
-        _replace(path, before)
+        replace_text(path, before)
     elif now != before:
         _take_back(path, _values(before), _values(after))
     with suppress(LianziError):
         note_inputs(root)  # folders.yaml follows params.yaml
     journal.unlink()
     return [f"{PARAMS}: as it was before the run with settings"] if now != before else []
-
-
-def _replace(path: Path, text: str) -> None:
-    """Replace a file at once: a kill leaves the old one or the new one."""
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def _take_back(path: Path, before: dict[str, Any], after: dict[str, Any]) -> None:

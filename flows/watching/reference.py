@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from components.artifacts import digest, write_json
+from components.artifacts import digest
+from components.replacing import replace_json
 from components.tasks.rows import read_split, read_task
 from components.tasks.task import parts
 from components.validation.shift import length_bin, score_bin, score_bins
@@ -52,7 +53,7 @@ def reference_of(root: Path, task: str, bundle: Path, cache: Path) -> Reference:
     found = Reference(own, counts(rows, borders, labels=True), borders)
     if len(found.counts.get("answer", {})) > MOST_ANSWERS:
         del found.counts["answer"]
-    write_json(cache, asdict(found))
+    replace_json(cache, asdict(found))
     return found
 
 

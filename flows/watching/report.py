@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from components.artifacts import write_json
+from components.replacing import replace_json
 from flows.watching.windows import Watched, Window, window_json
 
 
@@ -27,7 +27,7 @@ def watch_lines(task: str, version: str, watched: Watched, size: int) -> list[st
 def write_report(folder: Path, lines: Sequence[str], watched: Watched, settings: dict[str, float | str]) -> None:
     """Write report.json and index.html."""
     windows = [window_json(window) for window in watched.windows]
-    write_json(folder / "report.json", {**settings, "windows": windows, "waiting": watched.waiting})
+    replace_json(folder / "report.json", {**settings, "windows": windows, "waiting": watched.waiting})
     from components.evaluation.page import section, table, write_html
 
     parts = ["<h1>Requests beside validation rows</h1>", *(f"<p>{escape(line)}</p>" for line in lines)]

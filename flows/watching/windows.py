@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import write_json
 from components.errors import DataError
+from components.replacing import replace_json
 from components.validation.shift import Shift, shifts
 from flows.watching.reference import Answered, Reference, counts
 
@@ -56,7 +56,7 @@ def look(
         # Rows of one request have one time and id: how many of them were seen tells where to go on.
         same = sum(_place(row) == _place(last) for row in rows[:full])
         same += after["same"] if after and after["place"] == list(_place(last)) else 0
-        write_json(state, {"version": version, "place": list(_place(last)), "same": same})
+        replace_json(state, {"version": version, "place": list(_place(last)), "same": same})
     return Watched(windows, len(rows) - full)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import ParameterError
+from components.replacing import replace_text
 from flows.graph import Stage
 from flows.scheduling import overrides
 from flows.scheduling.overrides import JOURNAL, overridden, restore_params
@@ -55,11 +56,10 @@ def test_the_journal_is_whole_before_params_yaml_changes(project: Path, monkeypa
 
     def note(target: Path, text: str) -> None:
         written.append(target.name)
-        replace(target, text)
+        replace_text(target, text)
         assert json.loads((project / JOURNAL).read_text()).keys() == {"before", "after"}
 
-    replace = overrides._replace
-    monkeypatch.setattr(overrides, "_replace", note)
+    monkeypatch.setattr(overrides, "replace_text", note)
     with overridden(project, [SETTING]):
         assert json.loads((project / JOURNAL).read_text()) == {"before": before, "after": path.read_text()}
     assert written == ["overridden.json", "params.yaml", "params.yaml"]

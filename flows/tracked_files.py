@@ -1,0 +1,45 @@
+"""What DVC's files say of every commit: the hashes that a dvc.lock or a .dvc file has ever named.
+
+DVC opens each commit as a project of its own, a quarter of a second each. git knows in which commits such a file
+changed, and has all its versions at hand.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from flows.reproduction.git import git
+
+TRACKED = (":(top,glob)**/dvc.lock", ":(top,glob)**/*.dvc")
+_HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?:\.dir)?(?![0-9a-f])")
+
+
+def hashes_in(text: str) -> set[str]:
+    """The hashes in a dvc.lock or .dvc file, of any schema: of outputs, of inputs, of files of a folder."""
+    return set(_HASH.findall(text))
+
+
+def hashes_of_commits(root: Path) -> set[str]:
+    """Those of all commits that a branch, a tag, an experiment, the stash or a work tree reaches, and of the index.
+
+    Raises ServiceError where git cannot tell.
+    """
+    # Beside each parent of a merge, the first commit beside nothing, no history simplified away: a version that a
+    # commit has differs from one parent's, or was already there.
+    words = ("--all", "--full-history", "-m", "--raw", "--no-abbrev", "--no-renames", "--format=")
+    history = git(root, "-c", "log.showRoot=true", "log", *words, "--", *TRACKED)
+    index = git(root, "ls-files", "--stage", "--", *TRACKED)
+    versions = {line.split()[3] for line in history.splitlines() if line.startswith(":")}
+    versions |= {line.split()[1] for line in index.splitlines()}
+    names = sorted(name for name in versions if name.strip("0"))  # zeros: the file was removed there
+    return hashes_in(git(root, "cat-file", "--batch", given="".join(f"{name}\n" for name in names)))
+
+
+def hashes_of_work_tree(root: Path) -> set[str]:
+    """Those of the files as they are now, ignored ones too. Raises ServiceError where git cannot tell."""
+    listed = git(root, "ls-files", "-z", "--full-name", "--cached", "--others", "--", *TRACKED)
+    top = Path(git(root, "rev-parse", "--show-toplevel").rstrip("\n"))
+    paths = (top / name for name in listed.split("\0") if name)
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file())
+    return set().union(*map(hashes_in, texts))
