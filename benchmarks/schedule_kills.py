@@ -115,14 +115,15 @@ def _completed_since(lab: Lab, deployment: str, since: float) -> bool:
 
 
 def _seconds_running(lab: Lab, run: str) -> float:
-    """The longest time between a run's Running and its Crashed."""
+    """The longest time between a run's Running and its Crashed, or the end where nobody has seen that it died."""
     states = sorted(lab.ask(f"/flow_run_states/?flow_run_id={run}", {}, "GET"), key=lambda state: state["timestamp"])
-    times = [datetime.fromisoformat(state["timestamp"]).timestamp() for state in states]
+    named = [(state["name"], datetime.fromisoformat(state["timestamp"]).timestamp()) for state in states]
+    following = [*named[1:], ("Crashed", time.time())]
     return max(
         (
-            times[place + 1] - times[place]
-            for place, state in enumerate(states[:-1])
-            if state["name"] == "Running" and states[place + 1]["name"] == "Crashed"
+            until - since
+            for (name, since), (then, until) in zip(named, following, strict=True)
+            if name == "Running" and then == "Crashed"
         ),
         default=0.0,
     )

@@ -57,12 +57,14 @@ def automations(deployment_id: UUID, name: str, block: UUID | None = None) -> li
     subject = f"lianzi: {name}: a run died"
     told = [] if block is None else [SendNotification(block_document_id=block, subject=subject, body=_DIED)]
     beat = "prefect.flow-run.heartbeat"
+    # A run that is killed in its first seconds has sent none: its beginning counts as one.
+    alive = {beat, "prefect.flow-run.Running", "prefect.flow-run.Retrying"}
     return [
         AutomationCore(
             name=f"{name}: a silent run has crashed",
             description=f"No heartbeat for {SILENT_SECONDS} s: the process, its machine or its worker died.",
             trigger=_trigger(
-                deployment_id, {beat}, {beat, *NAMED_ENDS}, Posture.Proactive, timedelta(seconds=SILENT_SECONDS)
+                deployment_id, alive, {beat, *NAMED_ENDS}, Posture.Proactive, timedelta(seconds=SILENT_SECONDS)
             ),
             actions=crash(f"no heartbeat for {SILENT_SECONDS} s"),
             owner_resource=owner,

@@ -26,3 +26,9 @@ def test_automations_see_the_runs_of_their_deployment_alone() -> None:
         related = automation.trigger.match_related.model_dump()  # type: ignore[union-attr]
         assert related["prefect.resource.id"] == f"prefect.deployment.{deployment}"
         assert automation.owner_resource == f"prefect.deployment.{deployment}"
+
+
+def test_a_run_killed_before_its_first_heartbeat_is_missed_too() -> None:
+    silent = automations(uuid4(), "nightly-x")[0].trigger
+    assert "prefect.flow-run.Running" in silent.after  # type: ignore[union-attr]
+    assert "prefect.flow-run.Running" not in silent.expect  # type: ignore[union-attr]
