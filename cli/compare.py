@@ -13,7 +13,7 @@ import click
 from components.errors import ParameterError
 from components.params import Params, load_params
 from components.tracking.inputs import outputs
-from flows.comparison.inputs import SAME, Differences, differences
+from flows.comparison.inputs import SAME, Differences, configurations, differences
 from flows.comparison.models import TASKS, Comparison, add_timings, compared, fetched, tasks_of, unlike
 from flows.comparison.page import MOST, write_comparison
 from flows.reproduction.outputs import Recorded
@@ -61,6 +61,7 @@ def _models(root: Path, targets: Sequence[Target], recorded: Recorded) -> tuple[
     tasks = {target.name: tasks_of(target.lock) for target in targets}
     rows = outputs(targets[-1].lock).get(TASKS)
     params = load_params(root / "params.yaml")
+    seeds = configurations({target.name: target.lock for target in targets})
     found, left_out = [], []
     for task in dict.fromkeys(task for own in tasks.values() for task in own):
         bundles = {name: own[task] for name, own in tasks.items() if task in own}
@@ -69,7 +70,7 @@ def _models(root: Path, targets: Sequence[Target], recorded: Recorded) -> tuple[
         elif len({out["md5"] for out in bundles.values()}) == 1:
             left_out.append(f"{task}: {'both' if len(bundles) == 2 else 'all'} have the same bundle, byte for byte")
         else:
-            comparison, reasons = _compared(task, bundles, rows, recorded, params)
+            comparison, reasons = _compared(task, bundles, rows, recorded, params, seeds)
             found += [comparison] if comparison else []
             left_out += reasons
     return found, left_out
@@ -81,6 +82,7 @@ def _compared(
     rows: Mapping[str, Any] | None,
     recorded: Recorded,
     params: Params,
+    seeds: Sequence[Sequence[str]],
 ) -> tuple[Comparison | None, list[str]]:
     """The bundles of a task that can be compared, compared, where two can; and why others cannot."""
     with tempfile.TemporaryDirectory() as folder:
@@ -97,7 +99,7 @@ def _compared(
             else:
                 add_timings(task, bundle)
                 bundles[name] = bundle
-        return compared(task, bundles, test, params) if len(bundles) > 1 else None, left_out
+        return compared(task, bundles, test, params, seeds) if len(bundles) > 1 else None, left_out
 
 
 def _told(found: Differences, names: Sequence[str]) -> list[str]:

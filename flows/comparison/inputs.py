@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from flows.reproduction.outputs import Recorded
 from flows.reproduction.sizes import UNKNOWN, size_of_difference
 
 SAME = "as in the first"
+SEED = "seed"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,15 @@ def differences(locks: Sequence[Mapping[str, Any]], recorded: Recorded) -> Diffe
         _beside_first([_states(code[0], one) for one in code[1:]]),
         _beside_first(data),
     )
+
+
+def configurations(locks: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """Names of results, those that differ in their seed alone together; in the order given."""
+    found: dict[str, list[str]] = {}
+    for name, lock in locks.items():
+        values = {f"{file}:{key}": value for (file, key), value in _values(lock).items() if key != SEED}
+        found.setdefault(json.dumps([values, _inputs(lock)], sort_keys=True, default=str), []).append(name)
+    return list(found.values())
 
 
 def _values(lock: Mapping[str, Any]) -> dict[tuple[str, str], Any]:

@@ -1,20 +1,24 @@
-"""The models of results on the same test rows: scores, paired differences, latency in turn, size."""
+"""The models of results on the same test rows: scores, tested differences, seeds, latency in turn, size."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from components import tracking
 from components.artifacts import digest
 from components.deployment.timing import latencies
 from components.errors import LianziError, first_line
+from components.evaluation.differences import Difference, Seeds, differences, sentence
 from components.evaluation.metrics import Bootstrap
 from components.evaluation.rungs import bundle_rung
-from components.evaluation.versus_baseline import sentence
+from components.evaluation.spread import spreads
+from components.evaluation.spread import told as spread_told
 from components.params import Params
 from components.registry import Registry
 from components.runtime.manifest import SPEED_FILE, megabytes, read_bundle, shipped_rung
@@ -41,13 +45,15 @@ class Rung:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Bundles of a task, each of the result of that name. told: of each but the first how it stands beside the first,
-    in a sentence; rungs: of each bundle."""
+    """Bundles of a task, each of the result of that name. differences: of each but the first beside the first, by every
+    metric, and of configurations where one has several seeds; told: the same in sentences, with the spread of seeds;
+    rungs: of each bundle."""
 
     task: str
     rows: int
     metric: Metric
     names: tuple[str, ...]
+    differences: tuple[Difference, ...]
     told: tuple[str, ...]
     rungs: tuple[tuple[Rung, ...], ...]
 
@@ -100,10 +106,16 @@ def unlike(bundle: Path, rows: Path) -> str:
     return ""
 
 
-def compared(task_name: str, bundles: Mapping[str, Path], rows: Path, params: Params) -> Comparison:
+def compared(
+    task_name: str,
+    bundles: Mapping[str, Path],
+    rows: Path,
+    params: Params,
+    configurations: Sequence[Sequence[str]] = (),
+) -> Comparison:
     """Score and time bundles by their results' names, every rung, on the test rows in `rows`; one thread each, in turn.
 
-    Each is compared with the first.
+    Each is compared with the first. configurations: names of results that differ in their seed alone.
     """
     task = read_task(rows)
     test = read_split(rows / "test.jsonl", task)
@@ -131,7 +143,54 @@ def compared(task_name: str, bundles: Mapping[str, Path], rows: Path, params: Pa
         size = megabytes(bundles[name], made[name]["rungs"][rung])
         return Rung(rung, score, milliseconds, size, rung == ships[name])
 
-    first, *others = ((name, answers[name, ships[name]]) for name in bundles)
-    told = tuple(f"{name}: {sentence(bootstrap.gains(first[1], given), task, first[0])}" for name, given in others)
+    shipped = {name: answers[name, ships[name]] for name in bundles}
+    found, told = told_of(bootstrap, params.evaluate.confidence, shipped, configurations)
     rungs = tuple(tuple(rung_of(name, rung) for rung in made[name]["ladder"]) for name in bundles)
-    return Comparison(task_name, len(test), metric, tuple(bundles), told, rungs)
+    return Comparison(task_name, len(test), metric, tuple(bundles), found, tuple(told), rungs)
+
+
+def told_of(
+    bootstrap: Bootstrap,
+    confidence: float,
+    shipped: Mapping[str, np.ndarray],
+    configurations: Sequence[Sequence[str]],
+) -> tuple[tuple[Difference, ...], list[str]]:
+    """The answers of what ships of each result, compared with the first's; those of several seeds together as well.
+    The differences, and sentences."""
+    found = beside_first(bootstrap, confidence, {name: [one] for name, one in shipped.items()})
+    seeds = _of_seeds(configurations, shipped)
+    told = [*sentences(found), *(_spread(name, one, bootstrap) for name, one in seeds.items() if len(one) > 1)]
+    if 1 < len(seeds) < len(shipped):
+        of_seeds = beside_first(bootstrap, confidence, seeds)
+        found, told = found + of_seeds, told + sentences(of_seeds)
+    return found, told
+
+
+def beside_first(bootstrap: Bootstrap, confidence: float, systems: Mapping[str, Seeds]) -> tuple[Difference, ...]:
+    """How every other system differs from the first, by every metric."""
+    first, *others = systems
+    pairs = [(first, other) for other in others]
+    by_metric = [differences(bootstrap, metric, systems, confidence, pairs) for metric in bootstrap.task.metrics]
+    return tuple(one for of_pair in zip(*by_metric, strict=True) for one in of_pair)
+
+
+def sentences(found: Iterable[Difference]) -> list[str]:
+    """A line for each two systems."""
+    by_pair: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        by_pair.setdefault((one.first, one.second), []).append(sentence(one))
+    return [f"{second} beside {first}: {'; '.join(dict.fromkeys(told))}" for (first, second), told in by_pair.items()]
+
+
+def _of_seeds(configurations: Sequence[Sequence[str]], shipped: Mapping[str, np.ndarray]) -> dict[str, Seeds]:
+    """The answers of each configuration, called by its results."""
+    known = [[name for name in names if name in shipped] for names in configurations]
+    return {", ".join(names): [shipped[name] for name in names] for names in known if names}
+
+
+def _spread(name: str, answers: Seeds, bootstrap: Bootstrap) -> str:
+    task = bootstrap.task
+    scores = {number: task.scores(bootstrap.targets, one) for number, one in enumerate(answers)}
+    found = spreads(scores, 0, task.metrics)
+    values = ", ".join(f"{metric.title} {spread_told(found[metric.name])}" for metric in task.metrics)
+    return f"{len(answers)} seeds of one configuration ({name}): {values}"

@@ -16,6 +16,7 @@ from flows.comparison.models import Comparison, Rung
 
 COLORS = (QUIET, ACCENT, "#d1495b", "#2e8b57", "#8c6bb1", "#b8860b", "#3b7a9e", "#7a5c3b")
 """Of the results in their order."""
+DIFFERENCE_COLUMNS = ["", "beside", "metric", "difference", "interval", "could have seen", "test", "p", "p by Holm"]
 MOST = len(COLORS)
 """Results that a picture can tell apart."""
 
@@ -35,6 +36,7 @@ def write_comparison(
         parts += [
             f"<h2>{escape(one.task)}</h2>",
             *(f"<p>{escape(told)} ({one.rows:,} test rows).</p>" for told in one.told),
+            section("Differences", table(DIFFERENCE_COLUMNS, _differences(one))),
             picture(pareto_figure(one), f"{one.metric.title} against latency and size of every rung"),
             table(["of", "rung", one.metric.title, "ms a row", "MB"], _rungs(one)),
         ]
@@ -88,6 +90,23 @@ def front(rungs: Sequence[Rung], measure: str, larger_is_better: bool) -> list[R
         if not found or sign * rung.score > sign * found[-1].score:
             found.append(rung)
     return found
+
+
+def _differences(one: Comparison) -> list[tuple[str, ...]]:
+    return [
+        (
+            found.second,
+            found.first,
+            found.metric.title,
+            f"{found.value:+.3f}{found.metric.unit}",
+            f"{found.low:+.3f} to {found.high:+.3f}",
+            f"{found.detectable:.3f}",
+            found.test,
+            f"{found.p:.2g}",
+            f"{found.adjusted:.2g}",
+        )
+        for found in one.differences
+    ]
 
 
 def _rungs(one: Comparison) -> list[tuple[str, ...]]:

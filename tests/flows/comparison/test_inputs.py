@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from components.tracking.inputs import given
-from flows.comparison.inputs import SAME, Differences, differences
+from flows.comparison.inputs import SAME, Differences, configurations, differences
 from flows.reproduction.outputs import Recorded
 from tests.flows.reproduction.test_outputs import folder
 
@@ -51,3 +51,12 @@ def test_what_a_stage_reads_of_a_folder_that_another_makes_is_no_input() -> None
 def test_equal_inputs_differ_in_nothing(tmp_path: Path) -> None:
     same = lock("d.dir", "a", 0.1)
     assert differences([same, same], Recorded(tmp_path, lambda _: None)) == Differences({}, {}, {}, {})
+
+
+def test_results_that_differ_in_their_seed_alone_are_of_one_configuration() -> None:
+    def seeded(seed: int, rate: float = 0.1) -> dict[str, Any]:
+        made = lock("d.dir", "a", rate)
+        made["train"]["params"]["params.yaml"]["seed"] = seed
+        return made
+
+    assert configurations({"a": seeded(1), "b": seeded(1, rate=0.2), "c": seeded(2)}) == [["a", "c"], ["b"]]

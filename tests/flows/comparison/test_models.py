@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from components import tracking
 from components.artifacts import digest, write_json, write_manifest
+from components.evaluation.metrics import Bootstrap
 from components.registry import BUNDLE
 from components.runtime.manifest import SPEED_FILE, shipped_rung
-from flows.comparison.models import add_timings, fetched, tasks_of, unlike
+from components.tasks.classification import Classification
+from flows.comparison.models import add_timings, beside_first, fetched, sentences, tasks_of, told_of, unlike
 from flows.reproduction.outputs import Recorded
 from tests.flows.reproduction.test_outputs import folder
 from tests.small_bundles import CLASSIFIER, bundle
@@ -74,3 +77,35 @@ def test_a_registered_bundle_answers_with_the_rung_that_was_released(
     assert shipped_rung(fetched_bundle, CLASSIFIER) == "int8"
     add_timings("places", fetched_bundle)
     assert shipped_rung(fetched_bundle, CLASSIFIER) == "fp32"
+
+
+@pytest.fixture
+def bootstrap() -> Bootstrap:
+    return Bootstrap(Classification(("a", "b")), np.arange(200) % 2, 200, 0.95, 0)
+
+
+def answers(bootstrap: Bootstrap, wrong: int) -> np.ndarray:
+    """Those of a model that is wrong about the first rows."""
+    found = bootstrap.targets.copy()
+    found[:wrong] = 1 - found[:wrong]
+    return found
+
+
+def test_others_are_beside_the_first_by_every_metric_in_a_line_each(bootstrap: Bootstrap) -> None:
+    systems = {"v1": answers(bootstrap, 20), "v2": answers(bootstrap, 80), "v3": answers(bootstrap, 20)}
+    worse, same = sentences(beside_first(bootstrap, 0.95, {name: [one] for name, one in systems.items()}))
+    assert worse.startswith("v2 beside v1: worse in macro-F1: -0.3")
+    assert "worse in accuracy" in worse
+    assert "as one of 2 comparisons" in worse
+    assert same == "v3 beside v1: no difference: the same answers to all 200 rows"
+
+
+def test_seeds_of_one_configuration_have_a_mean_and_a_spread_and_are_compared_together(bootstrap: Bootstrap) -> None:
+    shipped = {
+        f"{name}{seed}": answers(bootstrap, wrong + seed) for name, wrong in (("a", 20), ("b", 80)) for seed in (1, 2)
+    }
+    _, told = told_of(bootstrap, 0.95, shipped, [["a1", "a2"], ["b1", "b2"]])
+    assert told[0].startswith("a2 beside a1: no difference shown in macro-F1: -0.005")
+    assert told[3].startswith("2 seeds of one configuration (a1, a2): macro-F1 0.892")
+    assert "accuracy 0.8925 ± 0.0035" in told[3]
+    assert told[5].startswith("b1, b2 beside a1, a2: worse in macro-F1: -0.3")
