@@ -16,7 +16,7 @@ import click
 
 import components
 import flows
-from cli.project_files import FILES, files_folder, pages
+from cli.project_files import FILES, PLOTS, files_folder, pages
 from components.artifacts import is_plain_name
 from components.errors import ParameterError, ServiceError, first_line
 from components.params import read_yaml
@@ -115,7 +115,9 @@ def make_project(folder: Path, tasks: Mapping[str, str]) -> list[str]:
     if not (folder / "README.md").exists():
         text = README.format(name=folder.resolve().name, task=next(iter(tasks)), version=_version())
         (folder / "README.md").write_text(text, encoding="utf-8")
-    return [f"made {folder}", *_know(folder), *_next(folder, tasks)]
+    said = _know(folder)
+    _draw_plots_offline(source, folder)
+    return [f"made {folder}", *said, *_next(folder, tasks)]
 
 
 def _version() -> str:
@@ -138,6 +140,14 @@ def _know(folder: Path) -> list[str]:
         said = []
     _run(folder, "dvc", "config", "core.analytics", "false")
     return said
+
+
+def _draw_plots_offline(source: Path, folder: Path) -> None:
+    """Give `dvc plots` a page that needs no network, and the template of the curves in dvc.yaml."""
+    for name in PLOTS:
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source / name, folder / name)
+    _run(folder, "dvc", "config", "plots.html_template", Path(PLOTS[0]).relative_to(".dvc").as_posix())
 
 
 def _run(folder: Path, *words: str) -> None:

@@ -18,7 +18,9 @@ FILES = (
     ".gitignore",
     "infra/prefect.yaml",
 )
-"""Files of the project's root; pyproject.toml puts them into the wheel, under SHARED."""
+"""Files of the project's root; pyproject.toml puts them and PLOTS into the wheel, under SHARED."""
+PLOTS = (".dvc/plots/page.html", ".dvc/plots/curves.json")
+"""The page and the template of `dvc plots`: files in a folder that is only there after `dvc init`."""
 DOCS = "docs"
 SHARED = "share/lianzi"
 

@@ -69,6 +69,7 @@ def make_small_project(source: Path, folder: Path) -> Path:
         ["dvc", "add", "-q", "data"],
     ):
         subprocess.run(words, cwd=folder, check=True)
+    shutil.copytree(source / ".dvc" / "plots", folder / ".dvc" / "plots")
     commit(folder, "before the first run")
     return folder
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from cli.project_files import FILES, SHARED, files_folder, pages
+from cli.project_files import FILES, PLOTS, SHARED, files_folder, pages
 
 PAGES = ("docs/*.md", "docs/decisions/*.md", "docs/images/*.png")
 
 
 def test_a_clone_has_the_files_and_the_pages(root: Path) -> None:
     assert files_folder() == root
-    assert all((root / name).is_file() for name in (*FILES, *pages(root)))
+    assert all((root / name).is_file() for name in (*FILES, *PLOTS, *pages(root)))
     there = {path.relative_to(root).as_posix() for pattern in PAGES for path in root.glob(pattern)}
     assert there == {*pages(root)} > {"docs/tasks.md"}
 
@@ -23,4 +23,4 @@ def test_the_wheel_brings_the_files_that_a_project_is_made_from(root: Path) -> N
     brought = [
         f"{folder}/{Path(name).name}" for folder, names in listed.items() for name in names if "examples" not in folder
     ]
-    assert sorted(brought) == sorted(f"{SHARED}/{name}" for name in (*FILES, *PAGES))
+    assert sorted(brought) == sorted(f"{SHARED}/{name}" for name in (*FILES, *PLOTS, *PAGES))
