@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from components.run import Metrics, Run
     from components.tasks.config import TaskConfig
 
-ANALYSES: dict[str, str] = {}
+ANALYSES: dict[str, str] = {
+    "robustness": "components.analysis.robustness",
+}
 """Name of an analysis, of its section in `analyze` and of its metrics -> its module, in the order of the page."""
 
 

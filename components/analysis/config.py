@@ -2,8 +2,76 @@
 
 from __future__ import annotations
 
-from components.sections import BootstrapConfig
+from math import prod
+from string import Formatter
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from components.sections import BootstrapConfig, Count, Section
+
+PerturbationName = Literal[
+    "typos",
+    "lower_case",
+    "upper_case",
+    "no_punctuation",
+    "more_punctuation",
+    "full_width",
+    "traditional",
+    "simplified",
+    "contractions",
+    "link",
+]
+MOST_CASES = 1000
+"""Of one test of behaviour."""
+
+
+class BehaviourTest(Section):
+    """A test of CheckList (Ribeiro et al. 2020): the templates `before` and `after`, with every combination of the
+    words of `fill` in the place of {NAME}. expect: the answer is the `same`, or `label` is no less likely (`up`) or no
+    more likely (`down`) after than before."""
+
+    name: Annotated[str, Field(min_length=1)]
+    task: str
+    before: Annotated[str, Field(min_length=1)]
+    after: Annotated[str, Field(min_length=1)]
+    fill: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(default_factory=dict)
+    expect: Literal["same", "up", "down"]
+    label: str | None = None
+
+    @model_validator(mode="after")
+    def _can_be_filled(self) -> BehaviourTest:
+        try:
+            fields = [name for text in (self.before, self.after) for _, name, _, _ in Formatter().parse(text)]
+        except ValueError as error:
+            raise ValueError(f"{self.name}: no template: {error}") from None
+        if unknown := [name for name in fields if name is not None and name not in self.fill]:
+            raise ValueError(f"{self.name}: nothing fills {{{unknown[0]}}}: add it to fill")
+        if (count := prod(map(len, self.fill.values()))) > MOST_CASES:
+            raise ValueError(f"{self.name}: {count:,} cases, at most {MOST_CASES:,}: shorten a list of fill")
+        if self.expect != "same" and self.label is None:
+            raise ValueError(f"{self.name}: expect: {self.expect} needs the label whose probability is looked at")
+        return self
+
+
+class PolarLabels(Section):
+    """Two labels of opposite meaning."""
+
+    negative: str
+    positive: str
+
+
+class RobustnessConfig(Section):
+    """perturbations: of `rows` test rows; polar_labels: of tasks that are asked whether a text is for or against
+    something; tests: of one's own."""
+
+    rows: Count
+    perturbations: list[PerturbationName]
+    polar_labels: list[PolarLabels]
+    tests: list[BehaviourTest]
 
 
 class AnalyzeConfig(BootstrapConfig):
     """Of every analysis; intervals as those of `evaluate`."""
+
+    robustness: RobustnessConfig

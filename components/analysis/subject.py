@@ -102,6 +102,7 @@ def read_subject(
     made = whole_bundle(bundle)
     task, labels = task_of(made), made["labels"]
     validation, test = (read_rows(rows, split, labels) for split in ("validation", "test"))
+    answer: Callable[[Sequence[Any]], np.ndarray]
     probability: Callable[[Sequence[Any]], np.ndarray] | None = None
     if picks_a_label(task) and form_of(made) == CLASSIFICATION:
         classifier = load_bundle(bundle, made["candidate"])
@@ -109,10 +110,7 @@ def read_subject(
         answers, probabilities = task.decode(logits), softmax(logits)
         probability = partial(_probabilities, classifier)
         validation_probabilities = probability(validation.texts)
-
-        def answer(texts: Sequence[Any]) -> np.ndarray:
-            return task.decode(classifier.logits(texts))
-
+        answer = partial(_answers, task, classifier)
     else:
         answer = bundle_rung(task, bundle, made["candidate"])
         answers, probabilities, validation_probabilities = answer(test.texts), None, None
@@ -137,6 +135,10 @@ def read_subject(
         probability=probability,
         train_columns=share.read(rows, task),
     )
+
+
+def _answers(task: Task, classifier: Classifier, texts: Sequence[Any]) -> np.ndarray:
+    return task.decode(classifier.logits(texts))
 
 
 def _probabilities(classifier: Classifier, texts: Sequence[Any]) -> np.ndarray:

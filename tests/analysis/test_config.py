@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from tests.small_params import refused
 
 
 def test_intervals_are_asked_for_as_those_of_evaluate() -> None:
     assert "analyze.bootstrap_samples: input should be greater" in refused({"analyze.bootstrap_samples": 99})
     assert "analyze: unknown" not in refused({"analyze.confidence": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"before": "{name} is here"}, "nothing fills {name}"),
+        ({"after": "{"}, "no template"),
+        ({"fill": {"a": ["x"] * 40, "b": ["y"] * 40}}, "1,600 cases, at most 1,000"),
+        ({"expect": "up"}, "needs the label"),
+    ],
+)
+def test_a_test_of_behaviour_that_cannot_run_is_refused(changes: dict[str, Any], told: str) -> None:
+    test = {"name": "names", "task": "topic", "before": "a", "after": "b", "expect": "same"} | changes
+    assert told in refused({"analyze.robustness.tests": [test]})
