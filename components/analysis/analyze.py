@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from components.analysis.card import write_card
+from components.analysis.errors import confusions, mistakes
+from components.analysis.page import Told, headlines, write_model_page
 from components.analysis.subject import Analysis, Subject, Table, read_subject
+from components.artifacts import read_manifest
+from components.runtime.manifest import read_bundle
 from components.tasks.rows import EVERY_ROW, LabelShare
 
 if TYPE_CHECKING:
@@ -61,10 +67,23 @@ def analyze(
     plots = {name: table for one in found.values() for name, table in one.plots.items()}
     write_table(reliability, plots.get("reliability", Table(("confidence", "accuracy"), ())))
     write_table(coverage, plots.get("risk_coverage", Table(("coverage", "risk"), ())))
-    report.mkdir(parents=True, exist_ok=True)
-    for analysis in found.values():
-        for sentence in analysis.sentences:
-            run.say(sentence)
+    wrong = mistakes(subject)
+    told = Told(
+        subject=subject,
+        made=read_bundle(bundle),
+        evaluated=json.loads(evaluated.read_text(encoding="utf-8")),
+        found=found,
+        mistakes=wrong,
+        confusions=confusions(subject, wrong),
+        **_data(rows),
+    )
+    pictures = write_model_page(report / "index.html", told)
+    write_card(report / "README.md", told)
+    for title, figure in pictures.items():
+        run.log_figure(f"{title.lower().replace(' ', '_')}.png", figure)
+    run.log_files(report, report.parent.name)
+    for sentence in headlines(told):
+        run.say(sentence)
     return {"test_rows": len(subject.test.texts), **{name: one.metrics for name, one in found.items()}}
 
 
@@ -73,6 +92,13 @@ def analyses(config: AnalyzeConfig, subject: Subject) -> Iterator[tuple[str, Ana
     for name, module in ANALYSES.items():
         if (found := import_module(module).analyze(getattr(config, name), subject)) is not None:
             yield name, found
+
+
+def _data(rows: Path) -> dict[str, Any]:
+    """The rows of each split, and what their makers say of them."""
+    made = read_manifest(rows, "task")
+    kept = {split: made["counts"]["kept"][split] for split in ("train", "validation", "test")}
+    return {"rows": kept, "notices": made.get("notices", [])}
 
 
 def write_table(path: Path, table: Table) -> None:

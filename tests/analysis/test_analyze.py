@@ -8,8 +8,10 @@ import pytest
 
 from components.analysis.analyze import ANALYSES, analyze, write_table
 from components.analysis.subject import Table
+from components.artifacts import write_json
 from components.params import Params
 from components.run import RecordedRun
+from tests.analysis.test_page import evaluated
 from tests.small_ladder import TASK, Ladder
 
 
@@ -18,7 +20,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_every_plot_is_there_whatever_the_kind(ladder: Ladder, params: Params, run: RecordedRun) -> None:
+def test_a_page_a_card_and_every_plot_are_there(ladder: Ladder, params: Params, run: RecordedRun) -> None:
+    write_json(Path("metrics/evaluate.json"), evaluated())
     folders = (ladder.rows, ladder.rows, Path("artifacts/corpus"), ladder.student, ladder.bundle)
     plots = (Path("metrics/reliability.csv"), Path("metrics/coverage.csv"))
     metrics = analyze(
@@ -26,6 +29,8 @@ def test_every_plot_is_there_whatever_the_kind(ladder: Ladder, params: Params, r
     )
     assert metrics["test_rows"] == 60
     assert all(path.read_text().count(",") for path in plots)
+    assert sorted(path.name for path in Path("reports/model").iterdir()) == ["README.md", "index.html"]
+    assert run.files == [Path("reports/model")]
 
 
 def test_every_analysis_has_a_section_of_its_name(params: Params) -> None:
