@@ -39,6 +39,7 @@ from flows.scheduling.overrides import overridden, restore_params  # noqa: E402
 from flows.scheduling.run_pages import publish  # noqa: E402
 from flows.settings import project_folder, ready_project, what_if  # noqa: E402
 from flows.summary import StageResult, key_metric  # noqa: E402
+from flows.temporary_server import end_with_this_process  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def pipeline(
     that tells of failures, refusals and releases. A failed stage stops those that need it; the others finish. Raises
     LianziError naming the failed ones, or what is wrong with the parameters or the project: before any work.
     """
+    end_with_this_process()
     for name in ("prefect.flow_runs", "prefect.engine"):
         logging.getLogger(name).addFilter(_is_no_mistake)
     try:

@@ -29,6 +29,7 @@ from flows.sweeping import trees  # noqa: E402
 from flows.sweeping.plan import Node, Plan, objective_of  # noqa: E402
 from flows.sweeping.spec import LocatedFile  # noqa: E402
 from flows.sweeping.study import Study  # noqa: E402
+from flows.temporary_server import end_with_this_process  # noqa: E402
 
 PRUNE_SECONDS = 2.0
 """Between two looks at a trial's curve."""
@@ -63,6 +64,7 @@ class Sweep:
 @flow(name="sweep", flow_run_name=lambda: f"sweep {flow_run.parameters['sweep'].file.name}", validate_parameters=False)
 def run_sweep(sweep: Sweep) -> None:
     """Bring `plan.once` up to date, then run the trials that are missing. Raises LianziError."""
+    end_with_this_process()
     project = trees.add_base(sweep.root, sweep.file.name, sweep.commit, sweep.plan)
     for node in sweep.plan.once:
         outcome = _stage(node, project, {tracking.PARENT_VARIABLE: sweep.run}, lambda _: None, sweep.root)

@@ -6,9 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from components import tracking
@@ -37,9 +37,11 @@ def test_a_sweep_that_is_killed_goes_on_and_its_best_trial_is_taken_over(
     for line in first.stdout:  # until the third trial has ended
         if line.startswith("[trial 2] quality"):
             break
+    others = psutil.Process(first.pid).children(recursive=True)
+    assert others
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    time.sleep(2)  # its stages end
+    assert psutil.wait_procs(others, timeout=60)[1] == []  # its stages, and Prefect's temporary server
     before = {one.number: one for one in Study(database, LocatedFile(Path("search.yaml")).spec).trials()}
     assert 3 <= sum(one.state == "done" for one in before.values()) < 12
 
