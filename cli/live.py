@@ -15,6 +15,7 @@ from components.errors import ParameterError
 from components.params import load_params
 from components.registry import Registry
 from components.release_log import Entry, champion_at
+from components.serving.servers import live_servers
 from flows.settings import project_root
 
 UNLIKE = "an entry is missing, something else moved the alias, or a command ended before it did"
@@ -49,6 +50,8 @@ def live(root: Path, tasks: Sequence[str] = (), at: str | None = None, log: bool
             yield from (f"{task}: {_change(entry)}" for entry in entries)
         else:
             yield f"{task}: {_now(registry, task, entries) if when is None else _then(entries, when)}"
+            if when is None:
+                yield from _canaries(root, task)
         if fault := registry.broken_log(task):
             yield f"{task}: the log was changed: {fault}"
 
@@ -71,6 +74,13 @@ def _now(registry: Registry, task: str, entries: Sequence[Entry]) -> str:
         return f"v{champion.version}; {told}"
     challenger = registry.challenger(task)
     return _champion(logged) + (f"; challenger: v{challenger.version}" if challenger else "")
+
+
+def _canaries(root: Path, task: str) -> Iterator[str]:
+    """The servers here at which a challenger answers a share of the texts."""
+    for server in live_servers(root):
+        if (canary := server.canaries.get(task)) is not None:
+            yield f"{task}: canary v{canary['version']} answers {server.share:.1%} of texts at {server.url}"
 
 
 def _then(entries: Sequence[Entry], when: datetime) -> str:

@@ -84,6 +84,12 @@ RECORD = Path(".lianzi/serving.json")
 @click.option(
     "--public-key", envvar=PUBLIC_KEY, type=click.Path(path_type=Path), help="Refuse bundles that it did not sign."
 )
+@click.option(
+    "--canary",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="SHARE",
+    help="The challenger answers this share of the texts; `lianzi watch` judges it.",
+)
 @click.option("--access-log/--no-access-log", default=True, show_default=True, help="A line for each request.")
 @click.option(
     "--log-requests", type=click.FloatRange(0, 1, min_open=True), help="Keep this share of requests, scrubbed."
@@ -105,6 +111,7 @@ def command(
     threads: int,
     poll: float,
     public_key: Path | None,
+    canary: float | None,
     access_log: bool,
     log_requests: float | None,
     log_file: Path,
@@ -119,7 +126,7 @@ def command(
         raise ParameterError("--tls-cert and --tls-key go together")
     tls = (tls_cert, tls_key) if tls_cert and tls_key else None
     log = (log_requests, log_file) if log_requests else None
-    options = ServeOptions(host, port, api_key_file, tls, threads, poll, access_log, public_key, log)
+    options = ServeOptions(host, port, api_key_file, tls, threads, poll, access_log, public_key, log, canary)
     serve(what, replace(LIMITS, **bounds), options)
 
 
@@ -137,17 +144,20 @@ class ServeOptions:
     public_key: Path | None = None
     request_log: tuple[float, Path] | None = None
     """The share of requests to keep, and the file."""
+    canary: float | None = None
 
 
 @dataclass
 class Champions:
-    """The champions, or challengers, of some tasks."""
+    """The champions, or challengers, of some tasks; canaries: the challengers beside the champions."""
 
     root: Path
     tasks: Sequence[str]
     alias: str = CHAMPION
+    canaries: bool = False
     _registry: Registry | None = field(default=None, repr=False)
     _fetched: dict[str, Release] = field(default_factory=dict)
+    _challengers: dict[str, Release] = field(default_factory=dict)
 
     def remembered(self) -> list[Release]:
         """The last served champions of the present store whose bundles still exist. A challenger may be one no more."""
@@ -184,7 +194,18 @@ class Champions:
                     self._remember(self._fetched[task])
                 except OSError as error:
                     say(f"{RECORD}: {error.strerror}; after a restart the registry must answer")
-        return list(self._fetched.values())
+        if self.canaries:
+            self._challengers = {name: one for name in self._fetched if (one := self._challenger(name, self._registry))}
+        return [*self._fetched.values(), *self._challengers.values()]
+
+    def _challenger(self, task: str, registry: Registry) -> Release | None:
+        """The challenger of a task as a canary. One that is none any more answers nothing."""
+        from components.serving.model_repository import Release
+
+        challenger, known = registry.challenger(task), self._challengers.get(task)
+        if challenger is None or (known is not None and known.version == str(challenger.version)):
+            return None if challenger is None else known
+        return Release(task, str(challenger.version), registry.bundle(task, challenger.version), canary=True)
 
     def _remember(self, release: Release) -> None:
         told = {"version": release.version, "bundle": str(release.bundle), "digest": digest(release.bundle)}
@@ -259,13 +280,17 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
     load_one = partial(load, limits=limits, metrics=service.metrics, threads=options.threads)
     if options.public_key:
         load_one = partial(_load_signed, load_one, options.public_key)
-    first, champions = first_models(what, load_one)
+    service.repository.share = options.canary or 0.0
+    first, champions = first_models(what, load_one, options.canary is not None)
+    if options.canary is not None and not options.request_log:
+        say("no requests are kept, so nothing can judge a canary: --log-requests SHARE keeps some")
     poller = ModelPoller(champions.current, load_one, service.repository, say, options.poll) if champions else None
 
     def started(loop: asyncio.AbstractEventLoop) -> None:
         for served in first:
             service.repository.put(served)
-            say(f"{served.name}: version {served.version}, bundle {served.digest[:12]}")
+            share = f", {options.canary:.1%} of texts" if served.canary else ""
+            say(f"{served.name}: version {served.version}, bundle {served.digest[:12]}{share}")
         say(f"{url}/v2  (Ctrl-C finishes accepted requests)")
         if not keys and options.host not in LOOPBACK:
             say("anyone who reaches this address may send requests: --api-key-file requires a key")
@@ -273,7 +298,7 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
             poller.start(loop)
 
     async def stopped() -> None:
-        for served in service.repository.models.values():
+        for served in service.repository.every:
             await served.close()
 
     app = make_app(service, say if options.access_log else _nothing, keys, tracer)
@@ -285,10 +310,11 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
 def _note(service: Service, url: str) -> None:
     """Note in the project what answers here now, for `lianzi trace`."""
     if (Path.cwd() / "params.yaml").is_file():
-        models = {
-            one.name: {"version": one.version, "digest": one.digest} for one in service.repository.models.values()
-        }
-        note_server(Path.cwd(), Server(url, os.getpid(), models))
+        models, canaries = (
+            {name: {"version": one.version, "digest": one.digest} for name, one in served.items()}
+            for served in (service.repository.models, service.repository.canaries)
+        )
+        note_server(Path.cwd(), Server(url, os.getpid(), models, canaries, service.repository.share))
 
 
 def _leave(service: Service, poller: ModelPoller | None, tracer: Tracer | None) -> None:
@@ -304,7 +330,7 @@ def _leave(service: Service, poller: ModelPoller | None, tracer: Tracer | None) 
         return max(0.0, until - time.monotonic())
 
     ended = [poller is None or poller.stop(left())]
-    ended += [served.batcher.join(left()) for served in service.repository.models.values()]
+    ended += [served.batcher.join(left()) for served in service.repository.every]
     ended.append(service.log is None or service.log.close(max(1.0, left())))
     ended.append(tracer is None or close_tracer(tracer, max(1.0, left())))
     ended.append(not service.workers.busy)
@@ -321,6 +347,8 @@ def _check_bounds(limits: Limits, options: ServeOptions) -> None:
     bounds = {"timeout": limits.timeout, "drain": limits.drain, "max-delay": limits.max_delay, "poll": options.poll}
     if options.request_log:
         bounds["log-requests"] = options.request_log[0]
+    if options.canary is not None:
+        bounds["canary"] = options.canary
     for name, value in bounds.items():
         if math.isnan(value):
             raise ParameterError(f"--{name}: nan is not a number")
@@ -336,11 +364,13 @@ def open_log(wanted: tuple[float, Path], metrics: Metrics) -> RequestLog:
 
 
 def first_models(
-    what: Sequence[str], load_one: Callable[[Release], LoadedModel]
+    what: Sequence[str], load_one: Callable[[Release], LoadedModel], canaries: bool = False
 ) -> tuple[list[LoadedModel], Champions | None]:
     """The loaded models to start with, and the champions to follow; None for folders of bundles."""
     folders = [Path(one) for one in what]
     if all((folder / MANIFEST).is_file() or len(folder.parts) > 1 for folder in folders):
+        if canaries:
+            raise ParameterError("--canary: folders have no challenger", "serve `champion`, or a task")
         return [load_one(one) for one in bundle_releases(folders)], None
     if len(what) > 1:
         raise ParameterError("several are served only from their folders", "or all champions: lianzi serve champion")
@@ -348,7 +378,10 @@ def first_models(
     from flows.settings import project_root
 
     root = project_root()
-    champions = Champions(root, *wanted(what[0], list(load_params(root / "params.yaml").tasks)))
+    tasks, alias = wanted(what[0], list(load_params(root / "params.yaml").tasks))
+    if canaries and alias != CHAMPION:
+        raise ParameterError(f"--canary: {what[0]} is the challenger itself", "serve `champion`, or a task")
+    champions = Champions(root, tasks, alias, canaries)
     try:
         remembered = [load_one(one) for one in champions.remembered()]
     except LianziError as error:

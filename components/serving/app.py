@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from components.serving.middleware import RequestMiddleware
 from components.serving.openai_routes import openai_routes
 from components.serving.openapi import MODEL, VERSION, WORK, body, document, errors, router
-from components.serving.protocol import JSON_LENGTH, read_request, write_answer
+from components.serving.protocol import JSON_LENGTH, InferRequest, read_request, write_answer
 from components.serving.request_error import ERROR_HANDLERS, RequestError
 from components.serving.schemas import (
     IDS_EXAMPLE,
@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
+    from components.serving.middleware import RequestContext
     from components.serving.model_repository import LoadedModel
 
 EXTENSIONS = ["binary_tensor_data"]
 BODY_TYPES = ("application/json", "application/octet-stream")
 OCTETS = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+SENTENCE_VECTOR = "sentence_embedding"
 PLAIN = {"text/plain": {"schema": {"type": "string"}}}
 DESCRIPTION = (
     "Every answer has x-request-id, the caller's or a new one, and x-lianzi-trace, which names the server and the "
@@ -51,26 +53,47 @@ async def _infer(service: Service, request: Request, name: str, version: str | N
     deadline = service.admit()
     with service.repository.lease(name, version) as served:
         context.served = served
-        model, batcher = served.batched(TaskModel)
+        model, _ = served.batched(TaskModel)
         body = await service.body(request, deadline, BODY_TYPES)
         asked = read_request(body, request.headers.get(JSON_LENGTH))
         model.check(asked, service.limits)
-        try:
-            async with asyncio.timeout_at(deadline):
-                rows = await encoded(service.workers, model.classifier.encoder, len(body), model.rows, asked)
-                context.rows = len(rows)
-                # More windows of contexts than the queue holds would be put off for ever.
-                if len(rows) > (most := service.limits.max_queue):
-                    raise RequestError(422, f"{len(rows)} windows of contexts, at most {most} are taken at once")
-                logits = model.logits(rows, await batcher.submit(rows))
-        except TimeoutError:
-            raise service.too_late() from None
-        if service.log and model.texts[0] in asked.inputs and service.log.wants(context.id):
-            logged = map(model.classifier.form.logged, model.answers(asked, logits))
-            texts = ["\n".join(parts(text)) for text in model.texts_of(asked)]
-            service.log.put_answers(context, texts, list(logged))
-        answer, headers = write_answer(name, served.version, asked, model.outputs(asked, logits))
-        return Response(answer, headers=headers)
+        chosen = served if version is not None else _chosen(service, served, model, asked)
+        with service.repository.hold(chosen):
+            context.served = chosen
+            return await _answer(service, context, chosen, asked, len(body), deadline)
+
+
+def _chosen(service: Service, served: LoadedModel, model: TaskModel, asked: InferRequest) -> LoadedModel:
+    """The canary for its share of texts. Token ids mean something to one model alone, vectors lie in one's space."""
+    if model.texts[0] not in asked.inputs or SENTENCE_VECTOR in model.classifier.form.tensors:
+        return served
+    return service.repository.choose(served, _texts(model, asked))
+
+
+def _texts(model: TaskModel, asked: InferRequest) -> list[str]:
+    return ["\n".join(parts(text)) for text in model.texts_of(asked)]
+
+
+async def _answer(
+    service: Service, context: RequestContext, served: LoadedModel, asked: InferRequest, size: int, deadline: float
+) -> Response:
+    """Answer a checked request of so many bytes."""
+    model, batcher = served.batched(TaskModel)
+    try:
+        async with asyncio.timeout_at(deadline):
+            rows = await encoded(service.workers, model.classifier.encoder, size, model.rows, asked)
+            context.rows = len(rows)
+            # More windows of contexts than the queue holds would be put off for ever.
+            if len(rows) > (most := service.limits.max_queue):
+                raise RequestError(422, f"{len(rows)} windows of contexts, at most {most} are taken at once")
+            logits = model.logits(rows, await batcher.submit(rows))
+    except TimeoutError:
+        raise service.too_late() from None
+    if service.log and model.texts[0] in asked.inputs and service.log.wants(context.id):
+        logged = map(model.classifier.form.logged, model.answers(asked, logits))
+        service.log.put_answers(context, _texts(model, asked), list(logged))
+    answer, headers = write_answer(served.name, served.version, asked, model.outputs(asked, logits))
+    return Response(answer, headers=headers)
 
 
 def make_app(
@@ -91,8 +114,9 @@ def make_app(
     )
     for kind, handler in ERROR_HANDLERS.items():
         app.add_exception_handler(kind, handler)
+    failed = service.log.put_failure if service.log else None
     return RequestMiddleware(
-        app, service.admission, service.metrics, f"lianzi/{installed('lianzi')}", say, keys, tracer
+        app, service.admission, service.metrics, f"lianzi/{installed('lianzi')}", say, keys, tracer, failed
     )
 
 

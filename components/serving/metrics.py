@@ -26,12 +26,12 @@ class Metrics:
     def __init__(self, repository: ModelRepository) -> None:
         self._registry = CollectorRegistry()
         self.requests = Counter(
-            "lianzi_requests", "Requests answered.", ["route", "model", "code"], registry=self._registry
+            "lianzi_requests", "Requests answered.", ["route", "model", "version", "code"], registry=self._registry
         )
         self.seconds = Histogram(
             "lianzi_infer_seconds",
             "From an infer request's first byte to its answer.",
-            ["model"],
+            ["model", "version"],
             buckets=SECONDS,
             registry=self._registry,
         )
@@ -84,8 +84,13 @@ class _Present:
             "lianzi_model_info", "The version that answers.", labels=["model", "version", "bundle"]
         )
         active = GaugeMetricFamily("lianzi_active_rows", "Rows that a generator is at.", labels=["model"])
+        share = GaugeMetricFamily(
+            "lianzi_canary_share", "Of the texts that go to a canary.", labels=["model", "version"]
+        )
         for served in list(self._repository.models.values()):
             queue.add_metric([served.name], served.batcher.waiting)
             info.add_metric([served.name, served.version, served.digest], 1)
             active.add_metric([served.name], getattr(served.batcher, "active", 0))
-        return [queue, active, info]
+        for canary in list(self._repository.canaries.values()):
+            share.add_metric([canary.name, canary.version], self._repository.share)
+        return [queue, active, info, share]

@@ -61,6 +61,15 @@ class RequestContext:
     def model(self) -> str:
         return self.served.name if self.served else ""
 
+    @property
+    def version(self) -> str:
+        return self.served.version if self.served else ""
+
+    @property
+    def milliseconds(self) -> float:
+        """Since it came."""
+        return round((time.perf_counter() - self.started) * 1e3, 3)
+
 
 @dataclass
 class RequestMiddleware:
@@ -73,6 +82,8 @@ class RequestMiddleware:
     say: Callable[[str], None]
     keys: tuple[bytes, ...] = ()
     tracer: Tracer | None = None
+    failed: Callable[[RequestContext], None] | None = None
+    """Told of a request that a model did not answer."""
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -110,9 +121,11 @@ class RequestMiddleware:
 
     def _record(self, context: RequestContext, headers: dict[bytes, bytes]) -> None:
         seconds = time.perf_counter() - context.started
-        self.metrics.requests.labels(context.route, context.model, context.status).inc()
+        self.metrics.requests.labels(context.route, context.model, context.version, context.status).inc()
         if context.route == "infer" and context.served:
-            self.metrics.seconds.labels(context.model).observe(seconds)
+            self.metrics.seconds.labels(context.model, context.version).observe(seconds)
+        if self.failed and context.served and context.status >= 500 and not self.admission.draining:
+            self.failed(context)
         if context.tokens and context.served:
             self.metrics.generation_seconds.labels(context.model).observe(seconds)
         tokens = f"tokens={context.tokens} " if context.tokens else ""
@@ -130,7 +143,7 @@ class RequestMiddleware:
             if context.tokens:
                 attributes["lianzi.tokens"] = context.tokens
             if context.served:
-                attributes |= {"lianzi.model": context.model, "lianzi.version": context.served.version}
+                attributes |= {"lianzi.model": context.model, "lianzi.version": context.version}
             carried = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
             record_span(self.tracer, f"{context.method} {context.route}", seconds, carried, attributes)
 

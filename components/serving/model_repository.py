@@ -1,10 +1,13 @@
-"""The models a server answers with, one version of each, exchanged while it answers."""
+"""The models a server answers with, one version of each, exchanged while it answers; beside it a canary, a version that
+answers a share of the texts.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,11 +31,12 @@ Queue = Batcher | ContinuousBatcher
 
 @dataclass(frozen=True)
 class Release:
-    """A version of a model and the folder of its bundle."""
+    """A version of a model and the folder of its bundle. canary: it answers a share of the texts alone."""
 
     name: str
     version: str
     bundle: Path
+    canary: bool = False
 
 
 @dataclass(eq=False)
@@ -48,6 +52,7 @@ class LoadedModel:
     """Requests that hold it now."""
     loaded: int = field(default_factory=lambda: int(time.time()))
     """Seconds since 1970."""
+    canary: bool = False
 
     def batched(self, form: type[Form]) -> tuple[Form, Batcher]:
         """Model and queue, of the form that a route is for. Raises RequestError."""
@@ -76,7 +81,14 @@ class LoadedModel:
     @property
     def trace(self) -> str:
         """Which model an answer is from, for the header x-lianzi-trace."""
-        return f"model={self.name};version={self.version};bundle={self.digest}"
+        return f"model={self.name};version={self.version};bundle={self.digest}" + ";canary=true" * self.canary
+
+    def like(self, other: LoadedModel) -> bool:
+        """Whether it takes and gives what the other does, so that a client need not know which one answers."""
+        if isinstance(self.model, TaskModel) and isinstance(other.model, TaskModel):
+            ours, theirs = self.model.describe(), other.model.describe()
+            return all(ours[name] == theirs[name] for name in ("inputs", "outputs"))
+        return isinstance(self.model, Generation) and isinstance(other.model, Generation)
 
 
 @dataclass
@@ -84,8 +96,16 @@ class ModelRepository:
     """What is served now. All methods belong to the event loop; `load` may run anywhere."""
 
     models: dict[str, LoadedModel] = field(default_factory=dict)
+    canaries: dict[str, LoadedModel] = field(default_factory=dict)
+    share: float = 0.0
+    """Of the texts, by their hash, that go to a canary."""
     changed: Callable[[], None] = lambda: None
     """Called when what is served has changed."""
+
+    @property
+    def every(self) -> list[LoadedModel]:
+        """The models and the canaries."""
+        return [*self.models.values(), *self.canaries.values()]
 
     @contextmanager
     def lease(self, name: str, version: str | None) -> Iterator[LoadedModel]:
@@ -107,23 +127,48 @@ class ModelRepository:
         served = self.models.get(name)
         if served is None:
             raise RequestError(404, f"no model of that name; served: {', '.join(self.models) or 'none'}")
+        canary = self.canaries.get(name)
+        if canary is not None and version == canary.version:
+            return canary
         if version not in (None, served.version):
             raise RequestError(404, f"{name}: that version is not served; version {served.version} is")
         return served
 
+    def choose(self, served: LoadedModel, texts: Sequence[str]) -> LoadedModel:
+        """The canary in place of a model, where these texts are in its share: a request's texts, asked again, go to the
+        same version, on every server. Another canary gets other texts.
+        """
+        canary = self.canaries.get(served.name)
+        if canary is None or canary is served or not in_share(canary.version, texts, self.share):
+            return served
+        return canary if canary.like(served) else served
+
     def put(self, served: LoadedModel) -> asyncio.Task[None] | None:
         """From now on requests get this one; what is on its way to the one before it is finished there."""
-        before = self.models.get(served.name)
-        self.models[served.name] = served
+        place = self.canaries if served.canary else self.models
+        before = place.get(served.name)
+        place[served.name] = served
         self.changed()
         return asyncio.get_running_loop().create_task(_retire(before)) if before else None
+
+    def end_canary(self, name: str) -> asyncio.Task[None] | None:
+        """From now on the model of that name answers all requests."""
+        canary = self.canaries.pop(name, None)
+        self.changed()
+        return asyncio.get_running_loop().create_task(_retire(canary)) if canary else None
+
+
+def in_share(salt: str, texts: Sequence[str], share: float) -> bool:
+    """Whether texts are in the share that a hash of them decides."""
+    told = "\0".join((salt, *texts)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest(), "big") < share * 2**64
 
 
 def load(release: Release, limits: Limits, metrics: Metrics, threads: int) -> LoadedModel:
     """Check, load and warm a release up, as what its manifest says it is. Raises ArtifactError, EngineError."""
     form = form_of(read_bundle(release.bundle))
     model, batcher = LOADERS[form](release, limits, metrics, threads)
-    return LoadedModel(release.name, release.version, digest(release.bundle), model, batcher)
+    return LoadedModel(release.name, release.version, digest(release.bundle), model, batcher, canary=release.canary)
 
 
 def _task_model(release: Release, limits: Limits, metrics: Metrics, threads: int) -> tuple[Model, Queue]:

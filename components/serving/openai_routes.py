@@ -218,8 +218,10 @@ async def _generate(service: Service, request: Request, kind: type[CompletionReq
     asked = read_asked(kind, await service.body(request, deadline, BODY_TYPES))
     with ExitStack() as held:
         served = held.enter_context(service.repository.hold(_served(service, context, asked.model)))
-        model, continuous_batcher = served.continuous()
+        served.continuous()
         _check_asked(service, asked)
+        served = context.served = held.enter_context(service.repository.hold(_chosen(service, served, asked)))
+        model, continuous_batcher = served.continuous()
         try:
             async with asyncio.timeout_at(deadline):
                 requests = await _requests(service, model, asked)
@@ -231,6 +233,12 @@ async def _generate(service: Service, request: Request, kind: type[CompletionReq
         except TimeoutError:
             raise service.too_late() from None
         return EventStream(generating.events(deltas, delta), held.pop_all(), service.limits.timeout, context)
+
+
+def _chosen(service: Service, served: LoadedModel, asked: Sampled) -> LoadedModel:
+    """The canary for its share of texts; token ids mean something to one model alone."""
+    prompts = [prompt for prompt in _prompts(asked) if isinstance(prompt, str)]
+    return service.repository.choose(served, prompts) if prompts == _prompts(asked) else served
 
 
 def _submit(

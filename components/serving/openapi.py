@@ -114,7 +114,9 @@ def document(app: FastAPI, repository: ModelRepository) -> dict[str, Any]:
         if operation["responses"].get("422", {}).get("description") == "Validation Error":
             del operation["responses"]["422"]
         served = [one for one in repository.models.values() if _answers(one, path)]
-        known = {"name": [one.name for one in served], "version": sorted({one.version for one in served})}
+        beside = [one for one in repository.canaries.values() if _answers(one, path)]
+        versions = sorted({one.version for one in (*served, *beside)})
+        known = {"name": [one.name for one in served], "version": versions}
         for parameter in operation.get("parameters", []):
             if known.get(parameter["name"]):
                 parameter["schema"]["enum"] = known[parameter["name"]]

@@ -1,4 +1,6 @@
-"""Follows the champions: a thread polls the current releases, loads new ones and gives them to the event loop."""
+"""Follows the champions, and the challengers that are canaries: a thread polls the current releases, loads new ones and
+gives them to the event loop.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +60,10 @@ class ModelPoller:
             self._complain(REGISTRY, error)
             return
         self._complaints.pop(REGISTRY, None)
+        for name in set(self.repository.canaries) - {one.name for one in releases if one.canary}:
+            self._end_canary(name, loop)
         for release in releases:
-            present = self.repository.models.get(release.name)
+            present = (self.repository.canaries if release.canary else self.repository.models).get(release.name)
             if present is not None and present.version == release.version:
                 self._complaints.pop(release.name, None)
             elif time.monotonic() >= self._put_off.get(release, 0.0):
@@ -78,7 +82,13 @@ class ModelPoller:
         served = self.load(release)
         if not self._stopped.is_set() and not loop.is_closed():
             loop.call_soon_threadsafe(self.repository.put, served)
-            self.say(f"{release.name}: version {release.version} from now on")
+            share = f" for {self.repository.share:.1%} of texts" if release.canary else ""
+            self.say(f"{release.name}: version {release.version}{share} from now on")
+
+    def _end_canary(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._stopped.is_set() and not loop.is_closed():
+            loop.call_soon_threadsafe(self.repository.end_canary, name)
+            self.say(f"{name}: no canary from now on")
 
     def _complain(self, about: str, error: Exception) -> None:
         """One message for each reason, not for each poll."""

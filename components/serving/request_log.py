@@ -42,7 +42,10 @@ REASONS: tuple[Reason, ...] = ("behind", "unwritable")
 
 
 class RequestLog:
-    """JSON lines {"time", "request", "model", "version", "text", "answer", "score"}, one a row; texts have no score."""
+    """JSON lines {"time", "request", "model", "version", "text", "answer", "score", "milliseconds", "status"}, one a
+    row; texts have no score. milliseconds: of the whole request, up to its answer. A request that its model failed has
+    one line with neither text nor answer, and the status that its client got.
+    """
 
     def __init__(
         self,
@@ -88,7 +91,13 @@ class RequestLog:
                 {"text": text, "answer": answer, "score": None if score is None else round(score, 6)}
                 for text, (answer, score) in rows
             ],
+            200,
         )
+
+    def put_failure(self, context: RequestContext) -> None:
+        """Log a request that its model did not answer, where it is one of those that are kept."""
+        if self.wants(context.id):
+            self._put(context, [{"text": "", "answer": "", "score": None}], context.status)
 
     def put_generated(self, context: RequestContext, prompts: Sequence[str | list[int]], texts: Sequence[str]) -> None:
         """Log prompts and generated texts; prompts of token ids are left out."""
@@ -114,18 +123,18 @@ class RequestLog:
                 rows = self._queue.get_nowait()
                 self._lost(rows or [], "behind")
 
-    def _put(self, context: RequestContext, rows: list[dict[str, Any]]) -> None:
-        served = context.served
+    def _put(self, context: RequestContext, rows: list[dict[str, Any]], status: int) -> None:
         head = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "request": context.id,
             "model": context.model,
-            "version": served.version if served else "",
+            "version": context.version,
         }
+        tail = {"milliseconds": context.milliseconds, "status": status}
         try:
             if self._closed:
                 raise queue.Full
-            self._queue.put_nowait([head | row for row in rows])
+            self._queue.put_nowait([head | row | tail for row in rows])
         except queue.Full:
             self._lose(len(rows), "behind")
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from components.replacing import replace_json
@@ -16,18 +16,23 @@ FOLDER = Path(".lianzi/servers")
 
 @dataclass(frozen=True)
 class Server:
-    """models: name -> {"version", "digest"} of what answers."""
+    """models: name -> {"version", "digest"} of what answers; canaries: of what answers a share of the texts."""
 
     url: str
     pid: int
     models: Mapping[str, Mapping[str, str]]
+    canaries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    share: float = 0.0
 
 
 def note_server(root: Path, server: Server) -> None:
-    """Write, or replace, the file of a server. A disk that takes nothing stops no server."""
-    told = {"url": server.url, "pid": server.pid, "models": server.models}
+    """Write, or replace, the file of a server, and remove those of killed ones. A full disk stops no server."""
+    for path in (root / FOLDER).glob("*.json"):
+        with suppress(OSError, ValueError):
+            if not _runs(int(path.stem)):
+                path.unlink()
     with suppress(OSError):
-        replace_json(root / FOLDER / f"{server.pid}.json", told)
+        replace_json(root / FOLDER / f"{server.pid}.json", asdict(server))
 
 
 def forget_server(root: Path, pid: int) -> None:
@@ -42,7 +47,19 @@ def live_servers(root: Path) -> list[Server]:
     for path in sorted((root / FOLDER).glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):
             told = json.loads(path.read_text(encoding="utf-8"))
-            server = Server(told["url"], int(told["pid"]), told["models"])
-            os.kill(server.pid, 0)
-            found.append(server)
+            server = Server(
+                told["url"], int(told["pid"]), told["models"], told.get("canaries", {}), float(told.get("share", 0))
+            )
+            if _runs(server.pid):
+                found.append(server)
     return found
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True

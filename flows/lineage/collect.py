@@ -111,8 +111,12 @@ def _add_servers(graph: Graph, root: Path) -> None:
     for server in live_servers(root):
         serves = {name: _served(graph, name, one) for name, one in server.models.items()}
         known = {name: key for name, key in serves.items() if key}
-        node = Node(f"server:{server.url}", "server", server.url, (f"process {server.pid}",), {"models": server.models})
-        graph.add(node, known)
+        beside = {f"canary of {name}": _served(graph, name, one) for name, one in server.canaries.items()}
+        known |= {name: key for name, key in beside.items() if key}
+        facts = [f"process {server.pid}"]
+        facts += [f"{server.share:.1%} to {name} v{one['version']}" for name, one in server.canaries.items()]
+        details = {"models": server.models, "canaries": server.canaries, "share": server.share}
+        graph.add(Node(f"server:{server.url}", "server", server.url, tuple(facts), details), known)
 
 
 def _served(graph: Graph, name: str, served: Mapping[str, str]) -> str:

@@ -16,8 +16,9 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
+from cli.live import live
 from cli.main import main
-from cli.serve import RECORD, Champions, bundle_release, bundle_releases, say, wanted
+from cli.serve import RECORD, REQUESTS, Champions, bundle_release, bundle_releases, say, wanted
 from components import tracking
 from components.artifacts import digest, write_json
 from components.errors import ArtifactError, ParameterError
@@ -267,3 +268,45 @@ def test_champions_change_under_load_without_a_failed_request_and_outlive_a_rest
         time.sleep(2)
         answer = httpx.post(f"{server.address}{INFER}", json=texts("ship wave whale tide"))
         assert (answer.status_code, answer.json()["model_version"]) == (200, "1")
+
+
+def versions_of(address: str) -> list[str]:
+    """Which version answers each of forty texts."""
+    with httpx.Client(timeout=30) as client:
+        answers = [client.post(f"{address}{INFER}", json=texts(f"ship wave {number}")) for number in range(40)]
+    return [answer.json()["model_version"] for answer in answers]
+
+
+@pytest.mark.slow
+def test_a_challenger_answers_a_share_of_the_texts_until_it_is_champion(project: Path, ladder: Any) -> None:
+    name_the_task(project)
+    with tracking.pipeline_run("pipeline", {}) as run:
+        registry = Registry()
+        registry.register("places", ladder.bundle, {}, run.id)
+        registry.register("places", other_bundle(ladder, project / "artifacts/b/bundle"), {}, run.id)
+    registry.set_champion("places", 1)
+    registry.set_challenger("places", 2)
+    with running(project, "champion", "--poll", "0.3", "--canary", "0.5", "--log-requests", "1") as server:
+        first = versions_of(server.address)
+        assert 8 <= first.count("2") <= 32
+        assert versions_of(server.address) == first
+        assert f"places: canary v2 answers 50.0% of texts at {server.address}" in list(live(project, ["places"]))
+        registry.promote("places", "canary")
+        deadline = time.monotonic() + 60
+        while set(versions_of(server.address)) != {"2"}:
+            assert time.monotonic() < deadline
+        server.process.terminate()
+        assert server.process.wait(30) == 0
+    rows = [json.loads(line) for line in (project / REQUESTS).read_text().splitlines()]
+    assert [row["version"] for row in rows[:40]] == first
+
+
+@pytest.mark.parametrize(
+    ("what", "told"), [("places@challenger", "is the challenger itself"), ("BUNDLE", "folders have no challenger")]
+)
+def test_a_canary_needs_a_champion_beside_it(what: str, told: str, project: Path, ladder: Any) -> None:
+    name_the_task(project)
+    words = [str(ladder.bundle) if what == "BUNDLE" else what, "--canary", "0.1", "--port", str(free_port())]
+    done = CliRunner().invoke(main, ["serve", *words])
+    assert done.exit_code == 1
+    assert told in done.output

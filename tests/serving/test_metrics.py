@@ -23,10 +23,10 @@ def test_requests_batches_queue_and_version_are_measured(client: TestClient, lad
     client.post("/v2/models/places/infer", json={})
     client.get("/v2/models/secret")
     found = samples(client)
-    assert found["lianzi_requests_total", "200", "places", "infer"] == 1
-    assert found["lianzi_requests_total", "400", "places", "infer"] == 1
-    assert found["lianzi_requests_total", "404", "", "model"] == 1
-    assert found["lianzi_infer_seconds_count", "places"] == 2
+    assert found["lianzi_requests_total", "200", "places", "infer", "7"] == 1
+    assert found["lianzi_requests_total", "400", "places", "infer", "7"] == 1
+    assert found["lianzi_requests_total", "404", "", "model", ""] == 1
+    assert found["lianzi_infer_seconds_count", "places", "7"] == 2
     assert found["lianzi_batch_rows_sum", "places"] == 3
     assert found["lianzi_queue_rows", "places"] == 0
     for reason in ("behind", "unwritable"):

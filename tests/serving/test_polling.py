@@ -121,3 +121,21 @@ def test_an_error_without_words_is_told_by_its_kind(service: Service) -> None:
 
     said = follow(service, current, lambda said: bool(said))
     assert said == ["champions: ArtifactError; the present models stay"]
+
+
+def test_a_canary_comes_and_ends(service: Service, ladder: Ladder) -> None:
+    service.repository.share = 0.25
+    champion, canary = Release("places", "7", ladder.bundle), Release("places", "8", ladder.bundle, canary=True)
+    seen: list[int] = []
+
+    def current() -> list[Release]:
+        there = "places" in service.repository.canaries
+        seen.extend([1] * there)
+        return [champion] if seen else [champion, canary]
+
+    said = follow(service, current, lambda said: bool(seen) and not service.repository.canaries)
+    assert said == [
+        "places: version 8 for 25.0% of texts from now on",
+        "places: no canary from now on",
+    ]
+    assert service.repository.find("places").version == "7"

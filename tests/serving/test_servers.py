@@ -16,3 +16,11 @@ def test_a_server_is_known_until_it_ends(tmp_path: Path) -> None:
     assert live_servers(tmp_path) == [own]
     forget_server(tmp_path, own.pid)
     assert live_servers(tmp_path) == []
+
+
+def test_a_killed_servers_file_goes_with_the_next_one(tmp_path: Path) -> None:
+    note_server(tmp_path, Server("http://127.0.0.1:1", 2**22 + 1, {}))
+    own = Server("http://127.0.0.1:2", os.getpid(), {}, {"places": {"version": "8", "digest": "b"}}, 0.1)
+    note_server(tmp_path, own)
+    assert live_servers(tmp_path) == [own]
+    assert [path.stem for path in (tmp_path / FOLDER).iterdir()] == [str(os.getpid())]
