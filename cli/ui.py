@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 VIEW = "lianzi"
+LARGEST_LOG = 16 << 20
 COLUMNS = 4
 """The largest number of tasks whose metric has a column."""
 PARAMETERS = ("pretrain.learning_rate", "finetune.learning_rate", "distill.learning_rate", "model.depth", "seed")
@@ -126,7 +128,8 @@ def _server(words: list[str], root: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A server in its own session; the block's end stops it with all its child processes."""
     log = (root / ".lianzi").joinpath(f"{words[2]}.log")
     log.parent.mkdir(exist_ok=True)
-    with log.open("wb") as stream:
+    log.write_bytes(b"")
+    with log.open("ab") as stream:  # appended to: it may be cut while the server writes
         variables = os.environ | env_defaults.OF_A_SERVER
         process = subprocess.Popen(words, cwd=root, env=variables, stdout=stream, stderr=stream, start_new_session=True)
     process.log = log  # type: ignore[attr-defined]
@@ -139,6 +142,15 @@ def _server(words: list[str], root: Path) -> Iterator[subprocess.Popen[bytes]]:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def keep_small(log: Path, largest: int = LARGEST_LOG) -> None:
+    """Move a log that has grown too large to NAME.1, in place of what is there, and begin it anew. A server of months
+    fills no disk; what it writes in between the two steps is lost.
+    """
+    if log.stat().st_size > largest:
+        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+        os.truncate(log, 0)
 
 
 def _await_answer(name: str, process: subprocess.Popen[bytes], address: str, seconds: float = 180) -> None:
@@ -154,5 +166,7 @@ def _await_answer(name: str, process: subprocess.Popen[bytes], address: str, sec
 
 def _wait_for_any(*processes: subprocess.Popen[bytes]) -> None:
     while all(process.poll() is None for process in processes):
+        for process in processes:
+            keep_small(process.log)  # type: ignore[attr-defined]
         time.sleep(0.5)
     raise ServiceError("a server stopped by itself", "see .lianzi/*.log")

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.ui import require_free, runs_page
+from cli.ui import keep_small, require_free, runs_page
 from components import tracking
 from components.errors import ServiceError
 from tests.browser import await_text, open_browser
@@ -35,6 +35,16 @@ def test_a_port_in_use_is_told_with_the_option_that_moves_it() -> None:
         port = holder.getsockname()[1]
         with pytest.raises(ServiceError, match=f"port {port} is in use\n.*--mlflow-port"):
             require_free(port, "--mlflow-port")
+
+
+def test_a_servers_log_is_kept_small_while_it_is_written(tmp_path: Path) -> None:
+    log = tmp_path / "prefect.log"
+    with log.open("ab", buffering=0) as stream:
+        for _ in range(9):
+            stream.write(b"a line\n" * 10)
+            keep_small(log, largest=200)
+    assert log.read_bytes() == b""
+    assert log.with_name("prefect.log.1").read_bytes() == b"a line\n" * 30
 
 
 def test_the_page_of_runs_is_a_view_of_the_experiment_with_columns_and_order(here: Path) -> None:
