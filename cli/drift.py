@@ -17,7 +17,7 @@ from components.validation.tables import literal, open_database
 from flows.settings import change_params, project_root
 
 ACCEPTED = Path("metrics/accepted")
-COLUMNS = {"model": "VARCHAR", "text": "VARCHAR", "answer": "VARCHAR"}
+COLUMNS = {"model": "VARCHAR", "text": "VARCHAR", "answer": "VARCHAR", "status": "INTEGER"}
 DIMENSIONS = {"length": LENGTH, "label": "answer"}
 
 
@@ -32,9 +32,10 @@ def accept() -> None:
 @click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("task")
 def drift(log: Path, task: str) -> None:
-    """Compare the requests in LOG, kept by `lianzi serve --log-requests`, with the training rows of TASK.
+    """Compare all requests in LOG, kept by `lianzi serve --log-requests`, with the training rows of TASK, once.
 
-    Lengths and labels, by the population stability index: below 0.1 hardly anything moved, above 0.25 much did.
+    Lengths and labels, by the population stability index: below 0.1 hardly anything moved, above 0.25 much did. To look
+    at a server's requests again and again, at a rate of false alarms, and to act on drift: `lianzi watch`.
     """
     rows, found = request_drift(project_root(), log, task)
     click.echo(f"{rows} rows of {task} in {log}, beside its training rows")
@@ -97,7 +98,8 @@ def _asked(database: duckdb.DuckDBPyConnection, log: Path, task: str) -> dict[st
     source = f"read_json({literal(str(log))}, format = 'newline_delimited', columns = {COLUMNS})"
     try:
         database.execute(
-            f"CREATE VIEW asked AS SELECT *, length(text) AS characters FROM {source} WHERE model = {literal(task)}"
+            f"CREATE VIEW asked AS SELECT *, length(text) AS characters FROM {source} "
+            f"WHERE model = {literal(task)} AND coalesce(status, 200) < 500"  # what a model failed has no answer
         )
         return {
             name: dict(

@@ -1,4 +1,4 @@
-"""`lianzi watch`: have the requests of a server, or its champion's answers, drifted?"""
+"""`lianzi watch`: have the requests of a server, or its champion's answers, drifted? How does a canary do?"""
 
 from __future__ import annotations
 
@@ -6,60 +6,78 @@ from pathlib import Path
 
 import click
 
-from cli.predict import check_task
+from components.lease import turn
 from components.params import load_params
+from components.registry import no_champion
 from flows.settings import project_root
-from flows.watching.reference import reference_of
-from flows.watching.report import watch_lines, write_report
-from flows.watching.windows import Watched, look
+from flows.watching.watch import REQUESTS, Outcome, Watch, report, watch_tasks
 
-REQUESTS = Path(".lianzi/requests.jsonl")
-FOLDER = Path(".lianzi/watch")
 DRIFT = 3
 """The exit code where a window has drifted."""
 
 
 @click.command("watch")
-@click.argument("task")
+@click.argument("tasks", nargs=-1, metavar="[TASK]...")
 @click.option("--log", default=REQUESTS, show_default=True, type=click.Path(path_type=Path), help="Kept requests.")
-@click.option("--window", default=500, show_default=True, type=click.IntRange(50), help="Rows of a comparison.")
+@click.option("--window", type=click.IntRange(50), help="Rows of a comparison (default: watch.window).")
 @click.option(
     "--false-alarm-rate",
-    default=0.01,
-    show_default=True,
     type=click.FloatRange(0.001, 0.5),
-    help="Of windows that have not drifted.",
+    help="Of windows that have not drifted (default: watch.false_alarm_rate).",
 )
-def command(task: str, log: Path, window: int, false_alarm_rate: float) -> None:
-    """Compare what the champion of TASK was asked, and answered, with its answers to validation rows.
+@click.option("--act/--report", "act", default=None, help="Do what follows, or only say it (default: watch.act).")
+@click.option("--force", is_flag=True, help="With --act: run the pipeline though no data came.")
+def command(
+    tasks: tuple[str, ...],
+    log: Path,
+    window: int | None,
+    false_alarm_rate: float | None,
+    act: bool | None,
+    force: bool,
+) -> None:
+    """Compare what the champion of each TASK was asked, and answered, with its answers to validation rows.
 
-    Each full window of the log is looked at once: lengths, answers and confidence. Exits with 3 where one has drifted,
-    and writes .lianzi/watch/TASK/index.html in any case.
+    Each full window of the log is looked at once: lengths, answers and confidence, at a rate of false alarms. A
+    challenger that `lianzi serve --canary SHARE` serves is judged by its answers. With --act, what follows is done: a
+    canary that was no worse becomes champion, a worse one is declined, and after drift the pipeline runs, where data
+    came since. Exits with 3 on drift, and writes .lianzi/watch/TASK/index.html in any case. For the drift of a whole
+    file of requests from the training rows, `lianzi drift`; for that of new training data, see `lianzi accept`.
     """
-    lines, drift = watch(project_root(), task, log, window, false_alarm_rate)
-    for line in lines:
-        click.echo(line)
-    click.get_current_context().exit(DRIFT if drift else 0)
+    root = project_root()
+    limits = load_params(root / "params.yaml").watch
+    given = {"window": window, "false_alarm_rate": false_alarm_rate}
+    limits = limits.model_copy(update={name: value for name, value in given.items() if value is not None})
+    acts = limits.act == "retrain" if act is None else act
+    outcomes = watch(root, tasks, Watch(limits, log, acts, force and acts))
+    click.get_current_context().exit(DRIFT if any(one.drift for one in outcomes) else 0)
 
 
-def watch(root: Path, task: str, log: Path, size: int, rate: float) -> tuple[list[str], bool]:
-    """Look at the windows that have filled. Returns what is to be said, and whether one has drifted.
+def watch(root: Path, tasks: tuple[str, ...], how: Watch) -> list[Outcome]:
+    """Look, print a line for each thing seen and done, and run the pipeline where that is due.
 
     Raises ParameterError for an unknown task, ArtifactError without a champion, DataError for what is no log.
     """
-    check_task(load_params(root / "params.yaml"), task)
-    from components.registry import Registry, no_champion
+    params = load_params(root / "params.yaml")
+    outcomes = watch_tasks(root, params, tasks, how)
+    if not outcomes:
+        raise no_champion(next(iter(params.tasks)))
+    for line in (line for one in outcomes for line in one.lines):
+        click.echo(line)
+    if any(one.retrain for one in outcomes):
+        _train(root, outcomes, how)
+    return outcomes
 
-    registry = Registry()
-    if (champion := registry.champion(task)) is None:
-        raise no_champion(task)
-    folder = root / FOLDER / task
-    bundle = registry.bundle(task, champion.version)
-    reference = reference_of(root, task, bundle, folder / "reference.json")
-    logs = [*sorted((root / log.parent).glob(f"{log.name}.[0-9]"), reverse=True), root / log]
-    version = str(champion.version)
-    watched: Watched = look(logs, task, version, reference, size, rate, folder / "state.json")
-    lines = watch_lines(task, version, watched, size)
-    settings: dict[str, float | str] = {"task": task, "version": version, "window": size, "false_alarm_rate": rate}
-    write_report(folder, lines, watched, settings)
-    return lines, any(window.drift for window in watched.windows)
+
+def _train(root: Path, outcomes: list[Outcome], how: Watch) -> None:
+    """Run the pipeline, and add to the reports which version answers then."""
+    from cli.live import live
+    from cli.run import run_pipeline
+
+    with turn(root, "lianzi watch"):
+        run_pipeline(root, None)
+    for one in outcomes:
+        if one.retrain:
+            told = list(live(root, (one.task,)))
+            one.lines += told
+            report(root, one, how)
+            click.echo("\n".join(told))

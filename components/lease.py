@@ -58,6 +58,21 @@ def turn(root: Path, what: str) -> Iterator[None]:
             _MINE.discard(place)
 
 
+def at_work(root: Path) -> str:
+    """What another process is doing that has this project's turn now, in its own words; "" where nobody has it."""
+    place = root.resolve()
+    lock = FileLock(place / TURN)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        try:
+            return str(json.loads((place / TURN).read_text(encoding="utf-8"))["what"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+    lock.release()
+    return ""
+
+
 def _holder(path: Path, what: str) -> str:
     """Who holds a lock, in words; less of it where its holder has not signed yet."""
     try:

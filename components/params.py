@@ -19,6 +19,7 @@ from components.deployment.config import (
     GateConfig,
     QuantizeConfig,
     ReleaseConfig,
+    WatchConfig,
 )
 from components.errors import ParameterError
 from components.modeling.config import ModelConfig
@@ -67,6 +68,7 @@ class Params(Section):
     evaluate: EvaluateConfig
     analyze: AnalyzeConfig
     release: ReleaseConfig
+    watch: WatchConfig
 
     @model_validator(mode="after")
     def _weights_come_from_somewhere(self) -> Params:

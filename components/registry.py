@@ -237,6 +237,15 @@ class Registry:
             columns = {"gate": list(names), "verdict": told, "sentence": list(sentences)}
             self.client.log_table(run_id, columns, "gates.json")
 
+    def note_canary(self, task: str, version: int, passed: bool, sentence: str) -> None:
+        """Note on a version what its share of the requests said of it, beside what the gates did.
+
+        Raises ServiceError.
+        """
+        with _answering():
+            told = f"{'passed' if passed else 'refused'}: {sentence}"
+            self.client.set_model_version_tag(task, str(version), f"{GATE}canary", told)
+
     def noted(self, task: str, version: int, tag: str) -> str:
         """A tag of a version, else of the run that made it, else of that run's parent; empty without."""
         with _answering():

@@ -17,6 +17,7 @@ env_defaults.prepare()
 
 from prefect import flow, get_run_logger, task  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
+from prefect.exceptions import Abort  # noqa: E402
 from prefect.futures import PrefectConcurrentFuture  # noqa: E402
 from prefect.runtime import deployment, flow_run  # noqa: E402
 from prefect.states import Completed, Failed, State  # noqa: E402
@@ -26,7 +27,8 @@ from pydantic import Field  # noqa: E402
 from components import tracking  # noqa: E402
 from components.errors import LianziError, ParameterError  # noqa: E402
 from components.evaluation.rungs import system_of  # noqa: E402
-from components.lease import turn  # noqa: E402
+from components.lease import at_work, turn  # noqa: E402
+from components.params import load_params  # noqa: E402
 from flows import release as releasing  # noqa: E402
 from flows.graph import TIMED_OUT, TRANSIENT, Stage, order_lock, read_graph, reproduce, stop_running  # noqa: E402
 from flows.inputs import note_inputs  # noqa: E402
@@ -87,12 +89,14 @@ def pipeline(
     parallel: Annotated[int, Field(ge=1)] = 2,
     settings: list[str] | None = None,
     only_on_new_data: bool = False,
+    only_on_drift: bool = False,
     stage_minutes: Annotated[float | None, Field(gt=0)] = None,
     notify: str = "",
 ) -> list[StageResult]:
     """Bring every stage up to date, `parallel` at a time, then release each task's bundle, one after another.
 
     `settings`: KEY=VALUE, in params.yaml while this run goes on. `only_on_new_data`: without new data there is no work.
+    `only_on_drift`: without drift of what the servers are asked, and new rows, there is none; canaries are judged.
     `stage_minutes`: the longest that a stage may take; then all its processes are ended. `notify`: a block TYPE/NAME
     that tells of failures, refusals and releases. A failed stage stops those that need it; the others finish. Raises
     LianziError naming the failed ones, or what is wrong with the parameters or the project: before any work.
@@ -102,7 +106,11 @@ def pipeline(
         logging.getLogger(name).addFilter(_is_no_mistake)
     try:
         folder = _checked(root, parallel, settings or [], stage_minutes)
-        if deployment.id and (why := _no_work(folder, only_on_new_data)):
+        if deployment.id and at_work(folder) == _own_turn():
+            # A server that was locked or away may have taken its process for dead. That one ends the run; no state of
+            # this second start is to.
+            raise Abort(f"run {flow_run.id} is at work in another process already")
+        if deployment.id and (why := _no_work(folder, only_on_new_data, only_on_drift, notify)):
             get_run_logger().info(f"nothing to do: {why}")
             # Prefect unwraps a state that a flow returns.
             return Completed(name=SKIPPED, message=why, data=[])  # type: ignore[return-value]
@@ -153,17 +161,41 @@ def _checked(root: object, parallel: object, settings: object, minutes: object) 
     return folder
 
 
-def _no_work(folder: Path, only_on_new_data: bool) -> str:
+def _own_turn() -> str:
+    """What this run calls itself where others wait for it."""
+    return f"scheduled run {flow_run.id}"
+
+
+def _no_work(folder: Path, only_on_new_data: bool, only_on_drift: bool, block: str) -> str:
     """Why a scheduled run has nothing to do, in words; "" where it has."""
     if why := stood_for(str(flow_run.id)):
         return why
+    if only_on_drift:
+        return _no_drift(folder, block)
     if not only_on_new_data:
         return ""
-    with turn(folder, "a scheduled run"):
+    with turn(folder, _own_turn()):
         due = new_data(folder, str(flow_run.id), get_run_logger().warning)
     if due:
         get_run_logger().info(due)
     return "" if due else "no new data"
+
+
+def _no_drift(folder: Path, block: str) -> str:
+    """Look at what the servers were asked, follow it as watch.act says, and tell of it where it matters."""
+    from flows.watching.watch import Watch, watch_tasks
+
+    params = load_params(folder / "params.yaml")
+    how = Watch(params.watch, act=params.watch.act == "retrain", run=str(flow_run.id))
+    with turn(folder, _own_turn()):
+        outcomes = watch_tasks(folder, params, (), how)
+    lines = [line for one in outcomes for line in one.lines]
+    for line in lines:
+        get_run_logger().info(line)
+    if drifted := [one.task for one in outcomes if one.drift]:
+        subject = f"lianzi: {folder.name}: drift of {', '.join(drifted)}"
+        notices.notify(block, subject, "\n".join(lines), get_run_logger())
+    return "" if any(one.retrain for one in outcomes) else "; ".join(lines) or "no task has a champion yet"
 
 
 def _run(folder: Path, parallel: int, settings: list[str], minutes: float | None, notify: str) -> list[StageResult]:
@@ -171,7 +203,7 @@ def _run(folder: Path, parallel: int, settings: list[str], minutes: float | None
         ready_project(folder)  # before it waits for its turn
     tags = {"lianzi.driver": "lianzi run", "prefect.flow_run_id": str(flow_run.id)}
     tags |= {"lianzi.settings": " ".join(settings)} if settings else {}
-    with turn(folder, "a scheduled run"), _prepared(folder, settings):
+    with turn(folder, _own_turn()), _prepared(folder, settings):
         stages = read_graph(folder)  # another run may have had its turn since
         if all(stage.fresh for stage in stages) and releasing.is_current(folder):
             record_missing(folder)

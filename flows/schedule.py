@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FLOW = "pipeline"
 PREFECT_FILE = "infra/prefect.yaml"
-NIGHTLY, ON_NEW_DATA = "nightly", "on-new-data"
+NIGHTLY, ON_NEW_DATA, WATCH = "nightly", "on-new-data", "watch"
 """The slugs of the schedules."""
 SECONDS_TO_SCHEDULE = 60
 """The time limit for the server's scheduler to create the first runs: it runs every few seconds."""
@@ -45,6 +45,13 @@ SECONDS_TO_SCHEDULE = 60
     type=click.IntRange(1),
     metavar="MINUTES",
     help="Look for new data this often, and run where there is.",
+)
+@click.option(
+    "--watch",
+    "watch_minutes",
+    type=click.IntRange(1),
+    metavar="MINUTES",
+    help="Look this often at what servers were asked, as `lianzi watch` does, and follow it as watch.act says.",
 )
 @click.option(
     "--set",
@@ -67,11 +74,13 @@ def command(pool: str, **plan: Any) -> None:
 
 @dataclass(frozen=True)
 class Plan:
-    """What differs from infra/prefect.yaml: the cron, minutes between two looks for new data, and what a run gets:
-    KEY=VALUE settings, the longest time of a stage, the block that sends messages."""
+    """What differs from infra/prefect.yaml: the cron, minutes between two looks for new data, and between two at what
+    servers were asked; what a run gets: KEY=VALUE settings, the longest time of a stage, the block that sends messages.
+    """
 
     cron: str | None = None
     minutes: int | None = None
+    watch_minutes: int | None = None
     settings: tuple[str, ...] = ()
     stage_minutes: float | None = None
     notify: str | None = None
@@ -141,10 +150,12 @@ def _plan_runs(
         )
         for there in deployment.schedules
     ]
-    if plan.minutes is not None:
-        every = IntervalSchedule(interval=timedelta(minutes=plan.minutes))
-        looks = plan.parameters | {"only_on_new_data": True}
-        wanted.append(DeploymentScheduleCreate(schedule=every, active=True, parameters=looks, slug=ON_NEW_DATA))
+    looks = ((plan.minutes, "only_on_new_data", ON_NEW_DATA), (plan.watch_minutes, "only_on_drift", WATCH))
+    for minutes, parameter, slug in looks:
+        if minutes is not None:
+            every = IntervalSchedule(interval=timedelta(minutes=minutes))
+            given = plan.parameters | {parameter: True}
+            wanted.append(DeploymentScheduleCreate(schedule=every, active=True, parameters=given, slug=slug))
     for there in deployment.schedules:
         client.delete_deployment_schedule(deployment.id, there.id)
     client.create_deployment_schedules(deployment.id, wanted)

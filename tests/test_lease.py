@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import ServiceError
-from components.lease import lease, turn
+from components.lease import TURN, at_work, lease, turn
 
 HOLD = """
 import sys, time
@@ -120,3 +120,14 @@ def test_another_project_has_a_turn_of_its_own(tmp_path: Path, root: Path) -> No
     with turn(tmp_path / "one", "lianzi run"):
         told, _ = other(root, tmp_path / "two").communicate(timeout=60)
     assert told == "mine\n"
+
+
+def test_whoever_has_the_turn_is_named_and_nobody_is_kept_waiting(tmp_path: Path, root: Path) -> None:
+    assert at_work(tmp_path) == ""
+    words = [sys.executable, "-c", HOLD, str(tmp_path / TURN)]
+    with subprocess.Popen(words, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        assert at_work(tmp_path) == "training pretrain"
+        process.kill()
+    assert at_work(tmp_path) == ""

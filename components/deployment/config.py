@@ -77,6 +77,25 @@ class EvaluateConfig(BootstrapConfig):
         return list(dict.fromkeys(names))
 
 
+class WatchConfig(Section):
+    """tasks: to watch, none: each that has a champion; window: rows of the log that are compared with validation rows;
+    false_alarm_rate: of windows that have not drifted, and of each check of a canary; act: `retrain` trains again on
+    drift where rows came since and follows what a canary showed, `report` only says so.
+
+    canary_rows: answers after which a challenger that serves a share of the texts is judged; min_agreement: with the
+    champion on the same texts; max_confidence_loss: of the mean score on them; max_slowdown: of the median request.
+    """
+
+    tasks: list[str]
+    window: Annotated[int, Field(ge=50)]
+    false_alarm_rate: Annotated[float, Field(ge=0.001, le=0.5)]
+    act: Literal["report", "retrain"]
+    canary_rows: Annotated[int, Field(ge=50)]
+    min_agreement: Share
+    max_confidence_loss: Share
+    max_slowdown: Rate
+
+
 ADDED_LATER: Mapping[str, Any] = {
     "sure_gain": False,
     "max_milliseconds": None,

@@ -18,6 +18,8 @@ SILENT_SECONDS = 75
 START_SECONDS = 300
 """For a run that a worker took and never began: its worker died meanwhile. A busy machine starts slowly."""
 MOST_RESTARTS = 2
+RESTART_SECONDS = 45
+"""For a crashed run to be scheduled again; then it is once more."""
 ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed", "AwaitingRetry")}
 """`Skipped` and `Cached` are names of completed runs, listed below as every name is an event of its own."""
 NAMED_ENDS = ENDS | {"prefect.flow-run.Skipped", "prefect.flow-run.Cached"}
@@ -54,6 +56,7 @@ def automations(deployment_id: UUID, name: str, block: UUID | None = None) -> li
         message="its process died: started once more",
         force=False,
     )
+    counts: dict[str, str | list[str]] = {"prefect.run-count": [str(count) for count in range(1, MOST_RESTARTS + 1)]}
     subject = f"lianzi: {name}: a run died"
     told = [] if block is None else [SendNotification(block_document_id=block, subject=subject, body=_DIED)]
     beat = "prefect.flow-run.heartbeat"
@@ -93,9 +96,25 @@ def automations(deployment_id: UUID, name: str, block: UUID | None = None) -> li
                 {"prefect.flow-run.Crashed"},
                 Posture.Reactive,
                 timedelta(0),
-                {"prefect.run-count": [str(count) for count in range(1, MOST_RESTARTS + 1)]},
+                counts,
             ),
             actions=[again, *told],
+            owner_resource=owner,
+        ),
+        AutomationCore(
+            name=f"{name}: a crashed run that did not start again is started",
+            # A database that is locked for long loses the action above. Twice done does no harm: a second process of a
+            # run sees the first one and leaves.
+            description=f"It is still Crashed {RESTART_SECONDS} s later.",
+            trigger=_trigger(
+                deployment_id,
+                {"prefect.flow-run.Crashed"},
+                {*NAMED_ENDS, "prefect.flow-run.Pending", "prefect.flow-run.Running"} - {"prefect.flow-run.Crashed"},
+                Posture.Proactive,
+                timedelta(seconds=RESTART_SECONDS),
+                counts,
+            ),
+            actions=[again],
             owner_resource=owner,
         ),
     ]

@@ -33,11 +33,7 @@ def new_data(root: Path, run_id: str, say: Callable[[str], None]) -> str:
     print_of_data = fingerprint(root)
     if known.get("data") == print_of_data:
         return "its data is still new: it was interrupted" if known.get("run") == run_id else ""
-    stale = any(
-        not stage.fresh and (stage.name == f"{DATA}.dvc" or any(DATA in change.split() for change in stage.changes))
-        for stage in read_graph(root)
-    )
-    if not stale:
+    if not data_is_stale(root):
         replace_json(root / NOTE, {"data": print_of_data, "run": ""})
         return ""
     if not told and known.get("seen") != print_of_data and changed_seconds_ago(root) < SETTLED_SECONDS:
@@ -47,6 +43,14 @@ def new_data(root: Path, run_id: str, say: Callable[[str], None]) -> str:
         return ""
     replace_json(root / NOTE, {"data": print_of_data, "run": run_id})
     return told or f"{DATA}/ has changed"
+
+
+def data_is_stale(root: Path) -> bool:
+    """Whether a stage is stale because data/ is not what it was made from."""
+    return any(
+        not stage.fresh and (stage.name == f"{DATA}.dvc" or any(DATA in change.split() for change in stage.changes))
+        for stage in read_graph(root)
+    )
 
 
 def fingerprint(root: Path) -> str:

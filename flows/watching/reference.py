@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from components.artifacts import digest
 from components.replacing import replace_json
@@ -71,7 +72,6 @@ def _answered(root: Path, name: str, bundle: Path) -> list[Answered]:
     """What generates is asked nothing: its texts are all different."""
     from components.corpus.personal_data import KINDS, scrubbed
     from components.modeling.kinds import GENERATES
-    from components.runtime.bundle import load_bundle
 
     folder = root / "artifacts" / "tasks" / name
     task = read_task(folder)
@@ -80,6 +80,12 @@ def _answered(root: Path, name: str, bundle: Path) -> list[Answered]:
     texts = [scrubbed("\n".join(parts(text)), KINDS)[0] for text in given]
     if task.head in GENERATES:
         return [Answered(text, text, None) for text in texts]
+    return [Answered(text, *answer) for text, answer in zip(texts, answers_of(bundle, given), strict=True)]
+
+
+def answers_of(bundle: Path, texts: Sequence[Any]) -> list[tuple[str, float | None]]:
+    """A bundle's answers and their scores, as a server logs them. Raises ArtifactError."""
+    from components.runtime.bundle import load_bundle
+
     model = load_bundle(bundle)
-    logged = (model.form.logged(answer) for answer in model.predict(given))
-    return [Answered(text, answer, score) for text, (answer, score) in zip(texts, logged, strict=True)]
+    return [model.form.logged(answer) for answer in model.predict(list(texts))]

@@ -27,7 +27,9 @@ def watch_lines(task: str, version: str, watched: Watched, size: int) -> list[st
 def write_report(folder: Path, lines: Sequence[str], watched: Watched, settings: dict[str, float | str]) -> None:
     """Write report.json and index.html."""
     windows = [window_json(window) for window in watched.windows]
-    replace_json(folder / "report.json", {**settings, "windows": windows, "waiting": watched.waiting})
+    replace_json(
+        folder / "report.json", {**settings, "lines": list(lines), "windows": windows, "waiting": watched.waiting}
+    )
     from components.evaluation.page import section, table, write_html
 
     parts = ["<h1>Requests beside validation rows</h1>", *(f"<p>{escape(line)}</p>" for line in lines)]

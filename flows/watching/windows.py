@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import DataError
 from components.replacing import replace_json
 from components.validation.shift import Shift, shifts
 from flows.watching.reference import Answered, Reference, counts
-
-_NAMES = ("time", "request", "model", "version", "text", "answer", "score")
-"""Of a line of the log."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +36,13 @@ class Watched:
 
 
 def look(
-    logs: Sequence[Path], task: str, version: str, reference: Reference, size: int, rate: float, state: Path
+    logged: Sequence[dict[str, Any]], task: str, version: str, reference: Reference, size: int, rate: float, state: Path
 ) -> Watched:
     """Compare the windows that have filled since the last look, and note in `state` how far it came.
 
-    Of the task's rows only those that this version answered. Raises DataError for what is no log.
+    `logged`: rows of the log, the oldest first, of which those of the task count that this version answered.
     """
-    rows = [row for row in _logged(logs) if row["model"] == task and row["version"] == version]
+    rows = [row for row in logged if row["model"] == task and row["version"] == version]
     after = _seen(state, version)
     rows = rows[_begin(rows, after) :]
     full = len(rows) // size * size
@@ -80,21 +76,6 @@ def _begin(rows: Sequence[dict[str, Any]], after: dict[str, Any] | None) -> int:
     if found:
         return found[0] + after["same"]
     return sum(row["time"] <= after["place"][0] for row in rows)
-
-
-def _logged(logs: Sequence[Path]) -> Iterator[dict[str, Any]]:
-    """The rows of several files, the oldest first."""
-    for path in logs:
-        if not path.is_file():
-            continue
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    row = json.loads(line)
-                    yield {name: row[name] for name in _NAMES}
-                except (ValueError, KeyError, TypeError):
-                    hint = "`lianzi serve --log-requests SHARE` writes one"
-                    raise DataError(f"{path}:{number}: not a line of a log of requests", hint) from None
 
 
 def _window(rows: Sequence[dict[str, Any]], reference: Reference, rate: float) -> Window:

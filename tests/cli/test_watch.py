@@ -1,48 +1,35 @@
-"""lianzi watch: a champion's requests beside its answers to validation rows."""
+"""lianzi watch: the command's exit code, and the run that follows drift."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from cli.watch import REQUESTS, watch
-from components import tracking
-from components.errors import ArtifactError
-from components.registry import Registry
-from flows.watching.reference import reference_of
-from tests.small_ladder import Ladder
-
-
-def test_without_a_champion_nothing_is_watched(project: Path) -> None:
-    with pytest.raises(ArtifactError, match="no champion yet"):
-        watch(project, "form", REQUESTS, 50, 0.01)
+from cli import run, watch
+from cli.main import main
+from components.params import load_params
+from flows.watching.watch import Outcome, Watch
+from flows.watching.windows import Watched
 
 
-def log(project: Path, texts: list[str]) -> None:
-    (project / ".lianzi").mkdir(exist_ok=True)
-    head = {"model": "form", "version": "1", "time": "2026-11-29T00:00:00+00:00", "answer": "sea", "score": 0.9}
-    with (project / REQUESTS).open("a") as lines:
-        lines.writelines(json.dumps(head | {"request": str(n), "text": text}) + "\n" for n, text in enumerate(texts))
+def test_drift_is_an_exit_code_and_what_follows_is_run_only_where_it_is_due(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look itself is tested beside it, the pipeline beside `lianzi run`."""
+    looks, ran = [], []
 
+    def look(root: Path, params: object, tasks: object, how: Watch) -> list[Outcome]:
+        looks.append(how)
+        return [Outcome("form", 1, Watched([], 0), ["form: drift"], True, how.act)]
 
-def test_a_champion_whose_answers_moved_is_told_once_and_reported(project: Path, ladder: Ladder) -> None:
-    folder = project / "mlflow" / "artifacts" / "model"
-    bundle = shutil.copytree(ladder.bundle, folder / "data" / "bundle")
-    shutil.copytree(ladder.rows, project / "artifacts" / "tasks" / "form")
-    client = tracking.connect()
-    client.create_registered_model("form")
-    client.create_model_version("form", folder.as_uri())
-    Registry().set_champion("form", 1)
-    reference = reference_of(project, "form", bundle, project / "reference.json")
-    assert set(reference.counts) == {"length", "answer", "confidence"}
-    assert reference_of(project, "form", bundle, project / "reference.json") == reference
-    log(project, ["ship wave"] * 60)
-    lines, drift = watch(project, "form", REQUESTS, 50, 0.01)
-    assert drift
-    assert any("drift of answer" in line for line in lines)
-    assert watch(project, "form", REQUESTS, 50, 0.01)[1] is False
-    report = json.loads((project / ".lianzi" / "watch" / "form" / "report.json").read_text())
-    assert (report["windows"], report["waiting"]) == ([], 10)
+    monkeypatch.setattr(watch, "watch_tasks", look)
+    monkeypatch.setattr(run, "run_pipeline", lambda root, parallel: ran.append(root))
+    for words, runs in ((["form"], 0), (["form", "--act", "--window", "60"], 1), (["--report"], 1)):
+        done = CliRunner().invoke(main, ["watch", *words])
+        assert (done.exit_code, len(ran)) == (3, runs)
+        assert "form: drift" in done.output
+    limits = load_params(project / "params.yaml").watch
+    assert [how.limits.window for how in looks] == [limits.window, 60, limits.window]
+    assert (project / ".lianzi" / "watch" / "form" / "index.html").is_file()

@@ -19,8 +19,11 @@ from typing import Any
 
 import psutil
 import pytest
+from prefect.exceptions import Abort
 
 from components import tracking
+from components.lease import TURN, lease
+from flows.pipeline import pipeline
 from tests.flows.conftest import DVC_YAML
 from tests.service_logs import assert_healthy
 from tests.small_store import copy_project
@@ -335,3 +338,10 @@ def test_with_nothing_to_do_prefect_is_not_even_imported(project: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Nothing to do" in done.stdout
+
+
+def test_a_second_process_of_a_run_leaves_without_a_state(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "deployment")
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", "run")
+    with lease(project / TURN, "scheduled run run", 0, print), pytest.raises(Abort, match="run run is at work in"):
+        pipeline.fn(str(project))

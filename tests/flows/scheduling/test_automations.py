@@ -20,6 +20,14 @@ def test_a_run_starts_again_twice_and_one_that_never_ran_not_at_all() -> None:
     assert again.match.model_dump()["prefect.run-count"] == ["1", "2"]  # type: ignore[union-attr]
 
 
+def test_a_restart_that_was_lost_is_made_up_for_as_often() -> None:
+    again, lost = automations(uuid4(), "nightly-x")[2:]
+    assert lost.trigger.match == again.trigger.match  # type: ignore[union-attr]
+    assert lost.trigger.after == {"prefect.flow-run.Crashed"}  # type: ignore[union-attr]
+    assert "prefect.flow-run.AwaitingRetry" in lost.trigger.expect  # type: ignore[union-attr]
+    assert lost.actions == again.actions
+
+
 def test_automations_see_the_runs_of_their_deployment_alone() -> None:
     deployment = uuid4()
     for automation in automations(deployment, "nightly-x", uuid4()):

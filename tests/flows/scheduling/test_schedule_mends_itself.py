@@ -158,6 +158,11 @@ def test_a_user_error_is_told_with_stage_reason_and_next_step_and_not_tried_agai
     assert run in message["body"], "the address of the run's page"
 
 
+def test_a_look_at_what_servers_were_asked_may_have_nothing_to_do(scheduled: Scheduled) -> None:
+    state = scheduled.lab.ended(scheduled.lab.begin(scheduled.id, only_on_drift=True))
+    assert (state["name"], state["message"]) == ("Skipped", "no task has a champion yet")
+
+
 def test_a_run_leaves_its_tables_in_prefect(scheduled: Scheduled) -> None:
     found = {there["key"]: there["data"] for there in scheduled.lab.ask("/artifacts/latest/filter", {})}
     rows = json.loads(found["project-stages"])

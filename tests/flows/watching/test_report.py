@@ -16,7 +16,8 @@ def test_a_report_is_written_when_nothing_has_happened(tmp_path: Path) -> None:
     lines = watch_lines("places", "3", Watched([], 7), 50)
     assert lines == ["places v3: 0 windows without drift; 7 of 50 rows wait for the next"]
     write_report(tmp_path, lines, Watched([], 7), {"window": 50})
-    assert json.loads((tmp_path / "report.json").read_text()) == {"window": 50, "windows": [], "waiting": 7}
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report == {"window": 50, "lines": lines, "windows": [], "waiting": 7}
     assert lines[0] in (tmp_path / "index.html").read_text()
 
 

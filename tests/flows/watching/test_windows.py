@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
-from components.errors import DataError
 from flows.watching.reference import Reference
+from flows.watching.requests import logged
 from flows.watching.windows import Watched, look
 
 REFERENCE = Reference("", {"length": {"2": 100}, "answer": {"sea": 50, "city": 50}}, [])
@@ -28,7 +26,7 @@ def log(path: Path, numbers: range, answer: str = "", request: str = "", version
 
 
 def looked(path: Path, rate: float = 0.01) -> Watched:
-    return look([path], "places", "1", REFERENCE, 50, rate, path.with_name("state.json"))
+    return look(list(logged([path])), "places", "1", REFERENCE, 50, rate, path.with_name("state.json"))
 
 
 def test_drift_fires_once(tmp_path: Path) -> None:
@@ -61,12 +59,3 @@ def test_a_log_that_was_turned_over_is_read_on_from_its_time(tmp_path: Path) -> 
     path.unlink()
     log(path, range(100, 130))
     assert looked(path) == Watched([], 30)
-
-
-def test_what_is_no_log_is_named_with_its_line(tmp_path: Path) -> None:
-    path = tmp_path / "requests.jsonl"
-    log(path, range(2))
-    with path.open("a") as lines:
-        lines.write('{"text": "sea"}\n')
-    with pytest.raises(DataError, match=r"requests.jsonl:3: not a line of a log of requests\n`lianzi serve"):
-        looked(path)

@@ -1,0 +1,55 @@
+"""Whether drift is a reason to train again: only where rows came that the champion has not learned from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from components.artifacts import digest
+from components.registry import Version
+from components.replacing import replace_json
+from flows.scheduling.new_data import data_is_stale, fingerprint
+
+NOTE = "drift.json"
+"""In a task's folder: the champion that drifted, since when, the data for which a run was tried, and that run."""
+
+
+def news(root: Path, task: str, champion: Version) -> str:
+    """What came since the champion was trained, in words; "" where a training would learn nothing new."""
+    if champion.tags.get("rows") != digest(root / "artifacts" / "tasks" / task):
+        return f"artifacts/tasks/{task} has other rows than v{champion.version} learned from"
+    return "data/ has changed since the last run" if data_is_stale(root) else ""
+
+
+def note_drift(folder: Path, version: int, since: str) -> None:
+    """Remember that a champion has drifted, until another one is champion: a window is looked at once."""
+    if not _note(folder, version):
+        replace_json(folder / NOTE, {"version": version, "since": since, "tried": "", "run": ""})
+
+
+def retraining(root: Path, folder: Path, task: str, champion: Version, run_id: str, force: bool) -> tuple[bool, str]:
+    """Whether to train again, and why or why not; noted as tried. `run_id`: of the run that asks; the same one, started
+    again after a crash, goes on."""
+    note, version = _note(folder, champion.version), champion.version
+    if not note and not force:
+        return False, f"{task}: v{version} has not drifted: nothing to train again for"
+    why, data = news(root, task, champion), fingerprint(root)
+    if not force and note["tried"] == data and note["run"] != run_id:
+        return False, f"{task}: a run on this data was tried since v{version} drifted; its report and gates say more"
+    if not force and not why:
+        return False, (
+            f"{task}: v{version} drifted ({note['since']}), but no labelled row came since it was trained: training "
+            "again would learn nothing new"
+        )
+    replace_json(folder / NOTE, {"version": version, "since": "", **note, "tried": data, "run": run_id})
+    return True, f"{task}: training again: {why or 'asked for by --force'}"
+
+
+def _note(folder: Path, version: int) -> dict[str, Any]:
+    """Empty where this version has not drifted."""
+    try:
+        found: dict[str, Any] = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        return found if found["version"] == version and {"since", "tried", "run"} <= found.keys() else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

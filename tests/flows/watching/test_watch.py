@@ -1,0 +1,98 @@
+"""A look at what the servers were asked: drift, the canary, and what follows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components import tracking
+from components.errors import ArtifactError, ParameterError
+from components.params import Params
+from components.registry import DECLINED, GATE, Registry
+from flows.watching.reference import answers_of, reference_of
+from flows.watching.watch import REQUESTS, Outcome, Watch, watch_tasks
+from tests.small_ladder import Ladder
+
+
+@pytest.fixture
+def registry(project: Path, ladder: Ladder) -> Registry:
+    """Version 1 is champion of `form`, version 2 the same model."""
+    shutil.copytree(ladder.rows, project / "artifacts" / "tasks" / "form")
+    client = tracking.connect()
+    client.create_registered_model("form")
+    for number in (1, 2):
+        folder = project / "mlflow" / "artifacts" / f"model{number}"
+        shutil.copytree(ladder.bundle, folder / "data" / "bundle")
+        client.create_model_version("form", folder.as_uri())
+    registry = Registry()
+    registry.set_champion("form", 1)
+    return registry
+
+
+def log(project: Path, texts: list[str], version: str = "1", answer: str = "sea") -> None:
+    (project / ".lianzi").mkdir(exist_ok=True)
+    head = {"model": "form", "version": version, "time": "2026-11-29T00:00:00+00:00", "answer": answer, "score": 0.9}
+    with (project / REQUESTS).open("a") as lines:
+        for number, text in enumerate(texts):
+            request = f"{version}-{text}-{number}"
+            lines.write(json.dumps(head | {"request": request, "text": text, "milliseconds": 3.0}) + "\n")
+
+
+def look(project: Path, params: Params, act: bool = False) -> Outcome:
+    limits = params.watch.model_copy(update={"window": 50, "canary_rows": 50})
+    [outcome] = watch_tasks(project, params, ("form",), Watch(limits, act=act))
+    return outcome
+
+
+def test_without_a_champion_or_a_task_nothing_is_watched(project: Path, params: Params) -> None:
+    with pytest.raises(ArtifactError, match="no champion yet"):
+        watch_tasks(project, params, ("form",), Watch(params.watch))
+    assert watch_tasks(project, params, (), Watch(params.watch)) == []
+    with pytest.raises(ParameterError, match=r"'moods' is no task of params.yaml\nknown: "):
+        watch_tasks(project, params, ("moods",), Watch(params.watch))
+
+
+def test_a_champion_whose_answers_moved_is_told_once_and_reported(
+    project: Path, params: Params, registry: Registry, ladder: Ladder
+) -> None:
+    reference = reference_of(project, "form", ladder.bundle, project / "reference.json")
+    assert set(reference.counts) == {"length", "answer", "confidence"}
+    assert reference_of(project, "form", ladder.bundle, project / "reference.json") == reference
+    log(project, ["ship wave"] * 60)
+    outcome = look(project, params)
+    assert outcome.drift
+    assert any("drift of answer" in line for line in outcome.lines)
+    assert look(project, params).drift is False
+    report = json.loads((project / ".lianzi" / "watch" / "form" / "report.json").read_text())
+    assert (report["windows"], report["waiting"]) == ([], 10)
+
+
+def test_a_canary_that_was_no_worse_becomes_champion(
+    project: Path, params: Params, registry: Registry, ladder: Ladder
+) -> None:
+    registry.set_challenger("form", 2)
+    assert "nothing was asked yet" in look(project, params, act=True).lines[-1]
+    [(answer, _)] = answers_of(ladder.bundle, ["ship wave"])
+    log(project, ["ship wave"] * 60, "2", answer)
+    outcome = look(project, params)
+    assert outcome.lines[-1] == "form: `lianzi approve form` or `lianzi watch form --act` follows it"
+    assert look(project, params, act=True).lines[-1] == "form v2 is the champion now, after its canary"
+    champion = registry.champion("form")
+    assert champion is not None
+    assert champion.version == 2
+    assert champion.tags[f"{GATE}canary"].startswith("passed: 60 answers; 0 of 60 requests failed")
+    assert registry.log("form")[-2].by == "canary"
+
+
+def test_a_canary_with_quite_other_answers_is_declined_with_the_reason(
+    project: Path, params: Params, registry: Registry
+) -> None:
+    registry.set_challenger("form", 2)
+    log(project, ["ship wave"] * 60, "2", "none of the labels")
+    assert "form v2 was declined" in look(project, params, act=True).lines[-1]
+    assert registry.challenger("form") is None
+    [declined] = [one for one in registry.versions("form") if one.version == 2]
+    assert "0.0% of answers are the champion's" in declined.tags[DECLINED]
