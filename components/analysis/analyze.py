@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from components.tasks.config import TaskConfig
 
 ANALYSES: dict[str, str] = {
+    "slices": "components.analysis.slices",
+    "calibration": "components.analysis.calibration",
+    "selective": "components.analysis.selective",
+    "batches": "components.analysis.batches",
     "robustness": "components.analysis.robustness",
 }
 """Name of an analysis, of its section in `analyze` and of its metrics -> its module, in the order of the page."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from components.sections import BootstrapConfig, Count, Section
+from components.sections import BootstrapConfig, Count, Section, Share
 
 PerturbationName = Literal[
     "typos",
@@ -71,7 +71,37 @@ class RobustnessConfig(Section):
     tests: list[BehaviourTest]
 
 
+class SlicesConfig(Section):
+    """columns: of the data files, beside length and label; a task without them has no such slices. min_rows: inside a
+    slice and outside of it, else it is left out."""
+
+    columns: list[str]
+    min_rows: Annotated[int, Field(ge=2)]
+
+
+class CalibrationConfig(Section):
+    """bins: of equally many rows each."""
+
+    bins: Annotated[int, Field(ge=2)]
+
+
+class SelectiveConfig(Section):
+    """risk: the share of wrong answers among those given, for which a confidence is chosen."""
+
+    risk: Share
+
+
+class BatchesConfig(Section):
+    """rows: at most so many are answered in each way."""
+
+    rows: Count
+
+
 class AnalyzeConfig(BootstrapConfig):
     """Of every analysis; intervals as those of `evaluate`."""
 
+    slices: SlicesConfig
+    calibration: CalibrationConfig
+    selective: SelectiveConfig
+    batches: BatchesConfig
     robustness: RobustnessConfig

@@ -12,6 +12,7 @@ import numpy as np
 
 from components.analysis.columns import with_given_columns
 from components.deployment.rows import Rows, read_learned, read_rows
+from components.deployment.temperature import picks_a_label
 from components.evaluation.rungs import bundle_rung
 from components.runtime.bundle import Classifier, load_bundle
 from components.runtime.manifest import CLASSIFICATION, form_of, whole_bundle
@@ -143,9 +144,3 @@ def _answers(task: Task, classifier: Classifier, texts: Sequence[Any]) -> np.nda
 
 def _probabilities(classifier: Classifier, texts: Sequence[Any]) -> np.ndarray:
     return softmax(classifier.logits(texts))
-
-
-def picks_a_label(task: Task) -> bool:
-    """Whether each row is answered with one of the task's labels, all with probabilities of their own."""
-    output = task.output
-    return output.kind == "categorical" and not (output.per_token or output.over_tokens or output.of_candidates)

@@ -14,10 +14,18 @@ FURTHER = ("crf", "hmm", "lstm", "skip_gram")
 
 
 class ExportConfig(Section):
-    """opset: of the ONNX graph; max_difference: of logits against PyTorch."""
+    """opset: of the ONNX graph; max_difference: of logits against PyTorch; temperature: "fitted" divides the logits of
+    a kind that picks one of its labels by the number that suits the validation rows."""
 
     opset: Annotated[int, Field(ge=18, le=26)]
     max_difference: Rate
+    temperature: Literal["fitted"] | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_before(cls, given: Any) -> Any:
+        """A params.yaml from before the temperature is read as what it meant then."""
+        return {"temperature": None, **given} if isinstance(given, Mapping) else given
 
 
 class QuantizeConfig(BootstrapConfig):

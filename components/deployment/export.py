@@ -18,7 +18,8 @@ from components.deployment.fused_attention import for_onnxruntime, fused, portab
 from components.deployment.layer_parity import LayerMismatch, first_mismatch
 from components.deployment.parity import Parity, compare, shapes
 from components.deployment.pytorch import load_model, outputs_of, torch_infer
-from components.deployment.rows import read_rows
+from components.deployment.rows import Rows, read_rows
+from components.deployment.temperature import divide_logits, fit_temperature, picks_a_label
 from components.deployment.weights import name_weights
 from components.errors import ArtifactError
 from components.inference.onnx_runtime import OnnxRuntime
@@ -26,10 +27,11 @@ from components.inference.sessions import Arrays
 from components.modeling.kinds import GENERATES
 from components.modeling.loading import takes_types
 from components.runtime.encoding import IDS, MASK, TYPES, Encoder
+from components.runtime.prediction import task_outputs
 from components.staging import staged
 from components.tasks.kinds import task_of
 from components.tasks.rows import read_task
-from components.tasks.task import texts_read
+from components.tasks.task import Task, texts_read
 
 if TYPE_CHECKING:
     from components.deployment.config import ExportConfig
@@ -53,7 +55,9 @@ def export(
     model = load_model(student)
     types = task_of(made).reads_pairs and takes_types(model.config)
     encoder = Encoder.load(student / "tokenizer.json", task.max_length, int(model.config.pad_token_id or 0), types)
-    texts = read_rows(rows, "validation", made["labels"]).texts
+    validation = read_rows(rows, "validation", made["labels"])
+    texts = validation.texts
+    scale = calibrate(model, task_of(made), encoder, validation, run) if config.temperature else {}
     run.say(f"exporting {model.num_parameters():,} parameters to ONNX, opset {config.opset}")
     graph, own = export_for_rows(model, config.opset, task.max_length, types)
     batches = shapes(encoder, texts_read(task_of(made), texts))
@@ -77,6 +81,7 @@ def export(
             max_length=task.max_length,
             pad_id=encoder.pad_id,
             **({"token_types": True} if types else {}),
+            **scale,
             opset=config.opset,
             architecture=model.config.model_type,
             distillation=made.get("distillation", ""),
@@ -86,6 +91,18 @@ def export(
         )
     run.say(f"largest difference from PyTorch {parity.max_difference:.1e}, answers agree on {parity.agreement:.1%}")
     return metrics
+
+
+def calibrate(model: PreTrainedModel, task: Task, encoder: Encoder, validation: Rows, run: Run) -> dict[str, float]:
+    """Divide the model's logits by the temperature that fits the validation rows. Returns what the manifest says of it:
+    nothing of a kind that does not pick one of its labels, which stays as it is."""
+    if not picks_a_label(task):
+        return {}
+    logits = task_outputs(task, torch_infer(model), encoder, validation.texts)
+    temperature = fit_temperature(logits, validation.targets)
+    divide_logits(model, temperature)
+    run.say(f"logits are divided by {temperature:.3g}, the temperature that fits the validation rows")
+    return {"temperature": temperature}
 
 
 def _verify_parity(

@@ -18,6 +18,7 @@ from components.artifacts import MANIFEST, read_manifest
 from components.deployment.layer_parity import first_mismatch, largest_layer_error
 from components.deployment.parity import Parity, TaskParity, answers, compare, compare_task, shapes
 from components.deployment.rows import Rows, read_rows
+from components.deployment.temperature import divide_logits
 from components.deployment.weights import differences, stored_weights
 from components.errors import ArtifactError, EngineError, VerificationError, first_line
 from components.evaluation.metrics import Bootstrap, confusion_matrix
@@ -224,6 +225,8 @@ def _original(
 
     torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
     model = load_model(checkpoint)
+    if "temperature" in made:
+        divide_logits(model, made["temperature"])
     encoder = Encoder.load(checkpoint / "tokenizer.json", made["max_length"], made["pad_id"], reads_types(made))
     bootstrap = Bootstrap(task, rows.targets, limits.bootstrap_samples, limits.confidence, seed=0)
     return Original(

@@ -1,0 +1,191 @@
+"""Slices: on which rows the candidate is worse than on the rest: long ones, those of a label, a language, a source.
+
+A slice is all test rows with one value of one column. Each is compared with the other rows by two independent
+bootstraps (stratified, since a slice's size is known), or, where rows are right or wrong, by Fisher's exact test;
+p-values are Holm's over all slices, so that among many of them one is not called worse by chance. Slices by two columns
+at once are not made: their number grows faster than the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.analysis.subject import Analysis, Subject, Table
+from components.evaluation.differences import holm, right, two_sided
+from components.evaluation.metrics import Bootstrap, Interval
+from components.tasks.metrics import Metric
+from components.tasks.task import Column, parts
+
+if TYPE_CHECKING:
+    from components.analysis.config import SlicesConfig
+
+QUARTERS = 4
+MOST_SENTENCES = 3
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows, bool [test rows], and how the candidate does there.
+
+    score: by the task's first metric. gap: how much better than on the rest by `measure`, negative where worse.
+    """
+
+    name: str
+    rows: np.ndarray
+    score: Interval
+    measured: float
+    gap: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def size(self) -> int:
+        return int(self.rows.sum())
+
+
+def analyze(config: SlicesConfig, subject: Subject) -> Analysis | None:
+    """Compare every slice of at least `min_rows` rows, with as many rows outside, with the rest of the test rows."""
+    named = [
+        (name, rows)
+        for name, rows in slices_of(config.columns, subject)
+        if config.min_rows <= rows.sum() <= len(rows) - config.min_rows
+    ]
+    if not named:
+        return None
+    task, targets = subject.task, subject.test.targets
+    measure = measure_of(task.metrics, targets, subject.answers)
+    found = [_compared(name, rows, measure, subject) for name, rows in named]
+    adjusted = dict(zip((one.name for one in found), holm([one.p for one in found]).tolist(), strict=True))
+    level = 1 - subject.confidence
+
+    def worst_first(one: Slice) -> tuple[bool, float]:
+        return not (one.gap < 0 and adjusted[one.name] < level), one.gap
+
+    found.sort(key=worst_first)
+    worse = [one for one in found if not worst_first(one)[0]]
+    worst = found[0]
+    metrics = {
+        "compared": len(found),
+        "worse": len(worse),
+        "worst": worst.name,
+        **{f"worst_{name}": round(getattr(worst, name), 6) for name in ("gap", "low", "high", "size")},
+    }
+    return Analysis(
+        metrics,
+        tuple(_sentences(worse, found, measure, adjusted)),
+        {"Slices": _table(found, measure, task.metrics[0], adjusted)},
+    )
+
+
+def measure_of(metrics: Sequence[Metric], targets: np.ndarray, answers: np.ndarray) -> Metric:
+    """What slices are compared by: the first metric that counts rows as right or wrong, else the first of all. A mean
+    over labels (macro-F1) says little of rows that have few of the labels."""
+    return next((one for one in metrics if right(one, targets, answers) is not None), metrics[0])
+
+
+def slices_of(columns: Sequence[str], subject: Subject) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and rows, bool [test rows], of every value of every column, and of the quarters by length."""
+    lengths = np.array([sum(map(len, parts(text))) for text in subject.test.texts])
+    yield from _quarters("characters", lengths)
+    task = subject.task
+    if task.row_columns.get(task.target) in (Column.LABEL, Column.LABELS):
+        classes = [set(task.classes(row[task.target])) for row in subject.columns]
+        for label in sorted(set().union(*classes)):
+            yield f"{task.target} {label}", np.array([label in given for given in classes])
+    for column in columns:
+        if column != task.target:
+            yield from _by_column(column, [row.get(column) for row in subject.columns])
+
+
+def _by_column(column: str, values: Sequence[Any]) -> Iterator[tuple[str, np.ndarray]]:
+    given = {value for value in values if _is_plain(value)}
+    if len(given) > QUARTERS and all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
+        numbers = np.array([value if value in given else np.nan for value in values], dtype=np.float64)
+        yield from _quarters(column, numbers)
+        return
+    for value in sorted(given, key=str):
+        yield f"{column} {value}", np.array([_is_plain(one) and one == value for one in values])
+
+
+def _is_plain(value: object) -> bool:
+    """Whether rows can be told apart by it: no list, no nothing."""
+    return isinstance(value, str | int | float) and value == value
+
+
+def _quarters(name: str, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Rows by the quartiles of a number; fewer where many have the same."""
+    ends = np.unique(np.nanquantile(values, np.linspace(0, 1, QUARTERS + 1)))
+    for low, high in pairwise(ends):
+        first = low == ends[0]
+        rows = (values >= low if first else values > low) & (values <= high)
+        yield f"{name} {low:,.6g} to {high:,.6g}" if first else f"{name} above {low:,.6g} to {high:,.6g}", rows
+
+
+def _compared(name: str, rows: np.ndarray, measure: Metric, subject: Subject) -> Slice:
+    task, answers = subject.task, subject.answers
+    inside, outside = (
+        Bootstrap(
+            task, subject.test.targets[chosen], subject.bootstrap_samples, subject.confidence, subject.seed + place
+        )
+        for place, chosen in enumerate((rows, ~rows))
+    )
+    mine, rest = inside.values(measure, answers[rows]), outside.values(measure, answers[~rows])
+    gaps = np.concatenate([measure.improvement(rest[:1], mine[:1]), measure.improvement(rest[1:], mine[1:])])
+    low, high = np.percentile(gaps[1:], inside.tails)
+    hits = right(measure, subject.test.targets, answers)
+    p = _fisher(hits, rows) if hits is not None else two_sided(float(gaps[0]), float(np.std(gaps[1:], ddof=1)))
+    score = inside.interval(task.metrics[0], answers[rows])
+    return Slice(name, rows, score, float(mine[0]), float(gaps[0]), float(low), float(high), p)
+
+
+def _fisher(hits: np.ndarray, rows: np.ndarray) -> float:
+    """Two-sided p-value of rows being right as often inside as outside (Fisher's exact test)."""
+    from scipy.stats import fisher_exact
+
+    table = [[int((hits & chosen).sum()), int((~hits & chosen).sum())] for chosen in (rows, ~rows)]
+    return float(fisher_exact(table).pvalue)
+
+
+def _sentences(
+    worse: Sequence[Slice], found: Sequence[Slice], measure: Metric, adjusted: Mapping[str, float]
+) -> Iterator[str]:
+    for one in worse[:MOST_SENTENCES]:
+        yield (
+            f"worse where {one.name}: {measure.title} {one.measured:.3f} on {one.size:,} rows, "
+            f"{one.gap:+.3f} ({one.low:+.3f} to {one.high:+.3f}) beside the rest, "
+            f"p = {adjusted[one.name]:.2g} as one of {len(found)} slices"
+        )
+    if len(worse) > MOST_SENTENCES:
+        yield f"{len(worse) - MOST_SENTENCES} more slices are worse than the rest"
+    if not worse:
+        one = found[0]
+        yield (
+            f"no slice of {len(found)} is shown to be worse than the rest; the lowest is {one.name}, {measure.title} "
+            f"{one.gap:+.3f} ({one.low:+.3f} to {one.high:+.3f}) beside the rest on {one.size:,} rows"
+        )
+
+
+def _table(found: Sequence[Slice], measure: Metric, first: Metric, adjusted: Mapping[str, float]) -> Table:
+    header = ("rows where", "rows", first.title, "interval", measure.title, "beside the rest", "interval ", "p by Holm")
+    return Table(
+        header,
+        tuple(
+            (
+                one.name,
+                one.size,
+                one.score.value,
+                f"{one.score.low:.3f} to {one.score.high:.3f}",
+                one.measured,
+                f"{one.gap:+.3f}",
+                f"{one.low:+.3f} to {one.high:+.3f}",
+                f"{adjusted[one.name]:.2g}",
+            )
+            for one in found
+        ),
+    )

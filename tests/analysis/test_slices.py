@@ -1,0 +1,128 @@
+"""components.analysis.slices: where the candidate is worse than elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from components.analysis.config import SlicesConfig
+from components.analysis.slices import analyze, slices_of
+from components.analysis.subject import Analysis, Subject
+from components.modeling.checkpoints import load_tokenizer
+from components.tasks.regression import Regression
+from components.training.task_data import TaskData, TaskObjective, encode
+from tests.small_artifacts import sentences
+from tests.small_ladder import LABELS, LENGTH, TASK, small_model
+from tests.small_subjects import small_subject
+
+CONFIG = SlicesConfig(columns=["source", "year"], min_rows=20)
+ROWS = 600
+GENERATOR = np.random.default_rng(2)
+TARGETS = GENERATOR.integers(3, size=ROWS)
+SOURCES = GENERATOR.choice(["mail", "chat", "letter"], size=ROWS)
+TEXTS = ["x" * int(length) for length in GENERATOR.integers(5, 200, size=ROWS)]
+
+
+def subject(right: np.ndarray | float, **changes: Any) -> Subject:
+    """One that is right with this probability, by row."""
+    wrong = (TARGETS + GENERATOR.integers(1, 3, size=ROWS)) % 3
+    answers = np.where(GENERATOR.random(ROWS) < right, TARGETS, wrong)
+    columns = [{"source": str(source), "year": 1990 + number % 30} for number, source in enumerate(SOURCES)]
+    return small_subject(("a", "b", "c"), TEXTS, TARGETS, answers, columns=columns, **changes)
+
+
+def said(given: Subject, config: SlicesConfig = CONFIG) -> Analysis:
+    found = analyze(config, given)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"), [("source chat", SOURCES == "chat"), ("label b", TARGETS == 1)], ids=("source", "label")
+)
+def test_a_slice_that_is_answered_worse_is_named_first(name: str, rows: np.ndarray) -> None:
+    found = said(subject(np.where(rows, 0.5, 0.9)))
+    assert found.metrics["worst"] == name
+    assert found.metrics["worst_size"] == rows.sum()
+    assert -0.6 < found.metrics["worst_low"] < found.metrics["worst_gap"] < found.metrics["worst_high"] < -0.25
+    assert found.sentences[0].startswith(f"worse where {name}: accuracy 0.")
+    assert found.tables["Slices"].rows[0][0] == name
+
+
+def test_long_texts_that_are_answered_worse_are_named_by_their_length() -> None:
+    lengths = np.array(list(map(len, TEXTS)))
+    found = said(subject(np.where(lengths > np.quantile(lengths, 0.75), 0.5, 0.9)))
+    assert str(found.metrics["worst"]).startswith("characters above 1")
+    assert str(found.metrics["worst"]).endswith(f" to {lengths.max()}")
+
+
+def test_without_a_worse_slice_none_is_called_worse() -> None:
+    reports = [said(subject(0.8)) for _ in range(20)]
+    assert sum(one.metrics["worse"] > 0 for one in reports) <= 1
+    quiet = next(one for one in reports if not one.metrics["worse"])
+    assert quiet.sentences[0].startswith("no slice of 14 is shown to be worse than the rest; the lowest is ")
+
+
+def test_slices_are_length_label_and_the_columns_that_are_named_and_there() -> None:
+    names = [name for name, _ in slices_of(["source", "nowhere"], subject(1.0))]
+    assert [name.split()[0] for name in names] == ["characters"] * 4 + ["label"] * 3 + ["source"] * 3
+    quarters = [rows for name, rows in slices_of(["year"], subject(1.0)) if name.startswith("year")]
+    assert len(quarters) == 4
+    assert np.sum(quarters, axis=0).tolist() == [1] * ROWS
+
+
+def test_a_slice_of_few_rows_is_left_out_and_so_is_one_of_all() -> None:
+    columns = [{"source": "rare" if number < 19 else "other"} for number in range(ROWS)]
+    given = small_subject(("a", "b", "c"), TEXTS, TARGETS, TARGETS, columns=columns)
+    assert not any("source" in str(row[0]) for row in said(given).tables["Slices"].rows)
+
+
+def test_few_test_rows_have_no_slices() -> None:
+    assert analyze(CONFIG, small_subject(("a", "b"), ["x", "yy"], [0, 1], [0, 1])) is None
+
+
+def test_numbers_are_compared_by_the_first_metric() -> None:
+    numbers = GENERATOR.normal(size=ROWS)
+    answers = np.where(SOURCES == "chat", GENERATOR.normal(size=ROWS), numbers + 0.1 * GENERATOR.normal(size=ROWS))
+    task = Regression(("number",))
+    columns = [{"source": str(source)} for source in SOURCES]
+    found = said(small_subject((), TEXTS, numbers, answers, task=task, columns=columns))
+    assert found.metrics["worst"] == "source chat"
+    assert found.sentences[0].startswith("worse where source chat: Pearson correlation ")
+
+
+def mail_and_chat(count: int, seed: int, flipped: bool = False) -> list[dict[str, Any]]:
+    """Rows of three classes from two sources; `flipped`: those from the chat have the next label in place of theirs."""
+    rows = []
+    for number, (text, label) in enumerate(sentences(count, seed)):
+        source = ("mail", "chat", "mail")[number % 3]
+        given = LABELS[(LABELS.index(label) + (flipped and source == "chat")) % len(LABELS)]
+        rows.append({"text": f"{source}: {text}", "label": given, "source": source})
+    return rows
+
+
+def test_a_source_whose_training_labels_were_flipped_is_named_first(
+    task_rows: Path, tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    """A small transformer learns them; the test rows have the right ones."""
+    words = load_tokenizer(tokenizer_folder)
+    data = TaskData.read(task_rows, TASK, words)
+    model, objective = small_model(tmp_path / "model", task_rows, tokenizer_folder, 3, 30), TaskObjective(data.task)
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+    for step in range(60):
+        rows = mail_and_chat(32, seed=step, flipped=True)
+        objective.loss(model, data.batch(encode(data.task, rows, words, LENGTH), range(len(rows)))).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    test = mail_and_chat(300, seed=999)
+    batch = data.batch(encode(data.task, test, words, LENGTH), range(len(test)))
+    with torch.inference_mode():
+        answers, targets = objective.answers(model.eval(), [batch]), data.task.targets(test)
+    texts, columns = [row["text"] for row in test], [{"source": row["source"]} for row in test]
+    found = said(small_subject(LABELS, texts, targets, answers, columns=columns))
+    assert found.metrics["worst"] == "source chat"
+    assert found.sentences[0].startswith("worse where source chat: accuracy 0.")
