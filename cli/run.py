@@ -137,6 +137,7 @@ def pages(task: str) -> dict[Path, str]:
     timings.
     """
     return {
+        Path(f"reports/model/{task}/index.html"): "what the model is for, how good it is, and where it fails",
         Path(f"reports/evaluate/{task}/index.html"): "what each step bought",
         Path(f"reports/speed/{task}/index.html"): "how fast each rung is here, and which one ships",
         Path("reports/validation/index.html"): "what the data was checked for",

@@ -358,7 +358,7 @@ def _submit(stages: list[Stage], root: Path, slots: Slots, run_id: str, notify: 
                 named_release = release.with_options(name=f"release@{name}", task_run_name=f"release@{name}")
                 parameters = {"name": name, "root": root, "run_id": run_id, "notify": notify}
                 futures[f"release@{name}"] = runner.submit(
-                    named_release, parameters, wait_for=[futures[f"evaluate@{name}"]]
+                    named_release, parameters, wait_for=_judged_by(name, futures)
                 )
                 _await([futures[f"release@{name}"]])
         except BaseException:
@@ -378,6 +378,11 @@ def _await(futures: list[PrefectConcurrentFuture[Any]]) -> None:
 
 def _evaluated_tasks(root: Path, futures: dict[str, PrefectConcurrentFuture[Any]]) -> list[str]:
     return [name for name in releasing.task_names(root) if f"evaluate@{name}" in futures]
+
+
+def _judged_by(name: str, futures: dict[str, PrefectConcurrentFuture[Any]]) -> list[PrefectConcurrentFuture[Any]]:
+    """What a release reads the metrics of: a release of an earlier analysis would not be one of this model."""
+    return [futures[stage] for stage in (f"evaluate@{name}", f"analyze@{name}") if stage in futures]
 
 
 def _result(name: str, future: PrefectConcurrentFuture[Any]) -> StageResult:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from components import tracking
-from components.artifacts import digest
+from components.artifacts import digest, file_hash
 from components.deployment.config import ReleaseConfig
 from components.errors import ArtifactError
 from components.evaluation.versus_baseline import sentence
@@ -25,10 +25,14 @@ from components.replacing import replace_json
 from components.runtime.manifest import read_bundle
 from components.tasks.metrics import Metric
 from flows import timing
-from flows.releasing.evidence import Candidate, gather, scores_of
+from flows.releasing.behaviour import asked
+from flows.releasing.evidence import Candidate, analysis_metrics, gather, scores_of
 from flows.releasing.gates import Outcome, judge
+from flows.releasing.page import write_gates
 from flows.releasing.registering import registered
 
+REPORTS = Path("reports/release")
+"""A page a task with what every gate said: beside the champion, which is the registry's and so no output of DVC."""
 RECORD = Path(".lianzi/released.json")
 """The last bundle considered, with its limits and store: a run with nothing to do does not query MLflow."""
 
@@ -67,15 +71,21 @@ def is_current(root: Path) -> bool:
     bundles = {name: root / "artifacts" / name / "bundle" for name in params.tasks}
     return all(
         path.is_dir()
-        and record["bundles"].get(name) == considered(path, params.release)
+        and record["bundles"].get(name) == considered(path, params.release, _analysed(root, name, params.release))
         and timing.reported(root, name, path) is not None
         for name, path in bundles.items()
     )
 
 
-def considered(bundle: Path, limits: ReleaseConfig) -> str:
-    """The inputs of a verdict: with other limits the verdict may differ."""
-    return hashlib.sha256(f"{digest(bundle)} {limits.model_dump_json()}".encode()).hexdigest()
+def considered(bundle: Path, limits: ReleaseConfig, analysed: str = "") -> str:
+    """The inputs of a verdict: with other limits, or another analysis where a limit is on it, it may differ."""
+    return hashlib.sha256(f"{digest(bundle)} {limits.model_dump_json()}{analysed}".encode()).hexdigest()
+
+
+def _analysed(root: Path, name: str, limits: ReleaseConfig) -> str:
+    """The hash of what `analyze` found; empty where no gate looks at it."""
+    path = root / analysis_metrics(name)
+    return file_hash(path) if asked(limits) and path.is_file() else ""
 
 
 def release(name: str, root: Path, run_id: str) -> Verdict:
@@ -89,7 +99,9 @@ def release(name: str, root: Path, run_id: str) -> Verdict:
         for outcome in verdict.gates:
             print(f"[release@{name}] {outcome}", flush=True)
         if verdict.settled:
-            _remember(root, name, considered(bundle, params.release))
+            _remember(root, name, considered(bundle, params.release, _analysed(root, name, params.release)))
+        if verdict.gates:
+            write_gates(root / REPORTS / name / "index.html", verdict.task, verdict.line, verdict.gates)
     return verdict
 
 

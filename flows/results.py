@@ -65,7 +65,7 @@ def read_results(root: Path) -> tuple[list[Result], bool]:
         if metrics is None:
             continue
         curves = next((path for path in outs if path.endswith(".csv")), None)
-        files = [path for path in (metrics, curves) if path is not None]
+        files = [metrics, *(path for path in outs if path.endswith(".csv"))]
         if all(_is_as_noted(root / path, outs[path]) for path in files):
             results.append(Result(name, entry, root / metrics, root / curves if curves else None))
         else:

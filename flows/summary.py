@@ -25,6 +25,7 @@ KEY_METRICS = {
     "quantize": "{metric}",
     "build": "engines_built",
     "evaluate": "candidate.{metric}",
+    "analyze": "errors",
 }
 """Stage -> the metric in its row of the table; `{metric}` is the first metric of the task's kind."""
 

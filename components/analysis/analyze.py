@@ -13,7 +13,7 @@ from components.analysis.card import write_card
 from components.analysis.errors import confusions, mistakes
 from components.analysis.page import Told, headlines, write_model_page
 from components.analysis.subject import Analysis, Subject, Table, read_subject
-from components.artifacts import read_manifest
+from components.artifacts import read_manifest, write_json
 from components.runtime.manifest import read_bundle
 from components.tasks.rows import EVERY_ROW, LabelShare
 
@@ -30,6 +30,9 @@ ANALYSES: dict[str, str] = {
     "robustness": "components.analysis.robustness",
 }
 """Name of an analysis, of its section in `analyze` and of its metrics -> its module, in the order of the page."""
+
+FINDINGS = "findings.json"
+"""What each analysis says, for programs: the gates of a release quote the first sentence."""
 
 
 def analyze(
@@ -83,12 +86,14 @@ def analyze(
     )
     pictures = write_model_page(report / "index.html", told)
     write_card(report / "README.md", told)
+    write_json(report / FINDINGS, {name: {"sentences": list(one.sentences)} for name, one in found.items()})
     for title, figure in pictures.items():
         run.log_figure(f"{title.lower().replace(' ', '_')}.png", figure)
     run.log_files(report, report.parent.name)
     for sentence in headlines(told):
         run.say(sentence)
-    return {"test_rows": len(subject.test.texts), **{name: one.metrics for name, one in found.items()}}
+    counts = {"test_rows": len(subject.test.texts), "errors": len(wrong)}
+    return counts | {name: one.metrics for name, one in found.items()}
 
 
 def analyses(config: AnalyzeConfig, subject: Subject) -> Iterator[tuple[str, Analysis]]:

@@ -112,6 +112,12 @@ ADDED_LATER: Mapping[str, Any] = {
     "licences": [],
     "require_reproduced": False,
     "approval": False,
+    "max_slice_gap": None,
+    "max_calibration_error": None,
+    "max_flip_rate": None,
+    "max_fairness_gap": None,
+    "max_leaked_rows": None,
+    "max_memorised_rows": None,
 }
 """Parameters of `release` that projects from before have not."""
 
@@ -129,6 +135,11 @@ class ReleaseConfig(MaxLossConfig):
     target_batch rows; max_slowdown: times the champion's, timed in turn; max_megabytes: of the shipped rung; licences:
     the only ones that the corpus may have; require_reproduced: `lianzi reproduce` found the version's outputs equal;
     approval: a challenger waits for `lianzi approve`. null, or an empty list: no limit.
+
+    Of what `analyze` finds: max_slice_gap, by how much the worst slice may be below the rest; max_calibration_error,
+    the expected calibration error; max_flip_rate, the share of answers that a perturbation may change;
+    max_fairness_gap, between the answers to two groups; max_leaked_rows, test rows that were seen in training;
+    max_memorised_rows, training rows that a model writes word for word.
     """
 
     min_gain: Annotated[float, Field(ge=-1, le=1)]
@@ -146,6 +157,12 @@ class ReleaseConfig(MaxLossConfig):
     licences: list[Annotated[str, Field(min_length=1)]]
     require_reproduced: bool
     approval: bool
+    max_slice_gap: Share | None
+    max_calibration_error: Share | None
+    max_flip_rate: Share | None
+    max_fairness_gap: Share | None
+    max_leaked_rows: Annotated[int, Field(ge=0)] | None
+    max_memorised_rows: Annotated[int, Field(ge=0)] | None
 
     @model_validator(mode="before")
     @classmethod

@@ -25,6 +25,7 @@ from components.tasks.kinds import task_of
 from components.tasks.rows import read_split, read_task
 from components.tasks.task import Task
 from components.tracking.past_runs import REPRODUCED
+from flows.releasing.behaviour import Behaviour
 from flows.releasing.gates import Evidence, Rival
 
 
@@ -71,6 +72,7 @@ def gather(candidate: Candidate, champion: Version | None, registry: Registry, p
         leaks(candidate.root, candidate.name),
         licences(made),
         registry.noted(candidate.name, candidate.version.version, REPRODUCED),
+        behaviour(candidate.root, candidate.name),
     )
 
 
@@ -161,6 +163,24 @@ def leaks(root: Path, name: str) -> dict[str, tuple[int, int]] | None:
         if one["column"] == "held_out_in"
     }
     return found if list(found) == tables else None
+
+
+def behaviour(root: Path, name: str) -> dict[str, Behaviour] | None:
+    """What each analysis of `analyze` found; None where it did not run."""
+    metrics = _json(root / analysis_metrics(name))
+    if not metrics:
+        return None
+    told = _json(root / "reports" / "model" / name / "findings.json")
+    return {
+        analysis: Behaviour(found, tuple(told.get(analysis, {}).get("sentences", ())))
+        for analysis, found in metrics.items()
+        if isinstance(found, dict)
+    }
+
+
+def analysis_metrics(name: str) -> Path:
+    """Where `analyze` writes its metrics, from the project's root."""
+    return Path("metrics", "analyze", f"{name}.json")
 
 
 def licences(made: Mapping[str, Any]) -> dict[str, str]:

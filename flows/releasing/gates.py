@@ -13,6 +13,7 @@ from components.deployment.speed_up import SpeedUp
 from components.evaluation.metrics import Interval
 from components.evaluation.versus_baseline import Gain, sentence, shortfall
 from components.tasks.task import Task
+from flows.releasing.behaviour import LIMITS, Behaviour, asked
 
 FIGURES = ("agreement", "greedy_exact", "max_difference", "layer_noise")
 """What the gate's sentence on parity shows of the record that `build` keeps of a rung, as far as it is there."""
@@ -38,7 +39,8 @@ class Evidence:
     score, teacher: by the first metric on the test rows; gains: over the baseline that `baseline` names; milliseconds:
     p50 of calls with release.target_batch rows, None where that was not timed; parity: figures of the rung's comparison
     with PyTorch, None without; leaks: table -> rows that stand in a held-out split, and rows, None without; licences:
-    source of the corpus -> licence; reproduced: what `lianzi reproduce` noted, "" without.
+    source of the corpus -> licence; reproduced: what `lianzi reproduce` noted, "" without; behaviour: analysis -> what
+    it found, None where `analyze` did not run.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Evidence:
     leaks: Mapping[str, tuple[int, int]] | None
     licences: Mapping[str, str]
     reproduced: str
+    behaviour: Mapping[str, Behaviour] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,9 @@ Gate = Callable[[Evidence, ReleaseConfig], tuple[bool, str]]
 
 
 def judge(evidence: Evidence, limits: ReleaseConfig) -> list[Outcome]:
-    """What every gate says."""
-    return [Outcome(name, *gate(evidence, limits)) for name, gate in GATES.items()]
+    """What every gate says; of those on behaviour the ones that a limit of params.yaml asks for."""
+    always = [Outcome(name, *gate(evidence, limits)) for name, gate in GATES.items()]
+    return [*always, *(Outcome(name, *_behaviour(name, evidence, limits)) for name in asked(limits))]
 
 
 def _teacher(found: Evidence, limits: ReleaseConfig) -> tuple[bool, str]:
@@ -169,6 +173,17 @@ def _reproduced(found: Evidence, limits: ReleaseConfig) -> tuple[bool, str]:
         return True, told
     ask = f"`lianzi reproduce {found.name}@{found.version}` does, then `lianzi run`"
     return False, f"{told}, release.require_reproduced asks for it: {ask}"
+
+
+def _behaviour(name: str, found: Evidence, limits: ReleaseConfig) -> tuple[bool, str]:
+    """Of a kind that the analysis does not fit there is nothing to judge."""
+    limit = LIMITS[name]
+    if found.behaviour is None:
+        return False, f"metrics/analyze/{found.name}.json is missing: `dvc repro analyze@{found.name}` makes it"
+    behaviour = found.behaviour.get(limit.analysis)
+    if behaviour is None:
+        return True, f"{limit.analysis} is not looked at where the kind is {found.task.kind.replace('_', ' ')}"
+    return limit.judge(behaviour, getattr(limits, limit.parameter))
 
 
 GATES: dict[str, Gate] = {

@@ -88,7 +88,7 @@ def links(folder: Path, run: tracking.TrackedRun) -> str:
     experiment = tracking.connect().get_run(run.id).info.experiment_id
     shown = [
         f"- `{path.relative_to(folder)}`"
-        for part in ("evaluate", "speed", "validation", "curation", "tokenizer")
+        for part in ("model", "evaluate", "speed", "validation", "curation", "tokenizer")
         for path in sorted((folder / "reports" / part).rglob("index.html"))
     ]
     note = "" if base != UI else " (`lianzi ui` serves it)"
