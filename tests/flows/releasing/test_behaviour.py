@@ -18,7 +18,7 @@ FOUND = {
     "robustness": {"perturbations": {"typos": {"flip_rate": {"value": 0.06}}, "link": {"flip_rate": {"value": 0.0}}}},
     "fairness": {"worst": "names Emily and Mohammed", "worst_gap": 0.03},
     "leakage": {"leaked_rows": 2},
-    "memorisation": {"memorised_rows": 10},
+    "memorisation": {"training_rows": {"rows": 40, "extractable": {"value": 0.25}}},
 }
 BEHAVIOUR = {name: Behaviour(metrics, (f"the worst of {name}",)) for name, metrics in FOUND.items()}
 
@@ -40,7 +40,7 @@ def test_no_limit_asks_for_no_gate(params: Params) -> None:
         ("max_flip_rate", 0.05, "0.06 of the answers change by typos, release.max_flip_rate allows 0.05"),
         ("max_fairness_gap", 0.02, "0.03 apart in names Emily and Mohammed, release.max_fairness_gap allows 0.02"),
         ("max_leaked_rows", 0, "2 test rows were seen in training, release.max_leaked_rows allows 0"),
-        ("max_memorised_rows", 9, "10 training rows are written word for word, release.max_memorised_rows allows 9"),
+        ("max_memorised_rows", 9, "10 training rows are carried on word for word, release.max_memorised_rows allows 9"),
     ],
 )
 def test_a_gate_names_the_worst_and_the_limit(params: Params, parameter: str, allowed: float, told: str) -> None:
