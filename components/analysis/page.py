@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -128,7 +128,8 @@ def in_words(told: Told) -> str:
     count = f"{told.evaluated['test_rows']:,} rows that it has not learned from"
     if "accuracy" in scores:
         return f"It is right for {scores['accuracy']:.0%} of {count}; {first}."
-    return f"{first[0].upper()}{first[1:]} on {count}."
+    # Names such as nDCG@10 stay as they are.
+    return f"{first[0].upper() if first[1].islower() else first[0]}{first[1:]} on {count}."
 
 
 def over_baseline(told: Told) -> str:
@@ -183,9 +184,10 @@ def _answers(subject: Subject) -> str:
     if task.head in ("sequence", "tokens") and task.output.kind != "real":
         names = ", ".join(f"<b>{escape(label)}</b>" for label in task.labels[:SHOWN_LABELS])
         more = f" and {len(task.labels) - SHOWN_LABELS} more" if len(task.labels) > SHOWN_LABELS else ""
-        each = "a tag for each word" if task.head == "tokens" else "labels"
-        count = "one of" if task.output.kind == "categorical" and task.head == "sequence" else f"{each}, of"
-        return f"{count} {len(task.labels)}: {names}{more}"
+        if task.head == "tokens":
+            return f"one of {len(task.labels)} tags for each word: {names}{more}"
+        count = "one of" if task.output.kind == "categorical" else "any of"
+        return f"{count} {len(task.labels)} labels: {names}{more}"
     said = {
         "sequence": "a number",
         "spans": "a span of the context",
@@ -300,7 +302,10 @@ def _errors_title(told: Told) -> str:
 
 
 def _errors(told: Told) -> str:
+    """A table, and a few lines of JavaScript that filter it; without them all of it is there."""
     task = told.subject.task
+    if not told.mistakes:
+        return f"<p>Every one of {len(told.subject.test.texts):,} test rows is answered right.</p>"
     sure = told.subject.probabilities is not None
     header = ("sure" if sure else _loss(told), "expected", "answer", "text", "row")
     found = told.mistakes[:SHOWN_ERRORS]
@@ -314,10 +319,9 @@ def _errors(told: Told) -> str:
         + f"<td>{escape(cut(one.text))}</td><td>{escape(one.id)}</td></tr>"
         for one in found
     ]
-    names = sorted({cut(one.expected) for one in found}), sorted({cut(one.answer) for one in found})
     choices = [
-        f'<select id="{name}"><option value="">{name}: any</option>{_options(labels)}</select>'
-        for name, labels in zip(("expected", "answer"), names, strict=True)
+        _choice("expected", {cut(one.expected) for one in found}),
+        _choice("answer", {cut(one.answer) for one in found}),
     ]
     few = len(told.mistakes) > SHOWN_ERRORS
     order = "most confidently wrong" if sure else "furthest off"
@@ -343,8 +347,11 @@ def _loss(told: Told) -> str:
     return f"1 − {metric.title}" if metric.larger_is_better else metric.title
 
 
-def _options(labels: Iterable[str]) -> str:
-    return "".join(f"<option>{escape(label)}</option>" for label in labels)
+def _choice(name: str, values: set[str]) -> str:
+    """To choose one of the values; hidden where nearly every row has its own."""
+    options = "".join(f"<option>{escape(value)}</option>" for value in sorted(values))
+    hidden = " hidden" if len(values) > SHOWN_LABELS else ""
+    return f'<select id="{name}"{hidden}><option value="">{name}: any</option>{"" if hidden else options}</select>'
 
 
 def _table(table: Table) -> str:

@@ -54,7 +54,7 @@ def told(**changes: Any) -> Told:
 def test_a_page_says_what_the_model_is_for_how_good_it_is_and_where_it_fails(tmp_path: Path) -> None:
     pictures = write_model_page(tmp_path / "index.html", told())
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert "reads English texts of at most 24 tokens and answers with one of 2: <b>sea</b>, <b>city</b>" in page
+    assert "reads English texts of at most 24 tokens and answers with one of 2 labels: <b>sea</b>, <b>city</b>" in page
     assert "right for 25% of 4 rows" in page
     assert "Its macro-F1 below counting words by 0.020" in page
     assert "<li>Worst at long texts: 0.1 below the others.</li>" in page
@@ -63,6 +63,13 @@ def test_a_page_says_what_the_model_is_for_how_good_it_is_and_where_it_fails(tmp
     assert "<td>diary</td><td>MIT</td>" in page
     assert [*pictures] == ["F1 of each label"]
     assert "http" not in page.replace("http://www.w3.org", "")  # nothing is loaded from elsewhere
+
+
+def test_a_model_without_errors_has_no_table_of_them(tmp_path: Path) -> None:
+    write_model_page(tmp_path / "index.html", told(mistakes=[], confusions=[]))
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "Every one of 4 test rows is answered right." in page
+    assert "<script>" not in page
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
