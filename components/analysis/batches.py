@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SIZES = (1, 8)
 """Rows at a time, beside all of them, which go through the model as many together as the bundle takes."""
+SEEN = 1e-6
+"""The least difference of a probability that is told."""
 FEW = 32
 """Rows at most of a model that writes: each costs a pass for every token, in each of three ways."""
 
@@ -71,7 +73,9 @@ def _like(answers: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _sentence(rows: int, changed: Mapping[int, float], apart: float | None) -> str:
-    told = "" if apart is None else f"; a probability differs by {apart:.2g} at most"
+    told = ""
+    if apart is not None:
+        told = f"; a probability differs by {apart:.2g} at most" if apart >= SEEN else "; nor do the probabilities"
     if not any(changed.values()):
         return f"answers do not depend on the batch: {rows:,} rows one by one, by 8 and all together{told}"
     shares = ", ".join(f"{share:.1%} of them by {size}" for size, share in changed.items())

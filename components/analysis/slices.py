@@ -32,12 +32,13 @@ MOST_SENTENCES = 3
 class Slice:
     """Rows, bool [test rows], and how the candidate does there.
 
-    score: by the task's first metric. gap: how much better than on the rest by `measure`, negative where worse.
+    score: by the task's first metric; None where that is a mean over labels and all rows have the same one. gap: how
+    much better than on the rest by `measure`, negative where worse.
     """
 
     name: str
     rows: np.ndarray
-    score: Interval
+    score: Interval | None
     measured: float
     gap: float
     low: float
@@ -120,7 +121,7 @@ def _is_plain(value: object) -> bool:
 
 def _quarters(name: str, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Rows by the quartiles of a number; fewer where many have the same."""
-    ends = np.unique(np.nanquantile(values, np.linspace(0, 1, QUARTERS + 1)))
+    ends = np.unique(np.nanquantile(values, np.linspace(0, 1, QUARTERS + 1), method="inverted_cdf"))
     for low, high in pairwise(ends):
         first = low == ends[0]
         rows = (values >= low if first else values > low) & (values <= high)
@@ -140,7 +141,8 @@ def _compared(name: str, rows: np.ndarray, measure: Metric, subject: Subject) ->
     low, high = np.percentile(gaps[1:], inside.tails)
     hits = right(measure, subject.test.targets, answers)
     p = _fisher(hits, rows) if hits is not None else two_sided(float(gaps[0]), float(np.std(gaps[1:], ddof=1)))
-    score = inside.interval(task.metrics[0], answers[rows])
+    of_one_label = name.startswith(f"{task.target} ") and measure is not task.metrics[0]
+    score = None if of_one_label else inside.interval(task.metrics[0], answers[rows])
     return Slice(name, rows, score, float(mine[0]), float(gaps[0]), float(low), float(high), p)
 
 
@@ -162,7 +164,7 @@ def _sentences(
             f"p = {adjusted[one.name]:.2g} as one of {len(found)} slices"
         )
     if len(worse) > MOST_SENTENCES:
-        yield f"{len(worse) - MOST_SENTENCES} more slices are worse than the rest"
+        yield f"also worse than the rest: {', '.join(one.name for one in worse[MOST_SENTENCES:])}"
     if not worse:
         one = found[0]
         yield (
@@ -179,8 +181,8 @@ def _table(found: Sequence[Slice], measure: Metric, first: Metric, adjusted: Map
             (
                 one.name,
                 one.size,
-                one.score.value,
-                f"{one.score.low:.3f} to {one.score.high:.3f}",
+                one.score.value if one.score else "–",
+                f"{one.score.low:.3f} to {one.score.high:.3f}" if one.score else "–",
                 one.measured,
                 f"{one.gap:+.3f}",
                 f"{one.low:+.3f} to {one.high:+.3f}",

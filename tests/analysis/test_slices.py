@@ -50,7 +50,11 @@ def test_a_slice_that_is_answered_worse_is_named_first(name: str, rows: np.ndarr
     assert found.metrics["worst_size"] == rows.sum()
     assert -0.6 < found.metrics["worst_low"] < found.metrics["worst_gap"] < found.metrics["worst_high"] < -0.25
     assert found.sentences[0].startswith(f"worse where {name}: accuracy 0.")
-    assert found.tables["Slices"].rows[0][0] == name
+    table = found.tables["Slices"]
+    assert table.rows[0][0] == name
+    macro_f1 = {str(row[0]): row[2] for row in table.rows}
+    assert macro_f1["label a"] == "–"  # one of three labels would have a third of its F1
+    assert 0.5 < float(macro_f1["source mail"]) <= 1
 
 
 def test_long_texts_that_are_answered_worse_are_named_by_their_length() -> None:
