@@ -158,6 +158,8 @@ class Champions:
     _registry: Registry | None = field(default=None, repr=False)
     _fetched: dict[str, Release] = field(default_factory=dict)
     _challengers: dict[str, Release] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
+    """Why a challenger answers nothing; each is said once."""
 
     def remembered(self) -> list[Release]:
         """The last served champions of the present store whose bundles still exist. A challenger may be one no more."""
@@ -205,7 +207,14 @@ class Champions:
         challenger, known = registry.challenger(task), self._challengers.get(task)
         if challenger is None or (known is not None and known.version == str(challenger.version)):
             return None if challenger is None else known
-        return Release(task, str(challenger.version), registry.bundle(task, challenger.version), canary=True)
+        try:
+            folder = registry.bundle(task, challenger.version)
+        except LianziError as error:  # the champions are followed all the same
+            if (why := f"{task}: v{challenger.version} is no canary: {first_line(error)}") not in self._told:
+                self._told.add(why)
+                say(why)
+            return None
+        return Release(task, str(challenger.version), folder, canary=True)
 
     def _remember(self, release: Release) -> None:
         told = {"version": release.version, "bundle": str(release.bundle), "digest": digest(release.bundle)}

@@ -18,6 +18,7 @@ from components.lease import lease
 from components.modeling.kinds import GENERATES
 from components.params import Params
 from components.registry import Registry, Version, no_champion
+from components.runtime.answers import answer_form
 from components.tasks.rows import read_task
 from flows.timing import one_at_a_time
 from flows.watching.canary import Answer, Trial, judge_canary
@@ -31,6 +32,8 @@ REQUESTS = Path(".lianzi/requests.jsonl")
 FOLDER = Path(".lianzi/watch")
 LOCK = Path(".lianzi/watch.lock")
 BY = "canary"
+LABELLED = ("label", "labels")
+"""Forms of answers of which two are the same or not."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,11 @@ def report(root: Path, outcome: Outcome, how: Watch) -> None:
 
 
 def _asking(root: Path, task: str, bundle: Path) -> Callable[[list[str]], list[Answer]] | None:
-    """The champion's answers to logged texts; None where a model generates, or a row has several texts: the log joins
-    them."""
+    """The champion's answers to logged texts. None where a row has several texts, which the log joins, and where good
+    answers need not be equal: numbers, entities, what is generated.
+    """
     kind = read_task(root / "artifacts" / "tasks" / task)
-    if kind.head in GENERATES or len(kind.texts) > 1:
+    if kind.head in GENERATES or len(kind.texts) > 1 or answer_form(kind).name not in LABELLED:
         return None
     return lambda texts: answers_of(bundle, texts)
 

@@ -310,3 +310,21 @@ def test_a_canary_needs_a_champion_beside_it(what: str, told: str, project: Path
     done = CliRunner().invoke(main, ["serve", *words])
     assert done.exit_code == 1
     assert told in done.output
+
+
+def test_a_challenger_whose_bundle_is_gone_keeps_no_champion_back(
+    project: Path, ladder: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = project / "mlflow" / "artifacts" / "model1"
+    shutil.copytree(ladder.bundle, folder / "data" / "bundle")
+    client = tracking.connect()
+    client.create_registered_model("places")
+    for place in (folder.as_uri(), (project / "gone").as_uri()):
+        client.create_model_version("places", place)
+    registry = Registry()
+    registry.set_champion("places", 1)
+    registry.set_challenger("places", 2)
+    champions = Champions(project, ["places"], canaries=True)
+    for _ in range(2):
+        assert [(one.version, one.canary) for one in champions.current()] == [("1", False)]
+    assert capsys.readouterr().err.count("places: v2 is no canary: ") == 1

@@ -27,6 +27,15 @@ def test_a_version_leads_up_to_the_data_and_down_to_the_server(run_id: str, tmp_
     assert "commit c0ffeec0; 1 parameters" in told
 
 
+def test_a_canary_leads_down_to_the_server_that_gives_it_a_share(run_id: str, tmp_path: Path) -> None:
+    bundle = digest(tmp_path / "artifacts" / "colour" / "bundle")
+    canary = {"colour": {"version": "1", "digest": bundle}}
+    note_server(tmp_path, Server("http://here", os.getpid(), {}, canary, 0.1))
+    graph, key = start_of(tmp_path, "colour@1")
+    assert names(graph, graph.below([key])) == {"http://here"}
+    assert "10.0% to colour v1" in "\n".join(lineage_lines(graph, key))
+
+
 def test_json_holds_the_files_and_parameters(run_id: str, tmp_path: Path) -> None:
     graph, key = start_of(tmp_path, "colour@1")
     told = json.loads(json.dumps(lineage_json(lineage_of(graph, key), key)))
