@@ -117,7 +117,13 @@ def write_model_page(path: Path, told: Told) -> dict[str, Figure]:
 
 def headlines(told: Told) -> list[str]:
     """The first sentence of each analysis: the worst that it has to say."""
-    return [one.sentences[0] for one in told.found.values() if one.sentences]
+    return [as_sentence(one.sentences[0]) for one in told.found.values() if one.sentences]
+
+
+def as_sentence(told: str) -> str:
+    """With a capital, but for names such as nDCG@10, and a full stop."""
+    capital = told[0].upper() if told[1:2].islower() or told[1:2] == " " else told[0]
+    return f"{capital}{told[1:]}{'' if told.endswith('.') else '.'}"
 
 
 def in_words(told: Told) -> str:
@@ -128,8 +134,7 @@ def in_words(told: Told) -> str:
     count = f"{told.evaluated['test_rows']:,} rows that it has not learned from"
     if "accuracy" in scores:
         return f"It is right for {scores['accuracy']:.0%} of {count}; {first}."
-    # Names such as nDCG@10 stay as they are.
-    return f"{first[0].upper() if first[1].islower() else first[0]}{first[1:]} on {count}."
+    return as_sentence(f"{first} on {count}")
 
 
 def over_baseline(told: Told) -> str:
@@ -244,8 +249,8 @@ def _analyses(heading: str, told: Told) -> list[str]:
 
 
 def _analysis(one: Analysis) -> str:
-    lines = [f"<p>{escape(told)}</p>" for told in one.sentences[:1]]
-    rest = "".join(f"<li>{escape(told)}</li>" for told in one.sentences[1:])
+    lines = [f"<p>{escape(as_sentence(told))}</p>" for told in one.sentences[:1]]
+    rest = "".join(f"<li>{escape(as_sentence(told))}</li>" for told in one.sentences[1:])
     lines += [f"<ul>{rest}</ul>"] if rest else []
     lines += [picture(figure, title) for title, figure in one.figures.items()]
     lines += [_folded(title, _table(table), len(table.rows)) for title, table in one.tables.items()]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from components.analysis.errors import confusions, mistakes
-from components.analysis.page import Told, cell_text, cut, write_model_page
+from components.analysis.page import Told, as_sentence, cell_text, cut, write_model_page
 from components.analysis.subject import Analysis, Table
 from tests.browser import open_browser
 from tests.small_subjects import small_subject
@@ -94,6 +94,11 @@ def test_errors_are_filtered_in_a_browser_and_nothing_is_wider_than_a_phone(tmp_
         browser.find_element("id", "word").send_keys("WHALE")
         assert browser.execute_script(shown) == 5
         assert browser.execute_script("return document.documentElement.scrollWidth") == 400
+
+
+def test_a_sentence_has_a_capital_and_a_full_stop() -> None:
+    told = ("worse where long", "a probability.", "nDCG@10 0.5", "Worse.")
+    assert [*map(as_sentence, told)] == ["Worse where long.", "A probability.", "nDCG@10 0.5.", "Worse."]
 
 
 def test_cells_and_texts_are_short() -> None:
