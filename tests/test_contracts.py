@@ -151,9 +151,9 @@ def test_every_path_of_a_command_is_a_dep_or_an_out(name: str) -> None:
     """Pages for people too: whatever way a stage came to be up to date by, its page is there and of its result."""
     stage = graph()[name]
     paths = re.findall(r"--(?!task)\w+ (\S+)", stage["cmd"])
-    declared = list(stage["deps"]) + list(stage.get("outs", []))
-    for kind in ("metrics", "plots"):
-        declared += [next(iter(out)) for out in stage.get(kind, [])]
+    declared = list(stage["deps"])
+    for kind in ("outs", "metrics", "plots"):
+        declared += [out if isinstance(out, str) else next(iter(out)) for out in stage.get(kind, [])]
     assert set(paths) <= set(declared)
 
 

@@ -161,7 +161,7 @@ def test_a_changed_finetune_parameter_reruns_finetune_and_what_follows(project: 
     assert len(after) == 10
     assert {ran[name] for name in after} == {"ran"}
     assert "finetune.learning_rate" in call(project, "dvc", "params", "diff", "HEAD")
-    assert "metrics/finetune/topic.json" in call(project, "dvc", "metrics", "diff", "HEAD")
+    assert "metrics/headlines/topic.json" in call(project, "dvc", "metrics", "diff", "HEAD")
     assert "plots" in call(project, "dvc", "plots", "diff", "HEAD")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.analysis.card import write_card
 from components.analysis.errors import confusions, mistakes
+from components.analysis.headlines import headline_metrics
 from components.analysis.page import Told, headlines, write_model_page
 from components.analysis.subject import Analysis, Subject, Table, read_subject
 from components.artifacts import read_manifest, write_json
@@ -49,13 +50,14 @@ def analyze(
     reliability: Path,
     coverage: Path,
     report: Path,
+    headline: Path,
     run: Run,
     share: LabelShare = EVERY_ROW,
 ) -> Metrics:
     """Ask every analysis that fits the task's kind, and write a page and a model card of the candidate into `report`.
 
     given: data/tasks/NAME, for columns beside the task's; evaluated: the metrics of `evaluate`; reliability, coverage:
-    tables that `dvc plots` draws, without rows where the kind has none.
+    tables that `dvc plots` draws, without rows where the kind has none; headline: what `dvc metrics show` shows.
     """
     subject = read_subject(
         task_name,
@@ -92,6 +94,7 @@ def analyze(
     run.log_files(report, report.parent.name)
     for sentence in headlines(told):
         run.say(sentence)
+    write_json(headline, headline_metrics(told.evaluated, subject.task.metrics[0].name))
     counts = {"test_rows": len(subject.test.texts), "errors": len(wrong)}
     return counts | {name: one.metrics for name, one in found.items()}
 

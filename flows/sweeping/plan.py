@@ -149,7 +149,7 @@ def _node(stage: Any, graph: Any, names: Mapping[Any, str], tracked: set[str], m
             for name in dep.params
         ),
         tuple(dep.def_path for dep in stage.deps if not hasattr(dep, "params") and dep.def_path not in made),
-        tuple(out.def_path for out in stage.outs if out.metric),
+        tuple(out.def_path for out in stage.outs if not out.use_cache and out.def_path.endswith(".json")),
         tuple(out.def_path for out in stage.outs if not out.use_cache),
     )
 

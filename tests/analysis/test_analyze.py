@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,10 @@ def test_a_page_a_card_and_every_plot_are_there(ladder: Ladder, params: Params, 
     write_json(Path("metrics/evaluate.json"), evaluated())
     folders = (ladder.rows, ladder.rows, Path("artifacts/corpus"), ladder.student, ladder.bundle)
     plots = (Path("metrics/reliability.csv"), Path("metrics/coverage.csv"))
-    metrics = analyze(
-        params.analyze, TASK, "places", 17, *folders, Path("metrics/evaluate.json"), *plots, Path("reports/model"), run
-    )
+    headline = Path("metrics/headlines.json")
+    outputs = (*plots, Path("reports/model"), headline)
+    metrics = analyze(params.analyze, TASK, "places", 17, *folders, Path("metrics/evaluate.json"), *outputs, run)
+    assert "macro_f1" in json.loads(headline.read_text())
     assert metrics["test_rows"] == 60
     assert all(path.read_text().count(",") for path in plots)
     assert sorted(path.name for path in Path("reports/model").iterdir()) == ["README.md", "index.html"]
