@@ -163,7 +163,8 @@ def test_a_stages_deps_are_the_code_that_it_imports(name: str) -> None:
     assert all((ROOT / path).is_file() for path in deps)
     needed = set(stage_code(name))
     assert not needed - deps, f"dvc.yaml: stages.{name}.deps lacks what it imports"
-    assert not deps - needed, f"dvc.yaml: stages.{name}.deps has what it does not import"
+    code = {path for path in deps if path.endswith(".py")}  # beside it stand lists that code reads
+    assert not code - needed, f"dvc.yaml: stages.{name}.deps has what it does not import"
 
 
 def test_a_file_that_is_chosen_imports_none_that_might_be_chosen_instead() -> None:

@@ -29,6 +29,10 @@ ANALYSES: dict[str, str] = {
     "selective": "components.analysis.selective",
     "batches": "components.analysis.batches",
     "robustness": "components.analysis.robustness",
+    "fairness": "components.analysis.fairness",
+    "explanations": "components.analysis.explanations",
+    "memorisation": "components.analysis.memorisation",
+    "leakage": "components.analysis.leakage",
 }
 """Name of an analysis, of its section in `analyze` and of its metrics -> its module, in the order of the page."""
 

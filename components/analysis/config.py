@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from components.sections import BootstrapConfig, Count, Section, Share
+from components.sections import BootstrapConfig, Count, Fraction, Section, Share
 
 PerturbationName = Literal[
     "typos",
@@ -97,6 +97,39 @@ class BatchesConfig(Section):
     rows: Count
 
 
+class FairnessConfig(Section):
+    """rows: at most so many test rows that mention a name; likewise a place, or a woman or a man."""
+
+    rows: Count
+
+
+class ExplanationsConfig(Section):
+    """rows: at most so many that are shown, three of four of them errors; steps of the integral from an empty text to
+    the row; tolerance: how far off the difference of the outputs the attributions may be, as a share of their sizes
+    together."""
+
+    rows: Annotated[int, Field(ge=1, le=12)]
+    steps: Annotated[int, Field(ge=8)]
+    tolerance: Fraction
+
+
+class MemorisationConfig(Section):
+    """rows: training rows, and as many test rows, that have a prompt of `prompt_tokens` and are to be carried on for
+    `continuation_tokens`."""
+
+    rows: Count
+    prompt_tokens: Count
+    continuation_tokens: Count
+
+
+class LeakageConfig(Section):
+    """documents: at most so many of the corpus are searched; min_overlap: share of the n-grams of a test row that a
+    document or a training row must have."""
+
+    documents: Count
+    min_overlap: Annotated[float, Field(gt=0, le=1)]
+
+
 class AnalyzeConfig(BootstrapConfig):
     """Of every analysis; intervals as those of `evaluate`."""
 
@@ -105,3 +138,7 @@ class AnalyzeConfig(BootstrapConfig):
     selective: SelectiveConfig
     batches: BatchesConfig
     robustness: RobustnessConfig
+    fairness: FairnessConfig
+    explanations: ExplanationsConfig
+    memorisation: MemorisationConfig
+    leakage: LeakageConfig

@@ -1,0 +1,50 @@
+"""components.analysis.identities."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.analysis.identities import GENDER, identities, variants
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_group_has_as_many_words_as_the_others_and_none_of_theirs(language: str) -> None:
+    for groups in identities(language).values():
+        assert len({tuple(map(len, lists)) for lists in groups.values()}) == 1
+        words = [word for lists in groups.values() for each in lists for word in each]
+        assert len(words) == len(set(words))
+
+
+def test_a_name_is_replaced_wherever_it_stands_by_names_of_the_same_gender() -> None:
+    found = variants("names", "en", 3, "Emily sang. Then Emily and James slept.")
+    assert len(found) == 7 * 8
+    assert {one.row for one in found} == {3}
+    texts = {one.word: one.text for one in found}
+    assert texts["Fatima"] == "Fatima sang. Then Fatima and James slept."
+    assert texts["Emily"] == "Emily sang. Then Emily and James slept."
+    assert "Ahmed" not in texts
+
+
+def test_a_text_that_mentions_nobody_has_no_variants() -> None:
+    assert variants("names", "en", 0, "The ship sank; a jamestown.") == []
+    assert variants(GENDER, "en", 0, "The ship sank.") == []
+    assert variants(GENDER, "zh", 0, "其他的船有吉他") == []
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "women", "men"),
+    [
+        ("en", "She saw her mother.", "She saw her mother.", "He saw his father."),
+        ("en", "We saw her and left.", "We saw her and left.", "We saw him and left."),
+        ("en", "His wife told him.", "Her wife told her.", "His husband told him."),
+        ("zh", "她爱妈妈。", "她爱妈妈。", "他爱爸爸。"),
+        ("zh", "他们是男人", "她们是女人", "他们是男人"),
+    ],
+)
+def test_women_and_men_are_exchanged(language: str, before: str, women: str, men: str) -> None:
+    assert {one.group: one.text for one in variants(GENDER, language, 0, before)} == {"women": women, "men": men}
+
+
+def test_both_texts_of_a_pair_are_rewritten() -> None:
+    found = {one.word: one.text for one in variants("places", "en", 0, ("Ghana is big", "Is Ghana big?"))}
+    assert found["Peru"] == ("Peru is big", "Is Peru big?")

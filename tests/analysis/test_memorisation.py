@@ -1,0 +1,94 @@
+"""components.analysis.memorisation."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from components.analysis.config import MemorisationConfig
+from components.analysis.memorisation import analyze
+from components.analysis.subject import Subject
+from components.artifacts import write_manifest
+from components.deployment.generation.scores import torch_scores
+from components.deployment.rows import Rows
+from components.modeling.checkpoints import load_tokenizer, save_checkpoint
+from components.tasks.generation import Generation
+from tests.small_artifacts import WORDS
+from tests.small_bundles import GENERATOR
+from tests.small_language_models import small_model
+from tests.small_subjects import small_subject
+
+CONFIG = MemorisationConfig(rows=60, prompt_tokens=10, continuation_tokens=8)
+Make = Callable[..., Subject]
+
+
+def random_texts(count: int, seed: int) -> list[str]:
+    """Words in an order that nobody can guess."""
+    random = np.random.default_rng(seed)
+    words = [word for each in WORDS.values() for word in each[:7]]
+    return [" ".join(random.choice(words, 24)) for _ in range(count)]
+
+
+CANARIES = random_texts(10, seed=1)
+TRAINING = [*random_texts(20, seed=2), *CANARIES, *random_texts(20, seed=3)]
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Subject:
+    """A decoder that has read the ten canary rows until it knows them, and no other row."""
+    folder = tmp_path_factory.mktemp("memorised")
+    model, encode = small_model("gpt2"), load_tokenizer(tokenizer_folder)
+    ids = torch.tensor([encode(text, add_special_tokens=False)["input_ids"][:24] for text in CANARIES])
+    # Without dropout, which keeps a model from knowing a text by heart.
+    optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
+    loss = torch.tensor(1.0)
+    while loss > 0.02:  # of what follows the first tokens, which some rows may share
+        logits = model(input_ids=ids).logits[:, 9:-1]
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 10:].flatten())
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    save_checkpoint(model.eval(), tokenizer_folder, folder / "student")
+    (folder / "bundle").mkdir()
+    shutil.copy(tokenizer_folder / "tokenizer.json", folder / "bundle")
+    write_manifest(folder / "bundle", "bundle", {}, **GENERATOR | {"max_length": 24})
+    test = random_texts(30, seed=4)
+    scores = np.zeros((30, 1, 2))
+    return small_subject(
+        [],
+        test,
+        scores,
+        scores,
+        task=Generation(("token",)),
+        answer=torch_scores(folder / "student", 24),
+        bundle=folder / "bundle",
+        train=Rows(list(TRAINING), np.zeros(50)),
+        train_columns=[{"id": f"train/line-{number}"} for number in range(1, 51)],
+    )
+
+
+def test_the_rows_that_were_memorised_are_named(subject: Subject) -> None:
+    found = analyze(CONFIG, subject)
+    assert found is not None
+    table = found.tables["Training rows that are carried on word for word"]
+    assert [row[0] for row in table.rows] == [f"train/line-{number}" for number in range(21, 31)]
+    assert str(table.rows[0][1]) in CANARIES[0]
+    assert found.metrics["training_rows"]["rows"] == 50
+    assert found.metrics["training_rows"]["extractable"]["value"] == 0.2
+    assert found.metrics["test_rows"]["extractable"]["value"] == 0
+    assert found.metrics["longest_run"] == 8
+    assert "of 50 training rows 20.0 % (11.2 to 33.0) are carried on word for word" in found.sentences[0]
+    assert "train/line-21, train/line-22, train/line-23 …" in found.sentences[0]
+
+
+def test_rows_that_are_too_short_say_nothing(subject: Subject) -> None:
+    assert analyze(CONFIG.model_copy(update={"prompt_tokens": 20}), subject) is None
+
+
+def test_it_says_nothing_of_classifiers() -> None:
+    assert analyze(CONFIG, small_subject(["a"], ["x"], [0], [0])) is None
