@@ -68,8 +68,9 @@ def _batches(
 
 
 def _like(answers: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Answers [rows, words] padded no further than the others: the longest of all rows may be elsewhere."""
-    return answers[:, : others.shape[1]] if answers.ndim > 1 else answers
+    """Answers about tokens [rows, tokens, …] padded no further than the others: the longest row may be elsewhere.
+    Kinds that answer with words or texts compare them as they are."""
+    return answers[:, : others.shape[1]] if answers.ndim == 3 else answers
 
 
 def _sentence(rows: int, changed: Mapping[int, float], apart: float | None) -> str:

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from components.analysis.subject import Analysis, Subject, Table
-from components.evaluation.differences import holm, right, two_sided
+from components.evaluation.differences import holm, right_rows, two_sided
 from components.evaluation.metrics import Bootstrap, Interval
-from components.tasks.metrics import Metric
+from components.tasks.metrics import Metric, Number
 from components.tasks.task import Column, parts
 
 if TYPE_CHECKING:
@@ -26,6 +27,46 @@ if TYPE_CHECKING:
 
 QUARTERS = 4
 MOST_SENTENCES = 3
+
+
+@dataclass(frozen=True)
+class Counted(Metric):
+    """A metric whose statistics of every row [rows, k] are known; answers are then the numbers of rows."""
+
+    metric: Metric
+    rows: np.ndarray
+
+    @property
+    def name(self) -> str:
+        return self.metric.name
+
+    @property
+    def title(self) -> str:
+        return self.metric.title
+
+    @property
+    def larger_is_better(self) -> bool:
+        return self.metric.larger_is_better
+
+    def statistics(self, targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        found: np.ndarray = self.rows[answers]
+        return found
+
+    def value(self, sums: np.ndarray) -> np.ndarray:
+        return self.metric.value(sums)
+
+    def improvement(self, before: Number, after: Number) -> Number:
+        return self.metric.improvement(before, after)
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether it is the mean of a share of each row."""
+        return not self.metric.own_unit and self.rows.shape[1:] == (2,) and bool((self.rows[:, 1] == 1).all())
+
+    @cached_property
+    def right(self) -> np.ndarray | None:
+        """Which rows are right, bool [rows]; None where the metric is not the share of them."""
+        return right_rows(self.metric, self.rows)
 
 
 @dataclass(frozen=True)
@@ -60,8 +101,9 @@ def analyze(config: SlicesConfig, subject: Subject) -> Analysis | None:
     if not named:
         return None
     task, targets = subject.task, subject.test.targets
-    measure = measure_of(task.metrics, targets, subject.answers)
-    found = [_compared(name, rows, measure, subject) for name, rows in named]
+    counted = [Counted(metric, metric.statistics(targets, subject.answers)) for metric in task.metrics]
+    measure = measure_of(counted)
+    found = [_compared(name, rows, measure, counted[0], subject) for name, rows in named]
     adjusted = dict(zip((one.name for one in found), holm([one.p for one in found]).tolist(), strict=True))
     level = 1 - subject.confidence
 
@@ -70,7 +112,7 @@ def analyze(config: SlicesConfig, subject: Subject) -> Analysis | None:
 
     found.sort(key=worst_first)
     worse = [one for one in found if not worst_first(one)[0]]
-    worst = found[0]
+    worst, title = found[0], measure.title
     metrics = {
         "compared": len(found),
         "worse": len(worse),
@@ -79,15 +121,15 @@ def analyze(config: SlicesConfig, subject: Subject) -> Analysis | None:
     }
     return Analysis(
         metrics,
-        tuple(_sentences(worse, found, measure, adjusted)),
-        {"Slices": _table(found, measure, task.metrics[0], adjusted)},
+        tuple(_sentences(worse, found, title, adjusted)),
+        {"Slices": _table(found, title, task.metrics[0].title, adjusted)},
     )
 
 
-def measure_of(metrics: Sequence[Metric], targets: np.ndarray, answers: np.ndarray) -> Metric:
-    """What slices are compared by: the first metric that counts rows as right or wrong, else the first of all. A mean
-    over labels (macro-F1) says little of rows that have few of the labels."""
-    return next((one for one in metrics if right(one, targets, answers) is not None), metrics[0])
+def measure_of(metrics: Sequence[Counted]) -> Counted:
+    """What slices are compared by: the first metric that is a mean over rows, else the first of all. A mean over labels
+    (macro-F1) says little of rows that have few of the labels."""
+    return next((one for one in metrics if one.is_mean), metrics[0])
 
 
 def slices_of(columns: Sequence[str], subject: Subject) -> Iterator[tuple[str, np.ndarray]]:
@@ -128,21 +170,21 @@ def _quarters(name: str, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]
         yield f"{name} {low:,.6g} to {high:,.6g}" if first else f"{name} above {low:,.6g} to {high:,.6g}", rows
 
 
-def _compared(name: str, rows: np.ndarray, measure: Metric, subject: Subject) -> Slice:
-    task, answers = subject.task, subject.answers
+def _compared(name: str, rows: np.ndarray, measure: Counted, first: Counted, subject: Subject) -> Slice:
+    task = subject.task
     inside, outside = (
         Bootstrap(
             task, subject.test.targets[chosen], subject.bootstrap_samples, subject.confidence, subject.seed + place
         )
         for place, chosen in enumerate((rows, ~rows))
     )
-    mine, rest = inside.values(measure, answers[rows]), outside.values(measure, answers[~rows])
-    gaps = np.concatenate([measure.improvement(rest[:1], mine[:1]), measure.improvement(rest[1:], mine[1:])])
+    mine, rest = inside.values(measure, np.flatnonzero(rows)), outside.values(measure, np.flatnonzero(~rows))
+    gaps = measure.improvement(rest, mine)
     low, high = np.percentile(gaps[1:], inside.tails)
-    hits = right(measure, subject.test.targets, answers)
+    hits = measure.right
     p = _fisher(hits, rows) if hits is not None else two_sided(float(gaps[0]), float(np.std(gaps[1:], ddof=1)))
-    of_one_label = name.startswith(f"{task.target} ") and measure is not task.metrics[0]
-    score = None if of_one_label else inside.interval(task.metrics[0], answers[rows])
+    of_one_label = name.startswith(f"{task.target} ") and measure is not first
+    score = None if of_one_label else inside.interval(first, np.flatnonzero(rows))
     return Slice(name, rows, score, float(mine[0]), float(gaps[0]), float(low), float(high), p)
 
 
@@ -155,11 +197,11 @@ def _fisher(hits: np.ndarray, rows: np.ndarray) -> float:
 
 
 def _sentences(
-    worse: Sequence[Slice], found: Sequence[Slice], measure: Metric, adjusted: Mapping[str, float]
+    worse: Sequence[Slice], found: Sequence[Slice], title: str, adjusted: Mapping[str, float]
 ) -> Iterator[str]:
     for one in worse[:MOST_SENTENCES]:
         yield (
-            f"worse where {one.name}: {measure.title} {one.measured:.3f} on {one.size:,} rows, "
+            f"worse where {one.name}: {title} {one.measured:.3f} on {one.size:,} rows, "
             f"{one.gap:+.3f} ({one.low:+.3f} to {one.high:+.3f}) beside the rest, "
             f"p = {adjusted[one.name]:.2g} as one of {len(found)} slices"
         )
@@ -168,13 +210,13 @@ def _sentences(
     if not worse:
         one = found[0]
         yield (
-            f"no slice of {len(found)} is shown to be worse than the rest; the lowest is {one.name}, {measure.title} "
+            f"no slice of {len(found)} is shown to be worse than the rest; the lowest is {one.name}, {title} "
             f"{one.gap:+.3f} ({one.low:+.3f} to {one.high:+.3f}) beside the rest on {one.size:,} rows"
         )
 
 
-def _table(found: Sequence[Slice], measure: Metric, first: Metric, adjusted: Mapping[str, float]) -> Table:
-    header = ("rows where", "rows", first.title, "interval", measure.title, "beside the rest", "interval ", "p by Holm")
+def _table(found: Sequence[Slice], measure: str, first: str, adjusted: Mapping[str, float]) -> Table:
+    header = ("rows where", "rows", first, "interval", measure, "beside the rest", "interval ", "p by Holm")
     return Table(
         header,
         tuple(

@@ -147,7 +147,11 @@ def _hits(bootstrap: Bootstrap, metric: Metric, answers: tuple[Seeds, Seeds]) ->
 
 def right(metric: Metric, targets: np.ndarray, answers: np.ndarray) -> np.ndarray | None:
     """Which rows are right, bool [rows], where the metric is the share of them; None where it is anything else."""
-    statistics = metric.statistics(targets, answers)
+    return right_rows(metric, metric.statistics(targets, answers))
+
+
+def right_rows(metric: Metric, statistics: np.ndarray) -> np.ndarray | None:
+    """The same of the rows' statistics."""
     if metric.own_unit or statistics.shape[1:] != (2,) or (statistics[:, 1] != 1).any():
         return None
     hits = statistics[:, 0]

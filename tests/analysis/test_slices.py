@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from components.analysis.config import SlicesConfig
 from components.analysis.slices import analyze, slices_of
 from components.analysis.subject import Analysis, Subject
 from components.modeling.checkpoints import load_tokenizer
+from components.tasks.generation import Generation
 from components.tasks.regression import Regression
 from components.training.task_data import TaskData, TaskObjective, encode
 from tests.small_artifacts import sentences
@@ -130,3 +132,19 @@ def test_a_source_whose_training_labels_were_flipped_is_named_first(
     found = said(small_subject(LABELS, texts, targets, answers, columns=columns))
     assert found.metrics["worst"] == "source chat"
     assert found.sentences[0].startswith("worse where source chat: accuracy 0.")
+
+
+def test_perplexity_of_texts_from_one_source_is_compared_with_that_of_the_others() -> None:
+    losses = np.where(SOURCES == "chat", 3.0, 2.0)[:, None, None] + GENERATOR.normal(scale=0.3, size=(ROWS, 5, 1))
+    answers = np.concatenate([losses, np.zeros((ROWS, 5, 1))], axis=2)
+    columns = [
+        {"id": str(n), "text": text, "source": str(one)}
+        for n, (text, one) in enumerate(zip(TEXTS, SOURCES, strict=True))
+    ]
+    given = replace(
+        small_subject("ab", TEXTS, TARGETS % 2, TARGETS % 2), task=Generation(()), answers=answers, columns=columns
+    )
+    found = said(given)
+    assert found.metrics["worst"] == "source chat"
+    assert found.metrics["worst_gap"] == pytest.approx(-1, abs=0.1)  # nats a token
+    assert found.sentences[0].startswith("worse where source chat: perplexity 2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,8 +51,8 @@ def test_kinds_that_pick_no_label_have_no_temperature() -> None:
 
 
 def test_a_model_that_does_not_end_in_its_labels_is_refused() -> None:
-    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
-    model = BertForSequenceClassification(BertConfig(vocab_size=9, num_labels=3, **sizes))
+    sizes: dict[str, Any] = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "num_labels": 3}
+    model = BertForSequenceClassification(BertConfig(vocab_size=9, intermediate_size=8, **sizes))
     model.config.num_labels = 4
     with pytest.raises(ParameterError, match=r"export\.temperature: .* is not a linear one of 4 labels\nset "):
         divide_logits(model, 2.0)
