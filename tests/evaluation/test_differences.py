@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
+from components.deployment.rows import read_rows
 from components.evaluation.differences import Difference, differences, holm, mcnemar, right, sentence
 from components.evaluation.metrics import Bootstrap
+from components.evaluation.rungs import torch_rung
 from components.tasks.classification import Classification
 from components.tasks.regression import Regression
+from tests.small_ladder import LABELS as PLACES
+from tests.small_ladder import LENGTH, small_model
 
 LABELS = 3
 TASK = Classification(("a", "b", "c"))
@@ -68,6 +73,21 @@ def test_two_seeds_of_one_configuration_show_no_difference_and_the_sentence_says
         r"no difference shown in macro-F1: [+-]0\.\d{3} \(-0\.\d{3} to \+0\.\d{3}\), the test could have seen 0\.\d{3}",
         told,
     )
+
+
+def test_two_trained_models_that_differ_in_their_seed_alone_show_no_difference(
+    task_rows: Path, tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    """Trained so little that both are wrong about some rows."""
+    rows, task = read_rows(task_rows, "test", PLACES), Classification(tuple(PLACES))
+    systems = {}
+    for seed in (1, 3):
+        small_model(tmp_path / str(seed), task_rows, tokenizer_folder, seed, steps=16)
+        systems[str(seed)] = [torch_rung(task, tmp_path / str(seed), LENGTH)(rows.texts)]
+    bootstrap = Bootstrap(task, rows.targets, 300, 0.95, 0)
+    for metric in task.metrics:
+        told = sentence(differences(bootstrap, metric, systems, 0.95)[0])
+        assert told.startswith(f"no difference shown in {metric.title}")
 
 
 def test_the_same_answers_are_said_to_be_the_same() -> None:
