@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
-import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,17 @@ stages:
     outs: [model.txt]
 """
 LEARN = """
+import os, time
 from pathlib import Path
 from components import tracking
 with tracking.stage_run("learn", None, {}, {}) as run:
     run.log_metrics({"loss": 0.5}, 1)
     Path("note.txt").write_text("kept")
+    begun = Path(os.environ["BEGUN"])
+    (begun / str(os.getpid())).touch()
+    deadline = time.monotonic() + 200
+    while len(list(begun.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
     run.log_files(Path("note.txt"))
     Path("model.txt").write_text("model")
 """
@@ -131,26 +138,34 @@ def test_an_experiment_of_dvcs_belongs_to_the_project_it_is_a_copy_of(
 
 
 @pytest.mark.slow
-def test_queued_experiments_are_in_the_projects_store_under_their_names(here: Path, root: Path) -> None:
-    """DVC works on them in temporary folders, which it deletes."""
-    environment = os.environ | {"PYTHONPATH": str(root)}
+def test_two_workers_experiments_are_in_the_projects_store_under_their_names(here: Path, root: Path) -> None:
+    """DVC works on them in temporary folders, which it deletes; each stage waits here until both have begun."""
+    (here / "begun").mkdir()
+    environment = os.environ | {"PYTHONPATH": str(root), "BEGUN": str(here / "begun")}
 
-    def call(*words: str) -> None:
+    def call(*words: str) -> str:
         done = subprocess.run(words, cwd=here, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     (here / "dvc.yaml").write_text(DVC_YAML)
     (here / "learn.py").write_text(LEARN)
-    (here / "params.yaml").write_text("seed: 17\nlearning_rate: 0.1\n")
-    (here / ".gitignore").write_text("/mlflow\n/note.txt\n")
+    (here / "params.yaml").write_text("seed: 17  # of everything\nlearning_rate: 0.1\n")
+    (here / ".gitignore").write_text("/mlflow\n/note.txt\n/begun\n")
     call("git", "init", "-q")
     call("dvc", "init", "-q")
     call("git", "add", "-A")
     call("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "x")
     for name, seed in (("calm-owl", 1), ("bold-fox", 2)):
         call("dvc", "exp", "run", "--queue", "--name", name, "--set-param", f"seed={seed}")
-    call(sys.executable, "-m", "dvc", "exp", "run", "--run-all")
+    call("dvc", "queue", "start", "--jobs", "2")
+    deadline = time.monotonic() + 300
+    while (queue := call("dvc", "queue", "status")).count("Success") < 2:
+        assert "Failed" not in queue, queue
+        assert time.monotonic() < deadline, queue
+        time.sleep(1)
 
+    assert len(list((here / "begun").iterdir())) == 2
     assert not list(here.glob(".dvc/tmp/exps/*/mlflow"))
     client = tracking.connect()
     experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
@@ -164,3 +179,9 @@ def test_queued_experiments_are_in_the_projects_store_under_their_names(here: Pa
         stage = stages[parent.info.run_id]
         assert stage.info.status == parent.info.status == "FINISHED"
         assert (here / "mlflow/artifacts" / stage.info.run_id / "artifacts" / "note.txt").read_text() == "kept"
+    shown = call("dvc", "exp", "show", "--csv")
+    assert {"calm-owl", "bold-fox"} <= {field for line in shown.splitlines() for field in line.split(",")}
+    call("dvc", "exp", "apply", "calm-owl")
+    assert re.match(r"seed: 1 +# of everything\n", (here / "params.yaml").read_text())
+    call("dvc", "exp", "branch", "bold-fox", "fox")
+    assert "seed: 2" in call("git", "show", "fox:params.yaml")
