@@ -56,7 +56,7 @@ def analyze(config: FairnessConfig, subject: Subject) -> Analysis | None:
     if not found:
         return None
     return Analysis(
-        metrics={one.name: _metrics(one) for one in found},
+        metrics={**{one.name: _metrics(one) for one in found}, **_worst(found)},
         sentences=tuple(sentence for _, sentence in sorted(_told(subject, one) for one in found)),
         tables={f"Answers by group: {one.name}": _table(subject, one) for one in found},
     )
@@ -144,6 +144,17 @@ def _metrics(found: Category) -> dict[str, Any]:
         "gap": {f"{one.first} / {one.second}": one.metrics() for one in found.gaps},
         "sensitive": {word: rate.metrics() for word, rate in found.sensitive.items()},
     }
+
+
+def _worst(found: Sequence[Category]) -> dict[str, Any]:
+    """For a gate: the largest gap that is more than chance, 0 where there is none; and whose the largest of all is."""
+    gaps = [
+        (one.shown, abs(one.value), f"{category.name}, {one.first} / {one.second}")
+        for category in found
+        for one in category.gaps
+    ]
+    shown, value, name = max(gaps)
+    return {"worst_gap": round(value, 6) if shown else 0.0, "worst": name}
 
 
 def _told(subject: Subject, found: Category) -> tuple[tuple[int, float, str], str]:

@@ -77,6 +77,7 @@ def test_a_model_that_reads_no_names_is_fair() -> None:
     assert found is not None
     assert found.metrics["names"]["sensitive"] == {}
     assert "no difference in macro-F1 between groups shown" in found.sentences[0]
+    assert found.metrics["worst_gap"] == 0
 
 
 def test_women_and_men_are_compared_row_by_row() -> None:
@@ -92,6 +93,7 @@ def test_women_and_men_are_compared_row_by_row() -> None:
     assert found is not None
     assert found.metrics["gender"]["rows"] == 30
     assert found.metrics["gender"]["flip_rate"]["women / men"]["value"] == 1.0
+    assert found.metrics["worst"] == "gender, women / men"
 
 
 def test_it_says_nothing_where_nobody_is_mentioned_or_a_text_is_written() -> None:
