@@ -116,7 +116,8 @@ def test_a_killed_run_starts_again_by_itself(scheduled: Scheduled) -> None:
     change_data(scheduled.project, "killed")
     time.sleep(SETTLED_SECONDS)
     run = scheduled.running(only_on_new_data=True, settings=["finetune.epochs=2"])
-    before = (scheduled.project / "params.yaml").read_text()
+    params = scheduled.project / "params.yaml"
+    scheduled.lab.wait(lambda: "epochs: 2" in params.read_text(), 120)
     for process in scheduled.lab.flow_processes(scheduled.project):
         process.kill()
     assert scheduled.lab.ended(run)["name"] == "Completed"
@@ -125,8 +126,7 @@ def test_a_killed_run_starts_again_by_itself(scheduled: Scheduled) -> None:
     assert states.count("Running") in (2, 3)
     assert states[states.index("Crashed") + 1] == "AwaitingRetry"
     assert [status for there, status in scheduled.mlflow() if there == run].count("FINISHED") == 1
-    assert "epochs: 2" in before
-    assert "epochs: 2" not in (scheduled.project / "params.yaml").read_text()
+    assert "epochs: 2" not in params.read_text()
     assert any("a run died" in message["subject"] for message in scheduled.messages)
 
 
