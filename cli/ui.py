@@ -61,7 +61,12 @@ def serve_pages(root: Path, prefect_port: int, mlflow_port: int, browser: bool) 
     runs = runs_page(tracking.connect(), metrics)
     record_missing(root)
     console.print("Starting the pages …")
-    with _server(_prefect_words(prefect_port), root) as prefect, _server(_mlflow_words(mlflow_port), root) as mlflow:
+    # Without this the page asks the server at PREFECT_API_URL, or at port 4200, whatever the port it came from.
+    own = {"PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{prefect_port}/api"}
+    with (
+        _server(_prefect_words(prefect_port), root, own) as prefect,
+        _server(_mlflow_words(mlflow_port), root, {}) as mlflow,
+    ):
         pages = {
             "Prefect (runs)": (prefect, f"http://{HOST}:{prefect_port}", "/api/health", ""),
             "MLflow (experiments, models)": (mlflow, f"http://{HOST}:{mlflow_port}", "/health", runs),
@@ -124,13 +129,13 @@ def _mlflow_words(port: int) -> list[str]:
 
 
 @contextmanager
-def _server(words: list[str], root: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A server in its own session; the block's end stops it with all its child processes."""
+def _server(words: list[str], root: Path, own: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A server in its own session; the block's end stops it with all its child processes. `own`: variables of it."""
     log = (root / ".lianzi").joinpath(f"{words[2]}.log")
     log.parent.mkdir(exist_ok=True)
     log.write_bytes(b"")
     with log.open("ab") as stream:  # appended to: it may be cut while the server writes
-        variables = os.environ | env_defaults.OF_A_SERVER
+        variables = os.environ | env_defaults.OF_A_SERVER | own
         process = subprocess.Popen(words, cwd=root, env=variables, stdout=stream, stderr=stream, start_new_session=True)
     process.log = log  # type: ignore[attr-defined]
     try:

@@ -114,6 +114,8 @@ def test_both_pages_answer_on_localhost_and_stop_on_ctrl_c(project: Path, tmp_pa
     look_at_runs(address, tmp_path / "runs.png")
     with urllib.request.urlopen(f"http://127.0.0.1:{prefect}/api/admin/settings", timeout=60) as answer:
         assert json.load(answer)["server"]["analytics_enabled"] is False
+    with urllib.request.urlopen(f"http://127.0.0.1:{prefect}/ui-settings", timeout=60) as answer:
+        assert json.load(answer)["api_url"] == f"http://127.0.0.1:{prefect}/api"
     with urllib.request.urlopen(f"http://127.0.0.1:{mlflow}/ajax-api/3.0/mlflow/ui-telemetry", timeout=60) as answer:
         assert json.load(answer)["disable_ui_telemetry"] is True
     assert not [process for process in psutil.Process(pages.pid).children(recursive=True) if runs_jobs(process)]
