@@ -135,7 +135,8 @@ def _encoder(subject: Subject, model: PreTrainedModel) -> Encoder:
 
 def _spans(encoder: Encoder, text: Text) -> tuple[list[bool], list[tuple[int, int, int]]]:
     """Of each token whether it is a special one, and which characters of which text it stands for."""
-    found = encoder.tokenizer.encode(*parts(text))
+    first, *second = parts(text)
+    found = encoder.tokenizer.encode(first, second[0] if second else None)
     special = [bool(one) for one in found.special_tokens_mask]
     return special, [(part or 0, *span) for part, span in zip(found.sequence_ids, found.offsets, strict=True)]
 
@@ -144,7 +145,8 @@ def _pieces(text: Text, spans: Sequence[tuple[int, int, int]], scores: np.ndarra
     """Attributions by the characters of the text, blanks with the word behind them; of tokens that share a character,
     as bytes of one do, together."""
     given = parts(text)
-    ends, sums = [], []
+    ends: list[tuple[int, int]] = []
+    sums: list[float] = []
     for (part, begin, end), score in zip(spans, scores.tolist(), strict=True):
         if begin == end:
             continue  # a special token

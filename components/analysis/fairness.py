@@ -113,9 +113,9 @@ def _sensitive(subject: Subject, by_word: np.ndarray, words: Sequence[Sequence[s
     counts: dict[str, list[int]] = {}
     for place, named in enumerate(words):
         for row, word in enumerate(named):
-            found = counts.setdefault(word, [0, 0])
-            found[0] += int(apart[place, row])
-            found[1] += 1
+            count = counts.setdefault(word, [0, 0])
+            count[0] += int(apart[place, row])
+            count[1] += 1
     changed, total = int(apart.sum()), apart.size
     p_values = [
         # The share among the other words, never quite 0: a single change is no proof.
@@ -188,15 +188,10 @@ def _table(subject: Subject, found: Category) -> Table:
     """A line for each two groups, those whose answers differ most first."""
     gaps = {(one.first, one.second): one for one in found.gaps}
     title = subject.task.metrics[0].title
-    rows = tuple(
-        (
-            *pair,
-            *rate.metrics().values(),
-            round(found.scores[pair[0]], 6),
-            round(found.scores[pair[1]], 6),
-            *(round(float(getattr(gaps[pair], name)), 6) for name in ("value", "low", "high", "adjusted")),
-        )
-        for pair, rate in sorted(found.flips.items(), key=lambda one: -one[1].value)
-    )
+    rows: list[tuple[str | float, ...]] = []
+    for (first, second), rate in sorted(found.flips.items(), key=lambda one: -one[1].value):
+        gap = gaps[first, second]
+        numbers = (found.scores[first], found.scores[second], gap.value, gap.low, gap.high, gap.adjusted)
+        rows.append((first, second, *rate.metrics().values(), *(round(float(one), 6) for one in numbers)))
     header = ("group", "other", "answers that differ", "low", "high", f"{title} of the first", f"{title} of the other")
-    return Table((*header, "gap", "gap, low", "gap, high", "p, corrected"), rows)
+    return Table((*header, "gap", "gap, low", "gap, high", "p, corrected"), tuple(rows))
