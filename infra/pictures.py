@@ -1,4 +1,4 @@
-"""The pictures of MLflow in docs/images, made anew from a project with results: `make pictures`.
+"""The pictures of MLflow and of a model's page in docs/images, made anew from a project with results: `make pictures`.
 
 Opens MLflow's pages in Chromium, and takes a picture of a page only once the texts that it is for stand in it. Run
 it in the project's folder:
@@ -34,6 +34,7 @@ LARGEST = 120_000
 KEPT = {
     "runs": "mlflow-runs.png",
     "models": "mlflow-models.png",
+    "model": "model.png",
 }
 """The pages whose pictures are kept, and their files."""
 HEIGHT = 900
@@ -81,6 +82,11 @@ def mlflow_pages(task: str, metric: str) -> dict[str, Page]:
     }
 
 
+def model_page(task: str) -> Page:
+    """The page of a model, below the project's folder."""
+    return Page(f"/reports/model/{task}/index.html", ("where it fails", "How good it is", "What to know"))
+
+
 def look(browser: WebDriver, address: str, pages: Mapping[str, Page], folder: Path) -> dict[str, Path]:
     """Open each page, wait for its texts, and take its picture. Returns name -> file."""
     found = {}
@@ -124,9 +130,11 @@ def main() -> None:
     metrics = {name: task.first_metric for name, task in load_params(root / "params.yaml").tasks.items()}
     runs_page(tracking.connect(), metrics)
     with tempfile.TemporaryDirectory() as folder:
-        pages = mlflow_pages(*next(iter(metrics.items())))
+        task, metric = next(iter(metrics.items()))
+        pages = mlflow_pages(task, metric)
         with MlflowServer(Path(folder), root / "mlflow/mlflow.db") as server, open_browser() as browser:
             seen = look(browser, server.address, pages, Path(folder))
+            seen |= look(browser, root.as_uri(), {"model": model_page(task)}, Path(folder))
         for name, file in KEPT.items():
             keep(seen[name], out / file)
 

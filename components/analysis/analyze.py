@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components.analysis.card import write_card
 from components.analysis.errors import confusions, mistakes
@@ -88,7 +88,8 @@ def analyze(
         found=found,
         mistakes=wrong,
         confusions=confusions(subject, wrong),
-        **_data(rows),
+        rows={split: len(getattr(subject, split).texts) for split in ("train", "validation", "test")},
+        notices=read_manifest(rows, "task").get("notices", []),
     )
     pictures = write_model_page(report / "index.html", told)
     write_card(report / "README.md", told)
@@ -108,13 +109,6 @@ def analyses(config: AnalyzeConfig, subject: Subject) -> Iterator[tuple[str, Ana
     for name, module in ANALYSES.items():
         if (found := import_module(module).analyze(getattr(config, name), subject)) is not None:
             yield name, found
-
-
-def _data(rows: Path) -> dict[str, Any]:
-    """The rows of each split, and what their makers say of them."""
-    made = read_manifest(rows, "task")
-    kept = {split: made["counts"]["kept"][split] for split in ("train", "validation", "test")}
-    return {"rows": kept, "notices": made.get("notices", [])}
 
 
 def write_table(path: Path, table: Table) -> None:

@@ -33,7 +33,7 @@ SHOWN_LABELS = 40
 TEXT = 300
 """Characters of a row's text."""
 PHONE = """
-body { overflow-wrap: break-word } svg, img { height: auto } .worst li { margin: .3rem 0 }
+body { overflow-wrap: break-word } h3 { font-size: 1rem } svg, img { height: auto } .worst li { margin: .3rem 0 }
 blockquote { margin: .4rem 0; color: #5b6773 }
 #errors th, #errors td { text-align: left; vertical-align: top }
 #errors th, #errors td:last-child { white-space: nowrap }

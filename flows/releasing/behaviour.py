@@ -54,7 +54,7 @@ def _flip_rate(metrics: Mapping[str, Any]) -> tuple[float, str]:
 
 
 def _fairness_gap(metrics: Mapping[str, Any]) -> tuple[float, str]:
-    return metrics["worst_gap"], f"apart in {metrics['worst']}"
+    return metrics["worst_gap"], f"between groups: {metrics['worst']}"
 
 
 def _leaked_rows(metrics: Mapping[str, Any]) -> tuple[float, str]:

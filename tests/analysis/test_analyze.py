@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.analysis.analyze import ANALYSES, analyze, write_table
+from components.analysis.analyze import ANALYSES, FINDINGS, analyze, write_table
 from components.analysis.subject import Table
 from components.artifacts import write_json
 from components.params import Params
@@ -31,7 +31,9 @@ def test_a_page_a_card_and_every_plot_are_there(ladder: Ladder, params: Params, 
     assert "macro_f1" in json.loads(headline.read_text())
     assert metrics["test_rows"] == 60
     assert all(path.read_text().count(",") for path in plots)
-    assert sorted(path.name for path in Path("reports/model").iterdir()) == ["README.md", "index.html"]
+    assert sorted(path.name for path in Path("reports/model").iterdir()) == ["README.md", FINDINGS, "index.html"]
+    findings = json.loads(Path("reports/model", FINDINGS).read_text())
+    assert set(findings) == set(metrics) - {"test_rows", "errors"}
     assert run.files == [Path("reports/model")]
 
 

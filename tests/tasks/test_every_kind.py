@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from components.artifacts import read_manifest
+from components.analysis.analyze import analyze
+from components.artifacts import read_manifest, write_json
 from components.deployment.bundle import build
 from components.deployment.export import export
 from components.deployment.quantize import quantize
@@ -28,7 +29,7 @@ from components.training.finetune import finetune
 from components.training.store import CheckpointStore
 from tests.serving.running import running
 from tests.small_artifacts import with_tokens
-from tests.small_kinds import ROW_OF, RowOf, grades, paired, small_config, small_rows
+from tests.small_kinds import ROW_OF, ROWS, RowOf, grades, paired, small_config, small_rows
 from tests.training.test_finetune import pretrained_folder
 
 pytestmark = pytest.mark.slow
@@ -208,6 +209,12 @@ class Walk:
         found = evaluate(config, task, "places", 17, *folders, Path("answers.csv"), Path("report"), run)
         assert case.good(found["candidate"][metric])
         assert f"{metric}_low" in found["teacher"]
+        write_json(Path("evaluated.json"), found)
+        folders = (rows, rows, tmp_path / "corpus", made["student"], made["bundle"], Path("evaluated.json"))
+        outputs = (Path("reliability.csv"), Path("coverage.csv"), Path("model"), Path("headline.json"))
+        analyzed = analyze(params.analyze, task, "places", 17, *folders, *outputs, run)
+        assert analyzed["test_rows"] == ROWS["test"]
+        assert "What it was made from" in Path("model/index.html").read_text(encoding="utf-8")
 
         assert read_manifest(made["bundle"], "bundle")["task_kind"] == kind
         generates = read_manifest(made["bundle"], "bundle").get("form") == "generation"

@@ -16,7 +16,7 @@ FOUND = {
     "slices": {"worst": "label Technology", "worst_gap": -0.12},
     "calibration": {"ece": 0.04},
     "robustness": {"perturbations": {"typos": {"flip_rate": {"value": 0.06}}, "link": {"flip_rate": {"value": 0.0}}}},
-    "fairness": {"worst": "names Emily and Mohammed", "worst_gap": 0.03},
+    "fairness": {"worst_gap": 0.03, "worst": "names, Ann / Li"},
     "leakage": {"leaked_rows": 2},
     "memorisation": {"training_rows": {"rows": 40, "extractable": {"value": 0.25}}},
 }
@@ -38,7 +38,11 @@ def test_no_limit_asks_for_no_gate(params: Params) -> None:
         ("max_slice_gap", 0.1, "0.12 below the rest in the slice 'label Technology', release.max_slice_gap allows 0.1"),
         ("max_calibration_error", 0.03, "0.04 expected calibration error, release.max_calibration_error allows 0.03"),
         ("max_flip_rate", 0.05, "0.06 of the answers change by typos, release.max_flip_rate allows 0.05"),
-        ("max_fairness_gap", 0.02, "0.03 apart in names Emily and Mohammed, release.max_fairness_gap allows 0.02"),
+        (
+            "max_fairness_gap",
+            0.02,
+            "0.03 between groups: names, Ann / Li, release.max_fairness_gap allows 0.02",
+        ),
         ("max_leaked_rows", 0, "2 test rows were seen in training, release.max_leaked_rows allows 0"),
         ("max_memorised_rows", 9, "10 training rows are carried on word for word, release.max_memorised_rows allows 9"),
     ],
