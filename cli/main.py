@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": ("cli.compare:command", "Compare results, and their models on the same rows."),
     "reproduce": ("cli.reproduce:command", "Compute a past result anew, and compare every output."),
     "sweep": ("cli.sweep:command", "Search for better parameters."),
+    "suite": ("cli.suite:command", "Score a model on GLUE, SuperGLUE, SQuAD and others."),
     "accept": ("cli.drift:accept", "Check later data for drift against today's."),
     "predict": ("cli.predict:command", "Answer texts with the champion of a task."),
     "bundle": ("cli.bundle:command", "Turn a trained model into verified, small ONNX graphs."),

@@ -28,8 +28,9 @@ def open_dataset(name: str, config: str | None, split: str | None, columns: Colu
     return Source("dataset", name, source_name(Path(name).name), records, parts=True, about=about)
 
 
-def load_splits(name: str, config: str | None) -> tuple[Any, dict[str, str]]:
-    """A data set, one split or several by name, and what there is to know of it. Raises DataError.
+def load_splits(name: str, config: str | None, branch: str | None = None) -> tuple[Any, dict[str, str]]:
+    """A data set, one split or several by name, and what there is to know of it. `branch`: of the hub, where it is not
+    the main one. Raises DataError.
 
     Of a hub that does not answer, what an earlier run left in the library's cache is taken.
     """
@@ -40,7 +41,7 @@ def load_splits(name: str, config: str | None) -> tuple[Any, dict[str, str]]:
     if path.is_dir():
         return _saved(path) if is_saved(path) else _streamed(name, config, None), about
     try:
-        revision = _revision(name)
+        revision = _revision(name, branch)
     except _OutOfReach:
         if (cached := _cached(name, config)) is None:
             raise
@@ -76,13 +77,13 @@ def _saved(path: Path) -> Any:
         ) from None
 
 
-def _revision(name: str) -> str:
+def _revision(name: str, branch: str | None) -> str:
     """The current commit on the hub, which is imported. Raises DataError for an unknown name."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, HFValidationError, OfflineModeIsEnabled, RepositoryNotFoundError
 
     try:
-        return str(HfApi().dataset_info(name, timeout=_SECONDS).sha)
+        return str(HfApi().dataset_info(name, revision=branch, timeout=_SECONDS).sha)
     except GatedRepoError:
         hint = "accept its terms on the hub, then `hf auth login`"
         raise DataError(f"{name}: a data set behind a form", hint) from None
