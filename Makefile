@@ -117,7 +117,7 @@ bench-ladder: setup  ## size, speed and quality of every rung, from the eager te
 readme: setup  ## write the README's table of results anew
 	@python docs/results_table.py
 
-pictures: setup  ## MLflow's pictures in docs/images anew, from this project's results, by Chromium
+pictures: setup  ## the pictures of MLflow and Prefect in docs/images anew, from this project's results, by Chromium
 	@python -m infra.pictures
 
 ui: setup  ## Prefect's and MLflow's pages on localhost

@@ -1,7 +1,7 @@
-"""The pictures of MLflow and of a model's page in docs/images, made anew from a project with results: `make pictures`.
+"""The pictures of MLflow, Prefect and a model's page in docs/images, made anew from results: `make pictures`.
 
-Opens MLflow's pages in Chromium, and takes a picture of a page only once the texts that it is for stand in it. Run
-it in the project's folder:
+Opens the pages of `lianzi ui` in Chromium, and takes a picture of a page only once the texts that it is for stand in
+it. Run it in the project's folder:
 
     python -m infra.pictures [--out docs/images]
 """
@@ -11,20 +11,25 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from urllib.request import Request, urlopen
 
-from cli.ui import runs_page
 from components import tracking
 from components.params import load_params
+from flows.scheduling.run_pages import slug
 from flows.ties import NOTE
 from tests.browser import await_text, open_browser
-from tests.mlflow_server import MlflowServer
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -33,8 +38,10 @@ LARGEST = 120_000
 """Bytes of a picture."""
 KEPT = {
     "runs": "mlflow-runs.png",
+    "compare": "mlflow-compare.png",
     "models": "mlflow-models.png",
     "model": "model.png",
+    "flow run": "prefect-run.png",
 }
 """The pages whose pictures are kept, and their files."""
 HEIGHT = 900
@@ -62,7 +69,7 @@ def mlflow_pages(task: str, metric: str) -> dict[str, Page]:
     runs = [run for run in found if shipped in run.data.metrics and "mlflow.parentRunId" not in run.data.tags]
     versions = client.search_model_versions(f"name = '{task}'")
     models = client.search_logged_models([place], "tags.`system` = 'teacher'")
-    described = next((run for run in found if NOTE in run.data.tags), None)
+    described = next((run for run in runs if NOTE in run.data.tags), None)
     if not runs or not versions or not models or described is None:
         raise SystemExit(f"error: no released result of '{task}' in MLflow; run `lianzi run`, then again")
     chosen = [run.info.run_id for run in runs[:3]]
@@ -85,6 +92,50 @@ def mlflow_pages(task: str, metric: str) -> dict[str, Page]:
 def model_page(task: str) -> Page:
     """The page of a model, below the project's folder."""
     return Page(f"/reports/model/{task}/index.html", ("where it fails", "How good it is", "What to know"))
+
+
+def prefect_pages(address: str, project: str) -> dict[str, Page]:
+    """The page of the newest flow run that left its tables. `project`: the folder's name in the keys of Prefect's
+    artifacts. Raises SystemExit where there is none.
+    """
+    wanted = {"artifacts": {"key": {"any_": [f"{project}-stages"]}}}
+    tables = _ask(f"{address}/api/artifacts/latest/filter", wanted)
+    if not tables:
+        raise SystemExit(f"error: no run of {project} left its tables in Prefect; `lianzi run` does, where it has work")
+    run = tables[0]["flow_run_id"]
+    told = _ask(f"{address}/api/flow_runs/{run}")
+    return {"flow run": Page(f"/runs/flow-run/{run}", (told["name"], told["state"]["name"], "Task runs", "Artifacts"))}
+
+
+def _ask(address: str, body: Mapping[str, object] | None = None) -> Any:
+    content = None if body is None else json.dumps(body).encode()
+    with urlopen(Request(address, content, {"content-type": "application/json"}), timeout=60) as answer:
+        return json.loads(answer.read())
+
+
+@contextmanager
+def served(root: Path) -> Iterator[tuple[str, str]]:
+    """The addresses of Prefect and of MLflow, served by `lianzi ui` for as long as the block lasts."""
+    ports = [str(_free_port()) for _ in range(2)]
+    words = [sys.executable, "-m", "cli.main", "ui", "--no-browser"]
+    words += ["--prefect-port", ports[0], "--mlflow-port", ports[1]]
+    with subprocess.Popen(words, cwd=root, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith("Ctrl-C"):
+                    break
+            else:
+                raise SystemExit("error: `lianzi ui` did not start; see .lianzi/*.log")
+            yield f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def look(browser: WebDriver, address: str, pages: Mapping[str, Page], folder: Path) -> dict[str, Path]:
@@ -127,14 +178,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/images"), help="the folder of the pictures")
     out: Path = parser.parse_args().out
     root = Path.cwd()
-    metrics = {name: task.first_metric for name, task in load_params(root / "params.yaml").tasks.items()}
-    runs_page(tracking.connect(), metrics)
-    with tempfile.TemporaryDirectory() as folder:
-        task, metric = next(iter(metrics.items()))
-        pages = mlflow_pages(task, metric)
-        with MlflowServer(Path(folder), root / "mlflow/mlflow.db") as server, open_browser() as browser:
-            seen = look(browser, server.address, pages, Path(folder))
-            seen |= look(browser, root.as_uri(), {"model": model_page(task)}, Path(folder))
+    tasks = {name: task.first_metric for name, task in load_params(root / "params.yaml").tasks.items()}
+    with tempfile.TemporaryDirectory() as folder, served(root) as (prefect, mlflow), open_browser() as browser:
+        task, metric = next(iter(tasks.items()))
+        seen = look(browser, mlflow, mlflow_pages(task, metric), Path(folder))
+        seen |= look(browser, prefect, prefect_pages(prefect, slug(root.name)), Path(folder))
+        seen |= look(browser, root.as_uri(), {"model": model_page(task)}, Path(folder))
         for name, file in KEPT.items():
             keep(seen[name], out / file)
 

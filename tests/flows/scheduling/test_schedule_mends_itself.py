@@ -16,6 +16,8 @@ import pytest
 from components import tracking
 from flows import env_defaults
 from flows.scheduling.new_data import SETTLED_SECONDS
+from infra.pictures import look, prefect_pages
+from tests.browser import open_browser
 from tests.scheduled_lab import Lab, change_data, make_project
 from tests.service_logs import assert_healthy
 
@@ -168,3 +170,10 @@ def test_a_run_leaves_its_tables_in_prefect(scheduled: Scheduled) -> None:
     rows = json.loads(found["project-stages"])
     assert {"data.dvc", "first", "second"} == {row["stage"] for row in rows}
     assert "/runs/" in found["project-links"]
+
+
+def test_a_runs_page_is_seen_in_the_browser(scheduled: Scheduled, tmp_path: Path) -> None:
+    address = scheduled.lab.settings["PREFECT_API_URL"].removesuffix("/api")
+    with open_browser() as browser:
+        seen = look(browser, address, prefect_pages(address, "project"), tmp_path)
+    assert set(seen) == {"flow run"}
