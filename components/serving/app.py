@@ -59,7 +59,7 @@ async def _infer(service: Service, request: Request, name: str, version: str | N
         model.check(asked, service.limits)
         chosen = served if version is not None else _chosen(service, served, model, asked)
         with service.repository.hold(chosen):
-            context.served = chosen
+            context.served, context.canary = chosen, chosen is not served
             return await _answer(service, context, chosen, asked, len(body), deadline)
 
 

@@ -51,6 +51,8 @@ class RequestContext:
     method: str
     route: str = "other"
     served: LoadedModel | None = None
+    canary: bool = False
+    """The hash of its texts gave it to a canary; one that names the canary's version did not come so."""
     rows: int = 0
     tokens: int = 0
     """Generated for it."""

@@ -220,7 +220,9 @@ async def _generate(service: Service, request: Request, kind: type[CompletionReq
         served = held.enter_context(service.repository.hold(_served(service, context, asked.model)))
         served.continuous()
         _check_asked(service, asked)
-        served = context.served = held.enter_context(service.repository.hold(_chosen(service, served, asked)))
+        chosen = _chosen(service, served, asked)
+        context.canary = chosen is not served
+        served = context.served = held.enter_context(service.repository.hold(chosen))
         model, continuous_batcher = served.continuous()
         try:
             async with asyncio.timeout_at(deadline):

@@ -42,9 +42,10 @@ REASONS: tuple[Reason, ...] = ("behind", "unwritable")
 
 
 class RequestLog:
-    """JSON lines {"time", "request", "model", "version", "text", "answer", "score", "milliseconds", "status"}, one a
-    row; texts have no score. milliseconds: of the whole request, up to its answer. A request that its model failed has
-    one line with neither text nor answer, and the status that its client got.
+    """JSON lines {"time", "request", "model", "version", "canary", "text", "answer", "score", "milliseconds",
+    "status"}, one a row; texts have no score. canary: a canary's share gave it to this version. milliseconds: of the
+    whole request, up to its answer. A request that its model failed has one line with neither text nor answer, and the
+    status that its client got.
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class RequestLog:
             "request": context.id,
             "model": context.model,
             "version": context.version,
+            "canary": context.canary,
         }
         tail = {"milliseconds": context.milliseconds, "status": status}
         try:

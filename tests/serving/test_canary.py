@@ -49,13 +49,17 @@ def test_a_share_of_the_texts_goes_to_the_canary_and_the_same_text_always(
         first = [version(client, text) for text in ASKED]
         assert 8 <= first.count("8") <= 32
         assert first == [version(client, text) for text in ASKED]
-        assert {version(client, text, "/v2/models/places/versions/7/infer") for text in ASKED[:8]} == {"7"}
+        for number in "78":
+            asked = {version(client, text, f"/v2/models/places/versions/{number}/infer") for text in ASKED[:8]}
+            assert asked == {number}
         found = samples(client)
-        assert found["lianzi_requests_total", "200", "places", "infer", "8"] == 2 * first.count("8")
+        assert found["lianzi_requests_total", "200", "places", "infer", "8"] == 2 * first.count("8") + 8
         assert found["lianzi_canary_share", "places", "8"] == 0.5
     service.log.close()
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [row["version"] for row in rows[: len(ASKED)]] == first
+    # A request that names the canary's version says nothing of its share.
+    assert [row["canary"] for row in rows] == [told == "8" for told in first] * 2 + [False] * 16
     assert all(row["milliseconds"] > 0 and row["status"] == 200 for row in rows)
 
 
@@ -87,4 +91,4 @@ def test_what_its_model_failed_is_logged_without_a_text(
         assert client.post(INFER, json=texts("ship")).status_code == 500
     service.log.close()
     row = json.loads((tmp_path / "log.jsonl").read_text())
-    assert (row["version"], row["status"], row["text"], row["answer"]) == ("8", 500, "", "")
+    assert (row["version"], row["canary"], row["status"], row["text"], row["answer"]) == ("8", True, 500, "", "")
