@@ -18,7 +18,7 @@ export UV_SYSTEM_CERTS ?= 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test peers test-fast test-slow test-minutes lint format bench bench-reader bench-training bench-gpu bench-kills bench-schedule-kills bench-plan \
+.PHONY: help setup run test peers test-fast test-slow test-minutes lint format bench bench-reader bench-training bench-gpu bench-kills bench-schedule-kills bench-mlflow-runs bench-plan \
         bench-data bench-serving bench-faults bench-vectors bench-ladder bench-heads bench-finetuning bench-labels bench-checkpoint pictures ui lock readme clean
 
 help:  ## this list
@@ -82,6 +82,9 @@ bench-kills: setup  ## a hundred kills of trainings, and what is left different 
 
 bench-schedule-kills: setup  ## twenty kills of server, worker and flow under a cron of one minute: half an hour
 	@python -m benchmarks.schedule_kills --kills 20 --record
+
+bench-mlflow-runs: setup  ## MLflow's pages over a thousand runs in SQLite: three minutes
+	@python -m benchmarks.mlflow_runs
 
 bench-data: setup  ## curation, validation and encoding beside datatrove, pandas, Hugging Face, tiktoken: twenty minutes
 	@python -m benchmarks.curation && python -m benchmarks.curation_memory
