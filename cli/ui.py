@@ -135,7 +135,7 @@ def _server(words: list[str], root: Path, own: Mapping[str, str]) -> Iterator[su
     log.parent.mkdir(exist_ok=True)
     log.write_bytes(b"")
     with log.open("ab") as stream:  # appended to: it may be cut while the server writes
-        variables = os.environ | env_defaults.OF_A_SERVER | own
+        variables = os.environ | env_defaults.OF_A_SERVER | dict(own)
         process = subprocess.Popen(words, cwd=root, env=variables, stdout=stream, stderr=stream, start_new_session=True)
     process.log = log  # type: ignore[attr-defined]
     try:
