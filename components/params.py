@@ -193,6 +193,16 @@ class Params(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _behaviour_tests_have_their_task(self) -> Params:
+        for test in self.analyze.robustness.tests:
+            if test.task not in self.tasks:
+                raise ValueError(
+                    f"analyze.robustness.tests: {test.name} is of task {test.task!r:.60}, "
+                    f"known: {', '.join(self.tasks)}"
+                )
+        return self
+
     @field_validator("tasks")
     @classmethod
     def _named(cls, tasks: dict[str, TaskConfig]) -> dict[str, TaskConfig]:

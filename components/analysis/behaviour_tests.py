@@ -17,6 +17,7 @@ import numpy as np
 
 from components.analysis.rates import Rate
 from components.analysis.subject import Subject
+from components.errors import ParameterError
 
 if TYPE_CHECKING:
     from components.analysis.config import BehaviourTest, PolarLabels, RobustnessConfig
@@ -26,12 +27,21 @@ TOLERANCE = 0.1
 PRAISE = {"en": "I love it.", "zh": "我很喜欢。"}
 COMPLAINT = {"en": "I hate it.", "zh": "我很讨厌。"}
 
+# Of "can't" the 'n' belongs to the verb; "won't" and "shan't" are passed over: without n't they are no words.
 _VERB = re.compile(
-    r"\b(is|are|was|were|am|will|would|can|could|should|must|does|do|did)\b(?!n't)( not\b)?", re.IGNORECASE
+    r"\b(is|are|was|were|am|will|would|can|could|should|must|does|do|did)\b(?!n?['’]t\b)( not\b)?", re.IGNORECASE
 )
-_DENIED = re.compile(r"(?<=[a-z])n't\b", re.IGNORECASE)
-_NOT = re.compile("不是|不喜欢|不喜歡|不推荐|不推薦|不值得|不好|没有|沒有")
-_PLAIN = re.compile("是|喜欢|喜歡|推荐|推薦|值得|好看|好吃|好用|好玩")
+_DENIED = re.compile(
+    r"\b(?:(can)|(is|are|was|were|would|could|should|must|does|do|did|has|have|had|need)n)['’]t\b", re.IGNORECASE
+)
+# Neither 是不是 (whether) nor 要不是 (but for), 不好意思 (sorry) or another question of the form A不A is a denial.
+_NOT = re.compile(
+    "(?<![要是])不是|(?<!喜)不(?:喜欢|喜歡)|(?<!推)不(?:推荐|推薦)|(?<!值)不值得|(?<!好)不好(?!意思)|(?<!有)[没沒]有"
+)
+# 是 ends conjunctions and adverbs, as 但是 (but) and 总是 (always), and begins 是否 (whether).
+_PLAIN = re.compile(
+    "(?<![不但可总總还還于於只若或凡老倒真正要其别別])是(?![不否非])|(?<!不)(?:喜欢|喜歡|推荐|推薦|值得|好看|好吃|好用|好玩)"
+)
 
 
 @dataclass(frozen=True)
@@ -49,21 +59,20 @@ class TestResult:
         return {"cases": self.rate.total, "failure_rate": self.rate.metrics()}
 
     def sentence(self) -> str:
-        told = f"{self.name}: {self.rate} of {self.rate.total:,} cases fail ({self.expected})"
-        return f"{told}, for one {self.example}" if self.example else told
+        told = f"{self.name}: {self.rate} of {self.rate.total:,} cases fail (expected: {self.expected})"
+        return f"{told}, for example {self.example}" if self.example else told
 
 
 def run_tests(config: RobustnessConfig, subject: Subject, rows: np.ndarray) -> tuple[TestResult, ...]:
-    """The tests of this task; of whatever has no probabilities, those alone that ask for the same answer. The one that
-    fails most first."""
-    found = [
-        result
-        for test in config.tests
-        if test.task == subject.name and (result := _of_templates(test, subject)) is not None
-    ]
-    for polar in config.polar_labels:
-        if {polar.positive, polar.negative} <= {*subject.task.labels} and subject.probability is not None:
-            found += _of_polar_rows(polar, subject, rows, subject.probability)
+    """The tests of this task, the one that fails most first. Raises ParameterError for one that cannot be run."""
+    found = [_of_templates(test, subject) for test in config.tests if test.task == subject.name]
+    polar = [one for one in config.polar_labels if {one.positive, one.negative} <= {*subject.task.labels}]
+    if len(polar) > 1:  # their tests have the same names
+        raise ParameterError(
+            f"analyze.robustness.polar_labels: {len(polar)} pairs are labels of {subject.name}", "keep one of them"
+        )
+    if polar and subject.probability is not None:
+        found += _of_polar_rows(polar[0], subject, rows, subject.probability)
     return tuple(sorted(found, key=lambda one: (-one.rate.value, one.name)))
 
 
@@ -81,22 +90,28 @@ def negated(text: str, language: str) -> str | None:
             return text[: found.start()] + text[found.start() + 1 :]
         plain = _PLAIN.search(text)
         return None if plain is None else f"{text[: plain.start()]}不{text[plain.start() :]}"
-    if _DENIED.search(text) and not re.search(r"\b(can|won)'t\b", text, re.IGNORECASE):
-        return _DENIED.sub("", text, count=1)
+    if _DENIED.search(text):
+        return _DENIED.sub(lambda found: found[1] or found[2], text, count=1)
     verb = _VERB.search(text)
     if verb is None:
         return None
     return text[: verb.start()] + (verb[1] if verb[2] else f"{verb[1]} not") + text[verb.end() :]
 
 
-def _of_templates(test: BehaviourTest, subject: Subject) -> TestResult | None:
+def _of_templates(test: BehaviourTest, subject: Subject) -> TestResult:
+    where = f"analyze.robustness.tests: {test.name}"
+    if subject.test.texts and not isinstance(subject.test.texts[0], str):
+        raise ParameterError(f"{where}: a row of {subject.name} is several texts, a template one", "remove the test")
     pairs = cases(test)
     befores, afters = [before for before, _ in pairs], [after for _, after in pairs]
     if test.expect == "same":
         fails = ~subject.task.same(subject.answer(befores), subject.answer(afters))
         expected = "the answer stays"
-    elif subject.probability is None or test.label not in subject.task.labels:
-        return None
+    elif subject.probability is None:
+        raise ParameterError(f"{where}: {subject.name} has no probabilities", "write expect: same, or remove the test")
+    elif test.label not in subject.task.labels:
+        known = ", ".join(subject.task.labels[:20])
+        raise ParameterError(f"{where}: {subject.name} has no label {test.label!r:.60}", f"its labels: {known}")
     else:
         place = subject.task.labels.index(test.label)
         rises = subject.probability(afters)[:, place] - subject.probability(befores)[:, place]
@@ -131,7 +146,7 @@ def _of_polar_rows(
         surer = afters[numbers, answers] > befores[kept].max(axis=1)
         fails = (afters.argmax(axis=1) == answers) & surer
         pairs = [(texts[row], other) for row, other in denied]
-        found.append(_result("negation", fails, pairs, "no negated text is answered alike and surer", subject))
+        found.append(_result("negation", fails, pairs, "a negated text is not answered alike and surer", subject))
     return found
 
 

@@ -22,6 +22,8 @@ PerturbationName = Literal[
     "contractions",
     "link",
 ]
+POLAR_TESTS = ("negation", "praise added", "complaint added")
+"""Those that polar labels bring."""
 MOST_CASES = 1000
 """Of one test of behaviour."""
 
@@ -42,11 +44,17 @@ class BehaviourTest(Section):
     @model_validator(mode="after")
     def _can_be_filled(self) -> BehaviourTest:
         try:
-            fields = [name for text in (self.before, self.after) for _, name, _, _ in Formatter().parse(text)]
+            fields = [field[1:] for text in (self.before, self.after) for field in Formatter().parse(text)]
         except ValueError as error:
             raise ValueError(f"{self.name}: no template: {error}") from None
-        if unknown := [name for name in fields if name is not None and name not in self.fill]:
+        names = {name for name, _, _ in fields if name is not None}
+        if unknown := sorted(names - self.fill.keys()):
             raise ValueError(f"{self.name}: nothing fills {{{unknown[0]}}}: add it to fill")
+        if formatted := [name for name, form, conversion in fields if form or conversion]:
+            raise ValueError(f"{self.name}: {{{formatted[0]}}} stands with a format: write the name alone")
+        # Its words would multiply equal cases, and narrow the interval.
+        if unused := sorted(self.fill.keys() - names):
+            raise ValueError(f"{self.name}: no template has {{{unused[0]}}}: remove it from fill")
         if (count := prod(map(len, self.fill.values()))) > MOST_CASES:
             raise ValueError(f"{self.name}: {count:,} cases, at most {MOST_CASES:,}: shorten a list of fill")
         if self.expect != "same" and self.label is None:
@@ -69,6 +77,16 @@ class RobustnessConfig(Section):
     perturbations: list[PerturbationName]
     polar_labels: list[PolarLabels]
     tests: list[BehaviourTest]
+
+    @model_validator(mode="after")
+    def _named_apart(self) -> RobustnessConfig:
+        """Metrics go by the names of the tests."""
+        taken = {(test.task, name) for test in self.tests for name in POLAR_TESTS if self.polar_labels}
+        for test in self.tests:
+            if (test.task, test.name) in taken:
+                raise ValueError(f"two tests of {test.task} are called {test.name}: rename one")
+            taken.add((test.task, test.name))
+        return self
 
 
 class SlicesConfig(Section):

@@ -21,6 +21,28 @@ _HER = re.compile(r"\bher\b(?=\s+(?!(?:and|or|but|in|on|at|to|for|with|from|by|a
 _HIM = re.compile(r"\bher\b", re.IGNORECASE)
 _TO_HER = re.compile(r"\b(?:him|his)\b", re.IGNORECASE)
 
+_ENDS_OTHERS = {
+    "他": "其吉维維",  # 其他 (the others), 吉他 (a guitar) and 维他 (vita-) are about nobody
+    "江西": "长長珠沿",  # the west of a river
+    "河南": "黄淮",
+    "河北": "黄淮",
+    "海南": "南东東黄渤",
+}
+"""Word -> what stands before it where it is the end of another."""
+_BEGINS_OTHERS = {
+    "他": "乡鄉日人山国國处處杀殺律",  # 他乡 (a strange place), 他日 (some day)
+    **dict.fromkeys("东西南北", "岸侧側麓坡"),  # 江西岸 (the west bank of a river)
+    "度": "洋",  # 印度洋 (the Indian Ocean)
+    "伟": "大",  # the end of a given name and what follows: 王伟大 (Wang the great)
+    "强": "大烈调化制硬",
+    "勇": "敢猛",
+    "杰": "出",
+    "军": "队",
+    "敏": "感锐捷",
+    "洁": "白净",
+}
+"""The last character of a word -> what stands after it where it begins another word."""
+
 Groups = Mapping[str, Sequence[Sequence[str]]]
 """Group -> its words, in lists that correspond to those of the other groups."""
 
@@ -64,9 +86,13 @@ def variants(category: str, language: str, row: int, text: Text) -> list[Variant
     mentioned = next((found[0] for part in parts(text) if (found := pattern.search(part))), None)
     if mentioned is None:
         return []
-    here = _pattern((mentioned,), language)
+
+    def renamed(part: str, word: str) -> str:
+        # By the pattern of all words: 印度 is not the beginning of 印度尼西亚, nor 江西 the middle of 浙江西部.
+        return pattern.sub(lambda found: word if found[0] == mentioned else found[0], part)
+
     return [
-        Variant(row, group, number, word, _each(text, partial(here.sub, word)))
+        Variant(row, group, number, word, _each(text, partial(renamed, word=word)))
         for group, lists in groups.items()
         for number, word in enumerate(lists[kinds[mentioned]])
     ]
@@ -119,6 +145,14 @@ def _words_pattern(category: str, language: str) -> re.Pattern[str]:
 @cache
 def _pattern(words: tuple[str, ...], language: str, flags: int = 0) -> re.Pattern[str]:
     """Longer words first: one may begin with another. Chinese has no boundaries of words."""
-    found = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
-    # 其他 (the others), 吉他 (a guitar) and 维他 (vita-) are about nobody.
-    return re.compile(f"(?<![其吉维維])(?:{found})" if language == "zh" else rf"\b(?:{found})\b", flags)
+    ordered = sorted(words, key=len, reverse=True)
+    if language == "zh":
+        return re.compile("|".join(map(_apart, ordered)), flags)
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, ordered))})\b", flags)
+
+
+def _apart(word: str) -> str:
+    """A Chinese word where it is no part of another."""
+    before = _ENDS_OTHERS.get(word, _ENDS_OTHERS["他"] if word[0] == "他" else "")
+    after = _BEGINS_OTHERS.get(word[-1], "")
+    return f"{f'(?<![{before}])' if before else ''}{re.escape(word)}{f'(?![{after}])' if after else ''}"

@@ -182,11 +182,11 @@ def _sentences(
     scores: Mapping[str, Mapping[str, float]],
 ) -> tuple[str, ...]:
     total = len(subject.test.texts)
-    searched = f"{len(subject.train.texts):,} training rows and {documents:,} documents of the corpus"
+    searched = f"{_count(len(subject.train.texts), 'training row')} and {_count(documents, 'document')} of the corpus"
     if not leaked:
-        return (f"leakage: none of {total:,} test rows is in {searched}",)
+        return (f"leakage: none of {total:,} test rows was found, searching {searched}",)
     told = [
-        f"leakage: {leaked:,} of {total:,} test rows are in {searched}: "
+        f"leakage: {leaked:,} of {total:,} test rows were found, searching {searched}: "
         f"{_told(training)} in training rows, {_told(corpus)} in documents"
     ]
     if "without_leaked" in scores:
@@ -194,6 +194,10 @@ def _sentences(
         every, clean = (scores[name] for name in ("all", "without_leaked"))
         told.append(f"{title} without them {_interval(clean)}, with them {_interval(every)}")
     return tuple(told)
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
 
 
 def _told(found: Sequence[Leak]) -> str:

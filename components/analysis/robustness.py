@@ -59,7 +59,11 @@ def analyze(config: RobustnessConfig, subject: Subject) -> Analysis | None:
     """Nothing where a text is written, or where places in a text are marked: a changed text has them elsewhere."""
     task = subject.task
     if task.head in GENERATES or task.spans:
-        return None
+        own = [test.name for test in config.tests if test.task == subject.name]
+        told = (
+            f"tests of behaviour are not run for answers that are written or rows with marked places: {', '.join(own)}"
+        )
+        return Analysis({}, (told,)) if own else None
     rows = sampled(len(subject.test.texts), config.rows, subject.seed)
     effects = {}
     for name in config.perturbations:

@@ -204,7 +204,8 @@ def sentence(one: Difference) -> str:
         p += f", {one.adjusted:.2g} as one of {one.comparisons} comparisons"
     if one.shown:
         return f"{'better' if one.value > 0 else 'worse'} in {one.metric.title}: {told}, {p}"
-    seen = f"the test could have seen {one.detectable:.3f}"
+    # Where no resample moves the metric nothing is known of what could be seen.
+    seen = f", the test could have seen {one.detectable:.3f}" if one.detectable else ""
     # Where the interval alone would say otherwise, the reader is owed the reason.
     reason = "" if one.low <= 0 <= one.high else f", {p}"
-    return f"no difference shown in {one.metric.title}: {told}, {seen}{reason}"
+    return f"no difference shown in {one.metric.title}: {told}{seen}{reason}"

@@ -19,10 +19,26 @@ def test_intervals_are_asked_for_as_those_of_evaluate() -> None:
     [
         ({"before": "{name} is here"}, "nothing fills {name}"),
         ({"after": "{"}, "no template"),
-        ({"fill": {"a": ["x"] * 40, "b": ["y"] * 40}}, "1,600 cases, at most 1,000"),
+        ({"after": "{a:d}", "fill": {"a": ["x"]}}, "{a} stands with a format"),
+        ({"after": "{a!x}", "fill": {"a": ["x"]}}, "{a} stands with a format"),
+        ({"after": "{a:{b}}", "fill": {"a": ["x"], "b": ["y"]}}, "{a} stands with a format"),
+        ({"fill": {"a": ["x", "y"]}}, "no template has {a}"),
+        ({"before": "{a} {b}", "fill": {"a": ["x"] * 40, "b": ["y"] * 40}}, "1,600 cases, at most 1,000"),
         ({"expect": "up"}, "needs the label"),
     ],
 )
 def test_a_test_of_behaviour_that_cannot_run_is_refused(changes: dict[str, Any], told: str) -> None:
     test = {"name": "names", "task": "topic", "before": "a", "after": "b", "expect": "same"} | changes
     assert told in refused({"analyze.robustness.tests": [test]})
+
+
+def test_two_tests_of_a_task_have_two_names() -> None:
+    test = {"name": "negation", "task": "topic", "before": "a", "after": "b", "expect": "same"}
+    assert "two tests of topic are called negation" in refused({"analyze.robustness.tests": [test, test]})
+    polar = {"analyze.robustness.polar_labels": [{"negative": "a", "positive": "b"}]}
+    assert "two tests of topic are called negation" in refused({"analyze.robustness.tests": [test], **polar})
+
+
+def test_a_test_of_a_task_that_is_not_there_is_refused() -> None:
+    test = {"name": "names", "task": "topik", "before": "a", "after": "b", "expect": "same"}
+    assert "names is of task 'topik', known: topic" in refused({"analyze.robustness.tests": [test]})

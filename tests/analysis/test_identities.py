@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.analysis.identities import GENDER, identities, variants
+from components.analysis.identities import GENDER, identities, mentions, variants
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -43,6 +43,32 @@ def test_a_text_that_mentions_nobody_has_no_variants() -> None:
 )
 def test_women_and_men_are_exchanged(language: str, before: str, women: str, men: str) -> None:
     assert {one.group: one.text for one in variants(GENDER, language, 0, before)} == {"women": women, "men": men}
+
+
+@pytest.mark.parametrize(
+    ("category", "text", "word", "changed"),
+    [
+        ("provinces", "江西人到浙江西部去", "江苏", "江苏人到浙江西部去"),
+        ("places", "印度在印度尼西亚和印度洋旁", "日本", "日本在印度尼西亚和印度洋旁"),
+        ("names", "王伟说：张勇敢吗？", "约翰", "约翰说：张勇敢吗？"),
+    ],
+)
+def test_a_chinese_word_inside_another_stays(category: str, text: str, word: str, changed: str) -> None:
+    assert {one.word: one.text for one in variants(category, "zh", 0, text)}[word] == changed
+
+
+@pytest.mark.parametrize(
+    ("category", "text"),
+    [
+        (GENDER, "他乡的山"),
+        (GENDER, "他日再会，他人他山"),
+        ("names", "王伟大的一生"),
+        ("provinces", "长江西岸，南海南部"),
+    ],
+)
+def test_a_chinese_text_with_words_inside_others_alone_mentions_nobody(category: str, text: str) -> None:
+    assert variants(category, "zh", 0, text) == []
+    assert not mentions(category, "zh", text)
 
 
 def test_both_texts_of_a_pair_are_rewritten() -> None:

@@ -70,7 +70,7 @@ def test_the_score_is_told_without_them(corpus: Path) -> None:
     assert found.metrics["macro_f1"]["all"]["value"] == pytest.approx(0.8286, abs=1e-4)
     assert found.metrics["macro_f1"]["without_leaked"]["value"] == pytest.approx(1 / 3, abs=1e-4)
     assert found.sentences[0] == (
-        "leakage: 4 of 6 test rows are in 4 training rows and 3 documents of the corpus: "
+        "leakage: 4 of 6 test rows were found, searching 4 training rows and 3 documents of the corpus: "
         "2 exactly and 1 nearly in training rows, 1 exactly and 0 nearly in documents"
     )
     assert found.sentences[1].startswith("macro-F1 without them 0.333")
@@ -88,7 +88,9 @@ def test_rows_that_nobody_has_seen_say_so(tmp_path: Path) -> None:
     )
     found = analyze(CONFIG, given)
     assert found is not None
-    assert found.sentences == ("leakage: none of 6 test rows is in 1 training rows and 0 documents of the corpus",)
+    assert found.sentences == (
+        "leakage: none of 6 test rows was found, searching 1 training row and 0 documents of the corpus",
+    )
     assert found.tables == {}
 
 

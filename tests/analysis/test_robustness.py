@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from components.analysis.config import RobustnessConfig
+from components.analysis.config import BehaviourTest, RobustnessConfig
 from components.analysis.robustness import analyze, sampled
 from components.analysis.subject import Subject
 from components.tasks.generation import Generation
@@ -94,3 +94,8 @@ def test_it_says_nothing_of_texts_that_are_written_or_have_marked_places() -> No
     scores = np.zeros((1, 1, 2))
     assert analyze(CONFIG, small_subject([], ["a"], scores, scores, task=written)) is None
     assert analyze(CONFIG, small_subject([], ["a"], [0], [0], task=marked)) is None
+    own = BehaviourTest(name="greeting", task="places", before="a", after="b", expect="same")
+    found = analyze(CONFIG.model_copy(update={"tests": [own]}), small_subject([], ["a"], [0], [0], task=marked))
+    assert found is not None
+    assert found.sentences[0].startswith("tests of behaviour are not run")
+    assert found.sentences[0].endswith("greeting")

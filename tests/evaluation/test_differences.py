@@ -110,6 +110,11 @@ def test_a_difference_that_the_correction_takes_back_says_so() -> None:
     assert sentence(one).endswith("the test could have seen 0.050, p = 0.04, 0.4 as one of 10 comparisons")
 
 
+def test_where_no_resample_moves_the_metric_nothing_is_said_of_what_could_be_seen() -> None:
+    one = Difference("a", "b", F1, 400, 0.05, 0.0, 0.0, 0.0, 0.0, "bootstrap", 1.0, 1.0)
+    assert sentence(one) == "no difference shown in macro-F1: +0.000 (+0.000 to +0.000)"
+
+
 def test_seeds_that_differ_more_than_the_systems_hide_the_difference() -> None:
     bootstrap = Bootstrap(TASK, TARGETS, 300, 0.95, 0)
     steady = {"before": [answers(0.7) for _ in range(3)], "after": [answers(0.8) for _ in range(3)]}
