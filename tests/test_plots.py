@@ -50,7 +50,7 @@ def test_curves_and_confusion_are_drawn_with_the_network_cut(project: Path) -> N
         offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
         browser.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
         browser.get((project / "dvc_plots" / "index.html").as_uri())
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while browser.execute_script("return document.querySelectorAll('canvas').length") < 2:
             assert time.monotonic() < deadline, browser.page_source[-2000:]
             time.sleep(0.2)

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 EXTENSIONS = ["binary_tensor_data"]
 BODY_TYPES = ("application/json", "application/octet-stream")
 OCTETS = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-SENTENCE_VECTOR = "sentence_embedding"
 PLAIN = {"text/plain": {"schema": {"type": "string"}}}
 DESCRIPTION = (
     "Every answer has x-request-id, the caller's or a new one, and x-lianzi-trace, which names the server and the "
@@ -60,12 +59,13 @@ async def _infer(service: Service, request: Request, name: str, version: str | N
         chosen = served if version is not None else _chosen(service, served, model, asked)
         with service.repository.hold(chosen):
             context.served, context.canary = chosen, chosen is not served
+            context.logged = model.texts[0] in asked.inputs
             return await _answer(service, context, chosen, asked, len(body), deadline)
 
 
 def _chosen(service: Service, served: LoadedModel, model: TaskModel, asked: InferRequest) -> LoadedModel:
-    """The canary for its share of texts. Token ids mean something to one model alone, vectors lie in one's space."""
-    if model.texts[0] not in asked.inputs or SENTENCE_VECTOR in model.classifier.form.tensors:
+    """The canary for its share of texts. Token ids mean something to one model alone."""
+    if model.texts[0] not in asked.inputs:
         return served
     return service.repository.choose(served, _texts(model, asked))
 
@@ -89,7 +89,7 @@ async def _answer(
             logits = model.logits(rows, await batcher.submit(rows))
     except TimeoutError:
         raise service.too_late() from None
-    if service.log and model.texts[0] in asked.inputs and service.log.wants(context.id):
+    if service.log and context.logged and service.log.wants(context.id):
         logged = map(model.classifier.form.logged, model.answers(asked, logits))
         service.log.put_answers(context, _texts(model, asked), list(logged))
     answer, headers = write_answer(served.name, served.version, asked, model.outputs(asked, logits))

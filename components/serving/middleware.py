@@ -53,6 +53,9 @@ class RequestContext:
     served: LoadedModel | None = None
     canary: bool = False
     """The hash of its texts gave it to a canary; one that names the canary's version did not come so."""
+    logged: bool = False
+    """Its answer goes into the log of requests, if that keeps it, and so does a failure. Those of token ids and
+    embeddings do not: failures alone would look like a model that fails more often."""
     rows: int = 0
     tokens: int = 0
     """Generated for it."""
@@ -126,7 +129,7 @@ class RequestMiddleware:
         self.metrics.requests.labels(context.route, context.model, context.version, context.status).inc()
         if context.route == "infer" and context.served:
             self.metrics.seconds.labels(context.model, context.version).observe(seconds)
-        if self.failed and context.served and context.status >= 500 and not self.admission.draining:
+        if self.failed and context.logged and context.status >= 500 and not self.admission.draining:
             self.failed(context)
         if context.tokens and context.served:
             self.metrics.generation_seconds.labels(context.model).observe(seconds)

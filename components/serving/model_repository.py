@@ -27,6 +27,7 @@ from components.serving.task_model import TaskModel
 Form = TypeVar("Form", TaskModel, Embedding)
 Model = TaskModel | Embedding | Generation
 Queue = Batcher | ContinuousBatcher
+SENTENCE_VECTOR = "sentence_embedding"
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,13 @@ class LoadedModel:
         return f"model={self.name};version={self.version};bundle={self.digest}" + ";canary=true" * self.canary
 
     def like(self, other: LoadedModel) -> bool:
-        """Whether it takes and gives what the other does, so that a client need not know which one answers."""
+        """Whether it takes and gives what the other does, so that a client need not know which one answers. Scores
+        stand in the order of the labels; vectors of two models never lie in one space.
+        """
         if isinstance(self.model, TaskModel) and isinstance(other.model, TaskModel):
             ours, theirs = self.model.describe(), other.model.describe()
-            return all(ours[name] == theirs[name] for name in ("inputs", "outputs"))
+            vectors = SENTENCE_VECTOR in self.model.classifier.form.tensors
+            return not vectors and all(ours[name] == theirs[name] for name in ("inputs", "outputs", "labels"))
         return isinstance(self.model, Generation) and isinstance(other.model, Generation)
 
 

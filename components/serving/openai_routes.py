@@ -192,13 +192,20 @@ class _Generating:
                     yield self._event(delta)
         except Exception as error:
             late = isinstance(error, TimeoutError)
+            status = 503 if late else 500
+            self._failed(status)
             reason = self.service.too_late().reason if late else f"internal error ({type(error).__name__})"
-            yield event(error_content("/v1/", 503 if late else 500, f"{reason}; request {self.context.id}"))
+            yield event(error_content("/v1/", status, f"{reason}; request {self.context.id}"))
             return
         options = self.asked.stream_options
         if options and options.include_usage:
             yield event(self.form.counts(self.usage))
         yield DONE
+
+    def _failed(self, status: int) -> None:
+        """The middleware logs other failures by their status; that of a stream was 200."""
+        if self.service.log and self.context.logged and not self.service.admission.draining:
+            self.service.log.put_failure(self.context, status)
 
     def _event(self, delta: Delta) -> bytes:
         self.take(delta)
@@ -222,6 +229,7 @@ async def _generate(service: Service, request: Request, kind: type[CompletionReq
         _check_asked(service, asked)
         chosen = _chosen(service, served, asked)
         context.canary = chosen is not served
+        context.logged = any(isinstance(prompt, str) for prompt in _prompts(asked))
         served = context.served = held.enter_context(service.repository.hold(chosen))
         model, continuous_batcher = served.continuous()
         try:

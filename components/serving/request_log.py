@@ -45,7 +45,7 @@ class RequestLog:
     """JSON lines {"time", "request", "model", "version", "canary", "text", "answer", "score", "milliseconds",
     "status"}, one a row; texts have no score. canary: a canary's share gave it to this version. milliseconds: of the
     whole request, up to its answer. A request that its model failed has one line with neither text nor answer, and the
-    status that its client got.
+    status that its client got, in a stream as its last event.
     """
 
     def __init__(
@@ -95,10 +95,12 @@ class RequestLog:
             200,
         )
 
-    def put_failure(self, context: RequestContext) -> None:
-        """Log a request that its model did not answer, where it is one of those that are kept."""
+    def put_failure(self, context: RequestContext, status: int | None = None) -> None:
+        """Log a request that its model did not answer, where it is one of those that are kept. `status`: of a stream,
+        which began with 200.
+        """
         if self.wants(context.id):
-            self._put(context, [{"text": "", "answer": "", "score": None}], context.status)
+            self._put(context, [{"text": "", "answer": "", "score": None}], status or context.status)
 
     def put_generated(self, context: RequestContext, prompts: Sequence[str | list[int]], texts: Sequence[str]) -> None:
         """Log prompts and generated texts; prompts of token ids are left out."""

@@ -8,6 +8,7 @@ import pytest
 from components.serving.model_repository import LoadedModel, ModelRepository, Release, load
 from components.serving.request_error import RequestError
 from components.serving.service import Service
+from components.serving.task_model import TaskModel
 from tests.serving.conftest import LIMITS
 from tests.small_ladder import Ladder
 
@@ -47,6 +48,18 @@ def test_an_exchanged_model_ends_once_its_last_request_is_done(
         after.batcher.close()
 
     asyncio.run(exchange())
+
+
+def test_a_model_whose_labels_have_another_order_is_not_like_it(
+    served: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert served.like(served)
+    assert isinstance(served.model, TaskModel)
+    other = dataclasses.replace(served, model=dataclasses.replace(served.model))
+    described = served.model.describe()
+    turned = described | {"labels": described["labels"][::-1]}
+    monkeypatch.setattr(TaskModel, "describe", lambda self: described if self is served.model else turned)
+    assert not other.like(served)
 
 
 def test_the_trace_names_version_and_bundle(served: LoadedModel) -> None:

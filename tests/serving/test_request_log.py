@@ -6,19 +6,20 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from components.errors import ServiceError
+from components.errors import EngineError, ServiceError
 from components.serving.app import make_app
 from components.serving.middleware import RequestContext
 from components.serving.request_log import KEPT, RequestLog, _Files
 from components.serving.service import Service
 from tests.serving.asking import ids, texts
-from tests.serving.scripted import ScriptedGenerator, serve_scripted
+from tests.serving.scripted import ScriptedGenerator, ScriptedRow, serve_scripted
 
 ROOT = Path(__file__).parents[2]
 INFER = "/v2/models/places/infer"
@@ -75,6 +76,42 @@ def test_what_was_generated_is_kept_whole_or_streamed(service: Service, tmp_path
     assert found == [("echo", "abc", "abc", None)] * 2
     for one in served:
         one.batcher.close()
+
+
+class Breaking(ScriptedGenerator):
+    """Makes two tokens, and breaks."""
+
+    def step(self, rows: Sequence[ScriptedRow]) -> list[int]:
+        if len(self.steps) == 2:
+            raise EngineError("broken")
+        return super().step(rows)
+
+
+def test_a_stream_that_breaks_is_kept_as_a_failure(service: Service, tmp_path: Path) -> None:
+    service.log = open_log(tmp_path / "log.jsonl")
+    generator = Breaking()
+    generator.go.set()
+    with TestClient(make_app(service, print)) as client:
+        served = serve_scripted(service, generator)
+        asked = {"model": "echo", "prompt": "abc", "max_tokens": 5, "stream": True}
+        assert "internal error (EngineError)" in client.post("/v1/completions", json=asked).text
+    service.log.close()
+    (line,) = lines(tmp_path / "log.jsonl")
+    assert (line["status"], line["text"], line["answer"]) == (500, "", "")
+    for one in served:
+        one.batcher.close()
+
+
+def test_a_failure_is_kept_where_its_answer_would_be(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.log = open_log(tmp_path / "log.jsonl")
+    monkeypatch.setattr(service.repository.models["places"].batcher, "submit", lambda rows: 1 / 0)
+    with TestClient(make_app(service, print), raise_server_exceptions=False) as client:
+        assert client.post(INFER, json=ids([[1, 5, 2]])).status_code == 500
+        assert client.post(INFER, json=texts("ship"), headers={"x-request-id": "mine"}).status_code == 500
+    service.log.close()
+    assert [line["request"] for line in lines(tmp_path / "log.jsonl")] == ["mine"]
 
 
 def test_files_are_bounded_in_size_and_number(tmp_path: Path) -> None:
