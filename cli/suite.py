@@ -219,7 +219,7 @@ def run_harness(tasks: str, model: str | None, data: Path | None) -> None:
     named = str(Path(model).absolute()) if named_folder("--model", model) else model.replace("@", ",revision=")
     definitions = data.absolute() if data else None
     root = project_root()
-    out = root / REPORTS / "lm-eval" / re.sub(r"[^\w.-]", "-", tasks) / system_name(model)
+    out = harness.answers_folder(root / REPORTS / "lm-eval" / re.sub(r"[^\w.-]", "-", tasks), system_name(model), model)
     scores = harness.run_tasks(harness.harness_python(), tasks, named, definitions, out, click.echo)
     tags = {"lianzi.suite": f"{HARNESS}{tasks}", "lianzi.system": system_name(model)}
     with tracking.resumable_run(

@@ -30,13 +30,11 @@ def labels_by_line(rows: Sequence[Raw], answers: Sequence[Any]) -> str:
 
 
 def c3(path: Any) -> list[Raw]:
-    """C3's dialogues and texts with their questions as a row a question, as the hub has them (Sun 2020)."""
+    """C3's dialogues and texts with their questions as a row a question (Sun 2020). The site's `id` is the question's
+    own; one without is numbered, for that of its passage would stand there for each of its questions."""
     entries: list[Any] = [*jsonl(path)]
-    return [
-        {**question, "context": context, "id": number}
-        for context, questions, number in entries
-        for question in questions
-    ]
+    found = ((question, context) for context, questions, _ in entries for question in questions)
+    return [{"id": number, **question, "context": context} for number, (question, context) in enumerate(found)]
 
 
 def _two_spans(raw: Raw) -> dict[str, Any]:

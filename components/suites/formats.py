@@ -18,13 +18,17 @@ def tsv(columns: Mapping[str, str | int], header: bool = True, broken: bool = Fa
 
     def read(path: Path) -> list[Raw]:
         lines = _lines(path)
-        names = lines.pop(0).split("\t") if header else []
+        names = lines.pop(0).split("\t") if header and lines else []
         # The place of one column of another file's header may be beyond this one's.
         places = {
             ours: theirs if isinstance(theirs, int) else names.index(theirs)
             for ours, theirs in columns.items()
             if isinstance(theirs, int) or theirs in names
         }
+        if not places:
+            raise DataError(
+                f"{path}:1: none of the columns {', '.join(map(str, columns.values()))}", "is the header there?"
+            )
         rows = []
         for number, line in enumerate(lines, 2 if header else 1):
             cells = line.split("\t")

@@ -5,6 +5,7 @@ Its requirements would move the project's own; its numbers are what papers on la
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Callable, Sequence
@@ -12,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import read_json
+from components.artifacts import file_hash, read_json
 from components.errors import DataError, ServiceError
 from components.isolated_envs import environment_python
 
 PINS = Path(__file__).parents[2] / "infra" / "locks" / "lm-eval.lock"
 CACHE = "answers"
 """lm-eval keeps each answer there, so a killed run goes on with those it has."""
+DTYPE = "float32"
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,23 @@ def harness_python() -> Path:
     return environment_python((cache / "environments" / "lm-eval").absolute(), PINS, sharing=True)
 
 
+def answers_folder(where: Path, system: str, model: str) -> Path:
+    """Where the answers of a checkpoint are kept: lm-eval finds them by the question alone, so no two checkpoints, nor
+    one that was trained on, may share the folder. `model`: a folder, or OWNER/NAME@COMMIT."""
+    digest = hashlib.sha256(DTYPE.encode())
+    if Path(model).is_dir():
+        for path in sorted(path for path in Path(model).iterdir() if path.is_file()):
+            digest.update(f"\n{path.name} {file_hash(path)}".encode())
+    else:
+        digest.update(model.encode())
+    return where / f"{system}-{digest.hexdigest()[:12]}"
+
+
 def harness_words(tasks: str, model: str, definitions: Path | None, out: Path) -> list[str]:
     """The arguments of `python -m lm_eval`. `definitions`: a folder with YAML files of tasks of one's own."""
     given = [*(["--include_path", str(definitions)] if definitions else [])]
     return [
-        *("run", "--model", "hf", "--model_args", f"pretrained={model},dtype=float32,trust_remote_code=False"),
+        *("run", "--model", "hf", "--model_args", f"pretrained={model},dtype={DTYPE},trust_remote_code=False"),
         *("--tasks", tasks, "--batch_size", "8", "--seed", "17", *given),
         *("--use_cache", str(out / CACHE), "--output_path", str(out / "results")),
     ]

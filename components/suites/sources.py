@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from components.suites.formats import named_rows, parquet
 from components.suites.suite import File, Raw, Suite, SuiteTask
 from components.tasks.kinds import task_kind
 from components.tasks.task import Column
+from components.tasks.token_classification import OUTSIDE
 
 HELD_OUT_SHARE, MOST_HELD_OUT = 10, 2000
 """Where the labels of the test rows are hidden, one in so many training rows decides in training, up to so many."""
+PUBLISHED = "is it the file as it was published?"
 PLACEHOLDERS: dict[Column, Any] = {Column.NUMBER: 0.0, Column.CHOICE: 0, Column.TARGET: "-"}
-"""In place of a hidden answer, where a row has to have one to be read."""
+"""In place of an answer, which a row has to have to be read."""
 
 
 def read_task(suite: Suite, task: SuiteTask, data: Path | None) -> dict[str, list[Raw]]:
@@ -57,10 +60,26 @@ def _split(task: SuiteTask, split: str, folders: Sequence[Path]) -> list[Raw]:
     for folder in folders:
         for file in task.files.get(split, ()):
             if paths := _paths(folder, file):
-                return file.read(*paths)
+                return _in_form(task, split, str(paths[0]), partial(file.read, *paths))
         if shards := _shards(folder, split, task.config):
-            return parquet(shards)
+            return _in_form(task, split, str(shards[0]), partial(parquet, shards))
     return []
+
+
+def _in_form(task: SuiteTask, split: str, where: str, read: Callable[[], list[Raw]]) -> list[Raw]:
+    """The rows, where they have what the task reads of them: before any training. Raises DataError."""
+    hidden = split in {one.split for one in task.submissions}
+    try:
+        rows = read()
+        for raw in rows:
+            task.inputs(raw)
+            if not hidden:
+                task.target(raw)
+    except KeyError as error:
+        raise DataError(f"{where}: not in the form of {task.name}: no {error.args[0]!r:.60}", PUBLISHED) from None
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise DataError(f"{where}: not in the form of {task.name}: {str(error)[:100]}", PUBLISHED) from None
+    return rows
 
 
 def _paths(folder: Path, file: File) -> list[Path]:
@@ -84,7 +103,11 @@ def _from_hub(suite: Suite, task: SuiteTask) -> dict[str, list[Raw]]:
     name, _, branch = task.hub.partition("@")
     try:
         loaded, _ = load_splits(name, task.config, branch or None)
-        return {split: named_rows(loaded[split]) for split in task.splits if split in loaded}
+        return {
+            split: _in_form(task, split, task.hub, partial(named_rows, loaded[split]))
+            for split in task.splits
+            if split in loaded
+        }
     except DataError as error:
         raise DataError(f"{suite.title}: {first_line(error)}", download(suite, task, None)) from None
 
@@ -133,14 +156,17 @@ def _held_out(rows: Sequence[Mapping[str, Any]]) -> set[int]:
 
 
 def question_row(task: SuiteTask, split: str, number: int, raw: Raw) -> dict[str, Any]:
-    """A row to be answered, with a placeholder for a hidden answer."""
+    """A row to be answered, with a placeholder for its answer: to ask, a published one need not even be right."""
     kind = task_kind(task.kind["kind"])
-    target = task.target(raw)
-    if target is None:
-        column = kind.columns[kind.target]
-        target = {"text": [], "answer_start": []} if column == Column.ANSWERS else PLACEHOLDERS.get(column)
-        target = task.labels[0] if target is None else target
-    return {"id": f"{split}-{number}", **task.inputs(raw), kind.target: target}
+    column, inputs = kind.columns[kind.target], task.inputs(raw)
+    target: Any
+    if column == Column.ANSWERS:
+        target = {"text": [], "answer_start": []}
+    elif column == Column.TAGS:
+        target = [OUTSIDE] * len(inputs["tokens"])
+    else:
+        target = PLACEHOLDERS[column] if column in PLACEHOLDERS else task.labels[0]
+    return {"id": f"{split}-{number}", **inputs, kind.target: target}
 
 
 def texts_of(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -16,14 +16,18 @@ def test_a_span_is_found_by_its_first_character() -> None:
 
 
 def test_a_dialogue_gives_a_row_a_question(tmp_path: Path) -> None:
-    questions = [{"question": "哪裡？", "choice": ["海", "田"], "answer": "田"}, {"question": "誰？", "choice": ["船"]}]
+    questions = [
+        {"question": "哪裡？", "choice": ["海", "田"], "answer": "田"},
+        {"id": 9, "question": "誰？", "choice": ["船"]},
+    ]
     path = tmp_path / "m-train.json"
     path.write_text(json.dumps([[["在田裡"], questions, "7"]]), encoding="utf-8")
     task = suite_of("clue/c3").tasks[0]
     first, second = c3(path)
     assert (task.target(first), task.target(second)) == (1, None)
     assert task.inputs(first) == {"text": "在田裡 哪裡？", "choices": ["海", "田"]}
-    assert json.loads(task.submissions[0].content([first], [1])) == {"id": "7", "label": 1}
+    sent = task.submissions[0].content([first, second], [1, 0])
+    assert [json.loads(line) for line in sent.splitlines()] == [{"id": 0, "label": 1}, {"id": 9, "label": 0}]
 
 
 def test_labels_are_sent_with_their_ids() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import ServiceError
-from components.suites.harness import HarnessScore, harness_python, read_scores, run_tasks, told
+from components.suites.harness import HarnessScore, answers_folder, harness_python, read_scores, run_tasks, told
 from tests.small_checkpoints import small_checkpoint
 
 TASK = """task: own_sea
@@ -28,6 +28,16 @@ def test_metrics_are_read_with_their_errors() -> None:
     scores = read_scores(content)
     assert scores == [HarnessScore("own", "acc", 0.5, 0.1), HarnessScore("own", "em_strict", 1.0, None)]
     assert told(scores) == ["own acc 0.500 ± 0.100", "own em_strict 1.000"]
+
+
+def test_answers_of_another_checkpoint_are_kept_elsewhere(tmp_path: Path) -> None:
+    for owner, weights in (("a", "1"), ("b", "2"), ("c", "1")):
+        (tmp_path / owner / "model").mkdir(parents=True)
+        (tmp_path / owner / "model" / "model.safetensors").write_text(weights)
+    a, b, c = (answers_folder(tmp_path, "model", str(tmp_path / owner / "model")) for owner in "abc")
+    assert a == c != b
+    hub = answers_folder(tmp_path, "model", f"owner/model@{'0' * 40}")
+    assert hub != answers_folder(tmp_path, "model", f"owner/model@{'1' * 40}")
 
 
 @pytest.mark.slow

@@ -61,3 +61,27 @@ def test_a_copy_without_a_file_says_what_to_download(tmp_path: Path) -> None:
     suite = suite_of("squad")
     with pytest.raises(DataError, match=r"put train-v1.1.json, dev-v1.1.json into .*/squad/"):
         read_task(suite, suite.tasks[0], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "content", "told"),
+    [
+        ("glue/sst2", "SST-2/train.tsv", "a\tb\nc\td\n", "train.tsv:1: none of the columns sentence, label"),
+        ("glue/rte", "RTE/train.tsv", "sentence1\tb\nc\td\n", "train.tsv: not in the form of rte: no 'sentence2'"),
+        ("squad", "squad/train-v1.1.json", "{}", "train-v1.1.json: not in the form of squad: no 'data'"),
+        ("superglue/multirc", "MultiRC/train.jsonl", "{}", "train.jsonl: not in the form of multirc: no 'passage'"),
+        ("xsum", "xsum/train.jsonl", '{"document": "a"}', "train.jsonl: not in the form of xsum: no 'summary'"),
+    ],
+)
+def test_a_file_of_another_form_is_told(tmp_path: Path, name: str, file: str, content: str, told: str) -> None:
+    suite = suite_of(name)
+    (tmp_path / file).parent.mkdir()
+    (tmp_path / file).write_text(content)
+    with pytest.raises(DataError, match=told):
+        read_task(suite, suite.tasks[0], tmp_path)
+
+
+def test_a_question_is_asked_whatever_its_published_offset() -> None:
+    raw = {"question": "Who?", "context": "Ada sails.", "answers": {"text": ["Ada"], "answer_start": [-1]}}
+    row = question_row(suite_of("squad").tasks[0], "validation", 0, raw)
+    assert row["answers"] == {"text": [], "answer_start": []}
