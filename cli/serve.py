@@ -86,7 +86,8 @@ RECORD = Path(".lianzi/serving.json")
 )
 @click.option(
     "--canary",
-    type=click.FloatRange(0, 1, min_open=True),
+    # Less than all: a canary is judged beside the champion.
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="SHARE",
     help="The challenger answers this share of the texts; `lianzi watch` judges it.",
 )
@@ -298,8 +299,7 @@ def serve(what: Sequence[str], limits: Limits, options: ServeOptions) -> None:
     def started(loop: asyncio.AbstractEventLoop) -> None:
         for served in first:
             service.repository.put(served)
-            share = f", {options.canary:.1%} of texts" if served.canary else ""
-            say(f"{served.name}: version {served.version}, bundle {served.digest[:12]}{share}")
+            say(f"{served.name}: version {served.version}, bundle {served.digest[:12]}")
         say(f"{url}/v2  (Ctrl-C finishes accepted requests)")
         if not keys and options.host not in LOOPBACK:
             say("anyone who reaches this address may send requests: --api-key-file requires a key")
@@ -396,7 +396,8 @@ def first_models(
     except LianziError as error:
         say(f"served last: {first_line(error)}; asking the registry")
         remembered = []
-    first = remembered or [load_one(one) for one in champions.current()]
+    # Canaries are left to the poller: one that cannot be loaded keeps no champion back.
+    first = remembered or [load_one(one) for one in champions.current() if not one.canary]
     if not first and champions.alias == CHALLENGER:
         raise ArtifactError(f"{what[0]}: no challenger", "`release.approval: true` lets a model wait as one")
     if not first:

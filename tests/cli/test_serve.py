@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from ruamel.yaml import YAML
 
 from cli.live import live
 from cli.main import main
-from cli.serve import RECORD, REQUESTS, Champions, bundle_release, bundle_releases, say, wanted
+from cli.serve import RECORD, REQUESTS, Champions, bundle_release, bundle_releases, first_models, say, wanted
 from components import tracking
 from components.artifacts import digest, write_json
 from components.errors import ArtifactError, ParameterError
 from components.registry import Registry
 from components.runtime.signing import make_keys, sign_bundle
+from components.serving.model_repository import Release
 from tests.serving.asking import texts
 from tests.serving.running import ROOT, free_port, running
 
@@ -287,18 +289,36 @@ def test_a_challenger_answers_a_share_of_the_texts_until_it_is_champion(project:
     registry.set_champion("places", 1)
     registry.set_challenger("places", 2)
     with running(project, "champion", "--poll", "0.3", "--canary", "0.5", "--log-requests", "1") as server:
+        deadline = time.monotonic() + 120
+        while "2" not in versions_of(server.address):
+            assert time.monotonic() < deadline
         first = versions_of(server.address)
         assert 8 <= first.count("2") <= 32
         assert versions_of(server.address) == first
         assert f"places: canary v2 answers 50.0% of texts at {server.address}" in list(live(project, ["places"]))
         registry.promote("places", "canary")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while set(versions_of(server.address)) != {"2"}:
             assert time.monotonic() < deadline
         server.process.terminate()
-        assert server.process.wait(30) == 0
+        assert server.process.wait(120) == 0
     rows = [json.loads(line) for line in (project / REQUESTS).read_text().splitlines()]
-    assert [row["version"] for row in rows[:40]] == first
+    logged = {(row["text"], row["version"], row["canary"]) for row in rows}
+    assert {(f"ship wave {number}", told, told == "2") for number, told in enumerate(first)} <= logged
+
+
+def test_a_canary_of_every_text_is_refused(project: Path) -> None:
+    done = CliRunner().invoke(main, ["serve", "champion", "--canary", "1"])
+    assert done.exit_code != 0
+    assert "0<x<1" in done.output
+
+
+def test_only_champions_are_loaded_before_the_server_answers(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name_the_task(project)
+    champion = Release("places", "1", project)
+    monkeypatch.setattr(Champions, "current", lambda self: [champion, replace(champion, version="2", canary=True)])
+    load_one: Any = lambda release: release  # noqa: E731
+    assert first_models(["champion"], load_one, canaries=True)[0] == [champion]
 
 
 @pytest.mark.parametrize(
