@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -12,6 +13,8 @@ from pathlib import Path
 from components.replacing import replace_json
 
 FOLDER = Path(".lianzi/servers")
+HOST = platform.node()
+"""Several hosts, or containers, may share a project's folder; a process id says nothing at another one."""
 
 
 @dataclass(frozen=True)
@@ -26,25 +29,25 @@ class Server:
 
 
 def note_server(root: Path, server: Server) -> None:
-    """Write, or replace, the file of a server, and remove those of killed ones. A full disk stops no server."""
-    for path in (root / FOLDER).glob("*.json"):
+    """Write, or replace, the file of a server, and remove this host's killed ones. A full disk stops no server."""
+    for path in _of_this_host(root):
         with suppress(OSError, ValueError):
-            if not _runs(int(path.stem)):
+            if not _runs(int(path.name.partition("@")[0])):
                 path.unlink()
     with suppress(OSError):
-        replace_json(root / FOLDER / f"{server.pid}.json", asdict(server))
+        replace_json(_file(root, server.pid), asdict(server))
 
 
 def forget_server(root: Path, pid: int) -> None:
     """Remove the file of a server that ends."""
     with suppress(OSError):
-        (root / FOLDER / f"{pid}.json").unlink(missing_ok=True)
+        _file(root, pid).unlink(missing_ok=True)
 
 
 def live_servers(root: Path) -> list[Server]:
-    """Those whose process is there; the file of one that was killed is passed over."""
+    """Those of this host whose process is there; the file of one that was killed is passed over."""
     found = []
-    for path in sorted((root / FOLDER).glob("*.json")):
+    for path in _of_this_host(root):
         with suppress(OSError, ValueError, KeyError, TypeError):
             told = json.loads(path.read_text(encoding="utf-8"))
             server = Server(
@@ -53,6 +56,14 @@ def live_servers(root: Path) -> list[Server]:
             if _runs(server.pid):
                 found.append(server)
     return found
+
+
+def _file(root: Path, pid: int) -> Path:
+    return root / FOLDER / f"{pid}@{HOST}.json"
+
+
+def _of_this_host(root: Path) -> list[Path]:
+    return sorted(path for path in (root / FOLDER).glob("*.json") if path.name.endswith(f"@{HOST}.json"))
 
 
 def _runs(pid: int) -> bool:
