@@ -7,6 +7,8 @@ import sys
 
 import psutil
 
+from tests.processes import end, left_after
+
 PROGRAM = """
 import subprocess, sys, types
 from flows.temporary_server import end_with_this_process
@@ -24,7 +26,10 @@ def test_a_server_ends_with_the_process_that_started_it_and_was_killed() -> None
     starter = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert starter.stdout is not None
     server = psutil.Process(int(starter.stdout.readline()))
-    assert server.is_running()
-    starter.kill()
-    starter.wait()
-    assert psutil.wait_procs([server], timeout=30)[1] == []
+    try:
+        assert server.is_running()
+        starter.kill()
+        starter.wait()
+        assert left_after([server], 30) == []
+    finally:
+        end([server])

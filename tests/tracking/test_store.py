@@ -138,6 +138,7 @@ def test_an_experiment_of_dvcs_belongs_to_the_project_it_is_a_copy_of(
 
 
 @pytest.mark.slow
+@pytest.mark.minutes
 def test_two_workers_experiments_are_in_the_projects_store_under_their_names(here: Path, root: Path) -> None:
     """DVC works on them in temporary folders, which it deletes; each stage waits here until both have begun."""
     (here / "begun").mkdir()
@@ -158,12 +159,15 @@ def test_two_workers_experiments_are_in_the_projects_store_under_their_names(her
     call("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "x")
     for name, seed in (("calm-owl", 1), ("bold-fox", 2)):
         call("dvc", "exp", "run", "--queue", "--name", name, "--set-param", f"seed={seed}")
-    call("dvc", "queue", "start", "--jobs", "2")
-    deadline = time.monotonic() + 300
-    while (queue := call("dvc", "queue", "status")).count("Success") < 2:
-        assert "Failed" not in queue, queue
-        assert time.monotonic() < deadline, queue
-        time.sleep(1)
+    try:
+        call("dvc", "queue", "start", "--jobs", "2")
+        deadline = time.monotonic() + 300
+        while (queue := call("dvc", "queue", "status")).count("Success") < 2:
+            assert "Failed" not in queue, queue
+            assert time.monotonic() < deadline, queue
+            time.sleep(1)
+    finally:  # the workers are no children of this test
+        subprocess.run(["dvc", "queue", "stop", "--kill"], cwd=here, env=environment, capture_output=True, check=False)
 
     assert len(list((here / "begun").iterdir())) == 2
     assert not list(here.glob(".dvc/tmp/exps/*/mlflow"))

@@ -16,6 +16,7 @@ from components.params import load_params
 from components.tracking.inputs import read_lock
 from flows.sweeping.spec import LocatedFile
 from flows.sweeping.study import Study
+from tests.processes import end, left_after
 from tests.small_results import run
 from tests.small_sweeps import make_sweep_project
 
@@ -41,7 +42,10 @@ def test_a_sweep_that_is_killed_goes_on_and_its_best_trial_is_taken_over(
     assert others
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    assert psutil.wait_procs(others, timeout=60)[1] == []  # its stages, and Prefect's temporary server
+    try:
+        assert left_after(others, 60) == []  # its stages, and Prefect's temporary server
+    finally:
+        end(others)
     before = {one.number: one for one in Study(database, LocatedFile(Path("search.yaml")).spec).trials()}
     assert 3 <= sum(one.state == "done" for one in before.values()) < 12
 
