@@ -10,7 +10,8 @@ from components.lease import turn
 from components.params import load_params
 from components.registry import no_champion
 from flows.settings import project_root
-from flows.watching.watch import REQUESTS, Outcome, Watch, report, watch_tasks
+from flows.watching.retraining import not_tried
+from flows.watching.watch import FOLDER, Outcome, Watch, raise_failed, report, watch_tasks
 
 DRIFT = 3
 """The exit code where a window has drifted."""
@@ -18,7 +19,7 @@ DRIFT = 3
 
 @click.command("watch")
 @click.argument("tasks", nargs=-1, metavar="[TASK]...")
-@click.option("--log", default=REQUESTS, show_default=True, type=click.Path(path_type=Path), help="Kept requests.")
+@click.option("--log", type=click.Path(path_type=Path), help="Kept requests (default: watch.log).")
 @click.option("--window", type=click.IntRange(50), help="Rows of a comparison (default: watch.window).")
 @click.option(
     "--false-alarm-rate",
@@ -26,14 +27,12 @@ DRIFT = 3
     help="Of windows that have not drifted (default: watch.false_alarm_rate).",
 )
 @click.option("--act/--report", "act", default=None, help="Do what follows, or only say it (default: watch.act).")
-@click.option("--force", is_flag=True, help="With --act: run the pipeline though no data came.")
 def command(
     tasks: tuple[str, ...],
-    log: Path,
+    log: Path | None,
     window: int | None,
     false_alarm_rate: float | None,
     act: bool | None,
-    force: bool,
 ) -> None:
     """Compare what the champion of each TASK was asked, and answered, with its answers to validation rows.
 
@@ -48,23 +47,25 @@ def command(
     given = {"window": window, "false_alarm_rate": false_alarm_rate}
     limits = limits.model_copy(update={name: value for name, value in given.items() if value is not None})
     acts = limits.act == "retrain" if act is None else act
-    outcomes = watch(root, tasks, Watch(limits, log, acts, force and acts))
+    outcomes = watch(root, tasks, Watch(limits, log, acts))
     click.get_current_context().exit(DRIFT if any(one.drift for one in outcomes) else 0)
 
 
 def watch(root: Path, tasks: tuple[str, ...], how: Watch) -> list[Outcome]:
     """Look, print a line for each thing seen and done, and run the pipeline where that is due.
 
-    Raises ParameterError for an unknown task, ArtifactError without a champion, DataError for what is no log.
+    Raises ParameterError for an unknown task, ArtifactError without a champion, DataError for what is no log; and
+    at the end what ended a task's look.
     """
     params = load_params(root / "params.yaml")
     outcomes = watch_tasks(root, params, tasks, how)
     if not outcomes:
-        raise no_champion(next(iter(params.tasks)))
+        raise no_champion(next(iter(how.limits.tasks or params.tasks)))
     for line in (line for one in outcomes for line in one.lines):
         click.echo(line)
     if any(one.retrain for one in outcomes):
         _train(root, outcomes, how)
+    raise_failed(outcomes)
     return outcomes
 
 
@@ -73,8 +74,14 @@ def _train(root: Path, outcomes: list[Outcome], how: Watch) -> None:
     from cli.live import live
     from cli.run import run_pipeline
 
-    with turn(root, "lianzi watch"):
-        run_pipeline(root, None)
+    try:
+        with turn(root, "lianzi watch"):
+            run_pipeline(root, None)
+    except BaseException:
+        for one in outcomes:
+            if one.retrain:
+                not_tried(root / FOLDER / one.task, one.version)
+        raise
     for one in outcomes:
         if one.retrain:
             told = list(live(root, (one.task,)))

@@ -110,7 +110,7 @@ def pipeline(
             # A server that was locked or away may have taken its process for dead. That one ends the run; no state of
             # this second start is to.
             raise Abort(f"run {flow_run.id} is at work in another process already")
-        if deployment.id and (why := _no_work(folder, only_on_new_data, only_on_drift, notify)):
+        if deployment.id and (why := _no_work(folder, only_on_new_data, only_on_drift, settings or [], notify)):
             get_run_logger().info(f"nothing to do: {why}")
             # Prefect unwraps a state that a flow returns.
             return Completed(name=SKIPPED, message=why, data=[])  # type: ignore[return-value]
@@ -166,12 +166,12 @@ def _own_turn() -> str:
     return f"scheduled run {flow_run.id}"
 
 
-def _no_work(folder: Path, only_on_new_data: bool, only_on_drift: bool, block: str) -> str:
+def _no_work(folder: Path, only_on_new_data: bool, only_on_drift: bool, settings: list[str], block: str) -> str:
     """Why a scheduled run has nothing to do, in words; "" where it has."""
     if why := stood_for(str(flow_run.id)):
         return why
     if only_on_drift:
-        return _no_drift(folder, block)
+        return _no_drift(folder, settings, block)
     if not only_on_new_data:
         return ""
     with turn(folder, _own_turn()):
@@ -181,21 +181,25 @@ def _no_work(folder: Path, only_on_new_data: bool, only_on_drift: bool, block: s
     return "" if due else "no new data"
 
 
-def _no_drift(folder: Path, block: str) -> str:
+def _no_drift(folder: Path, settings: list[str], block: str) -> str:
     """Look at what the servers were asked, follow it as watch.act says, and tell of it where it matters."""
-    from flows.watching.watch import Watch, watch_tasks
+    from flows.watching.watch import Watch, raise_failed, watch_tasks
 
-    params = load_params(folder / "params.yaml")
-    how = Watch(params.watch, act=params.watch.act == "retrain", run=str(flow_run.id))
-    with turn(folder, _own_turn()):
+    with turn(folder, _own_turn()), _prepared(folder, settings):
+        params = load_params(folder / "params.yaml")
+        how = Watch(params.watch, act=params.watch.act == "retrain", run=str(flow_run.id))
         outcomes = watch_tasks(folder, params, (), how)
     lines = [line for one in outcomes for line in one.lines]
     for line in lines:
         get_run_logger().info(line)
-    if drifted := [one.task for one in outcomes if one.drift]:
-        subject = f"lianzi: {folder.name}: drift of {', '.join(drifted)}"
-        notices.notify(block, subject, "\n".join(lines), get_run_logger())
-    return "" if any(one.retrain for one in outcomes) else "; ".join(lines) or "no task has a champion yet"
+    drifted = [one.task for one in outcomes if one.drift]
+    told = [f"drift of {', '.join(drifted)}"] if drifted else []
+    if told := told + [one.moved for one in outcomes if one.moved]:
+        notices.notify(block, f"lianzi: {folder.name}: {'; '.join(told)}", "\n".join(lines), get_run_logger())
+    if any(one.retrain for one in outcomes):
+        return ""  # the run goes on: the log has what ended another task's look
+    raise_failed(outcomes)
+    return "; ".join(lines) or "no task has a champion yet"
 
 
 def _run(folder: Path, parallel: int, settings: list[str], minutes: float | None, notify: str) -> list[StageResult]:

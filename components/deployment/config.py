@@ -86,15 +86,17 @@ class EvaluateConfig(BootstrapConfig):
 
 
 class WatchConfig(Section):
-    """tasks: to watch, none: each that has a champion; window: rows of the log that are compared with validation rows;
-    false_alarm_rate: of windows that have not drifted, and of each check of a canary; act: `retrain` trains again on
-    drift where rows came since and follows what a canary showed, `report` only says so.
+    """tasks: to watch, none: each that has a champion; log: of the servers; window: rows of the log that are compared
+    with validation rows; false_alarm_rate: of windows that have not drifted, and of each check of a canary; act:
+    `retrain` trains again on drift where rows came since and follows what a canary showed, `report` only says so.
 
-    canary_rows: answers after which a challenger that serves a share of the texts is judged; min_agreement: with the
-    champion on the same texts; max_confidence_loss: of the mean score on them; max_slowdown: of the median request.
+    canary_rows: answers to different texts after which a challenger that serves a share of them is judged, and as many
+    requests to the champion; min_agreement: with the champion on the same texts; max_confidence_loss: of the mean score
+    on them; max_slowdown: of the median request.
     """
 
     tasks: list[str]
+    log: Annotated[str, Field(min_length=1)] = ".lianzi/requests.jsonl"
     window: Annotated[int, Field(ge=50)]
     false_alarm_rate: Annotated[float, Field(ge=0.001, le=0.5)]
     act: Literal["report", "retrain"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from components.errors import DataError
 
 NAMES = ("time", "request", "model", "version", "text", "answer", "score")
 """Of every line of a log."""
-LATER: dict[str, Any] = {"milliseconds": None, "status": 200}
+LATER: dict[str, Any] = {"milliseconds": None, "status": 200, "canary": False}
 """Of lines since a canary is judged by them, with what older lines mean."""
+WRITES = "`lianzi serve --log-requests SHARE` writes one"
 
 
 def log_files(root: Path, log: Path) -> list[Path]:
@@ -20,19 +21,26 @@ def log_files(root: Path, log: Path) -> list[Path]:
     return [*sorted((root / log.parent).glob(f"{log.name}.[0-9]"), reverse=True), root / log]
 
 
-def logged(logs: list[Path]) -> Iterator[dict[str, Any]]:
-    """The rows of several files, each with NAMES and LATER. Raises DataError for what is no log."""
+def logged(logs: list[Path], wanted: Callable[[dict[str, Any]], bool] = lambda row: True) -> Iterator[dict[str, Any]]:
+    """The wanted rows of several files, each with NAMES and LATER. Raises DataError for what is no log."""
     for path in logs:
         if not path.is_file():
             continue
-        with path.open(encoding="utf-8") as lines:
+        with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
-                try:
-                    row = json.loads(line)
-                    yield {name: row[name] for name in NAMES} | {name: row.get(name, LATER[name]) for name in LATER}
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    hint = "`lianzi serve --log-requests SHARE` writes one"
-                    raise DataError(f"{path}:{number}: not a line of a log of requests", hint) from None
+                if not line.endswith(b"\n"):
+                    break  # a server is writing it now: the next look takes it
+                row = _row(line, f"{path}:{number}")
+                if wanted(row):
+                    yield row
+
+
+def _row(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)  # a text that is not UTF-8 is a ValueError, too
+        return {name: row[name] for name in NAMES} | {name: row.get(name, LATER[name]) for name in LATER}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(f"{place}: not a line of a log of requests", WRITES) from None
 
 
 def answered(row: dict[str, Any]) -> bool:

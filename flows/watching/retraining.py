@@ -28,22 +28,31 @@ def note_drift(folder: Path, version: int, since: str) -> None:
         replace_json(folder / NOTE, {"version": version, "since": since, "tried": "", "run": ""})
 
 
-def retraining(root: Path, folder: Path, task: str, champion: Version, run_id: str, force: bool) -> tuple[bool, str]:
-    """Whether to train again, and why or why not; noted as tried. `run_id`: of the run that asks; the same one, started
-    again after a crash, goes on."""
+def retraining(root: Path, folder: Path, task: str, champion: Version, run_id: str) -> tuple[bool, str]:
+    """Whether to train again, and why or why not; noted as tried. `run_id`: of the scheduled run that asks, ""
+    without; the same one, started again after a crash, goes on."""
     note, version = _note(folder, champion.version), champion.version
-    if not note and not force:
+    if not note:
         return False, f"{task}: v{version} has not drifted: nothing to train again for"
     why, data = news(root, task, champion), fingerprint(root)
-    if not force and note["tried"] == data and note["run"] != run_id:
+    if note["tried"] == data and not (run_id and note["run"] == run_id):
         return False, f"{task}: a run on this data was tried since v{version} drifted; its report and gates say more"
-    if not force and not why:
+    if not why:
         return False, (
             f"{task}: v{version} drifted ({note['since']}), but no labelled row came since it was trained: training "
             "again would learn nothing new"
         )
-    replace_json(folder / NOTE, {"version": version, "since": "", **note, "tried": data, "run": run_id})
-    return True, f"{task}: training again: {why or 'asked for by --force'}"
+    replace_json(folder / NOTE, note | {"tried": data, "run": run_id})
+    return True, f"{task}: training again: {why}"
+
+
+def not_tried(folder: Path, version: int) -> None:
+    """Forget a run that failed: the next look tries its data again.
+
+    For a person's command alone: what is on a schedule would fail every few minutes on the same data.
+    """
+    if note := _note(folder, version):
+        replace_json(folder / NOTE, note | {"tried": "", "run": ""})
 
 
 def _note(folder: Path, version: int) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from components import tracking
+from components.champions import CHALLENGER
 from components.deployment.config import WatchConfig
-from components.errors import ParameterError
+from components.errors import DataError, LianziError, ParameterError
 from components.lease import lease
 from components.modeling.kinds import GENERATES
 from components.params import Params
@@ -24,11 +25,10 @@ from flows.timing import one_at_a_time
 from flows.watching.canary import Answer, Trial, judge_canary
 from flows.watching.reference import answers_of, reference_of
 from flows.watching.report import watch_lines, write_report
-from flows.watching.requests import answered, log_files, logged
+from flows.watching.requests import WRITES, answered, log_files, logged
 from flows.watching.retraining import note_drift, retraining
-from flows.watching.windows import Watched, look
+from flows.watching.windows import Watched, look, note_seen
 
-REQUESTS = Path(".lianzi/requests.jsonl")
 FOLDER = Path(".lianzi/watch")
 LOCK = Path(".lianzi/watch.lock")
 BY = "canary"
@@ -38,19 +38,19 @@ LABELLED = ("label", "labels")
 
 @dataclass(frozen=True)
 class Watch:
-    """How to look. act: do what follows, or only say it; force: train again though nothing is new; run: the run that
-    asks, "" without."""
+    """How to look. log: in place of limits.log; act: do what follows, or only say it; run: the scheduled run that asks,
+    "" without."""
 
     limits: WatchConfig
-    log: Path = REQUESTS
+    log: Path | None = None
     act: bool = False
-    force: bool = False
     run: str = ""
 
 
 @dataclass
 class Outcome:
-    """A task's look. drift: in a window of it; retrain: whether the pipeline is to run for it."""
+    """A task's look. drift: in a window of it; retrain: whether the pipeline is to run for it; moved: what a canary led
+    to, in words; error: what ended the look."""
 
     task: str
     version: int
@@ -58,13 +58,16 @@ class Outcome:
     lines: list[str] = field(default_factory=list)
     drift: bool = False
     retrain: bool = False
+    moved: str = ""
+    error: LianziError | None = None
 
 
 def watch_tasks(root: Path, params: Params, tasks: Sequence[str], how: Watch) -> list[Outcome]:
     """Look at the given tasks, else at those of watch.tasks, or of params.yaml, that have a champion.
 
-    Raises ParameterError for an unknown task, ArtifactError where one that was given has no champion, DataError for
-    what is no log.
+    A look that fails is told in its outcome: the others' are not lost with it. Raises ParameterError for an unknown
+    task, ArtifactError where one that was given has no champion, DataError for what is no log, or a given one that is
+    not there.
     """
     named = list(tasks or how.limits.tasks or params.tasks)
     if unknown := next((name for name in named if name not in params.tasks), None):
@@ -78,8 +81,37 @@ def watch_tasks(root: Path, params: Params, tasks: Sequence[str], how: Watch) ->
         champions = {name: registry.champion(name) for name in named}
         if tasks and (lacking := [name for name, one in champions.items() if one is None]):
             raise no_champion(lacking[0])
-        rows = list(logged(log_files(root, how.log)))
-        return [_look(root, name, one, registry, rows, how) for name, one in champions.items() if one is not None]
+        found = {name: one for name, one in champions.items() if one is not None}
+        logs = log_files(root, how.log or Path(how.limits.log))
+        lacking_log = not any(log.is_file() for log in logs)
+        if lacking_log and how.log is not None:
+            raise DataError(f"{how.log}: no log of requests", WRITES)
+        # Of a log of several files of 64 MiB only what is looked at stays in memory.
+        versions = [(name, str(one.version)) for name, one in found.items()]
+        versions += [(name, str(one.version)) for name in found if (one := registry.challenger(name)) is not None]
+        rows = list(logged(logs, lambda row: (row["model"], row["version"]) in versions))
+        outcomes = [_look_or_error(root, name, one, registry, rows, how) for name, one in found.items()]
+    if lacking_log:
+        for outcome in outcomes:
+            outcome.lines.insert(0, f"{outcome.task}: no log at {how.limits.log}: {WRITES}")
+    return outcomes
+
+
+def raise_failed(outcomes: Sequence[Outcome]) -> None:
+    """Raise the first error of several looks, once what the others found is told."""
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+
+
+def _look_or_error(
+    root: Path, task: str, champion: Version, registry: Registry, rows: Sequence[dict[str, Any]], how: Watch
+) -> Outcome:
+    try:
+        return _look(root, task, champion, registry, rows, how)
+    except LianziError as error:
+        lines = [f"{task}: not looked at: {str(error).splitlines()[0]}"]
+        return Outcome(task, champion.version, Watched([], 0), lines, error=error)
 
 
 def _look(
@@ -100,13 +132,22 @@ def _look(
     challenger = registry.challenger(task)
     if challenger is not None:  # one model after the other: nothing is trained meanwhile
         ask = _asking(root, task, bundle)
-        trial = judge_canary(own, str(version), str(challenger.version), how.limits, ask)
-        outcome.lines += [f"{task}: {trial.line}", *_after_canary(root, task, challenger, registry, trial, how.act)]
+        since = _challenger_since(registry, task, challenger.version)
+        trial = judge_canary(own, str(version), str(challenger.version), how.limits, ask, since)
+        outcome.lines.append(f"{task}: {trial.line}")
+        _after_canary(root, outcome, challenger, registry, trial, how.act)
     elif how.act:
-        outcome.retrain, why = retraining(root, folder, task, champion, how.run, how.force)
+        outcome.retrain, why = retraining(root, folder, task, champion, how.run)
         outcome.lines.append(why)
     report(root, outcome, how)
+    note_seen(watched, folder / "state.json")
     return outcome
+
+
+def _challenger_since(registry: Registry, task: str, version: int) -> str:
+    """When a version became challenger the last time; "" where no log of releases tells."""
+    entries = registry.log(task)
+    return next((one.time for one in reversed(entries) if (one.alias, one.version) == (CHALLENGER, version)), "")
 
 
 def report(root: Path, outcome: Outcome, how: Watch) -> None:
@@ -130,20 +171,29 @@ def _asking(root: Path, task: str, bundle: Path) -> Callable[[list[str]], list[A
     return lambda texts: answers_of(bundle, texts)
 
 
-def _after_canary(root: Path, task: str, challenger: Version, registry: Registry, trial: Trial, act: bool) -> list[str]:
+def _after_canary(
+    root: Path, outcome: Outcome, challenger: Version, registry: Registry, trial: Trial, act: bool
+) -> None:
     """Move the aliases as the trial says, or say what would."""
+    task = outcome.task
     if trial.passed is None:
-        return []
+        return
     if not act:
         ask = f"`lianzi approve {task}`" if trial.passed else f"`lianzi approve {task} --refuse REASON`"
-        return [f"{task}: {ask} or `lianzi watch {task} --act` follows it"]
+        outcome.lines.append(f"{task}: {ask} or `lianzi watch {task} --act` follows it")
+        return
     with one_at_a_time(root, f"canary@{task}"):
         now = registry.challenger(task)
         if now is None or now.version != challenger.version:
-            return [f"{task}: v{challenger.version} is the challenger no more"]
+            outcome.lines.append(f"{task}: v{challenger.version} is the challenger no more")
+            return
         registry.note_canary(task, now.version, trial.passed, "; ".join(trial.sentences))
         if trial.passed:
             registry.promote(task, BY)
-            return [f"{task} v{now.version} is the champion now, after its canary"]
-        registry.decline(task, trial.line, BY)
-        return [f"{task} v{now.version} was declined, after its canary; no later run makes it challenger again"]
+            outcome.moved = f"{task} v{now.version} is the champion now, after its canary"
+        else:
+            registry.decline(task, trial.line, BY)
+            outcome.moved = (
+                f"{task} v{now.version} was declined, after its canary; no later run makes it challenger again"
+            )
+    outcome.lines.append(outcome.moved)

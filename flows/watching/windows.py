@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +29,17 @@ class Window:
 
 @dataclass(frozen=True)
 class Watched:
-    """The full windows since the last look, and the rows that wait for the next one to fill."""
+    """The full windows since the last look, the rows that wait for the next one to fill, and how far this look came."""
 
     windows: list[Window]
     waiting: int
+    seen: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 def look(
     logged: Sequence[dict[str, Any]], task: str, version: str, reference: Reference, size: int, rate: float, state: Path
 ) -> Watched:
-    """Compare the windows that have filled since the last look, and note in `state` how far it came.
+    """Compare the windows that have filled since the last look, of which `state` says how far it came.
 
     `logged`: rows of the log, the oldest first, of which those of the task count that this version answered.
     """
@@ -47,13 +48,20 @@ def look(
     rows = rows[_begin(rows, after) :]
     full = len(rows) // size * size
     windows = [_window(rows[start : start + size], reference, rate) for start in range(0, full, size)]
+    seen: dict[str, Any] = {}
     if full:
         last = rows[full - 1]
         # Rows of one request have one time and id: how many of them were seen tells where to go on.
         same = sum(_place(row) == _place(last) for row in rows[:full])
         same += after["same"] if after and after["place"] == list(_place(last)) else 0
-        replace_json(state, {"version": version, "place": list(_place(last)), "same": same})
-    return Watched(windows, len(rows) - full)
+        seen = {"version": version, "place": list(_place(last)), "same": same}
+    return Watched(windows, len(rows) - full, seen)
+
+
+def note_seen(watched: Watched, state: Path) -> None:
+    """Note how far a look came, once what it found is noted: one that is ended before looks again."""
+    if watched.seen:
+        replace_json(state, watched.seen)
 
 
 def _place(row: dict[str, Any]) -> tuple[str, str]:

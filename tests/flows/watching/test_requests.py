@@ -24,10 +24,17 @@ def test_older_files_come_first_and_older_lines_mean_an_answer(tmp_path: Path) -
     ]
     assert [answered(row) for row in rows] == [True, True, False]
     assert list(logged([tmp_path / "nothing"])) == []
+    assert [row["request"] for row in logged([tmp_path / "log"], lambda row: row["request"] != "log")] == []
 
 
-@pytest.mark.parametrize("line", ['{"text": "sea"}', "[]", "7", "sea"])
+def test_a_line_that_is_being_written_waits(tmp_path: Path) -> None:
+    line = json.dumps(dict.fromkeys(NAMES, "a"))
+    (tmp_path / "log").write_text(f"{line}\n{line[:9]}")
+    assert len(list(logged([tmp_path / "log"]))) == 1
+
+
+@pytest.mark.parametrize("line", ['{"text": "sea"}', "[]", "7", "sea", "\xe9"])
 def test_what_is_no_log_is_named_with_its_line(tmp_path: Path, line: str) -> None:
-    (tmp_path / "log").write_text(f"{json.dumps(dict.fromkeys(NAMES))}\n{line}\n")
+    (tmp_path / "log").write_text(f"{json.dumps(dict.fromkeys(NAMES))}\n{line}\n", encoding="latin-1")
     with pytest.raises(DataError, match=r"log:2: not a line of a log of requests\n`lianzi serve"):
         list(logged([tmp_path / "log"]))

@@ -11,7 +11,7 @@ from components.artifacts import digest
 from components.registry import Version
 from flows.scheduling.new_data import fingerprint
 from flows.watching import retraining as module
-from flows.watching.retraining import note_drift, retraining
+from flows.watching.retraining import not_tried, note_drift, retraining
 
 SINCE = "2026-11-29T00:00:00+00:00"
 
@@ -26,9 +26,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def asked(place: Path, run: str = "", force: bool = False, learned: str = "") -> tuple[bool, str]:
+def asked(place: Path, run: str = "", learned: str = "") -> tuple[bool, str]:
     rows = learned or digest(place / "artifacts" / "tasks" / "form")
-    return retraining(place, place / "watch", "form", Version(3, {"rows": rows}), run, force)
+    return retraining(place, place / "watch", "form", Version(3, {"rows": rows}), run)
 
 
 def test_without_drift_nothing_is_trained(place: Path) -> None:
@@ -40,7 +40,6 @@ def test_where_no_row_came_training_would_learn_nothing_new(place: Path) -> None
     due, why = asked(place)
     assert not due
     assert why.startswith(f"form: v3 drifted ({SINCE}), but no labelled row came since it was trained")
-    assert asked(place, force=True)[0]
 
 
 def test_rows_that_come_later_are_trained_on_once(place: Path) -> None:
@@ -57,6 +56,14 @@ def test_rows_that_come_later_are_trained_on_once(place: Path) -> None:
     (place / "data" / "more.jsonl").write_text("{}\n")
     assert fingerprint(place) != before
     assert asked(place, "next", learned="others")[0]
+
+
+def test_a_command_trains_once_on_the_same_data_unless_its_run_failed(place: Path) -> None:
+    note_drift(place / "watch", 3, SINCE)
+    assert asked(place, learned="others")[0]
+    assert not asked(place, learned="others")[0]
+    not_tried(place / "watch", 3)
+    assert asked(place, learned="others")[0]
 
 
 def test_another_champion_has_not_drifted(place: Path) -> None:

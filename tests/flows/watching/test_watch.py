@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components import tracking
-from components.errors import ArtifactError, ParameterError
+from components.errors import ArtifactError, DataError, ParameterError
 from components.params import Params
 from components.registry import DECLINED, GATE, Registry
+from flows.watching import watch as module
 from flows.watching.reference import answers_of, reference_of
-from flows.watching.watch import REQUESTS, Outcome, Watch, watch_tasks
+from flows.watching.watch import Outcome, Watch, raise_failed, watch_tasks
 from tests.small_ladder import Ladder
+
+REQUESTS = ".lianzi/requests.jsonl"
 
 
 @pytest.fixture
@@ -32,13 +37,23 @@ def registry(project: Path, ladder: Ladder) -> Registry:
     return registry
 
 
-def log(project: Path, texts: list[str], version: str = "1", answer: str = "sea") -> None:
+TEXTS = [f"ship wave {number}" for number in range(60)]
+
+
+def log(project: Path, texts: list[str], answers: list[str], version: str = "1") -> None:
     (project / ".lianzi").mkdir(exist_ok=True)
-    head = {"model": "form", "version": version, "time": "2026-11-29T00:00:00+00:00", "answer": answer, "score": 0.9}
+    head: dict[str, Any] = {
+        "model": "form",
+        "version": version,
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+    head |= {"score": 0.9, "canary": version == "2"}
     with (project / REQUESTS).open("a") as lines:
-        for number, text in enumerate(texts):
+        for number, (text, answer) in enumerate(zip(texts, answers, strict=True)):
             request = f"{version}-{text}-{number}"
-            lines.write(json.dumps(head | {"request": request, "text": text, "milliseconds": 3.0}) + "\n")
+            lines.write(
+                json.dumps(head | {"request": request, "text": text, "answer": answer, "milliseconds": 3.0}) + "\n"
+            )
 
 
 def look(project: Path, params: Params, act: bool = False) -> Outcome:
@@ -61,7 +76,7 @@ def test_a_champion_whose_answers_moved_is_told_once_and_reported(
     reference = reference_of(project, "form", ladder.bundle, project / "reference.json")
     assert set(reference.counts) == {"length", "answer", "confidence"}
     assert reference_of(project, "form", ladder.bundle, project / "reference.json") == reference
-    log(project, ["ship wave"] * 60)
+    log(project, TEXTS, ["sea"] * 60)
     outcome = look(project, params)
     assert outcome.drift
     assert any("drift of answer" in line for line in outcome.lines)
@@ -75,15 +90,18 @@ def test_a_canary_that_was_no_worse_becomes_champion(
 ) -> None:
     registry.set_challenger("form", 2)
     assert "nothing was asked yet" in look(project, params, act=True).lines[-1]
-    [(answer, _)] = answers_of(ladder.bundle, ["ship wave"])
-    log(project, ["ship wave"] * 60, "2", answer)
+    answers = [answer for answer, _ in answers_of(ladder.bundle, TEXTS)]
+    log(project, TEXTS, answers, "2")
+    assert "60 of 50 answers to different texts, 0 of 50 by the champion" in look(project, params, act=True).lines[-1]
+    log(project, TEXTS, answers)
     outcome = look(project, params)
     assert outcome.lines[-1] == "form: `lianzi approve form` or `lianzi watch form --act` follows it"
-    assert look(project, params, act=True).lines[-1] == "form v2 is the champion now, after its canary"
+    outcome = look(project, params, act=True)
+    assert outcome.lines[-1] == outcome.moved == "form v2 is the champion now, after its canary"
     champion = registry.champion("form")
     assert champion is not None
     assert champion.version == 2
-    assert champion.tags[f"{GATE}canary"].startswith("passed: 60 answers; 0 of 60 requests failed")
+    assert champion.tags[f"{GATE}canary"].startswith("passed: 60 answers to different texts; 0 of 60 requests failed")
     assert registry.log("form")[-2].by == "canary"
 
 
@@ -91,8 +109,30 @@ def test_a_canary_with_quite_other_answers_is_declined_with_the_reason(
     project: Path, params: Params, registry: Registry
 ) -> None:
     registry.set_challenger("form", 2)
-    log(project, ["ship wave"] * 60, "2", "none of the labels")
+    log(project, TEXTS, ["none of the labels"] * 60, "2")
+    log(project, TEXTS, ["sea"] * 60)
     assert "form v2 was declined" in look(project, params, act=True).lines[-1]
     assert registry.challenger("form") is None
     [declined] = [one for one in registry.versions("form") if one.version == 2]
     assert "0.0% of answers are the champion's" in declined.tags[DECLINED]
+
+
+def test_a_log_that_is_not_there_is_told_and_refused_where_it_was_named(
+    project: Path, params: Params, registry: Registry
+) -> None:
+    assert look(project, params).lines[0].startswith(f"form: no log at {REQUESTS}: `lianzi serve")
+    with pytest.raises(DataError, match=r"other.jsonl: no log of requests\n`lianzi serve"):
+        watch_tasks(project, params, ("form",), Watch(params.watch, Path("other.jsonl")))
+
+
+def test_a_task_that_cannot_be_looked_at_keeps_no_other_from_being_told(
+    project: Path, params: Params, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ArtifactError("bundle: damaged", "make it again")
+
+    monkeypatch.setattr(module, "reference_of", broken)
+    outcomes = watch_tasks(project, params, ("form",), Watch(params.watch))
+    assert outcomes[0].lines[-1] == "form: not looked at: bundle: damaged"
+    with pytest.raises(ArtifactError, match="damaged"):
+        raise_failed(outcomes)

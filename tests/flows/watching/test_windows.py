@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flows.watching.reference import Reference
 from flows.watching.requests import logged
-from flows.watching.windows import Watched, look
+from flows.watching.windows import Watched, look, note_seen
 
 REFERENCE = Reference("", {"length": {"2": 100}, "answer": {"sea": 50, "city": 50}}, [])
 
@@ -25,8 +25,12 @@ def log(path: Path, numbers: range, answer: str = "", request: str = "", version
             lines.write(json.dumps(own | told | {"answer": answer or ("sea", "city")[number % 2]}) + "\n")
 
 
-def looked(path: Path, rate: float = 0.01) -> Watched:
-    return look(list(logged([path])), "places", "1", REFERENCE, 50, rate, path.with_name("state.json"))
+def looked(path: Path, rate: float = 0.01, noted: bool = True) -> Watched:
+    state = path.with_name("state.json")
+    watched = look(list(logged([path])), "places", "1", REFERENCE, 50, rate, state)
+    if noted:
+        note_seen(watched, state)
+    return watched
 
 
 def test_drift_fires_once(tmp_path: Path) -> None:
@@ -50,6 +54,13 @@ def test_a_request_of_many_rows_is_cut_where_a_window_ends(tmp_path: Path) -> No
     path = tmp_path / "requests.jsonl"
     log(path, range(120), request="all")
     assert (len(looked(path).windows), looked(path).waiting) == (2, 20)
+
+
+def test_a_look_that_was_ended_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "requests.jsonl"
+    log(path, range(60), "sea")
+    for _ in range(2):
+        assert [window.drift for window in looked(path, noted=False).windows] == [True]
 
 
 def test_a_log_that_was_turned_over_is_read_on_from_its_time(tmp_path: Path) -> None:
