@@ -28,7 +28,7 @@ from flows import timing
 from flows.releasing.behaviour import asked
 from flows.releasing.evidence import Candidate, analysis_metrics, gather, scores_of
 from flows.releasing.gates import Outcome, judge
-from flows.releasing.page import write_gates
+from flows.releasing.page import noted_gates, write_gates
 from flows.releasing.registering import registered
 
 REPORTS = Path("reports/release")
@@ -40,7 +40,7 @@ RECORD = Path(".lianzi/released.json")
 @dataclass(frozen=True)
 class Verdict:
     """The verdict on a bundle. `rung`: the one that ships; `scores`: those of `evaluate` on test rows; `gates`: what
-    each said, nothing where the version was judged before."""
+    each said, nothing where the version was judged before; `noted`: then what the registry has of it."""
 
     task: str
     version: int
@@ -49,6 +49,7 @@ class Verdict:
     scores: dict[str, float]
     line: str
     gates: tuple[Outcome, ...] = ()
+    noted: tuple[Outcome, ...] = ()
 
     @property
     def settled(self) -> bool:
@@ -73,6 +74,7 @@ def is_current(root: Path) -> bool:
         path.is_dir()
         and record["bundles"].get(name) == considered(path, params.release, _analysed(root, name, params.release))
         and timing.reported(root, name, path) is not None
+        and (root / REPORTS / name / "index.html").is_file()
         for name, path in bundles.items()
     )
 
@@ -100,8 +102,7 @@ def release(name: str, root: Path, run_id: str) -> Verdict:
             print(f"[release@{name}] {outcome}", flush=True)
         if verdict.settled:
             _remember(root, name, considered(bundle, params.release, _analysed(root, name, params.release)))
-        if verdict.gates:
-            write_gates(root / REPORTS / name / "index.html", verdict.task, verdict.line, verdict.gates)
+        write_gates(root / REPORTS / name / "index.html", verdict.task, verdict.line, verdict.gates or verdict.noted)
     return verdict
 
 
@@ -117,7 +118,8 @@ def _decided(candidate: Candidate, registry: Registry, params: Params, run_id: s
     known = f"{name} v{version} ({candidate.rung})"
 
     def verdict(champion: bool, line: str, gates: Sequence[Outcome] = ()) -> Verdict:
-        return Verdict(name, version, champion, candidate.rung, scores, line, tuple(gates))
+        noted = () if gates else noted_gates(tags)
+        return Verdict(name, version, champion, candidate.rung, scores, line, tuple(gates), noted)
 
     champion = registry.champion(name)
     if champion is not None and champion.version == version:

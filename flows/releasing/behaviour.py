@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.deployment.config import ReleaseConfig
+from components.deployment.temperature import picks_a_label
+from components.modeling.kinds import CARRIES_ON, GENERATES
+from components.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -20,15 +23,23 @@ class Behaviour:
 @dataclass(frozen=True)
 class Limit:
     """A limit of `release`. analysis: the one whose metrics are looked at; figure: of these what the limit is for, and
-    what it is called."""
+    what it is called, None where nothing was measured; fits: the kinds that the analysis has something to ask of."""
 
     parameter: str
     analysis: str
-    figure: Callable[[Mapping[str, Any]], tuple[float, str]]
+    figure: Callable[[Mapping[str, Any]], tuple[float, str] | None]
+    fits: Callable[[Task], bool] = lambda task: True
 
-    def judge(self, found: Behaviour, allowed: float) -> tuple[bool, str]:
-        """Whether the figure keeps to the limit, and a sentence with both and the worst that the analysis tells."""
-        value, called = self.figure(found.metrics)
+    def judge(self, found: Behaviour | None, allowed: float) -> tuple[bool, str]:
+        """Whether the figure keeps to the limit, and a sentence with both and the worst that the analysis tells. What
+        was not measured keeps to no limit."""
+        figure = None if found is None else self.figure(found.metrics)
+        if found is None or figure is None:
+            return False, (
+                f"{self.analysis} found too little to measure in these rows, release.{self.parameter} allows "
+                f"{allowed:g}: `--set release.{self.parameter}=null` does without"
+            )
+        value, called = figure
         told = f"{value:.4g} {called}, release.{self.parameter} allows {allowed:g}"
         worst = f": {found.sentences[0]}" if found.sentences and value > allowed else ""
         return value <= allowed, told + worst
@@ -40,17 +51,21 @@ def asked(limits: ReleaseConfig) -> list[str]:
 
 
 def _slice_gap(metrics: Mapping[str, Any]) -> tuple[float, str]:
-    return max(-metrics["worst_gap"], 0.0), f"below the rest in the slice '{metrics['worst']}'"
+    if metrics["worst_gap"] >= 0:
+        return 0.0, "below the rest, since no slice is shown to be worse"
+    return -metrics["worst_gap"], f"below the rest in the slice '{metrics['worst']}'"
 
 
 def _calibration_error(metrics: Mapping[str, Any]) -> tuple[float, str]:
     return metrics["ece"], "expected calibration error"
 
 
-def _flip_rate(metrics: Mapping[str, Any]) -> tuple[float, str]:
+def _flip_rate(metrics: Mapping[str, Any]) -> tuple[float, str] | None:
     rates = {name: one["flip_rate"]["value"] for name, one in metrics["perturbations"].items()}
-    worst = max(rates, key=lambda name: rates[name], default="")
-    return rates.get(worst, 0.0), f"of the answers change by {worst.replace('_', ' ') or 'any perturbation'}"
+    if not rates:
+        return None  # there are tests of the user's own alone
+    worst = max(rates, key=lambda name: rates[name])
+    return rates[worst], f"of the answers change by {worst.replace('_', ' ')}"
 
 
 def _fairness_gap(metrics: Mapping[str, Any]) -> tuple[float, str]:
@@ -68,10 +83,16 @@ def _memorised_rows(metrics: Mapping[str, Any]) -> tuple[float, str]:
 
 LIMITS = {
     "worst slice": Limit("max_slice_gap", "slices", _slice_gap),
-    "calibration": Limit("max_calibration_error", "calibration", _calibration_error),
-    "robustness": Limit("max_flip_rate", "robustness", _flip_rate),
-    "fairness": Limit("max_fairness_gap", "fairness", _fairness_gap),
+    "calibration": Limit("max_calibration_error", "calibration", _calibration_error, picks_a_label),
+    "robustness": Limit(
+        "max_flip_rate", "robustness", _flip_rate, lambda task: task.head not in GENERATES and not task.spans
+    ),
+    "fairness": Limit(
+        "max_fairness_gap", "fairness", _fairness_gap, lambda task: task.head == "sequence" and not task.spans
+    ),
     "leaked rows": Limit("max_leaked_rows", "leakage", _leaked_rows),
-    "memorised rows": Limit("max_memorised_rows", "memorisation", _memorised_rows),
+    "memorised rows": Limit(
+        "max_memorised_rows", "memorisation", _memorised_rows, lambda task: task.head == CARRIES_ON
+    ),
 }
 """Gate -> its limit, in the order in which their sentences are told."""

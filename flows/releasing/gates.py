@@ -176,12 +176,12 @@ def _reproduced(found: Evidence, limits: ReleaseConfig) -> tuple[bool, str]:
 
 
 def _behaviour(name: str, found: Evidence, limits: ReleaseConfig) -> tuple[bool, str]:
-    """Of a kind that the analysis does not fit there is nothing to judge."""
+    """Of a kind that the analysis does not fit there is nothing to judge; of one that it fits, it has to be there."""
     limit = LIMITS[name]
     if found.behaviour is None:
         return False, f"metrics/analyze/{found.name}.json is missing: `dvc repro analyze@{found.name}` makes it"
     behaviour = found.behaviour.get(limit.analysis)
-    if behaviour is None:
+    if behaviour is None and not limit.fits(found.task):
         return True, f"{limit.analysis} is not looked at where the kind is {found.task.kind.replace('_', ' ')}"
     return limit.judge(behaviour, getattr(limits, limit.parameter))
 

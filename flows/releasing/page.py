@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from components.evaluation.page import section, table, write_html
-from flows.releasing.gates import Outcome
+from components.registry import GATE
+from flows.releasing.behaviour import LIMITS
+from flows.releasing.gates import GATES, Outcome
+
+
+def noted_gates(tags: Mapping[str, str]) -> tuple[Outcome, ...]:
+    """What the gates said of a version when it was judged, by its tags in the registry."""
+    told = {tag.removeprefix(GATE): value.partition(": ") for tag, value in tags.items() if tag.startswith(GATE)}
+    names = [name for name in (*GATES, *LIMITS) if name in told]
+    return tuple(Outcome(name, told[name][0] == "passed", told[name][2]) for name in dict.fromkeys([*names, *told]))
 
 
 def write_gates(path: Path, name: str, line: str, gates: Sequence[Outcome]) -> None:

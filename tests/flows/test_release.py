@@ -23,6 +23,7 @@ from components.params import load_params
 from components.registry import Registry
 from components.tracking.past_runs import REPRODUCED
 from flows import release
+from flows.releasing.page import write_gates
 from flows.settings import change_params
 from flows.timing import LOCK
 from tests.slower import slow_down
@@ -103,6 +104,7 @@ def test_the_first_is_champion_the_same_again_nothing_new_and_an_equal_one_refus
         assert release.release("places", project, run.id).line == again.line
         assert (project / "reports/speed/places/speed.json").read_bytes() == timed
         assert "Released: ships" in (project / "reports/speed/places/index.html").read_text()
+        assert "<td>parity</td><td>passed</td>" in (project / "reports/release/places/index.html").read_text()
         assert release.is_current(project)
 
         # Other limits may give another verdict.
@@ -259,6 +261,7 @@ def test_a_record_of_another_store_counts_for_nothing(project: Path, ladder: Any
     for name, content in (("index.html", "a page"), ("speed.json", json.dumps({"bundle": digest(bundle)}))):
         (project / "reports/speed/places").mkdir(parents=True, exist_ok=True)
         (project / "reports/speed/places" / name).write_text(content)
+    write_gates(project / release.REPORTS / "places/index.html", "places", "places v1 is the champion now", ())
     write_json(project / release.RECORD, {"store": "sqlite:////elsewhere.db", "bundles": bundles})
     assert not release.is_current(project)
     write_json(project / release.RECORD, {"store": tracking.tracking_uri(), "bundles": bundles})

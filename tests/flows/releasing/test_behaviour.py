@@ -60,4 +60,21 @@ def test_what_was_not_analyzed_is_refused_and_what_does_not_fit_the_kind_is_not(
         False,
         "metrics/analyze/places.json is missing: `dvc repro analyze@places` makes it",
     )
-    assert said(params, {}, max_memorised_rows=0).passed
+    assert said(params, {}, max_memorised_rows=0) == Outcome(
+        "memorised rows", True, "memorisation is not looked at where the kind is classification"
+    )
+
+
+def test_what_fits_the_kind_and_was_not_measured_keeps_to_no_limit(params: Params) -> None:
+    few = said(params, {}, max_slice_gap=0.1)
+    assert not few.passed
+    assert few.sentence.startswith("slices found too little to measure in these rows, release.max_slice_gap allows 0.1")
+    assert not said(params, {"robustness": Behaviour({"perturbations": {}, "tests": {}})}, max_flip_rate=0.1).passed
+
+
+def test_without_a_slice_shown_to_be_worse_the_gap_is_none(params: Params) -> None:
+    found = said(params, {"slices": Behaviour({"worst": "label Sport", "worst_gap": 0.0})}, max_slice_gap=0)
+    assert (found.passed, found.sentence) == (
+        True,
+        "0 below the rest, since no slice is shown to be worse, release.max_slice_gap allows 0",
+    )
