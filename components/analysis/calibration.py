@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.analysis.subject import Analysis, Subject, Table
+from components.artifacts import read_manifest
 from components.deployment.temperature import fit_temperature
 from components.runtime.prediction import softmax
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from components.analysis.config import CalibrationConfig
 
 DRAWS = 500
+AT_ONCE = 1 << 20
+"""Random numbers of the draws that are held at once."""
 SMALL = float(np.finfo(np.float32).tiny)
 """The least probability of which a logarithm is taken."""
 
@@ -45,13 +48,14 @@ def analyze(config: CalibrationConfig, subject: Subject) -> Analysis | None:
         "temperature": temperature,
         **{f"{name}_at_temperature": value for name, value in after.items()},
     }
+    divided = "temperature" in read_manifest(subject.bundle, "bundle")
     table = Table(
         ("confidence", "accuracy", "rows"),
         tuple((round(one, 6), round(two, 6), int(n)) for one, two, n in zip(confidence, accuracy, rows, strict=True)),
     )
     return Analysis(
         metrics,
-        (_sentence(before["ece"], chance, lean, temperature, after["ece"], config.bins),),
+        (_sentence(before["ece"], chance, lean, temperature, after["ece"], config.bins, divided),),
         {"Calibration": _table(before, after, temperature)},
         {"Reliability": reliability_figure(confidence, accuracy, rows)},
         {"reliability": table},
@@ -83,8 +87,12 @@ def error_by_chance(probabilities: np.ndarray, bins: int, confidence: float, see
     sure = np.sort(probabilities.max(axis=1))
     parts = np.array_split(np.arange(len(sure)), min(bins, len(sure)))
     starts, sizes = [part[0] for part in parts], np.array([len(part) for part in parts])
-    hits = np.random.default_rng(seed).random((DRAWS, len(sure))) < sure
-    off = np.abs(np.add.reduceat(hits, starts, axis=1) - np.add.reduceat(sure, starts)) / sizes
+    random, block = np.random.default_rng(seed), max(1, AT_ONCE // len(sure))
+    hits = [
+        np.add.reduceat(random.random((min(block, DRAWS - first), len(sure))) < sure, starts, axis=1, dtype=np.int64)
+        for first in range(0, DRAWS, block)
+    ]
+    off = np.abs(np.concatenate(hits) - np.add.reduceat(sure, starts)) / sizes
     return float(np.quantile(np.average(off, axis=1, weights=sizes), confidence))
 
 
@@ -109,13 +117,17 @@ def _measured(probabilities: np.ndarray, targets: np.ndarray, bins: int) -> dict
     return {name: round(value, 6) for name, value in found.items()}
 
 
-def _sentence(error: float, chance: float, lean: float, temperature: float, after: float, bins: int) -> str:
+def _sentence(
+    error: float, chance: float, lean: float, temperature: float, after: float, bins: int, divided: bool
+) -> str:
+    """divided: whether the bundle's logits have a temperature already, so that no setting is left to advise."""
     told = f"confidence and accuracy are {error:.3f} apart on average (ECE, {bins} bins of equally many rows)"
     if error <= chance:
         return f"{told}, no more than chance makes of a calibrated model ({chance:.3f})"
     how = "too sure" if lean > 0 else "not sure enough"
-    advice = f"a temperature of {temperature:.3g}, fitted to the validation rows, leaves {after:.3f}"
-    more = " (export.temperature: fitted)" if after < error else ""
+    kind = "a further temperature" if divided else "a temperature"
+    advice = f"{kind} of {temperature:.3g}, fitted to the validation rows, leaves {after:.3f}"
+    more = " (export.temperature: fitted)" if after < error and not divided else ""
     return f"{told}, beyond the {chance:.3f} of chance: the model is {how}; {advice}{more}"
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.analysis.robustness import shown
+from components.analysis.errors import shown
 from components.analysis.subject import Analysis, Subject, Table
 from components.artifacts import read_manifest
 from components.corpus.shingles import SPACELESS
@@ -35,6 +35,8 @@ WORDS = 3
 """Of each row in the table, those that speak most for the answer."""
 SPACELESS_CHARACTER = re.compile(f"[{SPACELESS}]")
 MORE = 8
+TOKENS_FIRST = ("xlnet",)
+"""Model types that embed [tokens, rows]: captum takes the first axis for the rows."""
 NO_CHANGE = 1e-6
 """Attributions that are smaller together are none."""
 
@@ -68,6 +70,9 @@ def analyze(config: ExplanationsConfig, subject: Subject) -> Analysis | None:
 
     torch.set_num_threads(1)
     model = load_model(subject.student)
+    if model.config.model_type in TOKENS_FIRST:
+        told = f"which words decided is not told of {model.config.model_type}: it embeds tokens first and rows second"
+        return Analysis({"rows": 0}, (told,))
     found = [explain(config, subject, model, row) for row in chosen(subject, config.rows)]
     whole = [one for one in found if one.gap <= config.tolerance]
     return Analysis(
@@ -113,8 +118,13 @@ def explain(config: ExplanationsConfig, subject: Subject, model: PreTrainedModel
     with torch.no_grad():
         logits = outputs(ids)
         target = int(logits[0].argmax())
-        change = float(logits[0, target] - outputs(empty)[0, target])
-    gradients = LayerIntegratedGradients(outputs, model.get_input_embeddings())
+        # As the path has it: the embeddings alone are those of padding, for some models count positions by the ids.
+        embeddings = model.get_input_embeddings()
+        padding = embeddings(empty)
+        hook = embeddings.register_forward_hook(lambda *_: padding)
+        change = float(logits[0, target] - outputs(ids)[0, target])
+        hook.remove()
+    gradients = LayerIntegratedGradients(outputs, embeddings)
     for steps in (config.steps, MORE * config.steps):
         attributed = gradients.attribute(ids, empty, target=target, n_steps=steps, internal_batch_size=32)
         scores = attributed.sum(dim=-1)[0].detach().double().numpy()
@@ -178,14 +188,18 @@ def _table(config: ExplanationsConfig, subject: Subject, found: Sequence[Explana
         tuple(
             (
                 subject.ids[one.row],
-                shown(subject.task, subject.test.targets[one.row]),
-                shown(subject.task, one.answer),
+                _shown(subject, one.row, subject.test.targets[one.row]),
+                _shown(subject, one.row, one.answer),
                 ", ".join(piece.text.strip() for piece in _strongest(one)),
                 "yes" if one.gap <= config.tolerance else f"no, off by {one.gap:.0%}",
             )
             for one in found
         ),
     )
+
+
+def _shown(subject: Subject, row: int, answer: np.ndarray) -> str:
+    return shown(subject.task, subject.columns[row], subject.task.values(answer[None])[0])
 
 
 def _strongest(found: Explanation) -> list[Piece]:
@@ -216,9 +230,9 @@ def _html(config: ExplanationsConfig, subject: Subject, found: Sequence[Explanat
 
 def _paragraph(config: ExplanationsConfig, subject: Subject, found: Explanation) -> str:
     task = subject.task
-    head = f"{subject.ids[found.row]}: {shown(task, found.answer)}"
+    head = f"{subject.ids[found.row]}: {_shown(subject, found.row, found.answer)}"
     if not task.same(found.answer[None], subject.test.targets[found.row][None])[0]:
-        head += f", should be {shown(task, subject.test.targets[found.row])}"
+        head += f", should be {_shown(subject, found.row, subject.test.targets[found.row])}"
     if found.gap > config.tolerance:
         head += f" (does not add up: off by {found.gap:.0%})"
     strongest = max((abs(piece.score) for piece in found.pieces), default=0.0) or 1.0

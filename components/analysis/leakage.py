@@ -27,6 +27,7 @@ N_GRAM = {"en": 13, "zh": 10}
 SHOWN = 50
 """Rows of the table."""
 TRAINING, CORPUS = "training rows", "corpus"
+NOTHING = units("")
 
 
 @dataclass(frozen=True)
@@ -49,27 +50,34 @@ class TestRows:
     __test__ = False  # for pytest: nothing to collect
 
     def __init__(self, rows: Sequence[Sequence[str]], size: int) -> None:
-        """rows: the texts of each, as many for every row."""
+        """rows: the texts of each, at least one; of a multiple choice some rows have more than others."""
         self.size = size
-        hashed = [[units(text) for text in row] for row in rows]
-        self.tables = [_Table([n_grams(row[part], size) for row in hashed]) for part in range(len(rows[0]))]
-        self.long = np.array([[len(text) >= size for text in row] for row in hashed]).reshape(len(rows), -1)
+        most = max(map(len, rows))
+        hashed = [[units(text) for text in row] + [NOTHING] * (most - len(row)) for row in rows]
+        self.tables = [_Table([n_grams(row[part], size) for row in hashed]) for part in range(most)]
+        self.there = np.arange(most) < np.array([[len(row)] for row in rows])
+        self.long = np.array([[len(text) >= size for text in row] for row in hashed])
 
     def in_row(self, row: Sequence[str]) -> dict[int, float]:
         """Test row -> the share of it that is in a training row, text by text: the least of its texts'."""
-        shares = [table.shares(n_grams(units(text), self.size)) for table, text in zip(self.tables, row, strict=False)]
-        least = np.min(shares, axis=0)
-        return {int(found): float(least[found]) for found in np.flatnonzero(least)}
+        hashed = [units(text) for text in row]
+        return self._least([*hashed, *[NOTHING] * (len(self.tables) - len(row))], self.there)
 
     def in_document(self, text: str) -> dict[int, float]:
         """Test row -> the share of it that is in a document: of texts shorter than an n-gram nothing is known, unless
         the document is no longer."""
         hashes = units(text)
-        grams = n_grams(hashes, self.size)
-        shares = np.stack([table.shares(grams) for table in self.tables], axis=1)
-        known = self.long if len(hashes) >= self.size else np.ones_like(self.long)
+        return self._least([hashes] * len(self.tables), self.long if len(hashes) >= self.size else self.there)
+
+    def _least(self, texts: Sequence[Hashes], known: np.ndarray) -> dict[int, float]:
+        """Test row -> the least share of its texts, each in the one of `texts` at its place. known: bool [rows, texts],
+        those that count."""
+        found = [table.shares(n_grams(text, self.size)) for table, text in zip(self.tables, texts, strict=False)]
+        if all(one is None for one in found):
+            return {}  # so it is with nearly every document, at no cost for each of the test rows
+        shares = np.stack([np.zeros(len(known)) if one is None else one for one in found], axis=1)
         least = np.where(known, shares, 1.0).min(axis=1) * known.any(axis=1)
-        return {int(found): float(least[found]) for found in np.flatnonzero(least)}
+        return {int(row): float(least[row]) for row in np.flatnonzero(least)}
 
 
 class _Table:
@@ -83,17 +91,18 @@ class _Table:
         order = np.argsort(keys, kind="stable")
         self.keys, self.owners = keys[order], owners[order]
 
-    def shares(self, grams: Hashes) -> np.ndarray:
-        """Of each row the share of its n-grams that are among these: float64 [rows]."""
+    def shares(self, grams: Hashes) -> np.ndarray | None:
+        """Of each row the share of its n-grams that are among these: float64 [rows]; None where none is."""
         if not len(self.keys) or not len(grams):
-            return np.zeros(len(self.counts))
+            return None
         places = np.minimum(np.searchsorted(self.keys, grams), len(self.keys) - 1)
         known = np.unique(grams[self.keys[places] == grams])
         if not len(known):
-            return np.zeros(len(self.counts))
+            return None
         begins, ends = (np.searchsorted(self.keys, known, side=side) for side in ("left", "right"))
         owners = np.concatenate([self.owners[begin:end] for begin, end in zip(begins, ends, strict=True)])
-        return np.bincount(owners, minlength=len(self.counts)) / np.maximum(self.counts, 1)
+        found: np.ndarray = np.bincount(owners, minlength=len(self.counts)) / np.maximum(self.counts, 1)
+        return found
 
 
 def analyze(config: LeakageConfig, subject: Subject) -> Analysis | None:

@@ -14,7 +14,7 @@ from components.analysis.errors import Confusion, Mistake, measure, shown
 from components.analysis.subject import Analysis, Subject, Table
 from components.evaluation.baselines.table import compared_with
 from components.evaluation.figures import ACCENT, GRID, INK, title_of
-from components.evaluation.page import STYLE, picture, section
+from components.evaluation.page import STYLE, picture, section, table
 from components.evaluation.versus_baseline import sentence
 from components.modeling.kinds import CARRIES_ON
 from components.tasks.task import parts
@@ -253,7 +253,7 @@ def _analysis(one: Analysis) -> str:
     rest = "".join(f"<li>{escape(as_sentence(told))}</li>" for told in one.sentences[1:])
     lines += [f"<ul>{rest}</ul>"] if rest else []
     lines += [picture(figure, title) for title, figure in one.figures.items()]
-    lines += [_folded(title, _table(table), len(table.rows)) for title, table in one.tables.items()]
+    lines += [_folded(title, _table(each), len(each.rows)) for title, each in one.tables.items()]
     lines += [f"<h3>{escape(title)}</h3>\n{fragment}" for title, fragment in one.fragments.items()]
     return "\n".join(lines)
 
@@ -359,10 +359,8 @@ def _choice(name: str, values: set[str]) -> str:
     return f'<select id="{name}"{hidden}><option value="">{name}: any</option>{"" if hidden else options}</select>'
 
 
-def _table(table: Table) -> str:
-    lines = ["<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in table.header) + "</tr>"]
-    lines += ["<tr>" + "".join(f"<td>{escape(cell_text(cell))}</td>" for cell in row) + "</tr>" for row in table.rows]
-    return "<table>\n" + "\n".join(lines) + "\n</table>"
+def _table(given: Table) -> str:
+    return table(given.header, [[cell_text(cell) for cell in row] for row in given.rows])
 
 
 def cell_text(cell: str | float) -> str:

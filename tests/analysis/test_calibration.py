@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss
 from sklearn.metrics import log_loss as sklearn_log_loss
 
+from components.analysis import calibration
 from components.analysis.calibration import (
     analyze,
     brier_score,
@@ -17,6 +22,7 @@ from components.analysis.calibration import (
 )
 from components.analysis.config import CalibrationConfig
 from components.analysis.subject import Analysis
+from components.artifacts import write_manifest
 from components.runtime.prediction import softmax
 from tests.small_subjects import small_subject
 
@@ -29,16 +35,26 @@ TARGETS = (TRUE.cumsum(axis=1) > GENERATOR.random((ROWS, 1))).argmax(axis=1)
 """Drawn from the probabilities: these are calibrated."""
 
 
-def said(sharpness: float) -> Analysis:
-    """Of a model whose logits are so many times too large."""
-    probabilities = softmax(sharpness * LOGITS)
-    subject = small_subject("abcd", ["x"] * ROWS, TARGETS, probabilities.argmax(axis=1), probabilities)
-    found = analyze(CONFIG, subject)
-    assert found is not None
-    return found
+Said = Callable[..., Analysis]
 
 
-def test_a_calibrated_model_is_as_far_off_as_chance_makes_it() -> None:
+@pytest.fixture
+def said(tmp_path: Path) -> Said:
+    """Of a model whose logits are so many times too large; `made`: what its manifest says."""
+
+    def analyzed(sharpness: float, **made: Any) -> Analysis:
+        write_manifest(tmp_path, "bundle", {}, **made)
+        probabilities = softmax(sharpness * LOGITS)
+        answers = probabilities.argmax(axis=1)
+        subject = small_subject("abcd", ["x"] * ROWS, TARGETS, answers, probabilities, bundle=tmp_path)
+        found = analyze(CONFIG, subject)
+        assert found is not None
+        return found
+
+    return analyzed
+
+
+def test_a_calibrated_model_is_as_far_off_as_chance_makes_it(said: Said) -> None:
     found = said(1.0)
     assert found.metrics["ece"] <= found.metrics["ece_by_chance"] < 0.05
     assert found.metrics["temperature"] == pytest.approx(1.0, abs=0.1)
@@ -46,7 +62,7 @@ def test_a_calibrated_model_is_as_far_off_as_chance_makes_it() -> None:
 
 
 @pytest.mark.parametrize(("sharpness", "told"), [(3.0, "too sure"), (0.4, "not sure enough")])
-def test_the_temperature_brings_a_model_that_is_off_back(sharpness: float, told: str) -> None:
+def test_the_temperature_brings_a_model_that_is_off_back(said: Said, sharpness: float, told: str) -> None:
     found = said(sharpness)
     assert found.metrics["ece"] > 2 * found.metrics["ece_by_chance"]
     assert found.metrics["temperature"] == pytest.approx(sharpness, rel=0.1)
@@ -55,6 +71,18 @@ def test_the_temperature_brings_a_model_that_is_off_back(sharpness: float, told:
     assert (found.metrics["overconfidence"] > 0) == (told == "too sure")
     assert told in found.sentences[0]
     assert "export.temperature: fitted" in found.sentences[0]
+
+
+def test_a_bundle_with_a_temperature_is_not_told_to_have_one(said: Said) -> None:
+    told = said(3.0, temperature=1.2).sentences[0]
+    assert "a further temperature of" in told
+    assert "export.temperature" not in told
+
+
+def test_the_draws_may_be_held_a_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = error_by_chance(TRUE, 15, 0.95, 0)
+    monkeypatch.setattr(calibration, "AT_ONCE", 7 * ROWS)
+    assert error_by_chance(TRUE, 15, 0.95, 0) == whole
 
 
 def test_bins_have_equally_many_rows_from_the_least_sure_to_the_surest() -> None:
@@ -85,7 +113,7 @@ def test_brier_score_and_log_loss_are_those_of_scikit_learn() -> None:
     assert brier_score(two, hits) == pytest.approx(2 * brier_score_loss(hits, two[:, 1]))
 
 
-def test_the_plot_has_a_row_a_bin() -> None:
+def test_the_plot_has_a_row_a_bin(said: Said) -> None:
     table = said(2.0).plots["reliability"]
     assert table.header[:2] == ("confidence", "accuracy")
     assert len(table.rows) == 15

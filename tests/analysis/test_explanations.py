@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    XLNetConfig,
+    XLNetForSequenceClassification,
+)
 
 from components.analysis.config import ExplanationsConfig
-from components.analysis.explanations import Piece, analyze, chosen, whole_words
+from components.analysis.explanations import Piece, analyze, chosen, explain, whole_words
 from components.analysis.subject import Subject
 from components.artifacts import write_manifest
 from components.modeling.checkpoints import load_tokenizer, save_checkpoint
@@ -83,6 +91,27 @@ def test_where_they_do_not_add_up_it_says_so(subject: Subject) -> None:
     assert "do not add up" in found.sentences[0]
     assert "raise analyze.explanations.steps (8)" in found.sentences[0]
     assert "does not add up: off by" in found.fragments["What each word says for the answer"]
+
+
+def test_a_model_that_counts_positions_by_the_ids_adds_up_too(subject: Subject, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = RobertaConfig(vocab_size=1000, pad_token_id=0, num_labels=2, max_position_embeddings=80, **sizes)
+    model = RobertaForSequenceClassification(config).eval()
+    with torch.no_grad():
+        model.roberta.embeddings.position_embeddings.weight *= 50  # positions that matter
+    gaps = [explain(CONFIG, subject, model, row).gap for row in range(3)]
+    assert max(gaps) < CONFIG.tolerance
+
+
+def test_of_a_model_that_embeds_tokens_first_it_says_that_it_says_nothing(
+    subject: Subject, tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    config = XLNetConfig(vocab_size=1000, d_model=16, n_layer=1, n_head=2, d_inner=16, num_labels=2)
+    save_checkpoint(XLNetForSequenceClassification(config), tokenizer_folder, tmp_path / "student")
+    found = analyze(CONFIG, replace(subject, student=tmp_path / "student"))
+    assert found is not None
+    assert found.sentences == ("which words decided is not told of xlnet: it embeds tokens first and rows second",)
 
 
 def test_the_errors_that_the_model_was_surest_of_come_first() -> None:

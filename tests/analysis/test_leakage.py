@@ -105,6 +105,14 @@ def test_a_row_of_two_texts_was_seen_where_both_were() -> None:
     assert rows.in_row(["What is it?", words(0, 20)]) == {1: 1.0}
 
 
+def test_rows_may_have_fewer_choices_than_others() -> None:
+    rows = TestRows([["who is it", "a king", "a cook", "a cat"], ["what is it", "a ship", "a sea"]], 13)
+    assert rows.in_row(["What is it?", "a ship", "a sea"]) == {1: 1.0}
+    assert rows.in_row(["What is it?", "a ship"]) == {}
+    assert rows.in_row(["who is it", "a king", "a cook"]) == {}
+    assert rows.in_document("nothing of them") == {}
+
+
 def test_a_task_of_pairs_is_searched_text_by_text(corpus: Path) -> None:
     task = Classification(("a", "b"), pair=True)
     pairs = [(text, other) for (text, _), (other, _) in zip(sentences(4, 1), sentences(4, 2), strict=True)]
