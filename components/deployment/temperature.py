@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from components.tasks.task import Task
 
 SMALLEST, LARGEST = 0.05, 20.0
-"""Between these a temperature is looked for: rows that are all right would have the smallest there is."""
+"""Between these a temperature is looked for; where the best one is beyond, as of rows all right, it stays 1."""
 HALVINGS = 60
 
 
@@ -31,7 +31,7 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
     """The temperature with the least negative log-likelihood of the targets [rows], of logits [rows, labels].
 
     By bisection: in the inverse temperature the likelihood has one optimum, where the mean logit that the model expects
-    is the mean logit of the targets.
+    is the mean logit of the targets. 1 where that is beyond SMALLEST or LARGEST.
     """
     wide = np.asarray(logits, dtype=np.float64)
     hit = wide[np.arange(len(targets)), targets].mean()
@@ -40,6 +40,9 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
         return bool((softmax(inverse * wide) * wide).sum(axis=1).mean() > hit)
 
     low, high = np.log(1 / LARGEST), np.log(1 / SMALLEST)
+    # Rows that are all right would saturate every probability: they do not say how sure the model should be.
+    if too_sure(1 / LARGEST) or not too_sure(1 / SMALLEST):
+        return 1.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (low, middle) if too_sure(float(np.exp(middle))) else (middle, high)
