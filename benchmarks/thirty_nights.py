@@ -36,7 +36,7 @@ def main() -> None:
     env_defaults.prepare()
     with tempfile.TemporaryDirectory(prefix="thirty_nights") as folder:
         found = measure(Path(folder), given.nights)
-    growth = {name: round((sizes[-1] - sizes[0]) / (given.nights - 1), 1) for name, sizes in found.items()}
+    growth = {name: round((sizes[-1] - sizes[0]) / max(given.nights - 1, 1), 1) for name, sizes in found.items()}
     print("kilobytes a night:", growth)
     if given.record:
         content = {"machine": machine(), "nights": given.nights, "kilobytes": found, "kilobytes_a_night": growth}

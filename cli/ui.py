@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 import webbrowser
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,11 +151,12 @@ def _server(words: list[str], root: Path, own: Mapping[str, str]) -> Iterator[su
 
 def keep_small(log: Path, largest: int = LARGEST_LOG) -> None:
     """Move a log that has grown too large to NAME.1, in place of what is there, and begin it anew. A server of months
-    fills no disk; what it writes in between the two steps is lost.
+    fills no disk; what it writes in between the two steps is lost. Where that fails, the servers go on.
     """
-    if log.stat().st_size > largest:
-        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
-        os.truncate(log, 0)
+    with suppress(OSError):  # removed by a person, or a full disk
+        if log.stat().st_size > largest:
+            shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+            os.truncate(log, 0)
 
 
 def _await_answer(name: str, process: subprocess.Popen[bytes], address: str, seconds: float = 180) -> None:

@@ -59,18 +59,40 @@ def turn(root: Path, what: str) -> Iterator[None]:
 
 
 def at_work(root: Path) -> str:
-    """What another process is doing that has this project's turn now, in its own words; "" where nobody has it."""
-    place = root.resolve()
-    lock = FileLock(place / TURN)
+    """What another process is doing that has this project's turn now, in its own words; "" where nobody has it, or has
+    not signed yet."""
+    path = root.resolve() / TURN
+    signed = _signature(path)
+    # Who crashed is named until the next holder has signed. And whoever wants the turn is not to find the lock held by
+    # this look at it.
+    if not signed or not _is_alive(signed[0]):
+        return ""
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        try:
-            return str(json.loads((place / TURN).read_text(encoding="utf-8"))["what"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""
+        return signed[1]
     lock.release()
     return ""
+
+
+def _signature(path: Path) -> tuple[int, str] | None:
+    """The process that last signed a lease, and what for."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return int(content["pid"]), str(content["what"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # another user's
+    return True
 
 
 def _holder(path: Path, what: str) -> str:
@@ -79,5 +101,5 @@ def _holder(path: Path, what: str) -> str:
         content = json.loads(path.read_text(encoding="utf-8"))
         since = time.strftime("%H:%M:%S", time.localtime(content["since"]))
         return f"another process ({content['what']}, pid {content['pid']}, since {since}) is at work here"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return f"another process ({what}) is at work here"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,9 +25,12 @@ def replace_json(path: Path, content: Any) -> None:
 
 @contextmanager
 def _replaced(path: Path) -> Iterator[Path]:
-    """A file beside it to write, which then takes its place; two writers at once need a lease."""
+    """A file of this process beside it to write, which then takes its place: of two writers the last one stays whole.
+
+    A process that was killed leaves it; git ignores it by its name.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
         partial.replace(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from components.errors import ServiceError
 from components.tracking import cleanup
 from flows.graph import running_outputs
-from flows.reproduction.git import git
+from flows.reproduction.git import git_or_none
 from flows.tracked_files import hashes_in, hashes_of_commits, hashes_of_work_tree
 
 CACHE_FOLDER = Path("files", "md5")
@@ -118,7 +118,7 @@ def _trees(root: Path) -> Removable:
 
     def remove() -> None:
         _unlink(trees)
-        git(root, "worktree", "prune")
+        git_or_none(root, "worktree", "prune")  # a project without git has none to prune
 
     return Removable("work trees kept to look at", len(trees), _size(trees), remove=remove)
 

@@ -8,8 +8,14 @@ import sys
 _WATCHER = """
 import os, signal, subprocess, sys
 sys.stdin.read()  # to the end: the system closes the other side when the run's process is gone
-told = subprocess.run(["ps", "-o", "command=", "-p", sys.argv[1]], capture_output=True, text=True).stdout
-if "prefect" in told:  # the number may have been given anew
+if os.path.isdir("/proc/self"):  # a slim image has no `ps`
+    try:
+        told = open(f"/proc/{sys.argv[1]}/cmdline", "rb").read()
+    except OSError:
+        told = b""
+else:
+    told = subprocess.run(["ps", "-o", "command=", "-p", sys.argv[1]], capture_output=True).stdout
+if b"prefect" in told:  # the number may have been given anew
     os.kill(int(sys.argv[1]), signal.SIGTERM)
 """
 

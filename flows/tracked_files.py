@@ -7,6 +7,7 @@ changed, and has all its versions at hand.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from flows.reproduction.git import git
@@ -23,12 +24,16 @@ def hashes_in(text: str) -> set[str]:
 def hashes_of_commits(root: Path) -> set[str]:
     """Those of all commits that a branch, a tag, an experiment, the stash or a work tree reaches, and of the index.
 
-    Raises ServiceError where git cannot tell.
+    None of a project without git. Raises ServiceError where git cannot tell.
     """
+    if not _has_git(root):
+        return set()
     # Beside each parent of a merge, the first commit beside nothing, no history simplified away: a version that a
     # commit has differs from one parent's, or was already there.
     words = ("--all", "--full-history", "-m", "--raw", "--no-abbrev", "--no-renames", "--format=")
-    history = git(root, "-c", "log.showRoot=true", "log", *words, "--", *TRACKED)
+    # --all reaches the latest stash alone; those before it are in its reflog.
+    stashes = git(root, "stash", "list", "--format=%H").split()
+    history = git(root, "-c", "log.showRoot=true", "log", *words, *stashes, "--", *TRACKED)
     index = git(root, "ls-files", "--stage", "--", *TRACKED)
     versions = {line.split()[3] for line in history.splitlines() if line.startswith(":")}
     versions |= {line.split()[1] for line in index.splitlines()}
@@ -38,8 +43,20 @@ def hashes_of_commits(root: Path) -> set[str]:
 
 def hashes_of_work_tree(root: Path) -> set[str]:
     """Those of the files as they are now, ignored ones too. Raises ServiceError where git cannot tell."""
+    if not _has_git(root):
+        paths = [path for pattern in ("dvc.lock", "*.dvc") for path in root.rglob(pattern)]
+        return _hashes_of(paths)
     listed = git(root, "ls-files", "-z", "--full-name", "--cached", "--others", "--", *TRACKED)
     top = Path(git(root, "rev-parse", "--show-toplevel").rstrip("\n"))
-    paths = (top / name for name in listed.split("\0") if name)
+    return _hashes_of(top / name for name in listed.split("\0") if name)
+
+
+def _has_git(root: Path) -> bool:
+    """Whether DVC works with git here: not after `dvc init --no-scm`. A repository that is damaged counts: its commits
+    would be missed."""
+    return any((folder / ".git").exists() for folder in (root.resolve(), *root.resolve().parents))
+
+
+def _hashes_of(paths: Iterable[Path]) -> set[str]:
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file())
     return set().union(*map(hashes_in, texts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -130,4 +131,24 @@ def test_whoever_has_the_turn_is_named_and_nobody_is_kept_waiting(tmp_path: Path
         assert process.stdout.readline() == "held\n"
         assert at_work(tmp_path) == "training pretrain"
         process.kill()
+    assert at_work(tmp_path) == ""
+
+
+def test_a_lock_that_still_names_a_dead_process_is_nobodys_yet(tmp_path: Path, root: Path) -> None:
+    """Between taking the lock and signing it, its holder stands there under the name of the one before."""
+    words = [sys.executable, "-c", HOLD, str(tmp_path / TURN)]
+    with subprocess.Popen(words, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        dead = subprocess.Popen([sys.executable, "-c", ""])
+        dead.wait()
+        (tmp_path / TURN).write_text(json.dumps({"pid": dead.pid, "since": 0, "what": "a scheduled run"}))
+        assert at_work(tmp_path) == ""
+        process.kill()
+
+
+def test_a_look_at_a_lock_that_nobody_alive_signed_does_not_take_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.lease.FileLock", lambda path: pytest.fail("the lock was tried"))
     assert at_work(tmp_path) == ""

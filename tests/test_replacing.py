@@ -26,3 +26,11 @@ def test_what_cannot_be_written_leaves_the_file_as_it_was(tmp_path: Path) -> Non
         replace_text(path, "half of it \ud800")
     assert path.read_text() == "one"
     assert [one.name for one in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_another_writers_half_file_takes_nobodys_place(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    half = tmp_path / ".state.json.partial"
+    half.write_text("half of")
+    replace_text(path, "whole")
+    assert (path.read_text(), half.read_text()) == ("whole", "half of")

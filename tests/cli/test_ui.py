@@ -47,6 +47,15 @@ def test_a_servers_log_is_kept_small_while_it_is_written(tmp_path: Path) -> None
     assert log.with_name("prefect.log.1").read_bytes() == b"a line\n" * 30
 
 
+def test_a_log_that_cannot_be_cut_ends_no_server(tmp_path: Path) -> None:
+    keep_small(tmp_path / "removed.log")
+    log = tmp_path / "prefect.log"
+    log.write_text("a line")
+    log.with_name("prefect.log.1").mkdir()
+    keep_small(log, largest=1)
+    assert log.read_text() == "a line"
+
+
 def test_the_page_of_runs_is_a_view_of_the_experiment_with_columns_and_order(here: Path) -> None:
     client = tracking.connect()
     page = runs_page(client, {"topic": "macro_f1", "form": "pearson"})

@@ -60,3 +60,20 @@ def test_files_of_the_work_tree_count_though_git_ignores_them(tmp_path: Path) ->
     (project / "notes.txt").write_text(md5(3))
     assert hashes_of_work_tree(project) == {md5(1), md5(2)}
     assert hashes_of_commits(project) == set()
+
+
+def test_every_stash_counts_not_the_latest_alone(tmp_path: Path) -> None:
+    project = repository(tmp_path / "project")
+    save(project, 1)
+    for number in (2, 3):
+        (project / "dvc.lock").write_text(md5(number))
+        run(project, "git", "stash", "-q")
+    assert hashes_of_commits(project) == {f"{md5(1)}.dir", md5(2), md5(3)}
+
+
+def test_without_git_the_files_alone_count(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "dvc.lock").write_text(md5(1))
+    (tmp_path / "folder" / "data.dvc").write_text(md5(2))
+    assert hashes_of_commits(tmp_path) == set()
+    assert hashes_of_work_tree(tmp_path) == {md5(1), md5(2)}
