@@ -37,7 +37,6 @@ def subject(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) ->
     """A model of one layer that has learnt to look for the word `whale`; the label of the first two rows is wrong."""
     folder = tmp_path_factory.mktemp("explained")
     encode = load_tokenizer(tokenizer_folder)
-    torch.set_num_threads(1)
     torch.manual_seed(3)
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     model = BertForSequenceClassification(BertConfig(vocab_size=len(encode), pad_token_id=0, num_labels=2, **sizes))
@@ -45,12 +44,14 @@ def subject(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) ->
     batch = encode(TEXTS, padding=True, return_tensors="pt")
     feeds = {name: batch[name] for name in ("input_ids", "attention_mask")}
     model.eval()  # without dropout it learns in a moment
-    loss = torch.tensor(1.0)
-    while loss > 0.02:
+    for _ in range(2000):
         loss = model(**feeds, labels=torch.from_numpy(TARGETS)).loss
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
+        if loss <= 0.02:
+            break
+    assert loss <= 0.02
     save_checkpoint(model, tokenizer_folder, folder / "student")
     (folder / "bundle").mkdir()
     write_manifest(folder / "bundle", "bundle", {}, max_length=64)
