@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 REPORTS = Path("reports/suites")
 OWN = "own"
 HARNESS = "lm-eval:"
+WIDE = 1000
+"""Characters that a table may have in a line."""
 
 
 @click.command("suite")
@@ -194,10 +196,10 @@ def _show(root: Path, suite: Suite, scores_of: Any) -> None:
     found = table.lines(suite, systems)
     shown = Table(box=None)
     for number, title in enumerate(found[0]):
-        shown.add_column(f"{title}\n{found[1][number]}", justify="left" if number == 0 else "right")
+        shown.add_column(f"{title}\n{found[1][number]}", justify="left" if number == 0 else "right", no_wrap=True)
     for row in found[2:]:
         shown.add_row(*row)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=WIDE)  # a table is never cut: a reader may scroll
     console.print(f"\n{suite.title}", markup=False)
     console.print(shown)
     for line in notes(suite):

@@ -69,6 +69,7 @@ def run_stages(
                         done.add(stage.name)
                         ran.add(stage.name)
         except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # what waits for its turn is not to begin now
             stop_running()
             raise
     with contextlib.chdir(project):
