@@ -48,7 +48,7 @@ def analyze(config: CalibrationConfig, subject: Subject) -> Analysis | None:
         "temperature": temperature,
         **{f"{name}_at_temperature": value for name, value in after.items()},
     }
-    divided = "temperature" in read_manifest(subject.bundle, "bundle")
+    divided = "logit_temperature" in read_manifest(subject.bundle, "bundle")
     table = Table(
         ("confidence", "accuracy", "rows"),
         tuple((round(one, 6), round(two, 6), int(n)) for one, two, n in zip(confidence, accuracy, rows, strict=True)),

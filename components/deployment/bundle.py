@@ -171,7 +171,7 @@ def _details(task_name: str, made: dict[str, Any], small: dict[str, Any]) -> dic
         **task.manifest(),
         **{key: made[key] for key in kept},
         **({"token_types": True} if reads_types(made) else {}),
-        **({"temperature": made["temperature"]} if "temperature" in made else {}),
+        **({"logit_temperature": made["logit_temperature"]} if "logit_temperature" in made else {}),
         "distillation": made.get("distillation", ""),
         "ladder": list(rungs),
         "rungs": {rung: {"model": graph_file(rung, "model")} for rung in rungs},

@@ -51,8 +51,8 @@ def _subject(details: Mapping[str, Any]) -> str:
 def _what(details: Mapping[str, Any]) -> str:
     size = f"of {details['parameters']:,} parameters"
     answers = f" It answers with {_answers(details)}." if form_of(details) == CLASSIFICATION else ""
-    if "temperature" in details:
-        answers += f" Its logits are divided by {details['temperature']:g}, which suits the validation rows."
+    if "logit_temperature" in details:
+        answers += f" Its logits are divided by {details['logit_temperature']:g}, which suits the validation rows."
     if _from_the_graph(details):
         return (
             f"{size}: pretrained, fine-tuned on the task `{details['task']}`, distilled, exported to ONNX and "

@@ -102,7 +102,8 @@ def calibrate(model: PreTrainedModel, task: Task, encoder: Encoder, validation: 
     temperature = fit_temperature(logits, validation.targets)
     divide_logits(model, temperature)
     run.say(f"logits are divided by {temperature:.3g}, the temperature that fits the validation rows")
-    return {"temperature": temperature}
+    # `temperature` alone is what a retrieval model divides cosines by.
+    return {"logit_temperature": temperature}
 
 
 def _verify_parity(

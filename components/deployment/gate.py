@@ -225,8 +225,8 @@ def _original(
 
     torch.set_num_threads(1)  # so that the last bits of the differences repeat on any number of cores
     model = load_model(checkpoint)
-    if "temperature" in made:
-        divide_logits(model, made["temperature"])
+    if "logit_temperature" in made:
+        divide_logits(model, made["logit_temperature"])
     encoder = Encoder.load(checkpoint / "tokenizer.json", made["max_length"], made["pad_id"], reads_types(made))
     bootstrap = Bootstrap(task, rows.targets, limits.bootstrap_samples, limits.confidence, seed=0)
     return Original(

@@ -68,7 +68,7 @@ def test_every_rung_carries_the_temperature_and_answers_as_before(
     quantize(params.quantize, TASK, "places", ladder.rows, onnx, quantized, run)
     # The gate compares every layer with the checkpoint's, the last one divided.
     build(params.build, params.gate, TASK, "places", ladder.rows, ladder.student, onnx, quantized, bundle, run)
-    temperature = read_manifest(bundle, "bundle")["temperature"]
+    temperature = read_manifest(bundle, "bundle")["logit_temperature"]
     assert f"logits are divided by {temperature:.3g}" in " ".join(run.lines)
     assert f"divided by {temperature:g}" in (bundle / "README.md").read_text(encoding="utf-8")
     rows = read_rows(ladder.rows, "validation", read_manifest(onnx, "onnx")["labels"])
