@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.analysis.page import Told, cut, headlines, in_words, over_baseline
+from components.analysis.page import SHOWN_ERRORS, Told, cut, headlines, in_words, over_baseline
 from components.tasks.task import Task
 
 TYPES = {
@@ -32,6 +34,8 @@ METRICS = {
     "token_accuracy": "accuracy",
 }
 """Metric -> its name on the hub, where that is another."""
+MARKUP = re.compile(r"[\\`*_\[\]<>#|~&$]|^[-+]|^\d+(?=[.)])")
+"""What Markdown would take for its own in a line of text."""
 
 
 def write_card(path: Path, told: Told) -> None:
@@ -47,10 +51,12 @@ def _header(told: Told) -> str:
 
 
 def metadata(told: Told) -> dict[str, Any]:
-    """As the hub reads it: language, licence, tags, data sets, metrics and the results on test rows (`model-index`)."""
+    """As the hub reads it: language, tags, data sets, metrics and the results on test rows (`model-index`).
+
+    No licence: what is known are those of the corpus and the checkpoint, and the labelled rows may have others.
+    """
     subject, task = told.subject, told.subject.task
     name = subject.name
-    licences = {licence.lower() for licence in told.made.get("licences", {}).values()}
     kind = {"type": _type(task), "name": task.kind.replace("_", " ")}
     results = [
         {
@@ -63,11 +69,9 @@ def metadata(told: Told) -> dict[str, Any]:
     data = {"name": name, "type": name, "split": "test"}
     return {
         "language": subject.language,
-        # One licence for all that it was made from binds whoever passes it on; several are for people to read.
-        **({"license": licences.pop()} if len(licences) == 1 else {}),
         "library_name": "onnx",
         "pipeline_tag": kind["type"],
-        "tags": [task.kind, told.made["architecture"], "onnx", "distillation", "quantization"],
+        "tags": [task.kind, told.made["architecture"], "onnx", *_steps(told.made)],
         "datasets": [name],
         "metrics": list(dict.fromkeys(one["type"] for one in results)),
         "model-index": [
@@ -77,6 +81,12 @@ def metadata(told: Told) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _steps(made: Mapping[str, Any]) -> list[str]:
+    """What made the candidate small."""
+    distilled = ["distillation"] if made.get("distillation") else []
+    return distilled if made.get("candidate") == "fp32" else [*distilled, "quantization"]
 
 
 def _type(task: Task) -> str:
@@ -102,11 +112,19 @@ def _results(told: Told) -> str:
         "",
     ]
     if short := headlines(told):
-        lines += ["## What to know before it is used", "", *(f"- {one}" for one in short), ""]
+        lines += ["## What to know before it is used", "", *(f"- {_escaped(one)}" for one in short), ""]
     if told.confusions:
         pairs = [
-            f"- {one.expected} taken for {one.answer}: {one.rows:,}, as in “{cut(one.examples[0].text, 120)}”"
+            f"- {_escaped(one.expected)} taken for {_escaped(one.answer)}: {one.rows:,}, as in "
+            f"“{_escaped(cut(one.examples[0].text, 120))}”"
             for one in told.confusions
         ]
         lines += ["## What it confuses", "", *pairs, ""]
-    return "\n".join([*lines, "Pictures, slices and every error: `index.html` beside this card.", ""])
+    errors = "every error" if len(told.mistakes) <= SHOWN_ERRORS else f"the worst {SHOWN_ERRORS} errors"
+    return "\n".join([*lines, f"Pictures, slices and {errors}: `index.html` beside this card.", ""])
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    # A number at the beginning begins a list only with what is behind it.
+    return MARKUP.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", text)

@@ -8,8 +8,10 @@ at once are not made: their number grows faster than the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 QUARTERS = 4
 MOST_SENTENCES = 3
+MOST_VALUES = 100
+"""Of a column, the most frequent ones."""
+DIGITS = 6
+"""Of an end of a quarter that is not whole, where so many tell it from the others."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,14 @@ class Counted(Metric):
     def larger_is_better(self) -> bool:
         return self.metric.larger_is_better
 
+    @property
+    def unit(self) -> str:  # type: ignore[override]
+        return self.metric.unit
+
+    @property
+    def own_unit(self) -> bool:  # type: ignore[override]
+        return self.metric.own_unit
+
     def statistics(self, targets: np.ndarray, answers: np.ndarray) -> np.ndarray:
         found: np.ndarray = self.rows[answers]
         return found
@@ -61,7 +75,7 @@ class Counted(Metric):
     @property
     def is_mean(self) -> bool:
         """Whether it is the mean of a share of each row."""
-        return not self.metric.own_unit and self.rows.shape[1:] == (2,) and bool((self.rows[:, 1] == 1).all())
+        return not self.own_unit and self.rows.shape[1:] == (2,) and bool((self.rows[:, 1] == 1).all())
 
     @cached_property
     def right(self) -> np.ndarray | None:
@@ -74,7 +88,7 @@ class Slice:
     """Rows, bool [test rows], and how the candidate does there.
 
     score: by the task's first metric; None where that is a mean over labels and all rows have the same one. gap: how
-    much better than on the rest by `measure`, negative where worse.
+    much better than on the rest by `measure`, negative where worse. adjusted: p by Holm's correction.
     """
 
     name: str
@@ -85,6 +99,7 @@ class Slice:
     low: float
     high: float
     p: float
+    adjusted: float = 1.0
 
     @property
     def size(self) -> int:
@@ -95,7 +110,7 @@ def analyze(config: SlicesConfig, subject: Subject) -> Analysis | None:
     """Compare every slice of at least `min_rows` rows, with as many rows outside, with the rest of the test rows."""
     named = [
         (name, rows)
-        for name, rows in slices_of(config.columns, subject)
+        for name, rows in slices_of(config.columns, subject, config.min_rows)
         if config.min_rows <= rows.sum() <= len(rows) - config.min_rows
     ]
     if not named:
@@ -104,25 +119,28 @@ def analyze(config: SlicesConfig, subject: Subject) -> Analysis | None:
     counted = [Counted(metric, metric.statistics(targets, subject.answers)) for metric in task.metrics]
     measure = measure_of(counted)
     found = [_compared(name, rows, measure, counted[0], subject) for name, rows in named]
-    adjusted = dict(zip((one.name for one in found), holm([one.p for one in found]).tolist(), strict=True))
+    adjusted = holm([one.p for one in found]).tolist()
+    found = [replace(one, adjusted=p) for one, p in zip(found, adjusted, strict=True)]
     level = 1 - subject.confidence
 
     def worst_first(one: Slice) -> tuple[bool, float]:
-        return not (one.gap < 0 and adjusted[one.name] < level), one.gap
+        return not (one.gap < 0 and one.adjusted < level), one.gap
 
     found.sort(key=worst_first)
     worse = [one for one in found if not worst_first(one)[0]]
-    worst, title = found[0], measure.title
+    worst = found[0]
     metrics = {
         "compared": len(found),
         "worse": len(worse),
         "worst": worst.name,
-        **{f"worst_{name}": round(getattr(worst, name), 6) for name in ("gap", "low", "high", "size")},
+        # For a gate: the largest gap that is more than chance, else 0, as of groups of people.
+        "worst_gap": round(worst.gap, 6) if worse else 0.0,
+        **{f"worst_{name}": round(getattr(worst, name), 6) for name in ("low", "high", "size")},
     }
     return Analysis(
         metrics,
-        tuple(_sentences(worse, found, title, adjusted)),
-        {"Slices": _table(found, title, task.metrics[0].title, adjusted)},
+        tuple(_sentences(worse, found, measure)),
+        {"Slices": _table(found, measure, task.metrics[0].title)},
     )
 
 
@@ -132,8 +150,9 @@ def measure_of(metrics: Sequence[Counted]) -> Counted:
     return next((one for one in metrics if one.is_mean), metrics[0])
 
 
-def slices_of(columns: Sequence[str], subject: Subject) -> Iterator[tuple[str, np.ndarray]]:
-    """Name and rows, bool [test rows], of every value of every column, and of the quarters by length."""
+def slices_of(columns: Sequence[str], subject: Subject, min_rows: int = 0) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and rows, bool [test rows], of every value of every column that has `min_rows` rows, and as many outside,
+    and of the quarters by length."""
     lengths = np.array([sum(map(len, parts(text))) for text in subject.test.texts])
     yield from _quarters("characters", lengths)
     task = subject.task
@@ -143,17 +162,32 @@ def slices_of(columns: Sequence[str], subject: Subject) -> Iterator[tuple[str, n
             yield f"{task.target} {label}", np.array([label in given for given in classes])
     for column in columns:
         if column != task.target:
-            yield from _by_column(column, [row.get(column) for row in subject.columns])
+            yield from _by_column(column, [row.get(column) for row in subject.columns], min_rows)
 
 
-def _by_column(column: str, values: Sequence[Any]) -> Iterator[tuple[str, np.ndarray]]:
-    given = {value for value in values if _is_plain(value)}
-    if len(given) > QUARTERS and all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
-        numbers = np.array([value if value in given else np.nan for value in values], dtype=np.float64)
-        yield from _quarters(column, numbers)
+def _by_column(column: str, values: Sequence[Any], min_rows: int) -> Iterator[tuple[str, np.ndarray]]:
+    counts = Counter(value for value in values if _is_plain(value))
+    # Of a table of text a missing number is an empty cell.
+    numbers = {value: number for value in counts if value != "" and (number := _number(value)) is not None}
+    if len(numbers) == len(counts) - ("" in counts) and len(set(numbers.values())) > QUARTERS:
+        yield from _quarters(
+            column, np.array([numbers[one] if _is_plain(one) and one in numbers else np.nan for one in values])
+        )
         return
-    for value in sorted(given, key=str):
-        yield f"{column} {value}", np.array([_is_plain(one) and one == value for one in values])
+    kept = [value for value, count in counts.most_common() if min_rows <= count <= len(values) - min_rows]
+    places = {value: place for place, value in enumerate(sorted(kept[:MOST_VALUES], key=str))}
+    found = np.array([places.get(one, -1) if _is_plain(one) else -1 for one in values])
+    for value, place in places.items():
+        yield f"{column} {value}", found == place
+
+
+def _number(value: str | float) -> float | None:
+    """A finite number, also one that is written in a table of text; None where it is none, or a truth value."""
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _is_plain(value: object) -> bool:
@@ -164,10 +198,19 @@ def _is_plain(value: object) -> bool:
 def _quarters(name: str, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Rows by the quartiles of a number; fewer where many have the same."""
     ends = np.unique(np.nanquantile(values, np.linspace(0, 1, QUARTERS + 1), method="inverted_cdf"))
-    for low, high in pairwise(ends):
-        first = low == ends[0]
+    limits = [float(end) for end in ends]
+    for (low, begin), (high, end) in pairwise(zip(limits, _told_apart(limits), strict=True)):
+        first = low == limits[0]
         rows = (values >= low if first else values > low) & (values <= high)
-        yield f"{name} {low:,.6g} to {high:,.6g}" if first else f"{name} above {low:,.6g} to {high:,.6g}", rows
+        yield f"{name} {begin} to {end}" if first else f"{name} above {begin} to {end}", rows
+
+
+def _told_apart(ends: Sequence[float]) -> list[str]:
+    """Whole numbers in full, years among them, others with as many digits as tell them apart."""
+    if all(end.is_integer() and abs(end) < 1e15 for end in ends):
+        return [f"{end:.0f}" for end in ends]
+    told = ([f"{end:.{digits}g}" for end in ends] for digits in range(DIGITS, 18))
+    return next(one for one in told if len(set(one)) == len(ends))
 
 
 def _compared(name: str, rows: np.ndarray, measure: Counted, first: Counted, subject: Subject) -> Slice:
@@ -196,14 +239,13 @@ def _fisher(hits: np.ndarray, rows: np.ndarray) -> float:
     return float(fisher_exact(table).pvalue)
 
 
-def _sentences(
-    worse: Sequence[Slice], found: Sequence[Slice], title: str, adjusted: Mapping[str, float]
-) -> Iterator[str]:
+def _sentences(worse: Sequence[Slice], found: Sequence[Slice], measure: Metric) -> Iterator[str]:
+    title = measure.title
     for one in worse[:MOST_SENTENCES]:
         yield (
             f"worse where {one.name}: {title} {one.measured:.3f} on {one.size:,} rows, "
-            f"{one.gap:+.3f} ({one.low:+.3f} to {one.high:+.3f}) beside the rest, "
-            f"p = {adjusted[one.name]:.2g} as one of {len(found)} slices"
+            f"{one.gap:+.3f} ({one.low:+.3f} to {one.high:+.3f}){measure.unit} beside the rest, "
+            f"p = {one.adjusted:.2g} as one of {len(found)} slices"
         )
     if len(worse) > MOST_SENTENCES:
         yield f"also worse than the rest: {', '.join(one.name for one in worse[MOST_SENTENCES:])}"
@@ -211,12 +253,13 @@ def _sentences(
         one = found[0]
         yield (
             f"no slice of {len(found)} is shown to be worse than the rest; the lowest is {one.name}, {title} "
-            f"{one.gap:+.3f} ({one.low:+.3f} to {one.high:+.3f}) beside the rest on {one.size:,} rows"
+            f"{one.gap:+.3f} ({one.low:+.3f} to {one.high:+.3f}){measure.unit} beside the rest on {one.size:,} rows"
         )
 
 
-def _table(found: Sequence[Slice], measure: str, first: str, adjusted: Mapping[str, float]) -> Table:
-    header = ("rows where", "rows", first, "interval", measure, "beside the rest", "interval ", "p by Holm")
+def _table(found: Sequence[Slice], measure: Metric, first: str) -> Table:
+    beside = f"beside the rest,{measure.unit}" if measure.unit else "beside the rest"
+    header = ("rows where", "rows", first, "interval", measure.title, beside, "interval ", "p by Holm")
     return Table(
         header,
         tuple(
@@ -228,7 +271,7 @@ def _table(found: Sequence[Slice], measure: str, first: str, adjusted: Mapping[s
                 one.measured,
                 f"{one.gap:+.3f}",
                 f"{one.low:+.3f} to {one.high:+.3f}",
-                f"{adjusted[one.name]:.2g}",
+                f"{one.adjusted:.2g}",
             )
             for one in found
         ),

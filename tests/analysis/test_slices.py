@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from components.analysis.config import SlicesConfig
-from components.analysis.slices import analyze, slices_of
+from components.analysis.slices import MOST_VALUES, analyze, slices_of
 from components.analysis.subject import Analysis, Subject
 from components.modeling.checkpoints import load_tokenizer
 from components.tasks.generation import Generation
@@ -71,6 +71,7 @@ def test_without_a_worse_slice_none_is_called_worse() -> None:
     assert sum(one.metrics["worse"] > 0 for one in reports) <= 1
     quiet = next(one for one in reports if not one.metrics["worse"])
     assert quiet.sentences[0].startswith("no slice of 14 is shown to be worse than the rest; the lowest is ")
+    assert quiet.metrics["worst_gap"] == 0
 
 
 def test_slices_are_length_label_and_the_columns_that_are_named_and_there() -> None:
@@ -79,6 +80,44 @@ def test_slices_are_length_label_and_the_columns_that_are_named_and_there() -> N
     quarters = [rows for name, rows in slices_of(["year"], subject(1.0)) if name.startswith("year")]
     assert len(quarters) == 4
     assert np.sum(quarters, axis=0).tolist() == [1] * ROWS
+
+
+def with_column(values: list[Any]) -> Subject:
+    columns = [{"given": value} for value in values]
+    return small_subject(("a", "b", "c"), TEXTS, TARGETS, TARGETS, columns=columns)
+
+
+def slices_by(values: list[Any], min_rows: int = 0) -> dict[str, int]:
+    found = slices_of(["given"], with_column(values), min_rows)
+    return {name: int(rows.sum()) for name, rows in found if name.startswith("given")}
+
+
+def test_numbers_of_a_table_of_text_are_compared_by_quarters() -> None:
+    assert slices_by(["" if not number else str(number % 100) for number in range(ROWS)]) == {
+        "given 0 to 25": 155,
+        "given above 25 to 50": 150,
+        "given above 50 to 75": 150,
+        "given above 75 to 99": 144,
+    }
+    assert next(iter(slices_by([*map(str, range(ROWS - 1)), "none"]))) == "given 0"
+
+
+def test_quarters_of_a_narrow_column_have_names_of_their_own() -> None:
+    assert len(slices_by([1_700_000_000 + number for number in range(ROWS)])) == 4
+    assert len(slices_by([1_700_000_000 + number / 1000 for number in range(ROWS)])) == 4
+    assert next(iter(slices_by([1990 + number % 30 for number in range(ROWS)]))) == "given 1990 to 1997"
+
+
+def test_of_a_column_of_many_values_the_frequent_ones_are_compared() -> None:
+    assert slices_by([f"row {number}" for number in range(ROWS)], min_rows=2) == {}
+    assert len(slices_by([f"row {number % 200}" for number in range(ROWS)], min_rows=2)) == MOST_VALUES
+
+
+def test_slices_of_one_name_have_p_values_of_their_own() -> None:
+    columns = [{"a b": "c" if number % 2 else "x", "a": "b c" if TARGETS[number] else "x"} for number in range(ROWS)]
+    given = small_subject("abc", TEXTS, TARGETS, np.where(TARGETS == 1, 0, TARGETS), columns=columns)
+    rows = said(given, SlicesConfig(columns=["a b", "a"], min_rows=20)).tables["Slices"].rows
+    assert len({row[-1] for row in rows if row[0] == "a b c"}) == 2
 
 
 def test_a_slice_of_few_rows_is_left_out_and_so_is_one_of_all() -> None:
@@ -149,3 +188,5 @@ def test_perplexity_of_texts_from_one_source_is_compared_with_that_of_the_others
     assert found.metrics["worst"] == "source chat"
     assert found.metrics["worst_gap"] == pytest.approx(-1, abs=0.1)  # nats a token
     assert found.sentences[0].startswith("worse where source chat: perplexity 2")
+    assert " nats a token beside the rest" in found.sentences[0]
+    assert "beside the rest, nats a token" in found.tables["Slices"].header
