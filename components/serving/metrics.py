@@ -54,14 +54,14 @@ class Metrics:
         self.first_token = Histogram(
             "lianzi_first_token_seconds",
             "From a request's first byte to its first token.",
-            ["model"],
+            ["model", "version"],
             buckets=SECONDS,
             registry=self._registry,
         )
         self.generation_seconds = Histogram(
             "lianzi_generation_seconds",
             "From a request's first byte to its last token.",
-            ["model"],
+            ["model", "version"],
             buckets=LONG_SECONDS,
             registry=self._registry,
         )

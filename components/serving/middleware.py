@@ -132,7 +132,7 @@ class RequestMiddleware:
         if self.failed and context.logged and context.status >= 500 and not self.admission.draining:
             self.failed(context)
         if context.tokens and context.served:
-            self.metrics.generation_seconds.labels(context.model).observe(seconds)
+            self.metrics.generation_seconds.labels(context.model, context.version).observe(seconds)
         tokens = f"tokens={context.tokens} " if context.tokens else ""
         self.say(
             f"{context.status} {context.method} {context.route} {context.model or '-'} rows={context.rows} {tokens}"

@@ -169,7 +169,7 @@ class _Generating:
         deltas = aiter(self.job)
         delta = await anext(deltas)
         seconds = time.perf_counter() - self.context.started
-        self.service.metrics.first_token.labels(self.served.name).observe(seconds)
+        self.service.metrics.first_token.labels(self.served.name, self.served.version).observe(seconds)
         return deltas, delta
 
     async def whole(self) -> Response:

@@ -389,12 +389,15 @@ def test_generation_is_measured_and_logged_without_its_texts(client: TestClient,
     events(complete(client, prompt="secret", max_tokens=6, stream=True))
     client.post(EMBEDDINGS, json={"model": "sizes", "input": "secret"})
     families = text_string_to_metric_families(client.get("/metrics").text)
-    found = {(one.name, one.labels.get("model")): one.value for family in families for one in family.samples}
+    every = [one for family in families for one in family.samples]
+    found = {(one.name, one.labels.get("model")): one.value for one in every}
+    timed = {one.name for one in every if one.labels.get("version") == "1"}
     assert found["lianzi_prompt_tokens_total", "echo"] == 12
     assert found["lianzi_prompt_tokens_total", "sizes"] == 6
     assert found["lianzi_generated_tokens_total", "echo"] == 12
     assert found["lianzi_first_token_seconds_count", "echo"] == 2
     assert found["lianzi_generation_seconds_count", "echo"] == 2
+    assert {"lianzi_first_token_seconds_count", "lianzi_generation_seconds_count"} <= timed
     assert found["lianzi_active_rows", "echo"] == 0
     assert "secret" not in "".join(said)
     assert all(" rows=1 tokens=6 " in line for line in said[:2])
