@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,14 +137,20 @@ def _work(
         }
         names = [task.name for task in trained(suite)]
         failed = run_stages(project, names, BUNDLE not in models, workers(parallel), variables, click.echo)
-        without = {stage.partition("@")[2] for stage in failed}
-        if "" in without:  # a stage that all tasks share
-            return failed
         for task in tasks:
-            if (task.trained_as or task.name) not in without:
-                found = answer_task(project, task, rows[task.name], models, click.echo)
-                run.log_metrics(_metrics(suite, found), 0)
+            whole = [model for model in models if not _is_missing(task.trained_as or task.name, model, failed)]
+            found = answer_task(project, task, rows[task.name], whole, click.echo)
+            run.log_metrics(_metrics(suite, found), 0)
     return failed
+
+
+def _is_missing(task: str, model: str, failed: Collection[str]) -> bool:
+    """Whether a task has no such model, because of a stage that failed: a teacher needs none after its own."""
+    from flows.suites.results import TEACHER
+
+    stages = {stage.partition("@")[::2] for stage in failed}
+    shared = any(not owner for _, owner in stages)
+    return shared or any(owner == task and (model != TEACHER or stage == "finetune") for stage, owner in stages)
 
 
 def _metrics(suite: Suite, found: Mapping[str, Any]) -> dict[str, float]:
@@ -169,10 +175,9 @@ def _write_files(
     models: tuple[str, ...],
 ) -> None:
     """Submission files of each model."""
-    from components.artifacts import read_json
-    from flows.suites.results import result_file, write_submission
+    from flows.suites.results import kept_of, write_submission
 
-    kept = {task.name: read_json(path) for task in suite.tasks if (path := result_file(project, task)).is_file()}
+    kept = {task.name: kept_of(project, task) for task in suite.tasks}
     for model in models:
         answers = {name: found[model]["answers"] for name, found in kept.items() if model in found}
         folder = root / REPORTS / suite.name.replace("/", "-") / system.name / model

@@ -25,13 +25,16 @@ def result_file(project: Path, task: SuiteTask) -> Path:
     return project / RESULTS / f"{task.name}.json"
 
 
+def kept_of(project: Path, task: SuiteTask) -> dict[str, Any]:
+    """Model -> its scores and answers, of the models that are still what they were when they answered."""
+    path = result_file(project, task)
+    kept = read_json(path) if path.is_file() else {}
+    return {model: found for model, found in kept.items() if found["key"] == _key(project, task, model)}
+
+
 def is_answered(project: Path, task: SuiteTask, models: Sequence[str]) -> bool:
     """Whether these models have answered the task as they are now."""
-    path = result_file(project, task)
-    if not path.is_file():
-        return False
-    kept = read_json(path)
-    return all(kept.get(model, {}).get("key") == _key(project, task, model) for model in models)
+    return kept_of(project, task).keys() >= set(models)
 
 
 def answer_task(
@@ -39,11 +42,10 @@ def answer_task(
 ) -> dict[str, Any]:
     """Answers and scores of a task by model, kept in its result file: `scores` by part, `answers` by split."""
     path = result_file(project, task)
-    kept = read_json(path) if path.is_file() else {}
+    kept = kept_of(project, task)
     for model in models:
-        key = _key(project, task, model)
-        if kept.get(model, {}).get("key") != key:
-            kept[model] = {"key": key, **_answer(project, task, rows, model)}
+        if model not in kept:
+            kept[model] = {"key": _key(project, task, model), **_answer(project, task, rows, model)}
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, kept)
         told = ", ".join(
@@ -57,9 +59,8 @@ def scores_of(project: Path, suite: Suite) -> dict[str, Scores]:
     """Model -> part -> metric -> value, of all that a project has answered."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for task in suite.tasks:
-        if (path := result_file(project, task)).is_file():
-            for model, kept in read_json(path).items():
-                found.setdefault(model, {}).update(kept["scores"])
+        for model, kept in kept_of(project, task).items():
+            found.setdefault(model, {}).update(kept["scores"])
     return {model: found[model] for model in (TEACHER, BUNDLE) if model in found}
 
 

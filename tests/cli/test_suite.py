@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from cli.init import make_project
 from cli.main import main
-from cli.suite import listing, notes, system_name
+from cli.suite import _is_missing, listing, notes, system_name
 from components.suites.suite import SUITES, suite_of
 from tests.models_from_elsewhere import family_folder
 from tests.preloaded.server import preloaded
@@ -71,6 +71,14 @@ def cells(output: str, system: str) -> list[str]:
     """The numbers of a system in the table."""
     line = next(line for line in output.splitlines() if line.strip().startswith(f"{system} "))
     return [word for word in line.split() if word.replace(".", "").isdigit()]
+
+
+def test_a_teacher_is_scored_though_a_stage_after_its_own_failed() -> None:
+    assert not _is_missing("rte", "teacher", {"distill@rte": "why"})
+    assert _is_missing("rte", "bundle", {"distill@rte": "why"})
+    assert _is_missing("rte", "teacher", {"finetune@rte": "why"})
+    assert not _is_missing("cola", "bundle", {"finetune@rte": "why"})
+    assert _is_missing("cola", "teacher", {"pretrain": "why"})
 
 
 @pytest.mark.slow

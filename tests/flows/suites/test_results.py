@@ -38,3 +38,11 @@ def test_scores_of_all_tasks_stand_together_the_teachers_first(tmp_path: Path) -
     found = scores_of(tmp_path, suite)
     assert list(found) == ["teacher", "bundle"]
     assert found["teacher"] == {"CoLA": {"accuracy": 0.5}, "RTE": {"accuracy": 0.5}}
+
+
+def test_scores_of_a_model_that_is_there_no_more_are_not_shown(tmp_path: Path) -> None:
+    suite = suite_of("glue")
+    path = result_file(tmp_path, next(one for one in suite.tasks if one.name == "rte"))
+    path.parent.mkdir()
+    path.write_text(json.dumps({"teacher": {"key": "of another model", "scores": {"RTE": {"accuracy": 0.5}}}}))
+    assert scores_of(tmp_path, suite) == {}
