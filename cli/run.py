@@ -104,7 +104,7 @@ def next_steps(root: Path) -> list[str]:
         ask,
         "lianzi ui                              runs in Prefect, figures and models in MLflow",
         *(f"{path.as_posix():38} {what}" for path, what in pages(first).items()),
-        "dvc metrics show                       the headlines of this commit; every number: metrics/",
+        "dvc metrics show metrics/headlines/*   the headlines of this commit; every number: dvc metrics show",
     ]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -107,7 +108,7 @@ def test_what_is_remembered_outlives_a_full_disk_and_a_file_that_is_none(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     champions, release = Champions(tmp_path, ["places"]), bundle_release(ladder.bundle)
     champions._remember(release)
-    (tmp_path / RECORD.with_name(f".{RECORD.name}.partial")).symlink_to("/dev/full")
+    (tmp_path / RECORD.with_name(f".{RECORD.name}.{os.getpid()}.partial")).symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
         champions._remember(release)
     assert champions.remembered() == [release]
