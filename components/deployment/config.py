@@ -96,7 +96,7 @@ class WatchConfig(Section):
     """
 
     tasks: list[str]
-    log: Annotated[str, Field(min_length=1)] = ".lianzi/requests.jsonl"
+    log: Annotated[str, Field(min_length=1)]
     window: Annotated[int, Field(ge=50)]
     false_alarm_rate: Annotated[float, Field(ge=0.001, le=0.5)]
     act: Literal["report", "retrain"]
