@@ -74,7 +74,7 @@ def test_the_temperature_brings_a_model_that_is_off_back(said: Said, sharpness: 
 
 
 def test_a_bundle_with_a_temperature_is_not_told_to_have_one(said: Said) -> None:
-    told = said(3.0, temperature=1.2).sentences[0]
+    told = said(3.0, logit_temperature=1.2).sentences[0]
     assert "a further temperature of" in told
     assert "export.temperature" not in told
 
