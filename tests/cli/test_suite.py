@@ -82,6 +82,7 @@ def test_a_teacher_is_scored_though_a_stage_after_its_own_failed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.minutes
 def test_a_task_goes_to_the_table_and_a_killed_suite_goes_on(project: Path) -> None:
     done = suite(project, "glue/sst2")
     assert done.exit_code == 0, done.output
