@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import comb, sqrt
+from math import sqrt
 from statistics import NormalDist, median
 from typing import Any
 
 import numpy as np
 
+from components.analysis.rates import Rate
 from components.deployment.config import WatchConfig
 from flows.watching.requests import answered
 
@@ -131,9 +132,9 @@ def _failures(ours: Sequence[Request], theirs: Sequence[Request], rate: float, w
 
 def p_of_more(failed: int, asked: int, before: int, asked_before: int) -> float:
     """The probability of so many failures among `asked`, or more, if both fail alike (hypergeometric)."""
-    every, total = asked + asked_before, failed + before
-    ways = sum(comb(asked, k) * comb(asked_before, total - k) for k in range(failed, min(asked, total) + 1))
-    return ways / comb(every, total)
+    from scipy.stats import hypergeom
+
+    return float(hypergeom.sf(failed - 1, asked + asked_before, failed + before, asked))
 
 
 def _milliseconds(ours: Sequence[Request], theirs: Sequence[Request], limits: WatchConfig) -> tuple[bool, str]:
@@ -174,7 +175,7 @@ def _same_texts(
     champion = ask([row["text"] for row in rows])
     z = NormalDist().inv_cdf(1 - limits.false_alarm_rate)
     equal = sum(row["answer"] == answer for row, (answer, _) in zip(rows, champion, strict=True))
-    high = _wilson_high(equal, len(rows), z)
+    high = Rate.of(equal, len(rows), 1 - 2 * limits.false_alarm_rate).high
     told = f"{equal / len(rows):.1%} of answers are the champion's, watch.min_agreement asks for"
     checks = [(high >= limits.min_agreement, f"{told} {limits.min_agreement:.0%}")]
     pairs = zip((row["score"] for row in rows), (score for _, score in champion), strict=True)
@@ -190,10 +191,3 @@ def _scrubbed(text: str) -> bool:
     from components.corpus.personal_data import KINDS
 
     return any(kind.placeholder in text for kind in KINDS.values())
-
-
-def _wilson_high(count: int, of: int, z: float) -> float:
-    """The upper end of Wilson's interval of a share."""
-    share = count / of
-    centre, spread = share + z * z / (2 * of), z * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return (centre + spread) / (1 + z * z / of)
