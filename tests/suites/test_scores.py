@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import string
+import sys
 import warnings
 from collections import Counter
 from typing import Any
 
 import pytest
+from absl import logging as absl_logging
 from hypothesis import given
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
@@ -19,6 +21,10 @@ from sklearn import metrics as sk
 
 from components.suites import scores
 from components.suites.superglue import nearest_entity
+
+# rouge-score logs through absl, whose handler closes the stream it was made with when logging is set up anew: pytest's,
+# had it been made with that. The process's own it leaves open.
+absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 LABELS = ("a", "b", "c")
 WORDS = ("the", "a", "sea", "Sea", "ship,", "an", "whale", "!", "2", "harbour-wall", "e.g.")
