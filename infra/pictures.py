@@ -95,16 +95,22 @@ def model_page(task: str) -> Page:
 
 
 def prefect_pages(address: str, project: str) -> dict[str, Page]:
-    """The page of the newest flow run that left its tables. `project`: the folder's name in the keys of Prefect's
-    artifacts. Raises SystemExit where there is none.
+    """The pages of the newest flow run that left its tables, and of what it left there.
+
+    `project`: the folder's name in the keys of Prefect's artifacts. Raises SystemExit where there is none.
     """
     wanted = {"artifacts": {"key": {"any_": [f"{project}-stages"]}}}
     tables = _ask(f"{address}/api/artifacts/latest/filter", wanted)
     if not tables:
         raise SystemExit(f"error: no run of {project} left its tables in Prefect; `lianzi run` does, where it has work")
-    run = tables[0]["flow_run_id"]
+    run, table = tables[0]["flow_run_id"], tables[0]["id"]
     told = _ask(f"{address}/api/flow_runs/{run}")
-    return {"flow run": Page(f"/runs/flow-run/{run}", (told["name"], told["state"]["name"], "Task runs", "Artifacts"))}
+    stages = [row["stage"] for row in json.loads(tables[0]["data"])]
+    return {
+        "flow run": Page(f"/runs/flow-run/{run}", (told["name"], told["state"]["name"], "Task runs", "Artifacts")),
+        "artifacts": Page(f"/runs/flow-run/{run}?tab=Artifacts", (f"{project}-stages", f"{project}-links")),
+        "stages": Page(f"/artifacts/artifact/{table}", (f"{project}-stages", *stages[:10], "seconds")),
+    }
 
 
 def _ask(address: str, body: Mapping[str, object] | None = None) -> Any:

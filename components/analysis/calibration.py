@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.analysis.subject import Analysis, Subject, Table
-from components.artifacts import read_manifest
 from components.deployment.temperature import fit_temperature
+from components.runtime.manifest import read_bundle
 from components.runtime.prediction import softmax
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def analyze(config: CalibrationConfig, subject: Subject) -> Analysis | None:
         "temperature": temperature,
         **{f"{name}_at_temperature": value for name, value in after.items()},
     }
-    divided = "logit_temperature" in read_manifest(subject.bundle, "bundle")
+    divided = "logit_temperature" in read_bundle(subject.bundle)
     table = Table(
         ("confidence", "accuracy", "rows"),
         tuple((round(one, 6), round(two, 6), int(n)) for one, two, n in zip(confidence, accuracy, rows, strict=True)),

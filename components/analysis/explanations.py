@@ -19,9 +19,9 @@ import numpy as np
 
 from components.analysis.errors import shown
 from components.analysis.subject import Analysis, Subject, Table
-from components.artifacts import read_manifest
 from components.corpus.shingles import SPACELESS
 from components.runtime.encoding import IDS, Encoder
+from components.runtime.manifest import read_bundle
 from components.tasks.task import Text, parts
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _encoder(subject: Subject, model: PreTrainedModel) -> Encoder:
     from components.modeling.loading import takes_types
 
     types = subject.task.reads_pairs and takes_types(model.config)
-    length = int(read_manifest(subject.bundle, "bundle")["max_length"])
+    length = int(read_bundle(subject.bundle)["max_length"])
     return Encoder.load(subject.student / "tokenizer.json", length, int(model.config.pad_token_id or 0), types)
 
 

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 from components.analysis.rates import Rate
 from components.analysis.robustness import sampled, shortened
 from components.analysis.subject import Analysis, Subject, Table
-from components.artifacts import read_manifest
 from components.modeling.kinds import CARRIES_ON
-from components.runtime.manifest import TOKENIZER
+from components.runtime.manifest import TOKENIZER, read_bundle
 from components.tasks.task import NO_TARGET
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def carried_on(config: MemorisationConfig, subject: Subject, texts: Sequence[str
     """Of at most `rows` of the texts that are long enough, drawn by the seed, in order: how far each is carried on."""
     from components.deployment.generation.scores import RowEncoder
 
-    made = read_manifest(subject.bundle, "bundle")
+    made = read_bundle(subject.bundle)
     encoder = RowEncoder.of_bundle(subject.bundle / TOKENIZER, made)
     candidates = sampled(len(texts), CANDIDATES * config.rows, subject.seed).tolist()
     rows = dict(zip(candidates, encoder([texts[number] for number in candidates]), strict=True))

@@ -18,6 +18,7 @@ from components.runtime.manifest import CLASSIFICATION, EMBEDDING, GENERATION, f
 from components.serving.batching import Batcher
 from components.serving.continuous_batching import ContinuousBatcher
 from components.serving.embedding import Embedding
+from components.serving.garbage import settle
 from components.serving.generation import Generation
 from components.serving.limits import Limits
 from components.serving.metrics import Metrics
@@ -221,3 +222,4 @@ async def _retire(served: LoadedModel) -> None:
     while served.users:
         await asyncio.sleep(0.05)
     await served.close()
+    settle()  # what was loaded before the last time would never be collected

@@ -20,6 +20,7 @@ import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
 from components.errors import ServiceError
+from components.serving.garbage import settle
 from components.serving.middleware import LAST_WORDS, Admission, RequestMiddleware
 
 
@@ -79,6 +80,7 @@ def run_server(
 
     async def serve() -> None:
         started(asyncio.get_running_loop())
+        settle()
         try:
             await server.serve()
         finally:

@@ -172,8 +172,8 @@ def test_a_run_leaves_its_tables_in_prefect(scheduled: Scheduled) -> None:
     assert "/runs/" in found["project-links"]
 
 
-def test_a_runs_page_is_seen_in_the_browser(scheduled: Scheduled, tmp_path: Path) -> None:
+def test_a_runs_page_and_its_artifacts_are_seen_in_the_browser(scheduled: Scheduled, tmp_path: Path) -> None:
     address = scheduled.lab.settings["PREFECT_API_URL"].removesuffix("/api")
     with open_browser() as browser:
         seen = look(browser, address, prefect_pages(address, "project"), tmp_path)
-    assert set(seen) == {"flow run"}
+    assert set(seen) == {"flow run", "artifacts", "stages"}
