@@ -136,8 +136,8 @@ def pretrained(folder: Path, params: Params, name: str) -> dict[str, Any]:
     """Train from random weights into folder/pretrained; the stage's metrics and its seconds."""
     learner = LEARNERS[name]
     objective = ObjectiveConfig.model_validate({"name": name, **learner.objective})
-    own = {"objective": objective, "steps": learner.steps, "learning_rate": learner.learning_rate, **learner.further}
-    config = PretrainConfig.model_validate(params.pretrain.model_dump() | own)
+    own = {"objective": objective, "steps": learner.steps, "learning_rate": learner.learning_rate, "threads": 1}
+    config = PretrainConfig.model_validate(params.pretrain.model_dump() | own | dict(learner.further))
     model = ModelConfig.model_validate(params.model.model_dump() | {"architecture": learner.architecture})
     paths = ARTIFACTS / "tokens", ARTIFACTS / "tokenizer", folder / "pretrained"
     began, spent = time.monotonic(), time.process_time()
@@ -172,7 +172,7 @@ def finetuned(
     seeds: list[int],
 ) -> dict[str, Any]:
     """First metrics of models from the pretrained one and from random weights, a seed each, and the gain."""
-    config = config.model_copy(update={"seeds": [], "without_pretraining": True})
+    config = config.model_copy(update={"seeds": [], "without_pretraining": True, "threads": 1})
     scores: dict[str, list[float]] = {"teacher": [], "scratch": []}
     for seed in seeds:
         given = (rows, folder / "pretrained", folder / f"teacher-{seed}", folder / f"scratch-{seed}")
