@@ -1,7 +1,7 @@
 """What the drivers cost: the same stages through `lianzi run`, `dvc repro` and their bare commands, in turn.
 
 python -m benchmarks.orchestration             a small project: minutes, measures the overhead
-python -m benchmarks.orchestration --default   the project's own parameters, once each: half an hour
+python -m benchmarks.orchestration --default   the project's own parameters, once each: three quarters of an hour
     python -m benchmarks.orchestration --unchanged PROJECT   only the run with nothing to do, in a project that has run
 """
 
@@ -30,7 +30,7 @@ NOTHING_CHANGED_GOAL = 5.0
 
 
 def main() -> int:
-    """Measure and write benchmarks/results/orchestration.json."""
+    """Measure and write benchmarks/results/orchestration.json, or orchestration_default.json."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--default", action="store_true", help="the project's own parameters and data")
     options.add_argument("--unchanged", type=Path, metavar="PROJECT", help="only the run with nothing to do, there")
@@ -46,15 +46,18 @@ def main() -> int:
         project = make_small_project(ROOT, Path(folder) / "project")
         if chosen.default:
             restore_defaults(project)
-        full = in_turn({"bare": bare, "dvc": dvc, "lianzi": lianzi}, project, chosen.rounds, fresh=True)
+        drivers = {"bare": bare, "dvc": dvc, "lianzi": lianzi, "lianzi --parallel 1": one_by_one}
+        full = in_turn(drivers, project, chosen.rounds, fresh=True)
         unchanged = unchanged_figures(project)
     kind = "default" if chosen.default else "small"
     figures = {
         f"{kind} run: lianzi run, bare commands": Figure(full["lianzi"], full["bare"], "s"),
         f"{kind} run: lianzi run, dvc repro": Figure(full["lianzi"], full["dvc"], "s"),
+        f"{kind} run: dvc repro, bare commands": Figure(full["dvc"], full["bare"], "s"),
+        f"{kind} run: lianzi run --parallel 1, bare commands": Figure(full["lianzi --parallel 1"], full["bare"], "s"),
         **unchanged,
     }
-    report("orchestration", figures, packages, note)
+    report("orchestration_default" if chosen.default else "orchestration", figures, packages, note)
     return 0
 
 
@@ -105,6 +108,11 @@ def dvc(project: Path) -> None:
 
 def lianzi(project: Path) -> None:
     _call([sys.executable, "-m", "cli.main", "run"], project)
+
+
+def one_by_one(project: Path) -> None:
+    """As `lianzi`, without what stages side by side save: what is left is what it costs."""
+    _call([sys.executable, "-m", "cli.main", "run", "--parallel", "1"], project)
 
 
 def restore_defaults(project: Path) -> None:
