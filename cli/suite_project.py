@@ -13,14 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cli.init import make_project
 from cli.init_from import settings_for, words_of
-from components.artifacts import read_json, write_json
+from components.artifacts import file_hash, read_json, write_json
 from components.errors import DataError, ParameterError, ServiceError, first_line
 from components.modeling.kinds import GENERATES
-from components.params import Params, load_params
+from components.params import Params, flatten, load_params, read_yaml
+from components.replacing import replace_json, replace_text
 from components.starts import named_folder
 from components.suites.sources import pipeline_rows, read_task, texts_of
 from components.suites.suite import Raw, Suite, SuiteTask
@@ -28,9 +30,13 @@ from components.tasks.kinds import KINDS
 from flows.inputs import note_inputs
 from flows.reproduction.git import git
 from flows.settings import change_params, take_settings
+from flows.suites.results import RESULTS
 
 FOLDER = Path(".lianzi/suites")
+PARAMS = "params.yaml"
 ASKED, OFFICIAL = "suite.json", "official"
+AROUND = "params"
+"""In suite.json the hash of params.yaml of the project around, as it was when it was last taken over."""
 PRETRAINED, TOKENIZER = Path("artifacts/pretrained"), Path("artifacts/tokenizer")
 CORPUS = "training_texts"
 MOST_TEXTS = 20_000
@@ -75,18 +81,21 @@ def suite_folder(root: Path, suite: Suite) -> Path:
 
 
 def suite_project(root: Path, suite: Suite, system: System, say: Callable[[str], None]) -> Path:
-    """The project of a system, laid out where there is none yet.
+    """The project of a system, laid out where there is none yet; one that is there follows params.yaml and libraries.
 
     Raises LianziError: the rows are out of reach, the model is not fit, or the name is another system's. Nothing is
     half laid out then.
     """
     folder = suite_folder(root, suite) / system.name
     if folder.is_dir():
-        if read_json(folder / ASKED) != system.asked():
+        begun = read_json(folder / ASKED)
+        if {key: begun.get(key) for key in system.asked()} != system.asked():
             raise ParameterError(
                 f"{folder}: {suite.name} was begun there with another model, data or settings",
                 "--name gives this system another name, or remove that folder",
             )
+        for line in _follow(root, folder, suite, system, begun):
+            say(line)
         return folder
     fragment = _fragment(root, suite, system)
     partial = folder.with_name(f"{folder.name}.partial")
@@ -115,15 +124,43 @@ def official_rows(folder: Path, task: SuiteTask) -> dict[str, list[Raw]]:
     return rows
 
 
+def _follow(root: Path, folder: Path, suite: Suite, system: System, begun: Mapping[str, Any]) -> list[str]:
+    """Take over what changed since: params.yaml of the project around, and versions of libraries; DVC then sees what is
+    stale. Returns a line a change."""
+    around = file_hash(root / PARAMS)
+    changes: list[str] = []
+    if begun.get(AROUND) != around:
+        before = flatten(read_yaml(folder / PARAMS))
+        replace_text(folder / PARAMS, _params(root, system, _fragment(root, suite, system)))
+        after = flatten(read_yaml(folder / PARAMS))
+        names = [name for name in {**after, **before} if before.get(name) != after.get(name)]
+        changes = [f"{PARAMS}: {name}: {before.get(name)} -> {after.get(name)}" for name in names]
+    changes += note_inputs(folder)
+    if changes:
+        # What a model scored before is not to stand in the table beside what is made anew.
+        shutil.rmtree(folder / RESULTS, ignore_errors=True)
+    replace_json(folder / ASKED, {**system.asked(), AROUND: around})
+    return changes
+
+
+def _params(root: Path, system: System, fragment: Mapping[str, Any]) -> str:
+    """params.yaml of a system's project: that of the project around, with what the suite and the system change."""
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / PARAMS
+        shutil.copyfile(root / PARAMS, path)
+        take_settings(path, fragment, write=True)
+        change_params(path, system.settings)
+        return path.read_text(encoding="utf-8")
+
+
 def _lay_out(
     root: Path, folder: Path, suite: Suite, system: System, fragment: Mapping[str, Any], say: Callable[[str], None]
 ) -> None:
     texts: list[str] = []
     git(folder, "init", "-q")
     make_project(folder, {task.name: task.kind["language"] for task in trained(suite)})
-    shutil.copyfile(root / "params.yaml", folder / "params.yaml")
-    list(take_settings(folder / "params.yaml", fragment, write=True))
-    change_params(folder / "params.yaml", system.settings)
+    around = file_hash(root / PARAMS)
+    replace_text(folder / PARAMS, _params(root, system, fragment))
     for task in suite.tasks:
         found = read_task(suite, task, system.data)
         answered = {part.split for part in task.parts} | {one.split for one in task.submissions}
@@ -139,8 +176,8 @@ def _lay_out(
         say(f"{task.name}: {', '.join(f'{split} {len(rows):,}' for split, rows in splits.items())} rows")
     _write(folder / "data" / "corpus" / f"{CORPUS}.jsonl", [{"text": text} for text in texts])
     note_inputs(folder)
-    (folder / ".gitignore").open("a", encoding="utf-8").write(f"/{OFFICIAL}/\n/results/\n")
-    write_json(folder / ASKED, system.asked())
+    (folder / ".gitignore").open("a", encoding="utf-8").write(f"/{OFFICIAL}/\n/{RESULTS}/\n")
+    write_json(folder / ASKED, {**system.asked(), AROUND: around})
     _dvc_add(folder)
     git(folder, "add", "--all")
     git(folder, *_AUTHOR, "commit", "-q", "-m", f"{suite.name}: {system.name}")
@@ -168,7 +205,7 @@ def _fragment(root: Path, suite: Suite, system: System) -> dict[str, dict[str, A
     fragment: dict[str, dict[str, Any]] = {section: dict(values) for section, values in AS_PUBLISHED.items()}
     for section, values in suite.settings.items():
         fragment[section] = fragment.get(section, {}) | dict(values)
-    params = load_params(root / "params.yaml")
+    params = load_params(root / PARAMS)
     special = tuple(fragment.get("train_tokenizer", {}).get("special_tokens", params.train_tokenizer.special_tokens))
     start, longest = _own(root, params) if system.model is None else _checkpoint(system.model, params, special)
     for name, value in start.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 from cli.init import make_project
 from cli.suite_project import System, checkpoint_name, official_rows, suite_project
 from components.errors import LianziError
+from components.libraries import installed
 from components.params import load_params
 from components.suites.suite import suite_of
+from flows.settings import change_params
 from tests.models_from_elsewhere import family_folder
 from tests.small_suites import COUNTS, small_suite
 
@@ -52,6 +55,37 @@ def test_a_suite_has_a_project_of_its_own(around: Path, monkeypatch: pytest.Monk
     assert suite_project(root, suite, system, print) == folder
     with pytest.raises(LianziError, match="--name gives this system another name"):
         suite_project(root, suite, System("bert", system.model, system.data, ()), print)
+
+
+def test_a_suite_follows_the_params_around_it_and_tells_what_changed(around: Path) -> None:
+    root, suite = around / "project", suite_of("superglue/cb")
+    system = System("follower", str(around / "bert"), around / "superglue", ("finetune.epochs=2",))
+    folder = suite_project(root, suite, system, print)
+    (folder / "results").mkdir()
+    told: list[str] = []
+    suite_project(root, suite, system, told.append)
+    assert (told, (folder / "results").is_dir()) == ([], True)
+    seed = load_params(root / "params.yaml").seed
+    change_params(root / "params.yaml", (f"seed={seed + 1}", "finetune.epochs=7"))
+    suite_project(root, suite, system, told.append)
+    params = load_params(folder / "params.yaml")
+    assert (params.seed, params.finetune.epochs) == (seed + 1, 2)  # --set goes before params.yaml
+    assert told == [f"params.yaml: seed: {seed} -> {seed + 1}"]
+    assert not (folder / "results").exists()
+    suite_project(root, suite, system, told.append)
+    assert len(told) == 1
+
+
+def test_a_suite_tells_that_a_library_is_another_version(around: Path) -> None:
+    root, suite = around / "project", suite_of("superglue/cb")
+    system = System("older", str(around / "bert"), around / "superglue", ())
+    folder = suite_project(root, suite, system, print)
+    path = folder / "libraries.yaml"
+    now = installed("torch")
+    path.write_text(re.sub(r"(?m)^torch: .*$", "torch: '1.0'", path.read_text()))
+    told: list[str] = []
+    suite_project(root, suite, system, told.append)
+    assert told == [f"libraries.yaml: torch: 1.0 -> {now}"]
 
 
 @pytest.mark.parametrize(
