@@ -30,11 +30,10 @@ SMALL = {
 }
 
 
-def pretrained_folder(folder: Path, tokenizer: Path, architecture: str = "modernbert", depth: int = 1) -> Path:
+def pretrained_folder(folder: Path, tokenizer: Path, architecture: str = "modernbert") -> Path:
     folder.mkdir()
     torch.manual_seed(3)
-    shape = {"architecture": architecture, "depth": depth, "width": None, "max_length": 32}
-    section = ModelConfig.model_validate(shape)
+    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "width": None, "max_length": 32})
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer), 16), tokenizer, folder)
     write_manifest(folder, "pretrained", {})
     return folder
