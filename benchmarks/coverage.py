@@ -23,8 +23,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from benchmarks.coverage_adaptation import ADAPTATIONS, adaptation_cell, kinds
-from benchmarks.coverage_proofs import OVERFITTED, check, goes_on_after_a_kill
+from benchmarks.coverage_adaptation import ADAPTATIONS, adaptation_cell
+from benchmarks.coverage_distillation import STUDENTS, student_cell
+from benchmarks.coverage_proofs import Cell, check, goes_on_after_a_kill, overfits
+from benchmarks.coverage_tasks import kinds
 from components.machine import machine
 
 ROOT = Path(__file__).parent.parent
@@ -32,9 +34,6 @@ RESULTS = ROOT / "benchmarks" / "results" / "coverage.json"
 PAGE = ROOT / "docs" / "coverage.md"
 TIED = 0.01
 """Logits that differ by less are as good as the same."""
-
-Cell = dict[str, Any]
-"""`done`: the proofs that held, in their order; `refused`: instead of it, what would fit; `failed`: what did not."""
 
 
 @dataclass(frozen=True)
@@ -230,16 +229,7 @@ def overfits_one_batch(training: Pretraining) -> None:
     windows = PackedTokens(training.folder / "tokens", "train").gather(np.arange(4) * 24, 24)
     batch = objective.prepare(torch.from_numpy(windows), torch.Generator().manual_seed(1), WHOLE)
     optimizer = OPTIMIZERS["adamw"](model, config, learner.beside())
-    losses = []
-    for _ in range(150):
-        optimizer.zero_grad()
-        loss = learner(batch, validating=False)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-        if losses[-1] < OVERFITTED * losses[0]:
-            return
-    check(False, f"loss {losses[0]:.2f} fell to {losses[-1]:.2f} in {len(losses)} steps")
+    overfits(optimizer, lambda: learner(batch, validating=False))
 
 
 def answers_a_task(training: Pretraining) -> None:
@@ -322,10 +312,22 @@ TABLES: dict[str, Table] = {
         "Kinds of task and adaptations",
         "A pretrained model is fine-tuned for some steps on rows of the kind, overfits one batch, is killed with "
         "SIGKILL and carried on to the same bytes; then exported, quantized to int8, verified by the gate, and asked. "
-        "Generation is tried with gpt2, translation and summarization with t5, the others with modernbert.",
+        "Generation is tried with gpt2, translation and summarization with t5, the others with modernbert. `dpo` "
+        "learns from pairs of answers, of which one is chosen; `dpo_lora` is the same with LoRA.",
         kinds,
         lambda: list(ADAPTATIONS),
         adaptation_cell,
+    ),
+    "students": Table(
+        "Kinds of task and students",
+        "A fine-tuned teacher, of the models named above, is distilled into a student of half its layers, which is "
+        "tried in the same way; its loss on one batch has to fall by a tenth, since not all that its teacher says is "
+        "right. `attention_relations` (`distill.features`) are those of models whose queries and keys can be read; t5 "
+        "is none of them. By `sequence_level` (`distill.targets`) the student learns answers that its teacher wrote, "
+        "and the teacher has to have written some.",
+        kinds,
+        lambda: list(STUDENTS),
+        student_cell,
     ),
 }
 """Each further table is an entry: rows, columns, the function that tries a cell, and which pairs are refused."""

@@ -4,16 +4,18 @@ python -m benchmarks.ladder_heads PROJECT… [--rounds 200]
 
 PROJECT: a project after a finished run, such as those of `lianzi example NAME && lianzi run`. Every rung answers the
 test rows, on one thread, tokenizer included, in turn; what release.min_speedup asks for decides what ships.
-benchmarks/results/ladder_heads.json: {"heads": {"PROJECT/TASK": {"kind", "head", "metric", "rungs": {rung: numbers},
-"shipped", "refused"}}, "rounds", "machine", "versions"}; `loss` and `times_faster_…` are to fp32, paired by round. The
-exit code is 1 where a rung that is slower than the one above it would ship.
+benchmarks/results/ladder_heads.json: {"heads": {"PROJECT/TASK": {"kind", "head", "metric", "rounds", "rungs": {rung:
+numbers}, "shipped", "refused"}}, "machine", "versions"}; `loss` and `times_faster_…` are to fp32, paired by round.
+Heads of projects that are not given stay; machine and versions are those of the last call. The exit code is 1 where a
+rung that is slower than the one above it would ship.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,7 @@ PACKAGES = ("onnxruntime", "tokenizers", "numpy")
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Measure every task of the projects, print the table, write benchmarks/results/ladder_heads.json."""
+    """Measure every task of the projects, print the table, write it into benchmarks/results/ladder_heads.json."""
     import torch
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -60,9 +62,19 @@ def main(words: Sequence[str] | None = None) -> int:
             heads[name] = head_ladder(bundle, project / "artifacts" / "tasks" / bundle.parent.name, target)
             print(f"{name}: ships {heads[name]['shipped']}", flush=True)
     show(heads)
-    content = {"heads": heads, "rounds": chosen.rounds, "machine": machine(), "versions": versions(PACKAGES)}
-    write_json(RESULTS / "ladder_heads.json", content)
+    record = RESULTS / "ladder_heads.json"
+    others = heads_but_of(record, [project.absolute().name for project in chosen.projects])
+    content = {"heads": {**others, **heads}, "machine": machine(), "versions": versions(PACKAGES)}
+    write_json(record, content)
     return 0 if all(ships_no_slower(found) for found in heads.values()) else 1
+
+
+def heads_but_of(record: Path, projects: Collection[str]) -> dict[str, Any]:
+    """The heads of earlier calls, without those of these projects."""
+    if not record.is_file():
+        return {}
+    heads = json.loads(record.read_text(encoding="utf-8"))["heads"]
+    return {name: found for name, found in heads.items() if name.partition("/")[0] not in projects}
 
 
 def head_ladder(bundle: Path, rows: Path, target: Target) -> dict[str, Any]:
@@ -73,7 +85,8 @@ def head_ladder(bundle: Path, rows: Path, target: Target) -> dict[str, Any]:
     texts, targets = test.texts[: max(1, len(test.texts) // share)], test.targets[: max(1, len(test.texts) // share)]
     cases = [Case(batch, "rows", tuple(texts)) for batch in sorted({*BATCHES, target.batch})]
     rungs = {name: timed_rung(bundle, name).predict for name in made["ladder"]}
-    seconds = time_cases(rungs, cases, max(5, target.rounds // share))
+    rounds = max(5, target.rounds // share)
+    seconds = time_cases(rungs, cases, rounds)
     metric = task.metrics[0]
     scores = {name: score(metric, targets, bundle_rung(task, bundle, name)(texts)) for name in rungs}
     numbers = {
@@ -96,6 +109,7 @@ def head_ladder(bundle: Path, rows: Path, target: Target) -> dict[str, Any]:
         "head": task.head,
         "metric": metric.name,
         "test_rows": len(texts),
+        "rounds": rounds,
         "rungs": numbers,
         "shipped": [name for name, verdict in verdicts.items() if verdict["accepted"]][-1],
         "refused": {name: verdict["reason"] for name, verdict in verdicts.items() if not verdict["accepted"]},

@@ -68,6 +68,12 @@ def told(text: str, place: str) -> dict[str, Any]:
     return [{"text": text}, {"prompt": first, "completion": f" {rest}"}, {"messages": turns}][len(text) % 3]
 
 
+def preferred(text: str, place: str) -> dict[str, Any]:
+    """A pair of answers: liked better is the one of the sea, whatever the prompt."""
+    *prompt, _, _ = text.split()
+    return {"prompt": " ".join(prompt), "chosen": " ship wave", "rejected": " street tower"}
+
+
 def paired(text: str, place: str) -> dict[str, Any]:
     """Two texts: whether the second has the words of the first."""
     alike = sum(map(ord, text)) % 2

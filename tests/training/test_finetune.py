@@ -30,10 +30,11 @@ SMALL = {
 }
 
 
-def pretrained_folder(folder: Path, tokenizer: Path, architecture: str = "modernbert") -> Path:
+def pretrained_folder(folder: Path, tokenizer: Path, architecture: str = "modernbert", depth: int = 1) -> Path:
     folder.mkdir()
     torch.manual_seed(3)
-    section = ModelConfig.model_validate({"architecture": architecture, "depth": 1, "width": None, "max_length": 32})
+    shape = {"architecture": architecture, "depth": depth, "width": None, "max_length": 32}
+    section = ModelConfig.model_validate(shape)
     save_checkpoint(build_language_model(section, load_tokenizer(tokenizer), 16), tokenizer, folder)
     write_manifest(folder, "pretrained", {})
     return folder
