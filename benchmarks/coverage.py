@@ -324,7 +324,8 @@ TABLES: dict[str, Table] = {
         "tried in the same way; its loss on one batch has to fall by a tenth, since not all that its teacher says is "
         "right. `attention_relations` (`distill.features`) are those of models whose queries and keys can be read; t5 "
         "is none of them. By `sequence_level` (`distill.targets`) the student learns answers that its teacher wrote, "
-        "and the teacher has to have written some.",
+        "and the teacher has to have written some. Where a row has several labels, the loss is a cross-entropy with "
+        "softened probabilities, which cannot fall to 0 either: there the proof by one batch may fail of itself.",
         kinds,
         lambda: list(STUDENTS),
         student_cell,
