@@ -37,6 +37,18 @@ class Figure:
 
 def report(name: str, figures: dict[str, Figure], packages: tuple[str, ...], note: str) -> None:
     """Print the table and write benchmarks/results/NAME.json."""
+    show(figures, note)
+    content = {
+        "note": note,
+        "figures": {label: figure.row() for label, figure in figures.items()},
+        "machine": machine(),
+        "versions": versions(packages),
+    }
+    write_json(RESULTS / f"{name}.json", content)
+
+
+def show(figures: dict[str, Figure], note: str) -> None:
+    """Print the table alone."""
     shown = Table(title=note, title_justify="left", box=None, pad_edge=False)
     for heading in ("figure", "ours", "peer", "ratio", "goal"):
         shown.add_column(heading, justify="left" if heading == "figure" else "right")
@@ -46,13 +58,6 @@ def report(name: str, figures: dict[str, Figure], packages: tuple[str, ...], not
             label, f"{figure.ours:.4g} {figure.unit}", f"{figure.peer:.4g} {figure.unit}", f"{figure.ratio:.2f}", goal
         )
     Console(highlight=False).print(shown)
-    content = {
-        "note": note,
-        "figures": {label: figure.row() for label, figure in figures.items()},
-        "machine": machine(),
-        "versions": versions(packages),
-    }
-    write_json(RESULTS / f"{name}.json", content)
 
 
 def _rounded(value: object) -> float | str | None:

@@ -80,9 +80,10 @@ def champion_classifier(root: Path, task: str, public_key: Path | None = None) -
 
     if params.tasks[task].kind == GENERATION:
         raise ParameterError(f"{task} carries texts on", f'lianzi generate {task} "some text"')
+    folder = champion_folder(task, public_key)
     from components.runtime.bundle import load_bundle
 
-    return load_bundle(champion_folder(task, public_key))
+    return load_bundle(folder)
 
 
 def champion_folder(task: str, public_key: Path | None = None) -> Path:

@@ -18,12 +18,10 @@ from components.lease import turn
 from components.params import load_params
 from components.registry import Registry
 from components.runtime.manifest import GENERATION
-from components.tasks.rows import read_task
-from components.tasks.task import parts
 from components.tracking import store_exists
-from flows import release
 from flows.graph import data_version
 from flows.record import record_missing
+from flows.releasing import considered
 from flows.scheduling.overrides import restore_params
 from flows.settings import changed_project, project_root
 from flows.summary import StageResult, key_metric, table
@@ -67,7 +65,7 @@ def run_pipeline(root: Path, parallel: int | None, settings: tuple[str, ...] = (
         click.echo(line)
     if told := data_version(root, stages):
         console.print(told, markup=False)
-    if all(stage.fresh for stage in stages) and release.is_current(root):
+    if all(stage.fresh for stage in stages) and considered.is_current(root):
         results = [StageResult(stage.name, "cached", 0.0, key_metric(stage.name, root)) for stage in stages]
         console.print(table(results))
         record_missing(root)
@@ -110,6 +108,9 @@ def next_steps(root: Path) -> list[str]:
 
 def example_row(root: Path, task: str) -> list[str]:
     """The texts of a row as they are asked with: a short text, or all that the first test row has."""
+    from components.tasks.rows import read_task
+    from components.tasks.task import parts
+
     rows = root / "artifacts" / "tasks" / task
     try:
         kind = read_task(rows)

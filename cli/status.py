@@ -18,7 +18,7 @@ from flows.settings import project_root
 from flows.summary import key_metric
 
 if TYPE_CHECKING:
-    from components.registry import Registry
+    from components.versions import Versions
 
 
 @click.command("status")
@@ -61,15 +61,15 @@ def reasons(changes: Sequence[str]) -> str:
     return ", ".join(told + (["code modified"] if code else []))
 
 
-def _registry() -> Registry | None:
+def _registry() -> Versions | None:
     """None before the first release."""
     from components import tracking
-    from components.registry import Registry
+    from components.registry import known_versions
 
-    return Registry() if tracking.store_exists() else None
+    return known_versions() if tracking.store_exists() else None
 
 
-def _champion(registry: Registry | None, task: str) -> str:
+def _champion(registry: Versions | None, task: str) -> str:
     if registry is None:
         return "no champion yet: nothing was released from here"
     champion, refusal, challenger = registry.champion(task), registry.refusal(task), registry.challenger(task)
@@ -81,7 +81,7 @@ def _champion(registry: Registry | None, task: str) -> str:
     return f"champion v{champion.version}, {score_told(champion.tags)} on the test rows of its run{after}"
 
 
-def _gates(registry: Registry | None, task: str) -> list[str]:
+def _gates(registry: Versions | None, task: str) -> list[str]:
     """What each gate said of the newest version."""
     from components.registry import GATE
 

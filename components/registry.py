@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,10 @@ from components.errors import ArtifactError, DataError, ServiceError, first_line
 from components.release_log import Entry, broken, following, read_log
 from components.tracking import connect, store_exists, tracking_uri, without_password
 from components.tracking.past_runs import run_or_none
+from components.tracking.registered import stored_versions
 from components.tracking.revision import COMMIT
 from components.tracking.store import PARENT
+from components.versions import REFUSED, StoredVersions, Version, Versions
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 ROLLED_BACK = "rolled_back"
 """The tag of a version that someone took out of use: no release makes it champion again."""
-REFUSED = "refused"
-"""The tag of a version that its release did not make champion: why."""
 DECLINED = "declined"
 """The tag of a version that a person declined, or that did not prove itself as challenger: why. No release takes it."""
 SENTENCES = ("The whale is the largest animal that has ever lived.", "[E1] Accra [/E1] is in [E2] Ghana [/E2].")
@@ -35,15 +34,7 @@ _CHAMPIONS = "champions"
 """The tag with the numbers of all champions in stores from before the log."""
 
 
-@dataclass(frozen=True)
-class Version:
-    """A registered model version."""
-
-    version: int
-    tags: dict[str, str]
-
-
-class Registry:
+class Registry(Versions):
     """One registered model a task, its bundle as a pyfunc model, the aliases `champion` and `challenger`, and a log of
     them."""
 
@@ -52,14 +43,6 @@ class Registry:
         import mlflow
 
         mlflow.set_tracking_uri(tracking_uri())
-
-    def champion(self, task: str) -> Version | None:
-        """The version that is in use, or None. Raises ServiceError."""
-        return self.version_at(task, CHAMPION)
-
-    def challenger(self, task: str) -> Version | None:
-        """The version that passed every gate and is not champion yet, or None. Raises ServiceError."""
-        return self.version_at(task, CHALLENGER)
 
     def version_at(self, task: str, alias: str) -> Version | None:
         """The version the alias points at, or None. Raises ServiceError.
@@ -261,13 +244,6 @@ class Registry:
         run = run_or_none(self.client, run_id)
         return dict(run.data.tags) if run is not None else {}
 
-    def refusal(self, task: str) -> str:
-        """That the newest version was refused, and why; empty where it was not. Raises ServiceError."""
-        newest = next(iter(self.versions(task)), None)
-        if newest is None or REFUSED not in newest.tags:
-            return ""
-        return f"v{newest.version} was refused: {newest.tags[REFUSED]}"
-
     def former_champions(self, task: str) -> list[int]:
         """Versions that were champion before the present one and were not rolled back, the last one first.
 
@@ -312,13 +288,18 @@ class Registry:
         return folder / BUNDLE
 
 
+def known_versions() -> Versions:
+    """The registry for whoever only asks: without MLflow where the store is a file. Raises ServiceError."""
+    found = stored_versions()
+    return Registry() if found is None else StoredVersions(found)
+
+
 def bundle_of_champion(task: str) -> Path | None:
     """The folder of the champion's bundle, fetched if it lies elsewhere, or None. Raises ServiceError."""
     if (near := champion_bundle(task)) is not None:
         return near
-    registry = Registry()
-    champion = registry.champion(task)
-    return None if champion is None else registry.bundle(task, champion.version)
+    champion = known_versions().champion(task)
+    return None if champion is None else Registry().bundle(task, champion.version)
 
 
 def no_champion(task: str) -> ArtifactError:
@@ -327,7 +308,7 @@ def no_champion(task: str) -> ArtifactError:
     Raises ServiceError.
     """
     if store_exists():
-        registry = Registry()
+        registry = known_versions()
         if (challenger := registry.challenger(task)) is not None:
             waits = f"v{challenger.version} is the challenger"
             return ArtifactError(f"{task}: no champion yet; {waits}", f"`lianzi approve {task}` makes it champion")

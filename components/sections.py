@@ -19,7 +19,8 @@ Rate = Annotated[float, Field(gt=0)]
 class Section(BaseModel):
     """A section of params.yaml: frozen, strict, no unknown keys, no number that is not finite."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    # Deferred: nearly always one class checks, that of the whole params.yaml, and builds what it needs of the others.
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Variant(Section):

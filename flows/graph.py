@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -77,8 +78,8 @@ def read_graph(root: Path) -> list[Stage]:
         refuse_unversioned(root / DATA)
     try:
         with _looked_at(root) as repo:
-            graph = repo.index.graph
-            changed = _seen(repo.status)
+            graph, changed = _seen(lambda: _verdict(repo))
+            version = cache(installed)
             running = running_outputs(root)
             names = {stage: str(stage.addressing) for stage in graph.nodes}
             # Edges run from a stage to what it needs; ties are broken by name, so that the order repeats.
@@ -87,7 +88,7 @@ def read_graph(root: Path) -> list[Stage]:
                 Stage(
                     names[stage],
                     tuple(sorted(names[need] for need in graph.successors(stage))),
-                    _why(stage, changed.get(names[stage], [])),
+                    _why(stage, changed.get(names[stage], []), version),
                     next((running[out.fs_path] for out in stage.outs if out.fs_path in running), None),
                 )
                 for stage in order
@@ -150,6 +151,14 @@ def _looked_at(root: Path) -> Iterator[Any]:
         yield repo
 
 
+def _verdict(repo: Any) -> tuple[Any, dict[str, Any]]:
+    """The graph, and what has changed of each stage. In one turn of the lock: DVC reads every file anew for another."""
+    from dvc.repo import lock_repo
+
+    with lock_repo(repo):
+        return repo.index.graph, repo.status()
+
+
 def _seen(look: Callable[[], Any]) -> Any:
     """The result of a read; it is repeated where files disappeared meanwhile, as they do when a stage begins."""
     for _ in range(_LOOKS):
@@ -170,12 +179,12 @@ def running_outputs(root: Path) -> dict[str, int]:
     return {path: pid for path, pid in writers.items() if psutil.pid_exists(pid)}
 
 
-def _why(stage: Any, changes: list[Any]) -> tuple[str, ...]:
+def _why(stage: Any, changes: list[Any], version: Callable[[str], str | None]) -> tuple[str, ...]:
     """The reason why a stage is stale, changed library versions first: DVC does not see them before they are
     recorded.
     """
     locked = [(dep, dep.hash_info.value or {}) for dep in stage.deps if dep.def_path == LIBRARIES]
-    versions = [(name, known.get(name), installed(name)) for dep, known in locked for name in dep.params]
+    versions = [(name, known.get(name), version(name)) for dep, known in locked for name in dep.params]
     other = [f"{name} {before} -> {now}" for name, before, now in versions if before and now and before != now]
     rest = [reason for reason in _reasons(changes) if not (other and reason.startswith(f"deps {LIBRARIES} "))]
     return (*other, *rest)

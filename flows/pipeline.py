@@ -34,6 +34,7 @@ from flows.graph import TIMED_OUT, TRANSIENT, Stage, order_lock, read_graph, rep
 from flows.inputs import note_inputs  # noqa: E402
 from flows.quoted import without_data  # noqa: E402
 from flows.record import record_missing  # noqa: E402
+from flows.releasing.considered import is_current  # noqa: E402
 from flows.scheduling import notices  # noqa: E402
 from flows.scheduling.admission import SKIPPED, stood_for  # noqa: E402
 from flows.scheduling.new_data import new_data  # noqa: E402
@@ -209,7 +210,7 @@ def _run(folder: Path, parallel: int, settings: list[str], minutes: float | None
     tags |= {"lianzi.settings": " ".join(settings)} if settings else {}
     with turn(folder, _own_turn()), _prepared(folder, settings):
         stages = read_graph(folder)  # another run may have had its turn since
-        if all(stage.fresh for stage in stages) and releasing.is_current(folder):
+        if all(stage.fresh for stage in stages) and is_current(folder):
             record_missing(folder)
             get_run_logger().info("nothing to do: every stage is fresh and every model considered")
             return [StageResult(stage.name, "cached", 0.0, key_metric(stage.name, folder)) for stage in stages]

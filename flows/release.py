@@ -7,34 +7,24 @@ becomes challenger, and champion at once unless somebody is to approve it. One r
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components import tracking
-from components.artifacts import digest, file_hash
-from components.deployment.config import ReleaseConfig
 from components.errors import ArtifactError
 from components.evaluation.versus_baseline import sentence
 from components.params import Params, load_params
 from components.registry import DECLINED, ROLLED_BACK, Registry
-from components.replacing import replace_json
 from components.runtime.manifest import read_bundle
 from components.tasks.metrics import Metric
 from flows import timing
-from flows.releasing.behaviour import asked
-from flows.releasing.evidence import Candidate, analysis_metrics, gather, scores_of
+from flows.releasing.considered import REPORTS, analysed, considered, remember
+from flows.releasing.evidence import Candidate, gather, scores_of
 from flows.releasing.gates import Outcome, judge
 from flows.releasing.page import noted_gates, write_gates
 from flows.releasing.registering import registered
-
-REPORTS = Path("reports/release")
-"""A page a task with what every gate said: beside the champion, which is the registry's and so no output of DVC."""
-RECORD = Path(".lianzi/released.json")
-"""The last bundle considered, with its limits and store: a run with nothing to do does not query MLflow."""
 
 
 @dataclass(frozen=True)
@@ -62,34 +52,6 @@ def task_names(root: Path) -> list[str]:
     return list(load_params(root / "params.yaml").tasks)
 
 
-def is_current(root: Path) -> bool:
-    """Whether the present MLflow store has considered every bundle now in artifacts/ by the present limits, and each
-    has its page."""
-    record = _record(root)
-    if record["store"] != tracking.tracking_uri() or not tracking.store_exists():
-        return False
-    params = load_params(root / "params.yaml")
-    bundles = {name: root / "artifacts" / name / "bundle" for name in params.tasks}
-    return all(
-        path.is_dir()
-        and record["bundles"].get(name) == considered(path, params.release, _analysed(root, name, params.release))
-        and timing.reported(root, name, path) is not None
-        and (root / REPORTS / name / "index.html").is_file()
-        for name, path in bundles.items()
-    )
-
-
-def considered(bundle: Path, limits: ReleaseConfig, analysed: str = "") -> str:
-    """The inputs of a verdict: with other limits, or another analysis where a limit is on it, it may differ."""
-    return hashlib.sha256(f"{digest(bundle)} {limits.model_dump_json()}{analysed}".encode()).hexdigest()
-
-
-def _analysed(root: Path, name: str, limits: ReleaseConfig) -> str:
-    """The hash of what `analyze` found; empty where no gate looks at it."""
-    path = root / analysis_metrics(name)
-    return file_hash(path) if asked(limits) and path.is_file() else ""
-
-
 def release(name: str, root: Path, run_id: str) -> Verdict:
     """Register a bundle and decide about it. Raises ArtifactError when it is missing or was not evaluated."""
     bundle = root / "artifacts" / name / "bundle"
@@ -101,7 +63,7 @@ def release(name: str, root: Path, run_id: str) -> Verdict:
         for outcome in verdict.gates:
             print(f"[release@{name}] {outcome}", flush=True)
         if verdict.settled:
-            _remember(root, name, considered(bundle, params.release, _analysed(root, name, params.release)))
+            remember(root, name, considered(bundle, params.release, analysed(root, name, params.release)))
         write_gates(root / REPORTS / name / "index.html", verdict.task, verdict.line, verdict.gates or verdict.noted)
     return verdict
 
@@ -161,19 +123,3 @@ def _metrics(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ArtifactError(f"{path}: missing, so this bundle was not evaluated", "run `lianzi run`") from None
     return found
-
-
-def _record(root: Path) -> dict[str, Any]:
-    """The remembered state; empty where the file is missing or damaged."""
-    try:
-        found = json.loads((root / RECORD).read_text(encoding="utf-8"))
-        return {"store": str(found["store"]), "bundles": dict(found["bundles"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {"store": "", "bundles": {}}
-
-
-def _remember(root: Path, name: str, considered: str) -> None:
-    """Written under the lock."""
-    store, record = tracking.tracking_uri(), _record(root)
-    bundles = record["bundles"] if record["store"] == store else {}
-    replace_json(root / RECORD, {"store": store, "bundles": bundles | {name: considered}})

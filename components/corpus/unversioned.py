@@ -15,7 +15,6 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from components.corpus.files import SOURCES
 from components.corpus.record import reason_of
 from components.errors import DataError
 
@@ -98,6 +97,9 @@ def _kind(mode: int) -> str:
 
 def _is_read(inside: Path) -> bool:
     """Whether curation reads this path within data/."""
+    # Imported here: its readers bring pyarrow, for a question that a project without a .dvcignore in data/ never asks.
+    from components.corpus.files import SOURCES
+
     hidden = any(part.startswith(".") for part in inside.parts)
     return not hidden and (inside.parts[0] in ("corpus", "tasks") or inside == Path(SOURCES))
 

@@ -5,10 +5,12 @@ What is not exactly as expected (a server, another schema) is left to components
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -16,16 +18,29 @@ from urllib.parse import unquote, urlsplit
 from components.champions import BUNDLE
 from components.errors import ServiceError, first_line
 from components.tracking.revision import COMMIT
-from components.tracking.store import PARENT, connect, sqlite_path, store_exists, store_name, tracking_uri
+from components.tracking.store import (
+    EXPERIMENT,
+    PARENT,
+    connect,
+    former_folder,
+    sqlite_path,
+    store_exists,
+    store_name,
+    tracking_uri,
+)
 
 _VERSIONS = """
 SELECT name, version, run_id, coalesce(nullif(storage_location, ''), source), creation_time FROM model_versions
-ORDER BY name, version
+WHERE current_stage IS NOT 'Deleted_Internal' ORDER BY name, version
 """
 _TAGS = "SELECT name, version, key, value FROM model_version_tags"
 _ALIASES = "SELECT name, version, alias FROM registered_model_aliases"
 _RUN = "SELECT name, status FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
 _FAMILY = f"SELECT run_uuid FROM tags WHERE key = '{PARENT}' AND value = ?"
+_HOME = f"SELECT lifecycle_stage, artifact_location FROM experiments WHERE name = '{EXPERIMENT}'"
+_SCHEMA = "SELECT version_num FROM alembic_version"
+_STEP = re.compile(r"""^(down_)?revision\b.*?["'](\w+)["']""", re.MULTILINE)
+"""In a file that takes a database from one schema to another: the names of the two."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +88,19 @@ def registered_versions() -> list[RegisteredVersion]:
     return _by_client() if tables is None else _versions(*tables)
 
 
+def stored_versions() -> list[RegisteredVersion] | None:
+    """Every version, where MLflow need not be imported for it; None where it must be asked: about a server, or about a
+    store that it would refuse or change (another schema, no experiment of ours, a moved project)."""
+    tables = _read([(query, ()) for query in (_VERSIONS, _TAGS, _ALIASES, _HOME, _SCHEMA)])
+    if tables is None:
+        return None
+    versions, tags, aliases, home, schema = tables
+    at_home = [stage for stage, location in home if former_folder(location or "") is None]
+    if at_home != ["active"] or len(schema) != 1 or not _is_newest(schema[0][0]):
+        return None
+    return _versions(versions, tags, aliases)
+
+
 def run_record(run_id: str) -> RunRecord | None:
     """A run by its id; None where there is no such run. Raises ServiceError."""
     if not store_exists():
@@ -98,6 +126,16 @@ def _read(queries: list[tuple[str, tuple[str, ...]]]) -> list[list[Any]] | None:
             return [store.execute(query, values).fetchall() for query, values in queries]
     except sqlite3.Error:
         return None
+
+
+def _is_newest(schema: str) -> bool:
+    """Whether the MLflow that is installed goes on from this schema of a database to no other one."""
+    package = find_spec("mlflow")
+    if package is None or package.origin is None:
+        return False
+    steps = Path(package.origin).parent.glob("store/db_migrations/versions/*.py")
+    named = [line for step in steps for line in _STEP.findall(step.read_text(encoding="utf-8"))]
+    return schema in {name for down, name in named if not down} - {name for down, name in named if down}
 
 
 def _versions(rows: list[Any], tags: list[Any], aliases: list[Any]) -> list[RegisteredVersion]:

@@ -104,7 +104,7 @@ def connect() -> MlflowClient:
         _try_database(sqlite_path(uri))
         client = mlflow.MlflowClient(uri)
         location = _experiment(client, uri)
-        _follow_the_project(uri, location)
+        _follow_the_project(location)
     except ServiceError:
         raise
     # MLflow passes on every error of the store's driver.
@@ -145,15 +145,22 @@ def _experiment(client: MlflowClient, uri: str) -> str:
     return str(found.artifact_location)
 
 
-def _follow_the_project(uri: str, location: str) -> None:
-    """Update the paths in the project's own store where the project was moved or copied."""
-    database, artifacts = sqlite_path(uri), project_root() / "mlflow" / "artifacts"
+def former_folder(location: str) -> Path | None:
+    """The folder where the project was when its own store noted this location; None where it is there still, or where
+    the store is another one."""
+    database, artifacts = sqlite_path(tracking_uri()), project_root() / "mlflow" / "artifacts"
     if database is None or database != artifacts.with_name("mlflow.db"):
-        return
+        return None
     former = moved_from(location, artifacts)
-    if former is not None:
-        bring_along(database, former.parent.parent, project_root())
-        print(f"The project was at {former.parent.parent} before: MLflow now uses the files here.", file=sys.stderr)
+    return former.parent.parent if former is not None else None
+
+
+def _follow_the_project(location: str) -> None:
+    """Update the paths in the project's own store where the project was moved or copied."""
+    database, former = sqlite_path(tracking_uri()), former_folder(location)
+    if database is not None and former is not None:
+        bring_along(database, former, project_root())
+        print(f"The project was at {former} before: MLflow now uses the files here.", file=sys.stderr)
 
 
 def _explained(uri: str, error: Exception) -> tuple[str, str]:

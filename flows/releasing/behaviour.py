@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from components.deployment.config import ReleaseConfig
-from components.deployment.temperature import picks_a_label
 from components.modeling.kinds import CARRIES_ON, GENERATES
-from components.tasks.task import Task
+
+if TYPE_CHECKING:
+    from components.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ def asked(limits: ReleaseConfig) -> list[str]:
     return [name for name, limit in LIMITS.items() if getattr(limits, limit.parameter) is not None]
 
 
+def analysis_metrics(name: str) -> Path:
+    """Where `analyze` writes its metrics, from the project's root."""
+    return Path("metrics", "analyze", f"{name}.json")
+
+
 def _slice_gap(metrics: Mapping[str, Any]) -> tuple[float, str]:
     if metrics["worst_gap"] >= 0:
         return 0.0, "below the rest, since no slice is shown to be worse"
@@ -81,9 +88,16 @@ def _memorised_rows(metrics: Mapping[str, Any]) -> tuple[float, str]:
     return round(found["rows"] * found["extractable"]["value"]), "training rows are carried on word for word"
 
 
+def _picks_a_label(task: Task) -> bool:
+    # Imported here: which limits are set is asked without the libraries of a model.
+    from components.deployment.temperature import picks_a_label
+
+    return picks_a_label(task)
+
+
 LIMITS = {
     "worst slice": Limit("max_slice_gap", "slices", _slice_gap),
-    "calibration": Limit("max_calibration_error", "calibration", _calibration_error, picks_a_label),
+    "calibration": Limit("max_calibration_error", "calibration", _calibration_error, _picks_a_label),
     "robustness": Limit(
         "max_flip_rate", "robustness", _flip_rate, lambda task: task.head not in GENERATES and not task.spans
     ),

@@ -25,7 +25,7 @@ from components.tasks.kinds import task_of
 from components.tasks.rows import read_split, read_task
 from components.tasks.task import Task
 from components.tracking.past_runs import REPRODUCED
-from flows.releasing.behaviour import Behaviour
+from flows.releasing.behaviour import Behaviour, analysis_metrics
 from flows.releasing.gates import Evidence, Rival
 
 
@@ -176,11 +176,6 @@ def behaviour(root: Path, name: str) -> dict[str, Behaviour] | None:
         for analysis, found in metrics.items()
         if isinstance(found, dict)
     }
-
-
-def analysis_metrics(name: str) -> Path:
-    """Where `analyze` writes its metrics, from the project's root."""
-    return Path("metrics", "analyze", f"{name}.json")
 
 
 def licences(made: Mapping[str, Any]) -> dict[str, str]:

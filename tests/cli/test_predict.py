@@ -18,6 +18,8 @@ from components.registry import Registry
 from components.runtime.signing import make_keys, sign_bundle
 from tests.small_ladder import Ladder
 
+HEAVY = ("mlflow", "sqlalchemy", "torch", "transformers", "pandas", "pyarrow", "matplotlib", "dvc", "networkx")
+
 
 def test_an_unknown_task_names_those_there_are(project: Path) -> None:
     with pytest.raises(ParameterError, match=r"no task 'zzz' in params\.yaml\nknown: topic, form"):
@@ -127,9 +129,23 @@ def test_a_text_is_answered_without_what_takes_seconds_to_import(project: Path, 
     program = (
         "import sys; sys.argv = ['lianzi', 'predict', 'form', 'ship wave']; from cli.main import main\n"
         "try: main()\n"
-        "except SystemExit: print(sorted({'mlflow', 'torch', 'transformers', 'pandas', 'dvc'} & set(sys.modules)))"
+        f"except SystemExit: print(sorted({{*{HEAVY}}} & {{*sys.modules}}))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     answer, imported = done.stdout.splitlines()
     assert answer.startswith("sea\t")
     assert imported == "[]"
+
+
+def test_so_is_why_a_task_has_no_champion(project: Path) -> None:
+    client = tracking.connect()
+    client.create_registered_model("form")
+    client.create_model_version("form", "nowhere", tags={"refused": "below counting words by 0.02"})
+    program = (
+        "import sys; sys.argv = ['lianzi', 'predict', 'form', 'ship wave']; from cli.main import main\n"
+        "try: main()\n"
+        f"except SystemExit: print(sorted({{*{HEAVY}, 'tokenizers'}} & {{*sys.modules}}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "error: form: no champion; v1 was refused: below counting words by 0.02" in done.stderr
+    assert done.stdout.strip() == "[]"

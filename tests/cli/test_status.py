@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cli.status import reasons, show_status
+from components import tracking
+from components.registry import Registry
 from flows.graph import reproduce
+
+HEAVY = ("mlflow", "sqlalchemy", "pandas", "pyarrow", "matplotlib", "numpy", "torch", "transformers", "prefect")
 
 
 def test_fresh_and_stale_stages_are_told_apart(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,3 +42,18 @@ def test_reasons_are_told_in_short() -> None:
     assert reasons(["deps components/a.py modified", "deps components/b.py modified"]) == "code modified"
     changes = ["deps data modified", "params.yaml: seed: 1 -> 2", "deps components/a.py modified"]
     assert reasons(changes) == "data modified, 1 more, code modified"
+
+
+def test_it_is_told_without_what_takes_seconds_to_import(project: Path) -> None:
+    client = tracking.connect()
+    client.create_registered_model("form")
+    client.create_model_version("form", "nowhere", tags={"macro_f1": "0.871000", "gate.size": "passed: 0.3 MB"})
+    Registry().set_champion("form", 1)
+    program = (
+        "import sys; sys.argv = ['lianzi', 'status']; from cli.main import main\n"
+        "try: main()\n"
+        f"except SystemExit: print(sorted({{*{HEAVY}}} & {{*sys.modules}}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "form: champion v1, macro-F1 0.871000 on the test rows of its run\n  v1 size passed: 0.3 MB" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"

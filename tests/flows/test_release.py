@@ -23,6 +23,7 @@ from components.params import load_params
 from components.registry import Registry
 from components.tracking.past_runs import REPRODUCED
 from flows import release
+from flows.releasing import considered
 from flows.releasing.page import write_gates
 from flows.settings import change_params
 from flows.timing import LOCK
@@ -95,25 +96,25 @@ def test_the_first_is_champion_the_same_again_nothing_new_and_an_equal_one_refus
         assert first.scores == again.scores
         assert set(first.scores.values()) == {0.94}
         assert "macro-F1 0.9400 (0.940 to 0.940), accuracy 0.9400 (0.940 to 0.940); macro-F1 level" in first.line
-        assert release.is_current(project)
+        assert considered.is_current(project)
 
         # Without its page, as in another clone, the release makes it again from what the version was released on.
         timed = (project / "reports/speed/places/speed.json").read_bytes()
         shutil.rmtree(project / "reports")
-        assert not release.is_current(project)
+        assert not considered.is_current(project)
         assert release.release("places", project, run.id).line == again.line
         assert (project / "reports/speed/places/speed.json").read_bytes() == timed
         assert "Released: ships" in (project / "reports/speed/places/index.html").read_text()
         assert "<td>parity</td><td>passed</td>" in (project / "reports/release/places/index.html").read_text()
-        assert release.is_current(project)
+        assert considered.is_current(project)
 
         # Other limits may give another verdict.
         for limit, current in (("0.5", False), ("0.0", True)):
             change_params(project / "params.yaml", (f"release.min_gain={limit}",))
-            assert release.is_current(project) == current
+            assert considered.is_current(project) == current
 
         other_bundle(project)
-        assert not release.is_current(project)
+        assert not considered.is_current(project)
         write_scores(project, teacher=0.95, shipped=0.5)
         lossy = release.release("places", project, run.id)
         assert not lossy.champion
@@ -183,7 +184,7 @@ def test_a_model_waits_to_be_reproduced_then_for_approval_and_one_declined_is_no
     registry = Registry()
     with tracking.pipeline_run("pipeline", {}) as run:
         assert "`lianzi reproduce places@1` does" in release.release("places", project, run.id).line
-        assert not release.is_current(project)  # considered again by the next run
+        assert not considered.is_current(project)  # considered again by the next run
         run.client.set_tag(run.id, REPRODUCED, "equal, 2026-11-29, a CPU")
         waiting = release.release("places", project, run.id)
         assert not waiting.champion
@@ -192,7 +193,7 @@ def test_a_model_waits_to_be_reproduced_then_for_approval_and_one_declined_is_no
         )
         assert registry.refusal("places") == ""
         assert registry.champion("places") is None
-        assert release.is_current(project)
+        assert considered.is_current(project)
         registry.decline("places", "rude answers", "approve")
         assert "was declined, not champion: rude answers" in release.release("places", project, run.id).line
         assert registry.challenger("places") is None
@@ -243,13 +244,13 @@ def test_a_release_is_alone_and_notes_it_whole(project: Path, ladder: Any, monke
         return release.Verdict("places", 1, True, "int8", {}, "")
 
     (project / ".lianzi").mkdir()
-    (project / release.RECORD).write_text('{"store": "half of')
+    (project / considered.RECORD).write_text('{"store": "half of')
     monkeypatch.setattr(release, "_judge", judged)
     release.release("places", project, "no-run")
     assert alone == [True]
     bundle = project / "artifacts/places/bundle"
-    bundles = {"places": release.considered(bundle, load_params(project / "params.yaml").release)}
-    written = json.loads((project / release.RECORD).read_text())
+    bundles = {"places": considered.considered(bundle, load_params(project / "params.yaml").release)}
+    written = json.loads((project / considered.RECORD).read_text())
     assert written == {"store": tracking.tracking_uri(), "bundles": bundles}
     assert [path.name for path in (project / ".lianzi").glob("released*")] == ["released.json"]
 
@@ -257,14 +258,14 @@ def test_a_release_is_alone_and_notes_it_whole(project: Path, ladder: Any, monke
 def test_a_record_of_another_store_counts_for_nothing(project: Path, ladder: Any) -> None:
     released_project(project, ladder)
     bundle = project / "artifacts/places/bundle"
-    bundles = {"places": release.considered(bundle, load_params(project / "params.yaml").release)}
+    bundles = {"places": considered.considered(bundle, load_params(project / "params.yaml").release)}
     for name, content in (("index.html", "a page"), ("speed.json", json.dumps({"bundle": digest(bundle)}))):
         (project / "reports/speed/places").mkdir(parents=True, exist_ok=True)
         (project / "reports/speed/places" / name).write_text(content)
-    write_gates(project / release.REPORTS / "places/index.html", "places", "places v1 is the champion now", ())
-    write_json(project / release.RECORD, {"store": "sqlite:////elsewhere.db", "bundles": bundles})
-    assert not release.is_current(project)
-    write_json(project / release.RECORD, {"store": tracking.tracking_uri(), "bundles": bundles})
-    assert release.is_current(project)
+    write_gates(project / considered.REPORTS / "places/index.html", "places", "places v1 is the champion now", ())
+    write_json(project / considered.RECORD, {"store": "sqlite:////elsewhere.db", "bundles": bundles})
+    assert not considered.is_current(project)
+    write_json(project / considered.RECORD, {"store": tracking.tracking_uri(), "bundles": bundles})
+    assert considered.is_current(project)
     (project / "mlflow/mlflow.db").unlink()
-    assert not release.is_current(project)
+    assert not considered.is_current(project)
