@@ -58,6 +58,8 @@ def command(folder: Path, tasks: tuple[str, ...], example_name: str | None) -> N
     if tasks and example_name:
         raise ParameterError("--task and --example do not go together", "an example brings its own tasks")
     named = dict(task.partition("=")[::2] for task in tasks)
+    if lacking := next((task for task, language in named.items() if not language), None):
+        raise ParameterError(f"--task {lacking}: no language", f"--task {lacking}=en, or --task {lacking}=zh")
     lines = make_project(folder, named) if example_name is None else make_example(folder, example_name)
     for line in lines:
         click.echo(line)

@@ -41,7 +41,7 @@ def command(task: str, texts: tuple[str, ...], file: str | None, as_json: bool, 
     """Answer TEXTS with the champion of TASK; without TEXTS, each line of a file or of standard input.
 
     \b
-    lianzi predict form "床前明月光，疑是地上霜。"
+    lianzi predict form "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。"
     lianzi predict form --file texts.txt --json
     cut -f2 rows.tsv | lianzi predict form
     lianzi predict TASK_OF_PAIRS --file rows.jsonl
@@ -49,7 +49,7 @@ def command(task: str, texts: tuple[str, ...], file: str | None, as_json: bool, 
     Where a row has several texts, TEXTS are those of one row, and a file has a column for each: JSONL, CSV or TSV;
     standard input is JSON lines.
 
-    One line of output a text; a blank line gives an empty one, so that the two can be put side by side.
+    One line of output for each text; a blank line of a file gives a blank line, so that both can be put side by side.
     """
     check_texts_given(task, texts, file)
     source = STANDARD_INPUT if file in (None, STANDARD_INPUT) else str(Path(str(file)).absolute())
@@ -110,10 +110,12 @@ def check_task(params: Params, task: str) -> None:
 
 
 def check_texts_given(task: str, texts: Sequence[str], file: str | None) -> None:
-    """Raises ParameterError for a text that is a file's name, for texts beside a file, and for a file that is none."""
+    """Raises ParameterError for an empty text, a file's name as one, texts beside a file, and a file that is none."""
     if texts and file is not None:
         raise ParameterError("texts and --file: only one of the two", f"lianzi predict {task} --file {file}")
-    for text in texts:
+    for number, text in enumerate(texts, 1):
+        if not text.strip():  # an unset variable of a script, say; blank lines of a file are answered
+            raise ParameterError(f"text {number} is empty", f'lianzi predict {task} "some text", or --file FILE')
         if _is_file(text):
             raise ParameterError(
                 f"{text} is a file, not a text",

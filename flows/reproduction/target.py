@@ -54,7 +54,7 @@ def _of_revision(root: Path, named: str) -> Target:
     commit = git_or_none(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{named}^{{commit}}")
     commit = commit or _experiment(root, named)
     if commit is None:
-        raise ParameterError(f"{named!r:.100}: nothing of this name to reproduce", _KNOWN)
+        raise ParameterError(f"{named!r:.100}: no result of this name", _KNOWN)
     commit = commit.strip()
     text = git_or_none(root, "show", f"{commit}:./{LOCK}")
     if text is None:

@@ -67,6 +67,12 @@ def test_what_is_wrong_is_told_in_two_lines(tmp_path: Path, tasks: dict[str, str
         make_project(tmp_path / "mine", tasks)
 
 
+def test_a_task_without_a_language_is_told_with_what_to_write(tmp_path: Path) -> None:
+    with pytest.raises(LianziError, match="--task mood: no language\n--task mood=en, or --task mood=zh"):
+        CliRunner().invoke(command, [str(tmp_path / "mine"), "--task", "mood"], catch_exceptions=False)
+    assert not (tmp_path / "mine").exists()
+
+
 def test_a_project_begins_from_an_example_without_a_task_of_its_own(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [str(tmp_path / "mine"), "--example", "ner"], catch_exceptions=False)
     assert done.output.splitlines()[-1] == "  lianzi run"

@@ -79,12 +79,14 @@ def test_a_line_that_is_no_text_is_named(tmp_path: Path) -> None:
             next(lines)
 
 
-def test_a_files_name_is_noticed_and_texts_beside_a_file_are_refused(here: Path) -> None:
+def test_an_empty_text_a_files_name_and_texts_beside_a_file_are_refused(here: Path) -> None:
     Path("rows.txt").write_text("a\n")
     with pytest.raises(ParameterError, match=r"rows\.txt is a file, not a text\nits lines: .* form --file rows\.txt"):
         check_texts_given("form", ["rows.txt"], None)
     with pytest.raises(ParameterError, match="only one of the two"):
         check_texts_given("form", ["a text"], "rows.txt")
+    with pytest.raises(ParameterError, match="text 2 is empty\nlianzi predict form"):
+        check_texts_given("form", ["a text", " "], None)
     with pytest.raises(ParameterError, match=r"--file row\.txt: no such file"):
         check_texts_given("form", [], "row.txt")
     check_texts_given("form", ["a text", "mlflow", "\0", "a" * 5000], None)

@@ -22,8 +22,8 @@ def test_a_revision_is_its_commit_and_the_lock_in_it(project: Path) -> None:
 @pytest.mark.parametrize(
     ("named", "told"),
     [
-        ("nothing", "'nothing': nothing of this name to reproduce\nname a git revision"),
-        ("--all", "'--all': nothing of this name to reproduce"),
+        ("nothing", "'nothing': no result of this name\nname a git revision"),
+        ("--all", "'--all': no result of this name"),
         ("f" * 32, "run f{32}: "),
         ("topic@champion", "topic: no champion\n"),
         ("topic@3", "topic v3: no such version\nregistered: none"),
