@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import signal
 from importlib import import_module
@@ -51,6 +52,8 @@ COMMANDS = {
     "doctor": ("cli.doctor:command", "Say what this machine has."),
 }
 """Name -> the module of the command, and its line in the help; in the order in which a project needs them."""
+RUNS_STAGES = ("run", "sweep", "suite", "watch")
+"""Commands that, once interrupted, go on with what is done."""
 
 
 class LazyGroup(click.Group):
@@ -66,6 +69,14 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        close = difflib.get_close_matches(args[0], COMMANDS, n=1) if args else []
+        if close and args[0] not in COMMANDS:
+            ctx.fail(f"no command '{args[0]}'; did you mean '{close[0]}'?")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
@@ -78,7 +89,8 @@ class LazyGroup(click.Group):
             click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo("interrupted; finished stages are kept, run again to go on", err=True)
+            kept = "; finished stages are kept, run again to go on" if ctx.invoked_subcommand in RUNS_STAGES else ""
+            click.echo(f"interrupted{kept}", err=True)
             ctx.exit(130)
 
 

@@ -104,3 +104,28 @@ def test_status_lists_the_stages_and_why_they_are_stale(project: Path) -> None:
     assert "dependant" in result.output
     assert "stale" in result.output
     assert "topic: no champion yet" in result.output
+
+
+@pytest.mark.parametrize(
+    ("interrupted", "words", "told"),
+    [
+        ("cli.run.run_pipeline", ["run"], "interrupted; finished stages are kept, run again to go on\n"),
+        ("cli.status.show_status", ["status"], "interrupted\n"),
+    ],
+)
+def test_ctrl_c_tells_of_stages_where_there_are_some(
+    interrupted: str, words: list[str], told: str, monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    def ctrl_c(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(interrupted, ctrl_c)
+    done = lianzi(*words)
+    assert (done.exit_code, done.output.endswith(told)) == (130, True)
+
+
+def test_a_command_that_is_nearly_one_is_suggested() -> None:
+    done = lianzi("predit", "form")
+    assert done.exit_code == 2
+    assert "no command 'predit'; did you mean 'predict'?" in done.output
