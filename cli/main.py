@@ -74,7 +74,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         close = difflib.get_close_matches(args[0], COMMANDS, n=1) if args else []
         if close and args[0] not in COMMANDS:
-            ctx.fail(f"no command '{args[0]}'; did you mean '{close[0]}'?")
+            ctx.fail(f"No such command '{args[0]}'; did you mean '{close[0]}'?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

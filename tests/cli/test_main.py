@@ -128,4 +128,4 @@ def test_ctrl_c_tells_of_stages_where_there_are_some(
 def test_a_command_that_is_nearly_one_is_suggested() -> None:
     done = lianzi("predit", "form")
     assert done.exit_code == 2
-    assert "no command 'predit'; did you mean 'predict'?" in done.output
+    assert "No such command 'predit'; did you mean 'predict'?" in done.output
