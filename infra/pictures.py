@@ -51,11 +51,12 @@ WIDE = 2600
 
 @dataclass(frozen=True)
 class Page:
-    """A page's address below the server's, and the texts that stand in it."""
+    """A page's address below the server's, the texts that stand in it, and the tab that is opened in it first."""
 
     route: str
     texts: tuple[str, ...]
     width: int = 1280
+    tab: str = ""
 
 
 def mlflow_pages(task: str, metric: str) -> dict[str, Page]:
@@ -103,12 +104,12 @@ def prefect_pages(address: str, project: str) -> dict[str, Page]:
     tables = _ask(f"{address}/api/artifacts/latest/filter", wanted)
     if not tables:
         raise SystemExit(f"error: no run of {project} left its tables in Prefect; `lianzi run` does, where it has work")
-    run, table = tables[0]["flow_run_id"], tables[0]["id"]
+    run, table = tables[0]["flow_run_id"], tables[0]["latest_id"]
     told = _ask(f"{address}/api/flow_runs/{run}")
     stages = [row["stage"] for row in json.loads(tables[0]["data"])]
     return {
         "flow run": Page(f"/runs/flow-run/{run}", (told["name"], told["state"]["name"], "Task runs", "Artifacts")),
-        "artifacts": Page(f"/runs/flow-run/{run}?tab=Artifacts", (f"{project}-stages", f"{project}-links")),
+        "artifacts": Page(f"/runs/flow-run/{run}", (f"{project}-stages", f"{project}-links"), tab="Artifacts"),
         "stages": Page(f"/artifacts/artifact/{table}", (f"{project}-stages", *stages[:10], "seconds")),
     }
 
@@ -151,6 +152,9 @@ def look(browser: WebDriver, address: str, pages: Mapping[str, Page], folder: Pa
         browser.set_window_size(page.width, HEIGHT)
         browser.get("about:blank")
         browser.get(address + page.route)
+        if page.tab:
+            await_text(browser, page.tab, seconds=120)
+            browser.find_element("xpath", f"//li[normalize-space()='{page.tab}']").click()
         await_text(browser, *page.texts, seconds=120)
         # Rows and curves are drawn a moment after the words.
         time.sleep(2)
