@@ -22,8 +22,8 @@ from components.analysis.calibration import (
 )
 from components.analysis.config import CalibrationConfig
 from components.analysis.subject import Analysis
-from components.artifacts import write_manifest
 from components.runtime.prediction import softmax
+from tests.small_bundles import CLASSIFIER, bundle
 from tests.small_subjects import small_subject
 
 CONFIG = CalibrationConfig(bins=15)
@@ -43,7 +43,7 @@ def said(tmp_path: Path) -> Said:
     """Of a model whose logits are so many times too large; `made`: what its manifest says."""
 
     def analyzed(sharpness: float, **made: Any) -> Analysis:
-        write_manifest(tmp_path, "bundle", {}, **made)
+        bundle(tmp_path, CLASSIFIER | made)
         probabilities = softmax(sharpness * LOGITS)
         answers = probabilities.argmax(axis=1)
         subject = small_subject("abcd", ["x"] * ROWS, TARGETS, answers, probabilities, bundle=tmp_path)

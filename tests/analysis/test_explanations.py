@@ -20,10 +20,10 @@ from transformers import (
 from components.analysis.config import ExplanationsConfig
 from components.analysis.explanations import Piece, analyze, chosen, explain, whole_words
 from components.analysis.subject import Subject
-from components.artifacts import write_manifest
 from components.modeling.checkpoints import load_tokenizer, save_checkpoint
 from components.tasks.question_answering import QuestionAnswering
 from tests.small_artifacts import sentences
+from tests.small_bundles import CLASSIFIER, bundle
 from tests.small_subjects import small_subject
 
 CONFIG = ExplanationsConfig(rows=4, steps=64, tolerance=0.05)
@@ -53,8 +53,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) ->
             break
     assert loss <= 0.02
     save_checkpoint(model, tokenizer_folder, folder / "student")
-    (folder / "bundle").mkdir()
-    write_manifest(folder / "bundle", "bundle", {}, max_length=64)
+    bundle(folder / "bundle", CLASSIFIER | {"max_length": 64})
     with torch.no_grad():
         probabilities = model(**feeds).logits.softmax(dim=1).numpy()
     targets = np.concatenate([1 - TARGETS[:2], TARGETS[2:]])

@@ -13,13 +13,12 @@ import torch
 from components.analysis.config import MemorisationConfig
 from components.analysis.memorisation import analyze
 from components.analysis.subject import Subject
-from components.artifacts import write_manifest
 from components.deployment.generation.scores import torch_scores
 from components.deployment.rows import Rows
 from components.modeling.checkpoints import load_tokenizer, save_checkpoint
 from components.tasks.generation import Generation
 from tests.small_artifacts import WORDS
-from tests.small_bundles import GENERATOR
+from tests.small_bundles import GENERATOR, bundle
 from tests.small_language_models import small_model
 from tests.small_subjects import small_subject
 
@@ -56,9 +55,8 @@ def subject(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) ->
             break
     assert loss <= 0.02
     save_checkpoint(model.eval(), tokenizer_folder, folder / "student")
-    (folder / "bundle").mkdir()
+    bundle(folder / "bundle", GENERATOR | {"max_length": 24})
     shutil.copy(tokenizer_folder / "tokenizer.json", folder / "bundle")
-    write_manifest(folder / "bundle", "bundle", {}, **GENERATOR | {"max_length": 24})
     test = random_texts(30, seed=4)
     scores = np.zeros((30, 1, 2))
     return small_subject(
