@@ -7,8 +7,8 @@ recipe's shape for some minutes; its validation loss stands beside the unigram l
 the training tokens gives on the validation tokens. With --task a classifier is fine-tuned from each encoder, and from
 random weights, by each seed. An encoder-decoder carries none: T5's learns to write the label of examples/intent (Raffel
 et al. 2020, section 2.4), judged by chrF, BART's the line about a letter of examples/summarization, by ROUGE-L. The
-first metric's gain on validation rows is paired by seed, with Student's
-95 % interval. Figures go to benchmarks/results/objectives.json; those of objectives that are not run again stay.
+first metric's gain on validation rows is paired by seed, with Student's 95 % interval. Figures go to
+benchmarks/results/objectives.json; those of objectives that are not run again stay.
 """
 
 from __future__ import annotations

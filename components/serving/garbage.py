@@ -1,7 +1,7 @@
 """Keep Python's collector of cycles off what stays loaded.
 
-A server holds hundreds of thousands of objects for as long as it lives; each full collection walks them all while every
-request waits, which is the tail of its latency. Frozen objects are not walked (Python docs, `gc.freeze`).
+A server holds hundreds of thousands of objects for as long as it lives, and a full collection walks them all while
+every request waits. Frozen objects are not walked (Python docs, `gc.freeze`).
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from components import tracking
 from components.errors import ArtifactError, DataError, ParameterError
 from components.registry import Registry
 from components.runtime.signing import make_keys, sign_bundle
+from tests.command_imports import command_imports
 from tests.small_ladder import Ladder
 
 HEAVY = ("mlflow", "sqlalchemy", "torch", "transformers", "pandas", "pyarrow", "matplotlib", "dvc", "networkx")
@@ -128,14 +127,8 @@ def test_a_files_rows_have_a_column_for_each_text(tmp_path: Path) -> None:
 
 
 def test_a_text_is_answered_without_what_takes_seconds_to_import(project: Path, champion: Path) -> None:
-    program = (
-        "import sys; sys.argv = ['lianzi', 'predict', 'form', 'ship wave']; from cli.main import main\n"
-        "try: main()\n"
-        f"except SystemExit: print(sorted({{*{HEAVY}}} & {{*sys.modules}}))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    answer, imported = done.stdout.splitlines()
-    assert answer.startswith("sea\t")
+    done, imported = command_imports(["predict", "form", "ship wave"], HEAVY)
+    assert [line[:4] for line in done.stdout.splitlines()[:-1]] == ["sea\t"]
     assert imported == "[]"
 
 
@@ -143,11 +136,6 @@ def test_so_is_why_a_task_has_no_champion(project: Path) -> None:
     client = tracking.connect()
     client.create_registered_model("form")
     client.create_model_version("form", "nowhere", tags={"refused": "below counting words by 0.02"})
-    program = (
-        "import sys; sys.argv = ['lianzi', 'predict', 'form', 'ship wave']; from cli.main import main\n"
-        "try: main()\n"
-        f"except SystemExit: print(sorted({{*{HEAVY}, 'tokenizers'}} & {{*sys.modules}}))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done, imported = command_imports(["predict", "form", "ship wave"], (*HEAVY, "tokenizers"))
     assert "error: form: no champion; v1 was refused: below counting words by 0.02" in done.stderr
-    assert done.stdout.strip() == "[]"
+    assert (done.stdout.strip(), imported) == ("[]", "[]")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from cli.status import reasons, show_status
 from components import tracking
 from components.registry import Registry
 from flows.graph import reproduce
+from tests.command_imports import command_imports
 
 HEAVY = ("mlflow", "sqlalchemy", "pandas", "pyarrow", "matplotlib", "numpy", "torch", "transformers", "prefect")
 
@@ -49,11 +48,6 @@ def test_it_is_told_without_what_takes_seconds_to_import(project: Path) -> None:
     client.create_registered_model("form")
     client.create_model_version("form", "nowhere", tags={"macro_f1": "0.871000", "gate.size": "passed: 0.3 MB"})
     Registry().set_champion("form", 1)
-    program = (
-        "import sys; sys.argv = ['lianzi', 'status']; from cli.main import main\n"
-        "try: main()\n"
-        f"except SystemExit: print(sorted({{*{HEAVY}}} & {{*sys.modules}}))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done, imported = command_imports(["status"], HEAVY)
     assert "form: champion v1, macro-F1 0.871000 on the test rows of its run\n  v1 size passed: 0.3 MB" in done.stdout
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert imported == "[]"
