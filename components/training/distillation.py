@@ -75,9 +75,14 @@ def divergence(logits: Tensor, wanted: Tensor, temperature: float) -> Tensor:
 
 
 def binary_divergence(logits: Tensor, wanted: Tensor, temperature: float) -> Tensor:
-    """Sum over rows and labels of the cross-entropy with the teacher's softened probability of each label."""
+    """Sum over rows and labels of the divergence from the teacher's softened probability of each label.
+
+    The cross-entropy less the teacher's own entropy, so that a student that answers as its teacher has a loss of 0.
+    """
     soft = (wanted / temperature).sigmoid()
-    return binary_cross_entropy_with_logits(logits / temperature, soft, reduction="sum") * temperature**2
+    cross = binary_cross_entropy_with_logits(logits / temperature, soft, reduction="sum")
+    own = binary_cross_entropy_with_logits(wanted / temperature, soft, reduction="sum")
+    return (cross - own) * temperature**2
 
 
 SOFT_LOSSES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {

@@ -41,7 +41,7 @@ SMALL = (
     "evaluate.bootstrap_samples=100",
 )
 BERT, T5 = "bert", "t5"
-WRITTEN = ("wmt14", "wmt16")
+WRITTEN = ("wmt14", "wmt16", "cnn_dailymail", "xsum")
 """Suites whose answers are texts."""
 
 
@@ -115,7 +115,7 @@ def test_a_task_goes_to_the_table_and_a_killed_suite_goes_on(project: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.minutes
-@pytest.mark.parametrize("name", ["glue", "superglue", "squad", "squad_v2", "conll2003", "wmt14", "wmt16"])
+@pytest.mark.parametrize("name", SUITES)
 def test_every_suite_goes_to_the_table(project: Path, name: str, tokenizer_folder: Path) -> None:
     model = T5 if name in WRITTEN else BERT
     if model == T5:
