@@ -100,7 +100,12 @@ def prepare() -> None:
     env_defaults.prepare()
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     os.environ |= small_trainings.environment()
-    for name in ("mlflow.store.tracking.sqlalchemy_store", "sklearn.metrics", "components.__main__", *STAGES.values()):
+    for name in (
+        "mlflow.store.tracking.sqlalchemy_store",
+        "sklearn.metrics",
+        "components.stage_process",
+        *STAGES.values(),
+    ):
         import_module(name.partition(":")[0])
 
 
@@ -200,7 +205,7 @@ def run(stage: str, folder: Path, aim: Aim | None = None) -> int:
 
 def _be_the_stage(stage: str, folder: Path, shared: mmap.mmap) -> None:
     """Never returns: this process is `python -m components STAGE …` in the project folder."""
-    from components.__main__ import main as stage_main
+    from components.stage_process import main as stage_main
 
     os.chdir(folder)
     with open("log", "ab", buffering=0) as log:  # noqa: PTH123

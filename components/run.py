@@ -1,7 +1,7 @@
 """What a stage may say while it works: numbers, figures, files, progress.
 
-Stages know this protocol alone. `__main__` hands them a run that MLflow remembers
-(`components.tracking`); tests hand them a `RecordedRun`.
+Stages know this protocol alone. `stage_process` hands them a run that MLflow
+remembers (`components.tracking`); tests hand them a `RecordedRun`.
 """
 
 from __future__ import annotations

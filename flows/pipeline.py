@@ -30,6 +30,7 @@ from components.evaluation.rungs import system_of  # noqa: E402
 from components.lease import at_work, turn  # noqa: E402
 from components.params import load_params  # noqa: E402
 from flows import release as releasing  # noqa: E402
+from flows.forked_stages import forked_stages  # noqa: E402
 from flows.graph import TIMED_OUT, TRANSIENT, Stage, order_lock, read_graph, reproduce, stop_running  # noqa: E402
 from flows.inputs import note_inputs  # noqa: E402
 from flows.quoted import without_data  # noqa: E402
@@ -214,7 +215,8 @@ def _run(folder: Path, parallel: int, settings: list[str], minutes: float | None
             record_missing(folder)
             get_run_logger().info("nothing to do: every stage is fresh and every model considered")
             return [StageResult(stage.name, "cached", 0.0, key_metric(stage.name, folder)) for stage in stages]
-        with tracking.pipeline_run(flow_run.name or tracking.run_name(), tags) as run:
+        named = flow_run.name or tracking.run_name()
+        with tracking.pipeline_run(named, tags) as run, forked_stages(folder):
             results = _submit(stages, folder, Slots(parallel, minutes), run.id, notify)
             _tell_what_came_of_it(run, results, folder)
             publish(folder, run, results, get_run_logger())

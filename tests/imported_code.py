@@ -15,7 +15,10 @@ from components.training.config import ADAPTERS, FEATURES, LOSSES, TARGETS
 
 ROOT = Path(__file__).parent.parent
 NO_RESULT_CODE = {
-    "components/__main__.py": "reads the command line",
+    "components/__main__.py": "asks who does the work",
+    "components/forkserver/__init__.py": "where the work is done",
+    "components/forkserver/client.py": "where the work is done",
+    "components/stage_process.py": "reads the command line",
     "components/declared.py": "reads dvc.yaml",
     "components/errors.py": "messages",
     "components/inputs.py": "looks whether something changed",

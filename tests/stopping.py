@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from components.__main__ import main
-from components.training.store import CheckpointStore
+from components.forkserver.client import hand_over
 
 
 def stop_after(saves: int, number: signal.Signals) -> None:
     """Have the process signal itself when it has saved that many times."""
+    from components.training.store import CheckpointStore
+
     save = CheckpointStore.save
     done = 0
 
@@ -32,6 +33,9 @@ def stop_after(saves: int, number: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
+    hand_over("tests.stopping")
+    from components.stage_process import main  # late: a fork does the work
+
     stop_after(int(sys.argv[2]), signal.Signals[sys.argv[1]])
     code = main(sys.argv[3:])
     sys.stdout.flush()

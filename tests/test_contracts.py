@@ -15,10 +15,10 @@ import networkx
 import pytest
 from ruamel.yaml import YAML
 
-from components.__main__ import path_names
 from components.libraries import noted
 from components.modeling.kinds import SAME
 from components.params import Params, load_params
+from components.stage_process import path_names
 from components.stages import STAGES, stage_function
 from components.tasks.kinds import KINDS
 from tests.imported_code import CHOICES, NO_RESULT_CODE, imported_code

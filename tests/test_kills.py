@@ -16,7 +16,7 @@ import pytest
 from components.artifacts import digest, file_hash
 from components.tasks.kinds import KINDS
 from flows.settings import change_params
-from tests.preloaded.server import preloaded
+from tests.preloaded import preloaded
 from tests.small_store import copy_project
 from tests.small_trainings import environment, remove_outputs, small_training_project, words
 

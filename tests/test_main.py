@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 
 from components import tracking
-from components.__main__ import main, write_curves
 from components.artifacts import digest
 from components.corpus.curate import curate
+from components.stage_process import main, write_curves
 from flows.settings import change_params
-from tests.preloaded.server import preloaded
+from tests.preloaded import preloaded
 from tests.small_store import copy_store
 
 PLAIN = {"PYTHONPATH": str(Path(__file__).parent.parent)}
@@ -193,7 +193,7 @@ def edited(project: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
             edit(project)
             return {"documents": 1}
 
-        monkeypatch.setattr("components.__main__.stage_function", lambda _: meanwhile)
+        monkeypatch.setattr("components.stage_process.stage_function", lambda _: meanwhile)
         return main(CURATE)
 
     return run

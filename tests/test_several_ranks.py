@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows.settings import change_params
-from tests.preloaded.server import preloaded
+from tests.preloaded import preloaded
 from tests.small_trainings import environment, remove_outputs, small_training_project, words
 from tests.training.test_finetune import pretrained_folder
 

@@ -22,7 +22,7 @@ from flows.recipes import read_recipes
 from tests.browser import await_text, open_browser
 from tests.imported_code import NO_RESULT_CODE
 from tests.mlflow_server import MlflowServer
-from tests.preloaded.server import preloaded, python_path
+from tests.preloaded import preloaded
 from tests.small_project import commit, make_small_project
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def call(project: Path, *words: str, server: str = "first") -> str:
     """Run a command in the project; its output. `lianzi` is the project's own. `server`: of which its stages are
     forks."""
     command = [sys.executable, "-m", "cli.main", *words[1:]] if words[0] == "lianzi" else list(words)
-    environment = os.environ | preloaded(server) | {"PYTHONPATH": python_path(project)}
+    environment = os.environ | preloaded(server) | {"PYTHONPATH": str(project)}
     environment["PREFECT_HOME"] = str(project.parent / "prefect")
     environment.pop("MLFLOW_TRACKING_URI", None)
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
@@ -243,7 +243,7 @@ def test_the_champion_is_reproduced_from_its_version_byte_for_byte(
 LOADED = """
 import sys
 from pathlib import Path
-from components.__main__ import main
+from components.stage_process import main
 assert main(sys.argv[1:]) == 0
 files = [Path(module.__file__) for module in sys.modules.values() if getattr(module, "__file__", None)]
 print("loaded", *(path.relative_to(Path.cwd()).as_posix() for path in files if path.is_relative_to(Path.cwd())))

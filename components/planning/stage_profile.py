@@ -20,7 +20,6 @@ from pathlib import Path
 
 import torch
 
-from components.__main__ import arguments, parse
 from components.errors import LianziError
 from components.params import load_params
 from components.planning.inputs import Inputs
@@ -29,6 +28,7 @@ from components.planning.trial_runs import TRIAL_RUNS, TrialRun
 from components.planning.trial_timing import TrialTiming, time_trial
 from components.resource_usage import peak_gpu_memory, peak_memory, process_start
 from components.run import Metrics
+from components.stage_process import arguments, parse
 from components.training import ranks
 
 FIRST_STEPS, FIRST_VALIDATION = 3, 2

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from flows.forked_stages import forked_stages
 from flows.graph import Stage, order_lock, read_graph, reproduce, stop_running
 
 LAST, TEACHER = "evaluate", "finetune"
@@ -45,7 +46,7 @@ def run_stages(
     ran: set[str] = set()
     done = {stage.name for stage in stages if stage not in work}
     running: dict[Future[str], Stage] = {}
-    with ThreadPoolExecutor(parallel) as pool:
+    with forked_stages(project), ThreadPoolExecutor(parallel) as pool:
         try:
             while work or running:
                 for stage in [stage for stage in work if done.issuperset(stage.needs)]:

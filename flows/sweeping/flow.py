@@ -24,6 +24,7 @@ from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
 from components import tracking  # noqa: E402
 from components.errors import LianziError  # noqa: E402
+from flows.forked_stages import forked_stages  # noqa: E402
 from flows.graph import reproduce, stop_running  # noqa: E402
 from flows.sweeping import trees  # noqa: E402
 from flows.sweeping.plan import Node, Plan, objective_of  # noqa: E402
@@ -70,7 +71,7 @@ def run_sweep(sweep: Sweep) -> None:
         outcome = _stage(node, project, {tracking.PARENT_VARIABLE: sweep.run}, lambda _: None, sweep.root)
         print(f"[{node.name}] {outcome}, once for all trials", flush=True)
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=sweep.file.spec.parallel)
-    with runner:
+    with forked_stages(project), runner:
         try:
             _run_trials(sweep, runner)
         except BaseException:

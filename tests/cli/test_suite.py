@@ -16,7 +16,7 @@ from cli.suite import _is_missing, listing, notes, system_name
 from components.suites.suite import SUITES, suite_of
 from components.suites.table import MISSING
 from tests.models_from_elsewhere import family_folder
-from tests.preloaded.server import preloaded
+from tests.preloaded import preloaded
 from tests.small_store import copy_store
 from tests.small_suites import small_suite
 

@@ -20,7 +20,7 @@ from components.run import SYSTEM
 from components.tracking.tracked_run import UNDELIVERED, Opening, TrackedRun, deliver
 from flows.settings import change_params
 from tests.mlflow_server import MlflowServer
-from tests.preloaded.server import preloaded
+from tests.preloaded import preloaded
 
 
 class Cable:
