@@ -15,10 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks.report import Figure, report
+from components.forkserver.client import ADDRESS
 from flows import env_defaults
 from flows.graph import read_graph
 from flows.settings import change_params
@@ -46,7 +48,13 @@ def main() -> int:
         project = make_small_project(ROOT, Path(folder) / "project")
         if chosen.default:
             restore_defaults(project)
-        drivers = {"bare": bare, "dvc": dvc, "lianzi": lianzi, "lianzi --parallel 1": one_by_one}
+        drivers = {
+            "bare": bare,
+            "dvc": dvc,
+            "lianzi": lianzi,
+            "lianzi --parallel 1": one_by_one,
+            "lianzi, no forks": without_forks,
+        }
         full = in_turn(drivers, project, chosen.rounds, fresh=True)
         unchanged = unchanged_figures(project)
     kind = "default" if chosen.default else "small"
@@ -55,6 +63,7 @@ def main() -> int:
         f"{kind} run: lianzi run, dvc repro": Figure(full["lianzi"], full["dvc"], "s"),
         f"{kind} run: dvc repro, bare commands": Figure(full["dvc"], full["bare"], "s"),
         f"{kind} run: lianzi run --parallel 1, bare commands": Figure(full["lianzi --parallel 1"], full["bare"], "s"),
+        f"{kind} run: lianzi run, without forks": Figure(full["lianzi"], full["lianzi, no forks"], "s"),
         **unchanged,
     }
     report("orchestration_default" if chosen.default else "orchestration", figures, packages, note)
@@ -115,6 +124,11 @@ def one_by_one(project: Path) -> None:
     _call([sys.executable, "-m", "cli.main", "run", "--parallel", "1"], project)
 
 
+def without_forks(project: Path) -> None:
+    """As `lianzi`, each stage a process that loads its libraries itself."""
+    _call([sys.executable, "-m", "cli.main", "run"], project, {ADDRESS: ""})
+
+
 def restore_defaults(project: Path) -> None:
     """The whole data and the shipped parameters instead of the small ones."""
     shutil.copy(ROOT / "params.yaml", project)
@@ -124,9 +138,9 @@ def restore_defaults(project: Path) -> None:
     _call([sys.executable, "-m", "dvc", "add", "-q", "data"], project)
 
 
-def _call(words: list[str], project: Path) -> None:
+def _call(words: list[str], project: Path, variables: Mapping[str, str] = MappingProxyType({})) -> None:
     kept = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    settings = kept | {"PYTHONPATH": str(project), "PREFECT_HOME": str(project.parent / "prefect")}
+    settings = kept | {"PYTHONPATH": str(project), "PREFECT_HOME": str(project.parent / "prefect"), **variables}
     done = subprocess.run(words, cwd=project, env=settings, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(words)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
