@@ -41,7 +41,7 @@ def command(task: str, texts: tuple[str, ...], file: str | None, as_json: bool, 
     """Answer TEXTS with the champion of TASK; without TEXTS, each line of a file or of standard input.
 
     \b
-    lianzi predict form "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。"
+    lianzi predict form "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"
     lianzi predict form --file texts.txt --json
     cut -f2 rows.tsv | lianzi predict form
     lianzi predict TASK_OF_PAIRS --file rows.jsonl

@@ -24,7 +24,7 @@ from help_questions import splits as help_questions
 from library_functions import CORPUS_FUNCTIONS, library_functions
 from names_in_chinese import titled
 from ruamel.yaml import YAML
-from sample_data import Row, key, mixed, read, unique, write
+from sample_data import Row, key, mixed, read, write
 from small_functions import functions, problems
 from small_letters import letters
 from small_orders import conversations
@@ -80,6 +80,14 @@ def main(raw: Path, chatterbot: Path, rated: Path, lexicon: Path, examples: Path
     make(examples / "multiple_choice", "gap", islice(gaps(sentences), GAP_ROWS), {})
     make(examples / "pos", "parts", parts(free, Tagger.read(lexicon)), {})
     make(examples / "ner_zh", "names", titled(poems[CORPUS_POEMS:]), {})
+
+
+def unique(rows: Iterable[Row]) -> Iterator[Row]:
+    seen: set[str] = set()
+    for row in rows:
+        if row["text"] not in seen:
+            seen.add(row["text"])
+            yield row
 
 
 def make(folder: Path, task: str, rows: Iterable[Row], corpora: Mapping[str, Iterable[Row]] | None = None) -> None:

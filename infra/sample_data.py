@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sample_mail import spam_task
+from sample_poems import alike
 
 Row = dict[str, Any]
 Splits = dict[str, list[Row]]
@@ -30,7 +31,7 @@ HELD_OUT = ("validation", "test")
 
 def main(raw: Path, data: Path) -> None:
     leads = read(raw / "wiki_leads_en.jsonl.gz")
-    poems = list(unique(read(raw / "classical_poetry_zh.jsonl.gz")))
+    poems = list(alike(read(raw / "classical_poetry_zh.jsonl.gz")))
     topic, form = topic_task(leads), form_task(poems)
     spam = spam_task(read(raw / "spamassassin_en.jsonl.gz"))
     for name, splits in {"topic": topic, "form": form, "spam": spam}.items():
@@ -109,14 +110,6 @@ def mixed(rows: Iterable[Row]) -> list[Row]:
 
 def key(row: Row) -> str:
     return hashlib.sha256(f"{SEED}\n{row['text']}".encode()).hexdigest()
-
-
-def unique(rows: Iterable[Row]) -> Iterator[Row]:
-    seen: set[str] = set()
-    for row in rows:
-        if row["text"] not in seen:
-            seen.add(row["text"])
-            yield row
 
 
 def held_out(splits: Splits) -> set[str]:

@@ -42,7 +42,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory, script: ModuleType) -> Path:
     topics = ("Arts", "History", "Uncategorized", "")
     leads = [{"title": f"{n}", "text": f"lead {n}", "topic": topics[n % 4], "description": ""} for n in range(400)]
     poems = [
-        {"author": "x", "title": "y", "text": f"poem {n % 14_900}", "form": FORMS[n % 4 if n < 10_000 else 0]}
+        {"author": "x", "title": "y", "text": verse(n % 14_900), "form": FORMS[n % 4 if n < 10_000 else 0]}
         for n in range(15_000)
     ]
     addresses = [{"id": f"{year}_x", "text": f"address {year}"} for year in range(1930, 1960)]
@@ -61,6 +61,11 @@ def raw(tmp_path_factory: pytest.TempPathFactory, script: ModuleType) -> Path:
     script.write(folder / "spamassassin_en.jsonl.gz", mails)
     script.write(folder / "moby_dick_en.jsonl.gz", [{"id": "1", "text": "Call me Ishmael."}])
     return folder
+
+
+def verse(number: int) -> str:
+    digits = f"{number:05}".translate(str.maketrans("0123456789", "山水風雲月花鳥魚草木"))
+    return f"{digits}，{digits}。"
 
 
 def choice(words: list[str], seed: int) -> list[str]:
