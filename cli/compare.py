@@ -46,6 +46,8 @@ def compare(root: Path, named: Sequence[str]) -> list[str]:
         raise ParameterError(f"{len(named)} results are too many for one picture", f"compare {MOST} at most")
     targets = [find_target(root, name) for name in named]
     for one, other in combinations(targets, 2):
+        if one.name == other.name:
+            raise ParameterError(f"{one.name} is compared with itself", "name another result, for example HEAD~1")
         if one.lock == other.lock:
             raise ParameterError(f"{one.name} and {other.name} are the same result", "name another one")
     recorded = recorded_outputs(root, targets[-1])

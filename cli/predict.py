@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -122,8 +123,9 @@ def check_texts_given(task: str, texts: Sequence[str], file: str | None) -> None
                 f"its lines: lianzi predict {task} --file {text}; its name as a text: on standard input",
             )
     if file is not None and file != STANDARD_INPUT and not _is_file(file):
+        told = "a folder" if os.path.isdir(file) else "no such file"  # noqa: PTH112  # a name too long for a path is none
         raise ParameterError(
-            f"--file {file}: no such file", "a file of UTF-8 text, one text on each line; - is standard input"
+            f"--file {file}: {told}", "a file of UTF-8 text, one text on each line; - is standard input"
         )
 
 

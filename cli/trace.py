@@ -37,6 +37,9 @@ def command(named: str, as_json: bool, picture: Path | None, openlineage: Path |
     show_lineage(project_root(), named, as_json, Outputs(picture, openlineage), log or REQUESTS)
 
 
+PICTURES = (".svg", ".html")
+
+
 @dataclass(frozen=True)
 class Outputs:
     """Files to write beside what is printed; None for those not wanted."""
@@ -47,6 +50,8 @@ class Outputs:
 
 def show_lineage(root: Path, named: str, as_json: bool, outputs: Outputs, log: Path) -> None:
     """Print the lineage of a row, or of anything else with this name. Raises LianziError where there is none."""
+    if outputs.picture and outputs.picture.suffix not in PICTURES:
+        raise ParameterError(f"--picture {outputs.picture}: no picture of this kind", f"it is {' or '.join(PICTURES)}")
     graph = collected(root)
     logs = [*sorted((root / log.parent).glob(f"{log.name}.[0-9]"), reverse=True), root / log]
     start = find_start(root, graph, named, logs)

@@ -34,10 +34,7 @@ LETTERS, BOLD = 34, 28
 
 
 def write_picture(path: Path, graph: Graph, start: str) -> None:
-    """Draw a lineage into FILE.svg or FILE.html. Raises ParameterError for another ending, or where nothing can be
-    written."""
-    if path.suffix not in (".svg", ".html"):
-        raise ParameterError(f"{path}: a picture is a .svg or .html file")
+    """Draw a lineage into FILE.svg or FILE.html. Raises ParameterError where nothing can be written."""
     title = f"The lineage of {graph.nodes[start].name}"
     drawing = svg(graph, start)
     try:

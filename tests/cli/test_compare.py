@@ -35,8 +35,11 @@ def test_what_two_commits_were_made_from_is_told_and_written_as_a_page(project: 
 
 
 def test_a_result_is_not_compared_with_itself(project: Path) -> None:
-    with pytest.raises(ParameterError, match="are the same result\nname another one"):
+    with pytest.raises(ParameterError, match="is compared with itself\nname another result"):
         compare(project, ["HEAD", "HEAD"])
+    run(project, "git", "tag", "again")
+    with pytest.raises(ParameterError, match="HEAD and again are the same result\nname another one"):
+        compare(project, ["HEAD", "again"])
 
 
 def test_an_experiment_of_dvc_and_several_results_stand_in_one_page(project: Path) -> None:

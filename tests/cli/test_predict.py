@@ -88,6 +88,8 @@ def test_an_empty_text_a_files_name_and_texts_beside_a_file_are_refused(here: Pa
         check_texts_given("form", ["a text", " "], None)
     with pytest.raises(ParameterError, match=r"--file row\.txt: no such file"):
         check_texts_given("form", [], "row.txt")
+    with pytest.raises(ParameterError, match=r"--file \.: a folder\na file of UTF-8 text"):
+        check_texts_given("form", [], ".")
     check_texts_given("form", ["a text", "mlflow", "\0", "a" * 5000], None)
     check_texts_given("form", [], "-")
 

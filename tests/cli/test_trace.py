@@ -10,7 +10,7 @@ import pytest
 from cli.forget import forget_rows
 from cli.trace import REQUESTS, Outputs, show_lineage
 from components.artifacts import digest
-from components.errors import DataError
+from components.errors import DataError, ParameterError
 from components.registry import Registry
 from components.tokenization.reader import PackedTokens
 from flows.lineage.rows import trace_rows
@@ -67,3 +67,9 @@ def test_one_unknown_row_and_nothing_is_forgotten(traced: Path) -> None:
     with pytest.raises(DataError):
         forget_rows(traced, ["sea_en/d0", "sea_en/nobody"])
     assert not (traced / "removals.txt").exists()
+
+
+def test_a_picture_of_another_kind_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    outputs = Outputs(picture=tmp_path / "lineage.png")
+    with pytest.raises(ParameterError, match=r"lineage\.png: no picture of this kind\nit is \.svg or \.html"):
+        show_lineage(tmp_path, "sea_en/d7", False, outputs, REQUESTS)

@@ -92,6 +92,7 @@ def _shapes_and_data() -> list[tuple[str, bytes, int, str]]:
         ("data that is a string", one(data="ship"), 400, "data is a list"),
         ("a number for a text", one(data=[3]), 400, "is a string"),
         ("null for a text", one(data=[None]), 400, "is a string"),
+        ("a blank text", one(data=[" "]), 422, "text 0 is blank"),
         ("too many rows", body(texts(*["ship"] * 17)), 422, "17 rows, at most 16"),
         ("a text that is too long", body(texts("ship " * 101)), 422, "505 characters, at most 500"),
         ("a body that is too long", body(texts("x" * 20_000)), 413, "at most 20000"),
