@@ -333,7 +333,7 @@ def clue(folder: Path) -> None:
         )
         jsonl(
             folder / "csl" / f"{name}.json",
-            ({"id": n, "abst": a, "keyword": [WORDS[p][-1], "天"], **label(str(sea(p)))} for n, a, _, p in given),
+            ({"id": n, "abst": a, "keyword": [WORDS[p][-1], f"天{n}"], **label(str(sea(p)))} for n, a, _, p in given),
         )
         articles = [
             {
