@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import time
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from components.params import load_params
 from components.registry import Registry
 from components.runtime.manifest import GENERATION
 from components.tracking import store_exists
+from flows.forked_stages import forked_stages
 from flows.graph import data_version
 from flows.record import record_missing
 from flows.releasing import considered
@@ -77,7 +79,9 @@ def run_pipeline(root: Path, parallel: int | None, settings: tuple[str, ...] = (
     stale = sum(not stage.fresh for stage in stages)
     console.print(f"{len(stages)} stages, {stale} stale; {workers} side by side. Starting Prefect …")
     try:
-        results = _run_flow(root, workers)
+        # Before Prefect is started: while it is, the other core loads what stages need.
+        with forked_stages(root) if stale else nullcontext():
+            results = _run_flow(root, workers)
     except LianziError as failure:
         if hasattr(failure, "results"):
             console.print("\n", table(failure.results))
