@@ -57,6 +57,10 @@ class Stage:
     """The reason why DVC calls the stage stale; empty when fresh."""
     running: int | None = None
     """The process that is running the stage now."""
+    writes: tuple[str, ...] = ()
+    """Its outputs, without metrics and plots: paths within the project."""
+    reads: tuple[str, ...] = ()
+    """Those of the stages it needs that it reads a part of, or all."""
 
     @property
     def fresh(self) -> bool:
@@ -90,6 +94,8 @@ def read_graph(root: Path) -> list[Stage]:
                     tuple(sorted(names[need] for need in graph.successors(stage))),
                     _why(stage, changed.get(names[stage], []), version),
                     next((running[out.fs_path] for out in stage.outs if out.fs_path in running), None),
+                    tuple(out.def_path for out in _data_outs(stage)),
+                    _read_of(stage, graph.successors(stage)),
                 )
                 for stage in order
             ]
@@ -137,6 +143,19 @@ def reproduce(
             heard(f"waiting for another DVC process: {' '.join(lines[blocked + 1 : blocked + 2]).strip()}")
         time.sleep(min(0.25 * 2 ** min(attempt, 6), MOST_SECONDS))
     return code, _outcome(lines) if code == 0 else TIMED_OUT if timed_out else _failure(lines)
+
+
+def _data_outs(stage: Any) -> list[Any]:
+    return [out for out in stage.outs if not (out.metric or out.plot)]
+
+
+def _read_of(stage: Any, needed: Iterable[Any]) -> tuple[str, ...]:
+    """The outputs of these stages that a dependency of `stage` is, lies in or contains: what makes an edge for DVC."""
+    deps = [f"{dep.fs_path}{os.sep}" for dep in stage.deps]
+    found = {out.def_path: f"{out.fs_path}{os.sep}" for need in needed for out in _data_outs(need)}
+    return tuple(
+        sorted(name for name, out in found.items() if any(dep.startswith(out) or out.startswith(dep) for dep in deps))
+    )
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from flows.record import record_missing  # noqa: E402
 from flows.releasing.considered import is_current  # noqa: E402
 from flows.scheduling import notices  # noqa: E402
 from flows.scheduling.admission import SKIPPED, stood_for  # noqa: E402
+from flows.scheduling.assets import describe_assets, failed, node  # noqa: E402
 from flows.scheduling.new_data import new_data  # noqa: E402
 from flows.scheduling.overrides import overridden, restore_params  # noqa: E402
 from flows.scheduling.run_pages import publish  # noqa: E402
@@ -273,15 +274,20 @@ def _may_pass(_: object, __: object, state: State[Any]) -> bool:
     return isinstance(state.data, StageFailed) and state.data.transient
 
 
-@task(
-    persist_result=False,
-    cache_policy=NO_CACHE,
-    retries=len(RETRY_SECONDS),
-    retry_delay_seconds=RETRY_SECONDS,
-    retry_condition_fn=_may_pass,
-)
-def bring_up_to_date(stage: Stage, root: Path, slots: Slots) -> State[StageResult]:
-    """One node: DVC runs the stage once a slot is free."""
+NO_RESULTS: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
+"""Options of a node: what it makes is DVC's to keep."""
+RETRIED: dict[str, Any] = {
+    "retries": len(RETRY_SECONDS),
+    "retry_delay_seconds": RETRY_SECONDS,
+    "retry_condition_fn": _may_pass,
+}
+STATES = {"ran": "Completed", "restored": "Restored", "cached": "Cached"}
+"""Outcome -> the name of a node's state. `Cached` is Prefect's word for what changes no asset; a stage that is restored
+changes its outputs."""
+
+
+def bring_up_to_date(stage: Stage, root: Path, slots: Slots, run_id: str) -> State[StageResult]:
+    """A node: DVC runs the stage once a slot is free."""
     logger = get_run_logger()
     last: list[str] = []
 
@@ -296,10 +302,12 @@ def bring_up_to_date(stage: Stage, root: Path, slots: Slots) -> State[StageResul
         code, outcome = reproduce(stage.name, root, heard, slots.seconds)
         seconds = time.monotonic() - began
     if code != 0:
-        return _failed(stage.name, outcome, last, slots)
+        state = _failed(stage.name, outcome, last, slots)
+        describe_assets(stage, root, run_id, failed(str(state.message)), logger)
+        return state
+    describe_assets(stage, root, run_id, {"outcome": outcome, "seconds": round(seconds, 1)}, logger)
     result = StageResult(stage.name, outcome, seconds, key_metric(stage.name, root))
-    name = "Completed" if outcome == "ran" else "Cached"
-    return Completed(name=name, data=result, message=f"{outcome} in {seconds:.1f} s")
+    return Completed(name=STATES[outcome], data=result, message=f"{outcome} in {seconds:.1f} s")
 
 
 def _failed(stage: str, outcome: str, lines: list[str], slots: Slots) -> State[StageResult]:
@@ -315,13 +323,12 @@ def _failed(stage: str, outcome: str, lines: list[str], slots: Slots) -> State[S
     return Failed(message=reason, data=StageFailed(reason, transient))
 
 
-@task(persist_result=False, cache_policy=NO_CACHE)
-def note_cached(stage: Stage, root: Path, slots: Slots) -> State[StageResult]:
+def note_cached(stage: Stage, root: Path) -> State[StageResult]:
     """A node that DVC calls fresh."""
     return Completed(name="Cached", data=StageResult(stage.name, "cached", 0.0, key_metric(stage.name, root)))
 
 
-@task(persist_result=False, cache_policy=NO_CACHE)
+@task(**NO_RESULTS)
 def release(name: str, root: Path, run_id: str, notify: str) -> State[StageResult]:
     """Register the task's bundle and decide whether it becomes the champion."""
     began = time.monotonic()
@@ -351,13 +358,14 @@ def _submit(stages: list[Stage], root: Path, slots: Slots, run_id: str, notify: 
     with runner:
         for stage in stages:
             needs = [futures[name] for name in stage.needs]
+            given: dict[str, Any] = {"stage": stage, "root": root}
             if stage.fresh and not stale.intersection(stage.needs):
-                work = note_cached
+                work = task(name=stage.name, task_run_name=stage.name, **NO_RESULTS)(note_cached)
             else:
                 stale.add(stage.name)
-                work = bring_up_to_date
-            named = work.with_options(name=stage.name, task_run_name=stage.name)
-            futures[stage.name] = runner.submit(named, {"stage": stage, "root": root, "slots": slots}, wait_for=needs)
+                work = node(bring_up_to_date, stage, root, **NO_RESULTS, **RETRIED)
+                given |= {"slots": slots, "run_id": run_id}
+            futures[stage.name] = runner.submit(work, given, wait_for=needs)
         try:
             _await(list(futures.values()))
             # Once no stage runs any more, and in turn: a release decides by timings, which bear no company.

@@ -140,6 +140,15 @@ def curve_in(parent: str, metric: str) -> list[tuple[int, float]]:
     return []
 
 
+def run_inside(parent: str, name: str) -> str | None:
+    """The run called `name` inside `parent` that began last; None where there is none. Raises ServiceError."""
+    client = connect()
+    experiment = client.get_run(parent).info.experiment_id
+    wanted = f"tags.`{PARENT}` = '{parent}' and attributes.run_name = '{name}'"
+    found = client.search_runs([experiment], wanted, max_results=1, order_by=["attributes.start_time DESC"])
+    return str(found[0].info.run_id) if found else None
+
+
 @contextmanager
 def restored_run(
     name: str, params: Mapping[str, object], paths: Iterable[Path], tags: Mapping[str, str]

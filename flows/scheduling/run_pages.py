@@ -81,16 +81,21 @@ def _ladder(found: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def links(folder: Path, run: tracking.TrackedRun) -> str:
-    """Markdown: the run in MLflow, and the pages that exist."""
+def run_address(run_id: str) -> str:
+    """The page of a run in MLflow, without a password."""
     uri = tracking.tracking_uri()
     base = tracking.without_password(uri).rstrip("/") if uri.startswith("http") else UI
-    experiment = tracking.connect().get_run(run.id).info.experiment_id
+    return f"{base}/#/experiments/{tracking.connect().get_run(run_id).info.experiment_id}/runs/{run_id}"
+
+
+def links(folder: Path, run: tracking.TrackedRun) -> str:
+    """Markdown: the run in MLflow, and the pages that exist."""
+    address = run_address(run.id)
     shown = [
         f"- `{path.relative_to(folder)}`"
         for part in ("model", "evaluate", "speed", "validation", "curation", "tokenizer")
         for path in sorted((folder / "reports" / part).rglob("index.html"))
     ]
-    note = "" if base != UI else " (`lianzi ui` serves it)"
-    lines = [f"[This run in MLflow]({base}/#/experiments/{experiment}/runs/{run.id}){note}", ""]
+    note = " (`lianzi ui` serves it)" if address.startswith(UI) else ""
+    lines = [f"[This run in MLflow]({address}){note}", ""]
     return "\n".join([*lines, f"Pages in `{folder}`:", "", *shown] if shown else lines)
