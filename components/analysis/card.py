@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.analysis.page import SHOWN_ERRORS, Told, cut, headlines, in_words, over_baseline
+from components.analysis.errors import cut
+from components.analysis.page import SHOWN_ERRORS, Told, headlines, in_words, over_baseline
 from components.tasks.task import Task
 
 TYPES = {

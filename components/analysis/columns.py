@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from components.corpus.compression import COMPRESSIONS, unpacked
-from components.corpus.json_file import read_json
-from components.corpus.parquet import read_parquet
-from components.corpus.record import Columns, Record
-from components.corpus.rows import read_csv, read_jsonl, read_tsv
+from components.corpus.compression import unpacked, without_compression
+from components.corpus.record import Record
+from components.corpus.rows import TABLES
 from components.errors import DataError
 from components.tasks.task import Row
 
 SPLIT = "test"
-READERS: dict[str, Callable[[Path, BinaryIO, Columns], Iterator[Record]]] = {
-    ".jsonl": read_jsonl,
-    ".ndjson": read_jsonl,
-    ".json": read_json,
-    ".csv": read_csv,
-    ".tsv": read_tsv,
-    ".parquet": read_parquet,
-}
-"""Formats that have columns beside those of the task."""
 
 
 def with_given_columns(rows: Sequence[Row], folder: Path) -> list[dict[str, Any]]:
@@ -49,9 +38,8 @@ def _given(folder: Path) -> dict[str, dict[str, Any]]:
 def _records(folder: Path) -> Iterator[Record]:
     """Those of the split's file; none where a column that curation does not read cannot be read."""
     for path in sorted(folder.glob(f"{SPLIT}.*")):
-        compression = path.suffix.lower() if path.suffix.lower() in COMPRESSIONS else ""
-        read = READERS.get((path.with_suffix("") if compression else path).suffix.lower())
-        if read is not None:
+        bare, compression = without_compression(path)
+        if (read := TABLES.get(bare.suffix.lower())) is not None:
             try:
                 with path.open("rb") as raw, unpacked(raw, compression) as stream:
                     yield from list(read(path, stream, None))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import prod
 from string import Formatter
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from components.sections import BootstrapConfig, Count, Fraction, Section, Share
+from components.sections import BootstrapConfig, Count, Fraction, Section, Share, is_data_file
 
 PerturbationName = Literal[
     "typos",
@@ -26,6 +27,29 @@ POLAR_TESTS = ("negation", "praise added", "complaint added")
 """Those that polar labels bring."""
 MOST_CASES = 1000
 """Of one test of behaviour."""
+LANGUAGES = ("en", "zh")
+TAKEN = ("worst", "worst_gap")
+"""What the metrics of fairness hold beside its categories."""
+MOST_WORDS = 100
+"""Of a group: every row is answered with every word."""
+
+
+def fault_of(groups: Mapping[str, Sequence[str]]) -> str | None:
+    """What keeps groups of words from being compared, if anything."""
+    where: dict[str, str] = {}
+    for group, words in groups.items():
+        if not words or not all(word.strip() for word in words):
+            return f"{group}: {'a word is empty' if words else 'no words'}: write some, or remove the group"
+        if len(words) > MOST_WORDS:
+            return (
+                f"{group}: {len(words):,} words, at most {MOST_WORDS}: every row is answered with each, so shorten it"
+            )
+        for word in words:
+            # A small letter stands for a capital too, at the beginning of a sentence.
+            other = where.setdefault(f"{word[:1].lower()}{word[1:]}", group)
+            if other != group:
+                return f"{group}: {word!r:.60} is in {other} too: a word tells whom a text is about, so take one out"
+    return None
 
 
 class BehaviourTest(Section):
@@ -70,10 +94,11 @@ class PolarLabels(Section):
 
 
 class RobustnessConfig(Section):
-    """perturbations: of `rows` test rows; polar_labels: of tasks that are asked whether a text is for or against
-    something; tests: of one's own."""
+    """perturbations: of `rows` test rows, or of `written_rows` whose answers are written token by token; polar_labels:
+    of tasks that are asked whether a text is for or against something; tests: of one's own."""
 
     rows: Count
+    written_rows: Count
     perturbations: list[PerturbationName]
     polar_labels: list[PolarLabels]
     tests: list[BehaviourTest]
@@ -90,10 +115,11 @@ class RobustnessConfig(Section):
 
 
 class SlicesConfig(Section):
-    """columns: of the data files, beside length and label; a task without them has no such slices. min_rows: inside a
-    slice and outside of it, else it is left out."""
+    """columns: of the data files, beside length and label; a task without them has no such slices. pairs: at most so
+    many slices by two columns at once. min_rows: inside a slice and outside of it, else it is left out."""
 
     columns: list[str]
+    pairs: Annotated[int, Field(ge=0, le=1000)]
     min_rows: Annotated[int, Field(ge=2)]
 
 
@@ -116,9 +142,33 @@ class BatchesConfig(Section):
 
 
 class FairnessConfig(Section):
-    """rows: at most so many test rows that mention a name; likewise a place, or a woman or a man."""
+    """rows: at most so many test rows that mention a name; likewise a place, or a woman or a man. groups: of one's own,
+    language -> category -> group -> its words, or a file under data/ with one on each line. A category of the name of
+    one that is shipped takes its place; without groups it is left out."""
 
     rows: Count
+    groups: dict[str, dict[str, dict[str, list[str] | str]]]
+
+    @model_validator(mode="after")
+    def _can_be_compared(self) -> FairnessConfig:
+        for language, categories in self.groups.items():
+            if language not in LANGUAGES:
+                raise ValueError(f"groups.{language}: texts of tasks are in {' or '.join(LANGUAGES)}")
+            for name, groups in categories.items():
+                where = f"groups.{language}.{name}"
+                if name in TAKEN:
+                    raise ValueError(f"{where}: not a name for a category: metrics are called so, rename it")
+                if len(groups) == 1:
+                    raise ValueError(f"{where}: {next(iter(groups))} alone: add a group that it is compared with")
+                for group, words in groups.items():
+                    if isinstance(words, str) and not is_data_file(words):
+                        raise ValueError(
+                            f"{where}.{group}: {words:.200} is not a file under data/, nor a list of words"
+                        )
+                given = {group: words for group, words in groups.items() if isinstance(words, list)}
+                if told := fault_of(given):
+                    raise ValueError(f"{where}.{told}")
+        return self
 
 
 class ExplanationsConfig(Section):

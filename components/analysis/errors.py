@@ -11,12 +11,14 @@ import numpy as np
 from components.analysis.subject import Subject
 from components.modeling.kinds import CARRIES_ON
 from components.tasks.metrics import Metric
-from components.tasks.task import Column, Task, parts
+from components.tasks.task import Column, Task, Text, parts
 
 PAIRS = 5
 """Pairs of labels on the page."""
 EXAMPLES = 2
 """Rows that each of them is shown by."""
+TEXT, CELL = 300, 160
+"""Characters of a row's text, and of a text in the table of an analysis."""
 
 
 class Mistake(NamedTuple):
@@ -55,7 +57,7 @@ def mistakes(subject: Subject) -> list[Mistake]:
         Mistake(
             place,
             str(row["id"]),
-            " | ".join(parts(subject.test.texts[place])),
+            joined(subject.test.texts[place]),
             shown(task, row, row[task.target]) if task.target != "text" else "",
             shown(task, row, values[place]),
             float(degrees[place]),
@@ -93,6 +95,17 @@ def shown(task: Task, row: Mapping[str, Any], value: Any) -> str:
     if isinstance(value, list):
         return "; ".join(map(str, value)) or "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value) or "–"
+
+
+def joined(text: Text) -> str:
+    """What a row is asked with as one text."""
+    return " | ".join(parts(text))
+
+
+def cut(text: str, length: int = TEXT) -> str:
+    """The beginning of a text, in one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 1]}…"
 
 
 def _degrees(subject: Subject) -> tuple[np.ndarray, np.ndarray]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.analysis.identities import GENDER, identities, mentions, variants
+from components.analysis.identities import Swaps, identities
 from components.analysis.rates import Rate
 from components.analysis.robustness import sampled
 from components.analysis.subject import Analysis, Subject, Table
@@ -51,7 +51,9 @@ def analyze(config: FairnessConfig, subject: Subject) -> Analysis | None:
     if task.head != "sequence" or task.spans:
         return None
     found = [
-        category for name in identities(subject.language) if (category := _category(config, subject, name)) is not None
+        category
+        for swaps in identities(subject.language, config.groups.get(subject.language)).values()
+        if (category := _category(config, subject, swaps)) is not None
     ]
     if not found:
         return None
@@ -62,14 +64,14 @@ def analyze(config: FairnessConfig, subject: Subject) -> Analysis | None:
     )
 
 
-def _category(config: FairnessConfig, subject: Subject, name: str) -> Category | None:
+def _category(config: FairnessConfig, subject: Subject, swaps: Swaps) -> Category | None:
     """None where too few rows mention anything of it."""
     texts = subject.test.texts
-    about = [row for row, text in enumerate(texts) if mentions(name, subject.language, text)]
+    about = [row for row, text in enumerate(texts) if swaps.mentions(text)]
     if len(about) < FEWEST:
         return None
     rows = [about[place] for place in sampled(len(about), config.rows, subject.seed).tolist()]
-    given = [one for row in rows for one in variants(name, subject.language, row, texts[row])]
+    given = [one for row in rows for one in swaps.variants(row, texts[row])]
     answers = subject.answer([one.text for one in given])
     # Every row has the same words in the same order, but for their gender.
     each = len(given) // len(rows)
@@ -78,13 +80,13 @@ def _category(config: FairnessConfig, subject: Subject, name: str) -> Category |
     for place, one in enumerate(given[:each]):
         groups.setdefault(one.group, []).append(place)
     words = [[given[number * each + place].word for number in range(len(rows))] for place in range(each)]
-    sensitive, elsewhere = ({}, 0.0) if name == GENDER else _sensitive(subject, by_word, words)
+    sensitive, elsewhere = ({}, 0.0) if swaps.by_word else _sensitive(subject, by_word, words)
     targets = subject.test.targets[rows]
     bootstrap = Bootstrap(subject.task, targets, subject.bootstrap_samples, subject.confidence, subject.seed)
     metric = subject.task.metrics[0]
     systems = {group: [by_word[place] for place in places] for group, places in groups.items()}
     return Category(
-        name=name,
+        name=swaps.name,
         rows=len(rows),
         flips={pair: _flips(subject, *(systems[group] for group in pair)) for pair in combinations(systems, 2)},
         scores={
@@ -98,8 +100,9 @@ def _category(config: FairnessConfig, subject: Subject, name: str) -> Category |
 
 
 def _flips(subject: Subject, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> Rate:
-    """Of the words of two groups, taken in pairs."""
-    apart = [~subject.task.same(before, after) for before, after in zip(one, other, strict=True)]
+    """Of the words of two groups, taken in pairs; of lists that are not equally long each with each."""
+    pairs = zip(one, other, strict=True) if len(one) == len(other) else product(one, other)
+    apart = [~subject.task.same(before, after) for before, after in pairs]
     return Rate.of(int(np.sum(apart)), int(np.size(apart)), subject.confidence)
 
 

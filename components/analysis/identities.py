@@ -1,8 +1,9 @@
 """Rows rewritten for people of another group: names, countries, provinces, women and men (counterfactual swaps).
 
-The lists stand in identities_LANGUAGE.json. Of a row that mentions a name, the first one is replaced wherever it
-stands, by names of the same gender of every group, its own among them; places likewise. Of women and men every word is
-exchanged, `her` by `his` before a word and by `him` elsewhere, which is right more often than not.
+The lists stand in identities_LANGUAGE.json, the user's own in params.yaml. Of a row that mentions a name, the first one
+is replaced wherever it stands, by names of the same gender of every group, its own among them; places likewise, and
+words of one's own. Of women and men every word is exchanged, `her` by `his` before a word and by `him` elsewhere, which
+is right more often than not.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 
+from components.analysis.config import fault_of
+from components.corpus.lines import listed_words
+from components.errors import ParameterError
 from components.tasks.task import Text, parts
 
 GENDER = "gender"
@@ -45,6 +49,8 @@ _BEGINS_OTHERS = {
 
 Groups = Mapping[str, Sequence[Sequence[str]]]
 """Group -> its words, in lists that correspond to those of the other groups."""
+Own = Mapping[str, Mapping[str, Sequence[str] | str]]
+"""Category -> group -> its words, or the file that has them."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,85 @@ class Variant:
     text: Text
 
 
+@dataclass(frozen=True, eq=False)
+class Swaps:
+    """The groups of a category, and the rows that are rewritten for them. by_word: whether every word is exchanged for
+    that of the other group at its place in the lists, of women and men."""
+
+    name: str
+    language: str
+    groups: Groups
+    by_word: bool = False
+
+    def mentions(self, text: Text) -> bool:
+        """Whether the row has a word of the category."""
+        if self.by_word:
+            return bool(self._of_both(0, text))
+        return any(self._pattern.search(part) for part in parts(text))
+
+    def variants(self, row: int, text: Text) -> list[Variant]:
+        """The row for every word of every group; none where it mentions nothing of the category."""
+        if self.by_word:
+            return self._of_both(row, text)
+        mentioned = next((found[0] for part in parts(text) if (found := self._pattern.search(part))), None)
+        if mentioned is None:
+            return []
+        mentioned = self._listed(mentioned)
+        return [
+            Variant(row, group, number, word, _each(text, partial(self._renamed, mentioned, word)))
+            for group, lists in self.groups.items()
+            for number, word in enumerate(lists[self._kinds[mentioned]])
+        ]
+
+    def _renamed(self, mentioned: str, word: str, part: str) -> str:
+        def other(found: re.Match[str]) -> str:
+            if self._listed(found[0]) != mentioned:
+                return found[0]
+            return word if found[0] == mentioned else _cased(found[0], word)
+
+        # By the pattern of all words: 印度 is not the beginning of 印度尼西亚, nor 江西 the middle of 浙江西部.
+        return self._pattern.sub(other, part)
+
+    def _listed(self, word: str) -> str:
+        """A word as its list has it: in front of a sentence a small letter is a capital."""
+        return word if word in self._kinds else f"{word[:1].lower()}{word[1:]}"
+
+    @cached_property
+    def _kinds(self) -> Mapping[str, int]:
+        """Word -> the number of its list."""
+        return {word: kind for lists in self.groups.values() for kind, words in enumerate(lists) for word in words}
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        capitals = {f"{word[:1].upper()}{word[1:]}" for word in self._kinds}
+        return _pattern(tuple({**self._kinds, **dict.fromkeys(sorted(capitals))}), self.language)
+
+    def _of_both(self, row: int, text: Text) -> list[Variant]:
+        return _of_both(self.groups, self.language, row, text)
+
+
+def identities(language: str, own: Own | None = None, root: Path = Path()) -> dict[str, Swaps]:
+    """Category -> its groups: those that are shipped, then those of `own`, which take the place of others of their name
+    or, without groups, leave them out. Files are read under `root`.
+
+    Raises DataError for a file that cannot be read, ParameterError for groups that cannot be compared.
+    """
+    found = {name: Swaps(name, language, groups, name == GENDER) for name, groups in _shipped(language).items()}
+    for name, groups in (own or {}).items():
+        where = f"analyze.fairness.groups.{language}.{name}"
+        words = {
+            group: listed_words(root / given, f"{where}.{group}") if isinstance(given, str) else given
+            for group, given in groups.items()
+        }
+        if fault := fault_of(words):
+            what, _, hint = fault.rpartition(": ")
+            raise ParameterError(f"{where}.{what}", hint)
+        found[name] = Swaps(name, language, {group: [listed] for group, listed in words.items()})
+    return {name: swaps for name, swaps in found.items() if swaps.groups}
+
+
 @cache
-def identities(language: str) -> Mapping[str, Groups]:
-    """Category -> its groups."""
+def _shipped(language: str) -> Mapping[str, Groups]:
     text = Path(__file__).with_name(f"identities_{language}.json").read_text(encoding="utf-8")
     found = json.loads(text)
     return {
@@ -69,38 +151,9 @@ def identities(language: str) -> Mapping[str, Groups]:
     }
 
 
-def mentions(category: str, language: str, text: Text) -> bool:
-    """Whether the row has a word of the category."""
-    if category == GENDER:
-        return bool(_of_both(language, 0, text))
-    return any(_words_pattern(category, language).search(part) for part in parts(text))
-
-
-def variants(category: str, language: str, row: int, text: Text) -> list[Variant]:
-    """The row for every word of every group; none where it mentions nothing of the category."""
-    if category == GENDER:
-        return _of_both(language, row, text)
-    groups = identities(language)[category]
-    kinds = {word: kind for lists in groups.values() for kind, words in enumerate(lists) for word in words}
-    pattern = _words_pattern(category, language)
-    mentioned = next((found[0] for part in parts(text) if (found := pattern.search(part))), None)
-    if mentioned is None:
-        return []
-
-    def renamed(part: str, word: str) -> str:
-        # By the pattern of all words: 印度 is not the beginning of 印度尼西亚, nor 江西 the middle of 浙江西部.
-        return pattern.sub(lambda found: word if found[0] == mentioned else found[0], part)
-
-    return [
-        Variant(row, group, number, word, _each(text, partial(renamed, word=word)))
-        for group, lists in groups.items()
-        for number, word in enumerate(lists[kinds[mentioned]])
-    ]
-
-
-def _of_both(language: str, row: int, text: Text) -> list[Variant]:
+def _of_both(groups: Groups, language: str, row: int, text: Text) -> list[Variant]:
     """The row about women and about men."""
-    ((women,), (men,)) = (identities(language)[GENDER][group] for group in ("women", "men"))
+    ((women,), (men,)) = (groups[group] for group in ("women", "men"))
     found = [
         Variant(row, "women", 0, "women", _each(text, lambda part: _about_women(part, men, women, language))),
         Variant(row, "men", 0, "men", _each(text, lambda part: _about_men(part, women, men, language))),
@@ -134,12 +187,6 @@ def _each(text: Text, change: Callable[[str], str]) -> Text:
 def _cased(before: str, after: str) -> str:
     """With a capital where the word before had one."""
     return after[:1].upper() + after[1:] if before[:1].isupper() else after
-
-
-@cache
-def _words_pattern(category: str, language: str) -> re.Pattern[str]:
-    lists = identities(language)[category].values()
-    return _pattern(tuple(word for each in lists for words in each for word in words), language)
 
 
 @cache

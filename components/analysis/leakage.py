@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.analysis.robustness import shortened
+from components.analysis.errors import CELL, cut, joined
 from components.analysis.subject import Analysis, Subject, Table
 from components.corpus.shingles import Hashes, n_grams, units
 from components.evaluation.metrics import Bootstrap
@@ -226,7 +226,7 @@ def _table(subject: Subject, found: Sequence[Leak]) -> Table:
             one.place,
             "exactly" if one.exact else "nearly",
             round(one.overlap, 6),
-            shortened(subject.test.texts[one.row]),
+            cut(joined(subject.test.texts[one.row]), CELL),
         )
         for one in sorted(found, key=lambda one: -one.overlap)[:SHOWN]
     ]

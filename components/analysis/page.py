@@ -10,14 +10,13 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from components.analysis.errors import Confusion, Mistake, measure, shown
+from components.analysis.errors import Confusion, Mistake, cut, joined, measure, shown
 from components.analysis.subject import Analysis, Subject, Table
 from components.evaluation.baselines.table import compared_with
 from components.evaluation.figures import ACCENT, GRID, INK, title_of
 from components.evaluation.page import STYLE, picture, section, table
 from components.evaluation.versus_baseline import sentence
 from components.modeling.kinds import CARRIES_ON
-from components.tasks.task import parts
 
 LANGUAGES = {"en": "English", "zh": "Chinese"}
 PARTS = {
@@ -30,8 +29,6 @@ PARTS = {
 """Heading -> the analyses that stand under it, in the order of the page."""
 SHOWN_ERRORS = 300
 SHOWN_LABELS = 40
-TEXT = 300
-"""Characters of a row's text."""
 PHONE = """
 body { overflow-wrap: break-word } h3 { font-size: 1rem } svg, img { height: auto } .worst li { margin: .3rem 0 }
 blockquote { margin: .4rem 0; color: #5b6773 }
@@ -208,7 +205,7 @@ def _example(told: Told) -> list[str]:
     right = [place for place in range(len(subject.test.texts)) if place not in wrong]
     if not right or subject.task.head == CARRIES_ON:
         return []
-    texts = [" | ".join(parts(subject.test.texts[place])) for place in right]
+    texts = [joined(subject.test.texts[place]) for place in right]
     place, text = min(zip(right, texts, strict=True), key=lambda one: (abs(len(one[1]) - 120), one[0]))
     answer = shown(subject.task, subject.columns[place], subject.task.values(subject.answers)[place])
     return [f"<p>For example: <i>{escape(cut(text))}</i> → <b>{escape(answer)}</b></p>"]
@@ -368,9 +365,3 @@ def cell_text(cell: str | float) -> str:
     if isinstance(cell, str):
         return cell
     return f"{cell:,}" if isinstance(cell, int) else f"{cell:.3f}"
-
-
-def cut(text: str, length: int = TEXT) -> str:
-    """The beginning of a text, in one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= length else f"{line[: length - 1]}…"

@@ -1,7 +1,9 @@
 """Do the answers stay when a text changes in a way that should not matter (Ribeiro et al. 2020, CheckList)?
 
 Each perturbation is measured on the rows that it changes: the share of answers that change, and the first metric
-beside that of the same rows as they are. Tests of the user's own stand in params.yaml: `behaviour_tests`.
+beside that of the same rows as they are. Of models that write, an answer is the whole text, and one that differs in a
+character has changed: the metric says how much that matters. Tests of the user's own stand in params.yaml:
+`behaviour_tests`.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ from zlib import crc32
 import numpy as np
 
 from components.analysis.behaviour_tests import TestResult, run_tests
+from components.analysis.errors import CELL, cut, joined, shown
 from components.analysis.perturbations import PERTURBATIONS, Change, Perturbation
 from components.analysis.rates import Rate
 from components.analysis.subject import Analysis, Subject, Table
 from components.evaluation.metrics import Bootstrap, Interval
-from components.modeling.kinds import GENERATES
+from components.modeling.kinds import CARRIES_ON, WRITES
 from components.tasks.metrics import score
 from components.tasks.task import Task, Text, parts
 
@@ -27,8 +30,8 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 """Rows of each perturbation in the table of examples, the surest first."""
-CHARACTERS = 160
-"""Of a text in a table."""
+TOLD = 60
+"""Characters of an answer in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,17 @@ class Effect:
 
 
 def analyze(config: RobustnessConfig, subject: Subject) -> Analysis | None:
-    """Nothing where a text is written, or where places in a text are marked: a changed text has them elsewhere."""
+    """Nothing where a text is carried on, since the metric is of its own tokens and a changed text has others, or where
+    places in a text are marked: a changed text has them elsewhere."""
     task = subject.task
-    if task.head in GENERATES or task.spans:
+    if task.head == CARRIES_ON or task.spans:
         own = [test.name for test in config.tests if test.task == subject.name]
         told = (
-            f"tests of behaviour are not run for answers that are written or rows with marked places: {', '.join(own)}"
+            f"tests of behaviour are not run for texts that are carried on or rows with marked places: {', '.join(own)}"
         )
         return Analysis({}, (told,)) if own else None
-    rows = sampled(len(subject.test.texts), config.rows, subject.seed)
+    most = config.written_rows if task.head == WRITES else config.rows
+    rows = sampled(len(subject.test.texts), most, subject.seed)
     effects = {}
     for name in config.perturbations:
         perturbation = PERTURBATIONS[name]
@@ -105,7 +110,7 @@ def changed(task: Task, text: Text, change: Change, random: np.random.Generator)
 
 def _answers_places(task: Task) -> bool:
     """Whether the words of the text are what is answered about."""
-    return task.output.per_token and not task.output.over_tokens
+    return task.output.per_token and not task.output.over_tokens and task.head != WRITES
 
 
 def _effect(subject: Subject, perturbation: Perturbation, change: Change, rows: np.ndarray) -> Effect | None:
@@ -150,27 +155,18 @@ def _examples(subject: Subject, flipped: Sequence[tuple[int, Text, np.ndarray]])
     return tuple(
         Example(
             row=subject.ids[row],
-            text=shortened(text),
-            before=shown(subject.task, subject.answers[row]),
-            after=shown(subject.task, after),
+            text=cut(joined(text), CELL),
+            before=_told(subject, row, subject.answers[row]),
+            after=_told(subject, row, after),
             probability=None if sure is None else round(float(sure[row]), 6),
         )
         for row, text, after in flipped[:SHOWN]
     )
 
 
-def shown(task: Task, answer: np.ndarray) -> str:
-    """An answer for a table."""
-    if _answers_places(task) or task.output.embeds:
-        return ""  # words of a text, or places among the passages: no line for a person
-    value: Any = task.values(answer[None])[0]
-    return f"{value:.4g}" if isinstance(value, float) else ", ".join(value) if isinstance(value, list) else str(value)
-
-
-def shortened(text: Text) -> str:
-    """The beginning of a text on one line."""
-    line = " | ".join(" ".join(part.split()) for part in parts(text))
-    return line if len(line) <= CHARACTERS else f"{line[: CHARACTERS - 1]}…"
+def _told(subject: Subject, row: int, answer: np.ndarray) -> str:
+    """An answer to a test row for a table."""
+    return cut(shown(subject.task, subject.columns[row], subject.task.values(answer[None])[0]), CELL)
 
 
 def _metrics(task: Task, effect: Effect) -> dict[str, Any]:
@@ -188,11 +184,13 @@ def _sentence(task: Task, effect: Effect) -> str:
         f"{effect.phrase}: {effect.flips} of the answers to {effect.rows:,} rows change, {task.metrics[0].title} "
         f"{effect.before:.3f} to {effect.after:.3f} ({gain.value:+.3f}, {gain.low:+.3f} to {gain.high:+.3f})"
     )
-    if not effect.examples or not effect.examples[0].before:
+    if not effect.examples:
         return told
     first = effect.examples[0]
-    sure = "" if first.probability is None else f" with {first.probability:.2f}"
-    return f"{told}; {first.row} is {first.before}{sure} as it is and {first.after} then"
+    if first.probability is None:
+        before, after = (cut(one, TOLD) for one in (first.before, first.after))
+        return f"{told}; {first.row} is answered with “{before}” as it is and with “{after}” then"
+    return f"{told}; {first.row} is {first.before} with {first.probability:.2f} as it is and {first.after} then"
 
 
 def _tables(task: Task, effects: Sequence[Effect], tests: Sequence[TestResult]) -> dict[str, Table]:

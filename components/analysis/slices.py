@@ -1,9 +1,13 @@
 """Slices: on which rows the candidate is worse than on the rest: long ones, those of a label, a language, a source.
 
-A slice is all test rows with one value of one column. Each is compared with the other rows by two independent
-bootstraps (stratified, since a slice's size is known), or, where rows are right or wrong, by Fisher's exact test;
-p-values are Holm's over all slices, so that among many of them one is not called worse by chance. Slices by two columns
-at once are not made: their number grows faster than the rows.
+A slice is all test rows with one value of one column, or with one value of each of two columns. Each is compared with
+the other rows by two independent bootstraps (stratified, since a slice's size is known), or, where rows are right or
+wrong, by Fisher's exact test; p-values are Holm's over all slices, so that among many of them one is not called worse
+by chance.
+
+Of pairs the largest are looked at, which is known before any answer is. A pair says something of its own only where it
+differs from the rest of both of its slices too: long texts from one source are worse than others where that whole
+source is. So its p-value is the largest of the three tests (Berger 1982, intersection-union).
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -83,6 +87,15 @@ class Counted(Metric):
         return right_rows(self.metric, self.rows)
 
 
+class Chosen(NamedTuple):
+    """Rows, bool [test rows], with one value of a column, or of two columns; `of`: then the slices of each of them."""
+
+    name: str
+    rows: np.ndarray
+    column: str
+    of: tuple[Chosen, ...] = ()
+
+
 @dataclass(frozen=True)
 class Slice:
     """Rows, bool [test rows], and how the candidate does there.
@@ -108,17 +121,18 @@ class Slice:
 
 def analyze(config: SlicesConfig, subject: Subject) -> Analysis | None:
     """Compare every slice of at least `min_rows` rows, with as many rows outside, with the rest of the test rows."""
-    named = [
-        (name, rows)
-        for name, rows in slices_of(config.columns, subject, config.min_rows)
-        if config.min_rows <= rows.sum() <= len(rows) - config.min_rows
+    single = [
+        one
+        for one in slices_of(config.columns, subject, config.min_rows)
+        if config.min_rows <= one.rows.sum() <= len(one.rows) - config.min_rows
     ]
-    if not named:
+    if not single:
         return None
+    chosen = [*single, *pairs_of(single, config.pairs, config.min_rows)]
     task, targets = subject.task, subject.test.targets
     counted = [Counted(metric, metric.statistics(targets, subject.answers)) for metric in task.metrics]
     measure = measure_of(counted)
-    found = [_compared(name, rows, measure, counted[0], subject) for name, rows in named]
+    found = [_compared(one, measure, counted[0], subject) for one in chosen]
     adjusted = holm([one.p for one in found]).tolist()
     found = [replace(one, adjusted=p) for one, p in zip(found, adjusted, strict=True)]
     level = 1 - subject.confidence
@@ -131,6 +145,7 @@ def analyze(config: SlicesConfig, subject: Subject) -> Analysis | None:
     worst = found[0]
     metrics = {
         "compared": len(found),
+        "pairs": len(chosen) - len(single),
         "worse": len(worse),
         "worst": worst.name,
         # For a gate: the largest gap that is more than chance, else 0, as of groups of people.
@@ -150,22 +165,41 @@ def measure_of(metrics: Sequence[Counted]) -> Counted:
     return next((one for one in metrics if one.is_mean), metrics[0])
 
 
-def slices_of(columns: Sequence[str], subject: Subject, min_rows: int = 0) -> Iterator[tuple[str, np.ndarray]]:
-    """Name and rows, bool [test rows], of every value of every column that has `min_rows` rows, and as many outside,
-    and of the quarters by length."""
+def slices_of(columns: Sequence[str], subject: Subject, min_rows: int = 0) -> Iterator[Chosen]:
+    """Every value of every column that has `min_rows` rows, and as many outside, and the quarters by length."""
     lengths = np.array([sum(map(len, parts(text))) for text in subject.test.texts])
     yield from _quarters("characters", lengths)
     task = subject.task
     if task.row_columns.get(task.target) in (Column.LABEL, Column.LABELS):
         classes = [set(task.classes(row[task.target])) for row in subject.columns]
         for label in sorted(set().union(*classes)):
-            yield f"{task.target} {label}", np.array([label in given for given in classes])
+            yield Chosen(f"{task.target} {label}", np.array([label in given for given in classes]), task.target)
     for column in columns:
         if column != task.target:
             yield from _by_column(column, [row.get(column) for row in subject.columns], min_rows)
 
 
-def _by_column(column: str, values: Sequence[Any], min_rows: int) -> Iterator[tuple[str, np.ndarray]]:
+def pairs_of(single: Sequence[Chosen], most: int, min_rows: int) -> list[Chosen]:
+    """At most so many slices by two columns, the largest, in the order of their columns: with `min_rows` rows, and as
+    many of each of the two that are not in the other, else it is nearly one of them."""
+    if not most:
+        return []
+    rows = np.array([one.rows for one in single], dtype=np.float32)
+    sizes = rows.sum(axis=1)
+    both = rows @ rows.T
+    columns = np.unique([one.column for one in single], return_inverse=True)[1]
+    rest = np.minimum(sizes[:, None], sizes) - both
+    possible = np.triu(columns[:, None] != columns) & (both >= min_rows) & (rest >= min_rows)
+    places = np.argwhere(possible)
+    largest = np.sort(np.argsort(-both[possible], kind="stable")[:most])
+    found = []
+    for one, other in ((single[first], single[second]) for first, second in places[largest].tolist()):
+        name, column = (f"{mine} and {its}" for mine, its in ((one.name, other.name), (one.column, other.column)))
+        found.append(Chosen(name, one.rows & other.rows, column, (one, other)))
+    return found
+
+
+def _by_column(column: str, values: Sequence[Any], min_rows: int) -> Iterator[Chosen]:
     counts = Counter(value for value in values if _is_plain(value))
     # Of a table of text a missing number is an empty cell.
     numbers = {value: number for value in counts if value != "" and (number := _number(value)) is not None}
@@ -178,7 +212,7 @@ def _by_column(column: str, values: Sequence[Any], min_rows: int) -> Iterator[tu
     places = {value: place for place, value in enumerate(sorted(kept[:MOST_VALUES], key=str))}
     found = np.array([places.get(one, -1) if _is_plain(one) else -1 for one in values])
     for value, place in places.items():
-        yield f"{column} {value}", found == place
+        yield Chosen(f"{column} {value}", found == place, column)
 
 
 def _number(value: str | float) -> float | None:
@@ -195,14 +229,14 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, str | int | float) and value == value
 
 
-def _quarters(name: str, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def _quarters(name: str, values: np.ndarray) -> Iterator[Chosen]:
     """Rows by the quartiles of a number; fewer where many have the same."""
     ends = np.unique(np.nanquantile(values, np.linspace(0, 1, QUARTERS + 1), method="inverted_cdf"))
     limits = [float(end) for end in ends]
     for (low, begin), (high, end) in pairwise(zip(limits, _told_apart(limits), strict=True)):
         first = low == limits[0]
         rows = (values >= low if first else values > low) & (values <= high)
-        yield f"{name} {begin} to {end}" if first else f"{name} above {begin} to {end}", rows
+        yield Chosen(f"{name} {begin} to {end}" if first else f"{name} above {begin} to {end}", rows, name)
 
 
 def _told_apart(ends: Sequence[float]) -> list[str]:
@@ -213,29 +247,54 @@ def _told_apart(ends: Sequence[float]) -> list[str]:
     return next(one for one in told if len(set(one)) == len(ends))
 
 
-def _compared(name: str, rows: np.ndarray, measure: Counted, first: Counted, subject: Subject) -> Slice:
-    task = subject.task
-    inside, outside = (
-        Bootstrap(
-            task, subject.test.targets[chosen], subject.bootstrap_samples, subject.confidence, subject.seed + place
-        )
-        for place, chosen in enumerate((rows, ~rows))
-    )
-    mine, rest = inside.values(measure, np.flatnonzero(rows)), outside.values(measure, np.flatnonzero(~rows))
-    gaps = measure.improvement(rest, mine)
+def _compared(chosen: Chosen, measure: Counted, first: Counted, subject: Subject) -> Slice:
+    rows, target = chosen.rows, subject.task.target
+    inside = _resampled(rows, subject, 0)
+    mine = inside.values(measure, np.flatnonzero(rows))
+    gaps = _gaps(mine, ~rows, measure, subject)
     low, high = np.percentile(gaps[1:], inside.tails)
-    hits = measure.right
-    p = _fisher(hits, rows) if hits is not None else two_sided(float(gaps[0]), float(np.std(gaps[1:], ddof=1)))
-    of_one_label = name.startswith(f"{task.target} ") and measure is not first
+    p = max(
+        [_p(gaps, rows, ~rows, measure), *(_p_inside(gaps, mine, rows, one, measure, subject) for one in chosen.of)]
+    )
+    of_one_label = measure is not first and any(one.column == target for one in chosen.of or (chosen,))
     score = None if of_one_label else inside.interval(first, np.flatnonzero(rows))
-    return Slice(name, rows, score, float(mine[0]), float(gaps[0]), float(low), float(high), p)
+    return Slice(chosen.name, rows, score, float(mine[0]), float(gaps[0]), float(low), float(high), p)
 
 
-def _fisher(hits: np.ndarray, rows: np.ndarray) -> float:
-    """Two-sided p-value of rows being right as often inside as outside (Fisher's exact test)."""
+def _p_inside(
+    gaps: np.ndarray, mine: np.ndarray, rows: np.ndarray, one: Chosen, measure: Counted, subject: Subject
+) -> float:
+    """p-value of a pair being as good as the rest of one of its slices; 1 where it is worse than all others and better
+    than these, or the other way round."""
+    rest = one.rows & ~rows
+    means = (measure.value(measure.rows[chosen].sum(axis=0)) for chosen in (rest, rows))
+    if measure.improvement(*means) * gaps[0] <= 0:
+        return 1.0
+    inside = gaps if measure.right is not None else _gaps(mine, rest, measure, subject)
+    return _p(inside, rows, rest, measure)
+
+
+def _gaps(mine: np.ndarray, rest: np.ndarray, measure: Counted, subject: Subject) -> np.ndarray:
+    """How much better a slice is than the rest [1 + samples], from its own resamples `mine`."""
+    others = _resampled(rest, subject, 1).values(measure, np.flatnonzero(rest))
+    found: np.ndarray = measure.improvement(others, mine)
+    return found
+
+
+def _resampled(rows: np.ndarray, subject: Subject, place: int) -> Bootstrap:
+    return Bootstrap(
+        subject.task, subject.test.targets[rows], subject.bootstrap_samples, subject.confidence, subject.seed + place
+    )
+
+
+def _p(gaps: np.ndarray, rows: np.ndarray, rest: np.ndarray, measure: Counted) -> float:
+    """Two-sided p-value of a slice being as good as the rest: Fisher's exact test of rows being right as often, or that
+    of the resamples."""
+    if (hits := measure.right) is None:
+        return two_sided(float(gaps[0]), float(np.std(gaps[1:], ddof=1)))
     from scipy.stats import fisher_exact
 
-    table = [[int((hits & chosen).sum()), int((~hits & chosen).sum())] for chosen in (rows, ~rows)]
+    table = [[int((hits & chosen).sum()), int((~hits & chosen).sum())] for chosen in (rows, rest)]
     return float(fisher_exact(table).pvalue)
 
 

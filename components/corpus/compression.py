@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ _ZSTD_WINDOW = 1 << 31
 def is_packed(begin: bytes, compression: str) -> bool:
     """Whether these first bytes fit the extension of the file."""
     return re.match(COMPRESSIONS[compression], begin) is not None
+
+
+def without_compression(path: Path) -> tuple[Path, str]:
+    """A file's name without the extension of a compression, and this extension: `a.csv.gz` -> (`a.csv`, ".gz")."""
+    found = path.suffix.lower()
+    return (path.with_suffix(""), found) if found in COMPRESSIONS else (path, "")
 
 
 @contextmanager

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from components.corpus.lines import MAX_LINE_BYTES, not_utf8, text_stream
-from components.corpus.record import Columns, Record, kind_of
-from components.corpus.rows import unique
+from components.corpus.record import Columns, Record, kind_of, unique
 from components.errors import DataError
 
 _CHUNK = 1 << 20

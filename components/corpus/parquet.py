@@ -12,8 +12,7 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.corpus.record import Columns, Record, reason_of, wanted
-from components.corpus.rows import refuse_repeated
+from components.corpus.record import Columns, Record, reason_of, refuse_repeated, wanted
 from components.errors import DataError
 
 _BATCH = 1024

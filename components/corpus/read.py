@@ -9,23 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from components.corpus.compression import COMPRESSIONS, unpacked
-from components.corpus.json_file import read_json
+from components.corpus.compression import COMPRESSIONS, unpacked, without_compression
 from components.corpus.pages import PAGES
-from components.corpus.parquet import read_parquet
 from components.corpus.record import Columns, Record, reason_of
-from components.corpus.rows import read_csv, read_jsonl, read_tsv, read_txt
+from components.corpus.rows import TABLES, read_txt
 from components.errors import DataError
 
 __all__ = ["COMPRESSIONS", "READERS", "Record", "read_records", "read_stream", "split_name"]
 
 READERS: dict[str, Callable[[Path, BinaryIO, Columns], Iterator[Record]]] = {
-    ".jsonl": read_jsonl,
-    ".ndjson": read_jsonl,
-    ".json": read_json,
-    ".csv": read_csv,
-    ".tsv": read_tsv,
-    ".parquet": read_parquet,
+    **TABLES,
     ".txt": read_txt,
     ".conll": read_txt,
     ".iob": read_txt,
@@ -71,9 +64,7 @@ def _records(extension: str, path: Path, stream: BinaryIO, columns: Columns) -> 
 
 def split_name(path: Path) -> tuple[str, str, str]:
     """A data file's name in parts: `a_en.jsonl.gz` -> ("a_en", ".jsonl", ".gz"). Raises DataError if unknown."""
-    name = Path(path.name)
-    compression = name.suffix.lower() if name.suffix.lower() in COMPRESSIONS else ""
-    bare = name.with_suffix("") if compression else name
+    bare, compression = without_compression(Path(path.name))
     extension = bare.suffix.lower()
     if extension not in READERS and extension not in PAGES:
         known = " ".join(f"*{extension}" for extension in (*READERS, ".md", ".html"))

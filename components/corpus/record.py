@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,22 @@ class Record:
         if value is not None and not isinstance(value, str):
             raise DataError(f"{self.place}: '{column}' is {kind_of(value)}, not text")
         return value or ""
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Raises ValueError for a key that stands in it twice."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key '{twice}' stands twice in one object")
+    return fields
+
+
+def refuse_repeated(path: Path, names: Sequence[str], columns: Columns) -> None:
+    """Raises DataError for a column that is used and there twice: which one is meant cannot be known."""
+    twice = [name for name, count in Counter(names).items() if name and count > 1 and wanted(name, columns)]
+    if twice:
+        raise DataError(f"{path}: two columns are called '{twice[0]}'", "rename one of them, or take it out")
 
 
 def kind_of(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Readers of rows: JSON lines, JSON, CSV, TSV, and text whose blocks of lines are documents.
+"""Readers of rows: JSON lines, JSON, CSV, TSV, parquet, and text whose blocks of lines are documents.
 
 A reader takes the name a file is called by and its bytes, unpacked, and gives one record at a time.
 """
@@ -8,14 +8,15 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from components.corpus.json_file import read_json
 from components.corpus.lines import MAX_LINE_BYTES, lines_of
-from components.corpus.record import Columns, Record, kind_of, wanted
+from components.corpus.parquet import read_parquet
+from components.corpus.record import Columns, Record, kind_of, refuse_repeated, unique
 from components.errors import DataError
 
 _SEPARATORS = (";", "\t", "|")
@@ -40,15 +41,6 @@ def read_jsonl(path: Path, stream: BinaryIO, columns: Columns = None) -> Iterato
         if not isinstance(fields, dict):
             raise DataError(f"{path}:{number}: {kind_of(fields)}, not an object", _OBJECT_A_LINE)
         yield Record(path, number, fields)
-
-
-def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON. Raises ValueError for a key that stands in it twice."""
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key '{twice}' stands twice in one object")
-    return fields
 
 
 def read_csv(path: Path, stream: BinaryIO, columns: Columns = None) -> Iterator[Record]:
@@ -91,13 +83,6 @@ def _separated(path: Path, lines: Iterable[str], separator: str, columns: Column
         raise DataError(f"{path}:{line}: not well-formed: {error}", "is a quotation mark left open?") from None
 
 
-def refuse_repeated(path: Path, names: Sequence[str], columns: Columns) -> None:
-    """Raises DataError for a column that is used and there twice: which one is meant cannot be known."""
-    twice = [name for name, count in Counter(names).items() if name and count > 1 and wanted(name, columns)]
-    if twice:
-        raise DataError(f"{path}: two columns are called '{twice[0]}'", "rename one of them, or take it out")
-
-
 def read_txt(path: Path, stream: BinaryIO, columns: Columns = None) -> Iterator[Record]:
     """One document a block of lines; blank lines stand between."""
     block: list[str] = []
@@ -113,3 +98,14 @@ def read_txt(path: Path, stream: BinaryIO, columns: Columns = None) -> Iterator[
             block, size = [], 0
     if block:
         yield Record(path, first, {"text": "".join(block)})
+
+
+TABLES: dict[str, Callable[[Path, BinaryIO, Columns], Iterator[Record]]] = {
+    ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+    ".json": read_json,
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+    ".parquet": read_parquet,
+}
+"""Formats whose rows have columns."""

@@ -85,7 +85,7 @@ def _leaked_rows(metrics: Mapping[str, Any]) -> tuple[float, str]:
 
 def _memorised_rows(metrics: Mapping[str, Any]) -> tuple[float, str]:
     found = metrics["training_rows"]
-    return round(found["rows"] * found["extractable"]["value"]), "training rows are carried on word for word"
+    return round(found["rows"] * found["extractable"]["value"]), "training rows are written word for word"
 
 
 def _picks_a_label(task: Task) -> bool:
@@ -99,14 +99,12 @@ LIMITS = {
     "worst slice": Limit("max_slice_gap", "slices", _slice_gap),
     "calibration": Limit("max_calibration_error", "calibration", _calibration_error, _picks_a_label),
     "robustness": Limit(
-        "max_flip_rate", "robustness", _flip_rate, lambda task: task.head not in GENERATES and not task.spans
+        "max_flip_rate", "robustness", _flip_rate, lambda task: task.head != CARRIES_ON and not task.spans
     ),
     "fairness": Limit(
         "max_fairness_gap", "fairness", _fairness_gap, lambda task: task.head == "sequence" and not task.spans
     ),
     "leaked rows": Limit("max_leaked_rows", "leakage", _leaked_rows),
-    "memorised rows": Limit(
-        "max_memorised_rows", "memorisation", _memorised_rows, lambda task: task.head == CARRIES_ON
-    ),
+    "memorised rows": Limit("max_memorised_rows", "memorisation", _memorised_rows, lambda task: task.head in GENERATES),
 }
 """Gate -> its limit, in the order in which their sentences are told."""

@@ -42,7 +42,7 @@ def subject() -> Subject:
 
 def config(*tests: BehaviourTest, polar: bool = False) -> RobustnessConfig:
     labels = [PolarLabels(negative="negative", positive="positive")] if polar else []
-    return RobustnessConfig(rows=4, perturbations=[], polar_labels=labels, tests=list(tests))
+    return RobustnessConfig(rows=4, written_rows=4, perturbations=[], polar_labels=labels, tests=list(tests))
 
 
 def test_templates_are_filled_with_every_combination() -> None:

@@ -16,13 +16,13 @@ from components.tasks.generation import Generation
 from tests.small_artifacts import sentences
 from tests.small_subjects import small_subject
 
-CONFIG = FairnessConfig(rows=30)
+CONFIG = FairnessConfig(rows=30, groups={})
 LABELS = ["city", "field", "sea"]
 
 
 def rows(count: int, seed: int, planted: str = "") -> tuple[list[str], np.ndarray]:
     """Sentences about names of every group; those about the planted one are of the sea, whatever they say."""
-    names = [name for lists in identities("en")["names"].values() for each in lists for name in each]
+    names = [name for lists in identities("en")["names"].groups.values() for each in lists for name in each]
     random = np.random.default_rng(seed)
     texts, targets = [], []
     for text, label in sentences(count, seed):

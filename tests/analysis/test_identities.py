@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from components.analysis.identities import GENDER, identities, mentions, variants
+from components.analysis.identities import GENDER, Variant, identities
+from components.tasks.task import Text
+
+
+def variants(category: str, language: str, row: int, text: Text) -> list[Variant]:
+    return identities(language)[category].variants(row, text)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_group_has_as_many_words_as_the_others_and_none_of_theirs(language: str) -> None:
-    for groups in identities(language).values():
+    for groups in (swaps.groups for swaps in identities(language).values()):
         assert len({tuple(map(len, lists)) for lists in groups.values()}) == 1
         words = [word for lists in groups.values() for each in lists for word in each]
         assert len(words) == len(set(words))
@@ -68,7 +73,7 @@ def test_a_chinese_word_inside_another_stays(category: str, text: str, word: str
 )
 def test_a_chinese_text_with_words_inside_others_alone_mentions_nobody(category: str, text: str) -> None:
     assert variants(category, "zh", 0, text) == []
-    assert not mentions(category, "zh", text)
+    assert not identities("zh")[category].mentions(text)
 
 
 def test_both_texts_of_a_pair_are_rewritten() -> None:

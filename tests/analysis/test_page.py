@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.analysis.errors import confusions, mistakes
-from components.analysis.page import Told, as_sentence, cell_text, cut, write_model_page
+from components.analysis.errors import confusions, cut, mistakes
+from components.analysis.page import Told, as_sentence, cell_text, write_model_page
 from components.analysis.subject import Analysis, Table
 from tests.browser import open_browser
 from tests.small_subjects import small_subject

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
 from components.analysis.config import BehaviourTest, RobustnessConfig
 from components.analysis.robustness import analyze, sampled
@@ -13,11 +14,14 @@ from components.analysis.subject import Subject
 from components.tasks.generation import Generation
 from components.tasks.question_answering import QuestionAnswering
 from components.tasks.relation_extraction import RelationExtraction
+from components.tasks.sequence_to_sequence import SequenceToSequence
+from components.tasks.summarization import Summarization
 from components.tasks.token_classification import TokenClassification
+from components.tasks.translation import Translation
 from tests.small_subjects import small_subject
 
 CONFIG = RobustnessConfig(
-    rows=40, perturbations=["typos", "lower_case", "full_width", "link"], polar_labels=[], tests=[]
+    rows=40, written_rows=6, perturbations=["typos", "lower_case", "full_width", "link"], polar_labels=[], tests=[]
 )
 TEXTS = [f"The {name} by the Sea is grey." for name in ("ship", "harbour", "whale", "anchor")] * 5
 TEXTS += [f"The {name} of the town is grey." for name in ("street", "market", "tower", "bridge")] * 5
@@ -89,10 +93,57 @@ def test_of_a_question_about_a_context_the_question_alone_changes() -> None:
     assert "which place?" in {question for question, _ in seen}
 
 
-def test_it_says_nothing_of_texts_that_are_written_or_have_marked_places() -> None:
-    written, marked = Generation(("token",)), RelationExtraction(("a", "b"))
+def lower_case_alone(texts: Sequence[Any]) -> list[str]:
+    """A model that writes the second word of a text that has no capital letter, and else nothing that was asked for."""
+    return [text.split()[1] if text.islower() else "Nothing" for text in texts]
+
+
+@pytest.mark.parametrize("kind", [Translation, Summarization])
+def test_of_models_that_write_a_changed_text_is_a_changed_answer(kind: type[SequenceToSequence]) -> None:
+    task = kind.fit(["ship"])
+    texts = [text.lower() if number % 2 else text for number, text in enumerate(TEXTS)]
+    targets = task.written([text.split()[1] for text in texts])
+    given = small_subject(
+        [],
+        texts,
+        targets,
+        task.written(lower_case_alone(texts)),
+        answer=lambda texts: task.written(lower_case_alone(texts)),
+        task=task,
+    )
+    found = analyze(CONFIG.model_copy(update={"written_rows": 30}), given)
+    assert found is not None
+    effects = found.metrics["perturbations"]
+    # Rows without capitals stay as they are, and the others are answered right once they have none.
+    lower = effects["lower_case"]
+    assert lower["flip_rate"]["value"] == 1
+    assert lower["gain"]["value"] > 0.9
+    assert effects["link"]["rows"] == 30
+    assert effects["link"]["flip_rate"]["value"] == 0
+    told = next(one for one in found.sentences if one.startswith("lower case"))
+    assert f"{task.metrics[0].title} 0.0" in told
+    assert "is answered with “Nothing” as it is and with “" in told
+    examples = found.tables["The surest answers that change"].rows
+    assert {row[3] for row in examples if row[0] == "lower case"} == {"Nothing"}
+
+
+def test_of_models_that_write_as_many_rows_are_looked_at_as_these_are_asked_for() -> None:
+    task = Translation.fit(["ship"])
+    texts = task.written(["ship"] * 40)
+    given = small_subject([], TEXTS, texts, texts, answer=lambda asked: task.written(["ship"] * len(asked)), task=task)
+    found = analyze(CONFIG, given)
+    assert found is not None
+    assert {one["rows"] for one in found.metrics["perturbations"].values()} == {6}
+    own = BehaviourTest(name="greeting", task="places", before="a", after="b", expect="same")
+    tested = analyze(CONFIG.model_copy(update={"tests": [own]}), given)
+    assert tested is not None
+    assert tested.metrics["tests"]["greeting"]["failure_rate"]["value"] == 0
+
+
+def test_it_says_nothing_of_texts_that_are_carried_on_or_have_marked_places() -> None:
+    carried_on, marked = Generation(("token",)), RelationExtraction(("a", "b"))
     scores = np.zeros((1, 1, 2))
-    assert analyze(CONFIG, small_subject([], ["a"], scores, scores, task=written)) is None
+    assert analyze(CONFIG, small_subject([], ["a"], scores, scores, task=carried_on)) is None
     assert analyze(CONFIG, small_subject([], ["a"], [0], [0], task=marked)) is None
     own = BehaviourTest(name="greeting", task="places", before="a", after="b", expect="same")
     found = analyze(CONFIG.model_copy(update={"tests": [own]}), small_subject([], ["a"], [0], [0], task=marked))

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from components.analysis.config import SlicesConfig
-from components.analysis.slices import MOST_VALUES, analyze, slices_of
+from components.analysis.slices import MOST_VALUES, analyze, pairs_of, slices_of
 from components.analysis.subject import Analysis, Subject
 from components.modeling.checkpoints import load_tokenizer
 from components.tasks.generation import Generation
@@ -21,7 +21,7 @@ from tests.small_artifacts import sentences
 from tests.small_ladder import LABELS, LENGTH, TASK, small_model
 from tests.small_subjects import small_subject
 
-CONFIG = SlicesConfig(columns=["source", "year"], min_rows=20)
+CONFIG = SlicesConfig(columns=["source", "year"], pairs=0, min_rows=20)
 ROWS = 600
 TARGETS = np.random.default_rng(2).integers(3, size=ROWS)
 SOURCES = np.random.default_rng(3).choice(["mail", "chat", "letter"], size=ROWS)
@@ -75,9 +75,9 @@ def test_without_a_worse_slice_none_is_called_worse() -> None:
 
 
 def test_slices_are_length_label_and_the_columns_that_are_named_and_there() -> None:
-    names = [name for name, _ in slices_of(["source", "nowhere"], subject(1.0))]
+    names = [one.name for one in slices_of(["source", "nowhere"], subject(1.0))]
     assert [name.split()[0] for name in names] == ["characters"] * 4 + ["label"] * 3 + ["source"] * 3
-    quarters = [rows for name, rows in slices_of(["year"], subject(1.0)) if name.startswith("year")]
+    quarters = [one.rows for one in slices_of(["year"], subject(1.0)) if one.column == "year"]
     assert len(quarters) == 4
     assert np.sum(quarters, axis=0).tolist() == [1] * ROWS
 
@@ -89,7 +89,7 @@ def with_column(values: list[Any]) -> Subject:
 
 def slices_by(values: list[Any], min_rows: int = 0) -> dict[str, int]:
     found = slices_of(["given"], with_column(values), min_rows)
-    return {name: int(rows.sum()) for name, rows in found if name.startswith("given")}
+    return {one.name: int(one.rows.sum()) for one in found if one.column == "given"}
 
 
 def test_numbers_of_a_table_of_text_are_compared_by_quarters() -> None:
@@ -116,7 +116,7 @@ def test_of_a_column_of_many_values_the_frequent_ones_are_compared() -> None:
 def test_slices_of_one_name_have_p_values_of_their_own() -> None:
     columns = [{"a b": "c" if number % 2 else "x", "a": "b c" if TARGETS[number] else "x"} for number in range(ROWS)]
     given = small_subject("abc", TEXTS, TARGETS, np.where(TARGETS == 1, 0, TARGETS), columns=columns)
-    rows = said(given, SlicesConfig(columns=["a b", "a"], min_rows=20)).tables["Slices"].rows
+    rows = said(given, SlicesConfig(columns=["a b", "a"], pairs=0, min_rows=20)).tables["Slices"].rows
     assert len({row[-1] for row in rows if row[0] == "a b c"}) == 2
 
 
@@ -190,3 +190,46 @@ def test_perplexity_of_texts_from_one_source_is_compared_with_that_of_the_others
     assert found.sentences[0].startswith("worse where source chat: perplexity 2")
     assert " nats a token beside the rest" in found.sentences[0]
     assert "beside the rest, nats a token" in found.tables["Slices"].header
+
+
+PAIRS = SlicesConfig(columns=["source"], pairs=50, min_rows=20)
+LONG = np.array(list(map(len, TEXTS))) > np.quantile(list(map(len, TEXTS)), 0.75, method="inverted_cdf")
+
+
+def test_a_defect_of_two_columns_together_is_named_first_and_neither_of_them_before_it() -> None:
+    planted = LONG & (SOURCES == "chat")
+    found = said(subject(np.where(planted, 0.3, 0.9)), PAIRS)
+    assert found.metrics["worst_size"] == planted.sum()
+    assert found.sentences[0].startswith("worse where characters above 1")
+    assert " and source chat: accuracy 0." in found.sentences[0]
+    assert found.metrics["worst_high"] < -0.3
+    assert f"as one of {10 + found.metrics['pairs']} slices" in found.sentences[0]
+
+
+def test_a_defect_of_one_column_alone_is_not_put_down_to_a_pair() -> None:
+    found = [said(subject(np.where(SOURCES == "chat", 0.5, 0.9), seed), PAIRS) for seed in range(30, 40)]
+    assert sum(one.metrics["worst"] == "source chat" for one in found) >= 9
+
+
+def test_pairs_are_of_two_columns_the_largest_and_no_more_than_asked_for() -> None:
+    single = list(slices_of(["source"], subject(1.0)))
+    every = pairs_of(single, 1000, 1)
+    assert len(every) == 4 * 3 + 4 * 3 + 3 * 3
+    assert all(len({one.column for one in pair.of}) == 2 for pair in every)
+    few = pairs_of(single, 5, 1)
+    assert len(few) == 5
+    assert min(one.rows.sum() for one in few) >= np.sort([one.rows.sum() for one in every])[-5]
+    assert pairs_of(single, 0, 1) == []
+
+
+def test_a_column_that_says_the_same_as_another_makes_no_pairs() -> None:
+    columns = [{"source": str(source), "channel": f"by {source}"} for source in SOURCES]
+    given = small_subject(("a", "b", "c"), TEXTS, TARGETS, TARGETS, columns=columns)
+    single = [one for one in slices_of(["source", "channel"], given) if one.column in ("source", "channel")]
+    assert len(single) == 6
+    assert pairs_of(single, 50, 1) == []
+
+
+def test_without_a_worse_slice_no_pair_is_called_worse() -> None:
+    reports = [said(subject(0.8, seed), PAIRS) for seed in range(50, 70)]
+    assert sum(one.metrics["worse"] > 0 for one in reports) <= 1

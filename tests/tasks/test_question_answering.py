@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchmetrics.functional.text import squad
 
 from components.modeling.checkpoints import load_tokenizer
 from components.runtime.encoding import Encoder
@@ -21,8 +25,10 @@ from components.tasks.question_answering import (
     ExactMatch,
     Places,
     QuestionAnswering,
+    normalised,
     without_truncation,
 )
+from components.tasks.task import NO_TARGET
 from components.training.task_data import NEVER, TaskData, encode
 from tests.small_artifacts import WORDS
 
@@ -68,6 +74,57 @@ def test_answers_are_scored_as_the_evaluations_of_squad_and_cmrc_do(
     answers = TASK.written([answer])
     assert score(ExactMatch(), targets, answers) == exact
     assert score(AnswerF1(), targets, answers) == pytest.approx(f1)
+
+
+WORDS_OF_ANSWERS = st.sampled_from(
+    ["the", "a", "An", "sea", "Sea,", "(ship)", "14th", "Ångström", "it's", "U.S.", "$5", "--", "wave\u00a0wave", "I"]
+)
+ANSWERS = st.lists(WORDS_OF_ANSWERS, max_size=6).map(" ".join)
+RIGHT = st.lists(ANSWERS.filter(normalised), min_size=1, max_size=3)
+"""An article by itself is no right answer in SQuAD 2's evaluation, and one in SQuAD 1's."""
+
+
+def as_torchmetrics_score(right: Sequence[Sequence[str]], answers: Sequence[str]) -> tuple[float, float]:
+    """Exact match and F1 by torchmetrics, from 0 to 1; no right answer is the empty one, as SQuAD 2 has it."""
+    found = squad(
+        [{"prediction_text": answer, "id": str(number)} for number, answer in enumerate(answers)],
+        [
+            {"answers": {"answer_start": [0] * max(len(texts), 1), "text": [*texts] or [""]}, "id": str(number)}
+            for number, texts in enumerate(right)
+        ],
+    )
+    return float(found["exact_match"]) / 100, float(found["f1"]) / 100
+
+
+@settings(deadline=None)  # torchmetrics begins slowly
+@given(st.lists(st.tuples(RIGHT | st.just([]), ANSWERS), min_size=1, max_size=6))
+def test_scores_are_those_of_torchmetrics(rows: list[tuple[list[str], str]]) -> None:
+    right, answers = zip(*rows, strict=True)
+    targets = TASK.targets([{"answers": {"text": texts}} for texts in right])
+    exact, f1 = as_torchmetrics_score(right, answers)
+    assert score(ExactMatch(), targets, TASK.written(answers)) == pytest.approx(exact, abs=1e-6)
+    assert score(AnswerF1(), targets, TASK.written(answers)) == pytest.approx(f1, abs=1e-6)
+
+
+@settings(deadline=None)  # torchmetrics begins slowly
+@given(st.lists(st.tuples(RIGHT | st.just([]), ANSWERS.filter(bool), st.integers(-3, 3)), min_size=1, max_size=6))
+def test_no_threshold_for_no_answer_is_better_than_the_tuned_one(rows: list[tuple[list[str], str, int]]) -> None:
+    """SQuAD 2's rule: no answer where its score is more than the threshold above that of the best span."""
+    right, found, margins = zip(*rows, strict=True)
+    targets, texts = TASK.targets([{"answers": {"text": one}} for one in right]), TASK.written(found)
+    outputs = np.full((len(rows), 6 + texts.shape[1]), np.nan, dtype=np.float32)
+    outputs[:, :6] = [[0, 4, 2, 2 + margin, 0.5, 0.1] for margin in margins]
+    outputs[:, 6:] = np.where(texts == NO_TARGET, np.nan, texts)
+    tuned = TASK.tuned(outputs, targets)
+
+    def f1_at(threshold: float) -> float:
+        answers = ["" if margin > threshold else text for text, margin in zip(found, margins, strict=True)]
+        return as_torchmetrics_score(right, answers)[1]
+
+    by_rule = tuned.values(tuned.decode(outputs))
+    assert by_rule == ["" if one > tuned.null_threshold else text for text, one in zip(found, margins, strict=True)]
+    best = max(f1_at(threshold - 0.5) for threshold in range(-3, 5))
+    assert as_torchmetrics_score(right, by_rule)[1] == pytest.approx(best, abs=1e-6)
 
 
 def test_windows_overlap_and_hold_every_token_of_the_context_once_or_more(tokenizer_folder: Path) -> None:

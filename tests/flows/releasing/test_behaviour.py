@@ -44,7 +44,7 @@ def test_no_limit_asks_for_no_gate(params: Params) -> None:
             "0.03 between groups: names, Ann / Li, release.max_fairness_gap allows 0.02",
         ),
         ("max_leaked_rows", 0, "2 test rows were seen in training, release.max_leaked_rows allows 0"),
-        ("max_memorised_rows", 9, "10 training rows are carried on word for word, release.max_memorised_rows allows 9"),
+        ("max_memorised_rows", 9, "10 training rows are written word for word, release.max_memorised_rows allows 9"),
     ],
 )
 def test_a_gate_names_the_worst_and_the_limit(params: Params, parameter: str, allowed: float, told: str) -> None:
