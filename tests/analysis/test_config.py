@@ -42,3 +42,20 @@ def test_two_tests_of_a_task_have_two_names() -> None:
 def test_a_test_of_a_task_that_is_not_there_is_refused() -> None:
     test = {"name": "names", "task": "topik", "before": "a", "after": "b", "expect": "same"}
     assert "names is of task 'topik', known: topic" in refused({"analyze.robustness.tests": [test]})
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ({"fr": {}}, "groups.fr: texts of tasks are in en or zh"),
+        ({"en": {"age": {"young": ["teenager"]}}}, "groups.en.age: young alone: add a group"),
+        ({"en": {"age": {"young": ["Student"], "old": ["student"]}}}, "groups.en.age.old: 'student' is in young too"),
+        ({"en": {"age": {"young": [], "old": ["elder"]}}}, "groups.en.age.young: no words"),
+        ({"en": {"age": {"young": [" "], "old": ["elder"]}}}, "groups.en.age.young: a word is empty"),
+        ({"en": {"age": {"young": ["x"], "old": [f"y{n}" for n in range(101)]}}}, "old: 101 words, at most 100"),
+        ({"en": {"age": {"young": ["x"], "old": "/etc/words"}}}, "old: /etc/words is not a file under data/"),
+        ({"en": {"worst": {"young": ["x"], "old": ["y"]}}}, "groups.en.worst: not a name for a category"),
+    ],
+)
+def test_groups_that_cannot_be_compared_are_refused(groups: dict[str, Any], told: str) -> None:
+    assert told in refused({"analyze.fairness.groups": groups})

@@ -100,3 +100,18 @@ def test_it_says_nothing_where_nobody_is_mentioned_or_a_text_is_written() -> Non
     assert analyze(CONFIG, small_subject(["a"], ["ship"] * 20, [0] * 20, [0] * 20)) is None
     scores = np.zeros((1, 1, 2))
     assert analyze(CONFIG, small_subject([], ["Emily"], scores, scores, task=Generation(("token",)))) is None
+
+
+def test_groups_of_ones_own_with_lists_of_other_lengths_are_compared() -> None:
+    targets = [number % 2 for number in range(40)]
+    texts = [f"a {'student' if target else 'elder'} is here {number}" for number, target in enumerate(targets)]
+
+    def answer(given: Sequence[Any]) -> np.ndarray:
+        return np.array([int("student" in text or "teenager" in text) for text in given])
+
+    own = {"en": {"age": {"young": ["student", "teenager"], "old": ["elder"]}}}
+    config = CONFIG.model_copy(update={"groups": own})
+    found = analyze(config, small_subject(["o", "y"], texts, targets, answer(texts), answer=answer))
+    assert found is not None
+    assert found.metrics["age"]["flip_rate"]["young / old"]["value"] == 1.0
+    assert found.sentences[0].startswith("age: ")
