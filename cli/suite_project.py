@@ -215,11 +215,8 @@ def _fragment(root: Path, suite: Suite, system: System) -> dict[str, dict[str, A
     tasks = {task.name: {**task.kind, "max_length": min(task.kind["max_length"], longest)} for task in trained(suite)}
     # As `code` texts are taken as they are, in whatever language: the rules for prose would reject short ones.
     corpus = {CORPUS: {"weight": 1.0, "language": "code", "licence": "as published"}}
-    # Tests of behaviour are of the tasks of the project around it, and files of words are under its data/.
-    fragment["analyze"] = {
-        "robustness": params.analyze.robustness.model_dump() | {"tests": []},
-        "fairness": params.analyze.fairness.model_dump() | {"groups": {}},
-    }
+    # Tests of behaviour are of the tasks of the project around it.
+    fragment["analyze"] = {"robustness": params.analyze.robustness.model_dump() | {"tests": []}}
     return {"tasks": tasks, "corpus": corpus, **fragment}
 
 

@@ -16,11 +16,6 @@ Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
 
 
-def is_data_file(path: str) -> bool:
-    """Whether it is a path of a file under data/."""
-    return path.startswith("data/") and ".." not in path.split("/")
-
-
 class Section(BaseModel):
     """A section of params.yaml: frozen, strict, no unknown keys, no number that is not finite."""
 

@@ -30,11 +30,6 @@ def check_stages(root: Path, params: Params, stale: Collection[str]) -> list[str
         from components.validation.drift import read_accepted
 
         read_accepted(root / params.validation.accepted)
-    if "analyze" in work:
-        from components.analysis.identities import identities
-
-        for language, own in params.analyze.fairness.groups.items():
-            identities(language, own, root)
     if work & {"pretrain", "finetune", "distill"}:
         _check_lengths(params)
         _check_trainings(params)

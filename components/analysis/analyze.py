@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from components.analysis.card import write_card
 from components.analysis.errors import confusions, mistakes
 from components.analysis.headlines import headline_metrics
-from components.analysis.identities import identities
 from components.analysis.page import Told, headlines, write_model_page
 from components.analysis.subject import Analysis, Subject, Table, read_subject
 from components.artifacts import read_manifest, write_json
@@ -64,7 +63,6 @@ def analyze(
     given: data/tasks/NAME, for columns beside the task's; evaluated: the metrics of `evaluate`; reliability, coverage:
     tables that `dvc plots` draws, without rows where the kind has none; headline: what `dvc metrics show` shows.
     """
-    identities(task.language, config.fairness.groups.get(task.language))  # before the work of hours, what is wrong
     subject = read_subject(
         task_name,
         task.language,

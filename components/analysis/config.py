@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from components.sections import BootstrapConfig, Count, Fraction, Section, Share, is_data_file
+from components.sections import BootstrapConfig, Count, Fraction, Section, Share
 
 PerturbationName = Literal[
     "typos",
@@ -34,7 +34,7 @@ MOST_WORDS = 100
 """Of a group: every row is answered with every word."""
 
 
-def fault_of(groups: Mapping[str, Sequence[str]]) -> str | None:
+def _fault_of(groups: Mapping[str, Sequence[str]]) -> str | None:
     """What keeps groups of words from being compared, if anything."""
     where: dict[str, str] = {}
     for group, words in groups.items():
@@ -143,11 +143,11 @@ class BatchesConfig(Section):
 
 class FairnessConfig(Section):
     """rows: at most so many test rows that mention a name; likewise a place, or a woman or a man. groups: of one's own,
-    language -> category -> group -> its words, or a file under data/ with one on each line. A category of the name of
-    one that is shipped takes its place; without groups it is left out."""
+    language -> category -> group -> its words. A category of the name of one that is shipped takes its place; without
+    groups it is left out."""
 
     rows: Count
-    groups: dict[str, dict[str, dict[str, list[str] | str]]]
+    groups: dict[str, dict[str, dict[str, list[str]]]]
 
     @model_validator(mode="after")
     def _can_be_compared(self) -> FairnessConfig:
@@ -160,13 +160,7 @@ class FairnessConfig(Section):
                     raise ValueError(f"{where}: not a name for a category: metrics are called so, rename it")
                 if len(groups) == 1:
                     raise ValueError(f"{where}: {next(iter(groups))} alone: add a group that it is compared with")
-                for group, words in groups.items():
-                    if isinstance(words, str) and not is_data_file(words):
-                        raise ValueError(
-                            f"{where}.{group}: {words:.200} is not a file under data/, nor a list of words"
-                        )
-                given = {group: words for group, words in groups.items() if isinstance(words, list)}
-                if told := fault_of(given):
+                if told := _fault_of(groups):
                     raise ValueError(f"{where}.{told}")
         return self
 

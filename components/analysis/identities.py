@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
 
-from components.analysis.config import fault_of
-from components.corpus.lines import listed_words
-from components.errors import ParameterError
 from components.tasks.task import Text, parts
 
 GENDER = "gender"
@@ -49,8 +46,8 @@ _BEGINS_OTHERS = {
 
 Groups = Mapping[str, Sequence[Sequence[str]]]
 """Group -> its words, in lists that correspond to those of the other groups."""
-Own = Mapping[str, Mapping[str, Sequence[str] | str]]
-"""Category -> group -> its words, or the file that has them."""
+Own = Mapping[str, Mapping[str, Sequence[str]]]
+"""Category -> group -> its words."""
 
 
 @dataclass(frozen=True)
@@ -121,23 +118,12 @@ class Swaps:
         return _of_both(self.groups, self.language, row, text)
 
 
-def identities(language: str, own: Own | None = None, root: Path = Path()) -> dict[str, Swaps]:
+def identities(language: str, own: Own | None = None) -> dict[str, Swaps]:
     """Category -> its groups: those that are shipped, then those of `own`, which take the place of others of their name
-    or, without groups, leave them out. Files are read under `root`.
-
-    Raises DataError for a file that cannot be read, ParameterError for groups that cannot be compared.
-    """
+    or, without groups, leave them out."""
     found = {name: Swaps(name, language, groups, name == GENDER) for name, groups in _shipped(language).items()}
     for name, groups in (own or {}).items():
-        where = f"analyze.fairness.groups.{language}.{name}"
-        words = {
-            group: listed_words(root / given, f"{where}.{group}") if isinstance(given, str) else given
-            for group, given in groups.items()
-        }
-        if fault := fault_of(words):
-            what, _, hint = fault.rpartition(": ")
-            raise ParameterError(f"{where}.{what}", hint)
-        found[name] = Swaps(name, language, {group: [listed] for group, listed in words.items()})
+        found[name] = Swaps(name, language, {group: [words] for group, words in groups.items()})
     return {name: swaps for name, swaps in found.items() if swaps.groups}
 
 

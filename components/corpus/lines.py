@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from components.corpus.record import reason_of
 from components.errors import DataError
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -97,22 +96,6 @@ def _split_at_returns(rest: bytes, stream: BinaryIO) -> Iterator[bytes]:
         *lines, rest = (rest + chunk).splitlines(keepends=True)
         yield from lines
     yield from rest.splitlines(keepends=True)
-
-
-def listed_words(path: Path, parameter: str) -> list[str]:
-    """The words or phrases of a file that a parameter names, one a line; # begins a comment. Raises DataError."""
-    named = f"{parameter} in params.yaml names it"
-    try:
-        with path.open("rb") as stream:
-            lines = [line for _, line in lines_of(path, stream)]
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file", named) from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {reason_of(error)}", named) from None
-    words = [word for line in lines if (word := line.partition("#")[0].strip())]
-    if not words:
-        raise DataError(f"{path}: no words", f"write one word or phrase on each line, or remove it from {parameter}")
-    return words
 
 
 class _AsUtf8(io.RawIOBase):

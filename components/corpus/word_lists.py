@@ -9,14 +9,23 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from components.corpus.lines import listed_words
+from components.corpus.lines import lines_of
+from components.corpus.record import reason_of
 from components.corpus.shingles import SPACELESS, UNIT
+from components.errors import DataError
 
 
 @lru_cache(maxsize=8)
 def read_word_lists(paths: tuple[str, ...]) -> re.Pattern[str] | None:
     """One pattern for all words of the files, with word boundaries only where words have spaces. Raises DataError."""
-    words = {word.casefold() for path in paths for word in listed_words(Path(path), "curate.word_lists")}
+    words: set[str] = set()
+    for path in paths:
+        found = _words(Path(path))
+        if not found:
+            raise DataError(
+                f"{path}: no words", "write one word or phrase on each line, or remove it from curate.word_lists"
+            )
+        words |= found
     if not words:
         return None
     longest_first = sorted(words, key=lambda word: (-len(word), word))
@@ -31,6 +40,19 @@ def is_listed(text: str, words: re.Pattern[str] | None, most: int, share: float)
     if len(found) <= most:
         return False
     return sum(len(UNIT.findall(word)) for word in found) > share * len(UNIT.findall(text))
+
+
+def _words(path: Path) -> set[str]:
+    try:
+        with path.open("rb") as stream:
+            lines = [line for _, line in lines_of(path, stream)]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file", "curate.word_lists in params.yaml names it") from None
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read: {reason_of(error)}", "curate.word_lists in params.yaml names it"
+        ) from None
+    return {word for line in lines if (word := line.partition("#")[0].strip().casefold())}
 
 
 def _pattern(word: str) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from components.analysis.identities import GENDER, Variant, identities
-from components.errors import LianziError
 from components.tasks.task import Text
 
 
@@ -84,33 +81,18 @@ def test_both_texts_of_a_pair_are_rewritten() -> None:
     assert found["Peru"] == ("Peru is big", "Is Peru big?")
 
 
-OWN = {"age": {"young": ["teenager", "student"], "old": "data/old.txt"}, "places": {}}
+OWN = {"age": {"young": ["teenager", "student"], "old": ["pensioner", "grandparent", "elder"]}, "places": {}}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "old.txt").write_text("pensioner\ngrandparent # of anyone\nelder\n")
-    return tmp_path
-
-
-def test_groups_of_ones_own_stand_beside_those_that_are_shipped_or_in_their_place(project: Path) -> None:
-    assert [*identities("en", OWN, project)] == ["names", GENDER, "age"]
-    other = identities("en", {GENDER: {"a": ["he"], "b": ["they"]}}, project)[GENDER]
+def test_groups_of_ones_own_stand_beside_those_that_are_shipped_or_in_their_place() -> None:
+    assert [*identities("en", OWN)] == ["names", GENDER, "age"]
+    other = identities("en", {GENDER: {"a": ["he"], "b": ["they"]}})[GENDER]
     assert [one.text for one in other.variants(0, "He and she")] == ["He and she", "They and she"]
 
 
-def test_a_row_has_every_word_of_every_list_also_where_a_sentence_begins(project: Path) -> None:
-    age = identities("en", OWN, project)["age"]
+def test_a_row_has_every_word_of_every_list_also_where_a_sentence_begins() -> None:
+    age = identities("en", OWN)["age"]
     found = age.variants(0, "Student or not, the student and the elder sang.")
     assert [one.word for one in found] == ["teenager", "student", "pensioner", "grandparent", "elder"]
     assert found[2].text == "Pensioner or not, the pensioner and the elder sang."
     assert not age.mentions("students")
-
-
-def test_a_file_that_is_not_there_or_has_a_word_of_another_group_is_told(project: Path) -> None:
-    with pytest.raises(LianziError, match=r"data/old\.txt: no such file\nanalyze\.fairness\.groups\.en\.age\.old in"):
-        identities("en", OWN, project / "elsewhere")
-    (project / "data" / "old.txt").write_text("elder\nStudent\n")
-    with pytest.raises(LianziError, match=r"groups\.en\.age\.old: 'Student' is in young too\n"):
-        identities("en", OWN, project)
