@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import os
 import random
+import re
 import tempfile
 import time
 from collections import Counter
@@ -76,19 +77,27 @@ def measure(folder: Path, kills: int, chance: random.Random) -> dict[str, Any]:
             print(f"{number + 1}: {victim}: a run completed {time.time() - at:.0f} s later", flush=True)
         lab.ask(f"/deployments/{deployment}/pause_deployment", {})
         longest = max((_seconds_running(lab, run["id"]) for run in lab.runs(deployment)), default=0.0)
-        errors = [
-            record.splitlines()[0]
+        errors = Counter(
+            _kind(record.splitlines()[0])
             for name in ("server", "worker")
             for record in errors_in(lab.log(name).read_text(errors="replace"), (*RECOVERED, "crashed", "status code"))
-        ]
+        )
     return {
         "kills": dict(victims),
         "kills_while_running": while_running,
         "followed_by_a_completed_run": completed,
         "finished_twice": _finished_twice(project),
         "longest_running_before_a_crash_seconds": round(longest, 1),
-        "errors_in_logs": errors,
+        "errors_in_logs": dict(sorted(errors.items())),
     }
+
+
+def _kind(line: str) -> str:
+    """What an error in a log is called, without what it is about: ids, folders, a flow run's name."""
+    if line.startswith("Traceback"):
+        return "a traceback by itself"
+    message = line.rpartition(" | ")[2]
+    return re.sub(r"'[0-9a-f-]{36}'", "ID", re.split(r"[(<]", message)[0]).strip()
 
 
 def _store(folder: Path) -> Path:
