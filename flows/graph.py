@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from components.declared import LIBRARIES
 from components.errors import ParameterError, ServiceError
 from components.libraries import installed
 from components.orphans import DRIVER_VARIABLE
+from flows.parsed_once import parsed_once
 from flows.quoted import without_data
 
 DATA = "data"
@@ -174,8 +176,20 @@ def _verdict(repo: Any) -> tuple[Any, dict[str, Any]]:
     """The graph, and what has changed of each stage. In one turn of the lock: DVC reads every file anew for another."""
     from dvc.repo import lock_repo
 
-    with lock_repo(repo):
+    with lock_repo(repo), parsed_once(), _uncollected():
         return repo.index.graph, repo.status()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: what DVC reads is needed until the end, so it would look for nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _seen(look: Callable[[], Any]) -> Any:
