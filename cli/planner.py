@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from components.artifacts import write_json
 from components.params import Params, load_params
 from components.resource_usage import MEGABYTE, PLAN, prediction_key, read_plan, size_of
 from flows.checks import check_stages
+from flows.forked_stages import forked_stages
 from flows.graph import Stage, data_version, read_graph
 from flows.recipes import Recipe, changed_keys, read_recipes
 from flows.settings import check_checkpoint, check_data_there, what_if
@@ -63,7 +65,9 @@ def make_plan(root: Path, settings: tuple[str, ...], say: Callable[[str], None])
         say(line)
     known = latest(read_outcomes())
     planner = Planner(root, params, recipes, stale, known, say)
-    predictions = [planner.predict(stage) for stage in stale]
+    profiled = any(runs and name.partition("@")[0] in PROFILED for name, runs in stale.items())
+    with forked_stages(root, at_once=False) if profiled else nullcontext():
+        predictions = [planner.predict(stage) for stage in stale]
     _note({found.stage: (recipes[found.stage], found) for found in predictions if found.metrics()}, params)
     return predictions
 

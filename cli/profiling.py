@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def _words(stage: str, graph: Graph, root: Path, params: Path, folder: Path) -> 
 def _run(stage: str, words: list[str], root: Path) -> dict[str, Any]:
     # Files, not pipes: nobody reads until the end.
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as said:
-        command = [sys.executable, "-m", "components.planning.stage_profile", *words]
+        command = [sys.executable, "-m", "components.planning", *words]
         process = subprocess.Popen(command, cwd=root, stdout=told, stderr=said)
         try:
             _watch(stage, process, free_memory())
@@ -85,19 +86,24 @@ def _run(stage: str, words: list[str], root: Path) -> dict[str, Any]:
 
 def _watch(stage: str, process: subprocess.Popen[bytes], free: int) -> None:
     """Wait for the process. It is ended when it grows past the free memory, before the machine swaps."""
-    import psutil
-
     while process.poll() is None:
-        try:
-            used = psutil.Process(process.pid).memory_info().rss
-        except psutil.Error:
-            used = 0
-        if used > GUARD * free:
+        if _largest() > GUARD * free:
             raise DoesNotFit(
                 f"{stage} needs more than the {free / 1e9:.1f} GB of memory that are free here",
                 f"lower {stage.partition('@')[0]}.batch_size or model.depth, or set trainer.checkpoint_activations",
             )
         time.sleep(0.05)
+
+
+def _largest() -> int:
+    """Bytes of the largest process below this one: the process that profiles, or the fork that does its work."""
+    import psutil
+
+    sizes = [0]
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            sizes.append(process.memory_info().rss)
+    return max(sizes)
 
 
 def _failure(stage: str, code: int, said: str) -> LianziError:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,9 @@ from components.forkserver.client import ADDRESS
 
 
 @contextmanager
-def forked_stages(project: Path) -> Iterator[None]:
-    """Start the server in a project's folder; what begins before it has its libraries begins without it.
+def forked_stages(project: Path, at_once: bool = True) -> Iterator[None]:
+    """Start the server in a project's folder; what begins before it has its libraries begins without it, and unless the
+    block begins `at_once`, nothing does.
 
     It ends with the block, and with this process. Only Linux tells a process of another's end as it needs; elsewhere,
     and where a server serves already, nothing is started.
@@ -37,6 +39,8 @@ def forked_stages(project: Path) -> Iterator[None]:
     )
     os.environ[ADDRESS] = str(address)
     try:
+        while not (at_once or address.exists() or server.poll() is not None):
+            time.sleep(0.05)
         yield
     finally:
         del os.environ[ADDRESS]

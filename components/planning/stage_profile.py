@@ -1,10 +1,10 @@
 """Measure a training stage by a few real steps, in a process of its own: a StageProfile as JSON on standard output.
 
-python -m components.planning.stage_profile --params FILE --folder SCRATCH … STAGE --name path …
+python -m components.planning --params FILE --folder SCRATCH … STAGE --name path …
 
 The stage's words are those of `python -m components`. It is first counted, on the `meta` device, so that what cannot
 fit is never allocated. Then the stage's own function runs twice for a few steps: once for what is the same whatever the
-number of steps, once for the seconds of a step. Memory is the peak of both.
+number of steps, once for the seconds of a step. Memory is the peak of both, and what it will still grow by.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -33,11 +34,16 @@ from components.training import ranks
 
 FIRST_STEPS, FIRST_VALIDATION = 3, 2
 """Steps and validation batches of the first trial run."""
-FEWEST, MOST = 24, 100
-"""Steps of the second, if the stage has so many. Where the number of predicted tokens differs from step to step, memory
-grows over the first dozens, until the libraries' caches of kernels are full (`prepare_libraries` bounds them)."""
-SECONDS, LONGEST = 2.5, 40.0
-"""The second trial run aims at SECONDS. Where FEWEST steps take more than LONGEST, the first run must suffice."""
+ALIKE, MIXED, MOST = 8, 16, 100
+"""Steps of the second, if the stage has so many: at least ALIKE where all batches have one shape, else MIXED, of all
+lengths."""
+SECONDS, LONGEST = 1.0, 40.0
+"""The second trial run aims at SECONDS. Where its fewest steps take more than LONGEST, the first run must suffice."""
+UNSURE = 0.05
+"""The standard error of a step's seconds, relative to them, above which steps that are alike are timed up to FULL."""
+FULL = 24
+"""Steps after which memory grows no more. Where the number of predicted tokens differs from step to step, it grows over
+the first dozens, until the libraries' caches of kernels are full (`prepare_libraries` bounds them)."""
 
 
 Connection = tuple[float, int]
@@ -142,14 +148,21 @@ def _measure(
     folder, processes = trial.inputs.folder, trial.given["trainer"].devices
     given = trial.given_for(FIRST_STEPS, FIRST_VALIDATION, longest=True)
     first = time_trial(function, given, trial.outputs, folder / "first")
-    timed, batches = first, FIRST_VALIDATION
-    if steps := _second_steps(first, job, processes):
+    timed, batches, own = first, FIRST_VALIDATION, _own_steps(first, job)
+    if steps := _second_steps(first, job, processes, trial.alike):
         gc.collect()
         batches = min(job.validation_batches, max(1, steps // 4))
-        given = trial.given_for(steps, batches, longest=False)
-        timed = time_trial(function, given, trial.outputs, folder / "second")
+
+        def tried(name: str, steps: int) -> TrialTiming:
+            given = trial.given_for(steps, batches, longest=False)
+            return time_trial(function, given, trial.outputs, folder / name)
+
+        timed = tried("second", steps)
+        if trial.alike and processes == 1 and (more := _steps_again(timed, own)):
+            timed = timed.followed_by(tried("third", more))
     step, batch = timed.step_seconds(trial.alike), timed.validation_seconds / batches
     validation = batch * job.validation_batches
+    growth = _growth_to_come(timed, own) if trial.alike else 0
     start += connection[0] + _fixed_seconds(first, step, batch) - first.after
     return Measured(
         start=start,
@@ -157,22 +170,42 @@ def _measure(
         validation=validation,
         writing=first.after,
         seconds=start + job.steps * step + job.validations * validation + first.after,
-        peak_memory=processes * (peak_memory() + (connection[1] if beside else 0)),
+        peak_memory=processes * (peak_memory() + growth + (connection[1] if beside else 0)),
         peak_gpu_memory=peak_gpu_memory(),
         connection=connection,
     )
 
 
-def _second_steps(first: TrialTiming, job: Job, processes: int) -> int:
+def _own_steps(first: TrialTiming, job: Job) -> int:
+    """Steps of each training of the stage itself; 0 where nothing is trained."""
+    return max(FIRST_STEPS, job.steps // first.trainings) if first.trainings else 0
+
+
+def _second_steps(first: TrialTiming, job: Job, processes: int, alike: bool) -> int:
     """The number of steps of each training in the second trial run; 0 where it would take too long."""
-    if not first.trainings:
-        return 0
-    own = max(FIRST_STEPS, job.steps // first.trainings)
-    if processes > 1:
-        return min(FEWEST, own)  # by no clock: all ranks must take equally many
+    own = _own_steps(first, job)
+    if processes > 1 or not own:
+        return min(FULL, own)  # by no clock: all ranks must take equally many
     seconds = first.trainings * first.step_seconds(alike=True)
-    steps = min(own, MOST, max(FEWEST, round(SECONDS / seconds)))
+    steps = min(own, MOST, max(ALIKE if alike else MIXED, round(SECONDS / seconds)))
     return steps if steps * seconds <= LONGEST else 0
+
+
+def _steps_again(timed: TrialTiming, own: int) -> int:
+    """The number of steps of a third trial run, where the second had few and does not tell how long they are."""
+    rest = min(own, FULL) - timed.count
+    few = rest >= FIRST_STEPS and rest * timed.step_seconds(alike=True) <= LONGEST
+    return rest if few and timed.error > UNSURE else 0
+
+
+def _growth_to_come(timed: TrialTiming, own: int) -> int:
+    """Bytes by which memory grows until step FULL: with each doubling of the steps as with the last one, since ever
+    fewer shapes are new.
+    """
+    steps, last = len(timed.memory), min(own, FULL)
+    if steps < 2 or steps >= last:
+        return 0
+    return max(0, round((timed.memory[-1] - timed.memory[steps // 2 - 1]) * math.log2(last / steps)))
 
 
 def _fixed_seconds(first: TrialTiming, step: float, batch: float) -> float:
@@ -206,7 +239,7 @@ def _gpu_memory_free() -> int:
 
 
 def _options(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m components.planning.stage_profile")
+    parser = argparse.ArgumentParser(prog="python -m components.planning")
     parser.add_argument("--params", type=Path, required=True)
     parser.add_argument("--folder", type=Path, required=True, help="for dummies and outputs, all of which are deleted")
     parser.add_argument("--memory", type=int, required=True, help="bytes free")
@@ -217,7 +250,3 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--stale", type=Path, nargs="*", default=[], help="artifacts that will be replaced")
     parser.add_argument("--words", nargs=argparse.REMAINDER, required=True, help="the stage's command line; the last")
     return parser.parse_args(words)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean, median, stdev
 from typing import Any
+
+import psutil
 
 from components.run import Metrics, RecordedRun
 from components.training.store import CheckpointStore
@@ -18,17 +20,20 @@ STEP, VALIDATION = "loss", "validation_loss"
 
 
 class TimedRun(RecordedRun):
-    """A run that records the time of each step and each validation, and keeps no figures."""
+    """A run that records the time of each step and validation and the memory after each step, and keeps no figures."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
         self.marks: list[tuple[str, int, float]] = []
+        self.memory: list[int] = []
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         for kind in (VALIDATION, STEP):
             if any(name.endswith(kind) for name in metrics):
                 self.marks.append((kind, step, time.monotonic()))
+                if kind == STEP:
+                    self.memory.append(psutil.Process().memory_info().rss)
                 return
 
     def log_figure(self, name: str, figure: Any) -> None:
@@ -38,16 +43,22 @@ class TimedRun(RecordedRun):
 
 @dataclass(frozen=True)
 class TrialTiming:
-    """Seconds of a stage in a trial run. `steps`: between the ends of two steps; `after`: from the last mark on."""
+    """Seconds of a stage in a trial run. `steps`: between the ends of two steps; `after`: from the last mark on.
+
+    `memory`: resident bytes after each step.
+    """
 
     seconds: float
     steps: tuple[float, ...]
     validations: tuple[float, ...]
     trainings: int
     after: float
+    memory: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, marks: list[tuple[str, int, float]], began: float, ended: float) -> TrialTiming:
+    def of(
+        cls, marks: list[tuple[str, int, float]], began: float, ended: float, memory: Sequence[int] = ()
+    ) -> TrialTiming:
         """From the marks of a TimedRun. The first step of a training is in no interval: it is a warm-up."""
         pairs = list(pairwise(marks))
         return cls(
@@ -56,12 +67,30 @@ class TrialTiming:
             validations=tuple(b[2] - a[2] for a, b in pairs if a[0] == STEP and b[0] == VALIDATION),
             trainings=sum(kind == STEP and step == 1 for kind, step, _ in marks),
             after=ended - (marks[-1][2] if marks else began),
+            memory=tuple(memory),
+        )
+
+    def followed_by(self, other: TrialTiming) -> TrialTiming:
+        """The intervals and the memory of both; seconds of this one."""
+        return replace(
+            self,
+            steps=self.steps + other.steps,
+            validations=self.validations + other.validations,
+            trainings=self.trainings + other.trainings,
+            memory=self.memory + other.memory,
         )
 
     @property
     def count(self) -> int:
         """The number of steps, those without an interval included."""
         return len(self.steps) + self.trainings
+
+    @property
+    def error(self) -> float:
+        """The standard error of the mean step, relative to it; 1 with fewer than two intervals."""
+        if len(self.steps) < 2:
+            return 1.0
+        return stdev(self.steps) / len(self.steps) ** 0.5 / mean(self.steps)
 
     @property
     def validation_seconds(self) -> float:
@@ -84,4 +113,4 @@ def time_trial(
     written = {name: folder / name for name in outputs}
     began = time.monotonic()
     function(**given | written, checkpoints=CheckpointStore(folder / "checkpoints"), run=run)
-    return TrialTiming.of(run.marks, began, time.monotonic())
+    return TrialTiming.of(run.marks, began, time.monotonic(), run.memory)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +24,17 @@ def test_a_process_that_grows_past_what_is_free_is_told_on(tmp_path: Path) -> No
             _watch("pretrain", process, 30_000_000)
     finally:
         process.kill()
+        process.wait()
+
+
+def test_a_fork_that_grows_past_what_is_free_is_told_on_too() -> None:
+    forks = "import os, time; child = os.fork(); held = b'x' * (1 if child else 60_000_000); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", forks], start_new_session=True)
+    try:
+        with pytest.raises(DoesNotFit):
+            _watch("pretrain", process, 50_000_000)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

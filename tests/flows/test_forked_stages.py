@@ -50,6 +50,21 @@ def test_a_server_forks_stages_and_ends_with_the_run(root: Path, monkeypatch: py
 
 
 @pytest.mark.slow
+def test_a_block_that_does_not_begin_at_once_has_a_server(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ADDRESS, raising=False)
+    with forked_stages(root, at_once=False):
+        assert Path(os.environ[ADDRESS]).is_socket()
+
+
+def test_a_server_that_does_not_load_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ADDRESS, raising=False)
+    (tmp_path / "components").mkdir()
+    (tmp_path / "components/__init__.py").write_text("raise ImportError")
+    with forked_stages(tmp_path, at_once=False):
+        assert not Path(os.environ[ADDRESS]).exists()
+
+
+@pytest.mark.slow
 def test_a_server_ends_with_a_run_that_is_killed(root: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != ADDRESS}
     command = [sys.executable, "-c", DRIVER, str(root)]

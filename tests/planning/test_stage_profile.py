@@ -15,7 +15,7 @@ import pytest
 from components.params import Params, flatten
 from components.planning.estimate import Memory
 from components.planning.jobs import Job
-from components.planning.stage_profile import FEWEST, _second_steps
+from components.planning.stage_profile import ALIKE, FULL, MIXED, _growth_to_come, _second_steps, _steps_again
 from components.planning.trial_timing import TrialTiming
 from components.run import Metrics
 from flows.settings import change_params
@@ -42,7 +42,7 @@ class Calibrator:
         options = self.options | changes
         given = [word for name, value in options.items() for word in (f"--{name}", *str(value).split("|"))]
         return subprocess.run(
-            [sys.executable, "-m", "components.planning.stage_profile", *given, "--words", *words],
+            [sys.executable, "-m", "components.planning", *given, "--words", *words],
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": str(self.root)},
             capture_output=True,
@@ -83,16 +83,40 @@ def test_a_stage_is_counted_and_measured_and_leaves_no_output(
     assert not (calibrator.folder / "out").exists()
 
 
-def test_a_stage_is_rehearsed_for_dozens_of_steps_unless_it_has_fewer_or_they_take_too_long() -> None:
-    """Memory grows with every shape of a batch until the libraries' caches are full."""
-    job = Job(1, 1000, 1, 1, 1, 1.0, Memory(1, 1), 1, 1)
-    quick, slow, slower = (TrialTiming(1.0, (seconds, seconds), (1.0,), 1, 0.1) for seconds in (0.01, 1.0, 3.0))
-    assert _second_steps(quick, job, 1) == 100
-    assert _second_steps(slow, job, 1) == FEWEST
-    assert _second_steps(slow, replace(job, steps=5), 1) == 5
-    assert _second_steps(slower, job, 1) == 0
-    assert _second_steps(slower, job, 2) == FEWEST
-    assert _second_steps(replace(slow, trainings=2), replace(job, steps=10), 1) == 5
+JOB = Job(1, 1000, 1, 1, 1, 1.0, Memory(1, 1), 1, 1)
+
+
+def timed(*seconds: float, memory: tuple[int, ...] = ()) -> TrialTiming:
+    return TrialTiming(1.0, seconds, (1.0,), 1, 0.1, memory)
+
+
+def test_a_stage_is_tried_for_a_second_unless_it_has_fewer_steps_or_they_take_too_long() -> None:
+    quick, slow, slower = (timed(seconds, seconds) for seconds in (0.01, 1.0, 6.0))
+    assert _second_steps(quick, JOB, 1, alike=True) == 100
+    assert _second_steps(slow, JOB, 1, alike=True) == ALIKE
+    assert _second_steps(slow, JOB, 1, alike=False) == MIXED
+    assert _second_steps(slow, replace(JOB, steps=5), 1, alike=True) == 5
+    assert _second_steps(slower, JOB, 1, alike=True) == 0
+    assert _second_steps(slower, JOB, 2, alike=True) == FULL
+    assert _second_steps(replace(slow, trainings=2), replace(JOB, steps=10), 1, alike=True) == 5
+
+
+def test_few_steps_that_differ_are_timed_again() -> None:
+    steady, unsteady = timed(*[1.0, 1.01] * 4), timed(*[1.0, 1.5] * 4)
+    assert _steps_again(steady, 1000) == 0
+    assert _steps_again(unsteady, 1000) == FULL - unsteady.count
+    assert _steps_again(unsteady, 12) == 12 - unsteady.count
+    assert _steps_again(unsteady, 9) == 0
+    assert _steps_again(timed(*[2.0, 4.0] * 4), 1000) == 0
+
+
+def test_memory_grows_on_as_with_the_last_doubling_of_the_steps() -> None:
+    eight = (700, 700, 800, 800, 810, 820, 830, 840)
+    assert _growth_to_come(timed(1.0, memory=eight), 1000) == pytest.approx(40 * 1.585, abs=1)
+    assert _growth_to_come(timed(1.0, memory=eight), 16) == 40
+    assert _growth_to_come(timed(1.0, memory=eight), 8) == 0
+    assert _growth_to_come(timed(1.0, memory=(900, 800, 700, 600)), 1000) == 0
+    assert _growth_to_come(timed(1.0), 1000) == 0
 
 
 def test_what_cannot_fit_is_counted_and_not_tried(calibrator: Calibrator, pretrain_words: list[str]) -> None:

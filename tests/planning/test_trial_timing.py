@@ -24,6 +24,16 @@ def test_intervals_leave_out_the_warm_up_and_what_lies_between_two_trainings() -
     assert TrialTiming.of([*marks[:2], (STEP, 3, 14.5)], 1.0, 9.0).step_seconds(alike=False) == pytest.approx(5.75)
 
 
+def test_a_trial_that_follows_adds_its_intervals_and_not_its_seconds() -> None:
+    one = TrialTiming(9.0, (1.0, 1.0), (0.5,), 1, 0.1, (10, 20))
+    both = one.followed_by(TrialTiming(5.0, (2.0, 4.0), (0.7,), 1, 0.2, (30,)))
+    assert (both.seconds, both.after, both.count) == (9.0, 0.1, 6)
+    assert both.validation_seconds == pytest.approx(0.6)
+    assert both.memory == (10, 20, 30)
+    assert one.error == 0
+    assert both.error == pytest.approx(0.354, abs=0.001)
+
+
 def test_a_real_stage_is_timed_step_by_step(
     params: Params, tokens_folder: Path, tokenizer_folder: Path, tmp_path: Path
 ) -> None:
