@@ -63,6 +63,8 @@ class Stage:
     """Its outputs, without metrics and plots: paths within the project."""
     reads: tuple[str, ...] = ()
     """Those of the stages it needs that it reads a part of, or all."""
+    trains: bool = False
+    """Whether it reads the section `trainer` of params.yaml."""
 
     @property
     def fresh(self) -> bool:
@@ -98,6 +100,7 @@ def read_graph(root: Path) -> list[Stage]:
                     next((running[out.fs_path] for out in stage.outs if out.fs_path in running), None),
                     tuple(out.def_path for out in _data_outs(stage)),
                     _read_of(stage, graph.successors(stage)),
+                    _trains(stage),
                 )
                 for stage in order
             ]
@@ -158,6 +161,11 @@ def _read_of(stage: Any, needed: Iterable[Any]) -> tuple[str, ...]:
     return tuple(
         sorted(name for name, out in found.items() if any(dep.startswith(out) or out.startswith(dep) for dep in deps))
     )
+
+
+def _trains(stage: Any) -> bool:
+    sections = (name.partition(".")[0] for dep in stage.deps if dep.def_path == "params.yaml" for name in dep.params)
+    return "trainer" in sections
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from components.errors import LianziError, ParameterError  # noqa: E402
 from components.evaluation.rungs import system_of  # noqa: E402
 from components.lease import at_work, turn  # noqa: E402
 from components.params import load_params  # noqa: E402
+from components.variables import GPU_POOL, gpu_wait_seconds  # noqa: E402
 from flows import release as releasing  # noqa: E402
 from flows.forked_stages import forked_stages  # noqa: E402
 from flows.graph import TIMED_OUT, TRANSIENT, Stage, order_lock, read_graph, reproduce, stop_running  # noqa: E402
@@ -39,6 +41,8 @@ from flows.releasing.considered import is_current  # noqa: E402
 from flows.scheduling import notices  # noqa: E402
 from flows.scheduling.admission import SKIPPED, stood_for  # noqa: E402
 from flows.scheduling.assets import describe_assets, failed, node  # noqa: E402
+from flows.scheduling.deployments import require_server  # noqa: E402
+from flows.scheduling.gpu_pool import GpuPool  # noqa: E402
 from flows.scheduling.new_data import new_data  # noqa: E402
 from flows.scheduling.overrides import overridden, restore_params  # noqa: E402
 from flows.scheduling.run_pages import publish  # noqa: E402
@@ -59,17 +63,28 @@ class StageFailed(Exception):
 
 
 class Slots:
-    """Limits the number of parallel stages, and their time; when stopped, it ends them and starts no other."""
+    """Limits the number of parallel stages, and their time; when stopped, it ends them and starts no other.
+
+    Trainings that the workers of `pool` carry out need no slot: how many go on at a time is a matter of the workers.
+    """
 
     def __init__(self, count: int, minutes: float | None = None) -> None:
         self._free = Semaphore(count)
         self._stopped = False
+        self.pool: GpuPool | None = None
         self.seconds = minutes * 60 if minutes is not None else None
 
     def __enter__(self) -> None:
         self._free.acquire()
-        if self._stopped:
+        try:
+            self.check()
+        except StageFailed:
             self._free.release()
+            raise
+
+    def check(self) -> None:
+        """Raises StageFailed where no stage is to begin any more."""
+        if self._stopped:
             raise StageFailed("stopped before it began")
 
     def __exit__(self, *_: object) -> None:
@@ -95,20 +110,25 @@ def pipeline(
     only_on_drift: bool = False,
     stage_minutes: Annotated[float | None, Field(gt=0)] = None,
     notify: str = "",
+    gpu_pool: str = "",
 ) -> list[StageResult]:
     """Bring every stage up to date, `parallel` at a time, then release each task's bundle, one after another.
 
     `settings`: KEY=VALUE, in params.yaml while this run goes on. `only_on_new_data`: without new data there is no work.
     `only_on_drift`: without drift of what the servers are asked, and new rows, there is none; canaries are judged.
     `stage_minutes`: the longest that a stage may take; then all its processes are ended. `notify`: a block TYPE/NAME
-    that tells of failures, refusals and releases. A failed stage stops those that need it; the others finish. Raises
-    LianziError naming the failed ones, or what is wrong with the parameters or the project: before any work.
+    that tells of failures, refusals and releases. `gpu_pool`: the work pool that trains, instead of LIANZI_GPU_POOL in
+    the environment; without either the run trains by itself.
+
+    A failed stage stops those that need it; the others finish. Raises LianziError naming the failed ones, or what is
+    wrong with the parameters or the project: before any work.
     """
     end_with_this_process()
     for name in ("prefect.flow_runs", "prefect.engine"):
         logging.getLogger(name).addFilter(_is_no_mistake)
     try:
         folder = _checked(root, parallel, settings or [], stage_minutes)
+        trainers = _checked_pool(gpu_pool or os.environ.get(GPU_POOL, ""))
         if deployment.id and at_work(folder) == _own_turn():
             # A server that was locked or away may have taken its process for dead. That one ends the run; no state of
             # this second start is to.
@@ -117,7 +137,7 @@ def pipeline(
             get_run_logger().info(f"nothing to do: {why}")
             # Prefect unwraps a state that a flow returns.
             return Completed(name=SKIPPED, message=why, data=[])  # type: ignore[return-value]
-        return _run(folder, parallel, settings or [], stage_minutes, notify)
+        return _run(folder, Slots(parallel, stage_minutes), settings or [], notify, trainers)
     except LianziError as error:
         get_run_logger().error(str(error))
         _tell_of_failure(error, root, notify)
@@ -164,6 +184,16 @@ def _checked(root: object, parallel: object, settings: object, minutes: object) 
     return folder
 
 
+def _checked_pool(name: object) -> str:
+    """The work pool that trains; "" for none. Raises LianziError where it is no name, or no server could know it."""
+    if not isinstance(name, str):
+        raise ParameterError(f"gpu_pool: {name}: not the name of a work pool", "`prefect work-pool ls` lists them")
+    if name:
+        gpu_wait_seconds()
+        require_server()
+    return name
+
+
 def _own_turn() -> str:
     """What this run calls itself where others wait for it."""
     return f"scheduled run {flow_run.id}"
@@ -205,7 +235,7 @@ def _no_drift(folder: Path, settings: list[str], block: str) -> str:
     return "; ".join(lines) or "no task has a champion yet"
 
 
-def _run(folder: Path, parallel: int, settings: list[str], minutes: float | None, notify: str) -> list[StageResult]:
+def _run(folder: Path, slots: Slots, settings: list[str], notify: str, trainers: str) -> list[StageResult]:
     if not settings:
         ready_project(folder)  # before it waits for its turn
     tags = {"lianzi.driver": "lianzi run", "prefect.flow_run_id": str(flow_run.id)}
@@ -218,7 +248,9 @@ def _run(folder: Path, parallel: int, settings: list[str], minutes: float | None
             return [StageResult(stage.name, "cached", 0.0, key_metric(stage.name, folder)) for stage in stages]
         named = flow_run.name or tracking.run_name()
         with tracking.pipeline_run(named, tags) as run, forked_stages(folder):
-            results = _submit(stages, folder, Slots(parallel, minutes), run.id, notify)
+            if trainers:
+                slots.pool = GpuPool(trainers, folder, str(flow_run.id), run.id, lambda: slots.stopped)
+            results = _submit(stages, folder, slots, run.id, notify)
             _tell_what_came_of_it(run, results, folder)
             publish(folder, run, results, get_run_logger())
             if any(result.state == "failed" for result in results):
@@ -287,7 +319,7 @@ changes its outputs."""
 
 
 def bring_up_to_date(stage: Stage, root: Path, slots: Slots, run_id: str) -> State[StageResult]:
-    """A node: DVC runs the stage once a slot is free."""
+    """A node: DVC runs the stage once a slot is free, or a worker of the pool that trains."""
     logger = get_run_logger()
     last: list[str] = []
 
@@ -296,10 +328,15 @@ def bring_up_to_date(stage: Stage, root: Path, slots: Slots, run_id: str) -> Sta
         print(f"[{stage.name}] {line}", flush=True)
         last.append(line)
 
-    with slots:
-        print(f"[{stage.name}] …", flush=True)
+    pool = slots.pool if stage.trains else None
+    with slots if pool is None else contextlib.nullcontext():
+        slots.check()
+        print(f"[{stage.name}] …" if pool is None else f"[{stage.name}] … in the work pool {pool.name}", flush=True)
         began = time.monotonic()
-        code, outcome = reproduce(stage.name, root, heard, slots.seconds)
+        if pool is None:
+            code, outcome = reproduce(stage.name, root, heard, slots.seconds)
+        else:
+            code, outcome = pool.reproduce(stage.name, heard, slots.seconds)
         seconds = time.monotonic() - began
     if code != 0:
         state = _failed(stage.name, outcome, last, slots)

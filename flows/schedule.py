@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import shlex
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +13,21 @@ import click
 from rich.console import Console
 
 from components.errors import ParameterError, ServiceError
+from components.variables import GPU_POOL
 from flows.scheduling.automations import automate
+from flows.scheduling.deployments import (
+    PREFECT_FILE,
+    call_prefect,
+    deployment_name,
+    deployment_tags,
+    engine_command,
+    has_worker,
+    make_pool,
+    place_of,
+    require_server,
+    start_worker,
+)
+from flows.scheduling.gpu_pool import deploy_stage_runs
 from flows.scheduling.notices import block_id
 from flows.settings import project_root, ready_project, what_if
 
@@ -29,7 +37,6 @@ if TYPE_CHECKING:
     from prefect.client.schemas.schedules import CronSchedule
 
 FLOW = "pipeline"
-PREFECT_FILE = "infra/prefect.yaml"
 NIGHTLY, ON_NEW_DATA, WATCH = "nightly", "on-new-data", "watch"
 """The slugs of the schedules."""
 SECONDS_TO_SCHEDULE = 60
@@ -63,6 +70,14 @@ SECONDS_TO_SCHEDULE = 60
 @click.option(
     "--stage-minutes", type=click.FloatRange(0, min_open=True), help="End a stage that takes longer (default: never)."
 )
+@click.option(
+    "--gpu-pool",
+    default="",
+    metavar="POOL",
+    envvar=GPU_POOL,
+    show_envvar=True,
+    help="The work pool whose workers train; created if necessary (default: the run trains by itself).",
+)
 @click.option("--notify", metavar="BLOCK", help="A Prefect block, TYPE/NAME, that tells of failures and releases.")
 def command(pool: str, **plan: Any) -> None:
     """Deploy the project on the Prefect server at PREFECT_API_URL, to run as infra/prefect.yaml says: every night.
@@ -84,11 +99,17 @@ class Plan:
     settings: tuple[str, ...] = ()
     stage_minutes: float | None = None
     notify: str | None = None
+    gpu_pool: str = ""
 
     @property
     def parameters(self) -> dict[str, Any]:
         """Of the flow, where they are not its defaults."""
-        given = {"settings": list(self.settings), "stage_minutes": self.stage_minutes, "notify": self.notify}
+        given = {
+            "settings": list(self.settings),
+            "stage_minutes": self.stage_minutes,
+            "notify": self.notify,
+            "gpu_pool": self.gpu_pool,
+        }
         return {name: value for name, value in given.items() if value}
 
 
@@ -103,11 +124,11 @@ def schedule_project(root: Path, pool: str, plan: Plan) -> None:
     require_server()
     block = block_id(plan.notify) if plan.notify else None
     with get_client(sync_client=True) as client:
-        if pool not in {there.name for there in client.read_work_pools()}:
-            _prefect("work-pool", "create", pool, "--type", "process")
-            console.print(f"made the work pool {pool}")
+        for name in dict.fromkeys((pool, plan.gpu_pool)):
+            if name and make_pool(client, name):
+                console.print(f"made the work pool {name}")
         project = this_project()
-        _prefect("deploy", "--prefect-file", PREFECT_FILE, "--pool", pool)
+        call_prefect("deploy", "--prefect-file", PREFECT_FILE, "--pool", pool)
         name = f"{FLOW}/{project['deployment']}"
         deployment = client.read_deployment_by_name(name)
         _plan_runs(client, deployment, plan, schedules)
@@ -116,8 +137,13 @@ def schedule_project(root: Path, pool: str, plan: Plan) -> None:
         console.print(f"{FLOW}/{deployment.name} runs {project['folder']} on {project['host']}")
         for line in _next_runs(client, deployment):
             console.print(line)
-        if not any(worker.status == "ONLINE" for worker in client.read_workers_for_work_pool(pool)):
-            console.print(f"No worker carries it out yet: prefect worker start --pool {shlex.quote(pool)}")
+        if not has_worker(client, pool):
+            console.print(f"No worker carries it out yet: {start_worker(pool)}")
+        if plan.gpu_pool:
+            deploy_stage_runs(client, plan.gpu_pool, root)
+            console.print(f"trainings run in the work pool {plan.gpu_pool}")
+            if not has_worker(client, plan.gpu_pool):
+                console.print(f"No worker trains yet: {start_worker(plan.gpu_pool)} --limit 1")
 
 
 def _checked_cron(plan: Plan) -> CronSchedule | None:
@@ -163,53 +189,13 @@ def _plan_runs(
 
 def this_project() -> dict[str, str]:
     """A build step of infra/prefect.yaml: a name and a tag that identify the project in the working directory."""
-    folder, host = Path.cwd(), socket.gethostname()
+    folder = Path.cwd()
     return {
-        "host": host,
+        "host": socket.gethostname(),
         "folder": str(folder),
-        "deployment": deployment_name(folder.name, f"{host}:{folder}", _deployments()),
-        "command": shlex.join([sys.executable, "-m", "prefect.engine"]),
+        "deployment": deployment_name(folder.name, place_of(folder), deployment_tags(FLOW)),
+        "command": engine_command(),
     }
-
-
-def deployment_name(folder: str, place: str, there: Mapping[str, Sequence[str]]) -> str:
-    """`nightly-FOLDER`, with six more letters where a project in another path has that name.
-
-    `there`: the tags of each deployment on the server; one of them is the path of its project.
-    """
-    short = "nightly-" + re.sub(r"[^\w.-]+", "-", folder)
-    long = f"{short}-{hashlib.sha256(place.encode()).hexdigest()[:6]}"
-    ours = [name for name in (short, long) if place in there.get(name, ())]
-    return (ours or [name for name in (short, long) if name not in there] or [long])[0]
-
-
-def require_server() -> None:
-    """Raises ServiceError where no Prefect server is configured, or it does not answer."""
-    from prefect.client.orchestration import get_client
-    from prefect.settings import get_current_settings
-
-    address = get_current_settings().api.url
-    if not address:
-        raise ServiceError(
-            "no Prefect server is configured, and a temporary server schedules nothing",
-            "start one (`prefect server start`), then export PREFECT_API_URL=http://127.0.0.1:4200/api",
-        )
-    with get_client(sync_client=True) as client:
-        if client.api_healthcheck() is not None:
-            raise ServiceError(f"Prefect ({address}) does not answer", "start it with `prefect server start`")
-
-
-def _deployments() -> dict[str, list[str]]:
-    """The tags of each deployment of the pipeline on the server."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
-
-    wanted = FlowFilter(name=FlowFilterName(any_=[FLOW]))
-    found: dict[str, list[str]] = {}
-    with get_client(sync_client=True) as client:
-        while page := client.read_deployments(flow_filter=wanted, limit=200, offset=len(found)):
-            found |= {deployment.name: deployment.tags for deployment in page}
-    return found
 
 
 def _next_runs(client: SyncPrefectClient, deployment: DeploymentResponse) -> list[str]:
@@ -240,12 +226,3 @@ def _scheduled(client: SyncPrefectClient, deployment: DeploymentResponse) -> lis
         sort=FlowRunSort.EXPECTED_START_TIME_ASC,
         limit=3,
     )
-
-
-def _prefect(*words: str) -> None:
-    """Run a Prefect command in the project. Raises ServiceError with its last lines."""
-    command = [sys.executable, "-m", "prefect", "--no-prompt", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        last = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-3:]
-        raise ServiceError(f"`prefect {' '.join(words)}` failed: {' '.join(last)}", f"mend {PREFECT_FILE}")

@@ -85,9 +85,9 @@ class Lab:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in ("worker", "server"):
-            if name in self.processes:
-                self._end(self.processes[name])
+        # The server is the first that was started.
+        for name in reversed(self.processes):
+            self._end(self.processes[name])
 
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
@@ -97,10 +97,10 @@ class Lab:
         kept = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
         return kept | self.settings
 
-    def start(self, name: str) -> None:
-        """Start `server` or `worker`; a server answers when this returns."""
+    def start(self, name: str, pool: str = "local") -> None:
+        """Start `server`, or a worker of a pool by any other name; a server answers when this returns."""
         words = ["server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
-        words = words if name == "server" else ["worker", "start", "--pool", "local"]
+        words = words if name == "server" else ["worker", "start", "--pool", pool]
         quiet = env_defaults.OF_A_SERVER if name == "server" else {}
         with self.log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(

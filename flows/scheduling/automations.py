@@ -17,6 +17,8 @@ SILENT_SECONDS = 75
 """Two heartbeats that are missed. The server looks every 5 s, so a dead run leaves Running within 90 s."""
 START_SECONDS = 300
 """For a run that a worker took and never began: its worker died meanwhile. A busy machine starts slowly."""
+FINDING = 2
+"""The automations that find dead runs come before those that start them again."""
 MOST_RESTARTS = 2
 RESTART_SECONDS = 45
 """For a crashed run to be scheduled again; then it is once more."""
@@ -25,14 +27,16 @@ ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancel
 NAMED_ENDS = ENDS | {"prefect.flow-run.Skipped", "prefect.flow-run.Cached"}
 
 
-def automate(client: SyncPrefectClient, deployment_id: UUID, name: str, block: UUID | None = None) -> list[str]:
+def automate(
+    client: SyncPrefectClient, deployment_id: UUID, name: str, block: UUID | None = None, again: bool = True
+) -> list[str]:
     """Give the deployment its automations, in place of those it had. Returns their names.
 
-    `block`: a notification block, told of a run that died.
+    `block`: a notification block, told of a run that died. `again`: whether such a run starts again by itself.
     """
     owner = f"prefect.deployment.{deployment_id}"
     client.delete_resource_owned_automations(owner)
-    made = automations(deployment_id, name, block)
+    made = automations(deployment_id, name, block)[: None if again else FINDING]
     for automation in made:
         client.create_automation(automation)
     return [automation.name for automation in made]

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from flows.schedule import deployment_name
+from flows.scheduling.deployments import deployment_name
 
 
 def test_a_project_is_known_by_its_folder() -> None:
