@@ -1,4 +1,4 @@
-"""The pictures of MLflow, Prefect and a model's page in docs/images, made anew from results: `make pictures`.
+"""The pictures of MLflow, Prefect and a model's pages in docs/images, made anew from results: `make pictures`.
 
 Opens the pages of `lianzi ui` in Chromium, and takes a picture of a page only once the texts that it is for stand in
 it. Run it in the project's folder:
@@ -41,6 +41,7 @@ KEPT = {
     "compare": "mlflow-compare.png",
     "models": "mlflow-models.png",
     "model": "model.png",
+    "evaluation": "evaluation.png",
     "flow run": "prefect-run.png",
 }
 """The pages whose pictures are kept, and their files."""
@@ -51,12 +52,14 @@ WIDE = 2600
 
 @dataclass(frozen=True)
 class Page:
-    """A page's address below the server's, the texts that stand in it, and the tab that is opened in it first."""
+    """A page's address below the server's, the texts that stand in it, the size of the window, and the tab that is
+    opened in it first."""
 
     route: str
     texts: tuple[str, ...]
     width: int = 1280
     tab: str = ""
+    height: int = HEIGHT
 
 
 def mlflow_pages(task: str, metric: str) -> dict[str, Page]:
@@ -93,6 +96,12 @@ def mlflow_pages(task: str, metric: str) -> dict[str, Page]:
 def model_page(task: str) -> Page:
     """The page of a model, below the project's folder."""
     return Page(f"/reports/model/{task}/index.html", ("where it fails", "How good it is", "What to know"))
+
+
+def evaluation_page(task: str) -> Page:
+    """The page of what each step was worth, below the project's folder, down to its first picture."""
+    texts = (f"{task}: evaluation", "Systems", "candidate for release")
+    return Page(f"/reports/evaluate/{task}/index.html", texts, width=1100, height=1400)
 
 
 def prefect_pages(address: str, project: str) -> dict[str, Page]:
@@ -149,7 +158,7 @@ def look(browser: WebDriver, address: str, pages: Mapping[str, Page], folder: Pa
     """Open each page, wait for its texts, and take its picture. Returns name -> file."""
     found = {}
     for name, page in pages.items():
-        browser.set_window_size(page.width, HEIGHT)
+        browser.set_window_size(page.width, page.height)
         browser.get("about:blank")
         browser.get(address + page.route)
         if page.tab:
@@ -193,7 +202,8 @@ def main() -> None:
         task, metric = next(iter(tasks.items()))
         seen = look(browser, mlflow, mlflow_pages(task, metric), Path(folder))
         seen |= look(browser, prefect, prefect_pages(prefect, slug(root.name)), Path(folder))
-        seen |= look(browser, root.as_uri(), {"model": model_page(task)}, Path(folder))
+        own = {"model": model_page(task), "evaluation": evaluation_page([*tasks][-1])}
+        seen |= look(browser, root.as_uri(), own, Path(folder))
         for name, file in KEPT.items():
             keep(seen[name], out / file)
 
