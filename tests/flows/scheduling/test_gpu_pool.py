@@ -80,8 +80,14 @@ def pools(tmp_path_factory: pytest.TempPathFactory, mlflow_store: Path) -> Itera
         lab.start("gpu worker", "gpu")
         deployed = lab.ask("/deployments/filter", {"flows": {"name": {"any_": ["pipeline"]}}})
         yield Pools(lab, project, deployed[0]["id"])
+        cancelled = (
+            "Cancel",
+            "cancel",
+            "'second' - Finished in state Failed('no output')",
+            "'third' - Finished in state NotReady",
+        )
         for name in ("server", "worker", "gpu worker"):
-            assert_healthy(lab.log(name), ("crashed", "exited with status code: -9", "Cancel", "cancel"))
+            assert_healthy(lab.log(name), ("crashed", "exited with status code: -9", *cancelled))
 
 
 @pytest.mark.slow
