@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from components import tracking
+from components.forkserver.client import ADDRESS
 from components.params import Params, load_params
 from components.run import RecordedRun
 from flows import env_defaults
@@ -30,6 +31,10 @@ env_defaults.prepare()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The machine is of no interest to a test; those of the monitors turn them on.
 os.environ.setdefault("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false")
+
+# A pipeline of a test has stages that take no time: to load libraries for them would. What runs real stages shares a
+# server (tests/preloaded.py).
+os.environ.setdefault(ADDRESS, "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
