@@ -61,8 +61,10 @@ def _pass_on_signals(worker: int) -> None:
 def _end_as(code: int) -> None:
     """End with an exit code, or by the signal that a negative one names."""
     import signal
+    from contextlib import suppress
 
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        with suppress(OSError):  # of SIGKILL nothing can be changed
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)

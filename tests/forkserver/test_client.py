@@ -39,3 +39,13 @@ def test_who_is_ended_ends_its_fork(start: Start, number: signal.Signals) -> Non
     assert psutil.wait_procs(ended, timeout=30)[1] == []
     if child.is_running():
         child.kill()
+
+
+def test_a_fork_that_is_killed_is_told_as_killed(start: Start) -> None:
+    process = start("wait")
+    assert process.stdout is not None
+    process.stdout.readline()
+    worker, child = (psutil.Process(int(word)) for word in process.stdout.readline().split())
+    worker.kill()
+    assert process.wait(60) == -signal.SIGKILL
+    child.kill()

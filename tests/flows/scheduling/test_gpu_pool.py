@@ -98,8 +98,12 @@ def test_trainings_run_in_the_second_pool_and_the_results_are_the_same(pools: Po
     assert pools_of == {"second": "gpu"}
     (found,) = pools.lab.runs(pools.id, id={"any_": [run]})
     assert found["work_pool_name"] == "local"
-    lines = pools.lab.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})
-    assert "trains" in [line["message"] for line in lines]
+
+    def lines() -> list[str]:
+        found = pools.lab.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})
+        return [line["message"] for line in found]
+
+    pools.lab.wait(lambda: "trains" in lines(), 60)  # they are sent now and then
     by_pools = (pools.project / "dvc.lock").read_bytes()
     (pools.project / "dvc.lock").unlink()
     subprocess.run(["dvc", "repro", "--force", "--quiet", "--no-run-cache"], cwd=pools.project, check=True)
