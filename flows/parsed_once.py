@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,12 +19,12 @@ def parsed_once() -> Iterator[None]:
     from dvc.utils.serialize._common import _load_data
     from dvc.utils.serialize._yaml import parse_yaml
 
-    known: dict[tuple[Any, str], bytes] = {}
+    known: dict[tuple[Any, str], Any] = {}
 
     def parse(text: Any, path: Any) -> Any:
         if (text, str(path)) not in known:
-            known[text, str(path)] = pickle.dumps(parse_yaml(text, path))
-        return pickle.loads(known[text, str(path)])  # noqa: S301  # made above
+            known[text, str(path)] = parse_yaml(text, path)
+        return copy.deepcopy(known[text, str(path)])
 
     def load(path: Any, fs: Any = None, **words: Any) -> Any:
         return _load_data(path, parser=parse, fs=fs, **words)
