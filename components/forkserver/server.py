@@ -76,6 +76,8 @@ def look_after(request: socket.socket) -> NoReturn:
     if worker == 0:
         request.close()
         work(wanted["words"], Path(wanted["folder"]), wanted["environment"], streams)
+    with suppress(OSError):  # here too, so that it has its group when it is to be killed at once
+        os.setpgid(worker, worker)
     for stream in streams:
         os.close(stream)
     with suppress(BrokenPipeError):
