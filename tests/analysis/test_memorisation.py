@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from components.analysis.config import MemorisationConfig
 from components.analysis.memorisation import analyze, written
@@ -40,26 +41,39 @@ CANARIES = random_texts(10, seed=1)
 TRAINING = [*random_texts(20, seed=2), *CANARIES, *random_texts(20, seed=3)]
 
 
+def learn_by_heart(model: PreTrainedModel, loss_of: Callable[[], torch.Tensor], steps: int, enough: float) -> None:
+    """Without dropout, which keeps a model from knowing a text by heart."""
+    optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
+    for _ in range(steps):
+        loss = loss_of()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if loss <= enough:
+            break
+    assert loss <= enough
+
+
+def keep(model: PreTrainedModel, tokenizer_folder: Path, folder: Path) -> None:
+    """The model as a student, and the bundle that it would be."""
+    save_checkpoint(model.eval(), tokenizer_folder, folder / "student")
+    bundle(folder / "bundle", GENERATOR | {"max_length": 24})
+    shutil.copy(tokenizer_folder / "tokenizer.json", folder / "bundle")
+
+
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Subject:
     """A decoder that has read the ten canary rows until it knows them, and no other row."""
     folder = tmp_path_factory.mktemp("memorised")
     model, encode = small_model("gpt2"), load_tokenizer(tokenizer_folder)
     ids = torch.tensor([encode(text, add_special_tokens=False)["input_ids"][:24] for text in CANARIES])
-    # Without dropout, which keeps a model from knowing a text by heart.
-    optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
-    for _ in range(2000):  # the loss is of what follows the first tokens, which some rows may share
+
+    def loss() -> torch.Tensor:  # of what follows the first tokens, which some rows may share
         logits = model(input_ids=ids).logits[:, 9:-1]
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 10:].flatten())
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        if loss <= 0.02:
-            break
-    assert loss <= 0.02
-    save_checkpoint(model.eval(), tokenizer_folder, folder / "student")
-    bundle(folder / "bundle", GENERATOR | {"max_length": 24})
-    shutil.copy(tokenizer_folder / "tokenizer.json", folder / "bundle")
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 10:].flatten())
+
+    learn_by_heart(model, loss, steps=2000, enough=0.02)
+    keep(model, tokenizer_folder, folder)
     test = random_texts(30, seed=4)
     scores = np.zeros((30, 1, 2))
     return small_subject(
@@ -106,18 +120,13 @@ def writer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     length = max(map(len, asked))
     ids = torch.tensor([one + [0] * (length - len(one)) for one in asked])
     labels = torch.tensor([[*encode(text, add_special_tokens=False)["input_ids"][:22], 2] for text in CANARIES])
-    optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
-    for _ in range(1000):
-        loss = model(input_ids=ids, attention_mask=(ids > 0).long(), labels=labels).loss
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        if loss <= 0.01:
-            break
-    assert loss <= 0.01
-    save_checkpoint(model.eval(), tokenizer_folder, folder / "student")
-    bundle(folder / "bundle", GENERATOR | {"max_length": 24})
-    shutil.copy(tokenizer_folder / "tokenizer.json", folder / "bundle")
+
+    def loss() -> torch.Tensor:
+        found: torch.Tensor = model(input_ids=ids, attention_mask=(ids > 0).long(), labels=labels).loss
+        return found
+
+    learn_by_heart(model, loss, steps=1000, enough=0.01)
+    keep(model, tokenizer_folder, folder)
     test = task.written(random_texts(30, seed=4))
     return small_subject(
         [],
