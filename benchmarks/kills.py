@@ -24,13 +24,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from benchmarks.report import machine
 from components.artifacts import MANIFEST, digest, file_hash, write_json
-from components.stages import STAGES
+from components.forkserver.server import import_stages
 from components.tasks.kinds import KINDS
 from flows import env_defaults
 from tests import small_trainings
@@ -100,13 +99,7 @@ def prepare() -> None:
     env_defaults.prepare()
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     os.environ |= small_trainings.environment()
-    for name in (
-        "mlflow.store.tracking.sqlalchemy_store",
-        "sklearn.metrics",
-        "components.stage_process",
-        *STAGES.values(),
-    ):
-        import_module(name.partition(":")[0])
+    import_stages()
 
 
 def make_projects(folder: Path, kinds: Sequence[str]) -> dict[str, Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +65,7 @@ def make_plan(root: Path, settings: tuple[str, ...], say: Callable[[str], None])
     known = latest(read_outcomes())
     planner = Planner(root, params, recipes, stale, known, say)
     profiled = any(runs and name.partition("@")[0] in PROFILED for name, runs in stale.items())
-    with forked_stages(root, at_once=False) if profiled else nullcontext():
+    with forked_stages(root, needed=profiled, at_once=False):
         predictions = [planner.predict(stage) for stage in stale]
     _note({found.stage: (recipes[found.stage], found) for found in predictions if found.metrics()}, params)
     return predictions

@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 import time
-from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
@@ -80,7 +79,7 @@ def run_pipeline(root: Path, parallel: int | None, settings: tuple[str, ...] = (
     console.print(f"{len(stages)} stages, {stale} stale; {workers} side by side. Starting Prefect …")
     try:
         # Before Prefect is started: while it is, the other core loads what stages need.
-        with forked_stages(root) if stale else nullcontext():
+        with forked_stages(root, needed=stale > 0):
             results = _run_flow(root, workers)
     except LianziError as failure:
         if hasattr(failure, "results"):

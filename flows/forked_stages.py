@@ -16,14 +16,14 @@ from components.forkserver.client import ADDRESS
 
 
 @contextmanager
-def forked_stages(project: Path, at_once: bool = True) -> Iterator[None]:
+def forked_stages(project: Path, needed: bool = True, at_once: bool = True) -> Iterator[None]:
     """Start the server in a project's folder; what begins before it has its libraries begins without it, and unless the
     block begins `at_once`, nothing does.
 
     It ends with the block, and with this process. Only Linux tells a process of another's end as it needs; elsewhere,
-    and where a server serves already, nothing is started.
+    where a server serves already, and where no stage is to run (not `needed`), nothing is started.
     """
-    if not hasattr(os, "pidfd_open") or ADDRESS in os.environ:
+    if not needed or not hasattr(os, "pidfd_open") or ADDRESS in os.environ:
         yield
         return
     folder = Path(tempfile.mkdtemp(prefix="lianzi-"))  # of this user alone: a socket takes orders

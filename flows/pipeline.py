@@ -247,7 +247,8 @@ def _run(folder: Path, slots: Slots, settings: list[str], notify: str, trainers:
             get_run_logger().info("nothing to do: every stage is fresh and every model considered")
             return [StageResult(stage.name, "cached", 0.0, key_metric(stage.name, folder)) for stage in stages]
         named = flow_run.name or tracking.run_name()
-        with tracking.pipeline_run(named, tags) as run, forked_stages(folder):
+        stale = any(not stage.fresh for stage in stages)  # else a release alone is due
+        with tracking.pipeline_run(named, tags) as run, forked_stages(folder, needed=stale):
             if trainers:
                 slots.pool = GpuPool(trainers, folder, str(flow_run.id), run.id, lambda: slots.stopped)
             results = _submit(stages, folder, slots, run.id, notify)

@@ -49,12 +49,17 @@ def serve(address: Path, driver: int) -> None:
     shutil.rmtree(address.parent, ignore_errors=True)
 
 
-def load() -> None:
-    """Import what stages do, and forget the project's own modules."""
+def import_stages() -> None:
+    """Import what stages do: nothing of it starts a thread."""
     from components.stages import STAGES
 
     for name in ("components.stage_process", *STAGES.values(), *LIBRARIES):
         import_module(name.partition(":")[0])
+
+
+def load() -> None:
+    """Import what stages do, and forget the project's own modules."""
+    import_stages()
     for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
         del sys.modules[name]
     gc.collect()

@@ -46,7 +46,8 @@ def run_stages(
     ran: set[str] = set()
     done = {stage.name for stage in stages if stage not in work}
     running: dict[Future[str], Stage] = {}
-    with forked_stages(project), ThreadPoolExecutor(parallel) as pool:
+    stale = any(not stage.fresh for stage in work)
+    with forked_stages(project, needed=stale), ThreadPoolExecutor(parallel) as pool:
         try:
             while work or running:
                 for stage in [stage for stage in work if done.issuperset(stage.needs)]:
