@@ -32,9 +32,11 @@ from components.lease import at_work, turn  # noqa: E402
 from components.params import load_params  # noqa: E402
 from components.variables import GPU_POOL, gpu_wait_seconds  # noqa: E402
 from flows import release as releasing  # noqa: E402
+from flows.dvc_repro import TIMED_OUT, TRANSIENT, reproduce, stop_running  # noqa: E402
 from flows.forked_stages import forked_stages  # noqa: E402
-from flows.graph import TIMED_OUT, TRANSIENT, Stage, order_lock, read_graph, reproduce, stop_running  # noqa: E402
+from flows.graph import Stage, read_graph  # noqa: E402
 from flows.inputs import note_inputs  # noqa: E402
+from flows.lock_file import order_lock  # noqa: E402
 from flows.quoted import without_data  # noqa: E402
 from flows.record import record_missing  # noqa: E402
 from flows.releasing.considered import is_current  # noqa: E402

@@ -12,7 +12,7 @@ from components import tracking
 from components.errors import first_line
 from components.lease import signed_at
 from components.variables import gpu_wait_seconds
-from flows.graph import KILLED, TIMED_OUT, TRANSIENT, UNREACHABLE
+from flows.dvc_repro import KILLED, TIMED_OUT, TRANSIENT, UNREACHABLE
 from flows.scheduling.automations import HEARTBEAT_SECONDS, automate
 from flows.scheduling.deployments import (
     deployment_name,
@@ -95,7 +95,7 @@ class GpuPool:
         return f"{start_worker(self.name)} --limit 1"
 
     def reproduce(self, stage: str, heard: Callable[[str], None], seconds: float | None = None) -> tuple[int, str]:
-        """`flows.graph.reproduce`, by a worker of the pool. A pool without a worker fails the stage after a time."""
+        """`dvc_repro.reproduce`, by a worker of the pool. A pool without a worker fails the stage after a time."""
         from prefect.client.orchestration import get_client
         from prefect.deployments import run_deployment
 

@@ -26,7 +26,7 @@ from components import tracking  # noqa: E402
 from components.errors import LianziError, ParameterError  # noqa: E402
 from components.lease import signed_at  # noqa: E402
 from components.orphans import LOOK_SECONDS  # noqa: E402
-from flows.graph import reproduce, stop_running  # noqa: E402
+from flows.dvc_repro import reproduce, stop_running  # noqa: E402
 from flows.scheduling.gpu_pool import lines_of  # noqa: E402
 from flows.settings import project_folder  # noqa: E402
 

@@ -8,8 +8,10 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from flows.dvc_repro import reproduce, stop_running
 from flows.forked_stages import forked_stages
-from flows.graph import Stage, order_lock, read_graph, reproduce, stop_running
+from flows.graph import Stage, read_graph
+from flows.lock_file import order_lock
 
 LAST, TEACHER = "evaluate", "finetune"
 """The stage that a task's chain ends with; of a teacher alone the second."""

@@ -24,8 +24,8 @@ from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
 from components import tracking  # noqa: E402
 from components.errors import LianziError  # noqa: E402
+from flows.dvc_repro import reproduce, stop_running  # noqa: E402
 from flows.forked_stages import forked_stages  # noqa: E402
-from flows.graph import reproduce, stop_running  # noqa: E402
 from flows.sweeping import trees  # noqa: E402
 from flows.sweeping.plan import Node, Plan, objective_of  # noqa: E402
 from flows.sweeping.spec import LocatedFile  # noqa: E402

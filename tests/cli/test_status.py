@@ -9,7 +9,7 @@ import pytest
 from cli.status import reasons, show_status
 from components import tracking
 from components.registry import Registry
-from flows.graph import reproduce
+from flows.dvc_repro import reproduce
 from tests.command_imports import command_imports
 
 HEAVY = ("mlflow", "sqlalchemy", "pandas", "pyarrow", "matplotlib", "numpy", "torch", "transformers", "prefect")

@@ -101,3 +101,18 @@ def _await(address: str) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.3)
+
+
+@pytest.fixture
+def long_stage(project: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A `dvc repro` whose stage runs until a file `end` is there."""
+    text = (project / "dvc.yaml").read_text()
+    slow = "touch begun; while test ! -e end; do sleep 0.1; done; cat source.txt > first.txt"
+    (project / "dvc.yaml").write_text(text.replace("cat source.txt > first.txt", slow))
+    process = subprocess.Popen(["dvc", "repro", "first"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (project / "begun").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    yield process
+    (project / "end").touch()
+    process.wait(60)

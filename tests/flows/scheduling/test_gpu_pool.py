@@ -13,7 +13,8 @@ from uuid import uuid4
 import pytest
 
 from flows import env_defaults
-from flows.graph import KILLED, TIMED_OUT, read_graph
+from flows.dvc_repro import KILLED, TIMED_OUT
+from flows.graph import read_graph
 from flows.scheduling.gpu_pool import GpuPool, _Lines, lines_of
 from tests.flows.test_pipeline import lianzi
 from tests.scheduled_lab import Lab, change_data, make_project
