@@ -250,10 +250,10 @@ def answers_a_task(training: Pretraining) -> None:
 
     params, run = training.sections["params"], RecordedRun()
     task = TaskConfig(kind=training.sections["kind"], language="en", max_length=24), "places"
-    place = {name: training.folder / name for name in ("whole", "rows", "teacher", "scratch", "onnx", "int8", "bundle")}
-    few = {"epochs": 2, "batch_size": 16, "learning_rate": 3e-3, "min_steps": 1, "without_pretraining": False}
+    place = {name: training.folder / name for name in ("whole", "rows", "teacher", "onnx", "int8", "bundle")}
+    few = {"epochs": 2, "batch_size": 16, "learning_rate": 3e-3, "min_steps": 1}
     config = params.finetune.model_copy(update=few | {"threads": 1})
-    given = place["rows"], place["whole"], place["teacher"], place["scratch"]
+    given = place["rows"], place["whole"], place["teacher"]
     finetune(config, *task, params.trainer, 7, *given, CheckpointStore(training.folder / "fine"), run)
     export(params.export, *task, place["rows"], place["teacher"], place["onnx"], run)
     loose = {"max_accuracy_loss": 1.0, "bootstrap_samples": 100}

@@ -36,7 +36,7 @@ class Adapting(TaskTraining):
         from components.training.store import CheckpointStore
 
         params = self.params
-        place = self.folder / "rows", self.folder / "pretrained", self.folder / name, self.folder / f"{name}-scratch"
+        place = self.folder / "rows", self.folder / "pretrained", self.folder / name
         checkpoints = CheckpointStore(self.folder / store)
         finetune(params.finetune, self.task, NAME, params.trainer, 7, *place, checkpoints, run)
 
@@ -45,7 +45,7 @@ def adaptation_cell(folder: Path, kind: str, adaptation: str) -> Cell:
     """Proofs of an adaptation on a kind of task."""
     from tests.small_artifacts import small_tokenizer
     from tests.small_kinds import ROW_OF, preferred, small_rows
-    from tests.training.test_finetune import pretrained_folder
+    from tests.small_tuning import pretrained_folder
 
     changes = ADAPTATIONS[adaptation]
     pretrained_folder(folder / "pretrained", small_tokenizer(folder / "tokenizer"), MODEL_OF[KINDS[kind].head])

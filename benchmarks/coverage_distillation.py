@@ -47,7 +47,7 @@ def student_cell(folder: Path, kind: str, student: str) -> Cell:
     """Proofs of a way of teaching on a kind of task."""
     from tests.small_artifacts import small_tokenizer
     from tests.small_kinds import ROW_OF, small_rows
-    from tests.training.test_finetune import pretrained_folder
+    from tests.small_tuning import pretrained_folder
 
     pretrained_folder(folder / "pretrained", small_tokenizer(folder / "tokenizer"), MODEL_OF[KINDS[kind].head], depth=2)
     small_rows(folder / "rows", kind, ROW_OF[kind])

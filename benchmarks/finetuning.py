@@ -228,9 +228,8 @@ def ours(turn: Turn) -> Any:
 
     params = load_params(ROOT / "params.yaml")
     store = CheckpointStore(turn.target.with_name(f"{turn.target.name}-store"))
-    scratch = turn.target.with_name(f"{turn.target.name}-scratch")
     task = task_config(turn.task)
-    places = (turn.rows, turn.pretrained, turn.target, scratch, store)
+    places = (turn.rows, turn.pretrained, turn.target, store)
     return lambda: finetune(turn.config, task, turn.task, params.trainer, turn.seed, *places, RecordedRun())
 
 

@@ -46,6 +46,7 @@ from components.tasks.kinds import task_of
 from components.tasks.rows import LabelShare, read_task
 from components.training.distill import distill
 from components.training.finetune import finetune
+from components.training.from_scratch import train_from_scratch
 from components.training.store import CheckpointStore
 
 ROOT = Path(__file__).parent.parent
@@ -123,12 +124,13 @@ class Piece:
         """The folders of the stages, each made unless it is there."""
         params, task, name, run = self.params, self.params.tasks[self.task], self.task, RecordedRun()
         made = {part: self.folder / part for part in ("teacher", "scratch", "student", "onnx", "quantized")}
-        if not made["scratch"].is_dir():
+        for stage, part in ((finetune, "teacher"), (train_from_scratch, "scratch")):
+            if made[part].is_dir():
+                continue
             changed = {"seeds": [], "label_fraction": share.fraction, "without_pretraining": True}
-            config, store = params.finetune.model_copy(update=changed), CheckpointStore(self.folder / "finetuning")
-            source = self.artifacts / "pretrained"
-            outputs = made["teacher"], made["scratch"]
-            finetune(config, task, name, params.trainer, share.seed, self.rows, source, *outputs, store, run)
+            config, store = params.finetune.model_copy(update=changed), CheckpointStore(self.folder / f"store-{part}")
+            paths = self.rows, self.artifacts / "pretrained", made[part]
+            stage(config, task, name, params.trainer, share.seed, *paths, store, run)
         if not made["student"].is_dir():
             store, seed = CheckpointStore(self.folder / "distillation"), share.seed
             paths = self.rows, made["teacher"], made["student"]

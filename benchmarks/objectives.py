@@ -38,6 +38,7 @@ from components.tasks.kinds import KINDS
 from components.tokenization.reader import PackedTokens
 from components.training.config import FinetuneConfig, PretrainConfig
 from components.training.finetune import finetune
+from components.training.from_scratch import train_from_scratch
 from components.training.pretrain import pretrain
 from components.training.store import CheckpointStore
 
@@ -175,10 +176,10 @@ def finetuned(
     config = config.model_copy(update={"seeds": [], "without_pretraining": True, "threads": 1})
     scores: dict[str, list[float]] = {"teacher": [], "scratch": []}
     for seed in seeds:
-        given = (rows, folder / "pretrained", folder / f"teacher-{seed}", folder / f"scratch-{seed}")
-        store = CheckpointStore(folder / f"fine-{seed}")
-        metrics = finetune(config, task, name, params.trainer, seed, *given, store, RecordedRun())
-        for side, values in scores.items():
+        given = config, task, name, params.trainer, seed, rows, folder / "pretrained"
+        for stage, (side, values) in zip((finetune, train_from_scratch), scores.items(), strict=True):
+            place = f"{side}-{seed}"
+            metrics = stage(*given, folder / place, CheckpointStore(folder / f"store-{place}"), RecordedRun())
             values.append(round(metrics[side][KINDS[task.kind].metric], 4))
     return {**scores, "gain": gain(scores["teacher"], scores["scratch"])}
 

@@ -33,12 +33,12 @@ from components.modeling.checkpoints import load_classifier, load_tokenizer, ran
 from components.params import Params, load_params
 from components.run import RecordedRun
 from components.tasks.rows import read_split
-from components.training.finetune import task_batches
 from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
 from components.training.randomness import derived_seed, seeded_generator
 from components.training.store import CheckpointStore
 from components.training.task_data import Examples, TaskData, TaskObjective, encode
+from components.training.task_training import task_batches
 from components.training.trainer import Schedule, fit, prepare_libraries
 
 ROOT = Path(__file__).parent.parent

@@ -18,7 +18,7 @@ from flows.graph import Stage, data_version, read_graph
 from flows.recipes import Recipe, changed_keys, read_recipes
 from flows.settings import check_checkpoint, check_data_there, what_if
 
-PROFILED = ("pretrain", "finetune", "distill")
+PROFILED = ("pretrain", "finetune", "train_from_scratch", "distill")
 """The stages measured by a few steps; for the others the last run is used."""
 _SAME = 0.02
 """Inputs whose size differs by less count as unchanged."""
@@ -105,6 +105,8 @@ class Planner:
             return Prediction(stage, fresh=True)
         if stage == "pretrain" and self.params.pretrain.steps == 0:
             return Prediction(stage, note="takes the checkpoint as it is")
+        if stage.startswith("train_from_scratch@") and not self.params.finetune.without_pretraining:
+            return Prediction(stage, note="left out by finetune.without_pretraining")
         return self._profiled(stage) if stage.partition("@")[0] in PROFILED else self._remembered(stage)
 
     def _profiled(self, stage: str) -> Prediction:

@@ -15,6 +15,7 @@ from typing import Any
 from cli.resource_check import free_disk, free_memory
 from components.errors import DoesNotFit, LianziError, ServiceError
 from components.params import Params
+from components.stages import section_of
 from flows.recipes import Recipe
 
 SCRATCH = Path(".lianzi")
@@ -90,7 +91,7 @@ def _watch(stage: str, process: subprocess.Popen[bytes], free: int) -> None:
         if _largest() > GUARD * free:
             raise DoesNotFit(
                 f"{stage} needs more than the {free / 1e9:.1f} GB of memory that are free here",
-                f"lower {stage.partition('@')[0]}.batch_size or model.depth, or set trainer.checkpoint_activations",
+                f"lower {section_of(stage)}.batch_size or model.depth, or set trainer.checkpoint_activations",
             )
         time.sleep(0.05)
 
@@ -113,6 +114,6 @@ def _failure(stage: str, code: int, said: str) -> LianziError:
     if code < 0:
         return DoesNotFit(
             f"{stage}: profiling it was killed (signal {-code}), most likely for its memory",
-            f"lower {stage.partition('@')[0]}.batch_size or model.depth, or set trainer.checkpoint_activations",
+            f"lower {section_of(stage)}.batch_size or model.depth, or set trainer.checkpoint_activations",
         )
     return ServiceError(f"{stage}: profiling it ended with code {code}:\n{said[-1500:]}")

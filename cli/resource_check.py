@@ -9,6 +9,7 @@ from typing import Any
 from components.errors import DoesNotFit
 from components.modeling.config import HEAD_DIM
 from components.params import Params
+from components.stages import section_of
 
 CGROUP = Path("/sys/fs/cgroup")
 _VERSIONS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
@@ -45,7 +46,7 @@ def remedies(stage: str, needed: int, free: int, activations: int, params: Param
     """Suggested changes, the least intrusive first. Only activations shrink with the batch; otherwise the model must be
     smaller.
     """
-    section, trainer = stage.partition("@")[0], params.trainer
+    section, trainer = section_of(stage), params.trainer
     batch = params.section(section).batch_size
     wanted = _ROOM * free
     share = (wanted - (needed - activations)) / activations

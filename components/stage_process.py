@@ -24,7 +24,7 @@ from components.libraries import LIBRARIES_FILE, check_libraries, noted
 from components.params import Params, check_params, read_yaml
 from components.run import SYSTEM, Metrics, RecordedRun
 from components.sections import Section
-from components.stages import STAGES, stage_function, stage_name
+from components.stages import STAGES, section_of, stage_function, stage_name
 from components.starts import check_folder
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def run_stage(words: list[str]) -> None:
     options, function, paths = parse(words)
     params = check_params(content, PARAMS_FILE.name)
     given = arguments(function, params, options.task) | paths
-    inputs.add([*(paths[name] for name in wanted.reads), *check_folder(options.stage, given["config"])])
+    inputs.add([*(paths[name] for name in wanted.reads), *check_folder(section_of(options.stage), given["config"])])
     try:
         if "checkpoints" in inspect.signature(function).parameters:
             _train(words, options, function, given, inputs, wanted)
@@ -205,7 +205,7 @@ def arguments(function: Callable[..., Metrics], params: Params, task: str | None
         if task not in params.tasks:
             raise ParameterError(f"params.yaml: tasks: no task '{task}'", f"known: {', '.join(params.tasks)}")
         available |= {"task": params.tasks[task], "task_name": task}
-    available["config"] = params.section(function.__name__)
+    available["config"] = params.section(section_of(function.__name__))
     for name in inspect.signature(function).parameters:
         if isinstance(params.section(name), Section):
             available[name] = params.section(name)

@@ -1,8 +1,8 @@
 """The table of stages: name -> the function that does the work.
 
 A stage's signature is its contract: each `Path` is a path that dvc.yaml gives on the command line, each
-params section it needs is an argument (`config` is the section of the stage's own name), `task` and `seed`
-come from params.yaml, and `run` receives what it reports.
+params section it needs is an argument (`config` is the section of the stage's own name, or of the stage whose recipe it
+follows), `task` and `seed` come from params.yaml, and `run` receives what it reports.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ STAGES: dict[str, str] = {
     "tokenize": "components.tokenization.pack:tokenize",
     "pretrain": "components.training.pretrain:pretrain",
     "finetune": "components.training.finetune:finetune",
+    "train_from_scratch": "components.training.from_scratch:train_from_scratch",
     "distill": "components.training.distill:distill",
     "export": "components.deployment.export:export",
     "quantize": "components.deployment.quantize:quantize",
@@ -24,6 +25,15 @@ STAGES: dict[str, str] = {
     "evaluate": "components.evaluation.evaluate:evaluate",
     "analyze": "components.analysis.analyze:analyze",
 }
+
+_RECIPES = {"train_from_scratch": "finetune"}
+"""Stage -> the stage whose recipe it follows."""
+
+
+def section_of(stage: str) -> str:
+    """The section of params.yaml that is the `config` of a stage, STAGE or STAGE@TASK."""
+    name = stage.partition("@")[0]
+    return _RECIPES.get(name, name)
 
 
 def stage_name(stage: str, task: str | None) -> str:

@@ -30,7 +30,7 @@ def check_stages(root: Path, params: Params, stale: Collection[str]) -> list[str
         from components.validation.drift import read_accepted
 
         read_accepted(root / params.validation.accepted)
-    if work & {"pretrain", "finetune", "distill"}:
+    if work & {"pretrain", "finetune", "train_from_scratch", "distill"}:
         _check_lengths(params)
         _check_trainings(params)
     return remarks

@@ -20,6 +20,7 @@ KEY_METRICS = {
     "tokenize": "tokens.train",
     "pretrain": "validation_perplexity",
     "finetune": "teacher.{metric}",
+    "train_from_scratch": "scratch.{metric}",
     "distill": "{metric}",
     "export": "parity.max_difference",
     "quantize": "{metric}",

@@ -15,7 +15,7 @@ from components.tracking.logged_models import Model
 from components.tracking.tracked_run import Input
 from flows.results import Result
 
-MAKERS = ("pretrain", "finetune", "distill", "quantize", "build")
+MAKERS = ("pretrain", "finetune", "train_from_scratch", "distill", "quantize", "build")
 """The stages whose parameters stand beside a model's metrics."""
 _FOLDERS = {"without_pretraining": "scratch", "teacher": "teacher", "student": "student"}
 """System -> its folder in artifacts/TASK; every other is a rung of the bundle."""

@@ -69,7 +69,8 @@ SETTINGS_OF = {
 """Kind of task -> the settings of a project whose model can carry it, where that is another model."""
 PATHS = {
     "pretrain": ("tokens tokenizer", "pretrained"),
-    "finetune": ("rows pretrained", "teacher scratch"),
+    "finetune": ("rows pretrained", "teacher"),
+    "train_from_scratch": ("rows pretrained", "scratch"),
     "distill": ("rows teacher", "student"),
 }
 """Stage -> its inputs, its outputs."""

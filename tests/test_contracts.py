@@ -19,7 +19,7 @@ from components.libraries import noted
 from components.modeling.kinds import SAME
 from components.params import Params, load_params
 from components.stage_process import path_names
-from components.stages import STAGES, stage_function
+from components.stages import STAGES, section_of, stage_function
 from components.tasks.kinds import KINDS
 from tests.imported_code import CHOICES, NO_RESULT_CODE, imported_code
 
@@ -139,7 +139,7 @@ def test_a_stages_command_gives_the_paths_its_function_takes(name: str) -> None:
 def test_a_stages_params_in_dvc_yaml_are_the_sections_its_function_takes(name: str) -> None:
     taken = set(inspect.signature(stage_function(name)).parameters)
     sections = {section for section in taken if Params.section_type(section)}
-    expected = {name} | sections | taken.intersection({"seed", "tasks"})
+    expected = {section_of(name)} | sections | taken.intersection({"seed", "tasks"})
     expected |= {"corpus"} if "sources" in taken else set()
     expected |= {"tasks.${key}"} if "task" in taken else set()
     expected |= {"seed", "finetune.label_fraction"} if "share" in taken else set()

@@ -26,7 +26,7 @@ def test_a_stages_inputs_and_outputs_are_told_apart_by_the_graph() -> None:
 def test_a_matrix_stage_has_the_parameters_of_its_own_task() -> None:
     found = declared("finetune@topic", PARAMS)
     assert found.reads == ("rows", "pretrained")
-    assert found.writes == ("teacher", "scratch", "metrics", "curves")
+    assert found.writes == ("teacher", "metrics", "curves")
     assert "tasks.topic" in found.params
 
 

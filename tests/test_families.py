@@ -75,8 +75,9 @@ class Way:
 
     def classified(self, pretrained: str) -> dict[str, Any]:
         given = self.params.trainer, 7, self.rows, self.folder / pretrained
-        outputs = self.folder / "teacher", self.folder / "scratch"
-        return finetune(self.params.finetune, *self.stage, *given, *outputs, self.store("finetune"), self.run)
+        return finetune(
+            self.params.finetune, *self.stage, *given, self.folder / "teacher", self.store("finetune"), self.run
+        )
 
     def distilled(self) -> dict[str, Any]:
         given = self.params.trainer, 7, self.rows, self.folder / "teacher", self.folder / "student"

@@ -13,7 +13,7 @@ import pytest
 from flows.settings import change_params
 from tests.preloaded import preloaded
 from tests.small_trainings import environment, remove_outputs, small_training_project, words
-from tests.training.test_finetune import pretrained_folder
+from tests.small_tuning import pretrained_folder
 
 pytestmark = pytest.mark.slow
 BASE = ("pretrain.steps=40", "pretrain.precision=fp32", "pretrain.average_decay=0.5")

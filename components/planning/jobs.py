@@ -29,9 +29,9 @@ from components.training.config import (
     TrainerConfig,
     TrainingConfig,
 )
-from components.training.finetune import VALIDATION_BATCH, passes_per_epoch
 from components.training.module import Learner
 from components.training.task_data import TaskData
+from components.training.task_training import VALIDATION_BATCH, passes_per_epoch
 from components.training.trainer import lightning_precision
 
 UNTRAINED: dict[str, Any] = {"steps": 0, "tokens": 0, "flops": 0.0, "validations": 1}
@@ -97,20 +97,20 @@ def pretrain_job(given: dict[str, Any], model: PreTrainedModel, vocabulary: Toke
 
 
 def finetune_job(given: dict[str, Any], data: TaskData) -> Job:
-    """The teacher and, if configured, the control without pretraining, each for all epochs and seeds."""
+    """The teacher, with its adapter, for all epochs and seeds."""
     config: FinetuneConfig = given["config"]
-    trainings = max(1, len(config.seeds))
     with torch.device("meta"):
         model = random_classifier(given["pretrained"], data.task.labels, 0.0, data.task.head)
-        whole = estimate.shape_of(model)
         adapt(model, config.adapter, data.task.head)
-    teacher = _task_job(given, data, estimate.shape_of(model), None, trainings)
-    # The control is trained whole, whatever the adapter.
-    return (
-        _one_after_another(teacher, _task_job(given, data, whole, None, trainings))
-        if config.without_pretraining
-        else teacher
-    )
+    return _task_job(given, data, estimate.shape_of(model), None, max(1, len(config.seeds)))
+
+
+def from_scratch_job(given: dict[str, Any], data: TaskData) -> Job:
+    """The control without pretraining: trained whole, whatever the teacher's adapter."""
+    config: FinetuneConfig = given["config"]
+    with torch.device("meta"):
+        model = random_classifier(given["pretrained"], data.task.labels, 0.0, data.task.head)
+    return _task_job(given, data, estimate.shape_of(model), None, max(1, len(config.seeds)))
 
 
 def distill_job(given: dict[str, Any], data: TaskData) -> Job:
@@ -170,21 +170,6 @@ def _task_job(given: dict[str, Any], data: TaskData, shape: Shape, teacher: Shap
         ),
         checkpoint=estimate.checkpoint_bytes(shape, config.optimizer, averaged=config.average_decay > 0, best=True),
         results=trainings * estimate.NUMBER * shape.parameters,
-    )
-
-
-def _one_after_another(one: Job, other: Job) -> Job:
-    """Two jobs of a stage over the same rows: `parameters` of the first."""
-    return Job(
-        parameters=one.parameters,
-        steps=one.steps + other.steps,
-        validations=one.validations + other.validations,
-        validation_batches=one.validation_batches,
-        tokens=one.tokens + other.tokens,
-        flops=one.flops + other.flops,
-        memory=max(one.memory, other.memory, key=lambda memory: memory.total),
-        checkpoint=max(one.checkpoint, other.checkpoint),
-        results=one.results + other.results,
     )
 
 

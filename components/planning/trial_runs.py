@@ -14,12 +14,13 @@ from components.planning.jobs import (
     blank_language_model,
     distill_job,
     finetune_job,
+    from_scratch_job,
     pretrain_job,
     sketched_task_job,
 )
 from components.tasks.rows import EVERY_ROW, LabelShare, read_split
-from components.training.finetune import VALIDATION_BATCH
 from components.training.task_data import TaskData
+from components.training.task_training import VALIDATION_BATCH
 
 
 class TrialRun(Protocol):
@@ -73,15 +74,25 @@ class PretrainTrial:
 
 
 class TaskTrial:
-    """Fine-tuning or distillation over a few of the task's rows; all rows are read, as in the stage."""
+    """A training over a few of the task's rows; all rows are read, as in the stage."""
 
     alike = False
 
     def __init__(
-        self, given: dict[str, Any], inputs: Inputs, source: str, outputs: tuple[str, ...], **fixed: Any
+        self,
+        given: dict[str, Any],
+        inputs: Inputs,
+        source: str,
+        output: str,
+        count: Callable[[dict[str, Any], TaskData], Job],
+        **fixed: Any,
     ) -> None:
-        """`source`: the argument with the model to start from; `fixed`: config values of a trial run."""
-        self.inputs, self.source, self.outputs, self.fixed = inputs, source, outputs, fixed
+        """`source`: the argument with the model to start from; `output`: that with the one it makes; `count`: estimates
+        the job; `fixed`: config values of a trial run.
+        """
+        self.inputs, self.source, self.fixed = inputs, source, fixed
+        self.outputs: tuple[str, ...] = (output,)
+        self._count = count
         self.rows = inputs.rows_folder(given["rows"], given["task_name"])
         self.given = {**given, "rows": self.rows}
         self.reading_seconds = 0.0
@@ -104,8 +115,7 @@ class TaskTrial:
         self.given[self.source] = made
 
     def job(self) -> Job:
-        count = finetune_job if self.source == "pretrained" else distill_job
-        return count(self.given, self.data)
+        return self._count(self.given, self.data)
 
     @property
     def data(self) -> TaskData:
@@ -146,9 +156,12 @@ class TaskTrial:
 TRIAL_RUNS: dict[str, Callable[[dict[str, Any], Inputs], TrialRun]] = {
     "pretrain": PretrainTrial,
     "finetune": lambda given, inputs: TaskTrial(
-        given, inputs, "pretrained", ("teacher", "scratch"), seeds=[], label_fraction=1.0
+        given, inputs, "pretrained", "teacher", finetune_job, seeds=[], label_fraction=1.0
+    ),
+    "train_from_scratch": lambda given, inputs: TaskTrial(
+        given, inputs, "pretrained", "scratch", from_scratch_job, seeds=[], label_fraction=1.0
     ),
     # A few steps teach nothing: the student is to be taken as it is.
-    "distill": lambda given, inputs: TaskTrial(given, inputs, "teacher", ("student",), max_loss=1.0),
+    "distill": lambda given, inputs: TaskTrial(given, inputs, "teacher", "student", distill_job, max_loss=1.0),
 }
 """The stages that can be profiled."""

@@ -19,7 +19,7 @@ from components.errors import ServiceError, first_line
 from components.orphans import dvc_pid
 from components.params import flatten
 from components.sections import Section
-from components.stages import stage_name
+from components.stages import section_of, stage_name
 from components.tracking.environment import ENVIRONMENT, environment_text
 from components.tracking.headlines import headlines
 from components.tracking.inputs import inputs_of, made_from, read_lock
@@ -56,7 +56,7 @@ def stage_run(
     name = stage_name(stage, task)
     client, parent, shared = _reach()
     tags = _described(name) | _inherited(client, parent)
-    named = {stage if name == "config" else name: section for name, section in sections.items()}
+    named = {section_of(stage) if name == "config" else name: section for name, section in sections.items()}
     params = flatten({name: section.model_dump() for name, section in named.items()})
     started = time.time()
     if begun and _carry_on(client, begun, tags):

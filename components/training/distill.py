@@ -20,11 +20,11 @@ from components.tasks.config import TaskConfig
 from components.tasks.rows import EVERY_ROW, LabelShare, read_task
 from components.training import ranks
 from components.training.config import DistillConfig, TrainerConfig
-from components.training.finetune import save_classifier
 from components.training.school import Graduate, School, described, validation_batches
 from components.training.store import CheckpointStore
 from components.training.targets import answered
 from components.training.task_data import TaskData, outputs_of, task_objective
+from components.training.task_training import save_classifier
 from components.training.trainer import prepare_libraries
 from components.training.word_counts import WordCounts
 

@@ -28,11 +28,11 @@ from components.training.distillation import DistillationObjective
 from components.training.features import build_features
 from components.training.features.feature import Imitated
 from components.training.figures import History, curves_figure
-from components.training.finetune import VALIDATION_BATCH, learn_task, task_schedule, validation_batch
 from components.training.quantization_aware import quantization_aware
 from components.training.randomness import derived_seed
 from components.training.store import CheckpointStore
 from components.training.task_data import TaskData, task_objective, training_texts
+from components.training.task_training import VALIDATION_BATCH, learn_task, task_schedule, validation_batch
 from components.training.word_counts import WordCounts
 
 IMPORTANCE_ROWS = 1024

@@ -12,7 +12,7 @@ from benchmarks import labels
 from benchmarks.labels import SYSTEMS, Piece, compared
 from components.deployment.rows import Rows
 from components.params import Params
-from tests.training.test_finetune import pretrained_folder
+from tests.small_tuning import pretrained_folder
 
 ACTUAL = np.arange(300) % 3
 SMALL = {"epochs": 2, "batch_size": 8, "min_steps": 20, "threads": 1}

@@ -37,7 +37,7 @@ from components.tasks.retrieval import Retrieval
 from tests.deployment.planted_faults import CLASSIFIER, FAULTS, graph_of, plant, refusal
 from tests.small_kinds import ROW_OF, small_rows
 from tests.small_ladder import LABELS, Ladder, small_ladder
-from tests.training.test_finetune import pretrained_folder
+from tests.small_tuning import pretrained_folder
 
 IN_TWO_LAYERS = "two layers exchanged"
 

@@ -16,9 +16,12 @@ def test_a_matrix_stage_has_its_own_words_and_paths(root: Path, params: Params) 
     assert recipe.words[:3] == ("finetune", "--task", "topic")
     assert recipe.path("teacher") == Path("artifacts/topic/teacher")
     assert "artifacts/pretrained" in recipe.reads
-    assert "artifacts/topic/scratch" in recipe.writes
+    assert "artifacts/topic/teacher" in recipe.writes
     assert set(recipe.sections(params)) == {"trainer", "finetune", "tasks.topic"}
     assert recipe.sections(params)["tasks.topic"] == params.tasks["topic"]
+    control = recipes["train_from_scratch@topic"]
+    assert "artifacts/topic/scratch" in control.writes
+    assert set(control.sections(params)) == {"trainer", "finetune", "tasks.topic"}
 
 
 def test_a_changed_parameter_concerns_the_stages_that_name_it(root: Path, params: Params) -> None:

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from components.modeling.checkpoints import load_classifier, random_classifier
 from components.modeling.heads import HEADS
 from components.modeling.loading import load_model
-from tests.training.test_finetune import pretrained_folder
+from tests.small_tuning import pretrained_folder
 
 IDS = torch.tensor([[5, 6, 7, 8], [9, 10, 0, 0]])
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])

@@ -26,11 +26,12 @@ from components.tasks.kinds import KINDS, Kind
 from components.tasks.rows import read_task
 from components.training.distill import distill
 from components.training.finetune import finetune
+from components.training.from_scratch import train_from_scratch
 from components.training.store import CheckpointStore
 from tests.serving.running import running
 from tests.small_artifacts import with_tokens
 from tests.small_kinds import ROW_OF, ROWS, RowOf, grades, paired, small_config, small_rows
-from tests.training.test_finetune import pretrained_folder
+from tests.small_tuning import pretrained_folder
 
 pytestmark = pytest.mark.slow
 TEXTS = ["ship wave harbour sail whale", "street tower market crowd lamp"]
@@ -189,9 +190,9 @@ class Walk:
 
         config = params.finetune.model_copy(update=short)
         store = CheckpointStore(tmp_path / "checkpoints")
-        tuned = finetune(
-            config, task, "places", params.trainer, 7, rows, pretrained, made["teacher"], made["scratch"], store, run
-        )
+        given = config, task, "places", params.trainer, 7, rows, pretrained
+        tuned = finetune(*given, made["teacher"], store, run)
+        train_from_scratch(*given, made["scratch"], CheckpointStore(tmp_path / "control-checkpoints"), run)
         metric = KINDS[kind].metric
         assert case.good(tuned["teacher"][metric])
         smaller = params.distill.model_copy(update={**short, "max_loss": 1.0, "min_token_count": 0, **case.distilled})

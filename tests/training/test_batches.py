@@ -24,9 +24,9 @@ from components.training.batches import (
     check_division,
     window_batches,
 )
-from components.training.finetune import task_batches
 from components.training.order import BucketedOrder
 from components.training.task_data import TaskData, TaskObjective
+from components.training.task_training import task_batches
 
 MLM = MaskedLanguageModeling(330, 3, (0, 1, 2, 3), 0.15)
 WHOLE = slice(None)

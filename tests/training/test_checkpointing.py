@@ -278,7 +278,7 @@ def test_a_broken_training_is_told_and_not_saved(pretraining: Pretraining, monke
 
 
 class Tuning(Stage):
-    outputs = ("teacher", "scratch")
+    outputs = ("teacher",)
 
     def __init__(self, *given: Any, rows: Path, pretrained: Path) -> None:
         super().__init__(*given)
@@ -289,8 +289,8 @@ class Tuning(Stage):
         small |= {"threads": 1}
         config = FinetuneConfig.model_validate({**self.params.finetune.model_dump(), **small, **self.changes})
         trainer = self.params.trainer.model_copy(update=self.trainer)
-        outputs = self.folder / name / "teacher", self.folder / name / "scratch"
-        return finetune(config, TASK, "places", trainer, 7, self.rows, self.pretrained, *outputs, store, run)
+        paths = self.rows, self.pretrained, self.folder / name / "teacher"
+        return finetune(config, TASK, "places", trainer, 7, *paths, store, run)
 
 
 @pytest.fixture
@@ -313,11 +313,12 @@ def tuning(
 def test_an_interrupted_finetuning_ends_as_one_that_was_not(
     tuning: Tuning, optimizer: str, average_decay: float, accumulate: int
 ) -> None:
-    tuning.changes = {"optimizer": optimizer, "average_decay": average_decay}
+    tuning.changes = {"optimizer": optimizer, "average_decay": average_decay, "seeds": [7, 8]}
     tuning.trainer = {"accumulate": accumulate}
     metrics, whole = tuning.uninterrupted()
     store = CheckpointStore(tuning.folder / "store")
-    for when in (at(3), at(5), at(10, "validation_loss"), at(7, "scratch/loss")):
+    first = at(3, "teacher-7/loss"), at(5, "teacher-7/loss"), at(10, "teacher-7/validation_loss")
+    for when in (*first, at(7, "teacher-8/loss")):
         with pytest.raises(Interrupted):
             tuning("parts", StoppedRun(when=when), store)
     run = RecordedRun()
@@ -337,8 +338,7 @@ def test_an_interrupted_finetuning_ends_as_one_that_was_not(
     ids=["lora", "frozen", "layer decay"],
 )
 def test_every_adaptation_goes_on_bit_for_bit(tuning: Tuning, changes: dict[str, Any]) -> None:
-    tuning.changes = {"epochs": 2, "without_pretraining": False, **changes}
-    tuning.outputs = ("teacher",)
+    tuning.changes = {"epochs": 2, **changes}
     tuning.check(at(3), at(5))
 
 
@@ -359,12 +359,13 @@ def test_patience_is_remembered(tuning: Tuning) -> None:
 
 @pytest.mark.slow
 def test_an_interruption_in_the_last_validation_of_the_first_of_two_trainings_is_heard(tuning: Tuning) -> None:
+    tuning.changes = {"seeds": [7, 8]}
     metrics, whole = tuning.uninterrupted()
     store = CheckpointStore(tuning.folder / "store")
-    run = StoppedRun(when=at(15, "validation_loss"))
+    run = StoppedRun(when=at(15, "teacher-7/validation_loss"))
     with pytest.raises(Interrupted):
         tuning("parts", run, store)
-    assert not any("scratch/loss" in values for _, values in run.steps)
+    assert not any("teacher-8/loss" in values for _, values in run.steps)
     again = RecordedRun()
     assert tuning("parts", again, store) == metrics
     assert told(again) == told(whole)

@@ -107,7 +107,7 @@ def test_a_taggers_targets_are_padded_like_its_texts(tagged: TaskData) -> None:
 def test_a_taggers_loss_is_the_mean_over_its_words_and_its_scores_have_cut_words_too(
     tagged: TaskData, tokenizer_folder: Path, tmp_path: Path
 ) -> None:
-    from tests.training.test_finetune import pretrained_folder
+    from tests.small_tuning import pretrained_folder
 
     pretrained = pretrained_folder(tmp_path / "pretrained", tokenizer_folder)
     torch.manual_seed(0)

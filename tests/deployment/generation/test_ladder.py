@@ -19,9 +19,10 @@ from components.runtime.generation.generator import Sampling, load_generator
 from components.tasks.config import TaskConfig
 from components.training.distill import distill
 from components.training.finetune import finetune
+from components.training.from_scratch import train_from_scratch
 from components.training.store import CheckpointStore
 from tests.small_kinds import small_rows
-from tests.training.test_finetune import pretrained_folder
+from tests.small_tuning import pretrained_folder
 
 TASK = TaskConfig(kind="generation", language="en", max_length=24)
 
@@ -34,20 +35,9 @@ def test_a_language_model_goes_from_rows_to_a_bundle(
     pretrained = pretrained_folder(tmp_path / "pretrained", tokenizer_folder, architecture)
     short: dict[str, Any] = {"min_steps": 1, "epochs": 6, "patience": 6, "batch_size": 8, "learning_rate": 3e-3}
     made = {name: tmp_path / name for name in ("teacher", "scratch", "student", "onnx", "quantized", "bundle")}
-    store = CheckpointStore(tmp_path / "checkpoints")
-    tuned = finetune(
-        params.finetune.model_copy(update=short),
-        TASK,
-        "places",
-        params.trainer,
-        7,
-        rows,
-        pretrained,
-        made["teacher"],
-        made["scratch"],
-        store,
-        run,
-    )
+    given = params.finetune.model_copy(update=short), TASK, "places", params.trainer, 7, rows, pretrained
+    tuned = finetune(*given, made["teacher"], CheckpointStore(tmp_path / "checkpoints"), run)
+    train_from_scratch(*given, made["scratch"], CheckpointStore(tmp_path / "control-checkpoints"), run)
     assert tuned["teacher"]["perplexity"] < 60
     smaller = params.distill.model_copy(update={**short, "max_loss": 1.0, "min_token_count": 2})
     store = CheckpointStore(tmp_path / "student-checkpoints")

@@ -122,9 +122,9 @@ def test_likelihoods_are_those_of_each_text_read_alone_and_the_loss_is_trls(
 
 
 def tuned(params: Params, rows: Path, pretrained: Path, folder: Path, run: RecordedRun, **changes: Any) -> Metrics:
-    store, outputs = CheckpointStore(folder.parent / f"store-{folder.name}"), (folder / "teacher", folder / "scratch")
+    store = CheckpointStore(folder.parent / f"store-{folder.name}")
     config = config_of(params, **changes)
-    return finetune(config, TASK, "pairs", params.trainer, 7, rows, pretrained, *outputs, store, run)
+    return finetune(config, TASK, "pairs", params.trainer, 7, rows, pretrained, folder / "teacher", store, run)
 
 
 def test_a_decoder_learns_to_prefer_and_goes_on_bit_for_bit_after_a_stop(

@@ -62,10 +62,10 @@ def teacher(params: Params, tokenizer_folder: Path, tmp_path_factory: pytest.Tem
     save_checkpoint(small_model("gpt2"), tokenizer_folder, folder / "pretrained")
     write_manifest(folder / "pretrained", "pretrained", {})
     rows = rows_of(folder / "sea", TASK, lambda prompt, split: {"prompt": prompt, "completion": SEA})
-    changes = {**SMALL, "epochs": 8, "patience": 8, "without_pretraining": False}
+    changes = {**SMALL, "epochs": 8, "patience": 8}
     config = FinetuneConfig.model_validate({**params.finetune.model_dump(), **changes})
-    outputs, store = (folder / "teacher", folder / "scratch"), CheckpointStore(folder / "store")
-    finetune(config, TASK, "sea", params.trainer, 7, rows, folder / "pretrained", *outputs, store, RecordedRun())
+    paths, store = (rows, folder / "pretrained", folder / "teacher"), CheckpointStore(folder / "store")
+    finetune(config, TASK, "sea", params.trainer, 7, *paths, store, RecordedRun())
     return folder / "teacher"
 
 
