@@ -67,7 +67,9 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--kills", type=int, default=100)
     options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--stages", nargs="+", choices=list(PATHS), default=list(PATHS))
+    # The control without pretraining is trained by the code of fine-tuning.
+    usual = ["pretrain", "finetune", "distill"]
+    options.add_argument("--stages", nargs="+", choices=list(PATHS), default=usual)
     options.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     options.add_argument("--record", action="store_true", help="write benchmarks/results/kills.json")
     chosen = options.parse_args()

@@ -20,7 +20,7 @@ OBJECTIVES = Path("components/modeling/objectives")
 ADAPTERS = Path("components/modeling/adapters")
 KINDS = Path("components/tasks")
 TRAINING = Path("components/training")
-OF_THE_TASK = ("finetune", "distill", "export", "quantize", "build", "evaluate", "analyze")
+OF_THE_TASK = ("finetune", "train_from_scratch", "distill", "export", "quantize", "build", "evaluate", "analyze")
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_an_edit_of_what_is_not_chosen_makes_nothing_stale(project: Path) -> Non
 def test_an_edit_of_the_chosen_architecture_makes_the_trainings_stale(project: Path) -> None:
     params = load_params(project / "params.yaml")
     edit(project / ARCHITECTURES / f"{params.model.architecture}.py")
-    trainings = {f"{stage}@{task}" for stage in ("finetune", "distill") for task in params.tasks}
+    trainings = {f"{stage}@{task}" for stage in ("finetune", "train_from_scratch", "distill") for task in params.tasks}
     assert stale(project) == {"pretrain", *trainings}
 
 

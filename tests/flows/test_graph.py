@@ -29,7 +29,13 @@ def test_every_stage_comes_after_those_it_needs(project: Path) -> None:
 def test_the_projects_own_graph_is_the_one_promised(root: Path) -> None:
     needs = {stage.name: stage.needs for stage in read_graph(root)}
     assert needs["curate"] == ("data.dvc",)
-    assert needs["evaluate@topic"] == ("build@topic", "curate", "distill@topic", "finetune@topic")
+    assert needs["evaluate@topic"] == (
+        "build@topic",
+        "curate",
+        "distill@topic",
+        "finetune@topic",
+        "train_from_scratch@topic",
+    )
     assert "finetune@form" not in needs["distill@topic"]
 
 

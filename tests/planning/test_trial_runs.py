@@ -10,6 +10,7 @@ import pytest
 from components.params import Params
 from components.planning.inputs import Inputs
 from components.planning.trial_runs import TRIAL_RUNS
+from components.stages import section_of
 from components.tasks.config import TaskConfig
 from components.tasks.rows import read_split, read_task
 
@@ -33,12 +34,12 @@ def test_pretraining_in_miniature_has_few_steps_and_its_own_shapes(
     assert trial.sketch() == trial.job()
 
 
-@pytest.mark.parametrize("stage", ["finetune", "distill"])
+@pytest.mark.parametrize("stage", ["finetune", "train_from_scratch", "distill"])
 def test_a_task_in_miniature_reads_all_rows_and_trains_on_few(
     params: Params, inputs: Inputs, task_rows: Path, tmp_path: Path, stage: str
 ) -> None:
     given: dict[str, Any] = {
-        "config": params.section(stage).model_copy(update={"batch_size": 4}),
+        "config": params.section(section_of(stage)).model_copy(update={"batch_size": 4}),
         "trainer": params.trainer,
         "task": TASK,
         "task_name": "places",

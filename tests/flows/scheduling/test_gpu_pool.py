@@ -176,7 +176,7 @@ def test_a_pool_needs_a_server(project: Path, root: Path) -> None:
 
 def test_the_stages_that_read_trainer_are_those_that_train(root: Path) -> None:
     training = {stage.name.partition("@")[0] for stage in read_graph(root) if stage.trains}
-    assert training == {"pretrain", "finetune", "distill"}
+    assert training == {"pretrain", "finetune", "train_from_scratch", "distill"}
 
 
 def test_lines_are_handed_on_whole_and_once(tmp_path: Path) -> None:
