@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from threading import Semaphore
 from typing import Annotated, Any
 
 from flows import env_defaults
@@ -17,88 +14,35 @@ from flows import env_defaults
 env_defaults.prepare()
 
 from prefect import flow, get_run_logger, task  # noqa: E402
-from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.exceptions import Abort  # noqa: E402
 from prefect.futures import PrefectConcurrentFuture  # noqa: E402
 from prefect.runtime import deployment, flow_run  # noqa: E402
-from prefect.states import Completed, Failed, State  # noqa: E402
+from prefect.states import Completed  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 from pydantic import Field  # noqa: E402
 
 from components import tracking  # noqa: E402
 from components.errors import LianziError, ParameterError  # noqa: E402
-from components.evaluation.rungs import system_of  # noqa: E402
 from components.lease import at_work, turn  # noqa: E402
-from components.params import load_params  # noqa: E402
 from components.variables import GPU_POOL, gpu_wait_seconds  # noqa: E402
 from flows import release as releasing  # noqa: E402
-from flows.dvc_repro import TIMED_OUT, TRANSIENT, reproduce, stop_running  # noqa: E402
 from flows.forked_stages import forked_stages  # noqa: E402
 from flows.graph import Stage, read_graph  # noqa: E402
-from flows.inputs import note_inputs  # noqa: E402
 from flows.lock_file import order_lock  # noqa: E402
+from flows.nodes import NO_RESULTS, RETRIED, Slots, bring_up_to_date, note_cached, release  # noqa: E402
 from flows.quoted import without_data  # noqa: E402
 from flows.record import record_missing  # noqa: E402
 from flows.releasing.considered import is_current  # noqa: E402
 from flows.scheduling import notices  # noqa: E402
-from flows.scheduling.admission import SKIPPED, stood_for  # noqa: E402
-from flows.scheduling.assets import describe_assets, failed, node  # noqa: E402
+from flows.scheduling.admission import SKIPPED, no_work, own_turn  # noqa: E402
+from flows.scheduling.assets import node  # noqa: E402
 from flows.scheduling.deployments import require_server  # noqa: E402
 from flows.scheduling.gpu_pool import GpuPool  # noqa: E402
-from flows.scheduling.new_data import new_data  # noqa: E402
-from flows.scheduling.overrides import overridden, restore_params  # noqa: E402
+from flows.scheduling.overrides import prepared  # noqa: E402
 from flows.scheduling.run_pages import publish  # noqa: E402
 from flows.settings import project_folder, ready_project, what_if  # noqa: E402
 from flows.summary import StageResult, key_metric  # noqa: E402
 from flows.temporary_server import end_with_this_process  # noqa: E402
-
-
-@dataclass(frozen=True)
-class StageFailed(Exception):
-    """The last lines that a failed stage printed, and whether it may succeed if it is tried again."""
-
-    reason: str
-    transient: bool = False
-
-    def __str__(self) -> str:
-        return self.reason
-
-
-class Slots:
-    """Limits the number of parallel stages, and their time; when stopped, it ends them and starts no other.
-
-    Trainings that the workers of `pool` carry out need no slot: how many go on at a time is a matter of the workers.
-    """
-
-    def __init__(self, count: int, minutes: float | None = None) -> None:
-        self._free = Semaphore(count)
-        self._stopped = False
-        self.pool: GpuPool | None = None
-        self.seconds = minutes * 60 if minutes is not None else None
-
-    def __enter__(self) -> None:
-        self._free.acquire()
-        try:
-            self.check()
-        except StageFailed:
-            self._free.release()
-            raise
-
-    def check(self) -> None:
-        """Raises StageFailed where no stage is to begin any more."""
-        if self._stopped:
-            raise StageFailed("stopped before it began")
-
-    def __exit__(self, *_: object) -> None:
-        self._free.release()
-
-    @property
-    def stopped(self) -> bool:
-        return self._stopped
-
-    def stop(self) -> None:
-        self._stopped = True
-        stop_running()
 
 
 # The bound on `parallel` is for the server, which refuses others before a run is made. The flow checks its parameters
@@ -131,11 +75,11 @@ def pipeline(
     try:
         folder = _checked(root, parallel, settings or [], stage_minutes)
         trainers = _checked_pool(gpu_pool or os.environ.get(GPU_POOL, ""))
-        if deployment.id and at_work(folder) == _own_turn():
+        if deployment.id and at_work(folder) == own_turn():
             # A server that was locked or away may have taken its process for dead. That one ends the run; no state of
             # this second start is to.
             raise Abort(f"run {flow_run.id} is at work in another process already")
-        if deployment.id and (why := _no_work(folder, only_on_new_data, only_on_drift, settings or [], notify)):
+        if deployment.id and (why := no_work(folder, only_on_new_data, only_on_drift, settings or [], notify)):
             get_run_logger().info(f"nothing to do: {why}")
             # Prefect unwraps a state that a flow returns.
             return Completed(name=SKIPPED, message=why, data=[])  # type: ignore[return-value]
@@ -196,53 +140,12 @@ def _checked_pool(name: object) -> str:
     return name
 
 
-def _own_turn() -> str:
-    """What this run calls itself where others wait for it."""
-    return f"scheduled run {flow_run.id}"
-
-
-def _no_work(folder: Path, only_on_new_data: bool, only_on_drift: bool, settings: list[str], block: str) -> str:
-    """Why a scheduled run has nothing to do, in words; "" where it has."""
-    if why := stood_for(str(flow_run.id)):
-        return why
-    if only_on_drift:
-        return _no_drift(folder, settings, block)
-    if not only_on_new_data:
-        return ""
-    with turn(folder, _own_turn()):
-        due = new_data(folder, str(flow_run.id), get_run_logger().warning)
-    if due:
-        get_run_logger().info(due)
-    return "" if due else "no new data"
-
-
-def _no_drift(folder: Path, settings: list[str], block: str) -> str:
-    """Look at what the servers were asked, follow it as watch.act says, and tell of it where it matters."""
-    from flows.watching.watch import Watch, raise_failed, watch_tasks
-
-    with turn(folder, _own_turn()), _prepared(folder, settings):
-        params = load_params(folder / "params.yaml")
-        how = Watch(params.watch, act=params.watch.act == "retrain", run=str(flow_run.id))
-        outcomes = watch_tasks(folder, params, (), how)
-    lines = [line for one in outcomes for line in one.lines]
-    for line in lines:
-        get_run_logger().info(line)
-    drifted = [one.task for one in outcomes if one.drift]
-    told = [f"drift of {', '.join(drifted)}"] if drifted else []
-    if told := told + [one.moved for one in outcomes if one.moved]:
-        notices.notify(block, f"lianzi: {folder.name}: {'; '.join(told)}", "\n".join(lines), get_run_logger())
-    if any(one.retrain for one in outcomes):
-        return ""  # the run goes on: the log has what ended another task's look
-    raise_failed(outcomes)
-    return "; ".join(lines) or "no task has a champion yet"
-
-
 def _run(folder: Path, slots: Slots, settings: list[str], notify: str, trainers: str) -> list[StageResult]:
     if not settings:
         ready_project(folder)  # before it waits for its turn
     tags = {"lianzi.driver": "lianzi run", "prefect.flow_run_id": str(flow_run.id)}
     tags |= {"lianzi.settings": " ".join(settings)} if settings else {}
-    with turn(folder, _own_turn()), _prepared(folder, settings):
+    with turn(folder, own_turn()), prepared(folder, settings):
         stages = read_graph(folder)  # another run may have had its turn since
         if all(stage.fresh for stage in stages) and is_current(folder):
             record_missing(folder)
@@ -261,17 +164,6 @@ def _run(folder: Path, slots: Slots, settings: list[str], notify: str, trainers:
     return results
 
 
-@contextlib.contextmanager
-def _prepared(folder: Path, settings: list[str]) -> Iterator[None]:
-    """params.yaml with the run's settings, and the project's inputs noted."""
-    for line in restore_params(folder):
-        print(line, flush=True)
-    with overridden(folder, settings) as changes:
-        for line in changes or note_inputs(folder):
-            print(line, flush=True)
-        yield
-
-
 def _tell_what_came_of_it(run: tracking.TrackedRun, results: list[StageResult], root: Path) -> None:
     """Log the headlines to MLflow's pipeline run, and create runs for the stages that did not run here.
 
@@ -282,15 +174,6 @@ def _tell_what_came_of_it(run: tracking.TrackedRun, results: list[StageResult], 
     record_missing(root, run.id)
 
 
-def _tell_what_shipped(nested: tracking.TrackedRun, verdict: releasing.Verdict, root: Path, run_id: str) -> None:
-    """Log the released version to the release's run and to the pipeline run."""
-    shipped = tracking.shipped_headlines(verdict.task, system_of(verdict.rung), root)
-    nested.log_metrics({"version": verdict.version} | shipped, 0)
-    whole = tracking.TrackedRun(nested.client, run_id)
-    whole.log_metrics(shipped, 0)
-    whole.flush()
-
-
 class PipelineFailed(LianziError):
     """A stage failed; `results` has the outcome of all others."""
 
@@ -298,93 +181,6 @@ class PipelineFailed(LianziError):
         self.results = results
         failed = ", ".join(result.name for result in results if result.state == "failed")
         super().__init__(f"failed: {failed}", "mend what its lines above say, then run again: finished stages are kept")
-
-
-RETRY_SECONDS = [15.0, 60.0]
-"""The pauses before a stage is tried once more."""
-
-
-def _may_pass(_: object, __: object, state: State[Any]) -> bool:
-    """Whether to try a stage again: after what passes by itself, never after a user error."""
-    return isinstance(state.data, StageFailed) and state.data.transient
-
-
-NO_RESULTS: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
-"""Options of a node: what it makes is DVC's to keep."""
-RETRIED: dict[str, Any] = {
-    "retries": len(RETRY_SECONDS),
-    "retry_delay_seconds": RETRY_SECONDS,
-    "retry_condition_fn": _may_pass,
-}
-STATES = {"ran": "Completed", "restored": "Restored", "cached": "Cached"}
-"""Outcome -> the name of a node's state. `Cached` is Prefect's word for what changes no asset; a stage that is restored
-changes its outputs."""
-
-
-def bring_up_to_date(stage: Stage, root: Path, slots: Slots, run_id: str) -> State[StageResult]:
-    """A node: DVC runs the stage once a slot is free, or a worker of the pool that trains."""
-    logger = get_run_logger()
-    last: list[str] = []
-
-    def heard(line: str) -> None:
-        logger.info(line)
-        print(f"[{stage.name}] {line}", flush=True)
-        last.append(line)
-
-    pool = slots.pool if stage.trains else None
-    with slots if pool is None else contextlib.nullcontext():
-        slots.check()
-        print(f"[{stage.name}] …" if pool is None else f"[{stage.name}] … in the work pool {pool.name}", flush=True)
-        began = time.monotonic()
-        if pool is None:
-            code, outcome = reproduce(stage.name, root, heard, slots.seconds)
-        else:
-            code, outcome = pool.reproduce(stage.name, heard, slots.seconds)
-        seconds = time.monotonic() - began
-    if code != 0:
-        state = _failed(stage.name, outcome, last, slots)
-        describe_assets(stage, root, run_id, failed(str(state.message)), logger)
-        return state
-    describe_assets(stage, root, run_id, {"outcome": outcome, "seconds": round(seconds, 1)}, logger)
-    result = StageResult(stage.name, outcome, seconds, key_metric(stage.name, root))
-    return Completed(name=STATES[outcome], data=result, message=f"{outcome} in {seconds:.1f} s")
-
-
-def _failed(stage: str, outcome: str, lines: list[str], slots: Slots) -> State[StageResult]:
-    """The state of a stage that failed, with the reason."""
-    reason = _reason(lines)
-    if outcome == TIMED_OUT and slots.seconds is not None:
-        reason = f"error: {stage}: ended after {slots.seconds / 60:g} minutes (stage_minutes); its last line: {reason}"
-    elif outcome in TRANSIENT:
-        reason = f"{stage} {outcome}: {reason}"
-    transient = outcome in TRANSIENT and not slots.stopped
-    if transient:
-        print(f"[{stage}] {outcome}; after a pause it is tried again, {len(RETRY_SECONDS)} times at most", flush=True)
-    return Failed(message=reason, data=StageFailed(reason, transient))
-
-
-def note_cached(stage: Stage, root: Path) -> State[StageResult]:
-    """A node that DVC calls fresh."""
-    return Completed(name="Cached", data=StageResult(stage.name, "cached", 0.0, key_metric(stage.name, root)))
-
-
-@task(**NO_RESULTS)
-def release(name: str, root: Path, run_id: str, notify: str) -> State[StageResult]:
-    """Register the task's bundle and decide whether it becomes the champion."""
-    began = time.monotonic()
-    try:
-        with tracking.nested_run(f"release@{name}", {"stage": "release", "task": name}, run_id) as nested:
-            verdict = releasing.release(name, root, nested.id)
-            _tell_what_shipped(nested, verdict, root, run_id)
-    except LianziError as error:
-        print(f"[release@{name}] error: {error}", flush=True)
-        return Failed(message=str(error), data=StageFailed(str(error)))
-    get_run_logger().info(verdict.line)
-    word = "released" if verdict.champion else "not released"
-    notices.notify(notify, f"lianzi: {root.name}: {name} {word}", verdict.line, get_run_logger())
-    print(f"[release@{name}] {verdict.line}", flush=True)
-    result = StageResult(f"release@{name}", "ran", time.monotonic() - began, ("version", float(verdict.version)))
-    return Completed(data=result, message=verdict.line)
 
 
 def _submit(stages: list[Stage], root: Path, slots: Slots, run_id: str, notify: str) -> list[StageResult]:
@@ -447,8 +243,3 @@ def _result(name: str, future: PrefectConcurrentFuture[Any]) -> StageResult:
     if state.is_failed() or state.is_crashed():
         return StageResult(name, "failed", 0.0, None, str(state.message or ""))
     return StageResult(name, "not run", 0.0, None)
-
-
-def _reason(lines: list[str]) -> str:
-    errors = [line for line in lines if line.startswith("error:")]
-    return (errors or lines or ["no output"])[-1]

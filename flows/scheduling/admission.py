@@ -1,10 +1,20 @@
-"""Whether a scheduled run has work to do: another one may have done it."""
+"""Whether a scheduled run has work to do: another one may have done it, there may be no new data, or no drift."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.runtime import flow_run
+
+from components.lease import turn
+from components.params import load_params
+from flows.scheduling import notices
+from flows.scheduling.new_data import new_data
+from flows.scheduling.overrides import prepared
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -12,6 +22,47 @@ if TYPE_CHECKING:
 
 SKIPPED = "Skipped"
 """The name of the completed state of a run that had nothing to do."""
+
+
+def own_turn() -> str:
+    """What this run calls itself where others wait for it."""
+    return f"scheduled run {flow_run.id}"
+
+
+def no_work(folder: Path, only_on_new_data: bool, only_on_drift: bool, settings: list[str], block: str) -> str:
+    """Why a scheduled run has nothing to do, in words; "" where it has."""
+    if why := stood_for(str(flow_run.id)):
+        return why
+    if only_on_drift:
+        return _no_drift(folder, settings, block)
+    if not only_on_new_data:
+        return ""
+    with turn(folder, own_turn()):
+        due = new_data(folder, str(flow_run.id), get_run_logger().warning)
+    if due:
+        get_run_logger().info(due)
+    return "" if due else "no new data"
+
+
+def _no_drift(folder: Path, settings: list[str], block: str) -> str:
+    """Look at what the servers were asked, follow it as watch.act says, and tell of it where it matters."""
+    from flows.watching.watch import Watch, raise_failed, watch_tasks
+
+    with turn(folder, own_turn()), prepared(folder, settings):
+        params = load_params(folder / "params.yaml")
+        how = Watch(params.watch, act=params.watch.act == "retrain", run=str(flow_run.id))
+        outcomes = watch_tasks(folder, params, (), how)
+    lines = [line for one in outcomes for line in one.lines]
+    for line in lines:
+        get_run_logger().info(line)
+    drifted = [one.task for one in outcomes if one.drift]
+    told = [f"drift of {', '.join(drifted)}"] if drifted else []
+    if told := told + [one.moved for one in outcomes if one.moved]:
+        notices.notify(block, f"lianzi: {folder.name}: {'; '.join(told)}", "\n".join(lines), get_run_logger())
+    if any(one.retrain for one in outcomes):
+        return ""  # the run goes on: the log has what ended another task's look
+    raise_failed(outcomes)
+    return "; ".join(lines) or "no task has a champion yet"
 
 
 def stood_for(run_id: str) -> str:

@@ -24,6 +24,17 @@ PARAMS = "params.yaml"
 
 
 @contextmanager
+def prepared(folder: Path, settings: Sequence[str]) -> Iterator[None]:
+    """params.yaml with the run's settings, and the project's inputs noted."""
+    for line in restore_params(folder):
+        print(line, flush=True)
+    with overridden(folder, settings) as changes:
+        for line in changes or note_inputs(folder):
+            print(line, flush=True)
+        yield
+
+
+@contextmanager
 def overridden(root: Path, settings: Sequence[str]) -> Iterator[list[str]]:
     """Apply KEY=VALUE settings to params.yaml while the block runs; yields a line a change.
 
