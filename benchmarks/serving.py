@@ -124,9 +124,7 @@ def save_pyfunc(bundle: Path, folder: Path) -> None:
     """The bundle as the model that `lianzi run` registers, without code: the peer runs in this checkout."""
     import mlflow
 
-    mlflow.pyfunc.save_model(
-        path=folder, loader_module="components.registry", data_path=str(bundle), pip_requirements=[]
-    )
+    mlflow.pyfunc.save_model(path=folder, loader_module="components.pyfunc", data_path=str(bundle), pip_requirements=[])
 
 
 def measure(found: list[Contender], clients: int, seconds: float, rounds: int) -> None:

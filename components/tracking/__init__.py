@@ -1,4 +1,4 @@
-"""The record of runs in MLflow, which this package and `components.registry` alone import."""
+"""The record of runs in MLflow, which this package, `components.registry` and `components.pyfunc` alone import."""
 
 from components.tracking.headlines import read_metrics, shipped_headlines
 from components.tracking.inputs import dvc_hashes, read_lock
