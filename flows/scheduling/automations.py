@@ -25,6 +25,11 @@ RESTART_SECONDS = 45
 ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed", "AwaitingRetry")}
 """`Skipped` and `Cached` are names of completed runs, listed below as every name is an event of its own."""
 NAMED_ENDS = ENDS | {"prefect.flow-run.Skipped", "prefect.flow-run.Cached"}
+CRASHED = "prefect.flow-run.Crashed"
+RESTARTED: dict[str, str | list[str]] = {"prefect.run-count": [str(count) for count in range(1, MOST_RESTARTS + 1)]}
+"""The labels of an event whose run may start again: how often it has been Running. A project that cannot even start has
+0, or it would come again without end."""
+_DIED = "{{ flow_run.name }} crashed: {{ flow_run.state.message }}. It starts again by itself, twice at most."
 
 
 def automate(
@@ -34,8 +39,7 @@ def automate(
 
     `block`: a notification block, told of a run that died. `again`: whether such a run starts again by itself.
     """
-    owner = f"prefect.deployment.{deployment_id}"
-    client.delete_resource_owned_automations(owner)
+    client.delete_resource_owned_automations(_owner(deployment_id))
     made = automations(deployment_id, name, block)[: None if again else FINDING]
     for automation in made:
         client.create_automation(automation)
@@ -44,87 +48,100 @@ def automate(
 
 def automations(deployment_id: UUID, name: str, block: UUID | None = None) -> list[AutomationCore]:
     """A run without heartbeats is Crashed; so is one that never began; one that crashed is scheduled once more."""
-    from prefect.client.schemas.objects import StateType
-    from prefect.events import AutomationCore
-    from prefect.events.actions import ChangeFlowRunState, SendNotification
-    from prefect.events.schemas.automations import Posture
-
-    owner = f"prefect.deployment.{deployment_id}"
-
-    def crash(message: str) -> list[Any]:
-        return [ChangeFlowRunState(name=None, state=StateType.CRASHED, message=message, force=False)]
-
-    again = ChangeFlowRunState(
-        state=StateType.SCHEDULED,
-        name="AwaitingRetry",
-        message="its process died: started once more",
-        force=False,
-    )
-    counts: dict[str, str | list[str]] = {"prefect.run-count": [str(count) for count in range(1, MOST_RESTARTS + 1)]}
-    subject = f"lianzi: {name}: a run died"
-    told = [] if block is None else [SendNotification(block_document_id=block, subject=subject, body=_DIED)]
-    beat = "prefect.flow-run.heartbeat"
-    # A run that is killed in its first seconds has sent none: its beginning counts as one.
-    alive = {beat, "prefect.flow-run.Running", "prefect.flow-run.Retrying"}
     return [
-        AutomationCore(
-            name=f"{name}: a silent run has crashed",
-            description=f"No heartbeat for {SILENT_SECONDS} s: the process, its machine or its worker died.",
-            trigger=_trigger(
-                deployment_id, alive, {beat, *NAMED_ENDS}, Posture.Proactive, timedelta(seconds=SILENT_SECONDS)
-            ),
-            actions=crash(f"no heartbeat for {SILENT_SECONDS} s"),
-            owner_resource=owner,
-        ),
-        AutomationCore(
-            name=f"{name}: a run that never began has crashed",
-            description=f"Taken by a worker and not running {START_SECONDS} s later.",
-            trigger=_trigger(
-                deployment_id,
-                {"prefect.flow-run.Pending"},
-                {"prefect.flow-run.Running", "prefect.flow-run.AwaitingConcurrencySlot", *NAMED_ENDS},
-                Posture.Proactive,
-                timedelta(seconds=START_SECONDS),
-            ),
-            actions=crash(f"not begun after {START_SECONDS} s"),
-            owner_resource=owner,
-        ),
-        AutomationCore(
-            name=f"{name}: a crashed run starts again",
-            # The count of an event is how often its run has been Running. A project that cannot even start has 0, or it
-            # would come again without end. No `after`: a worker tells of a death twice, the second undoes the first.
-            description=f"The same run, with its parameters, {MOST_RESTARTS} times at most.",
-            trigger=_trigger(
-                deployment_id,
-                set(),
-                {"prefect.flow-run.Crashed"},
-                Posture.Reactive,
-                timedelta(0),
-                counts,
-            ),
-            actions=[again, *told],
-            owner_resource=owner,
-        ),
-        AutomationCore(
-            name=f"{name}: a crashed run that did not start again is started",
-            # A database that is locked for long loses the action above. Twice done does no harm: a second process of a
-            # run sees the first one and leaves.
-            description=f"It is still Crashed {RESTART_SECONDS} s later.",
-            trigger=_trigger(
-                deployment_id,
-                {"prefect.flow-run.Crashed"},
-                {*NAMED_ENDS, "prefect.flow-run.Pending", "prefect.flow-run.Running"} - {"prefect.flow-run.Crashed"},
-                Posture.Proactive,
-                timedelta(seconds=RESTART_SECONDS),
-                counts,
-            ),
-            actions=[again],
-            owner_resource=owner,
-        ),
+        _silent(deployment_id, name),
+        _never_began(deployment_id, name),
+        _starts_again(deployment_id, name, block),
+        _starts_after_all(deployment_id, name),
     ]
 
 
-_DIED = "{{ flow_run.name }} crashed: {{ flow_run.state.message }}. It starts again by itself, twice at most."
+def _silent(deployment_id: UUID, name: str) -> AutomationCore:
+    from prefect.events.schemas.automations import Posture
+
+    beat = "prefect.flow-run.heartbeat"
+    # A run that is killed in its first seconds has sent none: its beginning counts as one.
+    alive = {beat, "prefect.flow-run.Running", "prefect.flow-run.Retrying"}
+    within = timedelta(seconds=SILENT_SECONDS)
+    return _automation(
+        deployment_id,
+        f"{name}: a silent run has crashed",
+        f"No heartbeat for {SILENT_SECONDS} s: the process, its machine or its worker died.",
+        _trigger(deployment_id, alive, {beat, *NAMED_ENDS}, Posture.Proactive, within),
+        [_crash(f"no heartbeat for {SILENT_SECONDS} s")],
+    )
+
+
+def _never_began(deployment_id: UUID, name: str) -> AutomationCore:
+    from prefect.events.schemas.automations import Posture
+
+    begun = {"prefect.flow-run.Running", "prefect.flow-run.AwaitingConcurrencySlot", *NAMED_ENDS}
+    within = timedelta(seconds=START_SECONDS)
+    return _automation(
+        deployment_id,
+        f"{name}: a run that never began has crashed",
+        f"Taken by a worker and not running {START_SECONDS} s later.",
+        _trigger(deployment_id, {"prefect.flow-run.Pending"}, begun, Posture.Proactive, within),
+        [_crash(f"not begun after {START_SECONDS} s")],
+    )
+
+
+def _starts_again(deployment_id: UUID, name: str, block: UUID | None) -> AutomationCore:
+    from prefect.events.actions import SendNotification
+    from prefect.events.schemas.automations import Posture
+
+    subject = f"lianzi: {name}: a run died"
+    told = [] if block is None else [SendNotification(block_document_id=block, subject=subject, body=_DIED)]
+    return _automation(
+        deployment_id,
+        f"{name}: a crashed run starts again",
+        f"The same run, with its parameters, {MOST_RESTARTS} times at most.",
+        # No `after`: a worker tells of a death twice, the second undoes the first.
+        _trigger(deployment_id, set(), {CRASHED}, Posture.Reactive, timedelta(0), RESTARTED),
+        [_again(), *told],
+    )
+
+
+def _starts_after_all(deployment_id: UUID, name: str) -> AutomationCore:
+    """A database that is locked for long loses the action of `_starts_again`. Twice done does no harm: a second process
+    of a run sees the first one and leaves."""
+    from prefect.events.schemas.automations import Posture
+
+    moved_on = {*NAMED_ENDS, "prefect.flow-run.Pending", "prefect.flow-run.Running"} - {CRASHED}
+    within = timedelta(seconds=RESTART_SECONDS)
+    return _automation(
+        deployment_id,
+        f"{name}: a crashed run that did not start again is started",
+        f"It is still Crashed {RESTART_SECONDS} s later.",
+        _trigger(deployment_id, {CRASHED}, moved_on, Posture.Proactive, within, RESTARTED),
+        [_again()],
+    )
+
+
+def _automation(deployment_id: UUID, name: str, description: str, trigger: Any, actions: list[Any]) -> AutomationCore:
+    from prefect.events import AutomationCore
+
+    owner = _owner(deployment_id)
+    return AutomationCore(name=name, description=description, trigger=trigger, actions=actions, owner_resource=owner)
+
+
+def _owner(deployment_id: UUID) -> str:
+    return f"prefect.deployment.{deployment_id}"
+
+
+def _crash(message: str) -> Any:
+    from prefect.client.schemas.objects import StateType
+    from prefect.events.actions import ChangeFlowRunState
+
+    return ChangeFlowRunState(name=None, state=StateType.CRASHED, message=message, force=False)
+
+
+def _again() -> Any:
+    from prefect.client.schemas.objects import StateType
+    from prefect.events.actions import ChangeFlowRunState
+
+    told = "its process died: started once more"
+    return ChangeFlowRunState(state=StateType.SCHEDULED, name="AwaitingRetry", message=told, force=False)
 
 
 def _trigger(
@@ -140,7 +157,7 @@ def _trigger(
     from prefect.events.schemas.events import ResourceSpecification
 
     related: dict[str, str | list[str]] = {
-        "prefect.resource.id": f"prefect.deployment.{deployment_id}",
+        "prefect.resource.id": _owner(deployment_id),
         "prefect.resource.role": "deployment",
     }
     return EventTrigger(
