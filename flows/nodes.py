@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Semaphore
 from typing import Any
 
 from prefect import get_run_logger, task
@@ -22,6 +22,7 @@ from flows.graph import Stage
 from flows.scheduling import notices
 from flows.scheduling.assets import describe_assets, failed
 from flows.scheduling.gpu_pool import GpuPool
+from flows.stage_queue import StageQueue
 from flows.summary import StageResult, key_metric
 
 RETRY_SECONDS = [15.0, 60.0]
@@ -31,7 +32,7 @@ STATES = {"ran": "Completed", "restored": "Restored", "cached": "Cached"}
 changes its outputs."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class StageFailed(Exception):
     """The last lines that a failed stage printed, and whether it may succeed if it is tried again."""
 
@@ -49,26 +50,32 @@ class Slots:
     """
 
     def __init__(self, count: int, minutes: float | None = None) -> None:
-        self._free = Semaphore(count)
+        self._queue = StageQueue(count)
         self._stopped = False
         self.pool: GpuPool | None = None
         self.seconds = minutes * 60 if minutes is not None else None
 
-    def __enter__(self) -> None:
-        self._free.acquire()
-        try:
-            self.check()
-        except StageFailed:
-            self._free.release()
-            raise
+    def expect(self, stages: Iterable[Stage]) -> None:
+        """The stages of the run that are not fresh, or need one that is not."""
+        due = {stage.name: stage for stage in stages}
+        needs = {name: [need for need in stage.needs if need in due] for name, stage in due.items()}
+        self._queue.expect(needs, aside=[name for name, stage in due.items() if self.pool and stage.trains])
 
-    def check(self) -> None:
-        """Raises StageFailed where no stage is to begin any more."""
-        if self._stopped:
-            raise StageFailed("stopped before it began")
+    @contextlib.contextmanager
+    def turn(self, stage: Stage) -> Iterator[GpuPool | None]:
+        """What runs the stage: the pool that trains, or this process once a slot is free.
 
-    def __exit__(self, *_: object) -> None:
-        self._free.release()
+        Raises StageFailed where no stage is to begin any more.
+        """
+        pool = self.pool if stage.trains else None
+        with self._queue.place(stage.name) if pool is None else contextlib.nullcontext():
+            if self._stopped:
+                raise StageFailed("stopped before it began")
+            yield pool
+
+    def done(self, stage: Stage) -> None:
+        """The stage is up to date: those that need it may begin."""
+        self._queue.done(stage.name)
 
     @property
     def stopped(self) -> bool:
@@ -103,9 +110,7 @@ def bring_up_to_date(stage: Stage, root: Path, slots: Slots, run_id: str) -> Sta
         print(f"[{stage.name}] {line}", flush=True)
         last.append(line)
 
-    pool = slots.pool if stage.trains else None
-    with slots if pool is None else contextlib.nullcontext():
-        slots.check()
+    with slots.turn(stage) as pool:
         print(f"[{stage.name}] …" if pool is None else f"[{stage.name}] … in the work pool {pool.name}", flush=True)
         began = time.monotonic()
         if pool is None:
@@ -117,6 +122,7 @@ def bring_up_to_date(stage: Stage, root: Path, slots: Slots, run_id: str) -> Sta
         state = _failed(stage.name, outcome, last, slots)
         describe_assets(stage, root, run_id, failed(str(state.message)), logger)
         return state
+    slots.done(stage)
     describe_assets(stage, root, run_id, {"outcome": outcome, "seconds": round(seconds, 1)}, logger)
     result = StageResult(stage.name, outcome, seconds, key_metric(stage.name, root))
     return Completed(name=STATES[outcome], data=result, message=f"{outcome} in {seconds:.1f} s")

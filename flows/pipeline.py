@@ -188,19 +188,19 @@ def _submit(stages: list[Stage], root: Path, slots: Slots, run_id: str, notify: 
 
     A task that waits for another holds its thread, so there is a thread for each; the slots bound the work.
     """
+    due = _due(stages)
+    slots.expect(due)
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2 * len(stages))
     futures: dict[str, PrefectConcurrentFuture[Any]] = {}
-    stale: set[str] = set()
     with runner:
         for stage in stages:
             needs = [futures[name] for name in stage.needs]
             given: dict[str, Any] = {"stage": stage, "root": root}
-            if stage.fresh and not stale.intersection(stage.needs):
-                work = task(name=stage.name, task_run_name=stage.name, **NO_RESULTS)(note_cached)
-            else:
-                stale.add(stage.name)
+            if stage in due:
                 work = node(bring_up_to_date, stage, root, **NO_RESULTS, **RETRIED)
                 given |= {"slots": slots, "run_id": run_id}
+            else:
+                work = task(name=stage.name, task_run_name=stage.name, **NO_RESULTS)(note_cached)
             futures[stage.name] = runner.submit(work, given, wait_for=needs)
         try:
             _await(list(futures.values()))
@@ -217,6 +217,15 @@ def _submit(stages: list[Stage], root: Path, slots: Slots, run_id: str, notify: 
             raise
     order_lock(root)
     return [_result(name, future) for name, future in futures.items()]
+
+
+def _due(stages: list[Stage]) -> list[Stage]:
+    """The stages that are not fresh, or need one that is not."""
+    due: dict[str, Stage] = {}
+    for stage in stages:
+        if not stage.fresh or not due.keys().isdisjoint(stage.needs):
+            due[stage.name] = stage
+    return list(due.values())
 
 
 def _await(futures: list[PrefectConcurrentFuture[Any]]) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import pytest
 
 from flows.dvc_repro import KILLED, TIMED_OUT
+from flows.graph import Stage
 from flows.nodes import RETRY_SECONDS, Slots, StageFailed, _failed, _may_pass
+
+STAGE = Stage("pretrain", (), ("new",), trains=True)
 
 
 def test_a_stopped_run_begins_no_stage_and_keeps_no_slot() -> None:
     slots = Slots(1)
-    with slots:
+    with slots.turn(STAGE) as pool:
+        assert pool is None
         assert not slots.stopped
     slots.stop()
     for _ in range(2):
-        with pytest.raises(StageFailed, match="stopped before it began"), slots:
+        with pytest.raises(StageFailed, match="stopped before it began"), slots.turn(STAGE):
             pass
 
 
