@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from multiprocessing import connection, parent_process
 from pathlib import Path
+from select import select
 
 DRIVER_VARIABLE = "LIANZI_DRIVER"
 """Environment variable with which a flow tells its stages the number of its process."""
@@ -23,10 +23,17 @@ def leave_with_starter() -> None:
 
 
 def stop_with_drivers() -> None:
-    """For a stage: as if asked by SIGTERM when the DVC that runs it, or the flow that runs DVC, is gone."""
+    """For a stage: as if asked by SIGTERM when the DVC that runs it, or the flow that runs DVC, is gone.
+
+    Who has been asked already is not asked again: a second request would end a training before it has saved itself.
+    Only from the main thread.
+    """
     drivers = list(_drivers())
     if drivers:
-        threading.Thread(target=_stop_after, args=(drivers,), daemon=True).start()
+        heard, told = os.pipe()
+        os.set_blocking(told, False)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        threading.Thread(target=_stop_after, args=(drivers, heard), daemon=True).start()
 
 
 def _leave_after(sentinel: int) -> None:
@@ -35,9 +42,11 @@ def _leave_after(sentinel: int) -> None:
     os._exit(1)
 
 
-def _stop_after(drivers: list[_Driver]) -> None:
+def _stop_after(drivers: list[_Driver], heard: int) -> None:
     while all(driver.alive() for driver in drivers):
-        time.sleep(LOOK_SECONDS)
+        # The numbers of signals that this process has got.
+        if select([heard], [], [], LOOK_SECONDS)[0] and {*os.read(heard, 64)} & {signal.SIGINT, signal.SIGTERM}:
+            return
     os.kill(os.getpid(), signal.SIGTERM)
 
 

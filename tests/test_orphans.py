@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from components.orphans import DRIVER_VARIABLE
+from components.orphans import DRIVER_VARIABLE, LOOK_SECONDS
 
 WORKERS = """
 import time
@@ -92,6 +92,24 @@ def test_a_stage_stops_when_the_flow_that_started_its_dvc_was_killed(folder: Pat
     assert stage.wait(30) == 130
     late = subprocess.Popen([sys.executable, "stage.py"], env=os.environ | {DRIVER_VARIABLE: str(flow.pid)})
     assert late.wait(30) == 130
+
+
+def test_a_stage_that_was_asked_to_stop_is_not_asked_again_when_its_flow_is_gone(folder: Path) -> None:
+    """A training ends at once, without a checkpoint, when it is asked twice."""
+    text = (folder / "stage.py").read_text()
+    saving = 'def leave(*_):\n    with open("asked", "a") as asked:\n        asked.write("x")\n\n'
+    (folder / "stage.py").write_text(text.replace("def leave", f"{saving}def never"))
+    flow = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    stage = subprocess.Popen([sys.executable, "stage.py"], env=os.environ | {DRIVER_VARIABLE: str(flow.pid)})
+    assert awaited((folder / "begun").exists)
+    stage.terminate()
+    assert awaited((folder / "asked").exists)
+    flow.kill()
+    flow.wait()
+    time.sleep(3 * LOOK_SECONDS)
+    stage.kill()
+    stage.wait()
+    assert (folder / "asked").read_text() == "x"
 
 
 def test_a_stage_that_nothing_drives_goes_on(folder: Path) -> None:

@@ -21,14 +21,24 @@ def hand_over(*modules: str) -> None:
 
     with socket.socket(socket.AF_UNIX) as server, server.makefile() as answers:
         try:
-            server.connect(address)
+            by_short_path(server.connect, address)
             _ask(server, sys.orig_argv[2:])
             worker = int(answers.readline() or 0)
         except OSError:
             return  # it does not listen yet, or no more
         if worker:
             _pass_on_signals(worker)
-            _end_as(int(answers.readline() or 1))
+            _end_as(int(answers.readline() or _lost(worker)))
+
+
+def by_short_path(attach, address: str) -> None:  # type: ignore[no-untyped-def]  # typing would be imported
+    """Bind or connect a socket by another path: Linux takes 107 bytes, and folders of temporary files may have more."""
+    folder, _, name = address.rpartition("/")
+    opened = os.open(folder or ".", os.O_RDONLY)
+    try:
+        attach(f"/proc/self/fd/{opened}/{name}")
+    finally:
+        os.close(opened)
 
 
 def _ask(server, words: list[str]) -> None:  # type: ignore[no-untyped-def]  # socket is imported late
@@ -56,6 +66,16 @@ def _pass_on_signals(worker: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, pass_on)
     orphans.stop_with_drivers()
+
+
+def _lost(worker: int) -> int:
+    """The exit code of a fork that nobody looks after any more: it is not to go on when its stage has ended."""
+    import signal
+    from contextlib import suppress
+
+    with suppress(ProcessLookupError):
+        os.killpg(worker, signal.SIGKILL)
+    return -signal.SIGKILL
 
 
 def _end_as(code: int) -> None:

@@ -18,8 +18,13 @@ import threading
 import traceback
 from contextlib import suppress
 from importlib import import_module, invalidate_caches
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
+
+from components.forkserver.client import by_short_path
+from components.orphans import DRIVER_VARIABLE
 
 OWN = ("benchmarks", "cli", "components", "flows", "lianzi", "tests")
 """Packages that a fork imports from its own folder."""
@@ -36,7 +41,7 @@ def serve(address: Path, driver: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that look after a request
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(address))
+        by_short_path(listener.bind, str(address))
         listener.listen()
         print("ready", flush=True)
         waited_for: list[int] = [listener.fileno(), ended]
@@ -60,13 +65,22 @@ def import_stages() -> None:
 def load() -> None:
     """Import what stages do, and forget the project's own modules."""
     import_stages()
-    for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
+    project = str(Path.cwd())
+    for name in [name for name, module in sys.modules.items() if _is_own(name, module, project)]:
         del sys.modules[name]
     gc.collect()
     gc.freeze()  # so that collections in a fork do not copy its pages
     # Locks that another thread holds stay locked in a fork, and CUDA works in none once it has begun.
     assert threading.active_count() == 1, "an import started a thread"
     assert not sys.modules["torch"].cuda.is_initialized(), "an import started CUDA"
+
+
+def _is_own(name: str, module: object, project: str) -> bool:
+    """Whether a module is of the project: of a package of OWN, or another in its folder that is not installed there."""
+    spec = vars(module).get("__spec__") if isinstance(module, ModuleType) else None
+    places = [spec.origin, *(spec.submodule_search_locations or ())] if isinstance(spec, ModuleSpec) else []
+    inside = [place for place in map(str, places) if place.startswith(f"{project}{os.sep}")]
+    return name.partition(".")[0] in OWN or any(not place.startswith(f"{sys.prefix}{os.sep}") for place in inside)
 
 
 def look_after(request: socket.socket) -> NoReturn:
@@ -107,20 +121,30 @@ def work(words: list[str], folder: Path, environment: dict[str, str], streams: l
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    # Whose work it is asks the fork to stop when its drivers are gone; asked twice, a training would not save itself.
+    os.environ.pop(DRIVER_VARIABLE, None)
     sys.path[:0] = [str(folder), *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv = ["-m", *words[1:]]
     invalidate_caches()
-    code: object = 0
+    code = 0
     try:
         runpy.run_module(words[0], run_name="__main__", alter_sys=True)
     except SystemExit as end:
-        code = end.code or 0
+        code = _exit_code(end)
     except BaseException:
         traceback.print_exc()
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else 1)
+    os._exit(code)
+
+
+def _exit_code(end: SystemExit) -> int:
+    """What Python makes of it: whatever is no number is printed."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    print(end.code, file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -50,7 +51,12 @@ def test_a_server_forks_stages_and_ends_with_the_run(root: Path, monkeypatch: py
 
 
 @pytest.mark.slow
-def test_a_block_that_does_not_begin_at_once_has_a_server(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_that_does_not_begin_at_once_has_a_server_however_long_its_path(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     monkeypatch.delenv(ADDRESS, raising=False)
     with forked_stages(root, at_once=False):
         assert Path(os.environ[ADDRESS]).is_socket()

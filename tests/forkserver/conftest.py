@@ -22,6 +22,16 @@ if sys.argv[1:] == ["wait"]:
     child = subprocess.Popen(["sleep", "600"])
     print(os.getpid(), child.pid, flush=True)
     child.wait()
+if sys.argv[1:] == ["count"]:
+    import signal
+    from components import orphans
+    signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
+    orphans.stop_with_drivers()
+    print(os.getpid(), flush=True)
+    while True:
+        time.sleep(60)
+if sys.argv[1:] == ["tell"]:
+    sys.exit("no rows")
 sys.exit(7)
 """
 
@@ -44,6 +54,8 @@ def start(program: Path) -> Start:
     def started(*words: str, **variables: str) -> subprocess.Popen[str]:
         environment = os.environ | preloaded() | {"NAME": "Ada"} | variables
         command = [sys.executable, "-m", "program", *words]
-        return subprocess.Popen(command, cwd=program.parent, env=environment, stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, cwd=program.parent, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
 
     return started

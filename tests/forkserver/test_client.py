@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from components.forkserver.client import ADDRESS
+from components.orphans import DRIVER_VARIABLE, LOOK_SECONDS
 from tests.forkserver.conftest import Start
+from tests.preloaded import preloaded
 
 
 @pytest.mark.parametrize("address", ["", "/no/such/socket"])
@@ -49,3 +54,35 @@ def test_a_fork_that_is_killed_is_told_as_killed(start: Start) -> None:
     worker.kill()
     assert process.wait(60) == -signal.SIGKILL
     child.kill()
+
+
+def test_a_fork_that_nobody_looks_after_ends_with_its_process(start: Start) -> None:
+    process = start("wait")
+    assert process.stdout is not None
+    process.stdout.readline()
+    worker, child = (psutil.Process(int(word)) for word in process.stdout.readline().split())
+    worker.parent().kill()
+    assert process.wait(60) == -signal.SIGKILL
+    assert psutil.wait_procs([worker, child], timeout=30)[1] == []
+
+
+def test_a_fork_is_asked_once_to_stop_when_its_flow_is_gone(start: Start) -> None:
+    """A training ends at once, without a checkpoint, when it is asked twice."""
+    flow = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    process = start("count", **{DRIVER_VARIABLE: str(flow.pid)})
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("forked")
+    process.stdout.readline()
+    flow.kill()
+    flow.wait()
+    time.sleep(4 * LOOK_SECONDS)
+    process.kill()
+    assert process.stdout.read() == "asked\n"
+    process.wait()
+
+
+def test_a_server_is_found_by_a_path_that_is_too_long_for_a_socket(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.symlink_to(Path(preloaded()[ADDRESS]).parent)
+    told, _ = start(**{ADDRESS: str(folder / "socket")}).communicate(timeout=60)
+    assert told.startswith("forked")
