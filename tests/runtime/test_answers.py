@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.runtime.answers import ENTITIES, FORMS, LABEL, NUMBER, answer_form
+from components.runtime.answers import ENTITIES, FORMS, answer_form
 from components.tasks.classification import Classification
 from components.tasks.multi_label import MultiLabel
 from components.tasks.regression import Regression
 from components.tasks.retrieval import Retrieval
-from components.tasks.task import Task
 from components.tasks.token_classification import TokenClassification
 
 TEXT = "Ada, of Paris"
@@ -67,28 +66,5 @@ def test_a_log_keeps_the_answer_and_how_sure_it_is() -> None:
     assert (kept["number"], kept["entities"]) == (("4", None), ("PER Ada,; LOC Paris", None))
 
 
-def test_entities_are_characters_of_the_text() -> None:
-    task, outputs = TASKS["entities"]
-    [answer] = ENTITIES.answers(task, [TEXT], outputs)
-    found = answer.json()["entities"]
-    assert [(one["label"], one["text"], TEXT[one["start"] : one["end"]]) for one in found] == [
-        ("PER", "Ada,", "Ada,"),
-        ("LOC", "Paris", "Paris"),
-    ]
-    assert all(0.99 < one["score"] <= 1 for one in found)
-    assert str(answer) == "PER Ada,; LOC Paris"
+def test_entities_need_the_text_itself_beside_its_tokens() -> None:
     assert ENTITIES.of_text == ("entities",)
-
-
-def test_a_text_without_entities_is_an_empty_list() -> None:
-    outputs = 9 * np.eye(4, dtype=np.float32)[[[0]]]
-    [answer] = ENTITIES.answers(TAGGER, ["none"], outputs)
-    assert (answer.json(), str(answer)) == ({"entities": []}, "-")
-
-
-@pytest.mark.parametrize(("name", "shown"), [("label", "b\t0.731"), ("number", "4")])
-def test_one_answer_is_a_line(name: str, shown: str) -> None:
-    task, outputs = TASKS[name]
-    form: Task = task
-    [answer] = (LABEL if name == "label" else NUMBER).answers(form, [TEXT], outputs)
-    assert str(answer) == shown
