@@ -80,7 +80,8 @@ def overfits_one_batch(distilling: Distilling) -> None:
     from components.training.school import School
     from components.training.store import CheckpointStore
     from components.training.targets import answered
-    from components.training.task_data import TaskData, task_objective
+    from components.training.task_data import TaskData
+    from components.training.task_objective import task_objective
 
     torch.manual_seed(1)
     params, rows, teacher = distilling.params, distilling.folder / "rows", distilling.folder / "teacher"

@@ -255,7 +255,8 @@ def score(turn: Turn) -> float:
     from components.modeling.heads import auto_model
     from components.modeling.loading import load_config, load_model
     from components.tasks.rows import read_split, read_task
-    from components.training.task_data import TaskData, encode, task_objective
+    from components.training.task_data import TaskData, encode
+    from components.training.task_objective import task_objective
 
     task, tokenizer = read_task(turn.rows), load_tokenizer(turn.pretrained)
     if turn.side == "theirs" and (renamed := RECIPES[task.kind].renamed):

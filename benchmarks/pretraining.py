@@ -37,7 +37,8 @@ from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
 from components.training.randomness import derived_seed, seeded_generator
 from components.training.store import CheckpointStore
-from components.training.task_data import Examples, TaskData, TaskObjective, encode
+from components.training.task_data import Examples, TaskData, encode
+from components.training.task_objective import TaskObjective
 from components.training.task_training import task_batches
 from components.training.trainer import Schedule, fit, prepare_libraries
 

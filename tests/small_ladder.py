@@ -19,7 +19,8 @@ from components.params import Params
 from components.run import Metrics, RecordedRun
 from components.tasks.config import TaskConfig
 from components.tasks.rows import read_task
-from components.training.task_data import TaskData, TaskObjective, encode
+from components.training.task_data import TaskData, encode
+from components.training.task_objective import TaskObjective
 from tests.small_artifacts import WORDS, sentences
 from tests.small_kinds import ROW_OF
 

@@ -23,7 +23,9 @@ from components.training.config import DistillConfig, TrainerConfig
 from components.training.school import Graduate, School, described, validation_batches
 from components.training.store import CheckpointStore
 from components.training.targets import answered
-from components.training.task_data import TaskData, outputs_of, task_objective
+from components.training.task_data import TaskData
+from components.training.task_objective import task_objective
+from components.training.task_outputs import outputs_of
 from components.training.task_training import save_classifier
 from components.training.trainer import prepare_libraries
 from components.training.word_counts import WordCounts

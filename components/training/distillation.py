@@ -14,7 +14,8 @@ from components.modeling.objectives.objective import Batch
 from components.tasks.task import NO_TARGET
 from components.training.config import DistillConfig
 from components.training.features.feature import Features
-from components.training.task_data import TaskObjective, beside_ids, by_choice, one_by_one
+from components.training.task_objective import TaskObjective
+from components.training.task_outputs import beside_ids, by_choice, one_by_one
 from components.training.word_counts import WordCounts
 
 

@@ -18,7 +18,8 @@ from components.tasks.config import TaskConfig
 from components.training.config import AdapterConfig, FinetuneConfig, TrainerConfig
 from components.training.seeds import Finish, Given, Trainings
 from components.training.store import CheckpointStore
-from components.training.task_data import NEVER, TaskData, outputs_of
+from components.training.task_data import TaskData
+from components.training.task_outputs import NEVER, outputs_of
 from components.training.task_training import validation_batch
 
 MAX_MERGE_DIFFERENCE = 1e-3

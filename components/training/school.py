@@ -31,7 +31,8 @@ from components.training.figures import History, curves_figure
 from components.training.quantization_aware import quantization_aware
 from components.training.randomness import derived_seed
 from components.training.store import CheckpointStore
-from components.training.task_data import TaskData, task_objective, training_texts
+from components.training.task_data import TaskData, training_texts
+from components.training.task_objective import task_objective
 from components.training.task_training import VALIDATION_BATCH, learn_task, task_schedule, validation_batch
 from components.training.word_counts import WordCounts
 

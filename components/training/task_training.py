@@ -27,7 +27,8 @@ from components.training.module import LanguageModule
 from components.training.order import BucketedOrder
 from components.training.randomness import seeded_torch_generator
 from components.training.store import CheckpointStore
-from components.training.task_data import TaskData, WindowsObjective, task_objective
+from components.training.task_data import TaskData
+from components.training.task_objective import WindowsObjective, task_objective
 from components.training.trainer import Schedule, fit
 
 VALIDATION_BATCH = 64

@@ -16,7 +16,8 @@ from components.analysis.subject import Analysis, Subject
 from components.modeling.checkpoints import load_tokenizer
 from components.tasks.generation import Generation
 from components.tasks.regression import Regression
-from components.training.task_data import TaskData, TaskObjective, encode
+from components.training.task_data import TaskData, encode
+from components.training.task_objective import TaskObjective
 from tests.small_artifacts import sentences
 from tests.small_ladder import LABELS, LENGTH, TASK, small_model
 from tests.small_subjects import small_subject

@@ -17,7 +17,8 @@ from components.runtime.bundle import check_rows
 from components.tasks.config import TaskConfig
 from components.tasks.multiple_choice import MultipleChoice
 from components.tasks.task import gathered
-from components.training.task_data import NEVER, TaskData, encode
+from components.training.task_data import TaskData, encode
+from components.training.task_outputs import NEVER
 
 TASK = MultipleChoice(("score",))
 ROWS = [

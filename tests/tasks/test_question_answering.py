@@ -29,7 +29,8 @@ from components.tasks.question_answering import (
     without_truncation,
 )
 from components.tasks.task import NO_TARGET
-from components.training.task_data import NEVER, TaskData, encode
+from components.training.task_data import TaskData, encode
+from components.training.task_outputs import NEVER
 from tests.small_artifacts import WORDS
 
 CONTEXT = " ".join([*WORDS["sea"], *WORDS["city"]] * 4)

@@ -25,7 +25,8 @@ from components.training.batches import (
     window_batches,
 )
 from components.training.order import BucketedOrder
-from components.training.task_data import TaskData, TaskObjective
+from components.training.task_data import TaskData
+from components.training.task_objective import TaskObjective
 from components.training.task_training import task_batches
 
 MLM = MaskedLanguageModeling(330, 3, (0, 1, 2, 3), 0.15)

@@ -17,7 +17,8 @@ from components.tasks.rows import read_split
 from components.training.config import DistillConfig
 from components.training.distill import agreement, distill
 from components.training.store import CheckpointStore
-from components.training.task_data import TaskData, TaskObjective, training_texts
+from components.training.task_data import TaskData, training_texts
+from components.training.task_objective import TaskObjective
 from components.training.task_training import learn_task, task_schedule
 
 TASK = TaskConfig(kind="classification", language="en", max_length=16)

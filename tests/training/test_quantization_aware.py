@@ -21,7 +21,7 @@ from components.training.quantization_aware import (
     rounded_activations,
     rounded_weight,
 )
-from components.training.task_data import TaskObjective
+from components.training.task_objective import TaskObjective
 
 BATCH: Batch = {
     "input_ids": torch.tensor([[1, 20, 30, 2], [1, 40, 2, 0]]),

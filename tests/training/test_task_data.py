@@ -8,27 +8,14 @@ import torch
 from transformers import BertConfig
 
 from components.errors import ArtifactError, LianziError, ParameterError
-from components.modeling.checkpoints import load_tokenizer, random_classifier
-from components.modeling.heads import auto_model
-from components.modeling.loading import random_model
+from components.modeling.checkpoints import load_tokenizer
 from components.tasks.classification import Classification
-from components.tasks.config import TaskConfig
 from components.tasks.generation import PART, Generation
 from components.tasks.relation_extraction import RelationExtraction
-from components.tasks.retrieval import Retrieval
 from components.tasks.rows import read_split, read_task
 from components.tasks.task import NO_TARGET, Task
-from components.tasks.token_classification import TokenClassification
-from components.training import task_data
-from components.training.task_data import RetrievalObjective, TaskData, TaskObjective, encode, training_texts
-
-TASK = TaskConfig(kind="classification", language="en", max_length=10)
-TAGGER = TokenClassification(("O", "B-SEA", "I-SEA"))
-
-
-@pytest.fixture
-def data(task_rows: Path, tokenizer_folder: Path) -> TaskData:
-    return TaskData.read(task_rows, TASK, load_tokenizer(tokenizer_folder))
+from components.training.task_data import TaskData, encode, training_texts
+from tests.training.conftest import TASK
 
 
 def test_texts_are_cut_at_max_length_and_end_with_the_separator(data: TaskData) -> None:
@@ -62,17 +49,8 @@ def test_hidden_tokens_are_never_special_ones(data: TaskData) -> None:
     assert changed.sum() / ordinary == pytest.approx(0.3, abs=0.05)
 
 
-def test_the_summary_is_over_all_batches() -> None:
-    objective = TaskObjective(Classification(("a", "b")), 0.1)
-    right, wrong = torch.tensor([[9.0, -9.0]]), torch.tensor([[-9.0, 9.0]])
-    target = torch.tensor([0])
-    summary = objective.summary([(right, target), (wrong, target)])
-    assert summary["accuracy"] == 0.5
-    assert summary["validation_loss"] == pytest.approx(9.0, abs=1e-3)
-
-
 def test_texts_longer_than_the_model_reads_are_refused(data: TaskData) -> None:
-    from transformers import BertConfig, BertForSequenceClassification
+    from transformers import BertForSequenceClassification
 
     config = BertConfig(
         vocab_size=330, hidden_size=32, num_hidden_layers=1, num_attention_heads=1, max_position_embeddings=8
@@ -86,45 +64,11 @@ def test_a_folder_without_a_task_is_refused(tmp_path: Path, tokenizer_folder: Pa
         TaskData.read(tmp_path, TASK, load_tokenizer(tokenizer_folder))
 
 
-@pytest.fixture
-def tagged(data: TaskData, tokenizer_folder: Path) -> TaskData:
-    rows = [
-        {"text": "ship of wave", "tags": ["B-SEA", "O", "B-SEA"]},
-        {"text": "tower", "tags": ["O"]},
-        {"text": "harbour " * 20, "tags": ["B-SEA"] * 20},
-    ]
-    examples = encode(TAGGER, rows, load_tokenizer(tokenizer_folder), 10)
-    return replace(data, task=TAGGER, train=examples, validation=examples)
-
-
 def test_a_taggers_targets_are_padded_like_its_texts(tagged: TaskData) -> None:
     batch = tagged.batch(tagged.train, range(2))
     assert batch["targets"].shape == batch["input_ids"].shape
     assert (batch["targets"][batch["attention_mask"] == 0] == NO_TARGET).all()
     assert batch["count"] == (batch["targets"] != NO_TARGET).sum() == 4
-
-
-def test_a_taggers_loss_is_the_mean_over_its_words_and_its_scores_have_cut_words_too(
-    tagged: TaskData, tokenizer_folder: Path, tmp_path: Path
-) -> None:
-    from tests.small_tuning import pretrained_folder
-
-    pretrained = pretrained_folder(tmp_path / "pretrained", tokenizer_folder)
-    torch.manual_seed(0)
-    model = random_classifier(pretrained, TAGGER.labels, 0.0, TAGGER.head).eval()
-    objective = TaskObjective(TAGGER)
-    with torch.no_grad():
-        model.classifier.weight.zero_()
-        model.classifier.bias.copy_(torch.tensor([0.0, 2.0, 0.0]))
-        batches = [tagged.batch(tagged.validation, rows) for rows in (range(2), range(2, 3))]
-        whole = tagged.batch(tagged.validation, range(3))
-        found = objective.summary([objective.score(model, batch) for batch in batches])
-        assert found["validation_loss"] == pytest.approx(objective.loss(model, whole).item(), rel=1e-5)
-    read = int((tagged.train.places[2] >= 0).sum())
-    assert read < 20
-    # Of each text what is read is answered with B-SEA: 2 + read are right, 2 that are O are not, what is cut is O.
-    assert found["token_accuracy"] == pytest.approx((2 + read) / 24)
-    assert found["span_f1"] == pytest.approx(2 * (2 + read) / (22 + 4 + read))
 
 
 @pytest.mark.parametrize(
@@ -151,22 +95,3 @@ def test_rows_that_are_cut_before_their_answer_are_counted(
     )
     with pytest.raises(LianziError, match=told):
         read(long + short).check_cut("asked")
-
-
-@torch.no_grad()
-def test_many_answers_to_find_among_are_read_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(0)
-    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    config = BertConfig(**shape, vocab_size=20)
-    model = random_model(auto_model("embedding", config), config).eval()
-    lengths = torch.tensor([2, 5, 1, 3, 4])
-    passages, mask = torch.randint(1, 20, (5, 5)), (torch.arange(5) < lengths[:, None]).long()
-    asked = torch.ones(2, 1, 3, dtype=torch.long)
-    batch = {"input_ids": asked, "attention_mask": asked, "targets": torch.zeros(2, dtype=torch.long)}
-    objective = RetrievalObjective(Retrieval(("vector",), passages=("a", "b")))
-    whole = objective.score(model, batch | {"passages": passages, "passages_mask": mask})[2]
-    monkeypatch.setattr(task_data, "AT_ONCE", 2)
-    parts = objective.score(model, batch | {"passages": passages, "passages_mask": mask})[2]
-    assert torch.allclose(parts, whole, atol=1e-6)
-    none = objective.score(model, batch | {"passages": passages[:0], "passages_mask": mask[:0]})[2]
-    assert none.shape == (0, 16)

@@ -21,7 +21,7 @@ from components.errors import ParameterError
 from components.modeling.architectures import architecture_of, layers_of
 from components.modeling.objectives.objective import Batch
 from components.training.features.feature import Features, Imitated
-from components.training.task_data import one_by_one
+from components.training.task_outputs import one_by_one
 
 if TYPE_CHECKING:
     from components.training.config import RelationsConfig

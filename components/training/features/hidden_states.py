@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from components.modeling.objectives.objective import Batch
 from components.tasks.task import NO_TARGET
 from components.training.features.feature import Features, Imitated
-from components.training.task_data import one_by_one
+from components.training.task_outputs import one_by_one
 
 if TYPE_CHECKING:
     from components.training.config import FeaturesConfig

@@ -25,7 +25,9 @@ from components.tasks.metrics import Metric, mean_of, score
 from components.tasks.rows import LabelShare, read_split
 from components.tasks.task import NO_TARGET, Row
 from components.training.config import DpoConfig
-from components.training.task_data import Examples, TaskData, TaskObjective, encode, outputs_of, reduced
+from components.training.task_data import Examples, TaskData, encode
+from components.training.task_objective import TaskObjective, reduced
+from components.training.task_outputs import outputs_of
 
 if TYPE_CHECKING:
     from components.training.config import FinetuneConfig

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from transformers import PreTrainedModel
 
 from components.tasks.rows import LabelShare
-from components.training.task_data import TaskData, TaskObjective, task_objective
+from components.training.task_data import TaskData
+from components.training.task_objective import TaskObjective, task_objective
 
 if TYPE_CHECKING:
     from components.training.config import FinetuneConfig
