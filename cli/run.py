@@ -26,6 +26,7 @@ from flows.releasing import considered
 from flows.scheduling.overrides import restore_params
 from flows.settings import changed_project, project_root
 from flows.summary import StageResult, key_metric, table
+from flows.temporary_server import start_apart
 
 _EXAMPLE = 60
 """The length of the text in the suggested command."""
@@ -153,6 +154,7 @@ def pages(task: str) -> dict[Path, str]:
 def _run_flow(root: Path, workers: int) -> list[StageResult]:
     from flows.pipeline import pipeline
 
+    start_apart()
     try:
         return pipeline(str(root), workers)
     except LianziError:

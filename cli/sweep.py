@@ -14,6 +14,7 @@ from components.errors import LianziError
 from components.lease import lease
 from flows.inputs import note_inputs
 from flows.settings import project_root, set_values
+from flows.temporary_server import start_apart
 
 if TYPE_CHECKING:
     from flows.sweeping.plan import Plan
@@ -90,6 +91,7 @@ def _run(root: Path, file: LocatedFile, plan: Plan, study: Study, commit: str) -
     tags = {"lianzi.sweep": file.name, "lianzi.driver": f"lianzi sweep|{file.path}"}
     params = {name: str(one.model_dump()) for name, one in file.spec.parameters.items()}
     with tracking.resumable_run(f"sweep {file.name}", study.key, tags, params, None) as run:
+        start_apart()
         run_sweep(Sweep(root, file, plan, study, commit, run.id))
         if best := study.best():
             run.log_metrics({"objective": best.value or 0.0, "trial": best.number}, 0)
