@@ -4,15 +4,13 @@ sentences are ours."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.small_artifacts import WORDS, sentences
-
-COUNTS = {"train": 36, "validation": 12, "test": 12}
-SEEDS = {"train": 11, "validation": 12, "test": 13}
-Cells = Sequence[object]
+from tests.small_artifacts import WORDS
+from tests.small_suite_rows import COUNTS, jsonl, nli, rows, sea, tsv
+from tests.small_superglue import superglue
 
 
 def small_suite(name: str, folder: Path) -> Path:
@@ -20,34 +18,6 @@ def small_suite(name: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     WRITERS[name](folder)
     return folder
-
-
-def rows(split: str) -> list[tuple[int, str, str, str]]:
-    """Number, a text, another text, and what most words of the first belong to."""
-    texts = sentences(COUNTS[split], SEEDS[split])
-    others = sentences(COUNTS[split], SEEDS[split] + 100)
-    return [
-        (n, f"The {one[0]}.", f"A {two[0]}.", one[1]) for n, (one, two) in enumerate(zip(texts, others, strict=True))
-    ]
-
-
-def tsv(path: Path, lines: Iterable[Cells], header: str = "") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = [*([header] if header else []), *("\t".join(map(str, cells)) for cells in lines)]
-    path.write_text("\n".join(text) + "\n", encoding="utf-8")
-
-
-def jsonl(path: Path, lines: Iterable[Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
-
-
-def sea(place: str) -> int:
-    return int(place == "sea")
-
-
-def nli(number: int, place: str) -> str:
-    return {"sea": "entailment", "field": "neutral", "city": "contradiction"}[place]
 
 
 def glue(folder: Path) -> None:
@@ -112,130 +82,6 @@ def glue(folder: Path) -> None:
     tsv(folder / "QNLI" / "test.tsv", ((n, one, two) for n, one, two, _ in given), "index\tquestion\tsentence")
     for path in ("RTE/test.tsv", "WNLI/test.tsv", "diagnostic/diagnostic.tsv"):
         tsv(folder / path, ((n, one, two) for n, one, two, _ in given), "index\tsentence1\tsentence2")
-
-
-def superglue(folder: Path) -> None:
-    for split, name in (("train", "train"), ("validation", "val"), ("test", "test")):
-        given = rows(split)
-
-        def labelled(label: Callable[[int, str], object], split: str = split) -> Callable[[int, str], dict[str, Any]]:
-            return lambda number, place: {} if split == "test" else {"label": label(number, place)}
-
-        truth = labelled(lambda n, p: bool(sea(p)))
-        pairs = {"CB": labelled(nli), "RTE": labelled(lambda n, p: ("not_entailment", "entailment")[sea(p)])}
-        jsonl(
-            folder / "BoolQ" / f"{name}.jsonl",
-            ({"question": f"is it {p}, {n}", "passage": one, "idx": n, **truth(n, p)} for n, one, _, p in given),
-        )
-        for title, label in pairs.items():
-            jsonl(
-                folder / title / f"{name}.jsonl",
-                ({"premise": one, "hypothesis": two, "idx": n, **label(n, p)} for n, one, two, p in given),
-            )
-        jsonl(
-            folder / "COPA" / f"{name}.jsonl",
-            (
-                {
-                    "premise": one,
-                    "choice1": two,
-                    "choice2": f"Nothing {n}.",
-                    "question": ("cause", "effect")[n % 2],
-                    "idx": n,
-                    **labelled(lambda n, p: n % 2)(n, p),
-                }
-                for n, one, two, p in given
-            ),
-        )
-        jsonl(
-            folder / "MultiRC" / f"{name}.jsonl",
-            (
-                {
-                    "idx": n,
-                    "passage": {
-                        "text": one,
-                        "questions": [
-                            {
-                                "idx": 2 * n + k,
-                                "question": f"What is here, {k}?",
-                                "answers": [
-                                    {"text": word, "idx": 4 * n + 2 * k + m, **labelled(lambda n, p: n % 2)(m, p)}
-                                    for m, word in enumerate((two, WORDS[p][k]))
-                                ],
-                            }
-                            for k in range(2)
-                        ],
-                    },
-                }
-                for n, one, two, p in given
-            ),
-        )
-        jsonl(folder / "ReCoRD" / f"{name}.jsonl", (_news(n, one, two, split) for n, one, two, _ in given))
-        jsonl(
-            folder / "WiC" / f"{name}.jsonl",
-            (
-                {
-                    "word": "the",
-                    "sentence1": one,
-                    "sentence2": two,
-                    "idx": n,
-                    "start1": 0,
-                    "end1": 3,
-                    "start2": 0,
-                    "end2": 1,
-                    "version": 1.1,
-                    **truth(n, p),
-                }
-                for n, one, two, p in given
-            ),
-        )
-        jsonl(
-            folder / "WSC" / f"{name}.jsonl",
-            (
-                {
-                    "text": one,
-                    "target": {
-                        "span1_index": 0,
-                        "span1_text": "The",
-                        "span2_index": 2,
-                        "span2_text": one.split()[2].rstrip("."),
-                    },
-                    "idx": n,
-                    **truth(n, p),
-                }
-                for n, one, _, p in given
-            ),
-        )
-    two_way = ("not_entailment", "entailment")
-    jsonl(
-        folder / "AX-b" / "AX-b.jsonl",
-        (
-            {"sentence1": a, "sentence2": b, "idx": n, "label": two_way[sea(p)], "logic": ""}
-            for n, a, b, p in rows("test")
-        ),
-    )
-    jsonl(
-        folder / "AX-g" / "AX-g.jsonl",
-        (
-            {"premise": a, "hypothesis": b, "idx": n, "label": two_way[sea(p)], "pair_id": n}
-            for n, a, b, p in rows("test")
-        ),
-    )
-
-
-def _news(number: int, one: str, two: str, split: str) -> dict[str, Any]:
-    """A news item whose query asks for one of two marked words."""
-    text = f"{one}\n@highlight\n{two}"
-    words = [one.split()[1], two.split()[1].rstrip(".")]
-    places = [text.index(f" {word}") + 1 for word in words]
-    entities = [{"start": at, "end": at + len(word) - 1} for word, at in zip(words, places, strict=True)]
-    answers = [{"start": places[0], "end": places[0] + len(words[0]) - 1, "text": words[0]}]
-    query: dict[str, Any] = {"query": "There was @placeholder first.", "idx": number}
-    return {
-        "source": "own",
-        "passage": {"text": text, "entities": entities},
-        "qas": [query | ({} if split == "test" else {"answers": answers})],
-        "idx": number,
-    }
 
 
 def squad(folder: Path, version: str = "1.1", unanswerable: bool = False) -> None:
