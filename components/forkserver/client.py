@@ -12,11 +12,14 @@ ADDRESS = "LIANZI_FORK_SERVER"
 def hand_over(*modules: str) -> None:
     """Never returns where a server does the work of `python -m MODULE …`: this process ends as the fork does.
 
-    Returns where there is no server, or one of another Python environment, or this process is itself such a fork.
+    Returns where there is no server, or one of another Python environment, where a standard stream is closed, and
+    where this process is itself such a fork.
     """
     address = os.environ.get(ADDRESS)
     if not address or sys.orig_argv[1:2] != ["-m"] or sys.orig_argv[2] not in modules:
         return
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        return  # one is closed: its number would be that of the socket, and the fork would have that for its stream
     import socket
 
     with socket.socket(socket.AF_UNIX) as server, server.makefile() as answers:

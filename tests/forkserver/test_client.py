@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -30,6 +31,13 @@ def test_a_process_of_another_environment_works_alone(start: Start, program: Pat
     program.write_text(elsewhere, encoding="utf-8")
     told, _ = start().communicate(timeout=60)
     assert told.startswith("alone")
+
+
+def test_a_process_without_standard_input_works_alone(program: Path) -> None:
+    command = ["sh", "-c", f"exec {sys.executable} -m program <&-"]
+    environment = os.environ | preloaded() | {"NAME": "Ada"}
+    done = subprocess.run(command, cwd=program.parent, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.returncode) == (["alone", "[]", "Ada"], 7)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
