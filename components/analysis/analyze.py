@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,11 +77,32 @@ def analyze(
         config.confidence,
     )
     found = dict(analyses(config, subject))
+    write_plots(found, reliability, coverage)
+    told = tell(subject, found, rows, bundle, evaluated)
+    write_report(report, told, run)
+    write_json(headline, headline_metrics(told.evaluated, subject.task.metrics[0].name))
+    counts = {"test_rows": len(subject.test.texts), "errors": len(told.mistakes)}
+    return counts | {name: one.metrics for name, one in found.items()}
+
+
+def analyses(config: AnalyzeConfig, subject: Subject) -> Iterator[tuple[str, Analysis]]:
+    """What each analysis says that has something to say about a task of this kind."""
+    for name, module in ANALYSES.items():
+        if (found := import_module(module).analyze(getattr(config, name), subject)) is not None:
+            yield name, found
+
+
+def write_plots(found: Mapping[str, Analysis], reliability: Path, coverage: Path) -> None:
+    """Write both tables, without rows where no analysis has one."""
     plots = {name: table for one in found.values() for name, table in one.plots.items()}
     write_table(reliability, plots.get("reliability", Table(("confidence", "accuracy"), ())))
     write_table(coverage, plots.get("risk_coverage", Table(("coverage", "risk"), ())))
+
+
+def tell(subject: Subject, found: dict[str, Analysis], rows: Path, bundle: Path, evaluated: Path) -> Told:
+    """All that the page and the card tell."""
     wrong = mistakes(subject)
-    told = Told(
+    return Told(
         subject=subject,
         made=read_bundle(bundle),
         evaluated=json.loads(evaluated.read_text(encoding="utf-8")),
@@ -91,24 +112,18 @@ def analyze(
         rows={split: len(getattr(subject, split).texts) for split in ("train", "validation", "test")},
         notices=read_manifest(rows, "task").get("notices", []),
     )
+
+
+def write_report(report: Path, told: Told, run: Run) -> None:
+    """Write page, card and findings into `report`, log them, and say the headlines."""
     pictures = write_model_page(report / "index.html", told)
     write_card(report / "README.md", told)
-    write_json(report / FINDINGS, {name: {"sentences": list(one.sentences)} for name, one in found.items()})
+    write_json(report / FINDINGS, {name: {"sentences": list(one.sentences)} for name, one in told.found.items()})
     for title, figure in pictures.items():
         run.log_figure(f"{title.lower().replace(' ', '_')}.png", figure)
     run.log_files(report, report.parent.name)
     for sentence in headlines(told):
         run.say(sentence)
-    write_json(headline, headline_metrics(told.evaluated, subject.task.metrics[0].name))
-    counts = {"test_rows": len(subject.test.texts), "errors": len(wrong)}
-    return counts | {name: one.metrics for name, one in found.items()}
-
-
-def analyses(config: AnalyzeConfig, subject: Subject) -> Iterator[tuple[str, Analysis]]:
-    """What each analysis says that has something to say about a task of this kind."""
-    for name, module in ANALYSES.items():
-        if (found := import_module(module).analyze(getattr(config, name), subject)) is not None:
-            yield name, found
 
 
 def write_table(path: Path, table: Table) -> None:

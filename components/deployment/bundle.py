@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.artifacts import of_kind, verify, write_manifest
 from components.deployment.card import model_card
-from components.deployment.gate import verify_against
+from components.deployment.gate import ParityReport, verify_against
 from components.deployment.notices import write_notices
 from components.deployment.parity import shapes
 from components.deployment.rows import read_rows
@@ -65,45 +65,61 @@ def build(
 
         return ladder.build(config, gate, task, task_name, rows, student, onnx, quantized, bundle, run)
     made, small = verify(onnx, "onnx"), verify(quantized, "quantized")
+    made_from = {"onnx": onnx, "quantized": quantized}
     with staged(bundle, of_kind("bundle", BESIDE)) as folder:
-        rungs = {
-            "fp32": onnx / "model.onnx",
-            **{name: quantized / rung["file"] for name, rung in accepted(small).items()},
-        }
-        for name, graph in rungs.items():
-            _copy(graph, folder / graph_file(name, "model"))
-        _copy(onnx / "tokenizer.json", folder / "tokenizer.json")
+        _copy_rungs(folder, made, small, onnx, quantized)
         write_samples(folder, _samples(made, onnx, rows))
-        if task_of(made).output.embeds:
-            _write_indexes(folder, made, rungs)
         # Not the last word on it, but whole: the gate reads it as everyone reads a bundle.
         before = _details(task_name, made, small) | {"candidate": "fp32", "engines": {}, "max_batch": config.max_batch}
-        write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **before)
+        write_manifest(folder, "bundle", made_from, **before)
         report = verify_against(folder, student, rows, gate)
-        for name, refusal in report.refused.items():
-            run.say(f"{name} refused by the gate: {refusal.reason}")
-            small["rungs"][name] |= {"accepted": 0, "reason": f"is refused by the gate: {refusal.reason}"}
-            shutil.rmtree((folder / graph_file(name, "model")).parent)
-            (folder / index_file(name)).unlink(missing_ok=True)
+        _take_out_refused(folder, small, report, run)
         candidate, reason = candidate_of(small)
-        engines = build_engines(config, made, folder, candidate)
         details = _details(task_name, made, small) | {
             "candidate": candidate,
             "candidate_because": reason,
-            "engines": engines,
+            "engines": build_engines(config, made, folder, candidate),
             "max_batch": config.max_batch,
         }
         (folder / "README.md").write_text(model_card(details), encoding="utf-8")
-        write_notices(folder, {"onnx": onnx, "quantized": quantized})
-        write_manifest(folder, "bundle", {"onnx": onnx, "quantized": quantized}, **details)
+        write_notices(folder, made_from)
+        write_manifest(folder, "bundle", made_from, **details)
         metrics = _metrics(folder, details) | {"gate": report.metrics()}
+    _tell(details, report, run)
+    return metrics
+
+
+def _copy_rungs(folder: Path, made: dict[str, Any], small: dict[str, Any], onnx: Path, quantized: Path) -> None:
+    """The graphs of fp32 and of every accepted rung, with the tokenizer, and the indexes where there are passages."""
+    rungs = {
+        "fp32": onnx / "model.onnx",
+        **{name: quantized / rung["file"] for name, rung in accepted(small).items()},
+    }
+    for name, graph in rungs.items():
+        _copy(graph, folder / graph_file(name, "model"))
+    _copy(onnx / "tokenizer.json", folder / "tokenizer.json")
+    if task_of(made).output.embeds:
+        _write_indexes(folder, made, rungs)
+
+
+def _take_out_refused(folder: Path, small: dict[str, Any], report: ParityReport, run: Run) -> None:
+    """Take the rungs that the gate refuses out of `folder`, and note why in `small`."""
+    for name, refusal in report.refused.items():
+        run.say(f"{name} refused by the gate: {refusal.reason}")
+        small["rungs"][name] |= {"accepted": 0, "reason": f"is refused by the gate: {refusal.reason}"}
+        shutil.rmtree((folder / graph_file(name, "model")).parent)
+        (folder / index_file(name)).unlink(missing_ok=True)
+
+
+def _tell(details: dict[str, Any], report: ParityReport, run: Run) -> None:
+    """Say how near each rung is to its student, what became of each engine, and what is to ship."""
     for name in details["rungs"]:
         noise, layer = report.noise[name]
         run.say(f"{name} is the student's model: no layer differs by more than {noise:.2g} of its size ({layer})")
-    for name, engine in engines.items():
+    for name, engine in details["engines"].items():
         run.say(f"engine {name}: {engine['status']}" + (f" ({engine['reason']})" if "reason" in engine else ""))
+    candidate, reason = details["candidate"], details["candidate_because"]
     run.say(f"candidate for release: {candidate}, {reason}; it ships unless the release finds it no faster")
-    return metrics
 
 
 def _write_indexes(folder: Path, made: dict[str, Any], rungs: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from components.artifacts import read_manifest, verify
 from components.deployment.rows import Rows, read_learned, read_rows
 from components.errors import ArtifactError
 from components.evaluation.baselines.baseline import Baseline, TuningData
-from components.evaluation.baselines.table import STRONGEST, baseline_class, further, to_beat
+from components.evaluation.baselines.table import STRONGEST, Entry, baseline_class, further, to_beat
 from components.evaluation.figures import confusion_figure, rungs_figure, scatter_figure
 from components.evaluation.metrics import Bootstrap, confusion_matrix, per_class
 from components.evaluation.page import write_page
@@ -85,9 +85,7 @@ def evaluate(
     metric = answering.metrics[0]
     data = TuningData(answering, read_learned(rows, labels, share), validation, task.language, bundle, made, seed)
     entries = {BASELINE: to_beat(answering), **further(config.baselines, answering)}
-    baselines = {name: baseline_class(entry).tuned(data) for name, entry in entries.items()}
-    for name, entry in entries.items():
-        run.say(f"{entry.phrase}: {baselines[name].choice}, the best on the validation rows")
+    baselines = _tuned(entries, data, run)
     beat = strongest(metric, baselines, validation)
     contenders = _systems(answering, baselines, folders, bundle, made)
     answers = {name: answer(test.texts) for name, answer in contenders.items()}
@@ -98,10 +96,7 @@ def evaluate(
         run.say(f"{entries[beat].phrase}: the strongest baseline on the validation rows, the one to beat")
     if seeds := _seeds(answering, folders, made["max_length"], test, answers):
         metrics["seeds"] = seeds
-    choices = {name: baseline.choice.metrics() for name, baseline in baselines.items()}
-    metrics["baseline_choice"] = choices.pop(BASELINE)
-    if choices:
-        metrics["further_choices"] = choices
+    metrics |= _choices(baselines)
     metrics["size_megabytes"] = _sizes(baselines, folders, bundle, made)
     _write_answers(confusion, answering, test.targets, answers["candidate"])
     order = [*baselines, *(name for name in systems(made["ladder"])[1:] if name in answers)]
@@ -114,6 +109,21 @@ def evaluate(
     values = (f"{name} {metrics[name][metric.name]:.4f}" for name in order)
     run.say(f"{metric.title} on {metrics['test_rows']} test rows: {', '.join(values)}")
     return metrics
+
+
+def _tuned(entries: Mapping[str, Entry], data: TuningData, run: Run) -> dict[str, Baseline]:
+    """Every baseline as it is best on the validation rows."""
+    baselines = {name: baseline_class(entry).tuned(data) for name, entry in entries.items()}
+    for name, entry in entries.items():
+        run.say(f"{entry.phrase}: {baselines[name].choice}, the best on the validation rows")
+    return baselines
+
+
+def _choices(baselines: Mapping[str, Baseline]) -> Metrics:
+    """What was chosen for each baseline on the validation rows: of the task's own, and of the further ones."""
+    choices = {name: baseline.choice.metrics() for name, baseline in baselines.items()}
+    own = {"baseline_choice": choices.pop(BASELINE)}
+    return {**own, "further_choices": choices} if choices else own
 
 
 def strongest(metric: Metric, baselines: Mapping[str, Baseline], validation: Rows) -> str:

@@ -56,10 +56,7 @@ def distill(
     tried = sizes(guide.config, config)
     data = TaskData.read(rows, task, load_tokenizer(teacher), share)
     with tempfile.TemporaryDirectory() as folder:
-        # Numbers and tags are learned from one teacher: a mixture of two was not tried.
-        output = data.task.output
-        mixes = config.count_words and output.kind == "categorical" and not (output.per_token or output.of_candidates)
-        counts = word_counts(guide, data, rows, share, task) if mixes and tried else None
+        counts = word_counts(guide, data, rows, share, task) if config.count_words and tried else None
         if counts:
             run.say(f"distill {task_name}: counting words has {counts.share:.0%} of the soft labels")
             data = replace(data, train=replace(data.train, word_counts=counts.probabilities))
@@ -78,9 +75,14 @@ def distill(
         model, tokenizer = found.model, found.tokenizer
         save_classifier(model, tokenizer, student, task_name, found.data, made_from, files=files, distillation=line)
     run.say(f"distill {task_name}: {line}")
+    return measured(found, guide, data, counts)
+
+
+def measured(found: Graduate, teacher: PreTrainedModel, data: TaskData, counts: WordCounts | None) -> Metrics:
+    """The metrics of what is written, and what was refused; `data`: the task in the teacher's ids."""
     return {
         **found.metrics,
-        "agreement": 1.0 if found.size is None else agreement(guide, found.model, data, found.data),
+        "agreement": 1.0 if found.size is None else agreement(teacher, found.model, data, found.data),
         "layers": len(layers_of(found.model)),
         "vocabulary": found.model.config.vocab_size,
         f"teacher_{found.data.metric.name}": found.teacher_score,
@@ -115,6 +117,10 @@ def word_counts(
     teacher: PreTrainedModel, data: TaskData, rows: Path, share: LabelShare, task: TaskConfig
 ) -> WordCounts | None:
     """The second teacher, where it adds to the first."""
+    # Numbers and tags are learned from one teacher: a mixture of two was not tried.
+    output = data.task.output
+    if output.kind != "categorical" or output.per_token or output.of_candidates:
+        return None
     outputs = torch.cat([outputs_of(teacher, batch) for batch in validation_batches(data)])
     return WordCounts.of(rows, share, data.task, task.language, outputs.float().softmax(dim=1))
 

@@ -194,34 +194,13 @@ def build(
     """
     made, small = verify(onnx, "onnx"), verify(quantized_folder, "quantized")
     model = Model.read(student, task, task_name, made["opset"], config.max_batch, run)
-    metric = task_of(made).metrics[0].name
+    made_from = {"onnx": onnx, "quantized": quantized_folder}
     with staged(bundle, of_kind("bundle", BESIDE)) as folder:
-        from_files = {FLOAT: {part: onnx / f"{part}.onnx" for part in model.parts}} | {
-            name: {part: quantized_folder / file for part, file in rung["files"].items()}
-            for name, rung in small["rungs"].items()
-            if rung["accepted"]
-        }
-        for name, graphs in from_files.items():
-            for part, graph in graphs.items():
-                target = folder / graph_file(name, part)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(graph, target)
+        names = _copy_rungs(folder, model, small, onnx, quantized_folder)
         copy_tokenizer(model.source, folder)
-        parities = _verified(folder, model, list(from_files), _rows(rows)[: gate.rows], gate, small, run)
+        parities = _verified(folder, model, names, _rows(rows)[: gate.rows], gate, small, run)
         kept = list(parities)
-        quantization = {FLOAT: {metric: small[f"fp32_{metric}"], "megabytes": small["fp32_megabytes"]}}
-        details = model.details | {
-            **task_of(made).manifest(),
-            **{key: made[key] for key in ("task", "language", "distillation", "opset", "parity")},
-            "ladder": kept,
-            "rungs": {name: model_files(name, model) for name in kept},
-            "candidate": kept[-1],
-            "candidate_because": _because(kept[-1], small),
-            "quantization": quantization | small["rungs"],
-            "engines": {"onnxruntime": {"rung": kept[-1], "status": "built and run"}},
-            "max_batch": config.max_batch,
-        }
-        made_from = {"onnx": onnx, "quantized": quantized_folder}
+        details = _details(model, made, small, kept) | {"max_batch": config.max_batch}
         (folder / "README.md").write_text(model_card(details), encoding="utf-8")
         write_notices(folder, made_from)
         write_manifest(folder, "bundle", made_from, **details)
@@ -239,6 +218,37 @@ def build(
         "engines_built": 1,
         "engines_run": 1,
         "gate": {name: _parity(parity) for name, parity in parities.items()},
+    }
+
+
+def _copy_rungs(folder: Path, model: Model, small: dict[str, Any], onnx: Path, quantized_folder: Path) -> list[str]:
+    """Copy the graphs of the float rung and of every accepted one. Returns their names, the top of the ladder first."""
+    from_files = {FLOAT: {part: onnx / f"{part}.onnx" for part in model.parts}} | {
+        name: {part: quantized_folder / file for part, file in rung["files"].items()}
+        for name, rung in small["rungs"].items()
+        if rung["accepted"]
+    }
+    for name, graphs in from_files.items():
+        for part, graph in graphs.items():
+            target = folder / graph_file(name, part)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(graph, target)
+    return list(from_files)
+
+
+def _details(model: Model, made: dict[str, Any], small: dict[str, Any], kept: list[str]) -> dict[str, Any]:
+    """What the manifest says of a bundle with these rungs."""
+    metric = task_of(made).metrics[0].name
+    quantization = {FLOAT: {metric: small[f"fp32_{metric}"], "megabytes": small["fp32_megabytes"]}}
+    return model.details | {
+        **task_of(made).manifest(),
+        **{key: made[key] for key in ("task", "language", "distillation", "opset", "parity")},
+        "ladder": kept,
+        "rungs": {name: model_files(name, model) for name in kept},
+        "candidate": kept[-1],
+        "candidate_because": _because(kept[-1], small),
+        "quantization": quantization | small["rungs"],
+        "engines": {"onnxruntime": {"rung": kept[-1], "status": "built and run"}},
     }
 
 
