@@ -14,6 +14,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -55,7 +56,7 @@ def main() -> int:
 def _peaks(folder: Path, times: int) -> dict[str, float]:
     """MB of each stage."""
     (folder / "data" / "corpus").mkdir(parents=True)
-    (folder / "data" / "tasks").symlink_to(ROOT / "data" / "tasks")
+    shutil.copytree(ROOT / "data" / "tasks", folder / "data" / "tasks")
     (folder / "artifacts").mkdir()
     (folder / "artifacts" / "tokenizer").symlink_to(ROOT / "artifacts" / "tokenizer")
     for name in ("params.yaml", "removals.txt"):

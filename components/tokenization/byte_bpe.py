@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer
@@ -116,11 +117,13 @@ def _occurs(token: int, times: int, tokenizer: Tokenizer, end: str, shards: Sequ
     import json
 
     encoder = GigatokenEncoder(json.loads(tokenizer.to_str()), HuggingFaceEncoder(tokenizer, end))
-    for path in shards:
-        for batch in read_shard(path, ["text"]):
-            times -= int((encoder.encode(batch.column("text"))[0] == token).sum())
-            if times <= 0:
-                return True
+    for batches in (1, None):  # a token of the last merges is mostly met in the first batches, of one shard or another
+        left = times
+        for path in shards:
+            for batch in islice(read_shard(path, ["text"]), batches):
+                left -= int((encoder.encode(batch.column("text"))[0] == token).sum())
+                if left <= 0:
+                    return True
     return False
 
 

@@ -7,6 +7,8 @@ everything where gigatoken is not installed. Both give the same ids, so the choi
 from __future__ import annotations
 
 import json
+import math
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -71,32 +73,39 @@ class HuggingFaceEncoder:
 
 
 class GigatokenEncoder:
-    """Byte-level BPE. Documents are joined by a special token with the end token's id: one call encodes and packs."""
+    """Byte-level BPE. Documents are joined by a special token with the end token's id: one call encodes and packs.
+
+    Every thread has a gigatoken of its own, for one of them encodes one text at a time.
+    """
 
     def __init__(self, content: dict[str, Any], plain: HuggingFaceEncoder) -> None:
         self.end, self.size, self._plain = plain.end, plain.size, plain
         self._content = json.dumps(_with_separator(content, plain.end))
         self._separator = SEPARATOR.encode()
-        self._encoded, self._fast = 0, self._new()
+        self._thread = threading.local()
 
     def encode(self, texts: pa.Array) -> Encoded:
-        joined = "".join(f"{text or ''}{SEPARATOR}" for text in texts.to_pylist()).encode()
+        joined = SEPARATOR.join([*(text or "" for text in texts.to_pylist()), ""]).encode()
         if joined.count(self._separator) != len(texts):
             return self._plain.encode(texts)
-        if self._encoded > RENEWED_AFTER:
-            self._fast = None  # before the next one takes memory of its own
-            self._encoded, self._fast = 0, self._new()
-        self._encoded += len(joined)
-        ids = self._fast.encode(joined)
+        ids = self._ids(joined)
         ends = np.flatnonzero(ids == self.end) + 1
         if len(ends) != len(texts):
             return self._plain.encode(texts)
         return ids, np.diff(ends, prepend=0)
 
-    def _new(self) -> Any:
+    def _ids(self, text: bytes) -> np.ndarray:
+        """As gigatoken's `encode`, which would keep the other threads of Python waiting."""
         import gigatoken
 
-        return gigatoken.Tokenizer.from_json(self._content)
+        own = self._thread
+        if getattr(own, "encoded", math.inf) > RENEWED_AFTER:
+            own.fast = None  # before the next one takes memory of its own
+            own.encoded, own.fast = 0, gigatoken.Tokenizer.from_json(self._content)
+        own.encoded += len(text)
+        matrix, _ = own.fast.encode_batch_padded(gigatoken.BytesSource(text), pad_id=self.end, parallel=False)
+        ids: np.ndarray = matrix.ravel()
+        return ids
 
 
 def arrow_numbers(values: np.ndarray) -> pa.Array:

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from components.staging import staged
 from components.tokenization import cache
 from components.tokenization.config import TokenizeConfig
 from components.tokenization.shards import DOCUMENTS, Job, loaded_encoder, make_tokens, token_type
+from components.variables import workers
 
 WORTH_WORKERS = 1 << 25
 """Below so many bytes of parquet, this process finishes before another has started."""
@@ -73,9 +75,10 @@ def _jobs(
 
 
 def _made(jobs: Sequence[Job]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The shards' tokens in order, by worker processes where starting them pays."""
+    """The shards' tokens in order, by worker processes where starting them pays, by threads elsewhere."""
     if sum(job.shard.stat().st_size for job in jobs) < WORTH_WORKERS:
-        yield from map(make_tokens, jobs)
+        with ThreadPoolExecutor(workers() or os.cpu_count()) as threads:
+            yield from threads.map(make_tokens, jobs)
         return
     with open_engine() as engine:
         yield from engine.map(make_tokens, jobs)

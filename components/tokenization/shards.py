@@ -32,6 +32,8 @@ LINEAGE = pa.schema(
     {"begin": pa.int64(), "end": pa.int64(), "id": pa.string(), "file": pa.string(), "line": pa.int64()}
 )
 """begin, end: the span of the document in the tokens of its shard, counted through all parts."""
+PART = 1 << 20
+"""Bytes of text that are encoded at once."""
 COLUMNS = ["id", "text", "source", "language", "file", "line"]
 
 
@@ -107,15 +109,26 @@ def _write(job: Job, weights: Mapping[str, float], encoder: Encoder, folder: Pat
     position = documents = 0
     with pq.ParquetWriter(folder / DOCUMENTS, LINEAGE, compression="zstd") as lineage:
         for batch in _weighted(job.shard, weights):
-            ids, lengths = encoder.encode(batch.column("text"))
-            tokens.add(ids)
+            found = []
+            for texts in _parts(batch.column("text")):
+                ids, lengths = encoder.encode(texts)
+                tokens.add(ids)
+                found.append(lengths)
+            lengths = np.concatenate(found)
             lineage.write_batch(_lineage(batch, lengths, position))
             for name, column in (("sources", "source"), ("languages", "language")):
                 sums[name].update(_sums(batch.column(column), lengths))
-            position, documents = position + len(ids), documents + len(batch)
+            position, documents = position + int(lengths.sum()), documents + len(batch)
     read = pq.read_metadata(job.shard).num_rows
     found = {name: dict(sorted(counter.items())) for name, counter in sums.items()}
     return {"parts": [part["tokens"] for part in tokens.files], "read": read, "documents": documents, **found}
+
+
+def _parts(texts: pa.Array) -> Iterator[pa.Array]:
+    """Slices of some PART bytes each: encoding holds a text several times over, as text, bytes and ids."""
+    rows = max(1, len(texts) * PART // texts.nbytes)
+    for start in range(0, len(texts), rows):
+        yield texts.slice(start, rows)
 
 
 def _weighted(shard: Path, weights: Mapping[str, float]) -> Iterator[pa.RecordBatch]:

@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer
 from tokenizers.pre_tokenizers import ByteLevel
 
-from components.corpus.documents import write_shard
+from components.corpus.documents import ROWS, write_shard
 from components.tokenization import byte_bpe
 from components.tokenization.byte_bpe import by_gigatoken, by_hugging_face, byte_letters, train_byte_bpe
 from tests.tokenization.small_corpus import BROKEN, CHINESE, CODE, ENGLISH, EVERYTHING, SPECIAL, documents
@@ -61,3 +61,11 @@ def test_bytes_have_the_letters_that_hugging_face_gives_them() -> None:
     assert sorted(byte_letters()) == sorted(ByteLevel.alphabet())
     written = ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str("白 \x00~é")
     assert "".join(word for word, _ in written) == "".join(byte_letters()[byte] for byte in "白 \x00~é".encode())
+
+
+@pytest.mark.parametrize(("times", "found"), [(2, True), (3, False)])
+def test_a_token_is_counted_beyond_the_first_batch_too_and_never_twice(tmp_path: Path, times: int, found: bool) -> None:
+    rows = [("en", "zebra"), *[("en", "x")] * ROWS, ("en", "zebra")]
+    tokenizer = by_hugging_face(265, 2, NAMES, shards(tmp_path, rows))
+    last = tokenizer.token_to_id("zebra")
+    assert byte_bpe._occurs(last, times, tokenizer, "[SEP]", shards(tmp_path, rows)) is found

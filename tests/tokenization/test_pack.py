@@ -144,6 +144,18 @@ def test_workers_give_the_bytes_that_one_process_gives(folder: Path, monkeypatch
     assert contents(folder / "one") == contents(folder / "two")
 
 
+@pytest.mark.parametrize("part", [1, 700, 1 << 30])
+def test_threads_and_parts_of_any_size_give_the_same_bytes(
+    folder: Path, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack(folder, "one")
+    monkeypatch.setenv("LIANZI_WORKERS", "3")
+    monkeypatch.setenv("LIANZI_CACHE", str(folder / "another"))
+    monkeypatch.setattr(shards, "PART", part)
+    pack(folder, "two")
+    assert contents(folder / "one") == contents(folder / "two")
+
+
 def test_weights_take_documents_by_halves_and_twice_in_the_train_split_alone(folder: Path) -> None:
     plain = pack(folder, "plain")
     sources = {"garden": source(0.5), "poems": source(2.0), "strange": source(0.0), "elsewhere": source(3.0)}
