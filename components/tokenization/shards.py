@@ -109,12 +109,12 @@ def _write(job: Job, weights: Mapping[str, float], encoder: Encoder, folder: Pat
     position = documents = 0
     with pq.ParquetWriter(folder / DOCUMENTS, LINEAGE, compression="zstd") as lineage:
         for batch in _weighted(job.shard, weights):
-            found = []
+            counted = []
             for texts in _parts(batch.column("text")):
                 ids, lengths = encoder.encode(texts)
                 tokens.add(ids)
-                found.append(lengths)
-            lengths = np.concatenate(found)
+                counted.append(lengths)
+            lengths = np.concatenate(counted)
             lineage.write_batch(_lineage(batch, lengths, position))
             for name, column in (("sources", "source"), ("languages", "language")):
                 sums[name].update(_sums(batch.column(column), lengths))
