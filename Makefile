@@ -93,7 +93,7 @@ bench-data: setup  ## curation, validation and encoding beside datatrove, pandas
 bench-plan: setup  ## how near `lianzi plan` comes: five trainings planned, run, compared
 	@python -m benchmarks.plan
 
-bench-serving: setup  ## requests a second and latency beside MLflow's server: five minutes
+bench-serving: setup  ## requests a second and latency beside LitServe and MLflow's server: ten minutes
 	@python -m benchmarks.serving
 
 bench-faults: setup  ## faults planted in a bundle, and what the gate says of each: a minute

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -20,19 +21,26 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Figure:
-    """One comparison, of what is better small: `ratio` is peer/ours, above 1 we are ahead; `goal` is of the ratio."""
+    """One comparison, of what is better small: `ratio` is peer/ours, above 1 we are ahead; `goal` is of the ratio.
+
+    `rounds`: the lowest and the highest ratio of a round, where there were several.
+    """
 
     ours: float
     peer: float
     unit: str
     goal: float | None = None
+    rounds: tuple[float, float] | None = None
 
     @property
     def ratio(self) -> float:
         return self.peer / self.ours
 
-    def row(self) -> dict[str, float | str | None]:
-        return {name: _rounded(value) for name, value in (asdict(self) | {"ratio": self.ratio}).items()}
+    def row(self) -> dict[str, Any]:
+        found = asdict(self) | {"ratio": self.ratio}
+        rounds = found.pop("rounds")
+        row = {name: _rounded(value) for name, value in found.items()}
+        return row | ({"rounds": [_rounded(ratio) for ratio in rounds]} if rounds else {})
 
 
 def report(name: str, figures: dict[str, Figure], packages: tuple[str, ...], note: str) -> None:
@@ -54,9 +62,9 @@ def show(figures: dict[str, Figure], note: str) -> None:
         shown.add_column(heading, justify="left" if heading == "figure" else "right")
     for label, figure in figures.items():
         goal = "" if figure.goal is None else f"{figure.goal:g}"
-        shown.add_row(
-            label, f"{figure.ours:.4g} {figure.unit}", f"{figure.peer:.4g} {figure.unit}", f"{figure.ratio:.2f}", goal
-        )
+        rounds = " ({:.2f}-{:.2f})".format(*figure.rounds) if figure.rounds else ""
+        ours, peer = (f"{value:.4g} {figure.unit}" for value in (figure.ours, figure.peer))
+        shown.add_row(label, ours, peer, f"{figure.ratio:.2f}{rounds}", goal)
     Console(highlight=False).print(shown)
 
 

@@ -1,93 +1,165 @@
-"""Requests a second and latency of `lianzi serve` and of `mlflow models serve`, from the same bundle, in turn.
+"""Requests a second and latency of `lianzi serve`, LitServe and `mlflow models serve`, from the same bundle, in turn.
 
-python -m benchmarks.serving [--clients N] [--seconds S] [--rounds N] [--bundle FOLDER] [--texts FILE] [--triton]
-                            [--overload SECONDS]
+python -m benchmarks.serving [--tasks NAME…] [--seconds S] [--rounds N] [--triton] [--overload SECONDS]
 
-Both servers run all the time; clients ask one of them, then another, each client one text after the other over a kept
-connection. `--triton` also asks ours through Triton's own Python client, in an environment of its own. `--overload`
-(a release is tried with 60) asks ours alone, for more than it can answer, then kills it and starts it anew.
+All servers are started; clients ask one of them while the others stand still, then another, each client one text after
+the other over a kept connection. In the same turns one thread answers row by row in process. `--triton` also asks ours
+through Triton's own Python client, in an environment of its own. `--overload` (a release is tried with 60) asks ours
+alone, for more than it can answer, then kills it and starts it anew.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
 import itertools
 import json
 import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from benchmarks.contending_servers import ROOT, Contender, alone, free_port, litserve, mlflow, ours, running
 from benchmarks.overload import ALLOWED, CLIENTS, ROWS, overload, seconds_to_restart, server_words
 from benchmarks.peers.environment import PEERS, call_script, peer_python
 from benchmarks.report import Figure, report
+from components.runtime.bundle import Classifier, load_bundle
 
-ROOT = Path(__file__).parent.parent
-SPEED_GOAL, LATENCY_GOAL = 2.0, 1.0
+TASKS = ("topic", "form")
+ASKING = (2, 8, 32)
+"""Clients at once."""
+USUAL = 8
+SPEED_GOAL, LITSERVE_GOAL, IN_PROCESS_GOAL, LATENCY_GOAL = 2.0, 2.5, 0.4, 1.0
+TAIL_GOAL = 3.0
+"""The most that the 99th percentile may be of the median."""
 RESTART_GOAL = 5.0
 """Seconds."""
 
 
 @dataclass
-class Contender:
-    """A server and how it is asked; `paces` in requests a second, one a round, `seconds` of every request."""
+class InProcess:
+    """One thread that answers texts with a loaded bundle; `paces` in rows a second, one a round."""
 
-    words: list[str]
-    port: int
-    path: str
-    health: str
-    bodies: list[bytes]
+    model: Classifier
+    texts: list[str]
     paces: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
 
-    @property
-    def p99(self) -> float:
-        return statistics.quantiles(self.seconds, n=100)[98]
+    def take_turn(self, seconds: float) -> None:
+        """A row at a time."""
+        begun, rows = time.perf_counter(), 0
+        for text in itertools.cycle(self.texts):
+            self.model.predict([text])
+            rows += 1
+            if (spent := time.perf_counter() - begun) > seconds:
+                break
+        self.paces.append(rows / spent)
 
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--clients", type=int, default=8)
-    options.add_argument("--seconds", type=float, default=8.0, help="of a turn")
+    options.add_argument("--tasks", nargs="+", default=TASKS, help="tasks of this project whose bundles are served")
+    options.add_argument("--seconds", type=float, default=4.0, help="of a turn")
     options.add_argument("--rounds", type=int, default=7)
-    options.add_argument("--bundle", type=Path, default=ROOT / "artifacts/topic/bundle")
-    options.add_argument("--texts", type=Path, default=ROOT / "artifacts/tasks/topic/test.jsonl")
     options.add_argument("--triton", action="store_true", help="ask ours through Triton's client as well")
     options.add_argument("--overload", type=float, metavar="SECONDS", help="ask ours for more than it can answer")
     chosen = options.parse_args()
-    texts = [json.loads(line)["text"] for line in chosen.texts.read_text(encoding="utf-8").splitlines()]
     if chosen.overload:
-        return overloaded(chosen.bundle, texts, chosen.overload)
-    with tempfile.TemporaryDirectory() as folder:
-        found = contenders(chosen.bundle, Path(folder), texts)
-        with running(list(found.values())):
-            check_equal_answers(found, texts[:32])
-            if chosen.triton:
-                ask_by_triton(found["ours"].port, task_of(chosen.bundle), texts[:4])
-            measure(list(found.values()), chosen.clients, chosen.seconds, chosen.rounds)
-    note = f"{chosen.clients} clients, a text a request, {chosen.rounds} turns of {chosen.seconds:g} s each"
-    report("serving", figures(found), ("fastapi", "mlflow", "onnxruntime", "uvicorn"), note)
+        return overloaded(bundle_of(chosen.tasks[0]), texts_of(chosen.tasks[0]), chosen.overload)
+    made: dict[str, Figure] = {}
+    for task in chosen.tasks:
+        made |= compared(task, chosen.seconds, chosen.rounds, chosen.triton)
+    note = f"A text a request, {chosen.rounds} rounds with turns of {chosen.seconds:g} s"
+    report("serving", made, ("fastapi", "httptools", "mlflow", "onnxruntime", "uvicorn"), note)
     return 0
+
+
+def bundle_of(task: str) -> Path:
+    return ROOT / "artifacts" / task / "bundle"
+
+
+def texts_of(task: str) -> list[str]:
+    lines = (ROOT / "artifacts" / "tasks" / task / "test.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["text"] for line in lines]
+
+
+def compared(task: str, seconds: float, rounds: int, triton: bool) -> dict[str, Figure]:
+    """The figures of one task."""
+    bundle, texts = bundle_of(task), texts_of(task)
+    with tempfile.TemporaryDirectory() as folder:
+        save_pyfunc(bundle, Path(folder) / "model")
+        found = {"ours": ours(bundle, task), "LitServe": litserve(bundle)}
+        for workers in (1, os.cpu_count() or 1):
+            found[f"MLflow, {workers} worker{'s' * (workers > 1)}"] = mlflow(Path(folder) / "model", workers)
+        in_process = InProcess(load_bundle(bundle), texts)
+        with running(list(found.values()), texts):
+            check_equal_answers(found, texts[:32])
+            if triton:
+                ask_by_triton(found["ours"].port, task, texts[:4])
+            measure(found, in_process, seconds, rounds)
+    return figures(task, found, in_process)
+
+
+def measure(found: dict[str, Contender], in_process: InProcess, seconds: float, rounds: int) -> None:
+    """The order is reversed every round; a first turn of each server is not counted."""
+    everyone = list(found.values())
+    turns = [
+        (one, clients)
+        for name, one in found.items()
+        for clients in (ASKING if name in ("ours", "LitServe") else (USUAL,))
+    ]
+    for one in everyone:
+        with alone(one, everyone):
+            one.take_turn(USUAL, min(seconds, 2.0), counted=False)
+    for number in range(rounds):
+        for one, clients in turns if number % 2 else reversed(turns):
+            with alone(one, everyone):
+                one.take_turn(clients, seconds)
+        with alone(None, everyone):
+            in_process.take_turn(seconds)
+
+
+def figures(task: str, found: dict[str, Contender], in_process: InProcess) -> dict[str, Figure]:
+    """Of each peer the time of a request and the 99th percentile; of ours the tail, and the pace in process."""
+    mine = found["ours"]
+    made = {
+        f"{task}: a request at {USUAL} clients, in process": pace(mine.paces[USUAL], in_process.paces, IN_PROCESS_GOAL)
+    }
+    for clients in ASKING:
+        made[f"{task}: 99th percentile beside the median, {clients} clients"] = Figure(
+            mine.milliseconds(clients, 99), mine.milliseconds(clients, 50), "ms", 1 / TAIL_GOAL
+        )
+    for name, peer in found.items():
+        if peer is mine:
+            continue
+        goal = LITSERVE_GOAL if name == "LitServe" else SPEED_GOAL
+        for clients in sorted(peer.paces):
+            made[f"{task}: a request at {clients} clients, {name}"] = pace(
+                mine.paces[clients], peer.paces[clients], goal if clients == USUAL else None
+            )
+            made[f"{task}: 99th percentile at {clients} clients, {name}"] = Figure(
+                mine.milliseconds(clients, 99), peer.milliseconds(clients, 99), "ms", LATENCY_GOAL
+            )
+    return made
+
+
+def pace(mine: list[float], theirs: list[float], goal: float | None) -> Figure:
+    """Milliseconds a request of each, the median of the rounds, and the lowest and highest ratio of a round."""
+    ratios = [one / other for one, other in zip(mine, theirs, strict=True)]
+    middle, other = (1000 / statistics.median(paces) for paces in (mine, theirs))
+    return Figure(middle, other, "ms", goal, (min(ratios), max(ratios)))
 
 
 def overloaded(bundle: Path, texts: list[str], seconds: float) -> int:
     """0 where only answers, 429 and 503 came, memory stayed flat and a killed server was back soon."""
     port = free_port()
-    path = f"/v2/models/{task_of(bundle)}/infer"
-    ours = Contender(server_words(str(bundle), port), port, path, "/v2/health/ready", [])
-    with running([ours]) as (process,):
-        found = overload(port, process.pid, path, texts, seconds)
-    back = seconds_to_restart(ours.words, port, path, texts[0])
+    mine = ours(bundle, bundle.parent.name)
+    mine.words, mine.port = server_words(str(bundle), port), port
+    with running([mine], texts):
+        assert mine.process is not None
+        found = overload(port, mine.process.pid, mine.path, texts, seconds)
+    back = seconds_to_restart(mine.words, port, mine.path, texts[0])
     print(f"{CLIENTS} clients, {ROWS} texts a request, {seconds:g} s: {found.line()}")
     print(f"killed and started again: {back:.1f} s to the first answer")
     made = {
@@ -99,27 +171,6 @@ def overloaded(bundle: Path, texts: list[str], seconds: float) -> int:
     return 0 if well else 1
 
 
-def contenders(bundle: Path, folder: Path, texts: list[str]) -> dict[str, Contender]:
-    """Ours; MLflow's with the one process it starts by itself; MLflow's with a process a core."""
-    save_pyfunc(bundle, folder / "model")
-    v2 = [{"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": [text]}]} for text in texts]
-    frames = [{"dataframe_split": {"columns": ["text"], "data": [[text]]}} for text in texts]
-    serve = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder / "model"), "--env-manager", "local"]
-    ports = [free_port() for _ in range(3)]
-    ours = [sys.executable, "-m", "cli.main", "serve", str(bundle), "--port", str(ports[0])]
-    found = {"ours": Contender(ours, ports[0], f"/v2/models/{task_of(bundle)}/infer", "/v2/health/ready", encoded(v2))}
-    for workers, port in zip((1, os.cpu_count() or 1), ports[1:], strict=True):
-        words = [*serve, "--port", str(port), "--workers", str(workers)]
-        found[f"mlflow, {workers} worker{'s' * (workers > 1)}"] = Contender(
-            words, port, "/invocations", "/ping", encoded(frames)
-        )
-    return found
-
-
-def task_of(bundle: Path) -> str:
-    return str(json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["task"])
-
-
 def save_pyfunc(bundle: Path, folder: Path) -> None:
     """The bundle as the model that `lianzi run` registers, without code: the peer runs in this checkout."""
     import mlflow
@@ -127,64 +178,9 @@ def save_pyfunc(bundle: Path, folder: Path) -> None:
     mlflow.pyfunc.save_model(path=folder, loader_module="components.pyfunc", data_path=str(bundle), pip_requirements=[])
 
 
-def measure(found: list[Contender], clients: int, seconds: float, rounds: int) -> None:
-    """The order is reversed every round; a first, shorter round is not counted."""
-    for contender in found:
-        ask_for(contender, clients, min(seconds, 2.0))
-    for number in range(rounds):
-        for contender in found if number % 2 else reversed(found):
-            spent = ask_for(contender, clients, seconds)
-            contender.paces.append(len(spent) / seconds)
-            contender.seconds += spent
-
-
-def ask_for(contender: Contender, clients: int, seconds: float) -> list[float]:
-    """Seconds of every request that was answered before the turn ended."""
-    spent: list[list[float]] = [[] for _ in range(clients)]
-    end = time.perf_counter() + seconds
-    threads = [
-        threading.Thread(target=one_client, args=(contender, number, clients, end, spent[number]))
-        for number in range(clients)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return list(itertools.chain.from_iterable(spent))
-
-
-def one_client(contender: Contender, number: int, clients: int, end: float, spent: list[float]) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", contender.port, timeout=60)
-    for body in itertools.cycle(contender.bodies[number::clients]):
-        began = time.perf_counter()
-        answer(connection, contender.path, body)
-        done = time.perf_counter()
-        if done > end:
-            break
-        spent.append(done - began)
-    connection.close()
-
-
-def answer(connection: http.client.HTTPConnection, path: str, body: bytes) -> Any:
-    """The parsed answer. Ends the benchmark when it is no answer."""
-    connection.request("POST", path, body, {"content-type": "application/json"})
-    response = connection.getresponse()
-    content = response.read()
-    if response.status != 200:
-        sys.exit(f"{path} answered {response.status}: {content[:200]!r}")
-    return content
-
-
 def check_equal_answers(found: dict[str, Contender], texts: list[str]) -> None:
-    """Each text by itself, so that both answer to the bit the same."""
-    labels = []
-    for contender in found.values():
-        connection = http.client.HTTPConnection("127.0.0.1", contender.port, timeout=60)
-        given = [json.loads(answer(connection, contender.path, body)) for body in contender.bodies[: len(texts)]]
-        labels.append(
-            [one["outputs"][0]["data"][0] if "outputs" in one else one["predictions"][0]["label"] for one in given]
-        )
-        connection.close()
+    """Each text by itself, so that all answer to the bit the same."""
+    labels = [[one.label(one.answer(text)) for text in texts] for one in found.values()]
     if any(other != labels[0] for other in labels):
         sys.exit("the servers do not answer alike")
 
@@ -197,60 +193,6 @@ def ask_by_triton(port: int, task: str, texts: list[str]) -> None:
         sys.exit(f"Triton's client is not served as it should be: {found}")
     outputs = ", ".join(found["everything"])
     print(f"Triton's client: {outputs}, the same in JSON and in binary; refused: {found['refused']}")
-
-
-def figures(found: dict[str, Contender]) -> dict[str, Figure]:
-    ours = found.pop("ours")
-    made = {}
-    for name, peer in found.items():
-        pace = [1000 / statistics.median(one.paces) for one in (ours, peer)]
-        made[f"a request, {name}"] = Figure(*pace, "ms", SPEED_GOAL)
-        made[f"99th percentile, {name}"] = Figure(ours.p99 * 1000, peer.p99 * 1000, "ms", LATENCY_GOAL)
-    return made
-
-
-@contextmanager
-def running(found: list[Contender]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Servers that answer, each with its children in a session of its own."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        for contender in found:
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-            processes.append(subprocess.Popen(contender.words, cwd=ROOT, env=environment, **quiet))  # type: ignore[call-overload]
-        for contender, process in zip(found, processes, strict=True):
-            await_health(contender, process)
-        yield processes
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                os.killpg(process.pid, 15)
-            process.wait(30)
-
-
-def await_health(contender: Contender, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        connection = http.client.HTTPConnection("127.0.0.1", contender.port, timeout=5)
-        try:
-            connection.request("GET", contender.health)
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.2)
-        finally:
-            connection.close()
-    sys.exit(f"{' '.join(contender.words)} did not start")
-
-
-def encoded(contents: list[dict[str, Any]]) -> list[bytes]:
-    return [json.dumps(content).encode() for content in contents]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":
