@@ -111,6 +111,8 @@ def make_app(
         # Served by a route of ours, which fills in the models; FastAPI's pages would load scripts from elsewhere.
         openapi_url=None,
         redirect_slashes=False,
+        # Spans and metrics are RequestMiddleware's, and FastAPI asks for its own at every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for kind, handler in ERROR_HANDLERS.items():
         app.add_exception_handler(kind, handler)

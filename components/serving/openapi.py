@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, FastAPI, Path, Request, Response, Security
+from fastapi import APIRouter, Body, Depends, FastAPI, Path, Request, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import TypeAdapter
+from starlette.types import Receive, Scope, Send
 
 from components.runtime.encoding import IDS, MASK, TYPES
 from components.serving.embedding import Embedding
@@ -44,12 +44,14 @@ class DirectRoute(APIRoute):
     So nothing is parsed, validated or serialized twice: FastAPI's own way costs more than reading the body.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        async def handle(request: Request) -> Response:
-            request.scope["context"].route = self.name
-            return await self.endpoint(request)
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.app = self._answer
 
-        return handle
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["context"].route = self.name
+        response = await self.endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 def router(tag: str, error: Any, locked: bool) -> APIRouter:

@@ -20,6 +20,7 @@ import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
 from components.errors import ServiceError
+from components.serving.connection import Connection
 from components.serving.garbage import settle
 from components.serving.middleware import LAST_WORDS, Admission, RequestMiddleware
 
@@ -71,6 +72,7 @@ def run_server(
         log_level="error",
         access_log=False,
         server_header=False,
+        http=Connection,
         lifespan="off",
         timeout_graceful_shutdown=1,
         ssl_certfile=str(tls[0]) if tls else None,
