@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from components.errors import EngineError
+from components.serving import batching
 from components.serving.batching import Batcher, stacked, widths
 from components.serving.request_error import RequestError
 
@@ -155,3 +156,22 @@ def test_closing_finishes_what_waits_and_ends_the_threads() -> None:
         return found
 
     assert asyncio.run(ask()).ravel().tolist() == list(range(1, 40))
+
+
+@pytest.mark.parametrize("brief", [True, False])
+def test_a_batch_that_is_known_to_be_brief_runs_in_the_event_loop(brief: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "BRIEF", 60.0 if brief else 0.0)
+    threads = []
+
+    def infer(rows: Sequence[list[int]]) -> dict[str, np.ndarray]:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return {"zero": np.zeros(len(rows))}
+
+    async def ask() -> None:
+        queue = Batcher(infer, 64, 4, 100, 0.0, lambda rows: None)
+        for _ in range(3):
+            await queue.submit([[1], [2]])
+        queue.close()
+
+    asyncio.run(ask())
+    assert threads == [False, brief, brief]  # of the first nothing is known
