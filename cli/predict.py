@@ -16,11 +16,14 @@ import click
 
 from cli.signing import PUBLIC_KEY
 from components.errors import DataError, ParameterError, first_line
+from components.modeling.kinds import CARRIES_ON, WRITES
 from components.params import Params, load_params
+from components.tasks.kinds import KINDS
 from components.tasks.task import Text, parts
 from flows.settings import project_root
 
 if TYPE_CHECKING:
+    from cli.writing import Writer, Written
     from components.runtime.answers import Answer
     from components.runtime.bundle import Classifier
 
@@ -54,41 +57,44 @@ def command(task: str, texts: tuple[str, ...], file: str | None, as_json: bool, 
     """
     check_texts_given(task, texts, file)
     source = STANDARD_INPUT if file in (None, STANDARD_INPUT) else str(Path(str(file)).absolute())
-    classifier = champion_classifier(project_root(), task, public_key)
-    names = classifier.kind.texts
+    model = champion_model(project_root(), task, public_key)
+    names = model.kind.texts
     if texts:
         given = texts_of_rows(task, names, texts)
-        for line in answers(classifier, given, as_json, with_text=len(given) > 1):
+        for line in answers(model, given, as_json, with_text=len(given) > 1):
             click.echo(line)
         return
     answered = False
     with lines_of_file(source) if len(names) == 1 else rows_of_file(source, names) as rows:
-        for line in answers(classifier, rows, as_json, with_text=True):
+        for line in answers(model, rows, as_json, with_text=True):
             click.echo(line)
             answered = True
     if not answered:
         raise ParameterError("no text given", f'lianzi predict {task} "some text", or --file FILE')
 
 
-def champion_classifier(root: Path, task: str, public_key: Path | None = None) -> Classifier:
+def champion_model(root: Path, task: str, public_key: Path | None = None) -> Classifier | Writer:
     """Load the champion from the registry; with a public key, only one that it signed.
 
-    Raises ParameterError (unknown task, or one whose model generates), ArtifactError (none yet, or not signed).
+    Raises ParameterError (unknown task, or one whose model carries texts on), ArtifactError (none yet, or not signed).
     """
     params = load_params(root / "params.yaml")
     check_task(params, task)
-    from components.runtime.manifest import GENERATION
-
-    if params.tasks[task].kind == GENERATION:
+    kind = KINDS.get(params.tasks[task].kind)
+    if kind is not None and kind.head == CARRIES_ON:
         raise ParameterError(f"{task} carries texts on", f'lianzi generate {task} "some text"')
     folder = champion_folder(task, public_key)
+    if kind is not None and kind.head == WRITES:
+        from cli.writing import load_writer
+
+        return load_writer(folder)
     from components.runtime.bundle import load_bundle
 
     return load_bundle(folder)
 
 
 def champion_folder(task: str, public_key: Path | None = None) -> Path:
-    """The champion's bundle. Raises ArtifactError as `champion_classifier` does."""
+    """The champion's bundle. Raises ArtifactError as `champion_model` does."""
     from components.registry import bundle_of_champion, no_champion
     from components.tracking.store import store_exists
 
@@ -141,7 +147,7 @@ def texts_of_rows(task: str, names: Sequence[str], texts: Sequence[str]) -> list
     return [tuple(texts)]
 
 
-def answers(classifier: Classifier, texts: Iterable[Text], as_json: bool, with_text: bool) -> Iterator[str]:
+def answers(model: Classifier | Writer, texts: Iterable[Text], as_json: bool, with_text: bool) -> Iterator[str]:
     """A line of output for each row, in order; for one with a blank text an empty line, or in JSON the form's blank.
 
     Raises DataError with the number of a row that cannot be answered.
@@ -150,22 +156,22 @@ def answers(classifier: Classifier, texts: Iterable[Text], as_json: bool, with_t
     while chunk := list(islice(waiting, _AT_ONCE)):
         asked = [text for text in chunk if _is_full(text)]
         try:
-            found = iter(classifier.predict(asked))
+            found = iter(model.predict(asked))
         except DataError:
-            _check_each(classifier, chunk, done)
+            _check_each(model, chunk, done)
             raise
         done += len(chunk)
         for text in chunk:
-            answer, row = next(found) if _is_full(text) else None, classifier.kind.named(text)
+            answer, row = next(found) if _is_full(text) else None, model.kind.named(text)
             shown = "\t".join(parts(text))
-            yield _as_json(row, answer, classifier.form.blank) if as_json else _as_columns(shown, answer, with_text)
+            yield _as_json(row, answer, model.form.blank) if as_json else _as_columns(shown, answer, with_text)
 
 
-def _check_each(classifier: Classifier, texts: Sequence[Text], before: int) -> None:
+def _check_each(model: Classifier | Writer, texts: Sequence[Text], before: int) -> None:
     """Raise DataError for the first that cannot be answered: blank ones count too, so that a file's line is named."""
     for number, text in enumerate(texts, before + 1):
         try:
-            classifier.predict([text] if _is_full(text) else [])
+            model.predict([text] if _is_full(text) else [])
         except DataError as error:
             raise DataError(f"row {number}: {first_line(error).partition(': ')[2]}", error.hint) from None
 
@@ -222,11 +228,11 @@ def _is_file(name: str) -> bool:
         return False
 
 
-def _as_json(row: Mapping[str, Any], answer: Answer | None, blank: Mapping[str, Any]) -> str:
+def _as_json(row: Mapping[str, Any], answer: Answer | Written | None, blank: Mapping[str, Any]) -> str:
     return json.dumps({**row, **(answer.json() if answer else blank)}, ensure_ascii=False)
 
 
-def _as_columns(text: str, answer: Answer | None, with_text: bool) -> str:
+def _as_columns(text: str, answer: Answer | Written | None, with_text: bool) -> str:
     if answer is None:
         return ""
     return str(answer) + (f"\t{text[:_SHOWN]}" if with_text else "")

@@ -33,6 +33,12 @@ def names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
+def state_of(folder: Path) -> dict[str, tuple[int, int, int, int]]:
+    """Name -> inode, mode, size and time of change; when it was last read is nobody's concern."""
+    found = {name: (folder / name).lstat() for name in names(folder)}
+    return {name: (now.st_ino, now.st_mode, now.st_size, now.st_mtime_ns) for name, now in found.items()}
+
+
 def fail(target: Path, error: BaseException) -> None:
     with staged(target, CORPUS) as folder:
         (folder / "half").write_text("half")
@@ -117,11 +123,11 @@ def a_folder_of_photographs(place: Path) -> None:
 )
 def test_what_is_not_certainly_ours_is_refused_before_any_work(tmp_path: Path, others: object) -> None:
     others(tmp_path / "out")  # type: ignore[operator]
-    before = {name: (tmp_path / name).lstat() for name in names(tmp_path)}
+    before = state_of(tmp_path)
     with pytest.raises(ArtifactError) as raised, staged(tmp_path / "out", CORPUS):
         pytest.fail("the work began")
     assert len(str(raised.value).splitlines()) == 2
-    assert {name: (tmp_path / name).lstat() for name in names(tmp_path)} == before
+    assert state_of(tmp_path) == before
 
 
 def test_what_came_to_lie_there_during_the_work_is_not_replaced(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.predict import answers, champion_classifier, check_texts_given, lines_of_file, rows_of_file, texts_of_rows
+from cli.predict import answers, champion_model, check_texts_given, lines_of_file, rows_of_file, texts_of_rows
 from components import tracking
 from components.errors import ArtifactError, DataError, ParameterError
 from components.registry import Registry
@@ -22,12 +22,12 @@ HEAVY = ("mlflow", "sqlalchemy", "torch", "transformers", "pandas", "pyarrow", "
 
 def test_an_unknown_task_names_those_there_are(project: Path) -> None:
     with pytest.raises(ParameterError, match=r"no task 'zzz' in params\.yaml\nknown: topic, form"):
-        champion_classifier(project, "zzz")
+        champion_model(project, "zzz")
 
 
 def test_without_a_champion_it_says_what_makes_one(project: Path) -> None:
     with pytest.raises(ArtifactError, match="no champion yet\n`lianzi run`"):
-        champion_classifier(project, "form")
+        champion_model(project, "form")
 
 
 @pytest.fixture
@@ -45,15 +45,15 @@ def champion(project: Path, ladder: Ladder) -> Path:
 def test_with_a_public_key_only_what_it_signed_answers(project: Path, champion: Path, tmp_path: Path) -> None:
     public = make_keys(tmp_path / "key")
     with pytest.raises(ArtifactError, match="not signed"):
-        champion_classifier(project, "form", public)
+        champion_model(project, "form", public)
     sign_bundle(champion, tmp_path / "key")
-    assert champion_classifier(project, "form", public).predict(["ship wave"])[0].label == "sea"
+    assert champion_model(project, "form", public).predict(["ship wave"])[0].label == "sea"
 
 
 def test_each_line_of_a_file_is_answered_in_its_place(project: Path, champion: Path) -> None:
     lines = ["ship wave", "", "street tower", "  ", *["wheat plough"] * 1500]
     (project / "texts.txt").write_text("\n".join(lines) + "\n")
-    classifier = champion_classifier(project, "form")
+    classifier = champion_model(project, "form")
     with lines_of_file("texts.txt") as texts:
         found = list(answers(classifier, texts, as_json=False, with_text=True))
     assert len(found) == len(lines)
@@ -64,7 +64,7 @@ def test_each_line_of_a_file_is_answered_in_its_place(project: Path, champion: P
 
 
 def test_json_has_a_line_for_a_blank_text_too(project: Path, champion: Path) -> None:
-    told = [json.loads(line) for line in answers(champion_classifier(project, "form"), ["ship wave", " "], True, True)]
+    told = [json.loads(line) for line in answers(champion_model(project, "form"), ["ship wave", " "], True, True)]
     assert told[0]["label"] == "sea"
     assert told[0]["scores"].keys() == {"city", "field", "sea"}
     assert told[1] == {"text": " ", "label": None, "scores": {}}
@@ -95,7 +95,7 @@ def test_an_empty_text_a_files_name_and_texts_beside_a_file_are_refused(here: Pa
 
 
 def test_a_row_of_two_texts_is_asked_with_both(project: Path, champion: Path) -> None:
-    found = champion_classifier(project, "form")
+    found = champion_model(project, "form")
     pairs = replace(found, kind=replace(found.kind, pair=True))
     [told] = answers(pairs, texts_of_rows("form", pairs.kind.texts, ["ship", "wave"]), True, False)
     assert list(json.loads(told)) == ["text", "text_pair", "label", "scores"]
@@ -111,7 +111,7 @@ def test_a_row_of_two_texts_is_asked_with_both(project: Path, champion: Path) ->
 def test_a_row_that_cannot_be_answered_is_named_by_its_line(project: Path, champion: Path) -> None:
     rows = [*["ship"] * 1100, " ", "\ud800"]
     with pytest.raises(DataError, match="row 1102: not valid Unicode"):
-        list(answers(champion_classifier(project, "form"), rows, False, False))
+        list(answers(champion_model(project, "form"), rows, False, False))
 
 
 def test_a_files_rows_have_a_column_for_each_text(tmp_path: Path) -> None:

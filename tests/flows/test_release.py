@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
-from cli.predict import champion_classifier
+from cli.predict import champion_model
 from components import tracking
 from components.artifacts import digest, write_json, write_manifest
 from components.errors import ArtifactError
@@ -210,7 +210,7 @@ def test_a_rung_made_slower_is_not_what_the_champion_answers_with(project: Path,
         kept = [path.path for path in run.client.list_artifacts(run.id, "speed/places")]
         measured = run.client.get_run(run.id).data.metrics
 
-    classifier = champion_classifier(project, "places")
+    classifier = champion_model(project, "places")
     assert verdict.champion
     assert classifier.rung in ("fp32", "int8", "int8_static")
     assert f"({classifier.rung}) is the champion now" in verdict.line

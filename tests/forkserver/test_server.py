@@ -34,7 +34,7 @@ def test_an_edit_is_seen_by_the_next_fork(start: Start, program: Path) -> None:
 def test_a_text_that_a_program_exits_with_is_printed(start: Start) -> None:
     process = start("tell")
     told, _ = process.communicate(timeout=60)
-    assert told.splitlines()[-1] == "no rows"
+    assert "no rows" in told.splitlines()  # before or after what was printed: standard output may be buffered
     assert process.returncode == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 from components import tracking
 from components.errors import ParameterError
 from components.lease import TURN, lease, signed_at
-from flows import graph
+from flows.dvc_repro import reproduce
 from flows.scheduling import stage_run
 from flows.scheduling.stage_run import _check_shared, _ended_with
 
@@ -43,5 +43,5 @@ def test_a_stage_ends_when_its_run_is_over(tmp_path: Path, monkeypatch: pytest.M
     subprocess.run(["dvc", "init", "-q"], check=True)
     (tmp_path / "dvc.yaml").write_text("stages: {long: {cmd: sleep 321}}")
     with _ended_with(lambda: True):
-        code, outcome = graph.reproduce("long", tmp_path, print)
+        code, outcome = reproduce("long", tmp_path, print)
     assert (code != 0, outcome) == (True, "failed")
