@@ -72,7 +72,9 @@ def mlflow_pages(task: str, metric: str) -> dict[str, Page]:
     found = client.search_runs([place], max_results=500)
     runs = [run for run in found if shipped in run.data.metrics and "mlflow.parentRunId" not in run.data.tags]
     versions = client.search_model_versions(f"name = '{task}'")
-    models = client.search_logged_models([place], "tags.`system` = 'teacher'")
+    latest = [{"field_name": "creation_timestamp", "ascending": False}]
+    # The table shows no more rows than the window has room for, the newest first.
+    models = client.search_logged_models([place], "tags.`system` != ''", max_results=3, order_by=latest)
     described = next((run for run in runs if NOTE in run.data.tags), None)
     if not runs or not versions or not models or described is None:
         raise SystemExit(f"error: no released result of '{task}' in MLflow; run `lianzi run`, then again")
@@ -88,7 +90,7 @@ def mlflow_pages(task: str, metric: str) -> dict[str, Page]:
         "run": Page(
             f"{base}/runs/{described.info.run_id}", (described.info.run_name, "shipped", "ms a row", "Made by")
         ),
-        "models": Page(f"{base}/models", (f"{task}-teacher", f"{task}-onnx", metric, "test.jsonl"), WIDE),
+        "models": Page(f"{base}/models", (*(model.name for model in models), metric, "test.jsonl"), WIDE),
         "version": Page(f"/#/models/{task}/versions/{number}", (f"Version {number}", tags["bundle"][:12], "dvc")),
     }
 
