@@ -12,14 +12,13 @@ from cli.resource_check import check_fits, free_disk, free_memory
 from components.artifacts import write_json
 from components.params import Params, load_params
 from components.resource_usage import MEGABYTE, PLAN, prediction_key, read_plan, size_of
+from components.stages import TRAININGS
 from flows.checks import check_stages
 from flows.forked_stages import forked_stages
 from flows.graph import Stage, data_version, read_graph
 from flows.recipes import Recipe, changed_keys, read_recipes
 from flows.settings import check_checkpoint, check_data_there, what_if
 
-PROFILED = ("pretrain", "finetune", "train_from_scratch", "distill")
-"""The stages measured by a few steps; for the others the last run is used."""
 _SAME = 0.02
 """Inputs whose size differs by less count as unchanged."""
 
@@ -64,7 +63,7 @@ def make_plan(root: Path, settings: tuple[str, ...], say: Callable[[str], None])
         say(line)
     known = latest(read_outcomes())
     planner = Planner(root, params, recipes, stale, known, say)
-    profiled = any(runs and name.partition("@")[0] in PROFILED for name, runs in stale.items())
+    profiled = any(runs and name.partition("@")[0] in TRAININGS for name, runs in stale.items())
     with forked_stages(root, needed=profiled, at_once=False):
         predictions = [planner.predict(stage) for stage in stale]
     _note({found.stage: (recipes[found.stage], found) for found in predictions if found.metrics()}, params)
@@ -107,7 +106,7 @@ class Planner:
             return Prediction(stage, note="takes the checkpoint as it is")
         if stage.startswith("train_from_scratch@") and not self.params.finetune.without_pretraining:
             return Prediction(stage, note="left out by finetune.without_pretraining")
-        return self._profiled(stage) if stage.partition("@")[0] in PROFILED else self._remembered(stage)
+        return self._profiled(stage) if stage.partition("@")[0] in TRAININGS else self._remembered(stage)
 
     def _profiled(self, stage: str) -> Prediction:
         self.say(f"{stage}: measuring a few steps …")

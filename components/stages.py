@@ -26,6 +26,9 @@ STAGES: dict[str, str] = {
     "analyze": "components.analysis.analyze:analyze",
 }
 
+TRAININGS = ("pretrain", "finetune", "train_from_scratch", "distill")
+"""The stages that train a model: `lianzi plan` measures a few of their steps, and takes the last run of the others."""
+
 _RECIPES = {"train_from_scratch": "finetune"}
 """Stage -> the stage whose recipe it follows."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from components.errors import ParameterError
 from components.modeling.config import DenoisingConfig
 from components.params import Params
+from components.stages import TRAININGS
 from components.training.config import LoraConfig
 from components.variables import check_variables
 from flows.graph import DATA, Stage
@@ -30,7 +31,7 @@ def check_stages(root: Path, params: Params, stale: Collection[str]) -> list[str
         from components.validation.drift import read_accepted
 
         read_accepted(root / params.validation.accepted)
-    if work & {"pretrain", "finetune", "train_from_scratch", "distill"}:
+    if work.intersection(TRAININGS):
         _check_lengths(params)
         _check_trainings(params)
     return remarks
