@@ -46,7 +46,7 @@ def open_engine() -> Iterator[Engine]:
         with ray_engine(address) as cluster:
             yield cluster
         return
-    workers = _workers()
+    workers = worker_count()
     if workers == 1:
         yield InProcess()
         return
@@ -123,7 +123,8 @@ def _prepare() -> None:
         os.environ.setdefault(name, "false" if name.startswith("TOKEN") else "1")
 
 
-def _workers() -> int:
+def worker_count() -> int:
+    """Processes or threads at work at once: what the environment names, or the processors that this process may use."""
     if (given := workers()) is not None:
         return given
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

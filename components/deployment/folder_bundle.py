@@ -91,7 +91,7 @@ def make_bundle(
         say(f"exporting to ONNX, opset {options.opset}")
         graphs = export_graphs(source, weights, options.opset, details["max_length"])
         details["rungs"] = {"fp32": write_rung(folder, "fp32", graphs)}
-        made, unmade = quantized(graphs, options.rungs)
+        made, unmade = quantized(own_graphs(source, weights, graphs, options), options.rungs)
         details["rungs"] |= {rung: write_rung(folder, rung, graphs) for rung, graphs in made.items()}
         reference = SentenceReference(source, weights) if source.form == "encoder" else weights
         details |= select_variants(folder, details, reference, texts, limits, options.measure, say, unmade)
@@ -142,6 +142,18 @@ def export_graphs(source: Source, weights: Any, opset: int, max_length: int) -> 
     if source.form == "encoder":
         return {"encoder": export_encoder(SentenceEncoder(weights, source.modules.steps), opset)}
     return export_encoder_decoder(weights, opset)
+
+
+def own_graphs(
+    source: Source, weights: Any, graphs: dict[str, ModelProto], options: BundleOptions
+) -> dict[str, ModelProto]:
+    """The graphs that ONNX Runtime's own rungs are made of: exported anew for models that generate, where such rungs
+    are asked for."""
+    from components.deployment.generation.export import FUSED_OPSET
+
+    if source.form not in ("decoder", "encoder-decoder") or set(options.rungs) <= {"fp32"}:
+        return graphs
+    return export_graphs(source, weights, max(options.opset, FUSED_OPSET), options.max_length)
 
 
 def remarks(source: Source, details: dict[str, Any]) -> list[str]:

@@ -18,14 +18,13 @@ from typing import Any
 from components.artifacts import file_hash, of_kind, read_manifest, write_manifest
 from components.corpus.config import SourceConfig
 from components.corpus.documents import SPLITS, shard_paths
-from components.engine import open_engine
+from components.engine import open_engine, worker_count
 from components.errors import ParameterError
 from components.run import Metrics, Progress, Run, progress
 from components.staging import staged
 from components.tokenization import cache
 from components.tokenization.config import TokenizeConfig
 from components.tokenization.shards import DOCUMENTS, Job, loaded_encoder, make_tokens, token_type
-from components.variables import workers
 
 WORTH_WORKERS = 1 << 25
 """Below so many bytes of parquet, this process finishes before another has started."""
@@ -77,7 +76,7 @@ def _jobs(
 def _made(jobs: Sequence[Job]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The shards' tokens in order, by worker processes where starting them pays, by threads elsewhere."""
     if sum(job.shard.stat().st_size for job in jobs) < WORTH_WORKERS:
-        with ThreadPoolExecutor(workers() or os.cpu_count()) as threads:
+        with ThreadPoolExecutor(worker_count()) as threads:
             yield from threads.map(make_tokens, jobs)
         return
     with open_engine() as engine:

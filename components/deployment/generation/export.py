@@ -31,6 +31,10 @@ Layers = list[tuple[Tensor, Tensor]]
 
 MADE = "made."
 
+FUSED_OPSET = 23
+"""From it on attention, rotary positions and RMS normalization are one operator each. The steps of a small model spend
+more time between operators than in them; not every engine knows such a new opset, ONNX Runtime does."""
+
 CACHE_AXES = ("batch", "", "past", "")
 CROSS_AXES = ("batch", "", "source", "")
 

@@ -19,10 +19,10 @@ import onnx as onnx_format
 import torch
 
 from components.artifacts import of_kind, verify, write_manifest
-from components.deployment.canonical import tools
+from components.deployment.canonical import FOR_ONNXRUNTIME, tools
 from components.deployment.card import model_card
 from components.deployment.description import BundleOptions, copy_tokenizer, describe
-from components.deployment.generation.export import export_decoder, export_encoder_decoder
+from components.deployment.generation.export import FUSED_OPSET, export_decoder, export_encoder_decoder
 from components.deployment.generation.output_parity import OutputParity, Reference, output_parity
 from components.deployment.notices import write_notices
 from components.deployment.quantizers import QUANTIZERS, quantized
@@ -91,23 +91,19 @@ class Model:
 def export(
     config: ExportConfig, task: TaskConfig, task_name: str, rows: Path, student: Path, onnx: Path, run: Run
 ) -> Metrics:
-    """Write the graphs and verify on validation rows that they answer as PyTorch does. Raises ArtifactError."""
+    """Write the graphs, and those that ONNX Runtime's own rungs are made of, and verify on validation rows that both
+    answer as PyTorch does. Raises ArtifactError."""
     made = verify(student, "classifier")
     model = Model.read(student, task, task_name, config.opset, 1, run)
     run.say(f"exporting {model.weights.num_parameters():,} parameters to ONNX with a KV cache, opset {config.opset}")
     with staged(onnx, of_kind("onnx")) as folder:
         copy_tokenizer(model.source, folder)
-        files = {part: f"{part}.onnx" for part in model.parts}
-        for part, graph in model.graphs(config.opset).items():
-            (folder / files[part]).write_bytes(graph.SerializeToString(deterministic=True))
+        files = _write(model.graphs(config.opset), folder, ".onnx")
         rung = _opened(folder, model.details, {FLOAT: files}, FLOAT)
-        parity = output_parity(model.reference(rung, _rows(rows)), rung)
-        if parity.max_difference > config.max_difference or parity.greedy_exact < 1:
-            raise ArtifactError(
-                f"the ONNX graph is not PyTorch's model: {parity}; export.max_difference allows "
-                f"{config.max_difference:g}, on {parity.worst}",
-                "try another export.opset",
-            )
+        reference = model.reference(rung, _rows(rows))
+        parity = _same(reference, rung, config)
+        own = _write(model.graphs(max(config.opset, FUSED_OPSET)), folder, f".{FOR_ONNXRUNTIME}")
+        _same(reference, _opened(folder, model.details, {FLOAT: own}, FLOAT), config)
         metrics = {
             "parity": _parity(parity),
             "megabytes": megabytes(folder, files),
@@ -121,6 +117,26 @@ def export(
     return metrics
 
 
+def _write(graphs: Mapping[str, onnx_format.ModelProto], folder: Path, ending: str) -> dict[str, str]:
+    """Write graphs, each as its name with this ending. Returns the name of each file."""
+    files = {part: f"{part}{ending}" for part in graphs}
+    for part, graph in graphs.items():
+        (folder / files[part]).write_bytes(graph.SerializeToString(deterministic=True))
+    return files
+
+
+def _same(reference: Reference, rung: Generator, config: ExportConfig) -> OutputParity:
+    """What a rung in float32 differs by from PyTorch. Raises ArtifactError where that is more than rounding."""
+    parity = output_parity(reference, rung)
+    if parity.max_difference > config.max_difference or parity.greedy_exact < 1:
+        raise ArtifactError(
+            f"the ONNX graph is not PyTorch's model: {parity}; export.max_difference allows "
+            f"{config.max_difference:g}, on {parity.worst}",
+            "try another export.opset",
+        )
+    return parity
+
+
 def quantize(
     config: QuantizeConfig, task_name: str, rows: Path, onnx: Path, quantized_folder: Path, run: Run
 ) -> Metrics:
@@ -132,7 +148,8 @@ def quantize(
     if left_out := [name for name in config.rungs if name not in QUANTIZERS]:
         run.say(f"{', '.join(left_out)}: not made of models that generate, which have no ranges of activations to set")
     files = {part: f"{part}.onnx" for part in made["parts"]}
-    graphs, unmade = quantized({part: onnx_format.load(onnx / file) for part, file in files.items()}, wanted)
+    own = {part: onnx_format.load(onnx / f"{part}.{FOR_ONNXRUNTIME}") for part in files}
+    graphs, unmade = quantized(own, wanted)
     task, validation = task_of(made), _rows(rows)
     texts, targets, answer = [row["text"] for row in validation], task.targets(validation), _answering(task)
     metric = task.metrics[0]

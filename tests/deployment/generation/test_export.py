@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from components.deployment.generation.export import (
+    FUSED_OPSET,
     cache_shape,
     causal_mask,
     export_decoder,
@@ -76,6 +78,16 @@ def test_gpt2_as_one_graph_follows_pytorch(gpt2_graph: onnx.ModelProto) -> None:
 @pytest.mark.parametrize("name", ["llama", "qwen2", "mistral"])
 def test_a_decoder_as_one_graph_follows_pytorch(name: str) -> None:
     follows_pytorch(name, export_decoder(small_model(name), 20))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen2", "mistral"])
+def test_the_graph_for_onnxruntimes_own_rungs_has_attention_as_one_operator(name: str) -> None:
+    graph = export_decoder(small_model(name), FUSED_OPSET)
+    follows_pytorch(name, graph)
+    kinds = Counter(node.op_type for node in graph.graph.node)
+    assert kinds["Attention"] == 1
+    assert kinds["Softmax"] == 0
 
 
 def test_axes_have_names_and_the_tied_table_stands_there_once(decoder_bundle: Path) -> None:
