@@ -22,7 +22,8 @@ from tests.service_logs import assert_healthy
 
 TRAINING = """\
   second:
-    cmd: echo trains; sleep ${seconds}; cat first.txt > second.txt
+    cmd: echo trains; while test -e hold.txt; do kill -0 $LIANZI_DRIVER || exit 1; sleep 0.1; done;
+      cat first.txt > second.txt
     deps: [first.txt]
     params: [trainer]
     outs: [second.txt]
@@ -34,7 +35,10 @@ TRAINING = """\
 
 
 def give_it_a_training(project: Path) -> None:
-    """The project's second stage reads `trainer` and takes its time; a third one reads its output."""
+    """The second stage reads `trainer` and goes on while there is `hold.txt`; a third one reads its output.
+
+    Like every training it ends with the flow that runs it.
+    """
     path = project / "dvc.yaml"
     before, _, _ = path.read_text().partition("  second:\n")
     path.write_text(before.replace("sleep ${seconds}; ", "") + TRAINING)
@@ -58,12 +62,27 @@ class Pools:
         )
         return found
 
+    @property
+    def hold(self) -> Path:
+        """While this file is there no training ends."""
+        return self.project / "hold.txt"
+
     def training(self, known: int) -> dict[str, Any]:
-        """The training that came to `known` others, once it has its process and has begun."""
+        """The training that came to `known` others, once it trains."""
         self.lab.wait(lambda: len(self.trainings()) > known, 180)
         run = self.trainings()[known]
-        self.lab.wait(lambda: self.lab.state(run["id"])["type"] == "RUNNING", 180)
+        printed = lines_of(self.project, run["id"])
+        self.lab.wait(lambda: printed.exists() and "trains\n" in printed.read_text(), 180)
         return run
+
+    def kill(self, training: dict[str, Any]) -> None:
+        """SIGKILL the process of a training."""
+        (process,) = (
+            one
+            for one in self.lab.flow_processes(self.project)
+            if one.environ().get("PREFECT__FLOW_RUN_ID") == training["id"]
+        )
+        process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -115,36 +134,28 @@ def test_trainings_run_in_the_second_pool_and_the_results_are_the_same(pools: Po
 @pytest.mark.slow
 def test_a_run_that_is_cancelled_cancels_its_training(pools: Pools) -> None:
     known = len(pools.trainings())
-    slow_down(pools.project, 321)
+    pools.hold.touch()
     run = pools.begin("cancelled")
     training = pools.training(known)
     pools.lab.ask(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
     assert pools.lab.ended(training["id"])["type"] == "CANCELLED"
     assert pools.lab.ended(run)["type"] == "CANCELLED"
     pools.lab.wait(lambda: not pools.lab.flow_processes(pools.project), 60)
-    slow_down(pools.project, 0.1)
+    pools.hold.unlink()
 
 
 @pytest.mark.minutes
 @pytest.mark.slow
 def test_a_training_whose_process_is_killed_is_tried_again(pools: Pools) -> None:
     known = len(pools.trainings())
-    slow_down(pools.project, 5)
+    pools.hold.touch()
     run = pools.begin("killed")
-    training = pools.training(known)
-    for process in pools.lab.flow_processes(pools.project):
-        if process.environ().get("PREFECT__FLOW_RUN_ID") == training["id"]:
-            process.kill()
+    pools.kill(pools.training(known))
+    pools.training(known + 1)
+    pools.hold.unlink()
     assert pools.lab.ended(run)["name"] == "Completed"
-    assert [pools.lab.ended(one["id"])["type"] for one in pools.trainings()[known:]] == ["CRASHED", "COMPLETED"]
-    slow_down(pools.project, 0.1)
-
-
-def slow_down(project: Path, seconds: float) -> None:
-    """How long the training takes."""
-    path = project / "dvc.yaml"
-    _, newline, rest = path.read_text().partition("\n")
-    path.write_text(f"vars: [{{seconds: {seconds}}}]{newline}{rest}")
+    assert [pools.lab.state(one["id"])["type"] for one in pools.trainings()[known:]] == ["CRASHED", "COMPLETED"]
+    assert [(pools.project / name).read_text() for name in ("second.txt", "third.txt")] == ["killed\n"] * 2
 
 
 @pytest.mark.slow
