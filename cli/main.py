@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import difflib
+import gc
 import os
 import signal
 from importlib import import_module
@@ -54,10 +56,18 @@ COMMANDS = {
 """Name -> the module of the command, and its line in the help; in the order in which a project needs them."""
 RUNS_STAGES = ("run", "sweep", "suite", "watch")
 """Commands that, once interrupted, go on with what is done."""
+QUICK = ("run", "status")
+"""Commands that do without the collector of cycles; `run` while it looks for what is stale."""
 
 
 class LazyGroup(click.Group):
     """Imports a command on its call. Shows a user error as one or two lines; a bug keeps its traceback."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """In a process of its own, the collector of cycles rests while modules are imported: they stay."""
+        gc.disable()
+        atexit.register(_leave)
+        return super().__call__(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -67,6 +77,8 @@ class LazyGroup(click.Group):
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
+        if cmd_name not in QUICK:
+            gc.enable()
         return command
 
     def resolve_command(
@@ -91,6 +103,12 @@ class LazyGroup(click.Group):
             kept = "; finished stages are kept, run again to go on" if ctx.invoked_subcommand in RUNS_STAGES else ""
             click.echo(f"interrupted{kept}", err=True)
             ctx.exit(130)
+
+
+def _leave() -> None:
+    """A process that did without the collector ends without it: Python would search all modules for cycles."""
+    if not gc.isenabled():
+        gc.freeze()
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

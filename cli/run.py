@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shlex
@@ -75,6 +76,7 @@ def run_pipeline(root: Path, parallel: int | None, settings: tuple[str, ...] = (
             f"\nNothing to do: every stage is fresh and every model considered ({time.monotonic() - began:.1f} s)."
         )
         return
+    gc.enable()  # a run takes long, and may make cycles
     workers = parallel or min(os.cpu_count() or 1, 2)
     stale = sum(not stage.fresh for stage in stages)
     console.print(f"{len(stages)} stages, {stale} stale; {workers} side by side. Starting Prefect …")

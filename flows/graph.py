@@ -17,7 +17,7 @@ from typing import Any
 from components.declared import LIBRARIES
 from components.errors import ParameterError, ServiceError
 from components.libraries import installed
-from flows.parsed_once import parsed_once
+from flows.asked_once import ask_once, without_locks
 
 DATA = "data"
 LOCKED = "Unable to acquire lock"
@@ -54,6 +54,11 @@ def read_graph(root: Path) -> list[Stage]:
     Raises ServiceError when DVC cannot read the project, DataError for data that it cannot version: DVC would report no
     change for a linked folder, and would wait forever for a pipe.
     """
+    with _uncollected():
+        return _read(root)
+
+
+def _read(root: Path) -> list[Stage]:
     import networkx
     from dvc.exceptions import DvcException
 
@@ -134,13 +139,16 @@ def _verdict(repo: Any) -> tuple[Any, dict[str, Any]]:
     """The graph, and what has changed of each stage. In one turn of the lock: DVC reads every file anew for another."""
     from dvc.repo import lock_repo
 
-    with lock_repo(repo), parsed_once(), _uncollected():
-        return repo.index.graph, repo.status()
+    with lock_repo(repo):
+        graph = repo.index.graph
+        ask_once(repo.index.stages)
+        without_locks(repo.index.stages)
+        return graph, repo.status()
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the collector of cycles: what DVC reads is needed until the end, so it would look for nothing."""
+    """Without the collector of cycles: modules and what DVC reads are needed to the end, so it would find nothing."""
     was = gc.isenabled()
     gc.disable()
     try:

@@ -35,6 +35,13 @@ def test_no_commands_module_imports_a_heavy_library() -> None:
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"
 
 
+@pytest.mark.parametrize(("name", "rests"), [("status", True), ("run", True), ("serve", False)])
+def test_the_collector_rests_in_commands_that_end_soon(name: str, rests: bool) -> None:
+    program = f"import gc; from cli.main import main; main(['{name}', '--help'], standalone_mode=False)"
+    told = subprocess.check_output([sys.executable, "-c", f"{program}; print(gc.isenabled())"], text=True)
+    assert told.splitlines()[-1] == str(not rests)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_explains_itself(name: str) -> None:
     told = lianzi(name, "--help")
