@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from components.corpus.config import CurateConfig
 from components.corpus.filter_block import candidates, read_signatures
 from components.corpus.leaks import Leaks
-from components.corpus.near_duplicates import find_near_duplicates
+from components.corpus.near_duplicates import find_near_duplicates, repeated
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,18 @@ def find_duplicates(paths: Sequence[Path], leaks: Leaks, config: CurateConfig) -
     exact = earlier_equal(np.concatenate(marks))
     begins = np.cumsum(counts)
     near = _near(paths, leaks, exact, begins, config)
-    return Duplicates(exact, near, begins, _names(paths, leaks, begins, np.union1d(exact, near)), leaks)
+    repeats = np.union1d(exact[exact >= 0], near[near >= 0])
+    return Duplicates(exact, near, begins, _names(paths, leaks, begins, repeats), leaks)
 
 
 def earlier_equal(marks: np.ndarray) -> np.ndarray:
     """int64 [n]: for each row of uint64 [n, 2] the number of the first equal row, -1 where the row is that one."""
-    order = np.lexsort((marks[:, 1], marks[:, 0]))  # stable: equal rows stay in their order
+    some = repeated(marks[:, 0])
+    order = some[np.lexsort((marks[some, 1], marks[some, 0]))]  # stable: equal rows stay in their order
     ordered = marks[order]
-    begins = np.ones(len(marks), dtype=bool)
+    begins = np.ones(len(order), dtype=bool)
     begins[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    firsts = order[np.maximum.accumulate(np.where(begins, np.arange(len(marks)), 0))]
+    firsts = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
     earlier = np.full(len(marks), -1, dtype=np.int64)
     earlier[order] = np.where(begins, -1, firsts)
     return earlier
@@ -79,7 +81,8 @@ def _near(
     )
     found = find_near_duplicates(parts, config)
     near = np.full(len(exact), -1, dtype=np.int64)
-    near[firsts] = np.where(found < 0, -1, firsts[found])
+    again = np.flatnonzero(found >= 0)
+    near[firsts[again]] = firsts[found[again]]
     return near
 
 
@@ -90,7 +93,6 @@ def _fingerprints(path: Path, rows: np.ndarray) -> np.ndarray:
 
 def _names(paths: Sequence[Path], leaks: Leaks, begins: np.ndarray, wanted: np.ndarray) -> dict[int, str]:
     """The ids of candidates, by number."""
-    wanted = wanted[wanted >= 0]
     names: dict[int, str] = {}
     for block, (path, rows) in enumerate(candidates(paths, leaks)):
         here = wanted[(wanted >= begins[block]) & (wanted < begins[block + 1])]

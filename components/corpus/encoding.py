@@ -29,6 +29,7 @@ CHANGES = ("encoding_repaired", "controls_removed", "invisible_removed", "replac
 # What ftfy undoes: UTF-8 read in a code page of Windows or Mac, C1 controls, entities, terminal colours.
 WESTERN = re.compile("[\x80-\u024f\u0370-\u04ff]")
 C1 = re.compile("[\x80-\x9f]")
+HIGH = re.compile("[\xa0-\xff]")
 MARKED = re.compile("[\x1b\x80-\x9f]|&(?:[A-Za-z]{2,8}|#\\d{2,6}|#x[0-9A-Fa-f]{2,5});")
 # Zero width, soft hyphens, marks and overrides of direction (UAX 9), interlinear marks, tags. The joiners U+200C and
 # U+200D are letters' business in many scripts: they go only behind Latin or Han. The first alternative is what stays:
@@ -50,6 +51,8 @@ def repaired(text: str) -> tuple[str, list[str]]:
     if (right := _decoded_right(text)) != text:
         text = right
         changes.append("encoding_repaired")
+    if _is_visible(text):
+        return text, changes
     if not text.isascii() and UNSEEN.search(text) and (visible := INVISIBLE.sub(r"\1", text)) != text:
         text = visible
         changes.append("invisible_removed")
@@ -68,6 +71,11 @@ def decoded_right(text: str) -> str:
     return _decoded_right(text)
 
 
+def _is_visible(text: str) -> bool:
+    """Whether a text certainly has nothing that UNSEEN, UNWANTED or LINE_ENDS match: all these are not printable."""
+    return text.replace("\n", "").isprintable()
+
+
 def without_replacements(text: str) -> tuple[str, int]:
     """The text without U+FFFD and private characters, and the number of these."""
     return REPLACEMENT.subn("", text) if not text.isascii() else (text, 0)
@@ -83,7 +91,7 @@ def is_lost(text: str) -> bool:
 
 def _decoded_right(text: str) -> str:
     if text.isascii():
-        return _formatter().format(text) if MARKED.search(text) else text
+        return _formatter().format(text) if ("&" in text or "\x1b" in text) and MARKED.search(text) else text
     if HAN.search(text):
         return _from_gbk(text)
     if not WESTERN.search(text):
@@ -112,7 +120,7 @@ def _from_gbk(text: str) -> str:
 
 def _from_latin(text: str) -> str | None:
     """Repair GBK that was read as Latin-1 or Windows-1252: its bytes decode to common Chinese characters only."""
-    high = sum("\xa0" <= char <= "\xff" for char in text)
+    high = len(HIGH.findall(text))
     if high < 8 or high < sum(map(str.isalpha, text)) / 2:
         return None
     for coding in ("latin-1", "cp1252"):
@@ -145,6 +153,8 @@ def normalise(text: str) -> str:
 
 def plain(text: str) -> str:
     """As `normalise`, but keeps the white space around the text."""
+    if _is_visible(text):
+        return unicodedata.normalize("NFC", text)
     return unicodedata.normalize("NFC", UNWANTED.sub("", LINE_ENDS.sub("\n", text)))
 
 

@@ -23,8 +23,13 @@ def is_too_long(text: str, config: CurateConfig) -> bool:
 
 
 def has_few_letters(text: str, config: CurateConfig) -> bool:
-    letters = sum(map(str.isalpha, text)) + sum(map(str.isspace, text))
-    return letters < config.min_letter_share * len(text)
+    wanted = config.min_letter_share * len(text)
+    words = text.split()
+    spaces = len(text) - sum(map(len, words))
+    # Words of letters alone are mostly enough; character by character it takes five times as long.
+    if spaces + sum(len(word) for word in words if word.isalpha()) >= wanted:
+        return False
+    return spaces + sum(map(str.isalpha, text)) < wanted
 
 
 def repeats_lines(text: str, config: CurateConfig) -> bool:

@@ -41,7 +41,7 @@ def identify(text: str, claimed: Sequence[str], min_score: float) -> str:
     letters = sum(map(str.isalpha, sample))
     if not letters:
         return claimed[0] if claimed else "en"
-    others = KANA_AND_HANGUL.findall(sample)
+    others = KANA_AND_HANGUL.findall(sample) if not sample.isascii() else []
     if len(others) > 0.15 * letters:
         return "ko" if others[0] >= "\uac00" else "ja"
     han = len(HAN.findall(sample)) / letters

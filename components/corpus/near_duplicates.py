@@ -13,13 +13,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from components.corpus.config import CurateConfig
-from components.corpus.shingles import Hashes, mixed, n_grams, units
+from components.corpus.shingles import Hashes, mixed, n_grams_of_all, units
 
 BANDS, ROWS = 60, 4
 HASHES = BANDS * ROWS
@@ -34,8 +34,9 @@ NEIGHBOURS = 4
 CHANCE = 1 / 256
 """The probability that two bytes agree though their hashes differ."""
 AT_ONCE = 1 << 15
-PAIRS_AT_ONCE = 1 << 12
-BANDS_AT_ONCE = 5
+READ_AT_ONCE = 1 << 12
+"""Signatures read from the file at once: 1 MB."""
+BANDS_AT_ONCE = 2
 
 Bytes = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
@@ -44,31 +45,31 @@ Indices = npt.NDArray[np.int64]
 def signatures(texts: Sequence[str], languages: Sequence[str], config: CurateConfig) -> Bytes:
     """[texts, WIDTH] bytes. The units of a text follow from its script, character by character."""
     found = np.zeros((len(texts), WIDTH), np.uint8)
-    shingles: list[Hashes] = []
+    waiting: list[Hashes] = []
     rows: list[int] = []
     for row, text in enumerate(texts):
         hashes = units(text)
         if not len(hashes):
             continue
         found[row, 0] = min(len(hashes), 255)
-        shingles.append(n_grams(hashes, SHINGLE))
+        waiting.append(hashes)
         rows.append(row)
-        if sum(map(len, shingles[-64:])) > AT_ONCE or len(shingles) == 64:
-            found[rows, 1:] = _least(shingles)
-            shingles, rows = [], []
+        if sum(map(len, waiting)) > AT_ONCE or len(waiting) == 64:
+            found[rows, 1:] = _least(waiting)
+            waiting, rows = [], []
     if rows:
-        found[rows, 1:] = _least(shingles)
+        found[rows, 1:] = _least(waiting)
     return found
 
 
 def find_near_duplicates(blocks: Iterable[Bytes], config: CurateConfig) -> Indices:
     """For each document the index of the first one of its cluster, or -1 for that one and all that stand alone.
 
-    Signatures wait in a temporary file. In memory are some 100 bytes a document. The blocks' size makes no difference.
+    Signatures wait in a temporary file. In memory are some 35 bytes a document. The blocks' size makes no difference.
     """
     with TemporaryFile() as file:
         signed = _Signed(file, blocks)
-        first = np.arange(signed.total)
+        first: Indices = np.arange(signed.total)
         for band in range(BANDS):
             pairs = [np.zeros((2, 0), np.int64)]
             for candidates in _candidates(signed.keys(band), signed.lengths):
@@ -77,7 +78,8 @@ def find_near_duplicates(blocks: Iterable[Bytes], config: CurateConfig) -> Indic
             alike = np.concatenate(pairs, axis=1)
             if alike.size:
                 first = _joined(first, *alike)
-    return np.where(first == np.arange(len(first)), -1, first).astype(np.int64)
+    first[first == np.arange(len(first))] = -1
+    return first
 
 
 class _Signed:
@@ -102,8 +104,8 @@ class _Signed:
             place = 1 + begin * ROWS
             self._begin, self._keys = begin, np.empty((BANDS_AT_ONCE, self.total), np.uint32)
             self._file.seek(0)
-            for start in range(0, self.total, AT_ONCE):
-                rows = np.frombuffer(self._file.read(AT_ONCE * WIDTH), np.uint8).reshape(-1, WIDTH)
+            for start in range(0, self.total, READ_AT_ONCE):
+                rows = np.frombuffer(self._file.read(READ_AT_ONCE * WIDTH), np.uint8).reshape(-1, WIDTH)
                 part = np.ascontiguousarray(rows[:, place : place + BANDS_AT_ONCE * ROWS]).view(np.uint32)
                 self._keys[:, start : start + len(part)] = part.T
         return self._keys[band - begin]
@@ -116,17 +118,20 @@ class _Signed:
 
 
 def _joined(first: Indices, before: Indices, after: Indices) -> Indices:
-    """The first document of each document's cluster, once the pairs are joined."""
+    """The first document of each document's cluster, once the pairs are joined. Only the clusters of the pairs are a
+    graph: most documents are in none.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    total = len(first)
-    ends = np.concatenate([before, np.arange(total)]), np.concatenate([after, first])
-    edges = coo_array((np.ones(len(ends[0]), np.bool_), ends), shape=(total, total))
+    joined, ends = np.unique(np.stack([first[before], first[after]]), return_inverse=True)
+    edges = coo_array((np.ones(ends.shape[1], np.bool_), tuple(ends)), shape=(len(joined), len(joined)))
     count, cluster = connected_components(edges, directed=False)
-    firsts = np.full(count, total)
-    np.minimum.at(firsts, cluster, np.arange(total))
-    return firsts[cluster]
+    firsts = np.full(count, len(first))
+    np.minimum.at(firsts, cluster, joined)
+    now = np.arange(len(first))
+    now[joined] = firsts[cluster]
+    return now[first]
 
 
 def similarity(one: Bytes, other: Bytes) -> npt.NDArray[np.float32]:
@@ -135,14 +140,17 @@ def similarity(one: Bytes, other: Bytes) -> npt.NDArray[np.float32]:
     return (agreeing - CHANCE) / (1 - CHANCE)
 
 
-def _least(shingles: list[Hashes]) -> Bytes:
-    """[texts, HASHES]: for each hash, the low byte of its minimum over a text's shingles."""
-    values = np.concatenate(shingles)
-    starts = np.cumsum([0, *map(len, shingles[:-1])])
+def _least(texts: list[Hashes]) -> Bytes:
+    """[texts, HASHES]: for each hash, the low byte of its minimum over a text's shingles. `texts`: their units."""
+    values, counts = n_grams_of_all(texts, SHINGLE)
+    starts = np.cumsum(counts) - counts
     factors, offsets = _functions()
-    least = np.empty((HASHES, len(shingles)), np.uint64)
+    least = np.empty((HASHES, len(texts)), np.uint64)
+    hashed = np.empty_like(values)
     for number in range(HASHES):
-        least[number] = np.minimum.reduceat(values * factors[number] + offsets[number], starts)
+        np.multiply(values, factors[number], out=hashed)
+        np.add(hashed, offsets[number], out=hashed)
+        np.minimum.reduceat(hashed, starts, out=least[number])
     return (mixed(least) >> np.uint64(56)).astype(np.uint8).T
 
 
@@ -157,8 +165,9 @@ def _candidates(keys: npt.NDArray[np.uint32], lengths: Bytes) -> Iterator[Indice
     """Pairs [2, n], earlier and later, that agree in a band: each document with the first and with a few earlier
     ones.
     """
-    order = np.argsort(keys, kind="stable").astype(np.uint32 if len(keys) <= 1 << 32 else np.int64)
+    order = repeated(keys)
     order = order[lengths[order] > 0]
+    order = order[np.argsort(keys[order], kind="stable")]
     keys = keys[order]
     position = np.arange(len(keys))
     starts = np.maximum.accumulate(np.where(np.diff(keys, prepend=~keys[:1]) != 0, position, 0))
@@ -169,11 +178,22 @@ def _candidates(keys: npt.NDArray[np.uint32], lengths: Bytes) -> Iterator[Indice
         yield order[np.stack([later - distance, later])]
 
 
+def repeated(values: npt.NDArray[np.unsignedinteger[Any]]) -> Indices:
+    """The indices, in order, of the values that occur more than once: few, so that more can be done with these."""
+    order = np.argsort(values)
+    ordered = values[order]
+    same = ordered[1:] == ordered[:-1]
+    among = np.zeros(len(values), np.bool_)
+    among[1:] = same
+    among[:-1] |= same
+    return np.sort(order[among])
+
+
 def _alike(signed: _Signed, pairs: Indices, wanted: float) -> Indices:
     """The pairs [2, n] that are near duplicates."""
     alike = np.zeros(pairs.shape[1], np.bool_)
-    for start in range(0, len(alike), PAIRS_AT_ONCE):
-        one, other = (signed.rows(documents) for documents in pairs[:, start : start + PAIRS_AT_ONCE])
+    for start in range(0, len(alike), READ_AT_ONCE):
+        one, other = (signed.rows(documents) for documents in pairs[:, start : start + READ_AT_ONCE])
         length = np.minimum(np.minimum(one[:, 0], other[:, 0]), FULL_LENGTH)
-        alike[start : start + PAIRS_AT_ONCE] = similarity(one, other) >= 1 - (1 - wanted) * length / FULL_LENGTH
+        alike[start : start + READ_AT_ONCE] = similarity(one, other) >= 1 - (1 - wanted) * length / FULL_LENGTH
     return pairs[:, alike]

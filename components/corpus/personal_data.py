@@ -19,10 +19,10 @@ from components.corpus.phone_numbers import phone_numbers, says_otherwise
 Spans = Iterator[tuple[int, int]]
 
 TRACE = re.compile(
-    r"[@＠]|[0-9０-９](?:[ .()\-（）－/]{0,3}[0-9０-９]){6}|[0-9０-９][.．][0-9０-９]{1,3}[.．][0-9０-９]"
-    r"|:[0-9A-Fa-f]{0,4}:"
+    r"[@＠0-9０-９:](?:(?<=[@＠])|(?<=:)[0-9A-Fa-f]{0,4}:"
+    r"|(?<=[0-9０-９])(?:(?:[ .()\-（）－/]{0,3}[0-9０-９]){6}|[.．][0-9０-９]{1,3}[.．][0-9０-９]))"
 )
-"""A text without any of these has no personal data."""
+"""A text without any of these has no personal data. All begin with one set, which `re` looks for without the rest."""
 _FULL_WIDTH = re.compile("[０-９＠]")
 _HALF_WIDTH = str.maketrans({chr(code): chr(code - 0xFEE0) for code in map(ord, "＠＋－．＿（）")}) | {
     code: code - 0xFEE0 for first, last in ("０９", "ＡＺ", "ａｚ") for code in range(ord(first), ord(last) + 1)

@@ -52,6 +52,7 @@ class RowFilter:
                     f"curate.languages has {known}: add a section '{unknown[0]}' there",
                 )
         self._config = config
+        self._written = {name: rules.model_dump_json() for name, rules in config.languages.items()}
         self._words = read_word_lists(tuple(config.word_lists))
 
     def apply(self, text: str, claimed: str, source: str) -> FilteredRow:
@@ -95,8 +96,9 @@ class RowFilter:
             return "wrong_language"
         if is_listed(text, self._words, config.max_listed_words, config.max_listed_share):
             return "word_list"
-        rules = config.languages[language].model_dump_json()
-        return _rules(rules, config.max_repeated_line_share, config.max_boilerplate_line_share).reason(text)
+        return _rules(
+            self._written[language], config.max_repeated_line_share, config.max_boilerplate_line_share
+        ).reason(text)
 
 
 def _cleaned(text: str) -> tuple[str, list[str], bool]:

@@ -47,7 +47,7 @@ class BlockCounts:
 
 def write_block(work: Work) -> BlockCounts:
     """Write the block's documents, one shard for each split, and count its rows by outcome."""
-    table = pq.read_table(work.path)
+    table = pq.read_table(work.path, columns=[*SCHEMA.names, "split", "changes", "reason"])
     reasons = table.column("reason").to_pylist()
     others: dict[int, str] = {}
     for row, (reason, other) in work.left_out.items():

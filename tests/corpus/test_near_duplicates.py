@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.corpus.near_duplicates import WIDTH, find_near_duplicates, signatures, similarity
+from components.corpus.near_duplicates import WIDTH, find_near_duplicates, repeated, signatures, similarity
 from components.corpus.shingles import n_grams, units
 from components.params import load_params
 
@@ -88,3 +88,19 @@ def test_more_similarity_asked_finds_fewer() -> None:
     assert found(pair) == [-1, 0]
     strict = CONFIG.model_copy(update={"near_duplicate_similarity": 0.9})
     assert find_near_duplicates([signatures(pair, ["", ""], strict)], strict).tolist() == [-1, -1]
+
+
+def test_repeated_values_are_those_that_occur_twice() -> None:
+    assert repeated(np.array([5, 3, 9, 5, 3, 5, 1], np.uint32)).tolist() == [0, 1, 3, 4, 5]
+    assert repeated(np.array([], np.uint32)).tolist() == []
+
+
+def test_chains_of_pairs_point_to_their_first_document() -> None:
+    chance = random.Random(3)
+    base = [text(seed) for seed in range(4)]
+    texts = [changed(chance.choice(base), [chance.randrange(150)]) for _ in range(60)]
+    clusters = [next(place for place, one in enumerate(base) if len(set(one) & set(each)) > 100) for each in texts]
+    firsts = [clusters.index(cluster) for cluster in clusters]
+    assert found([" ".join(words) for words in texts]) == [
+        -1 if place == first else first for place, first in enumerate(firsts)
+    ]

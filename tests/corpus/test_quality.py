@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
+from datatrove.data import Document
+from datatrove.pipeline.filters.gopher_repetition_filter import find_all_duplicate, find_top_duplicate, get_n_grams
 
-from components.corpus.quality import REASONS, Rules
+from components.corpus.quality import (
+    REASONS,
+    Rules,
+    may_repeat_n_grams,
+    passes_fineweb,
+    passes_gopher,
+    repeats_nothing,
+)
 from components.params import load_params
 
 CONFIG = load_params(Path(__file__).parents[2] / "params.yaml").curate
@@ -80,3 +90,40 @@ def test_rule_that_is_off_by_default_works_when_asked_for() -> None:
     rules = CONFIG.languages["en"].model_copy(update={"max_ellipsis_line_share": 0.3})
     text = f"{PROSE}\nThe story of the town and…\nThe people that were…"
     assert Rules(rules, 0.3, 0.3).reason(text) == "ellipsis_lines"
+
+
+def test_what_passes_for_certain_passes_the_block() -> None:
+    chance = random.Random(7)
+    signs = ["-", "•", "#", "…", "...", "12", "a", "★", "不", "1.5", "—", "İstanbul", "\n", "\n\n"]
+    pieces = [*PROSE.split(), *signs, "well-known", "end."]
+    for name, rules in RULES.items():
+        for _ in range(300):
+            text = " ".join(chance.choices(pieces, k=chance.randrange(1, 40))).strip() or "x"
+            words = rules._units.word_tokenize(text)
+            config = CONFIG.languages[name]
+            judged = Document(text=text, id="")
+            if passes_gopher(config, text, words):
+                assert rules._quality.filter(judged) is True, text
+            if passes_fineweb(config, text, len(words)):
+                assert rules._lines.filter(judged) is True, text
+            if repeats_nothing(text):
+                assert rules._repeated_lines.filter(judged) is True, text
+
+
+def test_text_that_may_not_repeat_n_grams_does_not() -> None:
+    chance = random.Random(8)
+    certain = 0
+    for _ in range(300):
+        words = chance.choices(["a", "ab", "b", "ba", *PROSE.split()], k=chance.randrange(1, 60))
+        words += words[: chance.randrange(20)]
+        text = " ".join(words)
+        for n in range(2, 8):
+            top = find_top_duplicate(get_n_grams(words, n)) / len(text) if len(words) >= n else 0.0
+            for share in (0.05, 0.2, top):
+                if not may_repeat_n_grams(words, len(text), {n: share}, {}):
+                    assert top <= share
+                    certain += 1
+                if not may_repeat_n_grams(words, len(text), {}, {n: share}):
+                    assert find_all_duplicate(words, n) / len(text) <= share
+                    certain += 1
+    assert certain > 3000

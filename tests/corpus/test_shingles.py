@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from components.corpus.shingles import mixed, n_grams, units
+from components.corpus.shingles import Runs, mixed, n_grams, n_grams_of_all, units
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,25 @@ def test_short_text_is_one_n_gram_and_empty_text_none() -> None:
 def test_mixing_changes_about_half_of_the_bits() -> None:
     changed = mixed(np.arange(1000, dtype=np.uint64)) ^ mixed(np.arange(1, 1001, dtype=np.uint64))
     assert np.unpackbits(changed.view(np.uint8)).mean() == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("texts", [["a b c", "b c d e", "x y"], ["a b c", "b"], ["a"]])
+def test_n_grams_of_several_texts_are_those_of_each(texts: list[str]) -> None:
+    hashes = [units(text) for text in texts]
+    found, counts = n_grams_of_all(hashes, 2)
+    assert found.tolist() == np.concatenate([n_grams(each, 2) for each in hashes]).tolist()
+    assert counts.tolist() == [len(n_grams(each, 2)) for each in hashes]
+
+
+def test_runs_with_the_same_characters_have_the_same_hash() -> None:
+    words = ["ab", "c", "a", "bc", "ab", "𠀀"]
+    runs = Runs("".join(words), np.cumsum([0, *map(len, words)]))
+    pairs = ["".join(pair) for pair in itertools.pairwise(words)]
+    hashes = runs.hashes(2).tolist()
+    assert runs.lengths(2).tolist() == [len(pair) for pair in pairs]
+    assert [hashes.index(one) for one in hashes] == [pairs.index(pair) for pair in pairs]
+
+
+def test_units_of_ascii_are_those_of_any_text() -> None:
+    text = "The_quick 2nd fox's JUMP-over, 3.14\tof\nDogs"
+    assert units(text).tolist() == units(f"{text} …").tolist()
