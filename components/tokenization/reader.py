@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from components.artifacts import read_manifest
 from components.errors import ArtifactError
@@ -24,10 +25,13 @@ class PackedTokens:
         dtype = np.dtype(manifest["dtype"]).newbyteorder("<")
         shards = manifest["splits"][split]["shards"]
         self.vocab_size: int = manifest["vocab_size"]
-        self._dtype = dtype
         self._shards = [_mapped(folder / shard["file"], shard["tokens"], dtype) for shard in shards]
         self._ends = np.cumsum([len(shard) for shard in self._shards])
-        self._begins = self._ends - [len(shard) for shard in self._shards]
+        begins = self._ends - [len(shard) for shard in self._shards]
+        addresses = np.array([shard.__array_interface__["data"][0] for shard in self._shards])
+        self._lowest = self._shards[int(addresses.argmin())]
+        self._shifts = (addresses - addresses.min()) // dtype.itemsize - begins
+        self._of_length: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -38,27 +42,50 @@ class PackedTokens:
         Every start must lie in 0 .. len(self) - length.
         """
         starts = np.asarray(starts, dtype=np.int64)
-        if starts.size and (starts.min() < 0 or starts.max() > len(self) - length):
-            raise IndexError(f"starts must lie in 0 .. {len(self) - length}")
-        # Bytes are joined rather than tokens indexed: one copy a window instead of one look-up a token.
+        if length not in self._of_length:
+            self._of_length[length] = self._windows(length), self._bounds(length)
+        windows, bounds = self._of_length[length]
         shards = self._ends.searchsorted(starts, side="right")
-        places = zip(shards.tolist(), (starts - self._begins[shards]).tolist(), strict=True)
-        windows: list[memoryview | bytes] = [self._shards[shard][begin : begin + length] for shard, begin in places]
-        for row in np.flatnonzero(starts + length > self._ends[shards]).tolist():  # a slice ends with its shard
-            windows[row] = b"".join(self._parts(int(starts[row]), int(starts[row]) + length))
-        joined = b"".join(windows)
-        return np.frombuffer(joined, dtype=self._dtype).astype(np.int64).reshape(len(starts), length)
+        # Calls count: a small batch takes few microseconds. A negative start is a large unsigned number.
+        outside = starts.view(np.uint64) >= bounds[shards]
+        if np.count_nonzero(outside):
+            return self._joined(starts, outside, length)
+        return windows[starts + self._shifts[shards]].astype(np.int64)
 
-    def _parts(self, start: int, stop: int) -> Iterator[memoryview]:
+    def _joined(self, starts: np.ndarray, outside: np.ndarray, length: int) -> np.ndarray:
+        """The same where some windows do not lie in one shard."""
+        if starts.min() < 0 or starts.max() > len(self) - length:
+            raise IndexError(f"starts must lie in 0 .. {len(self) - length}")
+        found = np.empty((len(starts), length), dtype=np.int64)
+        found[~outside] = self.gather(starts[~outside], length)
+        for row in np.flatnonzero(outside):
+            found[row] = np.concatenate(list(self._parts(int(starts[row]), int(starts[row]) + length)))
+        return found
+
+    def _windows(self, length: int) -> np.ndarray:
+        """Every run of `length` tokens from the lowest address of the shards to the highest.
+
+        One array over all maps, and over what lies between them, takes the windows of a batch from any shards in one
+        call. Only runs that lie in one shard may be read; `_shards` keeps the maps open.
+        """
+        runs = int((self._shifts + self._ends).max())
+        step = self._lowest.itemsize
+        return as_strided(self._lowest, (runs, length), (step, step), writeable=False)
+
+    def _bounds(self, length: int) -> np.ndarray:
+        """Of each shard, the first start whose window crosses its end; 0 for starts behind all shards."""
+        return np.append(np.maximum(self._ends - length + 1, 0), 0).astype(np.uint64)
+
+    def _parts(self, start: int, stop: int) -> Iterator[np.ndarray]:
         """The tokens start .. stop - 1, in parts from each of their shards."""
         while start < stop:
             shard = int(self._ends.searchsorted(start, side="right"))
-            part = self._shards[shard][start - self._begins[shard] :][: stop - start]
+            part = self._shards[shard][start - int(self._ends[shard]) :][: stop - start]
             yield part
             start += len(part)
 
 
-def _mapped(path: Path, tokens: int, dtype: np.dtype) -> memoryview:
+def _mapped(path: Path, tokens: int, dtype: np.dtype) -> np.ndarray:
     """A shard's tokens. np.memmap takes several times as long to open, and a corpus may have many shards."""
     if not path.is_file():
         raise ArtifactError(f"{path}: missing", "run `dvc checkout` to restore it")
@@ -66,4 +93,4 @@ def _mapped(path: Path, tokens: int, dtype: np.dtype) -> memoryview:
         if os.fstat(stream.fileno()).st_size != tokens * dtype.itemsize:
             raise ArtifactError(f"{path}: not {tokens:,} tokens long", "run `dvc checkout` to restore it")
         content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    return np.frombuffer(content, dtype=dtype).data
+    return np.frombuffer(content, dtype=dtype)
