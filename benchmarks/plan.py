@@ -1,31 +1,46 @@
-"""How near predictions come: five trainings of different shapes, each planned, then really run, then compared.
+"""How near predictions come: five trainings of different shapes, each planned, then really run, then compared; and what
+a plan of the default project takes itself, with nothing known.
 
 python -m benchmarks.plan [NAME …]      needs artifacts/ of a run up to `tokenize`; a quiet machine; some ten minutes
+
+Both plan and stage are forks of one process with the libraries, as those of `lianzi plan` and `lianzi run` are. With
+names, only those are measured, and nothing is written.
 """
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from statistics import median
+from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.orchestration import restore_defaults
 from benchmarks.report import RESULTS, machine
 from cli.outcomes import read_outcomes
-from cli.profiling import Graph, profile_stage
+from cli.profiling import Graph, profile_stage, scratch_folder
 from components import tracking
 from components.artifacts import write_json
 from components.params import Params
 from components.resource_usage import MEGABYTE, PLAN, prediction_key
+from flows import env_defaults
+from flows.forked_stages import forked_stages
 from flows.recipes import Recipe, read_recipes
 from flows.settings import what_if
+from tests.small_project import make_small_project
 
 ROOT = Path(__file__).parent.parent
 COMMON = ("pretrain.threads=1", "pretrain.validate_every=100", "pretrain.validation_sequences=64")
@@ -87,25 +102,38 @@ CONFIGURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Name -> stage, and what it changes of params.yaml."""
 
+DEFAULT = "plan of the default project"
+PROCESSOR_GOAL, PLANS = 40.0, 3
+"""Processor seconds that a plan of the default project may take with nothing known, and plans that are made."""
+LOOK = 0.02
+"""Seconds between two looks at the processor times of a plan's processes."""
+
 Comparison = dict[str, dict[str, float]]
 
 
 def main(names: list[str]) -> int:
-    """Compare the named configurations, or all, and write benchmarks/results/plan.json."""
+    """Compare the named configurations, or all; of all, write benchmarks/results/plan.json."""
+    env_defaults.prepare()
     compared: dict[str, Comparison] = {}
     recipes = read_recipes(ROOT)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         tracking.connect()
-        for number, (name, (stage, settings)) in enumerate(CONFIGURATIONS.items()):
-            if not names or name in names:
+        wanted = [name for name in CONFIGURATIONS if not names or name in names]
+        with forked_stages(ROOT, needed=bool(wanted), at_once=False):
+            for name in wanted:
+                stage, settings = CONFIGURATIONS[name]
                 params = what_if(ROOT / "params.yaml", (*COMMON, *settings))
-                compared[name] = compare(stage, params, recipes, Path(folder, str(number)))
+                compared[name] = compare(stage, params, recipes, Path(folder, str(len(compared))))
+        plans = own_seconds(Path(folder)) if not names or DEFAULT in names else {}
     Console(highlight=False).print(_table(compared))
+    if names:
+        return 0
     packages = ("torch", "transformers", "pytorch-lightning", "mlflow")
     content = {
         "note": "Predicted by `lianzi plan`, and as the stage then reported; ratio: predicted / real",
         "configurations": compared,
+        DEFAULT: plans,
         "machine": machine(),
         "versions": {package: metadata.version(package) for package in packages},
     }
@@ -120,7 +148,9 @@ def compare(stage: str, params: Params, recipes: dict[str, Recipe], folder: Path
     (folder / "params.yaml").write_text(json.dumps(params.model_dump(by_alias=True)), encoding="utf-8")
     recipe = _elsewhere(recipes[stage], params, folder)
     print(f"{stage}: predicting …", flush=True)
-    found = profile_stage(stage, Graph(params, {**recipes, stage: recipe}, frozenset(), None), ROOT)["measured"]
+    with scratch_folder(ROOT) as scratch:
+        graph = Graph(params, {**recipes, stage: recipe}, frozenset(), None, scratch)
+        found = profile_stage(stage, graph, ROOT)["measured"]
     planned = {"seconds": found["seconds"], "peak_memory_megabytes": found["peak_memory"] / MEGABYTE}
     write_json(folder / PLAN, {stage: {prediction_key(recipe.sections(params)): planned}})
     print(f"{stage}: running, {found['seconds']:.0f} s …", flush=True)
@@ -140,6 +170,42 @@ def compare(stage: str, params: Params, recipes: dict[str, Recipe], folder: Path
         }
         for name, value in real.predicted.items()
     }
+
+
+def own_seconds(folder: Path) -> dict[str, Any]:
+    """Processor seconds of plans of the default project, one after the other, with nothing known."""
+    project = make_small_project(ROOT, folder / "project")
+    restore_defaults(project)
+    compileall.compile_dir(project, quiet=2)
+    taken = []
+    for _ in range(PLANS):
+        for known in (project / "mlflow").iterdir():
+            known.unlink() if known.is_file() else shutil.rmtree(known)
+        taken.append(round(processor_seconds([sys.executable, "-m", "cli.main", "plan", "--json"], project), 1))
+        print(f"{DEFAULT}: {taken[-1]} processor seconds", flush=True)
+    return {"processor_seconds": {"median": median(taken), "plans": taken, "goal": PROCESSOR_GOAL}}
+
+
+def processor_seconds(words: list[str], project: Path) -> float:
+    """Processor seconds of a command and all its processes.
+
+    They are looked at while they work: the kernel counts a process with its parent's children only where the parent
+    waits for it, and a server of forks does not.
+    """
+    variables = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    settings = variables | {"PYTHONPATH": os.pathsep.join(map(str, (project, ROOT)))}
+    process = subprocess.Popen(words, cwd=project, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    taken: dict[psutil.Process, float] = {}
+    top = psutil.Process(process.pid)
+    while process.poll() is None:
+        with suppress(psutil.Error):
+            for one in (top, *top.children(recursive=True)):
+                times = one.cpu_times()
+                taken[one] = times.user + times.system
+        time.sleep(LOOK)
+    if process.returncode:
+        sys.exit(f"{' '.join(words)} failed")
+    return sum(taken.values())
 
 
 def _elsewhere(recipe: Recipe, params: Params, folder: Path) -> Recipe:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cli.outcomes import Outcome, latest, read_outcomes
-from cli.profiling import Graph, profile_stage
+from cli.profiling import Graph, profile_stage, scratch_folder
 from cli.resource_check import check_fits, free_disk, free_memory
 from components.artifacts import write_json
 from components.params import Params, load_params
 from components.resource_usage import MEGABYTE, PLAN, prediction_key, read_plan, size_of
 from components.stages import TRAININGS
-from flows.checks import check_stages
+from flows.checks import check_inputs
 from flows.forked_stages import forked_stages
 from flows.graph import Stage, data_version, read_graph
 from flows.recipes import Recipe, changed_keys, read_recipes
@@ -59,12 +60,12 @@ def make_plan(root: Path, settings: tuple[str, ...], say: Callable[[str], None])
         say(told)
     stale = stale_stages(stages, recipes, changed_keys(load_params(root / "params.yaml"), params))
     check_checkpoint(params, stale.get("pretrain", False))
-    for line in check_stages(root, params, [name for name, runs in stale.items() if runs]):
+    for line in check_inputs(root, params, [name for name, runs in stale.items() if runs]):
         say(line)
     known = latest(read_outcomes())
-    planner = Planner(root, params, recipes, stale, known, say)
     profiled = any(runs and name.partition("@")[0] in TRAININGS for name, runs in stale.items())
-    with forked_stages(root, needed=profiled, at_once=False):
+    with forked_stages(root, needed=profiled, at_once=False), scratch_folder(root) as scratch:
+        planner = Planner(root, params, recipes, stale, known, say, scratch)
         predictions = [planner.predict(stage) for stage in stale]
     _note({found.stage: (recipes[found.stage], found) for found in predictions if found.metrics()}, params)
     return predictions
@@ -93,9 +94,11 @@ class Planner:
         stale: dict[str, bool],
         known: dict[str, Outcome],
         say: Callable[[str], None],
+        scratch: Path,
     ) -> None:
         self.root, self.params, self.recipes, self.stale = root, params, recipes, stale
-        self.known, self.say = known, say
+        self.known, self.say, self.scratch = known, say, scratch
+        self._profiles: dict[str, dict[str, Any]] = {}
         self._sizes: dict[str, float] = {}
         self._connection: tuple[float, int] | None = None
 
@@ -109,16 +112,13 @@ class Planner:
         return self._profiled(stage) if stage.partition("@")[0] in TRAININGS else self._remembered(stage)
 
     def _profiled(self, stage: str) -> Prediction:
-        self.say(f"{stage}: measuring a few steps …")
-        made_anew = {path for name, stale in self.stale.items() if stale for path in self.recipes[name].writes}
-        memory, disk = free_memory(), free_disk(self.root)
-        graph = Graph(self.params, self.recipes, frozenset(made_anew), self._connection)
-        found = profile_stage(stage, graph, self.root)
-        check_fits(stage, found, self.params, memory, disk)
+        same = self._same_training(stage)
+        if same not in self._profiles:
+            self._profiles[same] = self._profile(stage)
+        found = self._profiles[same]
         outputs = [path for path in self.recipes[stage].writes if not path.startswith("metrics/")]
         self._sizes |= dict.fromkeys(outputs, found["results"] / len(outputs))
         measured = found["measured"]
-        self._connection = measured["connection"]
         return Prediction(
             stage,
             parameters=found["parameters"],
@@ -131,6 +131,26 @@ class Planner:
             made_up=tuple(found["made_up"]),
             note="measured" if stage == "pretrain" else "measured, at most",
         )
+
+    def _same_training(self, stage: str) -> str:
+        """What a training is known by: the control from random weights takes what its teacher takes, where that is
+        trained whole too.
+        """
+        name, _, task = stage.partition("@")
+        config = self.params.finetune
+        whole = config.adapter.name == "full" and config.layer_decay == 1.0
+        return f"finetune@{task}" if name == "train_from_scratch" and whole else stage
+
+    def _profile(self, stage: str) -> dict[str, Any]:
+        """Try a stage. Raises DoesNotFit where it would not fit."""
+        self.say(f"{stage}: measuring a few steps …")
+        made_anew = {path for name, stale in self.stale.items() if stale for path in self.recipes[name].writes}
+        memory, disk = free_memory(), free_disk(self.root)
+        graph = Graph(self.params, self.recipes, frozenset(made_anew), self._connection, self.scratch)
+        found = profile_stage(stage, graph, self.root)
+        check_fits(stage, found, self.params, memory, disk)
+        self._connection = found["measured"]["connection"]
+        return found
 
     def _remembered(self, stage: str) -> Prediction:
         """Scale the stage's last run in proportion to its inputs."""

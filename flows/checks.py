@@ -6,10 +6,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from components.errors import ParameterError
-from components.modeling.config import DenoisingConfig
 from components.params import Params
 from components.stages import TRAININGS
-from components.training.config import LoraConfig
 from components.variables import check_variables
 from flows.graph import DATA, Stage
 
@@ -23,7 +21,17 @@ def check_project(root: Path, params: Params, stages: Iterable[Stage]) -> list[s
 
 
 def check_stages(root: Path, params: Params, stale: Collection[str]) -> list[str]:
-    """The same for stages by name: `lianzi plan` also profiles stages that DVC calls fresh."""
+    """The same for stages by name."""
+    remarks = check_inputs(root, params, stale)
+    if {name.partition("@")[0] for name in stale}.intersection(TRAININGS):
+        from components.planning.combinations import check_combinations
+
+        check_combinations(params)
+    return remarks
+
+
+def check_inputs(root: Path, params: Params, stale: Collection[str]) -> list[str]:
+    """What can be checked without the libraries of trainings: `lianzi plan` leaves the rest to its trial runs."""
     check_variables()
     work = {name.partition("@")[0] for name in stale}
     remarks = _check_data(root, params) if "curate" in work else []
@@ -33,7 +41,6 @@ def check_stages(root: Path, params: Params, stale: Collection[str]) -> list[str
         read_accepted(root / params.validation.accepted)
     if work.intersection(TRAININGS):
         _check_lengths(params)
-        _check_trainings(params)
     return remarks
 
 
@@ -61,30 +68,3 @@ def _check_lengths(params: Params) -> None:
                 f"{name} {length} is longer than model.max_length {params.model.max_length}",
                 f"lower it, or raise model.max_length to {length}",
             )
-
-
-def _check_trainings(params: Params) -> None:
-    """Combinations of parameters that fail, each raised by the code that would meet it in the middle of a run."""
-    from components.modeling.adapters.lora import check_lora
-    from components.modeling.checkpoints import INIT_FROM
-    from components.modeling.loading import load_config
-    from components.modeling.objectives.denoising import check_windows
-    from components.modeling.objectives.lookup import check_batch, check_objective
-    from components.starts import local_folder
-    from components.training.batches import check_division
-    from components.training.quantization_aware import check_rounding
-
-    if params.pretrain.init_from is None:
-        check_objective(params.model.architecture, params.pretrain.objective.name)
-    if isinstance(params.finetune.adapter, LoraConfig):
-        start = params.pretrain.init_from
-        shape = params.model if start is None else load_config(str(local_folder(INIT_FROM, start)), INIT_FROM)
-        check_lora(shape, params.finetune.adapter)
-    if isinstance(params.pretrain.objective, DenoisingConfig):
-        check_windows(params.pretrain.objective.name, params.pretrain.document_attention)
-    parts = params.trainer.devices * params.trainer.accumulate
-    for section in (params.pretrain, params.finetune, params.distill):
-        check_division(section.batch_size, parts)
-    if params.pretrain.steps:
-        check_batch(params.pretrain, parts)
-    check_rounding(params.distill.quantization_aware, params.trainer)

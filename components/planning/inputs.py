@@ -21,7 +21,8 @@ from components.tasks.task import parts
 class Inputs:
     """Finds or creates the inputs of one stage. `stale`: artifacts of stages that will run before this one.
 
-    `folder`: for dummies; `tokenizer` and `data`: their paths in the graph; `made_up`: the names of the dummies.
+    `folder`: for trial runs, and for dummies, which the next stages of the task take too; `tokenizer` and `data`: their
+    paths in the graph; `made_up`: the names of the dummies.
     """
 
     params: Params
@@ -30,6 +31,11 @@ class Inputs:
     data: Path
     stale: frozenset[Path]
     made_up: list[str] = field(default_factory=list)
+
+    @property
+    def trials(self) -> Path:
+        """The folder of what trial runs read and write, and nobody reads after them."""
+        return self.folder / "trials"
 
     def tokenizer_folder(self, texts: Sequence[Path]) -> Path:
         """The tokenizer, if these params gave it; `texts`: task artifacts to train a dummy on."""

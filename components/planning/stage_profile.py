@@ -13,6 +13,7 @@ import argparse
 import gc
 import json
 import math
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +24,8 @@ import torch
 
 from components.errors import LianziError
 from components.params import load_params
+from components.planning import UNFIT
+from components.planning.combinations import check_combinations
 from components.planning.inputs import Inputs
 from components.planning.jobs import Job
 from components.planning.trial_runs import TRIAL_RUNS, TrialRun
@@ -48,6 +51,10 @@ the first dozens, until the libraries' caches of kernels are full (`prepare_libr
 
 Connection = tuple[float, int]
 """Seconds and bytes of connecting to MLflow."""
+
+
+class Unfit(LianziError):
+    """Params that do not go together."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +114,16 @@ class StageProfile:
 
 
 def main() -> int:
-    """Exit code 1, with one or two lines on standard error, where the stage cannot run with its params."""
+    """Exit code 1, with one or two lines on standard error, where the stage cannot run with its params, UNFIT where
+    none can.
+    """
     began = process_start()
     options = _options(sys.argv[1:])
     try:
         found = profile_stage(options, began)
+    except Unfit as error:
+        print(error, file=sys.stderr)
+        return UNFIT
     except LianziError as error:
         print(error, file=sys.stderr)
         return 1
@@ -126,6 +138,10 @@ def profile_stage(options: argparse.Namespace, began: float) -> StageProfile:
     params = load_params(options.params)
     given = arguments(function, params, stage.task) | paths
     imported = time.time() - began
+    try:
+        check_combinations(params)
+    except LianziError as error:
+        raise Unfit(str(error)) from error
     inputs = Inputs(params, options.folder, options.tokenizer, options.data, frozenset(options.stale))
     trial = TRIAL_RUNS[stage.stage](given, inputs)
     processes = given["trainer"].devices
@@ -137,7 +153,10 @@ def profile_stage(options: argparse.Namespace, began: float) -> StageProfile:
         return StageProfile.of(job, processes, inputs.made_up, None)
     connection = _connection() if options.connection is None else (options.connection[0], int(options.connection[1]))
     start = imported + trial.reading_seconds
-    measured = _measure(function, trial, job, start, connection, beside=options.connection is not None)
+    try:
+        measured = _measure(function, trial, job, start, connection, beside=options.connection is not None)
+    finally:
+        shutil.rmtree(inputs.trials, ignore_errors=True)  # dummies stay, for the stages to come
     return StageProfile.of(job, processes, inputs.made_up, measured)
 
 
@@ -145,7 +164,7 @@ def _measure(
     function: Callable[..., Metrics], trial: TrialRun, job: Job, start: float, connection: Connection, beside: bool
 ) -> Measured:
     """`start`: seconds spent so far, as the stage itself spends them; `beside`: the connection is not included."""
-    folder, processes = trial.inputs.folder, trial.given["trainer"].devices
+    folder, processes = trial.inputs.trials, trial.given["trainer"].devices
     given = trial.given_for(FIRST_STEPS, FIRST_VALIDATION, longest=True)
     first = time_trial(function, given, trial.outputs, folder / "first")
     timed, batches, own = first, FIRST_VALIDATION, _own_steps(first, job)
@@ -155,7 +174,7 @@ def _measure(
 
         def tried(name: str, steps: int) -> TrialTiming:
             given = trial.given_for(steps, batches, longest=False)
-            return time_trial(function, given, trial.outputs, folder / name)
+            return time_trial(function, given, trial.outputs, folder / name, draw=False)
 
         timed = tried("second", steps)
         if trial.alike and processes == 1 and (more := _steps_again(timed, own)):
@@ -241,7 +260,7 @@ def _gpu_memory_free() -> int:
 def _options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m components.planning")
     parser.add_argument("--params", type=Path, required=True)
-    parser.add_argument("--folder", type=Path, required=True, help="for dummies and outputs, all of which are deleted")
+    parser.add_argument("--folder", type=Path, required=True, help="for dummies, and outputs, which are deleted")
     parser.add_argument("--memory", type=int, required=True, help="bytes free")
     parser.add_argument("--disk", type=int, required=True, help="bytes free")
     parser.add_argument("--tokenizer", type=Path, required=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from components.modeling.checkpoints import load_tokenizer
@@ -85,12 +86,13 @@ class TaskTrial:
         source: str,
         output: str,
         count: Callable[[dict[str, Any], TaskData], Job],
+        once: Mapping[str, Any] = MappingProxyType({}),
         **fixed: Any,
     ) -> None:
         """`source`: the argument with the model to start from; `output`: that with the one it makes; `count`: estimates
-        the job; `fixed`: config values of a trial run.
+        the job; `fixed`: config values of a trial run, `once`: of those after the first.
         """
-        self.inputs, self.source, self.fixed = inputs, source, fixed
+        self.inputs, self.source, self.fixed, self.once = inputs, source, fixed, once
         self.outputs: tuple[str, ...] = (output,)
         self._count = count
         self.rows = inputs.rows_folder(given["rows"], given["task_name"])
@@ -134,7 +136,7 @@ class TaskTrial:
         return LabelShare(params.finetune.label_fraction, params.seed)
 
     def given_for(self, steps: int, validation_batches: int, longest: bool) -> dict[str, Any]:
-        folder = self.inputs.folder / f"{steps} steps of rows"
+        folder = self.inputs.trials / f"{steps} steps of rows"
         train, validation = self.data.train.lengths, self.data.validation.lengths
         count = validation_batches * VALIDATION_BATCH
         chosen = longest_places if longest else spread_places
@@ -148,7 +150,8 @@ class TaskTrial:
                 "validation": longest_places(validation, count) if longest else range(min(count, len(validation))),
             },
         )
-        config = self.given["config"].model_copy(update={"epochs": 1, "min_steps": 1, **self.fixed})
+        few = {"epochs": 1, "min_steps": 1, **self.fixed, **({} if longest else self.once)}
+        config = self.given["config"].model_copy(update=few)
         whole = {"share": EVERY_ROW} if "share" in self.given else {}
         return {**self.given, "config": config, "rows": folder, **whole}
 
@@ -161,7 +164,10 @@ TRIAL_RUNS: dict[str, Callable[[dict[str, Any], Inputs], TrialRun]] = {
     "train_from_scratch": lambda given, inputs: TaskTrial(
         given, inputs, "pretrained", "scratch", from_scratch_job, seeds=[], label_fraction=1.0
     ),
-    # A few steps teach nothing: the student is to be taken as it is.
-    "distill": lambda given, inputs: TaskTrial(given, inputs, "teacher", "student", distill_job, max_loss=1.0),
+    # A few steps teach nothing: the student is to be taken as it is. Words are counted before the steps, of which only
+    # the first trial run tells how long it takes.
+    "distill": lambda given, inputs: TaskTrial(
+        given, inputs, "teacher", "student", distill_job, {"count_words": False}, max_loss=1.0
+    ),
 }
 """The stages that can be profiled."""

@@ -20,11 +20,14 @@ STEP, VALIDATION = "loss", "validation_loss"
 
 
 class TimedRun(RecordedRun):
-    """A run that records the time of each step and validation and the memory after each step, and keeps no figures."""
+    """A run that records the time of each step and validation and the memory after each step, and keeps no figures.
 
-    def __init__(self, folder: Path) -> None:
+    `draw`: whether they are drawn.
+    """
+
+    def __init__(self, folder: Path, draw: bool = True) -> None:
         super().__init__()
-        self.folder = folder
+        self.folder, self.draw = folder, draw
         self.marks: list[tuple[str, int, float]] = []
         self.memory: list[int] = []
 
@@ -37,8 +40,8 @@ class TimedRun(RecordedRun):
                 return
 
     def log_figure(self, name: str, figure: Any) -> None:
-        # Drawn as for MLflow: that takes memory too.
-        figure.savefig(self.folder / name, dpi=120, bbox_inches="tight")
+        if self.draw:  # as for MLflow: that takes memory too
+            figure.savefig(self.folder / name, dpi=120, bbox_inches="tight")
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,11 @@ class TrialTiming:
 
 
 def time_trial(
-    function: Callable[..., Metrics], given: dict[str, Any], outputs: tuple[str, ...], folder: Path
+    function: Callable[..., Metrics], given: dict[str, Any], outputs: tuple[str, ...], folder: Path, draw: bool = True
 ) -> TrialTiming:
-    """Run a stage function with these arguments, its outputs and checkpoints in `folder`."""
+    """Run a stage function with these arguments, its outputs and checkpoints in `folder`; `draw`: its figures too."""
     folder.mkdir(parents=True)
-    run = TimedRun(folder)
+    run = TimedRun(folder, draw)
     written = {name: folder / name for name in outputs}
     began = time.monotonic()
     function(**given | written, checkpoints=CheckpointStore(folder / "checkpoints"), run=run)

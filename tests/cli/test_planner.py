@@ -13,6 +13,7 @@ from cli.planner import Planner, Prediction, stale_stages
 from components.errors import ParameterError
 from components.params import Params
 from components.resource_usage import prediction
+from components.training.config import AdapterConfig
 from flows.graph import Stage
 from flows.recipes import Recipe, changed_keys, read_recipes
 from flows.settings import what_if
@@ -30,7 +31,7 @@ def here(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def planner(root: Path, params: Params, inputs: int, known: dict[str, Outcome], stale: bool = True) -> Planner:
     (root / "in").write_bytes(b"x" * inputs)
     recipe = Recipe(("export", "--rows", "in"), ("export",), ("in", "components/deployment"), ("out",))
-    return Planner(root, params, {"export": recipe}, {"export": stale}, known, print)
+    return Planner(root, params, {"export": recipe}, {"export": stale}, known, print, root)
 
 
 def last(params: Params) -> dict[str, Outcome]:
@@ -101,7 +102,16 @@ def test_a_what_if_leaves_the_file_as_it_is(here: Path) -> None:
     assert (here / "params.yaml").read_bytes() == before
 
 
+def test_a_control_takes_what_its_teacher_takes_where_both_are_trained_whole(here: Path, params: Params) -> None:
+    stage, frozen = "train_from_scratch@form", AdapterConfig(name="frozen")
+    assert planner(here, params, 1, {})._same_training(stage) == "finetune@form"
+    for change in ({"adapter": frozen}, {"layer_decay": 0.9}):
+        other = params.model_copy(update={"finetune": params.finetune.model_copy(update=change)})
+        assert planner(here, other, 1, {})._same_training(stage) == stage
+    assert planner(here, params, 1, {})._same_training("distill@form") == "distill@form"
+
+
 def test_a_checkpoint_taken_as_it_is_needs_no_measuring(here: Path, params: Params) -> None:
     section = params.pretrain.model_copy(update={"steps": 0, "init_from": "base"})
-    taken = Planner(here, params.model_copy(update={"pretrain": section}), {}, {"pretrain": True}, {}, print)
+    taken = Planner(here, params.model_copy(update={"pretrain": section}), {}, {"pretrain": True}, {}, print, here)
     assert taken.predict("pretrain").note == "takes the checkpoint as it is"

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.profiling import SCRATCH, Graph, _failure, _watch, profile_stage
+from cli.profiling import SCRATCH, Graph, _failure, _watch, profile_stage, scratch_folder
 from components.errors import DoesNotFit, LianziError, ServiceError
+from components.planning import UNFIT
 from flows.recipes import read_recipes
 from flows.settings import what_if
 
@@ -42,6 +43,7 @@ def test_failures_are_told_apart() -> None:
     mistake = _failure("pretrain", 1, "pretrain  10 %  9 tokens/s\nno such thing\ndo that\n")
     assert type(mistake) is LianziError
     assert str(mistake) == "pretrain: no such thing\ndo that"
+    assert str(_failure("pretrain", UNFIT, "distill.epochs 0\nraise it\n")) == "distill.epochs 0\nraise it"
     assert isinstance(_failure("pretrain", -9, ""), DoesNotFit)
     assert isinstance(_failure("pretrain", 1, "Traceback (most recent call last)\nKeyError"), ServiceError)
 
@@ -53,8 +55,9 @@ def test_seventy_billion_parameters_are_refused_unmade(
     monkeypatch.setenv("PYTHONPATH", str(root))
     monkeypatch.chdir(root)
     settings = ("model.depth=96", "model.width=null", "model.architecture=llama", "pretrain.objective.name=clm")
-    graph = Graph(what_if(root / "params.yaml", settings), read_recipes(root), frozenset(), None)
-    found = profile_stage("pretrain", graph, project)
+    with scratch_folder(project) as scratch:
+        graph = Graph(what_if(root / "params.yaml", settings), read_recipes(root), frozenset(), None, scratch)
+        found = profile_stage("pretrain", graph, project)
     assert found["measured"] is None
     assert found["fixed_memory"] > 600e9
     assert not list((project / SCRATCH).glob("profile-*"))

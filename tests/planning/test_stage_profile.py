@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from components.params import Params, flatten
+from components.planning import UNFIT
 from components.planning.estimate import Memory
 from components.planning.jobs import Job
 from components.planning.stage_profile import ALIKE, FULL, MIXED, _growth_to_come, _second_steps, _steps_again
@@ -137,6 +138,6 @@ def test_a_stage_that_its_params_forbid_is_told_as_the_stage_would(
 ) -> None:
     change_params(calibrator.folder / "params.yaml", ("pretrain.objective.name=clm",))
     done = calibrator(*pretrain_words)
-    assert done.returncode == 1
+    assert done.returncode == UNFIT
     assert "does not fit model.architecture" in done.stderr
     assert "Traceback" not in done.stderr

@@ -61,3 +61,7 @@ def test_a_task_in_miniature_reads_all_rows_and_trains_on_few(
     assert len(chosen) == 12
     assert sum(chosen) / len(chosen) > sum(every) / len(every)
     assert few["config"].epochs == 1
+    again = trial.given_for(2, 1, longest=False)["config"]
+    if stage == "distill":
+        assert few["config"].count_words
+        assert not again.count_words
