@@ -139,7 +139,9 @@ def _verdict(repo: Any) -> tuple[Any, dict[str, Any]]:
     """The graph, and what has changed of each stage. In one turn of the lock: DVC reads every file anew for another."""
     from dvc.repo import lock_repo
 
-    with lock_repo(repo):
+    from flows.tagged_once import tagged_once
+
+    with lock_repo(repo), tagged_once():
         graph = repo.index.graph
         ask_once(repo.index.stages)
         without_locks(repo.index.stages)
