@@ -7,7 +7,7 @@ Python than are shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,10 +40,19 @@ class TableMetrics:
         new = list(dict.fromkeys(self._condition(one) for one in wanted if _map_metric(one) in CONDITIONS))
         for start in range(0, len(new), SCANNED):
             together = new[start : start + SCANNED]
-            filters = ", ".join(f"count(*) FILTER (WHERE {one.sql})" for one in together)
             values = [value for one in together for value in one.values]
-            [counts] = self.table.database.execute(f"SELECT {filters} FROM {self.table.view}", values).fetchall()
+            [counts] = self.table.database.execute(self._counting(together), values).fetchall()
             self._counts |= zip(together, counts, strict=True)
+
+    def _counting(self, conditions: Sequence[Condition]) -> str:
+        """SQL for the counts of some conditions, in one row."""
+        view = self.table.view
+        if self.table.task:
+            # The view joins and ranks rows: once for all conditions.
+            return f"SELECT {', '.join(f'count(*) FILTER (WHERE {one.sql})' for one in conditions)} FROM {view}"
+        # A condition by itself skips the row groups whose statistics rule it out, and reads one column of the others.
+        counted = (one.counted or f"SELECT count(*) FROM {view} WHERE {one.sql}" for one in conditions)
+        return f"SELECT {', '.join(f'({query})' for query in counted)}"
 
     def values(self, wanted: Iterable[MetricConfiguration]) -> dict[Any, Any]:
         """Metric id -> value. All counts were taken before."""
@@ -84,7 +93,9 @@ class TableMetrics:
         return tuple(name for name in self.named_by if name in self.table.columns)
 
     def repeated(self, column: str) -> str:
-        """SQL for the values that stand more than once in a column; empty where there is none.
+        """The SQL name of a table of the values that stand more than once in a column; empty where there is none.
+
+        It has the columns `value` and `times`.
 
         Equal values have equal hashes: where no hash comes twice no value does, and else only those rows are compared.
         """
@@ -106,11 +117,11 @@ class TableMetrics:
             return ""
         database.register("suspects", {"h": found})
         database.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {column} AS value FROM {view} "
+            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {column} AS value, count(*) AS times FROM {view} "
             f"WHERE hash({column}) IN (SELECT h FROM suspects) GROUP BY {column} HAVING count(*) > 1"
         )
         database.unregister("suspects")
-        return f"SELECT value FROM {name}"
+        return name
 
     def value_counts(self, column: str) -> dict[Any, int]:
         """The frequency of each value of a column, without nulls."""
@@ -121,11 +132,15 @@ class TableMetrics:
 
 @dataclass(frozen=True)
 class Condition:
-    """An SQL condition, with `values` for its parameters, that is true for the rows that break an expectation."""
+    """An SQL condition, with `values` for its parameters, that is true for the rows that break an expectation.
+
+    `counted`: a query for their number, where one is known that does not scan the rows.
+    """
 
     column: str
     sql: str
     values: tuple[Any, ...] = ()
+    counted: str = ""
 
 
 def _map_metric(wanted: MetricConfiguration) -> str:
@@ -163,7 +178,10 @@ def _not_in_set(_: TableMetrics, column: str, kwargs: Mapping[str, Any]) -> Cond
 
 def _repeated(metrics: TableMetrics, column: str, _: Mapping[str, Any]) -> Condition:
     repeated = metrics.repeated(column)
-    return Condition(column, f"{quoted(column)} IN ({repeated})" if repeated else "false")
+    if not repeated:
+        return Condition(column, "false", counted="SELECT 0")
+    found = f"{quoted(column)} IN (SELECT value FROM {repeated})"
+    return Condition(column, found, counted=f"SELECT sum(times)::BIGINT FROM {repeated}")
 
 
 def _quantiles(metrics: TableMetrics, wanted: MetricConfiguration) -> list[Any]:
