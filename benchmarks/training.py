@@ -75,7 +75,8 @@ def measure(name: str, params: Params, steps: int, bf16: bool, peak: float) -> t
             with _tracked(folder) as run:
                 ours, plain = known.ours(task, run), known.plain_learner(task)
                 take_turns([ours, plain], WARM_UP, steps)
-            check_losses([ours, plain])
+            # The very same computation: a kernel of another speed would count as trainer and tracking.
+            check_losses([ours, plain], tolerance=0.0)
             return overhead(ours, plain), ""
         contenders = [known.ours(task), known.bare_loop(task), known.hf_trainer(task), known.plain_lightning(task)]
         if name == "gpt2":
@@ -110,14 +111,14 @@ def overhead(ours: Contender, plain: Contender) -> dict[str, Figure]:
     return figures
 
 
-def check_losses(contenders: list[Contender], steps: int = WARM_UP) -> None:
+def check_losses(contenders: list[Contender], steps: int = WARM_UP, tolerance: float = LOSS_TOLERANCE) -> None:
     """Raise AssertionError unless all saw the same losses at first: who computes something else is no contender."""
     first, *others = contenders
     for other in others:
         for step in range(steps):
             mine, theirs = first.losses[step].item(), other.losses[step].item()
             message = f"{other.name} does not compute what {first.name} does: step {step}, loss {theirs} and {mine}"
-            assert abs(theirs - mine) <= LOSS_TOLERANCE * abs(mine), message
+            assert abs(theirs - mine) <= tolerance * abs(mine), message
 
 
 def _peaks() -> dict[str, float]:

@@ -17,6 +17,7 @@ from transformers import GPT2LMHeadModel
 from benchmarks.handwritten import Handwritten
 from benchmarks.training_task import Task
 from benchmarks.turns import Contender, hand_over
+from components.modeling.attention import ATTENTION
 from components.modeling.objectives.objective import Batch
 from components.run import RecordedRun, Run
 from components.training.config import Precision
@@ -173,6 +174,7 @@ class PlainLearner(PlainModule):
 
     def __init__(self, task: Task, contender: Contender) -> None:
         super().__init__(task, contender)
+        self.model.set_attn_implementation(ATTENTION)
         self.learner = Learner(self.model, task.objective)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:

@@ -112,7 +112,8 @@ class LanguageModule(LightningModule):
         loss: Tensor = self.learner(batch, validating=False)
         self._parts.append(loss.detach())
         # Lightning divides by the micro-batches, the ranks' gradients are averaged: the parts' losses are to add up.
-        return loss * (accumulate * world)
+        parts = accumulate * world
+        return loss if parts == 1 else loss * parts
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         config = self.optimizer_config
@@ -131,7 +132,7 @@ class LanguageModule(LightningModule):
     def _finish_step(self) -> None:
         """Count the step and take its loss together from its micro-batches."""
         self.step += 1
-        self.losses.append(torch.stack(self._parts).sum())
+        self.losses.append(self._parts[0] if len(self._parts) == 1 else torch.stack(self._parts).sum())
         self._parts = []
         if self.average is not None:
             self.average.update(self.step)
