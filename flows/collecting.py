@@ -13,7 +13,7 @@ from components.errors import ServiceError
 from components.tracking import cleanup
 from flows.graph import running_outputs
 from flows.reproduction.git import git_or_none
-from flows.tracked_files import hashes_in, hashes_of_commits, hashes_of_work_tree
+from flows.tracked_files import hashes_in, hashes_of_commits, hashes_of_work_tree, parts_of_folders
 
 CACHE_FOLDER = Path("files", "md5")
 
@@ -46,12 +46,16 @@ def _cached(root: Path) -> Removable:
     # Listed first: what DVC stores meanwhile is not removed.
     objects = sorted((cache / CACHE_FOLDER).glob("??/*"))
     wanted = hashes_of_commits(root) | hashes_of_work_tree(root)
+    parts: set[str] = set()  # known so far: a lock of thousands of lines takes half a second, and most name the same
     for text in cleanup.registered_locks():
         if text is None:
             return Removable(kind, note="a registered version has no dvc.lock in MLflow, so what it needs is not known")
         needed = hashes_in(text)
-        if lost := next((md5 for md5 in sorted(needed) if _is_lost(cache, md5)), None):
-            return Removable(kind, note=f"a registered version needs {lost}, whose files are not known: `dvc fetch` it")
+        lost = {md5 for md5 in needed if _is_lost(cache, md5)}
+        if not lost <= parts:
+            parts |= parts_of_folders(text)
+        if lost := lost - parts:
+            return Removable(kind, note=f"a registered version needs {min(lost)}, whose files are not known here")
         wanted |= needed
     wanted.update(_of_sweeps(root))
     wanted |= {md5 for folder in list(wanted) for md5 in _inside(cache, folder)}

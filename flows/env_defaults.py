@@ -17,6 +17,8 @@ DEFAULTS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     # MLflow's server would run nine more processes, 1.5 GB in all, for jobs that judge agents.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    # A bar for each small file that a command reads: `lianzi gc` drew one a run.
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # Prefect's page keeps the whole log; the terminal shows our own lines.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     # The temporary server makes its database on the very first run: 17 s were seen.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from flows.reproduction.git import git
 
@@ -19,6 +19,19 @@ _HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?:\.dir)?(?![0-9a-f])")
 def hashes_in(text: str) -> set[str]:
     """The hashes in a dvc.lock or .dvc file, of any schema: of outputs, of inputs, of files of a folder."""
     return set(_HASH.findall(text))
+
+
+def parts_of_folders(text: str) -> set[str]:
+    """The hashes in a dvc.lock of folders within another folder of it, as data/tasks/form is within data.
+
+    DVC's cache has a list of files of the outer folder alone.
+    """
+    from ruamel.yaml import YAML
+
+    stages = (YAML(typ="safe").load(text) or {}).get("stages", {}).values()
+    entries = [one for stage in stages for one in (*stage.get("deps", ()), *stage.get("outs", ())) if "md5" in one]
+    folders = {PurePosixPath(one["path"]) for one in entries if one["md5"].endswith(".dir")}
+    return {one["md5"] for one in entries if folders & set(PurePosixPath(one["path"]).parents)}
 
 
 def hashes_of_commits(root: Path) -> set[str]:

@@ -89,3 +89,31 @@ def test_an_old_commit_whose_data_is_not_here_is_in_nobodys_way(
     (project / ".dvc" / "cache" / "files" / "md5" / data["md5"][:2] / data["md5"][2:]).unlink()
     collect_garbage(project, yes=False)
     assert "or the work tree uses: 1," in capsys.readouterr().out  # a file of that data, which nothing lists any more
+
+
+def test_a_version_made_from_a_part_of_the_data_is_in_nobodys_way(
+    tmp_path: Path, root: Path, mlflow_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As every version, since `analyze` reads data/tasks/TASK: DVC's cache lists the files of data/ alone."""
+    project = make_results(root, mlflow_store, tmp_path)
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (project / "data" / "tasks").mkdir()
+    (project / "data" / "tasks" / "test.jsonl").write_text("{}\n")
+    run(project, "dvc", "add", "-q", "data")
+    replaced("dvc.yaml", "deps: [artifacts/sum.json]", "deps: [artifacts/sum.json, data/tasks]")(project)
+    run(project, "dvc", "repro", "-q")
+    commit(project)
+    with tracking.pipeline_run("a run", {}) as pipeline:
+        tracking.tell_what_came_of_it(pipeline, [], project)
+    client = tracking.connect()
+    client.create_registered_model("topic")
+    client.create_model_version("topic", "nowhere", run_id=pipeline.id)
+    part = next(one["md5"] for one in read_lock(project)["copy"]["deps"] if one["path"] == "data/tasks")
+    assert part not in objects(project)
+    collect_garbage(project, yes=False)
+    assert "or the work tree uses: 0," in capsys.readouterr().out
+    [data] = read_yaml(project / "data.dvc")["outs"]
+    (project / ".dvc" / "cache" / "files" / "md5" / data["md5"][:2] / data["md5"][2:]).unlink()
+    collect_garbage(project, yes=False)
+    assert f"a registered version needs {data['md5']}, whose files are not known" in capsys.readouterr().out

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 
 from flows import env_defaults
 
@@ -24,3 +25,9 @@ def test_the_python_that_runs_is_the_one_stages_find(monkeypatch: pytest.MonkeyP
     env_defaults.prepare()
     env_defaults.prepare()
     assert os.environ["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/usr/bin"
+
+
+def test_mlflow_draws_no_bar_for_each_file_that_a_command_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", raising=False)
+    env_defaults.prepare()
+    assert MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.get() is False
