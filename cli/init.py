@@ -26,7 +26,8 @@ from flows.settings import name_tasks
 README = """# {name}
 
 A Lianzi project. Texts go to `data/corpus/` (`lianzi import SOURCE` brings some), labelled rows to
-`data/tasks/NAME/{{train,validation,test}}.jsonl`, a `text` and a `label` a row. Every parameter is in `params.yaml`.
+`data/tasks/NAME/{{train,validation,test}}.jsonl`, with the columns of the task's kind (docs/tasks.md): of a
+classification a `text` and a `label`. Every parameter is in `params.yaml`.
 
     lianzi plan      # what a run will take
     lianzi run       # bring everything up to date: `dvc.lock` and `metrics/` are to be committed
