@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components.corpus.config import CurateConfig
-from components.corpus.filter_block import candidates, read_signatures
+from components.corpus.filter_block import candidates, read_filtered, read_signatures
 from components.corpus.leaks import Leaks
 from components.corpus.near_duplicates import find_near_duplicates, repeated
 
@@ -87,7 +86,7 @@ def _near(
 
 
 def _fingerprints(path: Path, rows: np.ndarray) -> np.ndarray:
-    column = pq.read_table(path, columns=["fingerprint"]).column("fingerprint").take(pa.array(rows))
+    column = read_filtered(path, ["fingerprint"]).column("fingerprint").take(pa.array(rows))
     return np.frombuffer(b"".join(column.to_pylist()), dtype="<u8").reshape(-1, 2)
 
 
@@ -97,6 +96,6 @@ def _names(paths: Sequence[Path], leaks: Leaks, begins: np.ndarray, wanted: np.n
     for block, (path, rows) in enumerate(candidates(paths, leaks)):
         here = wanted[(wanted >= begins[block]) & (wanted < begins[block + 1])]
         if len(here):
-            ids = pq.read_table(path, columns=["id"]).column("id").take(pa.array(rows[here - begins[block]]))
+            ids = read_filtered(path, ["id"]).column("id").take(pa.array(rows[here - begins[block]]))
             names |= dict(zip(here.tolist(), ids.to_pylist(), strict=True))
     return names

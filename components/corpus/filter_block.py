@@ -100,18 +100,29 @@ def whole(path: Path) -> bool:
     """Whether a filtered block exists with every byte as written; a damaged one counts as missing."""
     try:
         # All of it is read: a disk's fault is found while the rows are there to filter again.
-        return bool(pq.read_table(path, page_checksum_verification=True).schema.equals(FILTERED))
+        return bool(read_filtered(path, verify=True).schema.equals(FILTERED))
     except (OSError, pa.ArrowException):
         return False
+
+
+def read_filtered(path: Path, columns: Sequence[str] | None = None, verify: bool = False) -> pa.Table:
+    """Columns of a filtered block. Raises OSError, ArrowException.
+
+    Read by one thread and not as a dataset, and what the block before has left goes back to the system first: else
+    Arrow keeps more memory with every block.
+    """
+    pa.default_memory_pool().release_unused()
+    with pq.ParquetFile(path, page_checksum_verification=verify) as file:
+        return file.read(columns, use_threads=False)
 
 
 def holds_removed(path: Path, removals: Removals) -> bool:
     """Whether a filtered block contains the text of a removed row."""
     try:
-        known = pq.read_table(path, columns=["id", "fingerprint"])
+        known = read_filtered(path, ["id", "fingerprint"])
         rows = zip(*(known.column(name).to_pylist() for name in ("id", "fingerprint")), strict=True)
         found = [number for number, (name, mark) in enumerate(rows) if removals.has(CORPUS, name, mark)]
-        texts = pq.read_table(path, columns=["text"]).column("text").take(pa.array(found)) if found else ()
+        texts = read_filtered(path, ["text"]).column("text").take(pa.array(found)) if found else ()
     except (OSError, pa.ArrowException, KeyError):
         return False  # cut short, or of an earlier format: never read again
     return any(str(text) for text in texts)
@@ -119,7 +130,7 @@ def holds_removed(path: Path, removals: Removals) -> bool:
 
 def read_signatures(path: Path, rows: np.ndarray) -> np.ndarray:
     """uint8 [rows, WIDTH]: the signatures of rows that were not rejected, in order."""
-    found = pq.read_table(path, columns=["signature"]).column("signature").take(pa.array(rows)).to_pylist()
+    found = read_filtered(path, ["signature"]).column("signature").take(pa.array(rows)).to_pylist()
     return np.frombuffer(b"".join(found), dtype=np.uint8).reshape(len(found), WIDTH)
 
 
@@ -164,7 +175,7 @@ def _code() -> dict[str, str]:
 def candidates(paths: Sequence[Path], leaks: Sequence[Collection[int]]) -> Iterator[tuple[Path, np.ndarray]]:
     """Each block with the numbers of the rows that no rule rejected and that leak no held-out text."""
     for path, leaked in zip(paths, leaks, strict=True):
-        reasons = pq.read_table(path, columns=["reason"]).column("reason")
+        reasons = read_filtered(path, ["reason"]).column("reason")
         kept = reasons.is_null().to_numpy().copy()
         kept[list(leaked)] = False
         yield path, np.flatnonzero(kept)

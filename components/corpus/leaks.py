@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from components.corpus.decontamination import HeldOut
+from components.corpus.filter_block import read_filtered
 
 Leaks = list[dict[int, str]]
 """For each filtered block, the row numbers with a leak, and the reason."""
@@ -42,7 +42,7 @@ def _in_block(path: Path, counts: npt.NDArray[np.int64], held_out: HeldOut, most
 
 def _passages(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Row numbers of a block, each with a held-out text of which the row has a passage."""
-    column = pq.read_table(path, columns=["passages"]).column("passages").combine_chunks()
+    column = read_filtered(path, ["passages"]).column("passages").combine_chunks()
     counts = np.diff(column.offsets.to_numpy())
     rows = np.repeat(np.arange(len(column)), counts)
     return rows, column.flatten().to_numpy().astype(np.int64)

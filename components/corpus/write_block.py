@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from components.corpus.documents import SCHEMA, SPLITS, write_table
+from components.corpus.filter_block import read_filtered
 from components.corpus.quarantine import EXCERPT, excerpt
 
 LENGTHS = np.logspace(0, 7, 29)
@@ -47,7 +47,7 @@ class BlockCounts:
 
 def write_block(work: Work) -> BlockCounts:
     """Write the block's documents, one shard for each split, and count its rows by outcome."""
-    table = pq.read_table(work.path, columns=[*SCHEMA.names, "split", "changes", "reason"])
+    table = read_filtered(work.path, [*SCHEMA.names, "split", "changes", "reason"])
     reasons = table.column("reason").to_pylist()
     others: dict[int, str] = {}
     for row, (reason, other) in work.left_out.items():
