@@ -117,8 +117,8 @@ bench-heads: setup  ## PROJECTS=folders of finished runs: the rungs of every hea
 bench-ladder: setup  ## size, speed and quality of every rung, from the eager teacher down: six minutes
 	@python -m benchmarks.ladder
 
-readme: setup  ## write the README's table of results anew
-	@python docs/results_table.py
+readme: setup  ## write the tables of results in the READMEs and docs/performance.md anew
+	@python docs/results_table.py && python docs/performance_table.py
 
 pictures: setup  ## the pictures of MLflow and Prefect in docs/images anew, from this project's results, by Chromium
 	@python -m infra.pictures

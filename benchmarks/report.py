@@ -6,7 +6,9 @@ Seconds of different runs compare only within one file: everything in it was mea
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,19 @@ def report(name: str, figures: dict[str, Figure], packages: tuple[str, ...], not
     write_json(RESULTS / f"{name}.json", content)
 
 
+def median_round(ours: Sequence[float], peer: Sequence[float], unit: str, goal: float | None = None) -> Figure:
+    """Of rounds in turn, the one with the median ratio, and the lowest and the highest ratio."""
+    rounds = sorted((Figure(mine, theirs, unit, goal) for mine, theirs in zip(ours, peer, strict=True)), key=_ratio)
+    return replace(rounds[len(rounds) // 2], rounds=(rounds[0].ratio, rounds[-1].ratio))
+
+
+def recorded(name: str) -> dict[str, Figure]:
+    """The figures of benchmarks/results/NAME.json; none where it is not there yet."""
+    path = RESULTS / f"{name}.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["figures"] if path.is_file() else {}
+    return {label: _figure(row) for label, row in rows.items()}
+
+
 def show(figures: dict[str, Figure], note: str) -> None:
     """Print the table alone."""
     shown = Table(title=note, title_justify="left", box=None, pad_edge=False)
@@ -66,6 +81,15 @@ def show(figures: dict[str, Figure], note: str) -> None:
         ours, peer = (f"{value:.4g} {figure.unit}" for value in (figure.ours, figure.peer))
         shown.add_row(label, ours, peer, f"{figure.ratio:.2f}{rounds}", goal)
     Console(highlight=False).print(shown)
+
+
+def _figure(row: Mapping[str, Any]) -> Figure:
+    rounds = row.get("rounds")
+    return Figure(row["ours"], row["peer"], row["unit"], row["goal"], (rounds[0], rounds[1]) if rounds else None)
+
+
+def _ratio(figure: Figure) -> float:
+    return figure.ratio
 
 
 def _rounded(value: object) -> float | str | None:
