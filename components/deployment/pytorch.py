@@ -18,7 +18,6 @@ from transformers import (
     AutoModelForTokenClassification,
     PreTrainedModel,
 )
-from transformers.utils import logging
 
 from components.deployment.activations import Activation
 from components.deployment.parity import Outputs
@@ -53,7 +52,6 @@ PASSED_THROUGH = (nn.Dropout, nn.Identity)
 
 def load_model(folder: Path) -> PreTrainedModel:
     """A checkpoint with one of HEADS in float32, ready for inference."""
-    logging.disable_progress_bar()
     try:
         loader = head(_architecture(folder)).loader
     except (OSError, ValueError) as error:

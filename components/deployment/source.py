@@ -189,7 +189,6 @@ def load_weights(source: Source, say: Callable[[str], None]) -> PreTrainedModel:
     import transformers
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
     logging.set_verbosity_error()
     # Not by HEADS, which would make every architecture's file a dep of the stages that export.
     tags, sequence = transformers.AutoModelForTokenClassification, transformers.AutoModelForSequenceClassification

@@ -114,10 +114,16 @@ def load_model(
     Raises ParameterError, or without a role ArtifactError, where the weights are pickled, or some of the backbone are
     missing or of another shape; of a head as well, unless `new_heads` may begin with random ones.
     """
+    from transformers.utils import logging
+
     refuse_code(name, role)
     refuse_adapter(name, role)
     refuse_pickled(name, role)
     refuse_damaged(name, role)
+    local = Path(name).is_dir()
+    if local:
+        # A bar for each model that a stage reads; the bar of a download is wanted.
+        logging.disable_progress_bar()
     try:
         model, report = auto.from_pretrained(
             name,
@@ -125,7 +131,7 @@ def load_model(
             dtype=MASTER,
             trust_remote_code=False,
             use_safetensors=True,
-            local_files_only=Path(name).is_dir(),
+            local_files_only=local,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # they are told below, by name
         )

@@ -46,7 +46,12 @@ def add_past(graph: Graph, manifest: Mapping[str, Any]) -> None:
     """Add the inputs that only the manifest of a later artifact tells of."""
     for key, above in manifest.get("lineage", {}).items():
         facts = ("not in artifacts/", f"sha256 {key[:12]}")
-        graph.add(Node(key, above["kind"], f"a {above['kind']}", facts), _inputs(above["made_from"]))
+        kind = above["kind"]
+        graph.add(Node(key, kind, f"{_article(kind)} {kind}", facts), _inputs(above["made_from"]))
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[:1] in "aeiou" else "a"
 
 
 def _manifest_of(version: RegisteredVersion) -> dict[str, Any]:
