@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.peers.environment import PEERS, call_script, peer_python
-from benchmarks.report import Figure, report
+from benchmarks.report import Figure, median_round, report
 from components.corpus.near_duplicates import find_near_duplicates, signatures
 from components.corpus.row_filter import RowFilter
 from components.corpus.shingles import n_grams, units
@@ -35,6 +35,7 @@ from components.params import load_params
 ROOT = Path(__file__).parent.parent
 SOURCES = {"en": "wiki_leads_en", "zh": "classical_poetry_zh"}
 SCRIPT = PEERS / "curation_datatrove.py"
+SPEED_GOAL = 8.0
 MOST = 0.3
 """Texts that resemble another one more than this are no base for planting."""
 Edit = Callable[[random.Random, list[str], list[str]], list[str]]
@@ -87,15 +88,15 @@ def paces(folder: Path, python: Path, language: str, rows: int, rounds: int) -> 
         "rules": config.languages[language].model_dump(mode="json"),
         "max_repeated_line_share": config.max_repeated_line_share,
     }
-    found: list[tuple[float, float]] = []
+    paces, stock_paces = [], []
     for number in range(rounds):
         mine = call_script(Path(sys.executable), "-m", "benchmarks.curation", "--ours", file, language)
         stock = call_script(python, SCRIPT, "pace", file, language, json.dumps(thresholds), lid_model())
-        found.append((1e3 * mine["seconds"] / rows, 1e3 * stock["seconds"] / rows))
-        print(f"{language}, round {number + 1}: {found[-1]} ms a row; kept {mine['kept']}, {stock['kept']}", flush=True)
-    middle = statistics.median_low(stock / mine for mine, stock in found)
-    mine, stock = next(pair for pair in found if pair[1] / pair[0] == middle)
-    return {f"{language}: judged and signed, a row": Figure(mine, stock, "ms", goal=8.0)}
+        paces.append(1e3 * mine["seconds"] / rows)
+        stock_paces.append(1e3 * stock["seconds"] / rows)
+        told = f"{paces[-1]:.3f} and {stock_paces[-1]:.3f} ms a row; kept {mine['kept']}, {stock['kept']}"
+        print(f"{language}, round {number + 1}: {told}", flush=True)
+    return {f"{language}: judged and signed, a row": median_round(paces, stock_paces, "ms", SPEED_GOAL)}
 
 
 def ours(file: Path, language: str) -> dict[str, float]:

@@ -23,7 +23,7 @@ from numpy.random import default_rng
 
 from benchmarks.peers.environment import PEERS, call_script, peer_python
 from benchmarks.peers.reader_pace import pace
-from benchmarks.report import Figure, report
+from benchmarks.report import Figure, median_round, report
 from components.artifacts import write_manifest
 from components.params import load_params
 from components.tokenization.reader import PackedTokens
@@ -133,12 +133,14 @@ def compared(found: dict[str, Paces], shape: str) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
     for name in SCRIPTS:
         peer = _best(found[name], "thousand")
-        figures[f"{shape}: ours, {name}"] = _median(ours, peer, "thousand", "µs", GOALS.get(name))
+        figures[f"{shape}: ours, {name}"] = median_round(
+            _each(ours, "thousand"), _each(peer, "thousand"), "µs", GOALS.get(name)
+        )
     for name in SCRIPTS:
         peer = _best(found[name], "first")
-        figures[f"{shape}, first batch: ours, {name}"] = _median(ours, peer, "first", "ms")
-    allowed = [{"first": FIRST_BATCH_GOAL}] * len(ours)
-    figures[f"{shape}, first batch: ours, the 10 ms allowed"] = _median(ours, allowed, "first", "ms", 1.0)
+        figures[f"{shape}, first batch: ours, {name}"] = median_round(_each(ours, "first"), _each(peer, "first"), "ms")
+    allowed = [FIRST_BATCH_GOAL] * len(ours)
+    figures[f"{shape}, first batch: ours, the 10 ms allowed"] = median_round(_each(ours, "first"), allowed, "ms", 1.0)
     return figures
 
 
@@ -146,12 +148,8 @@ def _best(ways: Paces, what: str) -> list[dict[str, float]]:
     return min(ways.values(), key=lambda rounds: statistics.median(measured[what] for measured in rounds))
 
 
-def _median(
-    ours: list[dict[str, float]], peer: list[dict[str, float]], what: str, unit: str, goal: float | None = None
-) -> Figure:
-    """The round with the median ratio: its two sides were measured next to each other."""
-    rounds = [Figure(mine[what], theirs[what], unit, goal) for mine, theirs in zip(ours, peer, strict=True)]
-    return sorted(rounds, key=lambda figure: figure.ratio)[len(rounds) // 2]
+def _each(rounds: list[dict[str, float]], what: str) -> list[float]:
+    return [measured[what] for measured in rounds]
 
 
 def _settings(folder: Path) -> dict[str, str]:
