@@ -57,7 +57,7 @@ def complete(answer: bytes) -> bool:
         return False
     _, _, rest = head.lower().partition(b"\r\ncontent-length:")
     if not head.startswith(b"HTTP/1.1 200") or not rest:
-        sys.exit(f"not an answer: {answer[:400]!r}")
+        sys.exit(f"not an answer: {answer[:4000]!r}")
     return len(content) >= int(rest.partition(b"\r\n")[0])
 
 

@@ -64,8 +64,12 @@ def at_most(figure: Figure) -> tuple[str, str]:
 
 
 def _figures(content: Mapping[str, Any]) -> dict[str, Figure]:
-    """The figures of a result, those of ladders and of fine-tuning in the same form."""
+    """The figures of a result, those of ladders, of fine-tuning and of plans in the same form."""
     found = dict(content.get("figures", {}))
+    for name, plan in content.items():
+        if isinstance(plan, dict) and "processor_seconds" in plan:
+            seconds, allowed = (plan["processor_seconds"][part] for part in ("median", "goal"))
+            found[name] = {"ours": seconds, "peer": allowed, "ratio": allowed / seconds, "goal": 1.0, "unit": "s"}
     for name, model in content.get("models", {}).items():
         for goal, reached in model["goals"].items():
             found[f"{name}: {goal}"] = {"ratio": reached["shipped"], "goal": reached["goal"]}
@@ -101,7 +105,7 @@ ROWS: dict[str, list[Row]] = {
         ("`lianzi status`", "status: clock, median, of 1 s allowed", limit),
         ("`lianzi run`, nothing to do", "run, nothing to do: clock, median, of 1.2 s allowed", limit),
     ],
-    "plan": [("`lianzi plan`, nothing known, processor time", "plan: processor, of 40 s allowed", limit)],
+    "plan": [("`lianzi plan`, nothing known, processor time", "plan of the default project", limit)],
     "tokenization": [
         ("encode and pack beside `datasets.map`", "encode and pack: ours, datasets.map + group_texts", times),
         ("encode and pack beside tiktoken", "encode and pack: ours, tiktoken", times),
