@@ -5,6 +5,9 @@ BIN    := .venv/bin
 MARK   := .venv/.ready
 UV     := uv==0.13.9
 JOBS   ?= 2
+GPU_PYTHON ?= python3
+GPU_PYTHON_VERSION ?= 3.12
+GPU_PACKAGES := pydantic|pydantic-core|annotated-types|typing-inspection|typing-extensions|ruamel.yaml|psutil|rich|markdown-it-py|mdurl|pygments|zstandard
 LOCKS  := -r requirements.lock -r infra/locks/dev.lock
 PYTEST := python -m pytest --dist loadfile --no-loadscope-reorder
 INSTALL = UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv pip install --quiet --python $(BIN)/python
@@ -18,7 +21,7 @@ export UV_SYSTEM_CERTS ?= 1
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test peers test-fast test-slow test-minutes lint format bench bench-reader bench-training bench-gpu bench-kills bench-schedule-kills bench-mlflow-runs bench-plan \
+.PHONY: help setup run test peers test-fast test-slow test-minutes lint format bench bench-reader bench-training gpu-packages bench-gpu bench-kills bench-schedule-kills bench-mlflow-runs bench-plan \
         bench-data bench-serving bench-faults bench-vectors bench-ladder bench-heads bench-finetuning bench-labels bench-checkpoint pictures ui lock readme clean
 
 help:  ## this list
@@ -73,9 +76,14 @@ bench-reader: setup  ## windows of tokens a second, beside litdata and datasets
 bench-training: setup  ## a training step beside HF Trainer, Lightning and bare loops: ten minutes
 	@python -m benchmarks.training
 
-bench-gpu: setup  ## on one GPU: GPT-2 124M beside a bare compiled loop, engines beside ONNX Runtime and torch.compile
-	@python -m benchmarks.gpu
-	@python -m benchmarks.gpu_inference
+gpu-packages: setup  ## into .cache/gpu-packages: the small packages that bench-gpu needs, for a GPU machine without network
+	@UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv pip install --quiet --no-deps --only-binary :all: --target .cache/gpu-packages \
+	    --python-version $(GPU_PYTHON_VERSION) --python-platform x86_64-unknown-linux-gnu \
+	    $(shell grep -oE "^($(GPU_PACKAGES))==[^ ;]+" requirements.lock)
+
+bench-gpu:  ## on one GPU, by that machine's own PyTorch (GPU_PYTHON), eight minutes at most: GPT-2 124M; engines for BERT and GPT-2
+	@export PYTHONPATH=.:.cache/gpu-packages; timeout 270 $(GPU_PYTHON) -m benchmarks.gpu; first=$$?; \
+	timeout 200 $(GPU_PYTHON) -m benchmarks.gpu_inference && exit $$first
 
 bench-kills: setup  ## a hundred kills of trainings, and what is left different afterwards
 	@python -m benchmarks.kills --kills 100 --record

@@ -1,7 +1,9 @@
-"""Engines on one GPU: TensorRT beside ONNX Runtime's CUDA provider, torch.compile and eager PyTorch, calls in turn.
+"""Engines on one GPU: TensorRT, TensorRT for RTX, ONNX Runtime's CUDA provider, torch.compile, eager; calls in turn.
 
-python -m benchmarks.gpu_inference [--engine tensorrt-rtx]     minutes; needs no data; exit code 1 without a GPU
-python -m benchmarks.gpu_inference --cpu                       what needs no GPU, tiny; records nothing
+python -m benchmarks.gpu_inference           minutes; needs no data; exit code 1 without a GPU
+python -m benchmarks.gpu_inference --cpu     what needs no GPU, tiny; records nothing
+
+The first of them that this machine has is compared with all others; the result names those that it has not.
 
 Classifiers of BERT-base's and GPT-2's shape with random weights. A call takes ids and mask from the host's memory and
 gives logits back there, for everyone. All compute in float32 with TF32 products, which is TensorRT's default.
@@ -23,8 +25,9 @@ import numpy as np
 from components.deployment.timing import time_in_turn
 from components.inference.sessions import Arrays, Infer
 
-FLAVOURS = ("tensorrt", "tensorrt-rtx")
-PEER = "onnxruntime-cuda"
+BUILT = ("tensorrt", "tensorrt-rtx", "onnxruntime-cuda")
+"""Engines, the one that is expected to be the fastest first."""
+
 OPSET, WARM_UP, VOCABULARY = 20, 10, 1000
 MAX_DIFFERENCE = 0.02
 """Of a logit, from eager PyTorch in float32: TF32 keeps ten bits of a product's factors."""
@@ -36,7 +39,7 @@ class Size:
 
     layers: int = 12
     width: int = 768
-    batches: tuple[int, ...] = (1, 8)
+    batches: tuple[int, ...] = (1, 32)
     length: int = 128
 
 
@@ -46,7 +49,6 @@ TINY = Size(layers=1, width=64, batches=(1, 2), length=8)
 def main() -> int:
     """Measure and write benchmarks/results/gpu_inference.json."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--engine", choices=FLAVOURS, default="tensorrt")
     options.add_argument("--rounds", type=int, default=100)
     options.add_argument("--cpu", action="store_true", help="a tiny dry run of what needs no GPU")
     chosen = options.parse_args()
@@ -57,21 +59,20 @@ def main() -> int:
         return 0
     if not torch.cuda.is_available():
         return _refuse("no CUDA GPU here")
-    from components.inference.engines import ENGINES
-
-    for name in (chosen.engine, PEER):
-        reason = ENGINES[name].available()
-        if reason:
-            return _refuse(f"{name}: {reason}")
-    measure(chosen.engine, Size(), chosen.rounds)
+    measure(Size(), chosen.rounds)
     return 0
 
 
-def measure(engine: str, size: Size, rounds: int) -> None:
+def measure(size: Size, rounds: int) -> None:
     """Every model and batch; raises AssertionError where an engine does not compute the same."""
     import torch
 
     from benchmarks.report import Figure, report
+    from components.inference.engines import ENGINES
+
+    reasons = {name: ENGINES[name].available() for name in BUILT}
+    engines = [name for name, reason in reasons.items() if reason is None]
+    first = [*engines, "torch.compile"][0]
 
     torch.set_float32_matmul_precision("high")
     figures: dict[str, Figure] = {}
@@ -79,16 +80,17 @@ def measure(engine: str, size: Size, rounds: int) -> None:
         os.environ["LIANZI_CACHE"] = folder
         for shape, make in SHAPES.items():
             model = make(size)
-            contenders = sessions(engine, export(model, Path(folder, f"{shape}.onnx")), size) | torch_ways(model)
+            contenders = sessions(engines, export(model, Path(folder, f"{shape}.onnx")), size) | torch_ways(model)
             for batch in size.batches:
                 feeds = rows(batch, size.length)
                 check(contenders, feeds)
                 spent = time_in_turn(contenders, lambda number, feeds=feeds: feeds, rounds, warm_up=WARM_UP)
-                ours = float(np.median(spent.pop(engine)))
+                ours = float(np.median(spent.pop(first)))
                 for peer, seconds in spent.items():
-                    label = f"{shape}, batch {batch}, {size.length} tokens: p50, {peer}"
+                    label = f"{shape}, batch {batch}, {size.length} tokens: p50, {first} and {peer}"
                     figures[label] = Figure(1e3 * ours, 1e3 * float(np.median(seconds)), "ms")
-    note = f"{engine}, {torch.cuda.get_device_name()}, float32 with TF32, {rounds} calls in turn"
+    missing = "; ".join(f"{name} is not here: {reason}" for name, reason in reasons.items() if reason)
+    note = f"{torch.cuda.get_device_name()}, float32 with TF32, {rounds} calls in turn; {missing or 'all engines'}"
     report("gpu_inference", figures, ("torch", "transformers", "onnx"), note)
 
 
@@ -148,13 +150,13 @@ def export(model: Any, path: Path) -> Path:
     return path
 
 
-def sessions(engine: str, graph: Path, size: Size) -> dict[str, Infer]:
-    """The engine and ONNX Runtime's CUDA provider, built and loaded."""
+def sessions(engines: list[str], graph: Path, size: Size) -> dict[str, Infer]:
+    """The engines, built and loaded."""
     from components.inference.engine_store import load_engine
     from components.inference.engines import ENGINES, Profile
 
     profile = Profile(max(size.batches), size.length)
-    return {name: load_engine(ENGINES[name], graph, profile).run for name in (engine, PEER)}
+    return {name: load_engine(ENGINES[name], graph, profile).run for name in engines}
 
 
 def torch_ways(model: Any) -> dict[str, Infer]:

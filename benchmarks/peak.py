@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,23 @@ def gemm_flops(dtype: torch.dtype, device: str, sizes: tuple[int, ...], repeats:
         for product in (_product(left, right), _product(left, right.T)):
             best = max(best, 2 * size**3 / min(_seconds(product, device, repeats)))
     return best
+
+
+def gemm_flops_at(shapes: Sequence[tuple[int, int, int]], dtype: torch.dtype, device: str, repeats: int = 10) -> float:
+    """Floating-point operations a second of the products that a training step makes of its linear layers, one by one.
+
+    `shapes`: rows, inputs and outputs of each layer. Three products a layer: the answer, the gradient of what it was
+    given, the gradient of its weights.
+    """
+    spent = operations = 0.0
+    for rows, inputs, outputs in shapes:
+        given, weights, gradient = (
+            torch.randn(*size, device=device).to(dtype) for size in ((rows, inputs), (inputs, outputs), (rows, outputs))
+        )
+        for product in (_product(given, weights), _product(gradient, weights.T), _product(given.T, gradient)):
+            spent += min(_seconds(product, device, repeats))
+            operations += 2.0 * rows * inputs * outputs
+    return operations / spent
 
 
 def _product(left: Tensor, right: Tensor) -> Callable[[], Tensor]:
