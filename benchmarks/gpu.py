@@ -9,7 +9,6 @@ The bare loop takes its step inside our data source, between two of our steps, s
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
 import time
@@ -213,21 +212,19 @@ def tell(turns: Turns, flops: float, size: Size, rows: int) -> None:
     import torch
 
     from benchmarks.peak import gemm_flops, gemm_flops_at
-    from benchmarks.report import Figure, report
+    from benchmarks.report import Figure, paired_steps, report
 
     check_losses(turns)
     # Our last step runs on into the validation: nothing ends it, so it has no time.
     pairs = list(zip(turns.ours, turns.theirs, strict=False))[WARM_UP:]
-    ours = 1e3 * statistics.median(mine for mine, _ in pairs)
-    ratios = [theirs / mine for mine, theirs in pairs]
+    beside = paired_steps([mine for mine, _ in pairs], [theirs for _, theirs in pairs])
+    ours = beside.ours
     name = torch.cuda.get_device_name()
     square = gemm_flops(torch.bfloat16, "cuda", (4096, 8192))
     own = gemm_flops_at(size.products(rows), torch.bfloat16, "cuda")
     step = "gpt2-124m: step, "
     figures = {
-        f"{step}bare compiled loop": Figure(
-            ours, ours * statistics.median(ratios), "ms", rounds=(min(ratios), max(ratios))
-        ),
+        f"{step}bare compiled loop": beside,
         f"{step}its arithmetic at the measured GEMM": Figure(ours, 1e3 * flops / square, "ms"),
         f"{step}its arithmetic at the GEMM of its own shapes": Figure(ours, 1e3 * flops / own, "ms"),
     }

@@ -19,7 +19,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.report import RESULTS
+from benchmarks.report import RESULTS, beside_goals
 from components.artifacts import write_json
 from components.deployment.rows import Rows, read_rows
 from components.deployment.speed import Target, cpu_engines, judge
@@ -107,7 +107,7 @@ def classifier(artifacts: Path, task: str, params: Params, rounds: int) -> dict[
         "rungs": numbers,
         "shipped": shipped,
         "refused": {name: verdict["reason"] for name, verdict in verdicts.items() if not verdict["accepted"]},
-        "goals": {goal: {"goal": wanted, "shipped": numbers[shipped][goal]} for goal, wanted in GOALS.items()},
+        "goals": beside_goals(numbers[shipped], GOALS),
     }
 
 

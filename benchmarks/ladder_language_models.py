@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, T5Config, T5ForConditionalGeneration
 
+from benchmarks.report import beside_goals
 from cli.bundle import held_out_texts
 from components.deployment.folder_bundle import BundleOptions, make_bundle
 from components.deployment.generation.output_parity import greedy
@@ -117,7 +118,7 @@ def language_model(name: str, params: Params, rounds: int, steps: int) -> dict[s
         "rungs": numbers,
         "shipped": shipped,
         "refused": made["refused"] | too_slow,
-        "goals": {goal: {"goal": wanted, "shipped": numbers[shipped][goal]} for goal, wanted in goals.items()},
+        "goals": beside_goals(numbers[shipped], goals),
     }
 
 

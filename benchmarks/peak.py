@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import torch
@@ -29,13 +30,13 @@ def gemm_flops_at(shapes: Sequence[tuple[int, int, int]], dtype: torch.dtype, de
     given, the gradient of its weights.
     """
     spent = operations = 0.0
-    for rows, inputs, outputs in shapes:
+    for (rows, inputs, outputs), layers in Counter(shapes).items():
         given, weights, gradient = (
             torch.randn(*size, device=device).to(dtype) for size in ((rows, inputs), (inputs, outputs), (rows, outputs))
         )
         for product in (_product(given, weights), _product(gradient, weights.T), _product(given.T, gradient)):
-            spent += min(_seconds(product, device, repeats))
-            operations += 2.0 * rows * inputs * outputs
+            spent += layers * min(_seconds(product, device, repeats))
+            operations += layers * 2.0 * rows * inputs * outputs
     return operations / spent
 
 

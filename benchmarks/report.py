@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -61,6 +62,18 @@ def median_round(ours: Sequence[float], peer: Sequence[float], unit: str, goal: 
     """Of rounds in turn, the one with the median ratio, and the lowest and the highest ratio."""
     rounds = sorted((Figure(mine, theirs, unit, goal) for mine, theirs in zip(ours, peer, strict=True)), key=_ratio)
     return replace(rounds[len(rounds) // 2], rounds=(rounds[0].ratio, rounds[-1].ratio))
+
+
+def paired_steps(ours: Sequence[float], peer: Sequence[float], goal: float | None = None) -> Figure:
+    """Of the seconds of many steps in turn: our median in ms, the peer's by the median of the steps' ratios."""
+    ratios = [theirs / mine for mine, theirs in zip(ours, peer, strict=True)]
+    middle = 1e3 * median(ours)
+    return Figure(middle, middle * median(ratios), "ms", goal, (min(ratios), max(ratios)))
+
+
+def beside_goals(shipped: Mapping[str, Any], goals: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """What the shipped rung has of each goal, and what is wanted."""
+    return {goal: {"goal": wanted, "shipped": shipped[goal]} for goal, wanted in goals.items()}
 
 
 def recorded(name: str) -> dict[str, Figure]:

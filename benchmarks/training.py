@@ -22,7 +22,7 @@ import torch
 
 from benchmarks.peak import gemm_flops
 from benchmarks.peers.environment import reenter
-from benchmarks.report import Figure, report
+from benchmarks.report import Figure, paired_steps, report
 from benchmarks.turns import Contender, take_turns
 from components.params import Params, load_params
 from components.run import Run
@@ -95,10 +95,7 @@ def measure(name: str, params: Params, steps: int, bf16: bool, peak: float) -> t
 
 def paired(ours: Contender, peer: Contender) -> Figure:
     """Step times of two contenders by the ratio of the steps they took in the same round."""
-    ratios = [theirs / mine for mine, theirs in zip(ours.seconds, peer.seconds, strict=True)]
-    median = 1e3 * statistics.median(ours.seconds)
-    rounds = (min(ratios), max(ratios))
-    return Figure(median, median * statistics.median(ratios), "ms", GOALS.get(peer.name), rounds)
+    return paired_steps(ours.seconds, peer.seconds, GOALS.get(peer.name))
 
 
 def overhead(ours: Contender, plain: Contender) -> dict[str, Figure]:

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
 from benchmarks.gpu import TINY, Size
 from benchmarks.peak import gemm_flops_at
 from components.inference.nvidia import nvidia_host
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchmarks.gpu", *words]
-    return subprocess.run(
-        command, cwd=ROOT, env={**os.environ}, capture_output=True, text=True, timeout=300, check=False
-    )
+from tests.benchmarks.gpu_scripts import run_script
 
 
 @pytest.mark.skipif(nvidia_host().device is not None, reason="there is a GPU here")
 def test_without_a_gpu_it_says_so_and_measures_nothing() -> None:
-    done = run()
+    done = run_script("benchmarks.gpu")
     assert done.returncode == 1
     assert done.stderr == "benchmarks.gpu: no CUDA GPU here; nothing was measured\n"
 
 
 @pytest.mark.slow
 def test_both_loops_compute_the_same_in_a_tiny_dry_run() -> None:
-    done = run("--cpu")
+    done = run_script("benchmarks.gpu", "--cpu")
     assert done.returncode == 0, done.stderr
     assert "both loops see the same losses over 8 steps" in done.stdout
 

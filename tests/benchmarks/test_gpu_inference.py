@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from benchmarks.gpu_inference import check
 from components.inference.nvidia import nvidia_host
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchmarks.gpu_inference", *words]
-    return subprocess.run(
-        command, cwd=ROOT, env={**os.environ}, capture_output=True, text=True, timeout=300, check=False
-    )
+from tests.benchmarks.gpu_scripts import run_script
 
 
 @pytest.mark.skipif(nvidia_host().device is not None, reason="there is a GPU here")
 def test_without_a_gpu_it_says_so_and_measures_nothing() -> None:
-    done = run()
+    done = run_script("benchmarks.gpu_inference")
     assert done.returncode == 1
     assert done.stderr.endswith("benchmarks.gpu_inference: no CUDA GPU here; nothing was measured\n")
 
 
 @pytest.mark.slow
 def test_what_needs_no_gpu_runs_dry() -> None:
-    done = run("--cpu")
+    done = run_script("benchmarks.gpu_inference", "--cpu")
     assert done.returncode == 0, done.stderr
     assert "bert-base: onnxruntime and eager agree" in done.stdout
     assert "gpt2: onnxruntime and eager agree" in done.stdout

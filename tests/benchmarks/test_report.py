@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report
-from benchmarks.report import Figure, median_round, recorded
+from benchmarks.report import Figure, median_round, paired_steps, recorded
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -32,6 +32,12 @@ def test_of_rounds_in_turn_the_one_with_the_median_ratio_stands_for_all() -> Non
     assert (figure.ours, figure.peer, figure.ratio) == (1.0, 3.0, 3.0)
     assert figure.rounds == (2.0, 5.0)
     assert figure.goal == 2.0
+
+
+def test_steps_in_turn_are_told_by_our_median_and_the_median_of_their_ratios() -> None:
+    figure = paired_steps([0.1, 0.2, 0.3], [0.2, 0.2, 0.9])
+    assert (figure.ours, figure.ratio) == pytest.approx((200, 2))
+    assert figure.rounds == pytest.approx((1, 3))
 
 
 def test_figures_that_were_written_are_read_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
